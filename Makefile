@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make lab` and `make test`. Both make .venv on first use.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# On Linux, torch from the package index brings gigabytes of CUDA libraries; PyTorch's own index
+# has the CPU build. It is tried first unless the machine has an NVIDIA driver. Where it cannot
+# be reached the package index is used. For CUDA: make lab TORCH_INDEX=
+TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
+
+.PHONY: lab test lint clean
+
+lab: .venv/lab
+	$(BIN)/genlab lab --preset quick
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv
+
+.venv/torch:
+	$(PYTHON) -c 'import sys; sys.exit("genlab needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	test -z "$(TORCH_INDEX)" || $(BIN)/pip install --quiet --no-deps --retries 0 --timeout 30 --index-url $(TORCH_INDEX) torch==2.13.0 || echo "no CPU build there; taking torch from the package index"
+	touch $@
+
+.venv/lab: .venv/torch pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[embedded]'
+	touch $@
+
+.venv/test: .venv/torch pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/dev: .venv/torch pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@

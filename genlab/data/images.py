@@ -1,0 +1,236 @@
+"""Images: a folder of any pictures, or drawn toy dogs, as one uint8 tensor.
+
+Every picture is turned upright (EXIF), brought to RGB, cropped to its central square and
+resized once with an antialiasing (Lanczos) filter; the result is cached, keyed by content.
+
+Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
+"""
+
+__all__ = ["SUFFIXES", "ImageSet", "load_images"]
+
+import hashlib
+import io
+import warnings
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from genlab import atomic
+from genlab.data import toydogs
+from genlab.data.identity import Identity, digest
+from genlab.engine.progress import Progress, say
+from genlab.errors import InputError
+from genlab.places import cache_folder, data_folder
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
+SMALLEST_SIDE = 16
+VERSION = 1  # of what happens between a file and its pixels: part of the cache key
+
+IMAGEWOOF = (
+    "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
+    "md5:3d200a7be99704a0d7509be2a9fbfe15",
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """Images, uint8 RGB with shape `(N, 3, S, S)`, and who they are."""
+
+    images: Tensor
+    identity: Identity
+
+
+def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
+    """Loads the images that SOURCE names, as squares of `size` pixels.
+
+    Arguments:
+        source: A folder of images (nested, any formats and modes); `toydogs` or `toydogs:COUNT`
+            (drawn); `dogs` (the data folder's dogs); `imagewoof-160` (a download).
+        size: The side S in pixels.
+        limit: Take only the first images, in the order of their sorted names.
+
+    Raises:
+        InputError: If there is no such source, an image is unreadable or too small, or the
+            folder holds none, naming the file.
+    """
+    if source.partition(":")[0] == "toydogs":
+        return _toydogs(source, size, limit)
+    if source == "dogs":
+        folder = dogs_folder()
+        if folder is None:
+            raise InputError(
+                "--dogs dogs: put images into DIR/dogs and set GENLAB_DATA=DIR (or give a folder, "
+                "or one of: toydogs, imagewoof-160)"
+            )
+        return _from_folder(folder, source, f"dogs ({folder.name})", size, limit)
+    if source == "imagewoof-160":
+        return _from_folder(_imagewoof(), source, "Imagewoof 160 px", size, limit, "Apache-2.0")
+    folder = Path(source)
+    if not folder.exists():
+        raise InputError(
+            f"{source}: no such folder or name; names are 'toydogs', 'dogs' and 'imagewoof-160' "
+            "(see: genlab data)"
+        )
+    if not folder.is_dir():
+        raise InputError(f"{source}: a file; give the folder that holds the images")
+    return _from_folder(folder, source, f"images in {folder.resolve().name}", size, limit)
+
+
+def dogs_folder() -> Path | None:
+    """Returns where the data folder keeps its dogs, if it does."""
+    data = data_folder()
+    if data is None:
+        return None
+    places = (data / "dogs" / "faces", data / "dogs")
+    return next((p for p in places if p.is_dir()), None)
+
+
+def _imagewoof() -> Path:
+    import pooch
+
+    folder = cache_folder() / "imagewoof2-160"
+    if not folder.is_dir():
+        say(f"fetching Imagewoof (88 MB) into {folder.parent}")
+        url, md5 = IMAGEWOOF
+        try:
+            pooch.retrieve(
+                url, md5, "imagewoof2-160.tgz", folder.parent,
+                processor=pooch.Untar(extract_dir="imagewoof2-160"),
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--dogs imagewoof-160: cannot be fetched ({error}); give a folder of dog images, "
+                "or use --dogs toydogs"
+            ) from None
+    return folder
+
+
+def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
+    _, _, given = source.partition(":")
+    if given and not (given.isdigit() and int(given) > 0):
+        raise InputError(f"--dogs {source}: write toydogs or toydogs:COUNT, say toydogs:500")
+    count = int(given) if given else toydogs.DEFAULT_COUNT
+    count = min(count, limit) if limit else count
+    path = cache_folder() / "images" / f"toydogs-v{toydogs.VERSION}-{count}-{size}.npy"
+    array = _cached(path)
+    if array is None:
+        rows = []
+        with Progress(count, "drawing toy dogs", "dogs") as progress:
+            for index in range(count):
+                rows.append(toydogs.draw_dog(index, size).transpose(2, 0, 1))
+                progress.advance()
+        array = np.stack(rows)
+        _keep(path, array)
+    return _image_set(array, source, "toy dogs (drawn, no photographs)", "MIT", stand_in=True)
+
+
+def _image_set(
+    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False
+) -> ImageSet:
+    identity = Identity(
+        name=name, source=source, count=len(array), shape=array.shape[1:],
+        sha256=digest(array), licence=licence, stand_in=stand_in,
+    )
+    return ImageSet(images=torch.from_numpy(array), identity=identity)
+
+
+def _from_folder(
+    folder: Path, source: str, name: str, size: int, limit: int | None,
+    licence: str = "as given by its owner",
+) -> ImageSet:
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    paths = paths[:limit] if limit else paths
+    if not paths:
+        raise InputError(
+            f"{folder}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
+            "folders inside it too)"
+        )
+    contents = hashlib.sha256(f"v{VERSION}".encode())
+    for path in paths:
+        contents.update(str(path.relative_to(folder)).encode())
+        contents.update(hashlib.sha256(path.read_bytes()).digest())
+    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}.npy"
+    array = _cached(target)
+    if array is None:
+        rows = []
+        with Progress(len(paths), f"reading {folder.name}", "images") as progress:
+            for path in paths:
+                rows.append(read_image(path, size).transpose(2, 0, 1))
+                progress.advance()
+        array = np.stack(rows)
+        _keep(target, array)
+    return _image_set(array, source, name, licence)
+
+
+def read_image(path: Path, size: int) -> np.ndarray:
+    """Reads one image as an upright RGB square, uint8 with shape `(S, S, 3)`.
+
+    Transparent pixels lie on white; 16-bit grey is scaled to 8 bits; of an animation the first
+    frame is taken.
+
+    Raises:
+        InputError: If the file is no readable image, or its shorter side is under 16 pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning)  # of odd, harmless metadata
+            with Image.open(path, formats=FORMATS) as file:
+                image = _rgb(ImageOps.exif_transpose(file))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning,
+            Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path}: not a readable image ({str(error).splitlines()[0]}); mend or remove it"
+        ) from None
+    side = min(image.size)
+    if side < SMALLEST_SIDE:
+        raise InputError(
+            f"{path}: {image.width}x{image.height} pixels; the shorter side needs at least "
+            f"{SMALLEST_SIDE}: remove it or give a larger one"
+        )
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    if side != size:
+        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    else:
+        image = image.crop(box)
+    return np.asarray(image)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey (and 32-bit, which PNG uses for 16)
+        wide = np.asarray(image).astype(np.float64)
+        return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _cached(path: Path) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    try:
+        return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    except (ValueError, EOFError):
+        say(f"note: {path} is damaged and is made again")
+        return None
+
+
+def _keep(path: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    try:
+        atomic.write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        say(f"note: nothing cached ({error}); the images will be read again next time")

@@ -1,0 +1,96 @@
+"""The brushes of the toy dogs: soft masks, noise, fur and light on a plane of float32 pixels.
+
+A shape is a field that is positive inside, about the distance to its edge in the units of its
+coordinates; a mask is such a field cut off softly. Light is Lambert's law on a height field h,
+
+    n = (-dh/dx, -dh/dy, 1) / |.|,   shade = ambient + diffuse * max(0, n . l).
+
+Only +, -, *, / and square roots touch pixels: these are exact everywhere, powers are not.
+
+Shapes: P pixels a side; fields and masks `(P, P)`, pictures `(3, P, P)`, colours `(3, 1, 1)`.
+"""
+
+__all__ = ["Array", "blend", "colour", "cover", "ellipse", "fur", "join", "lit", "noise", "ramp"]
+
+import numpy as np
+
+from numpy.typing import NDArray
+from PIL import Image
+
+Array = NDArray[np.float32]
+
+
+def colour(red: float, green: float, blue: float) -> Array:
+    """Returns an sRGB colour given in 0..255 as `(3, 1, 1)` in 0..1."""
+    return (np.array([red, green, blue], np.float32) / np.float32(255)).reshape(3, 1, 1)
+
+
+def ramp(x: Array, start: float, end: float) -> Array:
+    """Returns 0 before `start`, 1 after `end` and the cubic 3t^2 - 2t^3 between."""
+    t = np.clip((x - np.float32(start)) * np.float32(1 / (end - start)), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def ellipse(x: Array, y: Array, a: float, b: float) -> Array:
+    """Returns the field of the ellipse with half-axes `a` and `b` at the origin."""
+    r = np.sqrt((x * np.float32(1 / a)) ** 2 + (y * np.float32(1 / b)) ** 2)
+    return (1 - r) * np.float32(min(a, b))
+
+
+def join(p: Array, q: Array, width: float) -> Array:
+    """Returns the smooth maximum (polynomial, of the given width) of two fields."""
+    h = np.maximum(np.float32(width) - np.abs(p - q), 0)
+    return np.maximum(p, q) + h * h * np.float32(0.25 / width)
+
+
+def cover(field: Array, softness: float) -> Array:
+    """Returns the mask of a field: a linear edge, `softness` wide."""
+    return np.clip(field * np.float32(1 / softness) + np.float32(0.5), 0, 1)
+
+
+def blend(picture: Array, mask: Array, paint: Array) -> None:
+    """Lays `paint` (a colour or a picture) on `picture` where `mask` is, in place."""
+    picture += (paint - picture) * mask
+
+
+def noise(random: np.random.Generator, cells: int, pixels: int) -> Array:
+    """Returns noise of standard deviation about 1 with `cells` bumps a side.
+
+    What is drawn does not depend on `pixels`, so every size shows the same bumps.
+    """
+    grid = random.normal(size=(cells, cells)).astype(np.float32)
+    image = Image.fromarray(grid).resize((pixels, pixels), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
+def fur(grain: Array, x: Array, y: Array, length: float, steps: int = 7) -> Array:
+    """Returns strands: `grain` averaged along the direction `(x, y)` of growth at each pixel.
+
+    It is line integral convolution (Cabral & Leedom, 1993) with straight lines.
+
+    Arguments:
+        grain: Noise with shape `(P, P)`.
+        x: The direction's horizontal part, of any length, with shape `(P, P)`.
+        y: The direction's vertical part, with shape `(P, P)`.
+        length: The strands' length, in sides of the picture.
+        steps: Samples along a strand.
+    """
+    pixels = len(grain)
+    scale = np.float32(length * pixels / (steps - 1)) / np.sqrt(x * x + y * y + np.float32(1e-6))
+    dx, dy = x * scale, y * scale
+    rows, columns = np.indices(grain.shape, np.float32, sparse=True)
+    flat, total = grain.ravel(), np.zeros_like(grain)
+    for step in range(steps):
+        at = np.float32(step - steps // 2)
+        row = np.clip(rows + at * dy + np.float32(0.5), 0, pixels - 1).astype(np.int32)
+        column = np.clip(columns + at * dx + np.float32(0.5), 0, pixels - 1).astype(np.int32)
+        total += flat[row * pixels + column]
+    return total * np.float32(steps**-0.5)
+
+
+def lit(height: Array, spacing: float, light: tuple[float, float, float]) -> Array:
+    """Returns max(0, n . l) of a height field, `spacing` being the distance between pixels."""
+    down, right = np.gradient(height, np.float32(spacing))
+    lx, ly, lz = (np.float32(value) for value in light)
+    facing = (lz - lx * right - ly * down) / np.sqrt(1 + right * right + down * down)
+    return np.maximum(facing, 0)

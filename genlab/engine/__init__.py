@@ -1,0 +1,1 @@
+"""The engine: what turns a configuration into a run directory."""

@@ -1,0 +1,214 @@
+"""Trains a GAN into a run directory, and draws samples from it.
+
+A run leaves, beside what every run leaves,
+
+    samples/epoch_010/00.png ...        ten images of the averaged generator, always of the same
+                                        latents, at each snapshot
+    snapshots/epoch_010.safetensors     that generator
+    generator.safetensors               the last of them
+
+Shapes: N images, B batch, Z latent dimensions, S pixels a side.
+"""
+
+__all__ = ["SAMPLES", "gan_config", "load_generator", "sample", "train_gan"]
+
+import math
+import time
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch import Tensor, nn
+
+from genlab import atomic
+from genlab.data.images import load_images
+from genlab.engine.players import Players, average_decay, build_generator, build_players, play
+from genlab.engine.progress import Progress
+from genlab.engine.rng import generator
+from genlab.engine.run import Run, Stopwatch, open_run
+from genlab.engine.state import pack, unpack
+from genlab.errors import InputError
+from genlab.recipes.gan import GanConfig
+
+SAVE_EVERY_S = 60.0
+
+SAMPLES = 10
+"""Images drawn at each snapshot."""
+
+CHUNK = 20
+"""Images made at a time, always: so that an image's bits never depend on how many are wanted."""
+
+SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
+
+
+def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
+    """Trains into `out` (or goes on there) and returns the results.
+
+    A run stopped at any moment and started again ends with the same weights, bit for bit on the
+    same machine.
+
+    Raises:
+        InputError: If the images or `out` cannot be used.
+        FloatingPointError: If training diverges; the last good state stays.
+    """
+    dogs = load_images(config.dogs, config.size, config.images)
+    run = open_run(out, "gan", config, {"dogs": dogs.identity})
+    if run.done:
+        return run.results
+    players = build_players(config)
+    seconds = _fit(config, run, players, dogs.images)
+    atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
+    projected = config.recipe == "projected"
+    run.finish({
+        "kind": "gan",
+        "recipe": config.recipe,
+        "size": config.size,
+        "epochs": config.epochs,
+        "images": len(dogs.images),
+        "batch": config.batch,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(config.epochs * len(dogs.images) / seconds, 2),
+        "parameters_generator": sum(p.numel() for p in players.generator.parameters()),
+        "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
+        "snapshots": list(config.snapshots),
+        "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
+    })
+    run.drop_state()
+    return run.results
+
+
+def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
+    """Trains from where `run` is; returns the seconds that took, over all sessions."""
+    steps_per_epoch = math.ceil(len(images) / config.batch)
+    decay = average_decay(config, len(images))
+    step, watch = 0, Stopwatch()
+    sums = torch.zeros(len(SUMS), dtype=torch.float64)  # over this epoch's steps
+    if state := run.load_state():
+        tensors, step, before = state
+        unpack(tensors, players.modules, players.optimisers)
+        sums, watch = tensors["sums"], Stopwatch(before)
+
+    def save() -> None:
+        tensors = pack(players.modules, players.optimisers) | {"sums": sums}
+        run.save_state(tensors, step, watch.seconds)
+
+    saved = watch.seconds
+    done = step // steps_per_epoch * len(images) + step % steps_per_epoch * config.batch
+    with Progress(config.epochs * len(images), "GAN", "images", done) as progress:
+        for epoch in range(step // steps_per_epoch, config.epochs):
+            seen, began = 0, time.monotonic()
+            order = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
+            for rows in order.split(config.batch)[step % steps_per_epoch :]:
+                try:
+                    sums += play(players, config, images[rows], step, decay)
+                except FloatingPointError as error:
+                    raise FloatingPointError(
+                        f"{error} in epoch {epoch + 1}, step {step + 1}; the last saved state is "
+                        "kept; try a lower --learning-rate"
+                    ) from None
+                step += 1
+                seen += len(rows)
+                if step % steps_per_epoch == 0:
+                    means = dict(zip(SUMS, (sums / steps_per_epoch).tolist()))
+                    speed = seen / (time.monotonic() - began)
+                    run.log({
+                        "step": step, "epoch": epoch + 1, **means,
+                        "images_per_second": round(speed, 2), "seconds": round(watch.seconds, 1),
+                    })
+                    sums.zero_()
+                    if epoch + 1 in config.snapshots:
+                        _keep_snapshot(run, config, players.average, epoch + 1)
+                    progress.advance(0, f"epoch {epoch + 1}/{config.epochs}")
+                progress.advance(len(rows))
+                if watch.seconds - saved > SAVE_EVERY_S:
+                    save()
+                    saved = watch.seconds
+    return watch.seconds
+
+
+def _keep_snapshot(run: Run, config: GanConfig, average: nn.Module, epoch: int) -> None:
+    """Keeps the averaged generator of an epoch, and what it makes of the ten latents."""
+    name = f"epoch_{epoch:03d}"
+    atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
+    for index, image in enumerate(_draw(average, config, SAMPLES, config.seed, "snapshot")):
+        path = run.path / "samples" / name / f"{index:02d}.png"
+        atomic.write_png(path, image.permute(1, 2, 0).contiguous().numpy())
+
+
+@torch.no_grad()
+def _draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) -> Tensor:
+    """Draws images, uint8 `(N, 3, S, S)`; image i follows from the seed, the stream and i alone."""
+    parts = []
+    for start in range(0, n, CHUNK):
+        places = range(start, start + CHUNK)
+        z = torch.stack([
+            torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
+        ])
+        parts.append(((network(z) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(parts)[:n]
+
+
+def gan_config(run: Run) -> GanConfig:
+    """Returns the configuration of a GAN run."""
+    tuples = {name: tuple(run.config[name]) for name in ("snapshots", "augment")}
+    return GanConfig(**{**run.config, **tuples})
+
+
+def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
+    """Rebuilds the averaged generator of a run from its JSON and safetensors.
+
+    Arguments:
+        path: The run directory.
+        epoch: A snapshot's epoch; without it, the end of the run.
+
+    Returns:
+        The generator, in evaluation mode: latents `(B, Z)` to images `(B, 3, S, S)` in [-1, 1].
+
+    Raises:
+        InputError: If `path` is no GAN run, or has not come as far.
+    """
+    from safetensors.torch import load
+
+    run = Run(path)
+    if run.kind != "gan":
+        raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
+    config = gan_config(run)
+    weights = path / "generator.safetensors"
+    if epoch is not None:
+        weights = path / "snapshots" / f"epoch_{epoch:03d}.safetensors"
+        if epoch not in config.snapshots:
+            kept = ", ".join(map(str, config.snapshots))
+            raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
+    if not weights.exists():
+        raise InputError(
+            f"{path}: {weights.name} is not there yet; finish the training with: "
+            f"genlab resume {path}"
+        )
+    network = build_generator(config)
+    network.load_state_dict(load(weights.read_bytes()))
+    return network.eval().requires_grad_(False)
+
+
+def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
+    """Draws images from the generator of a run.
+
+    Image i depends on the seed and on i alone: more images are the same ones and further ones.
+
+    Arguments:
+        path: The run directory.
+        n: How many images N.
+        seed: Decides the latents.
+        epoch: A snapshot's epoch; without it, the end of the run.
+
+    Returns:
+        Images, uint8 with shape `(N, 3, S, S)`.
+
+    Raises:
+        InputError: If `n` is under 1, `path` is no GAN run, or it has not come as far.
+    """
+    if n < 1:
+        raise InputError(f"--n {n}: must be at least 1")
+    network = load_generator(path, epoch)
+    return _draw(network, gan_config(Run(path)), n, seed, "sample")

@@ -1,0 +1,224 @@
+"""The two players of a GAN, built from a configuration, and one round of their game.
+
+A round generates one batch of fakes and uses it for both updates: first the discriminator's, on
+reals and fakes, then the generator's, against the discriminator just updated. What the frozen
+network makes of the fakes is computed once; gradients reach the generator through it.
+
+Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores.
+"""
+
+__all__ = ["Players", "average_decay", "build_generator", "build_players", "play", "to_signed"]
+
+import copy
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from genlab import adversarial
+from genlab.augment import augment, mirror
+from genlab.engine.rng import generator, seeded
+from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
+from genlab.nets.fastgan import FastGanGenerator
+from genlab.nets.projected import Heads, Projection
+from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
+from genlab.recipes.gan import GanConfig
+
+LOSSES = {
+    "projected": (
+        adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator,
+    ),
+    "scratch": (
+        adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
+    ),
+}
+"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Players:
+    """The networks of a game with their optimisers."""
+
+    generator: nn.Module
+    """Latents `(B, Z)` to images `(B, 3, H, W)` in [-1, 1]."""
+    average: nn.Module
+    """Its moving average, in evaluation mode: what samples are drawn from."""
+    view: Callable[[Tensor], list[Tensor]]
+    """What the discriminator sees of images: the frozen projection, or the images."""
+    discriminator: nn.Module
+    """The trained part of the discriminator: scores `(B, P)`, one tensor a head, of a view."""
+    adam_generator: Adam
+    adam_discriminator: Adam
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The networks whose tensors change."""
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            "discriminator": self.discriminator,
+        }
+
+    @property
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers by the names of their networks."""
+        return {"generator": self.adam_generator, "discriminator": self.adam_discriminator}
+
+
+class OneHead(nn.Module):
+    """A discriminator of images as a judge of views: one view, one head."""
+
+    def __init__(self, discriminator: ResidualDiscriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, views: list[Tensor]) -> list[Tensor]:
+        return [self.discriminator(view) for view in views]
+
+
+def as_it_is(images: Tensor) -> list[Tensor]:
+    """The view of a discriminator that sees the images themselves."""
+    return [images]
+
+
+def build_generator(config: GanConfig) -> nn.Module:
+    """Builds the generator with its first weights, which follow from the seed."""
+    build = FastGanGenerator if config.recipe == "projected" else ResidualGenerator
+    with seeded(config.seed, "generator"):
+        return build(config.latent, config.width)
+
+
+def build_players(config: GanConfig) -> Players:
+    """Builds both players; all weights, the frozen random ones too, follow from the seed."""
+    maker = build_generator(config)
+    width = config.discriminator_width
+    view: Callable[[Tensor], list[Tensor]] = as_it_is
+    if config.recipe == "projected":
+        assert config.feature_size is not None  # GanConfig sees to it
+        network = load_efficientnet_lite0()
+        with seeded(config.seed, "projection"):
+            view = Projection(network, config.feature_size, width)
+    with seeded(config.seed, "discriminator"):
+        judge = (
+            Heads(width) if config.recipe == "projected" else OneHead(ResidualDiscriminator(width))
+        )
+    average = copy.deepcopy(maker).eval().requires_grad_(False)
+    betas = (0.0, 0.99)
+    return Players(
+        generator=maker, average=average, view=view, discriminator=judge,
+        adam_generator=Adam(maker.parameters(), config.learning_rate, betas, fused=True),
+        adam_discriminator=Adam(judge.parameters(), config.discriminator_rate, betas, fused=True),
+    )
+
+
+def to_signed(images: Tensor) -> Tensor:
+    """Brings uint8 images to [-1, 1]."""
+    return images.float() / 127.5 - 1
+
+
+def play(players: Players, config: GanConfig, images: Tensor, step: int, decay: float) -> Tensor:
+    """Plays one round.
+
+    Arguments:
+        players: The players; both are updated, and the average with them.
+        config: The configuration.
+        images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch.
+        step: The round's number: with the seed it decides all that is random.
+        decay: The share of its value that the average keeps.
+
+    Returns:
+        The discriminator's loss, the generator's loss, the mean score of reals and that of
+        fakes, with shape `(4,)`, float64.
+
+    Raises:
+        FloatingPointError: If a loss is not finite; that player is not updated.
+    """
+    random = generator(config.seed, "round", step)
+    real = to_signed(images)
+    real = augment(mirror(real, random) if config.mirror else real, config.augment, random)
+    with torch.no_grad():
+        seen_real = players.view(real)
+    fake = players.generator(torch.randn(config.batch, config.latent, generator=random))
+    seen_fake = players.view(augment(fake, config.augment, random))
+    loss_d, score_real, score_fake = update_discriminator(
+        players, config, seen_real, [seen.detach() for seen in seen_fake], step
+    )
+    loss_g = update_generator(players, config, seen_fake)
+    update_average(players.average, players.generator, decay)
+    return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
+
+
+def update_discriminator(
+    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Updates the discriminator on views; returns its loss and its mean scores of both sides."""
+    loss_real, loss_fake, _ = LOSSES[config.recipe]
+    penalise = config.r1_every is not None and step % config.r1_every == 0
+    real = [seen.requires_grad_(penalise) for seen in real]
+    count = len(real[0])
+    scores = players.discriminator([torch.cat(pair) for pair in zip(real, fake)])
+    loss = sum_over_heads(loss_real, [s[:count] for s in scores])
+    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
+    total = loss
+    if penalise:
+        assert config.r1_gamma is not None and config.r1_every is not None
+        # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
+        weight = config.r1_every * config.r1_gamma / 2
+        (head,), (seen,) = scores, real
+        total = loss + weight * adversarial.r1(head[:count], seen).mean()
+    descend(players.adam_discriminator, total, "discriminator")
+    means = [torch.stack([s.detach()[part].mean() for s in scores]).mean()
+             for part in (slice(count), slice(count, None))]
+    return loss.detach(), means[0], means[1]
+
+
+def update_generator(players: Players, config: GanConfig, fake: list[Tensor]) -> Tensor:
+    """Updates the generator through the views of its images; returns its loss."""
+    _, _, loss_generator = LOSSES[config.recipe]
+    players.discriminator.requires_grad_(False)  # saves the gradients of its weights
+    loss = sum_over_heads(loss_generator, players.discriminator(fake))
+    descend(players.adam_generator, loss, "generator")
+    players.discriminator.requires_grad_(True)
+    return loss.detach()
+
+
+def sum_over_heads(loss: Callable[[Tensor], Tensor], scores: list[Tensor]) -> Tensor:
+    """Returns the sum over the heads of the batch's mean loss."""
+    return torch.stack([loss(s).mean() for s in scores]).sum()
+
+
+def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
+    """Takes one step down the loss, unless it is not finite."""
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the {player}'s loss is {loss.item()}")
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
+def average_decay(config: GanConfig, images: int) -> float:
+    """Returns the share that the average keeps each step: 0.5^(batch / half-life).
+
+    The half-life is the smaller of `average_images` and `average_share` of the run's images.
+
+    Arguments:
+        config: The configuration.
+        images: How many images an epoch has.
+    """
+    half_life = min(config.average_images, config.average_share * config.epochs * images)
+    return 0.5 ** (config.batch / half_life)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
+    """Moves the average towards `current`: weights and batch-norm statistics; counters are copied."""
+    pairs = [(a, c) for a, c in zip(average.state_dict().values(), current.state_dict().values())]
+    floats = [(a, c) for a, c in pairs if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floats], [c for _, c in floats], 1 - decay)
+    for a, c in pairs:
+        if not a.is_floating_point():
+            a.copy_(c)

@@ -1,0 +1,235 @@
+"""The run directory: all that a training leaves, and all that a report or a page ever reads.
+
+config.json        the resolved configuration and what kind of run it is
+env.json           versions, hardware, threads, data identity, one entry a session
+metrics.jsonl      one JSON object a line, each with its "step"
+state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
+state-STEP.safetensors   that state: weights, averages, optimiser moments
+results.json       the final numbers
+DONE               empty; the run is complete
+"""
+
+__all__ = ["Run", "open_run", "read_json"]
+
+import hashlib
+import json
+import os
+import time
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genlab import atomic
+from genlab.engine import environment
+from genlab.engine.progress import say
+from genlab.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genlab.data.identity import Identity
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: If it is missing or not JSON, naming the file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); the run is damaged") from None
+
+
+class Run:
+    """An existing run directory; `open_run` makes one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        record = read_json(path / "config.json")
+        self.kind: str = record["kind"]
+        self.config: dict[str, Any] = record["config"]
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete."""
+        return (self.path / "DONE").exists()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The contents of `results.json`."""
+        return read_json(self.path / "results.json")
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The contents of `env.json`."""
+        return read_json(self.path / "env.json")
+
+    def refuse_other_data(self, data: "Mapping[str, Identity]") -> None:
+        """Raises `InputError` if a data set is not, byte for byte, the one the run began with."""
+        before = self.env["data"]
+        for role, identity in data.items():
+            if role in before and before[role]["sha256"] != identity.sha256:
+                raise InputError(
+                    f"{self.path}: that run used other data for {role!r} "
+                    f"(SHA-256 {before[role]['sha256'][:12]}…, now {identity.sha256[:12]}…); "
+                    "give the same data, or another --out"
+                )
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Writes the final numbers and marks the run complete."""
+        atomic.write_json(self.path / "results.json", dict(results))
+        atomic.write_bytes(self.path / "DONE", b"")
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Appends one line to `metrics.jsonl`; `record` has a "step"."""
+        line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(line)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def save_state(self, tensors: "Mapping[str, Tensor]", step: int, seconds: float) -> None:
+        """Saves the training state of `step`; a kill at any moment leaves this one or the last.
+
+        The tensors go to a new file; `state.json`, replaced after it, is what makes it count.
+
+        Raises:
+            FloatingPointError: If a tensor is not finite: the last good state stays.
+        """
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
+        target = self.path / f"state-{step:08d}.safetensors"
+        atomic.write_tensors(target, tensors)
+        digest = hashlib.sha256(target.read_bytes()).hexdigest()
+        marker = {"step": step, "seconds": seconds, "file": target.name, "sha256": digest}
+        atomic.write_json(self.path / "state.json", marker)
+        for old in self.path.glob("state-*.safetensors"):
+            if old != target:
+                old.unlink()
+
+    def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+        """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
+
+        Lines of `metrics.jsonl` after that step are dropped: they will be written again.
+        """
+        if not (self.path / "state.json").exists():
+            atomic.write_bytes(self.path / "metrics.jsonl", b"")
+            return None
+        from safetensors.torch import load
+
+        marker = read_json(self.path / "state.json")
+        data = (self.path / marker["file"]).read_bytes()
+        if hashlib.sha256(data).hexdigest() != marker["sha256"]:
+            raise InputError(
+                f"{self.path / marker['file']}: damaged (its SHA-256 is not the recorded one); "
+                f"delete {self.path} and train again"
+            )
+        kept = [line for line in self.metrics() if line["step"] <= marker["step"]]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+        atomic.write_bytes(self.path / "metrics.jsonl", text.encode())
+        return load(data), marker["step"], marker["seconds"]
+
+    def drop_state(self) -> None:
+        """Deletes the training state of a finished run: resuming needs it no more."""
+        (self.path / "state.json").unlink(missing_ok=True)
+        for old in self.path.glob("state-*.safetensors"):
+            old.unlink()
+
+
+def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]") -> Run:
+    """Starts a run in `path`, or goes on with the one that is there.
+
+    Arguments:
+        path: The run directory; made if missing.
+        kind: What the run is: "vae", "gan" or "lab".
+        config: A frozen dataclass, saved as JSON.
+        data: The identity of each data set used, by its role ("mnist", "dogs").
+
+    Raises:
+        InputError: If `path` holds something else, or a run with another configuration or data.
+        OSError: If `path` cannot be written.
+    """
+    wanted = json.loads(json.dumps(asdict(config)))
+    identities = {role: asdict(identity) for role, identity in data.items()}
+    _require_folder(path)
+    if (path / "config.json").exists():
+        run = Run(path)
+        _refuse_changes(run, kind, wanted)
+        run.refuse_other_data(data)
+        if not run.done:
+            _note_session(run)
+        return run
+    leftovers = sorted(p.name for p in path.iterdir() if ".tmp-" not in p.name)
+    if leftovers:
+        raise InputError(
+            f"--out {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
+            "name a new or empty folder"
+        )
+    env = {"data": identities, "sessions": [environment.session()]}
+    atomic.write_json(path / "env.json", env)
+    atomic.write_json(path / "config.json", {"kind": kind, "config": wanted})
+    return Run(path)
+
+
+def _require_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"--out {path}: a file is in the way; name a folder") from None
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be made ({error.strerror})") from None
+    if not writable:
+        raise InputError(f"--out {path}: not writable; name another folder or mend its mode")
+
+
+def _refuse_changes(run: Run, kind: str, wanted: dict[str, Any]) -> None:
+    if run.kind != kind:
+        raise InputError(f"--out {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
+    keys = sorted(set(run.config) | set(wanted))
+    changed = [k for k in keys if run.config.get(k) != wanted.get(k)]
+    if changed:
+        lines = ", ".join(f"{k}: {run.config.get(k)!r} there, {wanted.get(k)!r} now"
+                          for k in changed)
+        raise InputError(
+            f"--out {run.path}: that run was made with other options ({lines}); "
+            "give the same options to go on, or another --out"
+        )
+
+
+def _note_session(run: Run) -> None:
+    env, now = run.env, environment.session()
+    last = env["sessions"][-1]
+    for key in environment.DECIDES_BITS:
+        if last[key] != now[key]:
+            say(
+                f"note: {key} was {last[key]!r} and is {now[key]!r}: the run goes on, "
+                "but not bit for bit as on one machine"
+            )
+    env["sessions"].append(now)
+    atomic.write_json(run.path / "env.json", env)
+
+
+class Stopwatch:
+    """Seconds of work, counted on over the sessions of a run."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self.before, self.began = before, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, those of earlier sessions included."""
+        return self.before + time.monotonic() - self.began

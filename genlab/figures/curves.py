@@ -1,0 +1,49 @@
+"""Curves over training."""
+
+__all__ = ["elbo_curve", "gan_curve"]
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+
+def elbo_curve(metrics: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """The ELBO of training and test digits and the regulariser, by epoch, in nats."""
+    figure = Figure(figsize=(6.4, 3.0), dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [m["epoch"] for m in metrics]
+    left.plot(epochs, [m["elbo"] for m in metrics], label="training digits")
+    tested = [m for m in metrics if "test_elbo" in m]
+    left.plot(
+        [m["epoch"] for m in tested], [m["test_elbo"] for m in tested], "o-", ms=3,
+        label="test digits",
+    )
+    best = max(m["elbo"] for m in metrics)
+    left.set_ylim(best - 45, best + 5)
+    left.set(xlabel="epoch", ylabel="ELBO (nats)")
+    left.legend(frameon=False, fontsize=8)
+    right.plot(epochs, [m["omega"] for m in metrics], color="tab:green")
+    right.set(xlabel="epoch", ylabel=r"$\Omega$, training digits (nats)")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """The losses and the discriminator's mean scores of real and generated images, by epoch."""
+    figure = Figure(figsize=(6.4, 3.0), dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [m["epoch"] for m in metrics]
+    left.plot(epochs, [m["loss_g"] for m in metrics], label="generator")
+    left.plot(epochs, [m["loss_d"] for m in metrics], label="discriminator")
+    left.set(xlabel="epoch", ylabel="loss")
+    right.plot(epochs, [m["score_real"] for m in metrics], label="real images")
+    right.plot(epochs, [m["score_fake"] for m in metrics], label="generated images")
+    right.set(xlabel="epoch", ylabel="mean score of the discriminator")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure

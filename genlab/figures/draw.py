@@ -1,0 +1,145 @@
+"""Draws the figures of a run directory into it."""
+
+__all__ = ["draw_gan", "draw_priors", "draw_vae", "save"]
+
+import io
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from genlab import atomic
+from genlab.data.images import ImageSet
+from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.rng import generator, seeded
+from genlab.engine.run import Run
+from genlab.engine.vae import load_vae, test_digits
+from genlab.figures import curves, grids, latent
+from genlab.vae import VAE
+
+DOTS = 3000
+TITLES = {"standard": "standard Gaussian", "mixture": "mixture of Gaussians", "vamp": "VampPrior"}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, without the library's version in it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    atomic.write_bytes(path, buffer.getvalue())
+
+
+def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
+    """Returns one draw of q(z|x) for each image `(N, X)`: samples of q(z), `(N, D)`."""
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+    noise = torch.randn(mean.shape, generator=generator(seed, "dots"))
+    return (mean + log_std.exp() * noise).numpy()
+
+
+def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray | None]:
+    """The dots of `DOTS` random test digits, the same digits for every model."""
+    model, config = load_vae(path)
+    rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
+    dots = posterior_dots(model, test_digits(digits)[rows], config.seed)
+    results = Run(path).results
+    caption = f"ELBO {results['elbo']:.2f}, KL(q(z)||p(z)) {results['marginal_kl']:.3f} nats"
+    labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
+    title = TITLES.get(config.prior, config.prior)
+    return latent.Panel(title=title, z=dots, caption=caption), model, labels
+
+
+def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
+    """Draws the figures of one VAE run into its folder `figures`.
+
+    Raises:
+        InputError: If `path` is not a finished VAE run.
+    """
+    model, config = load_vae(path)
+    digits = digits or load_digits(config.mnist)
+    folder = path / "figures"
+    title = TITLES.get(config.prior, config.prior)
+    save(curves.elbo_curve(Run(path).metrics(), f"{title} prior"), folder / "curve.png")
+    height, width = digits.test.shape[1:]
+
+    x = test_digits(digits)[_twelve(digits)]
+    with torch.no_grad():
+        decoded = model.decode(model.encode(x)[0])
+        with seeded(config.seed, "prior samples"):
+            samples = model.decode(model.prior().sample((96,)))
+    shape = (-1, height, width)
+    rows = [("test digits", x.view(shape).numpy()), ("decoded", decoded.view(shape).numpy())]
+    save(grids.reconstruction_rows(rows, f"{title} prior"), folder / "reconstructions.png")
+    drawn = grids.digit_grid(samples.view(shape).numpy(), 16, f"samples, {title} prior")
+    save(drawn, folder / "samples.png")
+    if config.latent == 2:
+        _draw_plane(path, digits)
+
+
+def _twelve(digits: DigitSet) -> list[int]:
+    """Rows of the first test digit of each class and two more; the first twelve without labels."""
+    if digits.test_labels is None:
+        return list(range(min(12, len(digits.test))))
+    labels = digits.test_labels.tolist()
+    return [labels.index(d) for d in range(10) if d in labels] + [len(labels) // 2, -1]
+
+
+def _draw_plane(path: Path, digits: DigitSet) -> None:
+    panel, model, labels = _panel(path, digits)
+    folder = path / "figures"
+    limit = latent.common_limit(panel.z)
+    save(latent.aggregated_posterior(panel, limit), folder / "aggregated.png")
+    points = torch.from_numpy(latent.grid_points(limit, 241)).float()
+    with torch.no_grad():
+        density = model.prior().log_prob(points).view(241, 241).numpy()
+        side = 21
+        plane = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
+        images = model.decode(plane).view(side, side, *digits.test.shape[1:])
+    save(latent.prior_density(panel, density, labels, limit), folder / "prior.png")
+    upward = images.flip(0).numpy()  # the grid's first row is the lowest z2
+    figure = latent.manifold(upward, limit, f"the decoded plane, {panel.title} prior")
+    save(figure, folder / "manifold.png")
+
+
+def draw_priors(paths: Mapping[str, Path], target: Path) -> None:
+    """Draws the sheet's figure for several runs in one row, on equal axes.
+
+    The same axes are used for the single figures, which are drawn again.
+    """
+    digits = load_digits(load_vae(next(iter(paths.values())))[1].mnist)
+    panels = {name: _panel(path, digits)[0] for name, path in paths.items()}
+    limit = latent.common_limit(*(panel.z for panel in panels.values()))
+    save(latent.aggregated_row(list(panels.values()), limit), target)
+    for name, path in paths.items():
+        figure = latent.aggregated_posterior(panels[name], limit)
+        save(figure, path / "figures" / "aggregated.png")
+
+
+def read_sheet(folder: Path) -> np.ndarray:
+    """Returns the PNGs of a folder in the order of their names, with shape `(N, H, W, 3)`."""
+    return np.stack([np.asarray(Image.open(p)) for p in sorted(folder.glob("*.png"))])
+
+
+def draw_gan(path: Path, real: ImageSet | None = None) -> None:
+    """Draws the strips of a GAN run, its curve, and the sheets of real and generated images."""
+    run = Run(path)
+    rows = []
+    for epoch in run.results["snapshots"]:
+        name = f"epoch_{epoch:03d}"
+        rows.append((f"epoch {epoch}", read_sheet(path / "samples" / name)))
+        save(grids.labelled_rows(rows[-1:]), path / "samples" / f"{name}.png")
+    save(grids.labelled_rows(rows), path / "progress.png")
+    title = f"GAN, recipe {run.config['recipe']}"
+    save(curves.gan_curve(run.metrics(), title), path / "curve.png")
+    if (path / "generated").is_dir():
+        fakes = read_sheet(path / "generated")[:60]
+        atomic.write_png(path / "generated.png", grids.image_sheet(fakes, 10, 2))
+    if real is not None:
+        some = torch.randperm(len(real.images), generator=generator(0, "real sheet"))[:30]
+        reals = real.images[some].permute(0, 2, 3, 1).numpy()
+        atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))

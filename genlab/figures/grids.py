@@ -1,0 +1,89 @@
+"""Sheets of images.
+
+Shapes: N images, R rows, C columns, H x W pixels; grey images have shape `(N, H, W)`, 1 for ink.
+"""
+
+__all__ = ["digit_grid", "image_sheet", "labelled_rows", "reconstruction_rows"]
+
+import math
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from matplotlib.figure import Figure
+
+
+def tile(images: np.ndarray, columns: int, gap: int = 2, paper: int = 255) -> np.ndarray:
+    """Lays uint8 images `(N, H, W, 3)` out in rows of `columns`, returns `(R', C', 3)`."""
+    count, height, width, _ = images.shape
+    rows = math.ceil(count / columns)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), paper, np.uint8
+    )
+    for index, image in enumerate(images):
+        top = gap + (index // columns) * (height + gap)
+        left = gap + (index % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def image_sheet(images: np.ndarray, columns: int, scale: int = 1) -> np.ndarray:
+    """Returns one picture of colour images `(N, H, W, 3)`, each enlarged `scale` times."""
+    large = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    return tile(large, columns)
+
+
+def labelled_rows(rows: Sequence[tuple[str, np.ndarray]], title: str = "") -> Figure:
+    """Rows of colour images, each with its label at the left.
+
+    Arguments:
+        rows: `(label, images)`, images uint8 with shape `(N, H, W, 3)`; N and sizes agree.
+        title: A title, or nothing.
+    """
+    columns = len(rows[0][1])
+    figure = Figure(
+        figsize=(0.9 + 0.92 * columns, 0.98 * len(rows) + (0.35 if title else 0.05)),
+        dpi=150, layout="constrained",
+    )
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for axis, (label, images) in zip(axes, rows):
+        axis.imshow(image_sheet(images, columns), interpolation="lanczos")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=11)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def digit_grid(images: np.ndarray, columns: int, title: str) -> Figure:
+    """Grey digits `(N, H, W)` in rows of `columns`, black on white."""
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(0.5 * columns, 0.5 * rows + 0.35), dpi=150, layout="constrained")
+    axis = figure.add_subplot()
+    axis.imshow(tile(_ink(images), columns), interpolation="nearest")
+    axis.set_axis_off()
+    axis.set_title(title, fontsize=10)
+    return figure
+
+
+def reconstruction_rows(pairs: Sequence[tuple[str, np.ndarray]], title: str) -> Figure:
+    """Labelled rows of grey digits `(N, H, W)`, one under another: originals, then decoded."""
+    columns = len(pairs[0][1])
+    figure = Figure(
+        figsize=(1.3 + 0.5 * columns, 0.55 * len(pairs) + 0.35), dpi=150, layout="constrained"
+    )
+    axes = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
+    for axis, (label, images) in zip(axes, pairs):
+        axis.imshow(tile(_ink(images), columns), interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _ink(images: np.ndarray) -> np.ndarray:
+    grey = np.round(255 * (1 - images)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)

@@ -1,0 +1,179 @@
+"""The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
+
+__all__ = ["generate", "plan", "resume", "run_lab"]
+
+import time
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genlab import atomic
+from genlab.data.identity import Identity, digest
+from genlab.data.images import ImageSet, load_images
+from genlab.data.mnist import load_digits
+from genlab.data.sources import decide_digits, decide_dogs
+from genlab.engine.fid import Reference, measure
+from genlab.engine.gan import sample, train_gan
+from genlab.engine.progress import Progress, say
+from genlab.engine.run import Run, open_run, read_json
+from genlab.engine.vae import train_vae, vae_config
+from genlab.errors import InputError
+from genlab.figures.draw import draw_gan, draw_priors, draw_vae
+from genlab.recipes.gan import RECIPES, GanConfig
+from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
+from genlab.report.submission import check_author, submit
+
+SIZE = 64
+
+
+def gan_config(config: LabConfig, dogs: str) -> GanConfig:
+    """Returns the GAN's configuration within a lab run."""
+    preset = PRESETS[config.preset]
+    images = preset.gan_images if config.gan_images is None else config.gan_images
+    return RECIPES[config.recipe](
+        dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
+    )
+
+
+def plan(config: LabConfig, out: Path) -> dict[str, Any]:
+    """Returns everything a run would do, resolved, without doing any of it."""
+    mnist, dogs = _sources(config, out)
+    return {
+        "lab": asdict(config),
+        "vae": {prior: asdict(c) for prior, c in vae_configs(config, mnist).items()},
+        "gan": asdict(gan_config(config, dogs)),
+        "out": str(out),
+    }
+
+
+def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
+    """Does the lab sheet into `out`; steps that are finished there are not repeated.
+
+    Raises:
+        InputError: If an option, a data source or `out` cannot be used.
+    """
+    check_author(config.name, config.id)
+    mnist, dogs = _sources(config, out)
+    digits = load_digits(mnist)
+    gan = gan_config(config, dogs)
+    real = load_images(dogs, SIZE, gan.images)
+    run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
+    if run.done:
+        return run.results
+    for identity in (digits.identity, real.identity):
+        if identity.stand_in:
+            say(f"note: {identity.name} are an embedded stand-in; for the real thing give "
+                "--preset full, or --mnist and --dogs (see: genlab data)")
+    began = time.monotonic()
+    results: dict[str, Any] = {"vae": {}}
+    for prior, vae in vae_configs(config, mnist).items():
+        path = out / "vae" / prior
+        results["vae"][prior] = train_vae(vae, path)
+        if not (path / "figures" / "manifold.png").exists():
+            draw_vae(path, digits)
+    if not (out / "vae" / "priors.png").exists():
+        draw_priors({p: out / "vae" / p for p in results["vae"]}, out / "vae" / "priors.png")
+    results["gan"] = train_gan(gan, out / "gan")
+    results["fid"] = _distances(config, real, out / "gan")
+    draw_gan(out / "gan", real)
+    atomic.write_json(out / "results.json", results)
+    results["report"] = submit(out, config.name, config.id, config.lang)
+    run.finish(results)
+    say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
+    return results
+
+
+def resume(path: Path) -> dict[str, Any]:
+    """Goes on with any run, with the options it was started with.
+
+    Raises:
+        InputError: If `path` is not a run.
+    """
+    run = Run(path)
+    if run.kind == "vae":
+        results = train_vae(vae_config(run), path)
+        draw_vae(path)
+        return results
+    if run.kind == "gan":
+        results = train_gan(GanConfig(**_tuples(run.config)), path)
+        draw_gan(path)
+        return results
+    if run.kind == "lab":
+        return run_lab(LabConfig(**run.config), path)
+    raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+
+
+def generate(
+    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None
+) -> dict[str, Any]:
+    """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
+
+    Raises:
+        InputError: If `gan` is not a finished GAN run, or `n` is not positive.
+    """
+    if n < 1:
+        raise InputError(f"--n {n}: at least 1")
+    images = sample(gan, n, seed, epoch).permute(0, 2, 3, 1).numpy()
+    width = max(3, len(str(n - 1)))
+    with Progress(n, f"writing images into {out.name}", "images") as progress:
+        for index, image in enumerate(images):
+            atomic.write_png(out / f"{index:0{width}d}.png", image)
+            progress.advance()
+    results = {"gan": gan.name, "n": n, "seed": seed, "epoch": epoch, "size": images.shape[1]}
+    atomic.write_json(out / "results.json", results)
+    return results
+
+
+def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
+    """Generates the images and measures them, and as many of each snapshot."""
+    target = gan / "fid.json"
+    if target.exists():
+        return read_json(target)
+    folder = gan / "generated"
+    if not (folder / "results.json").exists():
+        generate(gan, config.fakes, config.seed, folder)
+    reference = Reference(real, inception=config.inception)
+    results = measure(reference, load_images(str(folder), SIZE))
+    epochs = []
+    snapshots = Run(gan).results["snapshots"]
+    for epoch in snapshots:
+        measured = results
+        if epoch != snapshots[-1]:
+            measured = measure(reference, sample_set(gan, config.fakes, config.seed, epoch))
+        epochs.append({
+            "epoch": epoch, "n": config.fakes, "recognised": measured["recognised_fake"],
+            "distances": {d["label"]: d["value"] for d in measured["distances"]},
+        })
+    results["epochs"] = epochs
+    atomic.write_json(target, results)
+    return results
+
+
+def sample_set(gan: Path, n: int, seed: int, epoch: int) -> ImageSet:
+    """Returns `n` images of a snapshot's generator, and their identity."""
+    images = sample(gan, n, seed, epoch)
+    identity = Identity(
+        name=f"generated at epoch {epoch}", source=f"{gan.name}, epoch {epoch}, seed {seed}",
+        count=n, shape=tuple(images.shape[1:]), sha256=digest(images.numpy()),
+        licence="as given by its owner",
+    )
+    return ImageSet(images=images, identity=identity)
+
+
+def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
+    """The digits and dogs decided on: those of the run that is there, or by what is at hand."""
+    preset = PRESETS[config.preset]
+    if (out / "config.json").exists() and (out / "env.json").exists():
+        data = Run(out).env["data"]
+        here = data.get("mnist", {}).get("source"), data.get("dogs", {}).get("source")
+    else:
+        here = None, None
+    mnist = config.mnist or here[0] or decide_digits(preset.mnist)
+    dogs = config.dogs or here[1] or decide_dogs(preset.dogs)
+    return mnist, dogs
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: lists become what the configuration has."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

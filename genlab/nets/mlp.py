@@ -1,0 +1,60 @@
+"""Perceptrons for images: the encoder q(z|x) and the decoder p(x|z) of a small VAE.
+
+Shapes: B batch, X pixels, D latent dimensions, H hidden units.
+"""
+
+__all__ = ["Decoder", "Encoder"]
+
+from collections.abc import Sequence
+
+import torch.nn as nn
+
+from torch import Tensor
+
+LOG_STD_RANGE = (-6.0, 2.0)
+"""Bounds on ln sigma of q(z|x): wide enough for any posterior seen, and no overflow."""
+
+
+def perceptron(widths: Sequence[int]) -> nn.Sequential:
+    """Returns linear layers of these widths with SiLU between them."""
+    layers: list[nn.Module] = []
+    for inner, outer in zip(widths[:-1], widths[1:]):
+        layers += [nn.Linear(inner, outer), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Encoder(nn.Module):
+    """Maps images to the mean and log standard deviation of a diagonal Gaussian q(z|x).
+
+    Arguments:
+        pixels: The number of pixels X.
+        hidden: The widths of the hidden layers.
+        latent: The number of latent dimensions D.
+    """
+
+    def __init__(self, pixels: int, hidden: Sequence[int], latent: int) -> None:
+        super().__init__()
+        self.body = perceptron([pixels, *hidden, 2 * latent])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns mean and log standard deviation, each with shape `(B, D)`, of `(B, X)`."""
+        mean, log_std = self.body(x).chunk(2, dim=-1)
+        return mean, log_std.clamp(*LOG_STD_RANGE)
+
+
+class Decoder(nn.Module):
+    """Maps latents to the logits of the pixels.
+
+    Arguments:
+        latent: The number of latent dimensions D.
+        hidden: The widths of the hidden layers.
+        pixels: The number of pixels X.
+    """
+
+    def __init__(self, latent: int, hidden: Sequence[int], pixels: int) -> None:
+        super().__init__()
+        self.body = perceptron([latent, *hidden, pixels])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Returns logits with shape `(*, X)`, of latents with shape `(*, D)`."""
+        return self.body(z)

@@ -1,0 +1,115 @@
+r"""Residual generator and discriminator without normalisation, for training from scratch.
+
+Each block adds to its (resampled) input what two convolutions make of it,
+
+    y = S(x) + f(x),    f(x) = conv2(a(conv1(a(x)))),    a = sqrt(2) LeakyReLU_0.2,
+
+where S is the identity or a 1x1 convolution. The last convolution of each block begins at zero:
+at the start every block is S, signals keep their size at any depth, and no batch-norm is needed.
+So each image is a function of its own latent, and each score of its own image.
+
+References:
+    | The GAN is dead; long live the GAN! (Huang et al., 2024), section 3, https://arxiv.org/abs/2501.05441
+    | Fixup Initialization (Zhang et al., 2019), https://arxiv.org/abs/1901.09321
+
+Shapes: B batch, Z latent dimensions, C channels, H W pixels; images `(B, 3, 64, 64)` in [-1, 1].
+"""
+
+__all__ = ["ResidualDiscriminator", "ResidualGenerator"]
+
+import torch.nn.functional as F
+
+from torch import Tensor, nn
+
+from genlab.nets.fastgan import to_sphere
+
+MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2, 64: 1}
+"""Channels at each side, as multiples of the width."""
+
+
+def activation(x: Tensor) -> Tensor:
+    """LeakyReLU, scaled to keep the variance of a centred Gaussian about the same."""
+    return F.leaky_relu(x, 0.2) * 2**0.5
+
+
+def convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    """Returns a convolution that keeps the side and, with He's gain one, the variance."""
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+class Block(nn.Module):
+    """y = S(x) + f(x), at one side."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.skip = convolution(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.first = convolution(inputs, outputs, 3)
+        self.last = convolution(outputs, outputs, 3)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.skip(x) + self.last(activation(self.first(activation(x))))
+
+
+class ResidualGenerator(nn.Module):
+    """Maps latents to images of 64x64 pixels: a block a side, enlarged between them.
+
+    Arguments:
+        latent: Latent dimensions Z.
+        width: Channels are multiples of it.
+    """
+
+    def __init__(self, latent: int, width: int) -> None:
+        super().__init__()
+        self.latent = latent
+        c = [multiple * width for multiple in MULTIPLES.values()]
+        self.start = nn.Linear(latent, c[0] * 16)
+        nn.init.kaiming_normal_(self.start.weight, nonlinearity="linear")
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip([c[0], *c], c))
+        self.image = convolution(c[-1], 3, 3)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Returns the images of the latents `z`, with shape `(B, 3, 64, 64)`, in [-1, 1].
+
+        Arguments:
+            z: Latents, with shape `(B, Z)`; only their direction counts.
+        """
+        x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
+        for index, block in enumerate(self.blocks):
+            x = block(x if index == 0 else enlarge(x))
+        return self.image(activation(x)).tanh()
+
+
+def enlarge(x: Tensor) -> Tensor:
+    """Doubles the side, bilinearly."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear")
+
+
+class ResidualDiscriminator(nn.Module):
+    """Scores images of 64x64 pixels: a block a side, halved by averaging between them.
+
+    Arguments:
+        width: Channels are multiples of it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        c = [multiple * width for multiple in reversed(MULTIPLES.values())]
+        self.image = convolution(3, c[0], 3)
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(c, [*c[1:], c[-1]]))
+        self.score = nn.Linear(c[-1] * 16, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns the images' scores (logits), with shape `(B, 1)`.
+
+        Arguments:
+            images: Images in [-1, 1], with shape `(B, 3, 64, 64)`.
+        """
+        x = self.image(images)
+        for index, block in enumerate(self.blocks):
+            x = block(x if index == 0 else F.avg_pool2d(x, 2))
+        return self.score(activation(x).flatten(1))

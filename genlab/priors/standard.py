@@ -1,0 +1,34 @@
+r"""The standard Gaussian prior, :math:`p(z) = \mathcal{N}(z; 0, I)`. The control of every table.
+
+Shapes: D latent dimensions.
+"""
+
+__all__ = ["StandardPrior"]
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+
+class StandardPrior(nn.Module):
+    """The standard Gaussian; it has nothing to learn.
+
+    References:
+        | Auto-Encoding Variational Bayes (Kingma & Welling, 2014), section 3
+        | https://arxiv.org/abs/1312.6114
+
+    Arguments:
+        latent: The number of latent dimensions D.
+    """
+
+    mean: Tensor
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent))
+
+    def forward(self) -> Distribution:
+        """Returns p(z), with event shape `(D,)`."""
+        return Independent(Normal(self.mean, torch.ones_like(self.mean)), 1)

@@ -1,0 +1,62 @@
+r"""The VampPrior, :math:`p(z) = \frac{1}{K} \sum_k q_\phi(z | u_k)`: a mixture of posteriors.
+
+The best prior for a given encoder is its own aggregated posterior
+:math:`q(z) = \frac{1}{N} \sum_n q_\phi(z | x_n)`. That is a mixture of N Gaussians; the
+VampPrior keeps K of them, at learned pseudo-inputs :math:`u_k` in place of data.
+
+Shapes: K pseudo-inputs, X pixels, D latent dimensions.
+"""
+
+__all__ = ["Encode", "VampPrior"]
+
+from collections.abc import Callable
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.priors.mixture import gaussian_mixture
+
+Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+EDGE = 0.02
+"""Pseudo-inputs start this far inside (0, 1), where the sigmoid still has a slope."""
+
+
+class VampPrior(nn.Module):
+    """A mixture of the encoder's posteriors at learned pseudo-inputs, with equal weights.
+
+    Pixels are sigmoids of free parameters: they stay in (0, 1) and always have a gradient (a
+    clamp has none outside). Gradients reach the pseudo-inputs and the encoder.
+
+    References:
+        | VAE with a VampPrior (Tomczak & Welling, 2018), section 2
+        | https://arxiv.org/abs/1705.07120
+
+    Arguments:
+        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
+            function, so that the encoder's weights stay the encoder's.
+        examples: Images in [0, 1] to start from, with shape `(K, X)`.
+
+    Raises:
+        TypeError: If `encode` is a module: it would be registered here a second time.
+    """
+
+    def __init__(self, encode: Encode, examples: Tensor) -> None:
+        super().__init__()
+        if isinstance(encode, nn.Module):
+            raise TypeError("encode must be a function (say encoder.forward), not a module")
+        self.encode = encode
+        self.pseudo_logits = nn.Parameter(torch.logit(examples.clamp(EDGE, 1 - EDGE)))
+
+    @property
+    def pseudo_inputs(self) -> Tensor:
+        """The images u, in (0, 1), with shape `(K, X)`."""
+        return torch.sigmoid(self.pseudo_logits)
+
+    def forward(self) -> Distribution:
+        """Returns p(z), with event shape `(D,)`."""
+        mean, log_std = self.encode(self.pseudo_inputs)
+        return gaussian_mixture(mean.new_zeros(len(mean)), mean, log_std)

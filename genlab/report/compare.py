@@ -1,0 +1,92 @@
+r"""What the numbers say: differences with their errors, and no more than that.
+
+A difference of two means over the same test images has standard error
+
+    se(a - b) = sqrt(se(a)^2 + se(b)^2)
+
+if they were independent. They are positively correlated (an image that is hard for one model is
+hard for the other), so the true error is smaller and a difference that is called clear here is.
+"""
+
+__all__ = ["Change", "Difference", "Trend", "change", "clear_of_noise", "difference", "trend"]
+
+import math
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CLEAR = 2.0
+"""A difference of so many standard errors is called clear."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two measured values."""
+
+    value: float
+    se: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is more than two standard errors from zero."""
+        return abs(self.value) > CLEAR * self.se
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> Difference:
+    """Returns a - b of the value `key` of two results, which both have `key_se`."""
+    return Difference(a[key] - b[key], math.hypot(a[f"{key}_se"], b[f"{key}_se"]))
+
+
+@dataclass(frozen=True)
+class Change:
+    """How an ELBO differs from another's, by the terms ELBO = RE - CE + H."""
+
+    elbo: Difference
+    terms: dict[str, float]
+    """The part of each term: "re", "cross_entropy" (with its minus) and "conditional_entropy"."""
+
+    @property
+    def largest(self) -> str:
+        """The term that moves the ELBO most in the direction in which it moved."""
+        return max(self.terms, key=lambda k: math.copysign(1, self.elbo.value) * self.terms[k])
+
+
+def change(a: Mapping[str, Any], b: Mapping[str, Any]) -> Change:
+    """Returns how the ELBO of results `a` differs from that of `b`."""
+    terms = {
+        "re": a["re"] - b["re"],
+        "cross_entropy": -(a["cross_entropy"] - b["cross_entropy"]),
+        "conditional_entropy": a["conditional_entropy"] - b["conditional_entropy"],
+    }
+    return Change(difference(a, b, "elbo"), terms)
+
+
+def clear_of_noise(results: Mapping[str, Mapping[str, Any]], key: str, lowest: bool) -> list[str]:
+    """Returns the names that may be the best by `key`: the best, and those not clearly worse."""
+    pick = min if lowest else max
+    best = pick(results, key=lambda name: results[name][key])
+    others = [n for n in results if n != best]
+    return [best] + [n for n in others if not difference(results[n], results[best], key).clear]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How a distance went over the epochs at which it was taken."""
+
+    first: float
+    last: float
+    best_epoch: int
+    falling: bool
+    """Whether each value is below the one before."""
+
+    @property
+    def drop(self) -> float:
+        """The share of the first value by which the last is lower; negative if higher."""
+        return 1 - self.last / self.first
+
+
+def trend(epochs: Sequence[int], values: Sequence[float]) -> Trend:
+    """Returns the trend of `values` at `epochs`, in order."""
+    falling = all(b < a for a, b in zip(values, values[1:]))
+    return Trend(values[0], values[-1], epochs[values.index(min(values))], falling)

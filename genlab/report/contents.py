@@ -1,0 +1,109 @@
+"""What goes into the two archives, by the name inside."""
+
+__all__ = ["code_files", "support_files"]
+
+import json
+import tomllib
+
+from importlib import metadata
+from pathlib import Path
+
+import genlab
+
+from genlab.report.facts import priors_of
+
+RECORDS = ("config.json", "env.json", "results.json", "metrics.jsonl", "DONE")
+
+README_CODE = """\
+# 实验五：代码与训练好的模型 / code and trained models
+
+- `genlab/`：全部源代码 / the whole source
+- `models/`：训练好的模型及其配置与结果 / trained models with configuration and results
+- `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
+
+## 运行 / how to run
+
+    python -m venv .venv && . .venv/bin/activate
+    pip install .
+    genlab doctor
+    genlab vae evaluate models/vae/{prior} --mnist {mnist}
+    genlab gan sample models/gan --n 300 --out generated
+    genlab lab --preset {preset} --seed {seed} --out runs/lab
+
+`genlab data`列出数据的来源 / lists where data comes from.
+"""
+README_SUPPORT = """\
+# 实验五：GAN的支撑材料 / supporting material of the GAN
+
+- `samples/epoch_NNN/`：第NNN轮随机生成的10张图像 / ten random images at epoch NNN
+- `samples/epoch_NNN.png`：同上，拼成一行 / the same as one strip
+- `progress.png`：各轮的对比 / the epochs side by side
+- `generated/`：用于计算FID的全部生成图像 / all generated images, those that FID was taken of
+- `generated.png`，`real.png`：部分生成图像与真实图像 / some generated and real images
+- `curve.png`，`metrics.jsonl`：训练曲线与记录 / training curves and records
+- `fid.json`：距离及其全部条件 / the distances with everything they depend on
+- `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
+"""
+
+
+def code_files(run: Path) -> dict[str, Path | bytes]:
+    """Returns the installed source and the trained models of a lab run."""
+    package = Path(genlab.__file__).parent
+    files: dict[str, Path | bytes] = {
+        f"genlab/{path.relative_to(package).as_posix()}": path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
+    }
+    folders = {f"vae/{prior}": "model.safetensors" for prior in priors_of(run)}
+    folders["gan"] = "generator.safetensors"
+    for folder, weights in folders.items():
+        for name in (*RECORDS, weights):
+            if (run / folder / name).exists():
+                files[f"models/{folder}/{name}"] = run / folder / name
+    for name in ("config.json", "env.json"):
+        files[f"models/{name}"] = run / name
+    lab = json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
+    vae = json.loads((run / "vae/standard/config.json").read_text(encoding="utf-8"))["config"]
+    files["pyproject.toml"] = _project().encode()
+    files["README.md"] = README_CODE.format(
+        prior="standard", mnist=vae["mnist"], preset=lab["preset"], seed=lab["seed"]
+    ).encode()
+    return files
+
+
+def support_files(run: Path) -> dict[str, Path | bytes]:
+    """Returns all images of the GAN of a lab run, with what was measured on them."""
+    gan = run / "gan"
+    paths = [
+        *gan.glob("*.png"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
+        gan / "fid.json", gan / "results.json", gan / "config.json",
+        *gan.glob("metrics.jsonl"), *gan.glob("generated/results.json"),
+    ]
+    files: dict[str, Path | bytes] = {p.relative_to(gan).as_posix(): p for p in paths}
+    files["README.md"] = README_SUPPORT.encode()
+    return files
+
+
+def _project() -> str:
+    """Returns a pyproject.toml with which the source in the archive installs."""
+    python, dependencies = _requirements()
+    lines = "".join(f"    {json.dumps(one)},\n" for one in dependencies)
+    return (
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
+        f'[project]\nname = "genlab"\nversion = "{genlab.__version__}"\n'
+        f'requires-python = "{python}"\ndependencies = [\n{lines}]\n\n'
+        '[project.scripts]\ngenlab = "genlab.cli:main"\n\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["genlab"]\n'
+    )
+
+
+def _requirements() -> tuple[str, list[str]]:
+    """The Python version and packages that genlab needs: as installed, or as its project says."""
+    try:
+        installed = metadata.metadata("genlab")
+    except metadata.PackageNotFoundError:  # it runs from its source tree
+        file = Path(genlab.__file__).parents[1] / "pyproject.toml"
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        return project["requires-python"], project["dependencies"]
+    needs = metadata.requires("genlab") or []
+    return installed["Requires-Python"], sorted(n for n in needs if "extra ==" not in n)

@@ -1,0 +1,87 @@
+"""The report's end: conclusion, how to repeat it, what is handed in, references."""
+
+__all__ = ["end_part"]
+
+from typing import Any
+
+from genlab.report.facts import Facts
+from genlab.report.fid_part import fid_verdict
+from genlab.report.numbers import count, duration
+from genlab.report.vae_words import elbo_verdict
+from genlab.report.writer import Writer, escape
+
+
+def end_part(w: Writer, facts: Facts) -> None:
+    """Writes the part."""
+    w.heading(1, "三、结论", "Part 3. Conclusion")
+    verdict = elbo_verdict(w, facts)
+    w.para(
+        f"（1）VAE：在{escape(facts.standard['data']['name'])}的测试集上，{verdict}。",
+        f"(1) VAE: on the test set of {escape(facts.standard['data']['name'])}, {verdict}.",
+    )
+    n, epochs = count(facts.fid["n_fake"]), facts.gan["epochs"]
+    w.para(
+        f"（2）GAN：在{escape(facts.gan['data']['name'])}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
+        f"(2) GAN: {n} images generated after {epochs} epochs on "
+        f"{escape(facts.gan['data']['name'])}: {fid_verdict(w, facts)}.",
+    )
+    _reproduce(w, facts)
+    w.heading(1, "参考文献", "References")
+    w.references()
+
+
+def _reproduce(w: Writer, facts: Facts) -> None:
+    p = w.pick
+    last = facts.env["sessions"][-1]
+    w.heading(1, "四、可复现性", "Part 4. How to repeat it")
+    w.para(
+        "本报告的全部数值与图像由同一条命令产生，并由程序从运行记录写入报告；训练的随机性由种子决定。",
+        "All numbers and pictures of this report come from one command and were written into it "
+        "from the records of the run; the seed decides everything random.",
+    )
+    total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
+    rows = [
+        [p("命令", "Command"), f"`{last['command']}`"],
+        [p("随机种子", "Seed"), str(facts.config["seed"])],
+        [p("开始时间", "Started"), facts.env["sessions"][0]["started"]],
+        [p("软件版本", "Versions"), escape(
+            f"genlab {last['genlab']}, Python {last['python']}, PyTorch {last['torch']}, "
+            f"NumPy {last['numpy']}")],
+        [p("硬件", "Hardware"), escape(f"{last['processor']}, {last['system']}, ") + p(
+            f"{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
+            f"{last['cores']} cores, {last['threads']} threads ({escape(last['capability'])})")],
+        [p("训练总用时", "Training time"), duration(total, w.lang)],
+    ]
+    w.table("environment", [p("项目", "Item"), p("内容", "Content")], rows,
+            "运行环境", "The machine and the command", "ll")
+    w.para(
+        "数据的身份（SHA-256按图像内容计算）与特征网络权重如下：",
+        "The data (SHA-256 of the images' content) and the weights of the feature networks:",
+    )
+    w.bullets([_data(identity) for identity in facts.data])
+    w.bullets([
+        (f"{escape(d['network'])}的权重（用于{escape(d['label'])}）：SHA-256 `{d['weights_sha256']}`",
+         f"weights of {escape(d['network'])} (for {escape(d['label'])}): SHA-256 "
+         f"`{d['weights_sha256']}`")
+        for d in facts.fid["distances"]
+    ])
+    w.para(
+        "完整代码与训练好的模型在“实验五代码”压缩包中，GAN的全部图像在“实验五支撑材料”压缩包中；"
+        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验。",
+        "The whole code and the trained models are in the archive 实验五代码, all images of the GAN "
+        "in 实验五支撑材料; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`.",
+    )
+
+
+def _data(identity: dict[str, Any]) -> tuple[str, str]:
+    shape = "×".join(map(str, identity["shape"]))
+    name, source = escape(identity["name"]), identity["source"]
+    known = f"SHA-256 `{identity['sha256']}`"
+    return (
+        f"{name}（来源`{source}`）：{count(identity['count'])}张，{shape}，许可："
+        f"{escape(identity['licence'])}，{known}",
+        f"{name} (source `{source}`): {count(identity['count'])} images of {shape}, licence: "
+        f"{escape(identity['licence'])}, {known}",
+    )
+
+

@@ -1,0 +1,207 @@
+r"""The report on the Fréchet distance: formula, computation, numbers, and which number it is.
+
+FID(x, g) = ||mu_x - mu_g||^2 + Tr(S_x + S_g - 2 (S_x S_g)^{1/2})               (4)
+"""
+
+__all__ = ["fid_part", "fid_verdict"]
+
+from genlab.report.compare import Trend, trend
+from genlab.report.excerpts import excerpt
+from genlab.report.facts import Facts
+from genlab.report.numbers import count, number
+from genlab.report.writer import Writer, escape
+
+KINDS = {
+    "FID": (
+        "即标准的FID：FID Inception网络2048维特征上的Fréchet距离",
+        "FID proper: the Fréchet distance over the 2048 features of FID Inception",
+    ),
+    "FID-768": (
+        "FID Inception网络中间层Mixed_6e的768维特征上的Fréchet距离，即pytorch-fid的`--dims 768`；"
+        "它与2048维的FID不是同一个量，数值不可相互比较",
+        "the Fréchet distance over the 768 features at Mixed_6e of FID Inception, which is what "
+        "pytorch-fid's `--dims 768` means; it is another quantity than FID at 2048 features, and "
+        "their values do not compare",
+    ),
+    "FD (EfficientNet-Lite0)": (
+        "EfficientNet-Lite0的1280维特征上的Fréchet距离；公式与FID相同，但网络不同，所以不称为FID，"
+        "也不能与文献中的FID比较",
+        "the Fréchet distance over the 1280 features of EfficientNet-Lite0; the formula is that "
+        "of FID, the network is another, so it is not called FID and does not compare with "
+        "published FIDs",
+    ),
+}
+"""What each label of a distance means."""
+
+
+def fid_part(w: Writer, facts: Facts) -> None:
+    """Writes the sections on the distance."""
+    _method(w, facts)
+    _result(w, facts)
+    _over_epochs(w, facts)
+
+
+def fid_verdict(w: Writer, facts: Facts) -> str:
+    """Returns the distances and the share recognised, as one clause."""
+    parts = [f"{d['label']} = {_distance(d['value'])}" for d in facts.fid["distances"]]
+    share = number(100 * facts.fid["recognised_fake"], 1)
+    joined = w.pick("，", ", ").join(parts)
+    return w.pick(f"{joined}，{share}%被识别为狗", f"{joined}, {share} % recognised as dogs")
+
+
+def _method(w: Writer, facts: Facts) -> None:
+    w.heading(2, "2.4 FID的实现", "2.4 The FID function")
+    w.para(
+        f"把真实图像$x$与生成图像$g$的特征各看作高斯分布，FID{w.cite('fid')}是两个高斯之间的Fréchet距离（的平方），越小越好：",
+        f"FID{w.cite('fid')} takes the features of real images $x$ and of generated ones $g$ as "
+        "Gaussians and is the (squared) Fréchet distance of the two; lower is better:",
+    )
+    w.equation(
+        r"FID(x, g) = \left\lVert \mu_x - \mu_g \right\rVert^2 + \operatorname{Tr}\left( "
+        r"\Sigma_x + \Sigma_g - 2 \sqrt{\Sigma_x \Sigma_g} \right)", "4",
+    )
+    w.para(
+        f"难点在于$\\sqrt{{\\Sigma_x \\Sigma_g}}$：{count(facts.fid['n_fake'])}张图像的协方差矩阵远不满秩，直接对矩阵开方"
+        r"会出现虚部、数值不稳，且很慢。这里改用低秩的等价形式"
+        f"{w.cite('lowrank')}：记中心化后的特征矩阵为$X_c \\in \\mathbb{{R}}^{{n \\times d}}$、"
+        r"$Y_c \in \mathbb{R}^{m \times d}$，由于$PQ$与$QP$的非零特征值相同，",
+        f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid['n_fake'])} "
+        "images the covariance is far from full rank, and the root of the matrix product comes "
+        f"out complex, unstable and slow. An equivalent low-rank form{w.cite('lowrank')} is used "
+        r"instead: with centred features $X_c \in \mathbb{R}^{n \times d}$ and $Y_c \in "
+        r"\mathbb{R}^{m \times d}$, and because $PQ$ and $QP$ share their non-zero eigenvalues,",
+    )
+    w.equation(
+        r"\operatorname{Tr} \sqrt{\Sigma_x \Sigma_g} = \sum_i \sigma_i(A), \qquad A = "
+        r"\frac{X_c Y_c^{\top}}{\sqrt{(n-1)(m-1)}}"
+    )
+    w.para(
+        r"即一个$n \times m$实矩阵的奇异值之和：没有虚部，不必给对角线加小量，对任何秩都精确；全程使用双精度浮点数。",
+        r"the sum of the singular values of one real $n \times m$ matrix: nothing imaginary, "
+        "nothing to add to the diagonal, exact at any rank; all in float64.",
+    )
+    w.code(excerpt("frechet"))
+
+
+def _result(w: Writer, facts: Facts) -> None:
+    fid, p = facts.fid, w.pick
+    n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
+    w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
+    if facts.gan["data"]["stand_in"]:
+        w.note(
+            f"注意：参照图像是内置的替代数据{escape(fid['real']['name'])}，下列数值不能当作真实狗照片上的结果。",
+            f"Note: the reference images are the embedded stand-in {escape(fid['real']['name'])}; "
+            "the numbers are not those of photographs of dogs.",
+        )
+    rows = [
+        [escape(d["label"]), f"**{_distance(d['value'])}**",
+         f"{escape(d['network'])}，{d['dims']}维" if w.lang == "zh"
+         else f"{escape(d['network'])}, {d['dims']} features", n_fake, n_real]
+        for d in fid["distances"]
+    ]
+    w.table(
+        "fid",
+        [p("指标", "Measure"), p("数值", "Value"), p("特征网络", "Feature network"),
+         p("生成图像数", "Generated"), p("真实图像数", "Real")],
+        rows,
+        f"{n_fake}张生成图像（{size}×{size}）与{escape(fid['real']['name'])}之间的Fréchet距离",
+        f"Fréchet distance of {n_fake} generated images ({size}×{size}) to "
+        f"{escape(fid['real']['name'])}",
+        "lclcc",
+    )
+    kinds = p("；", "; ").join(
+        p(f"{d['label']}是{KINDS[d['label']][0]}", f"{d['label']} is {KINDS[d['label']][1]}")
+        for d in fid["distances"]
+    )
+    protocols = p("；", "; ").join(
+        p(f"{d['label']}：`{d['protocol']}`", f"{d['label']}: `{d['protocol']}`")
+        for d in fid["distances"]
+    )
+    w.para(
+        f"**这是哪一种数值？**{kinds}。参照集为全部{n_real}张训练图像。{_lacking(w, facts)}",
+        f"**Which number is this?** {kinds}. The reference is all {n_real} training images. "
+        f"{_lacking(w, facts)}",
+    )
+    w.para(f"图像到特征的处理：{protocols}。", f"From image to features: {protocols}.")
+    share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))
+    w.para(
+        f"**直观指标：**EfficientNet-Lite0把一半以上的概率给了ImageNet的118个狗类的图像，在生成图像中占{share}%，"
+        f"在真实图像中占{real}%。",
+        "**A plain number:** the share of images to which EfficientNet-Lite0 gives more than "
+        f"half of its probability on ImageNet's 118 dog classes is {share} % of the generated "
+        f"and {real} % of the real ones.",
+    )
+    w.para(
+        f"Fréchet距离在样本少时系统性偏大（即使两组图像来自同一分布也大于0），所以这里的数值只能与生成{n_fake}张、真实"
+        f"{n_real}张、同一网络与同一处理下的数值比较，不能与文献中用5万张图像得到的FID比较。",
+        "From few samples the Fréchet distance is biased upwards (above 0 even for two samples "
+        f"of one distribution): compare these values only with others from {n_fake} generated "
+        f"and {n_real} real images, the same network and the same processing, not with published "
+        "FIDs of 50,000 images.",
+    )
+
+
+def _lacking(w: Writer, facts: Facts) -> str:
+    """What stands in the way of FID proper, if anything."""
+    if any(d["label"] == "FID" for d in facts.fid["distances"]):
+        return ""
+    return w.pick(
+        "标准的FID需要完整的FID Inception权重，本次运行时没有；可用`genlab fid`加`--inception download`"
+        "（下载）或`--inception 文件`补测。",
+        "FID proper needs the whole of FID Inception's weights, which this run did not have; "
+        "`genlab fid` with `--inception download` or `--inception FILE` measures it.",
+    )
+
+
+def _over_epochs(w: Writer, facts: Facts) -> None:
+    epochs = facts.fid["epochs"]
+    labels = [d["label"] for d in facts.fid["distances"]]
+    w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
+    rows = [
+        [str(e["epoch"]), *(_distance(e["distances"][label]) for label in labels),
+         f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
+        for e in epochs
+    ]
+    w.table(
+        "epochs",
+        [w.pick("轮数", "Epoch"), *map(escape, labels), w.pick("识别为狗", "Recognised as dogs"),
+         w.pick("图像数", "Images")],
+        rows, "不同轮数下生成图像的Fréchet距离（越小越好）与识别率（越大越好）",
+        "Fréchet distance (lower is better) and share recognised (higher is better) over the "
+        "epochs", "c" * (len(labels) + 3),
+    )
+    at = [e["epoch"] for e in epochs]
+    if len(at) < 2:
+        return
+    words = [
+        _trend(w, label, at, trend(at, [e["distances"][label] for e in epochs]))
+        for label in labels
+    ]
+    first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
+    w.para(
+        f"{'；'.join(words)}。识别为狗的比例由{first}%变为{last}%。",
+        f"{'; '.join(words)}. The share recognised as dogs went from {first} % to {last} %.",
+    )
+
+
+def _trend(w: Writer, label: str, epochs: list[int], t: Trend) -> str:
+    first, last = _distance(t.first), _distance(t.last)
+    share = number(100 * abs(t.drop), 0)
+    if t.falling:
+        return w.pick(
+            f"{label}随轮数持续下降，由第{epochs[0]}轮的{first}降到第{epochs[-1]}轮的{last}（降低{share}%）",
+            f"{label} falls all the way, from {first} at epoch {epochs[0]} to {last} at epoch "
+            f"{epochs[-1]} ({share} % lower)",
+        )
+    word = w.pick(*(("降低", "lower") if t.drop >= 0 else ("升高", "higher")))
+    return w.pick(
+        f"{label}并非持续下降：第{epochs[0]}轮为{first}，第{epochs[-1]}轮为{last}（{word}{share}%），"
+        f"最低值出现在第{t.best_epoch}轮",
+        f"{label} does not fall all the way: {first} at epoch {epochs[0]}, {last} at epoch "
+        f"{epochs[-1]} ({share} % {word}), lowest at epoch {t.best_epoch}",
+    )
+
+
+def _distance(value: float) -> str:
+    """A distance with three or four significant digits."""
+    return number(value, 3 if value < 10 else 2 if value < 100 else 1)

@@ -1,0 +1,43 @@
+"""Numbers as a report prints them: true minus signs, errors with two digits, durations."""
+
+__all__ = ["count", "decimals", "duration", "number", "plus_minus"]
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float, places: int = 2, sign: bool = False) -> str:
+    """Returns `value` with fixed decimal places; `sign` shows a plus too."""
+    text = f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
+    if float(text.replace(",", "")) == 0:  # no minus in front of a rounded zero
+        text = text.replace("-", "").replace("+", "")
+    return text.replace("-", MINUS)
+
+
+def decimals(error: float) -> int:
+    """Returns the decimal places that show two digits of a standard error (at least 1)."""
+    if error <= 0:
+        return 3
+    return min(6, max(1, 1 - math.floor(math.log10(error))))
+
+
+def plus_minus(value: float, error: float, sign: bool = False) -> str:
+    """Returns "value ± error", both to the error's second digit."""
+    places = decimals(error)
+    return f"{number(value, places, sign)} ± {number(error, places)}"
+
+
+def count(value: int) -> str:
+    """Returns an integer with thousands separated."""
+    return f"{value:,}"
+
+
+def duration(seconds: float, lang: str) -> str:
+    """Returns a duration to the second."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    names = ("小时", "分", "秒") if lang == "zh" else (" h ", " min ", " s")
+    parts = [(hours, names[0]), (minutes, names[1]), (rest, names[2])]
+    first = next((i for i, (value, _) in enumerate(parts) if value), 2)
+    return "".join(f"{value}{name}" for value, name in parts[first:])

@@ -1,0 +1,62 @@
+"""What a report says of each prior: name, density, source, and what is learned."""
+
+__all__ = ["PRIOR_WORDS", "PriorWords"]
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorWords:
+    """The words on one prior; `{K}` stands for its number of components."""
+
+    zh: str
+    en: str
+    density: str
+    """p(z) in LaTeX."""
+    source: str
+    """A key of `REFERENCES`."""
+    about_zh: str
+    about_en: str
+
+
+PRIOR_WORDS = {
+    "standard": PriorWords(
+        zh="标准高斯",
+        en="Standard Gaussian",
+        density=r"p_\lambda(\boldsymbol{z}) = \mathcal{N}(\boldsymbol{z} \mid \boldsymbol{0}, "
+        r"\mathbf{I})",
+        source="vae",
+        about_zh="没有可训练的参数，是其余先验的对照。",
+        about_en="It has no parameters and is the control for the others.",
+    ),
+    "mixture": PriorWords(
+        zh="混合高斯",
+        en="Mixture of Gaussians",
+        density=r"p_\lambda(\boldsymbol{z}) = \sum_{k=1}^{K} w_k\, \mathcal{N}\!\left("
+        r"\boldsymbol{z} \mid \boldsymbol{\mu}_k, \operatorname{diag}(\boldsymbol{\sigma}_k^2)"
+        r"\right), \qquad \sum_{k=1}^{K} w_k = 1",
+        source="vamp",
+        about_zh="共$K={K}$个分量，权重$w_k$（由softmax保证为正且和为1）、均值"
+        r"$\boldsymbol{\mu}_k$与方差$\boldsymbol{\sigma}_k^2$全部可训练；初始时方差为1、"
+        "均值在原点附近、权重相等，近似于标准高斯。",
+        about_en="It has $K={K}$ components; weights $w_k$ (a softmax keeps them positive with "
+        r"sum 1), means $\boldsymbol{\mu}_k$ and variances $\boldsymbol{\sigma}_k^2$ are all "
+        "trained. It starts with unit variances, means near the origin and equal weights: "
+        "nearly the standard Gaussian.",
+    ),
+    "vamp": PriorWords(
+        zh="VampPrior",
+        en="VampPrior",
+        density=r"p_\lambda(\boldsymbol{z}) = \frac{1}{K} \sum_{k=1}^{K} "
+        r"q_\phi(\boldsymbol{z} \mid \boldsymbol{u}_k)",
+        source="vamp",
+        about_zh="对固定的编码器，最优先验就是聚合后验本身，即全部训练样本后验的混合；VampPrior只保留"
+        r"$K={K}$个分量，把其中的样本换成可训练的伪输入$\boldsymbol{u}_k$（由训练图像初始化，"
+        "经sigmoid保持在0与1之间）。",
+        about_en="For a given encoder the best prior is the aggregated posterior itself, the "
+        "mixture of the posteriors of all training images. The VampPrior keeps $K={K}$ of "
+        r"them, with trainable pseudo-inputs $\boldsymbol{u}_k$ in place of data (started from "
+        "training images, kept between 0 and 1 by a sigmoid).",
+    ),
+}
+"""By the prior's name on the command line."""

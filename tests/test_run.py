@@ -1,0 +1,176 @@
+"""Files are replaced wholly or not at all; states survive kills; progress and errors are plain."""
+
+import errno
+import os
+import stat
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from safetensors.torch import load
+
+from genlab import atomic
+from genlab.data.identity import Identity
+from genlab.engine.progress import Progress
+from genlab.engine.rng import derive, generator, seeded
+from genlab.engine.run import Run, open_run
+from genlab.engine.state import pack, unpack
+from genlab.errors import InputError
+from genlab.recipes.vae import VaeConfig
+
+IDENTITY = Identity(
+    name="x", source="x", count=1, shape=(1, 1), sha256="0" * 64, licence="none"
+)
+CALLS = ("mkstemp", "fsync", "chmod", "replace")
+
+
+def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    atomic.write_tensors(tmp_path / "a" / "w.safetensors", {"w": torch.eye(3)})
+    path = tmp_path / "a" / "w.safetensors"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    assert torch.equal(load(path.read_bytes())["w"], torch.eye(3))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_failing_write_leaves_the_old_file(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    atomic.write_bytes(path, b"old")
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    module = "tempfile" if call == "mkstemp" else "os"
+    monkeypatch.setattr(f"genlab.atomic.{module}.{call}", fail)
+    with pytest.raises(OSError, match="No space"):
+        atomic.write_bytes(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_order_of_a_durable_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync of the file, rename, fsync of the folder."""
+    events: list[str] = []
+
+    def record(name: str, real: Callable) -> Callable:
+        def call(*arguments: object) -> object:
+            folder = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+            events.append("fsync folder" if folder else name)
+            return real(*arguments)
+
+        return call
+
+    monkeypatch.setattr("genlab.atomic.os.fsync", record("fsync", os.fsync))
+    monkeypatch.setattr("genlab.atomic.os.replace", record("replace", os.replace))
+    atomic.write_bytes(tmp_path / "file", b"x")
+    assert events == ["fsync", "replace", "fsync folder"]
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        atomic.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_streams_are_independent_and_repeatable() -> None:
+    values = {derive(s, name, t) for s in (0, 1) for name in ("a", "b") for t in range(50)}
+    assert len(values) == 200
+    first = torch.rand(5, generator=generator(0, "a", 3))
+    assert torch.equal(first, torch.rand(5, generator=generator(0, "a", 3)))
+    before = torch.get_rng_state()
+    with seeded(0, "a"):
+        torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_optimiser_round_trip_is_exact() -> None:
+    def make() -> tuple[torch.nn.Linear, torch.optim.Adam]:
+        with seeded(0, "x"):
+            net = torch.nn.Linear(3, 2)
+        return net, torch.optim.Adam(net.parameters(), lr=0.1)
+
+    def step(net: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        optimiser.zero_grad()
+        net(torch.ones(1, 3)).square().sum().backward()
+        optimiser.step()
+
+    net, optimiser = make()
+    step(net, optimiser)
+    saved = {k: v.clone() for k, v in pack({"n": net}, {"o": optimiser}).items()}
+    step(net, optimiser)
+    other, its = make()
+    unpack(saved, {"n": other}, {"o": its})
+    step(other, its)
+    assert torch.equal(net.weight, other.weight)
+    assert optimiser.state_dict()["state"][0]["step"].dtype == torch.float32
+
+
+def test_state_survives_a_kill_between_its_two_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run.save_state({"w": torch.zeros(2)}, 1, 0.5)
+    monkeypatch.setattr(atomic, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run.save_state({"w": torch.ones(2)}, 2, 1.0)
+    monkeypatch.undo()
+    tensors, step, seconds = Run(run.path).load_state()
+    assert (step, seconds) == (1, 0.5)
+    assert torch.equal(tensors["w"], torch.zeros(2))
+
+
+def test_metrics_after_the_state_are_dropped(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    for step in (1, 2, 3):
+        run.log({"step": step})
+    run.save_state({"w": torch.zeros(1)}, 2, 0.0)
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 4, "cut sho')
+    run.load_state()
+    assert [m["step"] for m in run.metrics()] == [1, 2]
+
+
+def test_damaged_and_non_finite_states_are_refused(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run.save_state({"w": torch.zeros(2)}, 1, 0.0)
+    with pytest.raises(FloatingPointError, match="w is not finite at step 2"):
+        run.save_state({"w": torch.tensor([1.0, float("nan")])}, 2, 0.0)
+    assert run.load_state()[1] == 1
+    path = run.path / "state-00000001.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(InputError, match="damaged"):
+        run.load_state()
+
+
+def test_a_folder_with_something_else_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match=r"thesis\.txt"):
+        open_run(tmp_path, "vae", VaeConfig(), {})
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_another_kind_of_run_is_refused(tmp_path: Path) -> None:
+    open_run(tmp_path / "run", "vae", VaeConfig(), {})
+    with pytest.raises(InputError, match="holds a 'vae' run"):
+        open_run(tmp_path / "run", "gan", VaeConfig(), {})
+
+
+def test_progress_speaks_every_thirty_seconds_off_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock of our own: the rate is units over seconds, earlier sessions not counted."""
+    now = [0.0]
+    monkeypatch.setattr("genlab.engine.progress.time.monotonic", lambda: now[0])
+    with Progress(100, "work", "steps", done=20) as progress:
+        for _ in range(40):
+            now[0] += 1.0
+            progress.advance(2 if progress.done < 40 else 1)
+    lines = capsys.readouterr().err.strip().split("\n")
+    assert lines == ["work: 60/100 steps (60 %), 1.33 steps/s, 0:30 left"]

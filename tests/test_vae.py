@@ -1,0 +1,286 @@
+"""The bound's terms, their measurement, and training that resumes bit for bit."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from safetensors.torch import load
+from scipy.special import logsumexp
+from scipy.stats import bernoulli, norm
+
+from genlab.data.mnist import load_digits
+from genlab.engine.measure import cross_entropy, log_aggregated_posterior, measure
+from genlab.engine.run import Run
+from genlab.engine.vae import evaluate_vae, load_vae, test_digits, train_vae
+from genlab.errors import InputError
+from genlab.likelihoods import bernoulli_log_prob
+from genlab.recipes.vae import PRIOR_NAMES, VaeConfig
+from genlab.vae import VAE, gaussian_entropy
+
+test_digits.__test__ = False  # a function of the package, not a test
+
+
+def model_of(prior: str, latent: int = 2, pixels: int = 9) -> VAE:
+    torch.manual_seed(0)
+    model = VAE(
+        pixels=pixels, latent=latent, hidden=(16,), prior=prior, components=5,
+        examples=torch.rand(5, pixels),
+    )
+    with torch.no_grad():  # away from the symmetric start
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def config_of(digits: Path, **changes: object) -> VaeConfig:
+    values = {"mnist": str(digits), "hidden": (32,), "epochs": 6, "batch": 50, "components": 8}
+    return VaeConfig(**(values | changes))
+
+
+def test_bernoulli_equals_scipy() -> None:
+    x = torch.tensor([[1.0, 0.0, 1.0]])
+    logits = torch.tensor([[0.3, -1.2, 30.0]])
+    wanted = bernoulli(torch.sigmoid(logits.double()).numpy()).logpmf(x.numpy()).sum()
+    assert bernoulli_log_prob(x, logits).item() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_gaussian_entropy_equals_scipy() -> None:
+    log_std = torch.tensor([[0.1, -2.0, 0.7]], dtype=torch.float64)
+    wanted = norm(scale=log_std.exp().numpy()).entropy().sum()
+    assert gaussian_entropy(log_std).item() == pytest.approx(wanted)
+
+
+def test_omega_of_the_standard_prior_is_minus_the_closed_form_kl() -> None:
+    """KL(q||N(0,I)) = 1/2 sum(mu^2 + s^2 - 1 - ln s^2) (Kingma & Welling 2014, appendix B)."""
+    model = model_of("standard")
+    x = (torch.rand(6, 9) < 0.5).float()
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+        draws = 40_000
+        omega = model.terms(x, torch.randn(draws, 6, 2)).omega
+    kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
+    # The variance of ln p - ln q under q, per dimension, is at most of the order of 1 + mu^2.
+    error = 4 * ((1 + mean**2).sum(-1) * 2 / draws).sqrt()
+    assert ((omega + kl).abs() < error).all()
+
+
+def test_probabilities_of_all_512_small_images_add_up_to_one() -> None:
+    """Sum over every 3x3 image of p(x) = E_p(z) p(x|z), by quadrature over the plane."""
+    model = model_of("mixture").double()
+    images = torch.tensor(
+        [[(n >> i) & 1 for i in range(9)] for n in range(512)], dtype=torch.float64
+    )
+    line = torch.linspace(-12, 12, 241, dtype=torch.float64)
+    z = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        log_prior = model.prior().log_prob(z) + 2 * math.log(0.1)
+        logits = model.decoder(z)
+        log_joint = (
+            images @ logits.T - torch.nn.functional.softplus(logits).sum(1) + log_prior
+        )
+        total = log_joint.logsumexp(1).exp().sum().item()
+    assert total == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("prior", PRIOR_NAMES)
+def test_the_bound_is_below_the_exact_likelihood(prior: str) -> None:
+    model = model_of(prior)
+    x = (torch.rand(20, 9, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    line = torch.linspace(-15, 15, 401)
+    z = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        log_prior = model.prior().log_prob(z) + 2 * math.log(30 / 400)
+        logits = model.decoder(z)
+        exact = (
+            x @ logits.T - torch.nn.functional.softplus(logits).sum(1) + log_prior
+        ).logsumexp(1)
+        elbo = model.terms(x, torch.randn(4000, 20, 2)).elbo
+    assert (elbo < exact + 0.05).all()
+    assert elbo.mean() < exact.mean()
+
+
+@pytest.mark.parametrize("prior", PRIOR_NAMES)
+@pytest.mark.parametrize("latent", [1, 2, 5])
+def test_omega_is_the_sum_of_its_parts(prior: str, latent: int) -> None:
+    """Equation 3 holds although its parts are computed by other ways than equation 2."""
+    model = model_of(prior, latent)
+    x = (torch.rand(300, 9, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+    results = measure(model, x, draws=64, seed=0)
+    assert results["identity_holds"]
+    parts = results["conditional_entropy"] - results["cross_entropy"]
+    assert results["omega"] == pytest.approx(parts, abs=results["identity_tolerance"])
+    assert results["elbo"] == pytest.approx(results["re"] + results["omega"])
+
+
+def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check can fail: here the entropy is taken of sigma^2 in place of sigma."""
+    model = model_of("standard")
+    x = (torch.rand(300, 9) < 0.5).float()
+    monkeypatch.setattr(
+        "genlab.engine.measure.gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
+    )
+    assert not measure(model, x, draws=64, seed=0)["identity_holds"]
+
+
+def test_cross_entropy_of_the_standard_prior_is_the_closed_form() -> None:
+    """-E ln N(z; 0, I) = D/2 ln 2 pi + 1/2 sum(mu^2 + sigma^2)."""
+    model = model_of("standard")
+    mean, log_std = torch.randn(10, 2), 0.3 * torch.randn(10, 2)
+    found = cross_entropy(model, mean, log_std, torch.Generator())
+    wanted = math.log(2 * math.pi) + 0.5 * (mean**2 + (2 * log_std).exp()).sum(-1)
+    torch.testing.assert_close(found, wanted.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_aggregated_posterior_is_the_explicit_mixture() -> None:
+    mean, log_std, z = torch.randn(7, 2), 0.4 * torch.randn(7, 2), torch.randn(5, 2)
+    parts = norm(mean.numpy()[None], log_std.exp().numpy()[None]).logpdf(z.numpy()[:, None])
+    wanted = logsumexp(parts.sum(-1), axis=1) - math.log(7)
+    found = log_aggregated_posterior(z, mean, log_std).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_measurement_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deterministic parts agree exactly; a ragged last chunk weighs no more than its images."""
+    model = model_of("vamp")
+    x = (torch.rand(300, 9) < 0.5).float()
+    whole = measure(model, x, draws=4, seed=0)
+    monkeypatch.setattr("genlab.engine.measure.CHUNK", 37)
+    parts = measure(model, x, draws=4, seed=0)
+    for key in ("cross_entropy", "conditional_entropy"):
+        assert parts[key] == pytest.approx(whole[key], rel=1e-5)
+
+
+@pytest.mark.parametrize("prior", PRIOR_NAMES)
+def test_every_parameter_learns(prior: str) -> None:
+    model = model_of(prior)
+    x = (torch.rand(30, 9) < 0.5).float()
+    (-model.terms(x, torch.randn(1, 30, 2)).elbo.mean()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> None:
+    config = config_of(tiny_digits, epochs=40, learning_rate=3e-3)
+    results = train_vae(config, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    metrics = run.metrics()
+    assert [m["epoch"] for m in metrics] == list(range(1, 41))
+    assert metrics[-1]["elbo"] > metrics[0]["elbo"] + 10
+    assert results == run.results
+    assert run.done
+    assert {p.name for p in run.path.iterdir()} == {
+        "config.json", "env.json", "metrics.jsonl", "model.safetensors", "results.json", "DONE",
+    }
+    again = evaluate_vae(run.path)
+    for key in ("re", "omega", "cross_entropy", "conditional_entropy", "elbo"):
+        assert again[key] == results[key], key
+
+
+@pytest.mark.parametrize("prior", PRIOR_NAMES)
+def test_killed_and_resumed_equals_unbroken(
+    prior: str, tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at several moments, inside and at the end of epochs: same weights, same metrics."""
+    config = config_of(tiny_digits, prior=prior)
+    train_vae(config, tmp_path / "whole")
+    monkeypatch.setattr("genlab.engine.vae.SAVE_EVERY_S", -1.0)
+    save = Run.save_state
+    for stop in (1, 3, 7, 17):
+
+        def save_and_die(
+            run: Run, tensors: dict, step: int, seconds: float, stop: int = stop
+        ) -> None:
+            save(run, tensors, step, seconds)
+            if step == stop:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Run, "save_state", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train_vae(config, tmp_path / "broken")
+    monkeypatch.setattr(Run, "save_state", save)
+    train_vae(config, tmp_path / "broken")
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "broken" / "model.safetensors").read_bytes() == whole
+    assert Run(tmp_path / "broken").metrics() == Run(tmp_path / "whole").metrics()
+
+
+def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    config = config_of(tiny_digits, epochs=400)
+    program = (
+        "import sys, genlab.engine.vae as v, torch; torch.set_num_threads(2);"
+        "from pathlib import Path; from genlab.recipes.vae import VaeConfig;"
+        "v.SAVE_EVERY_S = 0.0;"
+        f"v.train_vae(VaeConfig(mnist={str(tiny_digits)!r}, hidden=(32,), epochs=400, batch=50,"
+        f" components=8), Path({str(tmp_path / 'broken')!r}))"
+    )
+    for wait in (0.3, 0.7):
+        child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+        marker = tmp_path / "broken" / "state.json"
+        deadline = time.monotonic() + 60
+        while not marker.exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(wait)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    train_vae(config, tmp_path / "broken")
+    train_vae(config, tmp_path / "whole")
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "broken" / "model.safetensors").read_bytes() == whole
+
+
+def test_changed_options_and_data_are_refused(tiny_digits: Path, tmp_path: Path) -> None:
+    train_vae(config_of(tiny_digits, epochs=1), tmp_path / "run")
+    with pytest.raises(InputError, match=r"epochs: 1 there, 2 now"):
+        train_vae(config_of(tiny_digits, epochs=2), tmp_path / "run")
+    with np.load(tiny_digits) as arrays:
+        changed = dict(arrays)
+    changed["train"][0, 0, 0] ^= 1
+    np.savez(tiny_digits, **changed)
+    with pytest.raises(InputError, match="other data"):
+        train_vae(config_of(tiny_digits, epochs=1), tmp_path / "run")
+
+
+def test_one_seed_decides_everything(tiny_digits: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(hash(name) % 1000)  # the global generator must not matter
+        train_vae(config_of(tiny_digits, prior="mixture", seed=seed), tmp_path / name)
+    a, b, c = (load((tmp_path / n / "model.safetensors").read_bytes()) for n in "abc")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert any(not torch.equal(a[k], c[k]) for k in a)
+
+
+def test_divergence_is_named_and_keeps_the_last_state(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FloatingPointError, match="learning-rate"):
+        train_vae(config_of(tiny_digits, learning_rate=1e30), tmp_path / "run")
+    assert not Run(tmp_path / "run").done
+
+
+def test_test_digits_are_the_same_for_every_run(tiny_digits: Path, tmp_path: Path) -> None:
+    digits = load_digits(str(tiny_digits))
+    assert torch.equal(test_digits(digits), test_digits(digits))
+    assert set(test_digits(digits).unique().tolist()) <= {0.0, 1.0}
+
+
+def test_unfinished_run_is_refused(tiny_digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_vae(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"kind": "gan", "config": {}}))
+    with pytest.raises(InputError, match="not a finished VAE run"):
+        load_vae(folder)
