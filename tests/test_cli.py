@@ -90,7 +90,7 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
     bits = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(np.uint8)
     np.save(tmp_path / "a.npy", bits)
     result = genlab(
-        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8", "--epochs", "1",
+        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8", "--components", "8", "--epochs", "1",
         "--out", "run", cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
@@ -152,7 +152,9 @@ def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) ->
     refused(genlab("submit", "nothing", cwd=tmp_path), "nothing")
     refused(genlab("gan", "sample", "nothing", cwd=tmp_path), "nothing")
     refused(genlab("lab", "--data-dir", "nothing", cwd=tmp_path), "--data-dir nothing")
-    refused(genlab(*train, "--epochs", "0", cwd=tmp_path), "--epochs 0")
+    zero = genlab(*train, "--epochs", "0", cwd=tmp_path)
+    assert zero.returncode == 2
+    assert "--epochs 0: must be at least 1" in " ".join(zero.stderr.replace("│", "").split())
     refused(genlab(*train, "--components", "500", cwd=tmp_path), "--components 500")
 
 

@@ -99,8 +99,12 @@ def test_fold_is_convolution_then_norm() -> None:
     x = torch.randn(3, 2, 8, 8, generator=random)
     weight, bias = fold(conv, norm, 1e-3)
     wanted = F.batch_norm(
-        F.conv2d(x, conv), norm["running_mean"], norm["running_var"], norm["weight"],
-        norm["bias"], eps=1e-3,
+        F.conv2d(x, conv),
+        norm["running_mean"],
+        norm["running_var"],
+        norm["weight"],
+        norm["bias"],
+        eps=1e-3,
     )
     torch.testing.assert_close(F.conv2d(x, weight, bias), wanted, rtol=1e-5, atol=1e-5)
 

@@ -112,7 +112,9 @@ def test_scipy_at_full_rank(n: int, m: int, f: int) -> None:
     assert frechet_distance(x, y) == pytest.approx(by_sqrtm(x, y), rel=1e-9)
 
 
-@pytest.mark.parametrize(("n", "m", "f"), [(300, 200, 24), (24, 500, 24), (15, 400, 24), (9, 7, 24)])
+@pytest.mark.parametrize(
+    ("n", "m", "f"), [(300, 200, 24), (24, 500, 24), (15, 400, 24), (9, 7, 24)]
+)
 def test_both_routes_agree(n: int, m: int, f: int) -> None:
     x, y = decaying("x", n, f), 1.2 * decaying("y", m, f) + 0.1
     routes = [
@@ -161,7 +163,10 @@ def test_floor_of_an_isotropic_law() -> None:
 
 
 @given(
-    n=st.integers(2, 12), m=st.integers(2, 12), f=st.integers(1, 10), seed=st.integers(0, 10**6),
+    n=st.integers(2, 12),
+    m=st.integers(2, 12),
+    f=st.integers(1, 10),
+    seed=st.integers(0, 10**6),
     scale=st.floats(1e-3, 1e3),
 )
 @settings(deadline=None, max_examples=60)

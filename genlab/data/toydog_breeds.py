@@ -12,8 +12,8 @@ from typing import Literal
 Ears = Literal["drop", "prick", "button", "rose"]
 RGB = tuple[int, int, int]
 
-BLACK, DARK, CHOCOLATE = (38, 35, 36), (58, 44, 37), (92, 60, 42)
-RED, TAN, FAWN, GOLD = (158, 92, 48), (186, 124, 72), (205, 163, 115), (212, 164, 104)
+BLACK, DARK, CHOCOLATE = (50, 46, 46), (66, 50, 42), (96, 64, 47)
+RED, TAN, FAWN, GOLD = (150, 92, 58), (182, 130, 86), (204, 166, 126), (214, 174, 122)
 CREAM, WHITE, GREY, SILVER = (228, 208, 174), (240, 234, 226), (118, 116, 118), (170, 166, 162)
 INK, LIVER, ROSE = (30, 27, 29), (104, 66, 54), (150, 100, 92)
 BROWN, AMBER, BLUE = (82, 50, 28), (136, 88, 40), (142, 176, 206)
@@ -44,16 +44,16 @@ class Breed:
     """Length and half-width of an ear."""
     ear_out: float = 0.3
     """How far the ears point outwards: the tangent of their angle with the vertical."""
-    skull: float = 0.95
+    skull: float = 0.86
     """Half-height of the skull."""
-    cheeks: float = 0.5
-    muzzle: tuple[float, float] = (0.44, 0.36)
+    cheeks: float = 0.46
+    muzzle: tuple[float, float] = (0.5, 0.4)
     """Half-width and half-height of the muzzle."""
     length: float = 0.5
     """How far the muzzle comes forward."""
-    nose_y: float = 0.5
-    nose: float = 0.17
-    eye: float = 0.13
+    nose_y: float = 0.64
+    nose: float = 0.22
+    eye: float = 0.12
     eye_x: float = 0.42
     fluff: float = 0.3
     """The length of the fur: 0 short, 1 like a Samoyed's."""
@@ -99,87 +99,87 @@ COATS = {
 
 BREEDS = {
     "retriever": Breed(
-        coats=("gold", "cream", "gold", "red"), ears="drop", ear=(0.95, 0.38), fluff=0.6,
+        coats=("gold", "cream", "gold", "red"), ears="drop", ear=(1.05, 0.36), fluff=0.6,
     ),
     "labrador": Breed(
-        coats=("cream", "black", "chocolate", "gold"), ears="drop", ear=(0.85, 0.38), fluff=0.15,
+        coats=("cream", "black", "chocolate", "gold"), ears="drop", ear=(1.0, 0.34), fluff=0.15,
     ),
     "hound": Breed(
         coats=("beagle", "tricolour", "beagle", "red white"), ears="drop", ear=(1.3, 0.42),
-        ear_out=0.22, skull=0.92, muzzle=(0.4, 0.36), fluff=0.1, nose_y=0.55, eye=0.145,
+        ear_out=0.22, skull=0.86, muzzle=(0.45, 0.40), fluff=0.1, nose_y=0.67, eye=0.133,
     ),
     "pointer": Breed(
         coats=("liver white", "spotted", "chocolate"), ears="drop", ear=(1.05, 0.38), fluff=0.1,
-        muzzle=(0.4, 0.4), nose_y=0.58,
+        muzzle=(0.45, 0.45), nose_y=0.70,
     ),
     "spaniel": Breed(
         coats=("red", "red white", "black white", "liver white", "gold"), ears="drop",
-        ear=(1.35, 0.46), ear_out=0.3, fluff=0.6, curl=0.5, skull=0.9, eye=0.15, nose_y=0.45,
+        ear=(1.35, 0.46), ear_out=0.3, fluff=0.6, curl=0.5, skull=0.84, eye=0.138, nose_y=0.57,
     ),
     "rottweiler": Breed(
-        coats=("black tan", "chocolate tan", "black tan"), ears="drop", ear=(0.72, 0.36),
-        ear_out=0.45, cheeks=0.58, muzzle=(0.5, 0.38), fluff=0.12,
+        coats=("black tan", "chocolate tan", "black tan"), ears="drop", ear=(0.85, 0.34),
+        ear_out=0.45, cheeks=0.58, muzzle=(0.56, 0.43), fluff=0.12,
     ),
     "dachshund": Breed(
         coats=("black tan", "red", "chocolate tan"), ears="drop", ear=(1.05, 0.4), cheeks=0.42,
-        muzzle=(0.36, 0.36), nose_y=0.6, fluff=0.1, eye=0.15,
+        muzzle=(0.40, 0.40), nose_y=0.72, fluff=0.1, eye=0.138,
     ),
     "shepherd": Breed(
         coats=("shepherd", "shepherd", "black tan", "white"), ears="prick", ear=(1.05, 0.36),
-        ear_out=0.28, muzzle=(0.4, 0.38), nose_y=0.58, fluff=0.5, skull=0.88,
+        ear_out=0.28, muzzle=(0.45, 0.43), nose_y=0.70, fluff=0.5, skull=0.82,
     ),
     "husky": Breed(
-        coats=("grey wolf", "black wolf", "grey wolf", "fox"), ears="prick", ear=(0.78, 0.32),
-        ear_out=0.22, cheeks=0.56, muzzle=(0.4, 0.34), fluff=0.7,
+        coats=("grey wolf", "black wolf", "grey wolf", "fox"), ears="prick", ear=(0.74, 0.36),
+        ear_out=0.22, cheeks=0.56, muzzle=(0.45, 0.38), fluff=0.7,
     ),
     "corgi": Breed(
         coats=("fox", "fawn white", "tricolour"), ears="prick", ear=(0.95, 0.4), ear_out=0.45,
-        muzzle=(0.38, 0.32), fluff=0.5, cheeks=0.56,
+        muzzle=(0.43, 0.36), fluff=0.5, cheeks=0.56,
     ),
     "samoyed": Breed(
-        coats=("white", "white", "cream", "fox"), ears="prick", ear=(0.62, 0.32), ear_out=0.42,
-        cheeks=0.62, muzzle=(0.4, 0.32), nose_y=0.44, fluff=1.0,
+        coats=("white", "white", "cream", "fox"), ears="prick", ear=(0.6, 0.36), ear_out=0.42,
+        cheeks=0.62, muzzle=(0.45, 0.36), nose_y=0.56, fluff=1.0,
     ),
     "chihuahua": Breed(
         coats=("fawn white", "fawn mask", "black tan", "cream"), ears="prick", ear=(1.05, 0.46),
-        ear_out=0.85, muzzle=(0.32, 0.27), length=0.35, nose_y=0.4, eye=0.18, eye_x=0.45,
+        ear_out=0.85, muzzle=(0.36, 0.30), length=0.35, nose_y=0.48, eye=0.168, eye_x=0.45,
         fluff=0.15,
     ),
     "westie": Breed(
         coats=("white", "wheaten", "cream", "grizzle"), ears="prick", ear=(0.6, 0.26),
-        ear_out=0.35, muzzle=(0.46, 0.38), nose_y=0.42, fluff=0.9, curl=0.25,
+        ear_out=0.35, muzzle=(0.52, 0.43), nose_y=0.54, fluff=0.9, curl=0.25,
     ),
     "terrier": Breed(
         coats=("patch", "black patch", "fawn white", "wheaten", "tricolour"), ears="button",
-        ear=(0.6, 0.4), ear_out=0.3, muzzle=(0.38, 0.36), nose_y=0.52, fluff=0.35,
+        ear=(0.6, 0.4), ear_out=0.3, muzzle=(0.43, 0.40), nose_y=0.64, fluff=0.35,
     ),
     "schnauzer": Breed(
         coats=("salt pepper", "grizzle", "salt pepper", "black"), ears="button", ear=(0.6, 0.38),
-        ear_out=0.25, muzzle=(0.52, 0.46), fluff=0.7, curl=0.2,
+        ear_out=0.25, muzzle=(0.58, 0.52), fluff=0.7, curl=0.2,
     ),
     "collie": Breed(
         coats=("black white", "sable", "merle", "black white", "red white"), ears="button",
-        ear=(0.62, 0.38), ear_out=0.4, muzzle=(0.37, 0.36), nose_y=0.56, fluff=0.7,
+        ear=(0.62, 0.38), ear_out=0.4, muzzle=(0.41, 0.40), nose_y=0.68, fluff=0.7,
     ),
     "boxer": Breed(
         coats=("fawn mask", "brindle white", "brindle"), ears="rose", ear=(0.6, 0.34),
-        ear_out=0.8, cheeks=0.58, muzzle=(0.54, 0.38), length=0.4, nose_y=0.42, fluff=0.08,
+        ear_out=0.8, cheeks=0.58, muzzle=(0.60, 0.43), length=0.4, nose_y=0.54, fluff=0.08,
     ),
     "pug": Breed(
-        coats=("fawn mask", "fawn mask", "black"), ears="button", ear=(0.5, 0.34), ear_out=0.5,
-        cheeks=0.62, muzzle=(0.52, 0.36), length=0.28, nose_y=0.3, nose=0.15, eye=0.2,
+        coats=("fawn mask", "fawn mask", "black"), ears="button", ear=(0.5, 0.3), ear_out=0.4,
+        cheeks=0.62, muzzle=(0.58, 0.40), length=0.28, nose_y=0.38, nose=0.17, eye=0.2,
         eye_x=0.5, fluff=0.1,
     ),
     "bull terrier": Breed(
         coats=("blue", "fawn white", "brindle white", "patch", "red white"), ears="rose",
-        ear=(0.55, 0.32), ear_out=1.0, cheeks=0.62, muzzle=(0.48, 0.38), fluff=0.08, eye=0.12,
+        ear=(0.55, 0.32), ear_out=1.0, cheeks=0.62, muzzle=(0.54, 0.43), fluff=0.08, eye=0.108,
     ),
     "bichon": Breed(
         coats=("white", "cream", "white", "apricot"), ears="drop", ear=(0.8, 0.44), ear_out=0.5,
-        muzzle=(0.42, 0.34), length=0.4, nose_y=0.36, fluff=1.0, curl=0.8, eye=0.15, skull=1.02,
+        muzzle=(0.47, 0.38), length=0.4, nose_y=0.44, fluff=1.0, curl=0.8, eye=0.138, skull=0.96,
     ),
     "poodle": Breed(
         coats=("apricot", "black", "chocolate", "cream", "grizzle"), ears="drop",
-        ear=(1.1, 0.5), ear_out=0.35, muzzle=(0.38, 0.36), fluff=0.9, curl=1.0, skull=1.05,
+        ear=(1.1, 0.5), ear_out=0.35, muzzle=(0.43, 0.40), fluff=0.9, curl=1.0, skull=0.99,
     ),
 }

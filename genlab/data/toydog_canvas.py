@@ -10,7 +10,9 @@ Only +, -, *, / and square roots touch pixels: these are exact everywhere, power
 Shapes: P pixels a side; fields and masks `(P, P)`, pictures `(3, P, P)`, colours `(3, 1, 1)`.
 """
 
-__all__ = ["Array", "blend", "colour", "cover", "ellipse", "fur", "join", "lit", "noise", "ramp"]
+__all__ = [
+    "Array", "blend", "colour", "cover", "ellipse", "fur", "join", "lit", "noise", "ramp", "resized"
+]
 
 import numpy as np
 
@@ -59,11 +61,18 @@ def noise(random: np.random.Generator, cells: int, pixels: int) -> Array:
     What is drawn does not depend on `pixels`, so every size shows the same bumps.
     """
     grid = random.normal(size=(cells, cells)).astype(np.float32)
-    image = Image.fromarray(grid).resize((pixels, pixels), Image.Resampling.BICUBIC)
+    return resized(grid, pixels)
+
+
+def resized(field: Array, pixels: int) -> Array:
+    """Returns a field at another number of pixels a side."""
+    if len(field) == pixels:
+        return field
+    image = Image.fromarray(field).resize((pixels, pixels), Image.Resampling.BICUBIC)
     return np.asarray(image)
 
 
-def fur(grain: Array, x: Array, y: Array, length: float, steps: int = 7) -> Array:
+def fur(grain: Array, x: Array, y: Array, length: float, steps: int = 9) -> Array:
     """Returns strands: `grain` averaged along the direction `(x, y)` of growth at each pixel.
 
     It is line integral convolution (Cabral & Leedom, 1993) with straight lines.

@@ -21,15 +21,15 @@ COLLARS = ((168, 38, 40), (38, 72, 140), (40, 40, 44), (120, 72, 36), (54, 120, 
 PALE_CHEST = ("blaze", "white blaze", "face", "points", "chest")
 # half-widths along an ear, from root to tip
 PROFILES = {
-    "drop": ((0, 0.12, 0.3, 0.6, 0.85, 0.95, 1), (0.55, 0.75, 0.92, 1, 0.78, 0.5, 0)),
-    "prick": ((0, 0.3, 0.6, 0.85, 1), (1, 0.88, 0.58, 0.26, 0)),
-    "flap": ((0, 0.2, 0.55, 0.85, 1), (0.9, 1, 0.72, 0.36, 0)),
+    "drop": ((0, 0.08, 0.25, 0.5, 0.78, 0.93, 1), (0.3, 0.62, 0.92, 0.95, 0.7, 0.42, 0)),
+    "prick": ((0, 0.3, 0.6, 0.85, 1), (1.1, 1, 0.72, 0.34, 0)),
+    "flap": ((0, 0.1, 0.3, 0.6, 0.85, 1), (0.35, 0.8, 1, 0.74, 0.38, 0)),
 }
 
 
 def _shade(s: Scene, height: Array, ambient: float = 0.5, deep: float = 1.0) -> Array:
-    light = np.float32(ambient) + np.float32(1.15 * (1 - ambient)) * lit(height, s.spacing, s.light)
-    hair = 1 + s.strands * np.float32(0.05 + 0.07 * s.breed.fluff) + s.lumps * np.float32(0.03)
+    light = np.float32(ambient) + np.float32(1.25 * (1 - ambient)) * lit(height, s.spacing, s.light)
+    hair = 1 + s.strands * np.float32(0.05 + 0.035 * s.breed.fluff) + s.lumps * np.float32(0.03)
     return light * hair * np.float32(deep)
 
 
@@ -38,24 +38,29 @@ def _shadow(picture: Array, field: Array, width: float, strength: float) -> None
 
 
 def _furry(s: Scene, field: Array, amount: float = 1.0) -> Array:
-    return field + s.strands * np.float32(amount * (0.008 + 0.055 * s.breed.fluff))
+    tufts = s.strands * np.float32(0.04) + s.spots * np.float32(0.025)
+    return field + (tufts * np.float32(s.breed.fluff) + s.strands * np.float32(0.008)) * np.float32(amount)
+
+
+def _edge(s: Scene) -> float:
+    return s.soft * 1.3 + 0.1 * s.breed.fluff
 
 
 def body(s: Scene, picture: Array) -> None:
     """Paints neck, shoulders and chest, and sometimes a collar."""
     u, v = s.u - np.float32(0.25 * s.odd[8]), s.v
-    trunk = ellipse(u, v - 2.0, 1.25 + 0.2 * s.breed.fluff, 1.15)
-    neck = np.minimum(0.72 + 0.2 * s.breed.fluff - np.abs(u) * (1 - 0.15 * v), v)
-    field = _furry(s, join(trunk, neck, 0.6))
+    trunk = ellipse(u, v - 2.3, 1.3 + 0.2 * s.breed.fluff, 1.2)
+    neck = np.minimum(0.7 + 0.25 * s.breed.fluff - np.sqrt(u * u + np.float32(0.04)), v)
+    field = join(trunk, neck, 0.6)
     height = np.sqrt(np.maximum(field, 0) + np.float32(0.01)) * np.float32(0.9)
-    paint = colour(*s.coat.base) + np.zeros_like(picture)
+    paint = s.tone(s.coat.base) + np.zeros_like(picture)
     if "spots" in s.coat.marks:
         MARKS["spots"](s, paint)
     if any(mark in PALE_CHEST for mark in s.coat.marks):
         tone = s.coat.second if "white blaze" not in s.coat.marks else WHITE
         bib = 0.45 + 0.15 * s.chance[4] - np.abs(u) + s.lumps * np.float32(0.05)
-        blend(paint, cover(_furry(s, bib), 0.2), colour(*tone))
-    blend(picture, cover(field, s.soft * 1.5), paint * _shade(s, height, 0.5, 0.92))
+        blend(paint, cover(_furry(s, bib), 0.2), s.tone(tone))
+    blend(picture, cover(_furry(s, field), _edge(s)), paint * _shade(s, height, 0.5, 0.92))
     if s.chance[5] < 0.35 and s.breed.fluff < 0.7:
         tone = colour(*COLLARS[int(s.chance[6] * len(COLLARS))])
         band = 0.09 - np.abs(v - 1.28 + 0.25 * u * u)
@@ -66,8 +71,8 @@ def body(s: Scene, picture: Array) -> None:
 def _ear(
     s: Scene, side: int, root: tuple[float, float], way: tuple[float, float], length: float,
     half: float, profile: str, bend: float = 0.0,
-) -> tuple[Array, Array]:
-    """Returns the field of an ear and its position along from root (0) to tip (1)."""
+) -> tuple[Array, Array, Array]:
+    """Returns an ear's field, the position from root (0) to tip (1), and its height."""
     norm = math.hypot(*way)
     wx, wy = side * way[0] / norm, way[1] / norm
     du, dv = s.at(side * root[0], root[1], -0.1)
@@ -76,17 +81,18 @@ def _ear(
     across = across - np.float32(bend * length) * along * along
     places, widths = PROFILES[profile]
     width = np.interp(along, places, widths, left=-1, right=-1).astype(np.float32)
-    field = np.minimum(width * np.float32(half) - np.abs(across),
+    width = width * np.float32(half)
+    field = np.minimum(width - np.abs(across),
                        np.minimum(along + 0.02, 1 - along) * np.float32(length))
-    return field, along
+    round_ = np.maximum(1 - (across / np.maximum(width, np.float32(0.02))) ** 2, 0)
+    return field, along, round_ * np.float32(0.45 * half)
 
 
-def _paint_ear(s: Scene, picture: Array, field: Array, along: Array, deep: float = 1.0) -> None:
-    field = _furry(s, field, 0.8)
-    height = np.sqrt(np.maximum(field, 0) + np.float32(0.004)) * np.float32(0.55)
-    tone = colour(*(s.coat.ears or s.coat.base))
+def _paint_ear(s: Scene, picture: Array, ear: tuple[Array, Array, Array], deep: float = 1.0) -> None:
+    field, along, height = ear
+    tone = s.tone(s.coat.ears or s.coat.base)
     paint = tone * (np.float32(1.04) - np.float32(0.12) * along)
-    blend(picture, cover(field, s.soft * 1.3), paint * _shade(s, height, 0.5, deep))
+    blend(picture, cover(_furry(s, field, 0.8), _edge(s)), paint * _shade(s, height, 0.5, deep))
 
 
 def ears_behind(s: Scene, picture: Array) -> None:
@@ -95,20 +101,15 @@ def ears_behind(s: Scene, picture: Array) -> None:
     for side in (-1, 1):
         lop = 0.12 * s.odd[9 if side < 0 else 10]
         if s.breed.ears == "prick":
-            field, along = _ear(s, side, (0.58, top + 0.25), (out + lop, -1), length + 0.3, half,
+            ear = field, along, _ = _ear(s, side, (0.58, top + 0.25), (out + lop, -1), length + 0.3, half,
                                 "prick", -0.12)
-            _paint_ear(s, picture, field, along, 0.92)
+            _paint_ear(s, picture, ear, 0.92)
             inner = field - np.float32(0.1) + s.strands * np.float32(0.03)
-            pink = colour(*PINK) * np.float32(0.55) + colour(*s.coat.base) * np.float32(0.22)
+            pink = colour(*PINK) * np.float32(0.55) + s.tone(s.coat.base) * np.float32(0.22)
             blend(picture, cover(inner, 0.12) * np.float32(0.85), pink * (0.75 + 0.3 * along))
         elif s.breed.ears == "button":
-            field, along = _ear(s, side, (0.6, top + 0.2), (out + 0.1, -1), 0.62, half * 0.95,
-                                "flap", 0.0)
-            _paint_ear(s, picture, field, along, 0.8)
-        elif s.breed.ears == "rose":
-            field, along = _ear(s, side, (0.6, top + 0.16), (out + 0.2, -0.8 + lop), length, half,
-                                "flap", 0.25)
-            _paint_ear(s, picture, field, along, 0.85)
+            ear = _ear(s, side, (0.6, top + 0.2), (out + 0.1, -1), 0.62, half * 0.95, "flap")
+            _paint_ear(s, picture, ear, 0.8)
 
 
 def ears_in_front(s: Scene, picture: Array) -> None:
@@ -117,17 +118,16 @@ def ears_in_front(s: Scene, picture: Array) -> None:
     for side in (-1, 1):
         lop = 0.1 * s.odd[9 if side < 0 else 10]
         if s.breed.ears == "drop":
-            root, way, profile, bend = (0.74, top), (out + lop, 1.0), "drop", 0.12
+            root, way, profile, bend = (0.78, top + 0.04), (out + 0.08 + lop, 1.0), "drop", 0.12
         elif s.breed.ears == "button":
-            root, way, profile, bend = (0.74 + 0.45 * out, top - 0.3), (0.1 + lop, 1), "flap", 0.0
+            root, way, profile, bend = (0.68 + 0.45 * out, top - 0.26), (0.1 + lop, 1), "flap", 0.0
         elif s.breed.ears == "rose":
-            root, way, profile, bend = (0.74 + 0.3 * out, top - 0.12), (0.75, 0.6 + lop), "flap", 0.3
-            length = s.breed.ear[0] * 0.85
+            root, way, profile, bend = (0.66, top + 0.06), (1, 0.8 - 0.5 * out + lop), "flap", 0.3
         else:
             return
-        field, along = _ear(s, side, root, way, length, half, profile, bend)
-        _shadow(picture, field + np.float32(0.02), 0.16, 0.4)
-        _paint_ear(s, picture, field, along)
+        ear = field, _, _ = _ear(s, side, root, way, length, half, profile, bend)
+        _shadow(picture, field + np.float32(0.03), 0.2, 0.45)
+        _paint_ear(s, picture, ear, 0.95)
 
 
 def _bump(x: Array, y: Array, a: float, b: float) -> Array:
@@ -145,46 +145,49 @@ def _relief(s: Scene) -> tuple[Array, Array]:
     b = s.breed
     half, high = b.muzzle
     u, v = s.at(0, -0.1, 0)
-    skull = ellipse(u, v, 1, b.skull)
+    flat = np.maximum(np.abs(u) - np.float32(0.22), 0)  # flat above, as dogs are, not a ball
+    skull = ellipse(flat, v, 0.72, b.skull)
     x, y = s.at(0, 0.3, 0)
-    cheeks = ellipse(np.abs(x) - np.float32(0.42), y, b.cheeks, 0.55)
-    mx, my = s.at(0, b.nose_y + 0.16, b.length * 0.7)
+    cheeks = ellipse(np.abs(x) - np.float32(0.36), y, b.cheeks, 0.55)
+    mx, my = s.at(0, b.nose_y + 0.1, b.length * 0.7)
     snout = ellipse(mx, my, half, high)
     outline = join(join(skull, cheeks, 0.3), snout, 0.25)
-    height = join(_dome(u, v, 1.02, b.skull + 0.02, 0.8),
-                  _dome(np.abs(x) - np.float32(0.42), y, b.cheeks, 0.55, 0.62), 0.25)
+    height = join(_dome(flat, v, 0.74, b.skull + 0.02, 0.75),
+                  _dome(np.abs(x) - np.float32(0.36), y, b.cheeks, 0.55, 0.62), 0.25)
     height = join(height, _dome(mx, my, half * 1.05, high * 1.1, 0.35) + np.float32(0.3 + b.length),
                   0.2)
-    px, py = s.at(0, b.nose_y * 0.45, 0.6)
-    bridge = _dome(px, py, 0.3, 0.62, 0.25) + np.float32(0.62)
-    height = join(height, bridge, 0.25)
+    px, py = s.at(0, b.nose_y * 0.5, 0.6)
+    bridge = _dome(px, py, half * 0.62, b.nose_y * 0.5 + 0.3, 0.35) + np.float32(0.6)
+    height = join(height, bridge, 0.3)
     fx, fy = s.at(0, b.nose_y + 0.24, b.length)
     flews = _bump(np.abs(fx) - np.float32(half * 0.45), fy, half * 0.6, high * 0.75)
     ex, ey = s.at(0, 0, 0.3)
     ax = np.abs(ex) - np.float32(b.eye_x)
     sockets = _bump(ax, ey, b.eye * 2.2, b.eye * 2.0)
     brows = _bump(ax, ey + np.float32(0.26), 0.3, 0.2)
-    furrow = _bump(ex, ey + np.float32(0.35), 0.14, 0.5)
+    furrow = _bump(ex, ey + np.float32(0.45), 0.16, 0.5)
     height = height + np.float32(0.12) * flews - np.float32(0.1) * sockets
-    return outline, height + np.float32(0.08) * brows - np.float32(0.05) * furrow
+    return outline, height + np.float32(0.06) * brows - np.float32(0.03) * furrow
 
 
 def head(s: Scene, picture: Array) -> None:
     """Paints the head with its coat, and the mouth."""
     outline, height = _relief(s)
-    outline = _furry(s, outline)
-    paint = colour(*s.coat.base) + np.zeros_like(picture)
+    paint = s.tone(s.coat.base) + np.zeros_like(picture)
     paint *= 1 - np.float32(0.1) * ramp(-s.v, 0.1, 1.0)
     for mark in s.coat.marks:
         MARKS[mark](s, paint)
-    _shadow(picture, outline + np.float32(0.05), 0.5, 0.5)
+    picture *= 1 - cover(outline + np.float32(0.05), 0.5) * ramp(s.v, 0.5, 1.0) * np.float32(0.5)
     open_mouth = s.chance[7] < 0.4
     if open_mouth:
         _jaw(s, picture)
     shade = _shade(s, height, 0.42)
     shade *= 1 - np.float32(0.25) * ramp(-outline, -0.22, 0.02)
+    snout = muzzle(s, 1.05)
+    crease = cover(snout + np.float32(0.12), 0.3) - cover(snout - np.float32(0.02), 0.16)
+    shade *= 1 - np.float32(0.3) * np.maximum(crease, 0)
     sheen = ramp(shade, 0.85, 1.15) * np.float32(0.07)
-    blend(picture, cover(outline, s.soft * 1.4), paint * shade + sheen)
+    blend(picture, cover(_furry(s, outline), _edge(s)), paint * shade + sheen)
     _lips(s, picture, open_mouth)
 
 
@@ -194,7 +197,7 @@ def _jaw(s: Scene, picture: Array) -> None:
     u, v = s.at(0, b.nose_y + 0.32, b.length * 0.6)
     width = b.muzzle[0] * 0.78
     jaw = ellipse(u, v, width, b.muzzle[1] * 0.6 + drop)
-    tone = colour(*(WHITE if "blaze" in " ".join(s.coat.marks) else s.coat.base))
+    tone = s.tone(WHITE if "blaze" in " ".join(s.coat.marks) else s.coat.base)
     blend(picture, cover(_furry(s, jaw, 0.5), s.soft), tone * _shade(s, jaw, 0.5, 0.75))
     blend(picture, cover(jaw - np.float32(0.07), s.soft), colour(*MOUTH))
     lolling = 0.1 + 0.3 * s.chance[9]
@@ -211,7 +214,7 @@ def _lips(s: Scene, picture: Array, open_mouth: bool) -> None:
     a = np.abs(u)
     foot = b.nose * 0.7 + high * 0.5  # where the lips part, below the nose
     groove = np.minimum(0.018 - a, np.minimum(v - b.nose * 0.5, foot - v))
-    curve = v - foot - 0.16 * ramp(a, 0, half * 0.55) + 0.22 * ramp(a, half * 0.5, half * 1.1)
+    curve = v - foot - 0.1 * ramp(a, 0, half * 0.45) + 0.26 * ramp(a, half * 0.35, half * 1.0)
     line = np.minimum(0.024 - np.abs(curve), half * 0.92 - a)
     strength = 0.75 if open_mouth else 0.6
     dark = np.maximum(cover(groove, s.soft) * np.float32(0.5), cover(line, s.soft * 1.5))
@@ -224,22 +227,22 @@ def _lips(s: Scene, picture: Array, open_mouth: bool) -> None:
 def eyes(s: Scene, picture: Array) -> None:
     """Paints the eyes: dark rims, irises, pupils and the light in them."""
     size = s.breed.eye * (1 + 0.08 * s.odd[12])
-    slant = 0.12 + 0.06 * s.odd[13]
+    slant = 0.06 * s.odd[13] - 0.04
     look = (0.03 * s.odd[14], 0.02 * s.odd[15])
     for side in (-1, 1):
         u, v = s.at(side * s.breed.eye_x, 0, 0.32)
         v = v + u * np.float32(side * slant)
-        lid = v + np.float32(size * (0.62 + 0.25 * s.chance[10]))
+        lid = v + np.float32(size * (0.78 + 0.3 * s.chance[10]))
         rim = np.minimum(ellipse(u, v, size * 1.28, size * 1.08), lid + np.float32(0.04))
         ball = np.minimum(ellipse(u, v, size * 1.0, size * 0.86), lid - np.float32(0.015))
         _shadow(picture, rim, 0.16, 0.35)
         blend(picture, cover(rim, s.soft * 1.3) * np.float32(0.92), colour(30, 22, 20))
         iu, iv = u - np.float32(look[0]), v - np.float32(look[1])
-        iris = np.minimum(ellipse(iu, iv, size * 0.92, size * 0.92), ball)
-        blend(picture, cover(ball, s.soft), colour(196, 184, 172) * np.float32(0.75))
-        glow = 0.55 + 0.75 * ramp(iv, -size, size)
+        iris = np.minimum(ellipse(iu, iv, size * 1.05, size * 1.0), ball)
+        blend(picture, cover(ball, s.soft), colour(120, 104, 92))
+        glow = 0.35 + 0.75 * ramp(iv, -size, size)
         blend(picture, cover(iris, s.soft), colour(*s.coat.eyes) * glow)
-        blend(picture, cover(ellipse(iu, iv, size * 0.5, size * 0.5), s.soft), colour(12, 9, 9))
+        blend(picture, cover(ellipse(iu, iv, size * 0.56, size * 0.56), s.soft), colour(12, 9, 9))
         gu, gv = u - np.float32(size * 0.6 * s.light[0]), v + np.float32(size * 0.38)
         spark = cover(np.minimum(ellipse(gu, gv, size * 0.25, size * 0.22), ball), s.soft)
         blend(picture, spark * np.float32(0.95), colour(255, 252, 246))

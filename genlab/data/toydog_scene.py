@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genlab.data.toydog_breeds import BREEDS, COATS, Breed, Coat
-from genlab.data.toydog_canvas import Array, fur, noise
+from genlab.data.toydog_breeds import BREEDS, COATS, RGB, Breed, Coat
+from genlab.data.toydog_canvas import Array, colour, fur, noise, resized
+
+FUR = 128  # pixels a side that the fur grows on, whatever the picture's size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +53,13 @@ class Scene:
         """The distance between pixels."""
         return 2 / len(self.x) / self.scale
 
+    def tone(self, rgb: RGB) -> Array:
+        """Returns a colour of the coat, a little lighter, darker, warmer or cooler in each dog."""
+        deeper = 1 + 0.1 * (self.chance[13] - 0.5) * (1 - min(rgb) / 255)
+        warmer = 0.1 * (self.chance[14] - 0.5) * (1 - min(rgb) / 255)
+        red, green, blue = rgb
+        return colour(red * (deeper + warmer), green * deeper, blue * (deeper - warmer))
+
     def at(
         self, u: float, v: float, depth: float = 0.0, ruffled: bool = False
     ) -> tuple[Array, Array]:
@@ -58,7 +67,7 @@ class Scene:
         du = self.u - np.float32(u + self.turn[0] * depth)
         dv = self.v - np.float32(v + self.turn[1] * depth)
         if ruffled:
-            ruffle = self.strands * np.float32(0.025 + 0.04 * self.breed.fluff)
+            ruffle = self.strands * np.float32(0.02 + 0.02 * self.breed.fluff)
             wave = self.lumps * np.float32(0.03)
             return du + ruffle + wave, dv + ruffle - wave
         return du, dv
@@ -69,30 +78,43 @@ def compose(random: np.random.Generator, pixels: int) -> Scene:
     breeds = list(BREEDS.values())
     breed = breeds[random.integers(len(breeds))]
     coat = COATS[breed.coats[random.integers(len(breed.coats))]]
-    chance, odd = random.random(16), random.normal(size=16).clip(-2, 2)
-    scale = 0.56 + 0.035 * odd[0]
-    scale -= 0.05 * (breed.ear_out > 0.7)  # wide ears need room
+    chance, odd = tuple(random.random(16).tolist()), tuple(random.normal(size=16).clip(-2, 2))
+    reach = breed.ear[0] if breed.ears == "prick" else 0.0  # how far ears stand up
+    scale = 0.68 - 0.09 * reach - 0.05 * min(breed.ear_out, 1) + 0.03 * odd[0]
     tilt = 0.13 * odd[1]
-    high = breed.ears == "prick"
-    cx, cy = 0.05 * odd[2], (0.06 if high else -0.05) + 0.04 * odd[3]
+    centre = (0.05 * odd[2], -0.08 + 0.24 * reach + 0.03 * odd[3])
     turn = (0.16 * odd[4], 0.07 * odd[5])
-    side, height, front = 0.55 * odd[6], -0.6 + 0.2 * odd[7], 1.0
-    norm = math.sqrt(side * side + height * height + front * front)
-    line = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / pixels) - 1
-    x, y = np.broadcast_to(line, (pixels, pixels)), np.broadcast_to(line[:, None], (pixels,) * 2)
-    c, s = np.float32(math.cos(tilt) / scale), np.float32(math.sin(tilt) / scale)
-    x0, y0 = x - np.float32(cx), y - np.float32(cy)
-    u, v = c * x0 + s * y0, c * y0 - s * x0
+    light = (0.55 * odd[6], -0.6 + 0.2 * odd[7], 1.0)
+    x, y, u, v = _plane(pixels, scale, tilt, centre)
     lumps, spots = noise(random, 7, pixels), noise(random, 13, pixels)
-    ticks, curls = noise(random, 40, pixels), noise(random, 30, pixels)
-    # fur grows from between the eyes outwards, then hangs; curls turn it about
-    along = u + np.float32(0.3 * breed.fluff + breed.curl) * spots
-    down = v - np.float32(0.25) + np.float32(0.4 + 0.4 * breed.fluff) + np.float32(
-        0.3 * breed.fluff + breed.curl) * lumps
-    strands = fur(noise(random, 176, pixels), along, down, 0.05 + 0.05 * breed.fluff)
-    strands = strands + np.float32(0.8 * breed.curl) * curls
+    ticks = noise(random, 40, pixels)
     return Scene(
-        breed=breed, coat=coat, chance=tuple(chance), odd=tuple(odd), turn=turn,
-        light=(side / norm, height / norm, front / norm), scale=scale, x=x, y=y, u=u, v=v,
-        strands=strands, lumps=lumps, spots=spots, ticks=ticks,
+        breed=breed, coat=coat, chance=chance, odd=odd, turn=turn,
+        light=tuple(value / math.hypot(*light) for value in light),
+        scale=scale, x=x, y=y, u=u, v=v, lumps=lumps, spots=spots, ticks=ticks,
+        strands=resized(_strands(random, breed, scale, tilt, centre), pixels),
     )
+
+
+def _plane(
+    pixels: int, scale: float, tilt: float, centre: tuple[float, float]
+) -> tuple[Array, Array, Array, Array]:
+    """Returns the coordinates of the picture, and those of the head in it."""
+    line = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / pixels) - 1
+    x, y = np.broadcast_to(line, (pixels,) * 2), np.broadcast_to(line[:, None], (pixels,) * 2)
+    c, s = np.float32(math.cos(tilt) / scale), np.float32(math.sin(tilt) / scale)
+    x0, y0 = x - np.float32(centre[0]), y - np.float32(centre[1])
+    return x, y, c * x0 + s * y0, c * y0 - s * x0
+
+
+def _strands(
+    random: np.random.Generator, breed: Breed, scale: float, tilt: float,
+    centre: tuple[float, float],
+) -> Array:
+    """Returns fur that grows from between the eyes outwards, hangs, and is turned by curls."""
+    _, _, u, v = _plane(FUR, scale, tilt, centre)
+    stray = 0.3 * breed.fluff + breed.curl
+    u = u + np.float32(stray) * noise(random, 13, FUR)
+    v = v + np.float32(stray) * noise(random, 13, FUR) + np.float32(0.15 + 0.4 * breed.fluff)
+    strands = fur(noise(random, FUR, FUR), u, v, 0.05 + 0.05 * breed.fluff)
+    return strands + np.float32(0.8 * breed.curl) * noise(random, 30, FUR)

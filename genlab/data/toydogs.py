@@ -94,8 +94,8 @@ def _background(s: Scene, random: np.random.Generator) -> Array:
     light = 1 - np.float32(0.12) * s.y + wave
     if kind < 0.4:
         tones = [colour(*tone) for tone in GRASS]
-        picture = tones[0] + (tones[1] - tones[0]) * cover(rough, 2) + np.zeros((3, 1, 1), np.float32)
-        blend(picture, cover(fine - np.float32(0.8), 1.5), tones[2])
+        picture = tones[0] + (tones[1] - tones[0]) * cover(rough, 4)
+        blend(picture, cover(fine, 5) * np.float32(0.5), tones[2])
         if kind < 0.2:
             sky = colour(*SKY[int(pick[0] * len(SKY))])
             edge = np.float32(-0.1 - 0.5 * pick[1]) - s.y + rough * np.float32(0.06)

@@ -15,6 +15,7 @@ __all__ = ["SAMPLES", "gan_config", "load_generator", "sample", "train_gan"]
 import math
 import time
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ SAVE_EVERY_S = 60.0
 SAMPLES = 10
 """Images drawn at each snapshot."""
 
+FEWEST = 16
+"""Images that a GAN may be trained on at least."""
+
 CHUNK = 20
 """Images made at a time, always: so that an image's bits never depend on how many are wanted."""
 
@@ -54,6 +58,10 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
         FloatingPointError: If training diverges; the last good state stays.
     """
     dogs = load_images(config.dogs, config.size, config.images)
+    if len(dogs.images) < FEWEST:
+        raise InputError(
+            f"{config.dogs}: {len(dogs.images)} images; a GAN needs at least {FEWEST}, better 300"
+        )
     run = open_run(out, "gan", config, {"dogs": dogs.identity})
     if run.done:
         return run.results
@@ -74,6 +82,7 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
         "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
         "snapshots": list(config.snapshots),
         "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
+        "data": asdict(dogs.identity),
     })
     run.drop_state()
     return run.results
@@ -139,7 +148,7 @@ def _keep_snapshot(run: Run, config: GanConfig, average: nn.Module, epoch: int) 
 
 @torch.no_grad()
 def _draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) -> Tensor:
-    """Draws images, uint8 `(N, 3, S, S)`; image i follows from the seed, the stream and i alone."""
+    """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone."""
     parts = []
     for start in range(0, n, CHUNK):
         places = range(start, start + CHUNK)

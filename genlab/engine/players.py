@@ -165,7 +165,8 @@ def update_discriminator(
     loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
     total = loss
     if penalise:
-        assert config.r1_gamma is not None and config.r1_every is not None
+        assert config.r1_gamma is not None
+        assert config.r1_every is not None
         # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
         weight = config.r1_every * config.r1_gamma / 2
         (head,), (seen,) = scores, real
@@ -215,7 +216,7 @@ def average_decay(config: GanConfig, images: int) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
-    """Moves the average towards `current`: weights and batch-norm statistics; counters are copied."""
+    """Moves the average, batch-norm statistics included, towards `current`; copies counters."""
     pairs = [(a, c) for a, c in zip(average.state_dict().values(), current.state_dict().values())]
     floats = [(a, c) for a, c in pairs if a.is_floating_point()]
     torch._foreach_lerp_([a for a, _ in floats], [c for _, c in floats], 1 - decay)

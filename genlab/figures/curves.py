@@ -36,8 +36,8 @@ def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str) -> Figure:
     figure = Figure(figsize=(6.4, 3.0), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [m["epoch"] for m in metrics]
-    left.plot(epochs, [m["loss_g"] for m in metrics], label="generator")
-    left.plot(epochs, [m["loss_d"] for m in metrics], label="discriminator")
+    left.plot(epochs, [m["loss_generator"] for m in metrics], label="generator")
+    left.plot(epochs, [m["loss_discriminator"] for m in metrics], label="discriminator")
     left.set(xlabel="epoch", ylabel="loss")
     right.plot(epochs, [m["score_real"] for m in metrics], label="real images")
     right.plot(epochs, [m["score_fake"] for m in metrics], label="generated images")

@@ -53,7 +53,8 @@ class Projection(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1) for _ in CHANNELS[1:]
         )
         for conv in [*self.channel_mixing, *self.scale_mixing]:
-            assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+            assert isinstance(conv, nn.Conv2d)
+            assert conv.bias is not None
             nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
             nn.init.zeros_(conv.bias)
         self.requires_grad_(False).eval()

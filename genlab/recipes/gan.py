@@ -64,7 +64,7 @@ class GanConfig:
 
     def __post_init__(self) -> None:
         if self.size != SIZE:
-            raise InputError(f"--size {self.size}: the generators make images of {SIZE} pixels only")
+            raise InputError(f"--size {self.size}: the generators make {SIZE} pixels only")
         for name in ("epochs", "batch", "latent", "width", "discriminator_width", "images",
                      "average_images"):
             value = getattr(self, name)
@@ -120,7 +120,7 @@ def projected(
 def scratch(
     dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
-    """No pretrained part: residual networks, the non-saturating loss, R1, an average of weights."""
+    """No pretrained part: residual networks, the non-saturating loss with R1."""
     return GanConfig(
         dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="scratch",
         width=32, discriminator_width=32, feature_size=None, augment=("translation",),

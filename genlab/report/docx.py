@@ -25,7 +25,7 @@ from genlab import atomic
 from genlab.report.styles import dress_page, dress_styles
 from genlab.report.tables import dress_tables, number_equations
 
-READER = "markdown-implicit_figures-auto_identifiers+east_asian_line_breaks"
+READER = "markdown-implicit_figures-fancy_lists-auto_identifiers+east_asian_line_breaks"
 DOTS_PER_INCH = 260
 EMU_PER_INCH = 914400
 
@@ -54,14 +54,14 @@ def write_docx(
             plain, "docx", format=READER, outputfile=str(made),
             extra_args=[
                 f"--resource-path={resources}", "--fail-if-warnings",
-                "--syntax-highlighting=kate",
+                "--syntax-highlighting=pygments",
             ],
         )
         document = docx.Document(str(made))
     dress_styles(document, lang)
     dress_page(document, title)
-    number_equations(document)
     dress_tables(document)
+    number_equations(document)
     _dress_pictures(document)
     _sign(document, author, title, lang)
     buffer = io.BytesIO()
@@ -76,12 +76,14 @@ def _dress_pictures(document: Document) -> None:
         described = inline.find(qn("wp:docPr"))
         inner = next(inline.iter(qn("pic:cNvPr")))
         inner.set("descr", described.get("descr"))
+        for side in ("distT", "distB", "distL", "distR"):  # LibreOffice's default is not zero
+            inline.set(side, "0")
         part = next(inline.iter(qn("a:blip"))).get(qn("r:embed"))
         widths[part] = max(widths.get(part, 0), int(inline.find(qn("wp:extent")).get("cx")))
     for name, width in widths.items():
         part = document.part.related_parts[name]
         most = round(width / EMU_PER_INCH * DOTS_PER_INCH)
-        part._blob = _shrunk(part.blob, most)  # noqa: SLF001
+        part._blob = _shrunk(part.blob, most)
 
 
 def _shrunk(data: bytes, most: int) -> bytes:

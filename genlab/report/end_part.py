@@ -4,6 +4,7 @@ __all__ = ["end_part"]
 
 from typing import Any
 
+from genlab.report.data_words import data_name
 from genlab.report.facts import Facts
 from genlab.report.fid_part import fid_verdict
 from genlab.report.numbers import count, duration
@@ -16,14 +17,14 @@ def end_part(w: Writer, facts: Facts) -> None:
     w.heading(1, "三、结论", "Part 3. Conclusion")
     verdict = elbo_verdict(w, facts)
     w.para(
-        f"（1）VAE：在{escape(facts.standard['data']['name'])}的测试集上，{verdict}。",
-        f"(1) VAE: on the test set of {escape(facts.standard['data']['name'])}, {verdict}.",
+        f"（1）VAE：在{data_name(w, facts.digits)}的测试集上，{verdict}。",
+        f"(1) VAE: on the test set of {data_name(w, facts.digits)}, {verdict}.",
     )
     n, epochs = count(facts.fid["n_fake"]), facts.gan["epochs"]
     w.para(
-        f"（2）GAN：在{escape(facts.gan['data']['name'])}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
+        f"（2）GAN：在{data_name(w, facts.dogs)}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
         f"(2) GAN: {n} images generated after {epochs} epochs on "
-        f"{escape(facts.gan['data']['name'])}: {fid_verdict(w, facts)}.",
+        f"{data_name(w, facts.dogs)}: {fid_verdict(w, facts)}.",
     )
     _reproduce(w, facts)
     w.heading(1, "参考文献", "References")
@@ -35,9 +36,9 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     last = facts.env["sessions"][-1]
     w.heading(1, "四、可复现性", "Part 4. How to repeat it")
     w.para(
-        "本报告的全部数值与图像由同一条命令产生，并由程序从运行记录写入报告；训练的随机性由种子决定。",
-        "All numbers and pictures of this report come from one command and were written into it "
-        "from the records of the run; the seed decides everything random.",
+        "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。",
+        "All numbers and pictures of this report are from the records of one run, written into it "
+        "by the program; the seed decides everything random.",
     )
     total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
     rows = [
@@ -47,9 +48,9 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         [p("软件版本", "Versions"), escape(
             f"genlab {last['genlab']}, Python {last['python']}, PyTorch {last['torch']}, "
             f"NumPy {last['numpy']}")],
-        [p("硬件", "Hardware"), escape(f"{last['processor']}, {last['system']}, ") + p(
-            f"{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
-            f"{last['cores']} cores, {last['threads']} threads ({escape(last['capability'])})")],
+        [p("硬件", "Hardware"), escape(f"{last['processor']}, {last['system']}") + p(
+            f"，{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
+            f", {last['cores']} cores, threads used: {last['threads']} ({escape(last['capability'])})")],
         [p("训练总用时", "Training time"), duration(total, w.lang)],
     ]
     w.table("environment", [p("项目", "Item"), p("内容", "Content")], rows,
@@ -58,7 +59,7 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "数据的身份（SHA-256按图像内容计算）与特征网络权重如下：",
         "The data (SHA-256 of the images' content) and the weights of the feature networks:",
     )
-    w.bullets([_data(identity) for identity in facts.data])
+    w.bullets([_data(identity) for identity in (facts.digits, facts.dogs)])
     w.bullets([
         (f"{escape(d['network'])}的权重（用于{escape(d['label'])}）：SHA-256 `{d['weights_sha256']}`",
          f"weights of {escape(d['network'])} (for {escape(d['label'])}): SHA-256 "

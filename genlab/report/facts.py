@@ -31,16 +31,15 @@ class Facts:
     gan: dict[str, Any]
     gan_config: dict[str, Any]
     fid: dict[str, Any]
+    digits: dict[str, Any]
+    """Identity of the digits."""
+    dogs: dict[str, Any]
+    """Identity of the dogs."""
 
     @property
     def standard(self) -> dict[str, Any]:
         """The results under the standard Gaussian, the control of every comparison."""
         return self.vae["standard"]
-
-    @property
-    def data(self) -> list[dict[str, Any]]:
-        """The identities of the digits and of the dogs."""
-        return [self.standard["data"], self.gan["data"]]
 
 
 def priors_of(run: Path) -> list[str]:
@@ -89,4 +88,6 @@ def read_facts(run: Run) -> Facts:
         gan=gan.results,
         gan_config=gan.config,
         fid=read_json(gan.path / "fid.json"),
+        digits=vae["standard"].env["data"]["mnist"],
+        dogs=gan.env["data"]["dogs"],
     )

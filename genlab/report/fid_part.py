@@ -1,11 +1,14 @@
 r"""The report on the Fréchet distance: formula, computation, numbers, and which number it is.
 
 FID(x, g) = ||mu_x - mu_g||^2 + Tr(S_x + S_g - 2 (S_x S_g)^{1/2})               (4)
+
+The numbers of a lab run are in `gan/fid.json`.
 """
 
 __all__ = ["fid_part", "fid_verdict"]
 
 from genlab.report.compare import Trend, trend
+from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
 from genlab.report.numbers import count, number
@@ -57,7 +60,7 @@ def _method(w: Writer, facts: Facts) -> None:
         "Gaussians and is the (squared) Fréchet distance of the two; lower is better:",
     )
     w.equation(
-        r"FID(x, g) = \left\lVert \mu_x - \mu_g \right\rVert^2 + \operatorname{Tr}\left( "
+        r"\text{FID}(x, g) = \left\lVert \mu_x - \mu_g \right\rVert^2 + \operatorname{Tr}\left( "
         r"\Sigma_x + \Sigma_g - 2 \sqrt{\Sigma_x \Sigma_g} \right)", "4",
     )
     w.para(
@@ -87,10 +90,10 @@ def _result(w: Writer, facts: Facts) -> None:
     fid, p = facts.fid, w.pick
     n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
     w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
-    if facts.gan["data"]["stand_in"]:
+    if facts.dogs["stand_in"]:
         w.note(
-            f"注意：参照图像是内置的替代数据{escape(fid['real']['name'])}，下列数值不能当作真实狗照片上的结果。",
-            f"Note: the reference images are the embedded stand-in {escape(fid['real']['name'])}; "
+            f"注意：参照图像是内置的替代数据（{data_name(w, fid['real'])}），下列数值不能当作真实狗照片上的结果。",
+            f"Note: the reference images are the embedded stand-in ({data_name(w, fid['real'])}); "
             "the numbers are not those of photographs of dogs.",
         )
     rows = [
@@ -104,25 +107,26 @@ def _result(w: Writer, facts: Facts) -> None:
         [p("指标", "Measure"), p("数值", "Value"), p("特征网络", "Feature network"),
          p("生成图像数", "Generated"), p("真实图像数", "Real")],
         rows,
-        f"{n_fake}张生成图像（{size}×{size}）与{escape(fid['real']['name'])}之间的Fréchet距离",
+        f"{n_fake}张生成图像（{size}×{size}）与{data_name(w, fid['real'])}之间的Fréchet距离",
         f"Fréchet distance of {n_fake} generated images ({size}×{size}) to "
-        f"{escape(fid['real']['name'])}",
+        f"{data_name(w, fid['real'])}",
         "lclcc",
     )
     kinds = p("；", "; ").join(
         p(f"{d['label']}是{KINDS[d['label']][0]}", f"{d['label']} is {KINDS[d['label']][1]}")
         for d in fid["distances"]
     )
-    protocols = p("；", "; ").join(
-        p(f"{d['label']}：`{d['protocol']}`", f"{d['label']}: `{d['protocol']}`")
-        for d in fid["distances"]
-    )
     w.para(
-        f"**这是哪一种数值？**{kinds}。参照集为全部{n_real}张训练图像。{_lacking(w, facts)}",
-        f"**Which number is this?** {kinds}. The reference is all {n_real} training images. "
-        f"{_lacking(w, facts)}",
+        f"**这是哪一种数值？**{kinds}。参照集就是全部{n_real}张训练图像，因此这个距离发现不了对"
+        f"训练图像的记忆。{_lacking(w, facts)}",
+        f"**Which number is this?** {kinds}. The reference is all {n_real} training "
+        f"images, so this distance does not see whether they were memorised. {_lacking(w, facts)}",
     )
-    w.para(f"图像到特征的处理：{protocols}。", f"From image to features: {protocols}.")
+    w.para("从图像到特征的处理：", "From image to features:")
+    w.bullets([
+        (f"{d['label']}：{escape(d['protocol'])}", f"{d['label']}: {escape(d['protocol'])}")
+        for d in fid["distances"]
+    ])
     share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))
     w.para(
         f"**直观指标：**EfficientNet-Lite0把一半以上的概率给了ImageNet的118个狗类的图像，在生成图像中占{share}%，"

@@ -2,6 +2,7 @@
 
 __all__ = ["gan_part"]
 
+from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
 from genlab.report.fid_part import fid_part
@@ -21,15 +22,15 @@ def gan_part(w: Writer, facts: Facts) -> None:
 
 
 def _task(w: Writer, facts: Facts) -> None:
-    data = facts.gan["data"]
+    data = facts.dogs
     w.heading(2, "2.1 任务与方法", "2.1 Task and method")
     epochs = w.pick("、", ", ").join(map(str, facts.gan["snapshots"]))
     size = facts.gan["size"]
     w.para(
-        f"本题用{escape(data['name'])}（{count(facts.gan['images'])}张，{size}×{size}像素）训练GAN"
+        f"本题用{data_name(w, data)}（{count(facts.gan['images'])}张，{size}×{size}像素）训练GAN"
         f"{w.cite('gan')}生成狗的图像，展示第{epochs}轮时的样本，并用自己实现的FID函数评价"
         f"{count(facts.fid['n_fake'])}张生成图像。",
-        f"A GAN{w.cite('gan')} is trained on {escape(data['name'])} "
+        f"A GAN{w.cite('gan')} is trained on {data_name(w, data)} "
         f"({count(facts.gan['images'])} images of {size}×{size} pixels) to make images of dogs. "
         f"Its samples at epochs {epochs} are shown, and {count(facts.fid['n_fake'])} generated "
         "images are judged by an FID function of our own.",
@@ -39,12 +40,12 @@ def _task(w: Writer, facts: Facts) -> None:
 
 
 def _stand_in(w: Writer, facts: Facts) -> None:
-    name = escape(facts.gan["data"]["name"])
+    name = data_name(w, facts.dogs)
     w.note(
-        f"注意：本部分的图像与数值来自内置的替代数据{name}，不是真实的狗照片。"
+        f"注意：本部分的图像与数值来自内置的替代数据（{name}），不是真实的狗照片。"
         "用真实图像重做：`genlab lab --preset full --dogs 图像文件夹`（或`--dogs imagewoof-160`，见`genlab data`）。",
-        f"Note: the images and numbers of this part are from the embedded stand-in {name}, not "
-        "from photographs of dogs. For the real thing: `genlab lab --preset full --dogs FOLDER` "
+        f"Note: the images and numbers of this part are from the embedded stand-in ({name}), "
+        "not from photographs of dogs. For the real thing: `genlab lab --preset full --dogs FOLDER` "
         "(or `--dogs imagewoof-160`; see `genlab data`).",
     )
 
@@ -55,17 +56,17 @@ def _projected(w: Writer, facts: Facts) -> None:
         f"**判别器**采用投影GAN{w.cite('projected')}的结构：图像先放大到{c['feature_size']}像素，经在ImageNet上"
         f"预训练并冻结的EfficientNet-Lite0{w.cite('efficientnet')}提取4个尺度（步长4、8、16、32）的特征，再由冻结的"
         "随机卷积跨通道、跨尺度混合，记为$P_l(\\boldsymbol{x})$；每个尺度有一个可训练的小判别头$D_l$，带谱归一化"
-        f"{w.cite('spectral')}。**需要说明：判别器是透过ImageNet特征来看图像的，而ImageNet含有118个狗类，"
-        "这是本方法在小数据、少轮数下有效的重要原因，也使基于ImageNet网络的距离偏于乐观。**",
+        f"{w.cite('spectral')}。需要说明，**判别器是透过ImageNet特征来看图像的**，而ImageNet含有118个狗类："
+        "这是本方法在数据少、轮数少时仍然有效的重要原因，也使基于ImageNet网络的距离偏于乐观。",
         f"**The discriminator** is that of Projected GANs{w.cite('projected')}: images are "
         f"brought to {c['feature_size']} pixels and looked at by a frozen EfficientNet-Lite0"
         f"{w.cite('efficientnet')} trained on ImageNet; its features at four scales (strides 4, "
         "8, 16 and 32) are mixed across channels and scales by frozen random convolutions, "
         "which gives $P_l(\\boldsymbol{x})$; each scale has a small trainable head $D_l$ with "
-        f"spectral normalisation{w.cite('spectral')}. **Note that this discriminator sees "
-        "through ImageNet features, and 118 classes of ImageNet are dogs: a main reason why it "
+        f"spectral normalisation{w.cite('spectral')}. Note that **this discriminator sees "
+        "through ImageNet features**, and 118 classes of ImageNet are dogs: a main reason why it "
         "works with few images and epochs, and one why distances taken with ImageNet networks "
-        "flatter it.**",
+        "flatter it.",
     )
     w.para(
         f"**生成器**仿照FastGAN{w.cite('fastgan')}：从球面上的{c['latent']}维隐变量出发，由4×4逐级放大到64×64，每级为"
@@ -152,7 +153,7 @@ def _settings(w: Writer, facts: Facts) -> None:
             p(f"（判别器透过{escape(gan['looks_through'])}）",
               f" (the discriminator looks through {escape(gan['looks_through'])})")
             if gan["looks_through"] else p("（无预训练网络）", " (no pretrained network)"))],
-        [p("参数量：生成器 / 判别器（可训练部分）", "Parameters: generator / discriminator (trained)"),
+        [p("参数量（生成器/判别器）", "Parameters (generator / discriminator)"),
          f"{count(gan['parameters_generator'])} / {count(gan['parameters_discriminator'])}"],
         [p("训练图像", "Training images"), p(
             f"{count(gan['images'])}张，{gan['size']}×{gan['size']}",
@@ -188,7 +189,7 @@ def _settings(w: Writer, facts: Facts) -> None:
 
 def _images(w: Writer, facts: Facts) -> None:
     epochs = w.pick("、", ", ").join(map(str, facts.gan["snapshots"]))
-    fakes = count(facts.fid["n_fake"])
+    fakes, shown = count(facts.fid["n_fake"]), min(60, facts.fid["n_fake"])
     w.heading(2, "2.3 不同轮数的生成图像", "2.3 Generated images over the epochs")
     w.para(
         f"{w.fig('progress')}为第{epochs}轮时随机生成的10张图像。隐变量随机抽取一次后固定，同一列始终是同一个隐变量，"
@@ -213,6 +214,6 @@ def _images(w: Writer, facts: Facts) -> None:
         "generated",
         [Image(path="../gan/generated.png", zh="训练结束后生成的部分图像",
                en="Some of the images generated after training")],
-        1, f"训练结束后生成的{fakes}张图像中的前60张（未经挑选）",
-        f"The first 60 of the {fakes} images generated after training (not selected)", 14.0,
+        1, f"训练结束后生成的{fakes}张图像中的前{shown}张（未经挑选）",
+        f"The first {shown} of the {fakes} images generated after training (not selected)", 14.0,
     )

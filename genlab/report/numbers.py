@@ -37,7 +37,7 @@ def duration(seconds: float, lang: str) -> str:
     """Returns a duration to the second."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    names = ("小时", "分", "秒") if lang == "zh" else (" h ", " min ", " s")
+    names = ("小时", "分", "秒") if lang == "zh" else ("\N{NO-BREAK SPACE}h ", "\N{NO-BREAK SPACE}min ", "\N{NO-BREAK SPACE}s")
     parts = [(hours, names[0]), (minutes, names[1]), (rest, names[2])]
     first = next((i for i, (value, _) in enumerate(parts) if value), 2)
     return "".join(f"{value}{name}" for value, name in parts[first:])

@@ -9,6 +9,7 @@ __all__ = ["dress_page", "dress_styles", "set_fonts"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from docx.document import Document
 from docx.enum.style import WD_STYLE_TYPE
@@ -43,8 +44,8 @@ class Look:
 
 LOOKS = {
     "Normal": Look(size=12, line=1.25),
-    "Body Text": Look(size=12, line=1.4, after=3, align=BOTH, indent=True),
-    "First Paragraph": Look(size=12, line=1.4, after=3, align=BOTH, indent=True),
+    "Body Text": Look(size=12, line=1.3, after=3, align=BOTH, indent=True),
+    "First Paragraph": Look(size=12, line=1.3, after=3, align=BOTH, indent=True),
     "Compact": Look(size=10.5, before=2, after=2, line=1.15),
     "Title": Look(size=18, font=HEI, bold=True, before=4, after=6, align=CENTRE),
     "Subtitle": Look(size=14, font=HEI, before=2, after=4, align=CENTRE),
@@ -57,16 +58,16 @@ LOOKS = {
     "Image Caption": Look(size=10.5, font=HEI, before=2, after=10, align=CENTRE),
     "Table Caption": Look(size=10.5, font=HEI, before=10, after=4, align=CENTRE,
                           keep_next=True),
-    "Source Code": Look(size=8.5, before=4, after=8, line=1.1),
+    "Source Code": Look(size=8, before=4, after=8, line=1.1),
     "Note": Look(size=10.5, colour="7C2D12", before=4, after=8, line=1.25),
     "Reference": Look(size=10.5, after=3, line=1.2),
 }
 """By the style's name in Word. The last two are ours, the others pandoc's."""
 
 
-def set_fonts(style_or_run: object, east_asian: str, latin: str) -> None:
+def set_fonts(style_or_run: Any, east_asian: str, latin: str) -> None:
     """Names the four fonts of a style (or run) and removes what the theme says of them."""
-    fonts = style_or_run.element.get_or_add_rPr().get_or_add_rFonts()  # type: ignore[attr-defined]
+    fonts = style_or_run.element.get_or_add_rPr().get_or_add_rFonts()
     fonts.attrib.clear()
     for slot in ("ascii", "hAnsi", "cs"):
         fonts.set(qn(f"w:{slot}"), latin)
@@ -76,7 +77,8 @@ def set_fonts(style_or_run: object, east_asian: str, latin: str) -> None:
 def dress_styles(document: Document, lang: str) -> None:
     """Gives every style of the document its look."""
     _defaults(document)
-    for style in document.styles:
+    styles: Any = document.styles  # iterated, they are known as styles of any kind
+    for style in styles:
         if style.type == WD_STYLE_TYPE.LIST:
             continue
         name = style.name or ""
@@ -84,9 +86,14 @@ def dress_styles(document: Document, lang: str) -> None:
         hei = name.startswith(("Heading", "Title", "Subtitle")) or name.endswith("Caption")
         set_fonts(style, HEI if hei else SONG, CODE if code else LATIN)
         if code and style.type == WD_STYLE_TYPE.CHARACTER:
-            style.font.size = Pt(9.5 if name == "Verbatim Char" else 8.5)
+            style.font.size = Pt(9.5 if name == "Verbatim Char" else 8)
+        if style.type == WD_STYLE_TYPE.TABLE:
+            for conditional in style.element.findall(qn("w:tblStylePr")):  # lines are set outright
+                style.element.remove(conditional)
         if name.startswith(("Heading", "Title", "Subtitle")):
             style.font.italic = False
+            for spaced in style.element.rPr.findall(qn("w:spacing")):
+                style.element.rPr.remove(spaced)
             style.font.color.rgb = RGBColor.from_string(DARK)
     for name, look in LOOKS.items():
         if name in [s.name for s in document.styles]:
@@ -107,7 +114,7 @@ def _defaults(document: Document) -> None:
 
 
 def _dress(document: Document, name: str, look: Look, lang: str) -> None:
-    style = document.styles[name]
+    style: Any = document.styles[name]
     font, layout = style.font, style.paragraph_format
     font.size, font.bold, font.italic = Pt(look.size), look.bold, False
     font.color.rgb = RGBColor.from_string(look.colour or "000000")
@@ -153,9 +160,9 @@ def _boxes(document: Document) -> None:
             after.addprevious(element)
 
 
-def _first_of(parent: object, tags: Sequence[str]) -> object:
+def _first_of(parent: Any, tags: Sequence[str]) -> Any:
     names = {qn(tag) for tag in tags}
-    return next(child for child in parent if child.tag in names)  # type: ignore[attr-defined]
+    return next(child for child in parent if child.tag in names)
 
 
 def dress_page(document: Document, header: str) -> None:
@@ -175,7 +182,7 @@ def dress_page(document: Document, header: str) -> None:
                 _page_number(run)
 
 
-def _page_number(run: object) -> None:
+def _page_number(run: Any) -> None:
     """A PAGE field with a result in it, for programs that compute none."""
     for kind, text in (("begin", ""), ("instr", "PAGE"), ("separate", ""), ("text", "1"),
                        ("end", "")):
@@ -185,4 +192,4 @@ def _page_number(run: object) -> None:
         else:
             element = OxmlElement("w:fldChar")
             element.set(qn("w:fldCharType"), kind)
-        run._r.append(element)  # type: ignore[attr-defined]  # noqa: SLF001
+        run._r.append(element)

@@ -3,6 +3,8 @@
     实验五_姓名_学号.docx             the report; its author is the name
     实验五代码_姓名_学号.zip          the source that ran, and the trained models
     实验五支撑材料_姓名_学号.zip      all images of the GAN
+
+姓名 (name) and 学号 (student number) stay as they are where none is given.
 """
 
 __all__ = ["check_author", "submit"]
@@ -60,7 +62,7 @@ def _check(option: str, value: str) -> None:
         )
     unseen = [c for c in value if unicodedata.category(c)[0] == "C"]
     if unseen:
-        raise InputError(f"{option} {value!r}: holds a control character; leave it out")
+        raise InputError(f"{option} {value!r}: holds an invisible character; leave it out")
     if value.startswith(".") or value != value.strip():
         raise InputError(f"{option} {value!r}: begins with a dot, or begins or ends with a space")
     if len(value) > LONGEST:
@@ -97,14 +99,14 @@ def submit(
     run = Run(run_path)
     name = name if name is not None else run.config.get("name")
     student_id = student_id if student_id is not None else run.config.get("id")
-    lang = lang or run.config.get("lang", "zh")
+    language: str = lang or run.config.get("lang") or "zh"
     check_author(name, student_id)
-    markdown = write_markdown(run, lang, name, student_id)
+    markdown = write_markdown(run, language, name, student_id)
 
     folder = run_path / "report"
     files = {kind: folder / file for kind, file in file_names(name, student_id).items()}
     atomic.write_bytes(folder / "report.md", markdown.encode())
-    write_docx(markdown, files["docx"], folder, lang, name or "", TITLES[lang])
+    write_docx(markdown, files["docx"], folder, language, name or "", TITLES[language])
     atomic.write_bytes(files["code"], pack(code_files(run_path)))
     atomic.write_bytes(files["support"], pack(support_files(run_path)))
     _remove_earlier(folder, set(files.values()))
@@ -112,7 +114,7 @@ def submit(
         "markdown": "report/report.md",
         **{kind: f"report/{path.name}" for kind, path in files.items()},
         "author": name or "",
-        "lang": lang,
+        "lang": language,
         "hint": _hint(run_path, name, student_id),
     }
 

@@ -7,11 +7,13 @@ import re
 from typing import Any
 
 from docx.document import Document
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_ALIGN_VERTICAL, WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Pt
-from docx.table import Table
+from docx.table import Table, _Cell
+from docx.text.paragraph import Paragraph
 
 NUMBER = re.compile(r"\(\w+\)")
 HEAVY, LIGHT = "12", "6"
@@ -26,14 +28,16 @@ def dress_tables(document: Document) -> None:
         if table.style is None or table.style.name != "Table":
             continue
         table.alignment = WD_TABLE_ALIGNMENT.CENTER
-        _borders(table._tbl.tblPr, "w:tblBorders", top=HEAVY, bottom=HEAVY)  # noqa: SLF001
+        _borders(table._tbl.tblPr, "w:tblBorders", top=HEAVY, bottom=HEAVY)
         for cell in table.rows[0].cells:
-            _borders(cell._tc.get_or_add_tcPr(), "w:tcBorders", top=HEAVY, bottom=LIGHT)  # noqa: SLF001
+            _borders(cell._tc.get_or_add_tcPr(), "w:tcBorders", top=HEAVY, bottom=LIGHT)
             for run in (r for p in cell.paragraphs for r in p.runs):
                 run.font.bold = True
-        for row in table.rows:
-            _whole(row._tr)  # noqa: SLF001
+        _together(table)
         _widths(table)
+        after = table._tbl.getnext()
+        if after is not None and after.tag == qn("w:p"):  # a table has no space of its own
+            Paragraph(after, table._parent).paragraph_format.space_before = Pt(8)
 
 
 def _borders(properties: Any, tag: str, **sizes: str) -> None:
@@ -52,10 +56,13 @@ def _borders(properties: Any, tag: str, **sizes: str) -> None:
         properties.append(borders)
 
 
-def _whole(row: Any) -> None:
-    """Keeps a row on one page."""
-    split = OxmlElement("w:cantSplit")
-    row.get_or_add_trPr().insert(0, split)
+def _together(table: Table) -> None:
+    """Keeps the rows on one page: no table of a report is long."""
+    for row in table.rows:
+        row._tr.get_or_add_trPr().insert(0, OxmlElement("w:cantSplit"))
+    for row in list(table.rows)[:-1]:
+        for paragraph in (p for cell in row.cells for p in cell.paragraphs):
+            paragraph.paragraph_format.keep_with_next = True
 
 
 def _widths(table: Table) -> None:
@@ -64,18 +71,23 @@ def _widths(table: Table) -> None:
     lengths = [0.0] * columns
     for row in table.rows:
         for index, cell in enumerate(row.cells):
-            lengths[index] = max(lengths[index], min(_width(cell.text), 46.0), 7.0)
+            lengths[index] = max(lengths[index], min(_width(_text(cell)), 46.0 if index else 28.0), 7.0)
     share = TEXT_WIDTH / sum(lengths)
     widths = [round(length * share) for length in lengths]
-    properties = table._tbl.tblPr  # noqa: SLF001
+    properties = table._tbl.tblPr
     total = properties.find(qn("w:tblW"))
     total.set(qn("w:type"), "dxa")
     total.set(qn("w:w"), str(sum(widths)))
-    for grid, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths):  # noqa: SLF001
+    for grid, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths):
         grid.set(qn("w:w"), str(width))
     for row in table.rows:
         for cell, width in zip(row.cells, widths):
             cell.width = Pt(width / 20)
+
+
+def _text(cell: _Cell) -> str:
+    """All letters of a cell, those of equations too."""
+    return "".join(t.text or "" for t in cell._tc.iter(qn("w:t"), qn("m:t")))
 
 
 def _width(text: str) -> float:
@@ -106,13 +118,13 @@ def _equation_row(document: Document, paragraph: Any, number: str) -> Any:
     table = document.add_table(rows=1, cols=3)
     widths = (TEXT_WIDTH // 12, TEXT_WIDTH - 2 * (TEXT_WIDTH // 12), TEXT_WIDTH // 12)
     table.autofit = False
-    for cell, width in zip(table.rows[0].cells, widths):
-        cell.width = Pt(width / 20)
-        cell.vertical_alignment = 1  # centre
-        cell.paragraphs[0].style = document.styles["Compact"]
+    for column, cell, width in zip(table.columns, table.rows[0].cells, widths):
+        column.width = cell.width = Pt(width / 20)
+        cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
+        cell.paragraphs[0].style = "Compact"
     left, middle, right = table.rows[0].cells
-    middle.paragraphs[0]._p.append(paragraph.find(qn("m:oMathPara")))  # noqa: SLF001
+    middle.paragraphs[0]._p.append(paragraph.find(qn("m:oMathPara")))
     right.paragraphs[0].add_run(number)
-    right.paragraphs[0].alignment = 2  # right
-    table._tbl.getparent().remove(table._tbl)  # noqa: SLF001
-    return table._tbl  # noqa: SLF001
+    right.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    table._tbl.getparent().remove(table._tbl)
+    return table._tbl

@@ -3,6 +3,7 @@
 __all__ = ["PLACEHOLDERS", "write_markdown"]
 
 from genlab.engine.run import Run
+from genlab.report.data_words import data_name
 from genlab.report.end_part import end_part
 from genlab.report.facts import Facts, read_facts
 from genlab.report.gan_part import gan_part
@@ -41,7 +42,7 @@ def _head(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> 
     """The lab sheet's own title, and the author."""
     w.styled("Subtitle", w.pick(
         "北京邮电大学 2023—2024学年第一学期",
-        "Beijing University of Posts and Telecommunications, first semester of 2023–2024"))
+        "Beijing University of Posts and Telecommunications, 2023–2024, term 1"))
     w.styled("Title", w.pick(
         "《神经网络与深度学习》课程实验作业（五）",
         "Neural Networks and Deep Learning, Lab Assignment 5"))
@@ -52,8 +53,8 @@ def _head(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> 
         f"姓名：{escape(name) if name else line}{SPACE * 2}学号：{escape(student_id) if student_id else line}",
         f"Name: {escape(name) if name else line}{SPACE * 2}"
         f"Student number: {escape(student_id) if student_id else line}"))
-    if facts.standard["data"]["stand_in"] or facts.gan["data"]["stand_in"]:
-        names = [escape(d["name"]) for d in facts.data if d["stand_in"]]
+    if facts.digits["stand_in"] or facts.dogs["stand_in"]:
+        names = [data_name(w, d) for d in (facts.digits, facts.dogs) if d["stand_in"]]
         w.note(
             f"本报告中有部分结果来自内置的替代数据（{'、'.join(names)}），在相应数值处已注明。",
             f"Some results of this report are from embedded stand-in data ({', '.join(names)}); "

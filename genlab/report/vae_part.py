@@ -6,17 +6,19 @@ p_lambda(z) prior. All values in nats per test image.
 
 __all__ = ["vae_part"]
 
+from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
-from genlab.report.numbers import count, decimals, duration, number
+from genlab.report.numbers import count, duration
 from genlab.report.prior_words import PRIOR_WORDS
+from genlab.report.vae_results import vae_results
 from genlab.report.vae_words import discuss
-from genlab.report.writer import Image, Writer, escape
+from genlab.report.writer import Writer, escape
 
 DATA = r"\boldsymbol{x} \sim p_{data}(\boldsymbol{x})"
 POSTERIOR = r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})"
 RE = (
-    rf"RE = \mathbb{{E}}_{{{DATA}}} \left[ \mathbb{{E}}_{{{POSTERIOR}}} \left[ "
+    rf"\text{{RE}} = \mathbb{{E}}_{{{DATA}}} \left[ \mathbb{{E}}_{{{POSTERIOR}}} \left[ "
     r"\ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) \right] \right]"
 )
 OMEGA = (
@@ -36,8 +38,7 @@ def vae_part(w: Writer, facts: Facts) -> None:
     _priors(w, facts)
     _settings(w, facts)
     _measuring(w, facts)
-    _results(w, facts)
-    _figures(w, facts)
+    vae_results(w, facts)
     discuss(w, facts)
 
 
@@ -47,10 +48,10 @@ def _model(w: Writer, facts: Facts) -> None:
     w.para(
         f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one['latent']}$的VAE{w.cite('vae')}，"
         f"比较{len(facts.vae)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
-        r"$\mathrm{ELBO} = RE + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
-        f"VAEs{w.cite('vae')} with a latent of $D={one['latent']}$ dimensions are trained on "
-        f"{_digits(w, facts)} under {len(facts.vae)} priors, and their aggregated posteriors are "
-        r"drawn. A VAE maximises a lower bound of the log-likelihood, $\mathrm{ELBO} = RE + "
+        r"$\text{ELBO} = \text{RE} + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
+        f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one['latent']}$ "
+        f"dimensions are trained under {len(facts.vae)} priors, and their aggregated posteriors "
+        r"are drawn. A VAE maximises a lower bound of the log-likelihood, $\text{ELBO} = \text{RE} + "
         r"\Omega$, of a reconstruction term and a regulariser (equations 1 to 4 have the "
         "numbers of the lab sheet):",
     )
@@ -78,7 +79,10 @@ def _model(w: Writer, facts: Facts) -> None:
     w.equation(
         r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x}) = \mathcal{N}\!\left(\boldsymbol{z} \mid "
         r"\boldsymbol{\mu}(\boldsymbol{x}), \operatorname{diag}(\boldsymbol{\sigma}^2("
-        r"\boldsymbol{x}))\right), \qquad \ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) = "
+        r"\boldsymbol{x}))\right)"
+    )
+    w.equation(
+        r"\ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) = "
         r"\sum_i \left[ x_i l_i - \ln\left(1 + e^{l_i}\right) \right]"
     )
     w.para("计算RE与$\\Omega$的代码如下，返回逐图像的值：", "RE and $\\Omega$, one value an image:")
@@ -111,7 +115,7 @@ def _settings(w: Writer, facts: Facts) -> None:
     one, config = facts.standard, facts.vae_config["standard"]
     hidden, d = config["hidden"], one["latent"]
     pixels = 1
-    for side in one["data"]["shape"]:
+    for side in facts.digits["shape"]:
         pixels *= side
     widths = " – ".join(map(str, [pixels, *hidden, 2 * d]))
     back = " – ".join(map(str, [d, *hidden[::-1], pixels]))
@@ -159,122 +163,37 @@ def _measuring(w: Writer, facts: Facts) -> None:
     w.equation(
         r"\mathbb{H}\left[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})\right] = \mathbb{E}_{"
         r"\boldsymbol{x}} \left[ \frac{D}{2} \left(1 + \ln 2\pi\right) + \sum_{d=1}^{D} \ln "
-        r"\sigma_d(\boldsymbol{x}) \right], \qquad \mathbb{CE} = -\mathbb{E}_{\boldsymbol{x}} "
+        r"\sigma_d(\boldsymbol{x}) \right]"
+    )
+    w.equation(
+        r"\mathbb{CE}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] = -\mathbb{E}_{\boldsymbol{x}} "
         r"\left[ \mathbb{E}_{q_\phi(\boldsymbol{z} \mid \boldsymbol{x})} \left[ \ln "
         r"p_\lambda(\boldsymbol{z}) \right] \right]"
     )
     w.para(
         "为看清先验与聚合后验匹配的程度，另算边缘KL散度，它是交叉熵超出聚合后验自身熵的部分"
         f"{w.cite('surgery')}：",
-        "How well prior and aggregated posterior match is the marginal KL divergence, the part "
-        f"of the cross-entropy beyond the aggregated posterior's own entropy{w.cite('surgery')}:",
+        "How well the prior matches the aggregated posterior is told by the marginal KL "
+        "divergence, the part of the cross-entropy beyond the aggregated posterior's own entropy"
+        f"{w.cite('surgery')}:",
     )
     w.equation(
-        r"\mathrm{KL}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] = "
+        r"\text{KL}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] = "
         r"\mathbb{CE}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] - "
-        r"\mathbb{H}\left[q_\phi(\boldsymbol{z})\right], \qquad q_\phi(\boldsymbol{z}) = "
+        r"\mathbb{H}\left[q_\phi(\boldsymbol{z})\right]"
+    )
+    w.equation(
+        r"q_\phi(\boldsymbol{z}) = "
         r"\frac{1}{N} \sum_{n=1}^{N} q_\phi(\boldsymbol{z} \mid \boldsymbol{x}_n)"
     )
 
 
-QUANTITIES = {
-    "re": ("重建项$RE$（式1）", "Reconstruction $RE$ (eq. 1)"),
-    "omega": (r"正则项$\Omega$（式2）", r"Regulariser $\Omega$ (eq. 2)"),
-    "cross_entropy": (r"交叉熵$\mathbb{CE}$（式3）", r"Cross-entropy $\mathbb{CE}$ (eq. 3)"),
-    "conditional_entropy": (
-        r"条件熵$\mathbb{H}$（式3）", r"Conditional entropy $\mathbb{H}$ (eq. 3)"),
-    "elbo": (r"$\mathrm{ELBO} = RE + \Omega$", r"$\mathrm{ELBO} = RE + \Omega$"),
-    "marginal_kl": (
-        r"边缘KL，$\mathrm{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$",
-        r"Marginal $\mathrm{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$"),
-}
-
-
-def _results(w: Writer, facts: Facts) -> None:
-    w.heading(2, "1.5 结果", "1.5 Results")
-    data = facts.standard["data"]
-    if data["stand_in"]:
-        w.note(
-            f"注意：下列数值来自内置的替代数据{escape(data['name'])}（共{count(data['count'])}张），"
-            "不是完整的MNIST。用完整MNIST重做：`genlab lab --preset full --mnist mnist`"
-            "（数据的获取方法见`genlab data`）。",
-            f"Note: the numbers below are from the embedded stand-in {escape(data['name'])} "
-            f"({count(data['count'])} images), not from the whole of MNIST. For the real thing: "
-            "`genlab lab --preset full --mnist mnist` (`genlab data` says how to get it).",
-        )
-    header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
-              *(_name(w, prior) for prior in facts.vae)]
-    rows = [[w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()]
-    w.table(
-        "vae_results", header, rows,
-        f"不同先验下VAE在测试集（{count(facts.standard['test_images'])}张）上的结果",
-        f"The VAEs on the test set ({count(facts.standard['test_images'])} images)",
-        "l" + "c" * len(facts.vae),
-    )
-    rows = [
-        [_name(w, prior), number(r["omega"], 4),
-         number(r["conditional_entropy"] - r["cross_entropy"], 4),
-         number(r["identity_gap"], 4, sign=True), number(r["identity_tolerance"], 4),
-         w.pick("通过", "holds") if r["identity_holds"] else w.pick("**不通过**", "**fails**")]
-        for prior, r in facts.vae.items()
-    ]
-    w.table(
-        "identity",
-        [w.pick("先验", "Prior"), r"$\Omega$", r"$-\mathbb{CE} + \mathbb{H}$",
-         w.pick("差", "Difference"), w.pick("容许", "Tolerance"), w.pick("检验", "Check")],
-        rows, r"式(3)的检验：$\Omega$与其两部分之和",
-        r"Check of equation 3: $\Omega$ and the sum of its parts", "lccccc",
-    )
-
-
-def _figures(w: Writer, facts: Facts) -> None:
-    w.heading(2, "1.6 聚合后验及生成结果", "1.6 Aggregated posteriors and samples")
-    w.para(
-        f"{w.fig('priors')}即实验指导书要求的图：等高线都得自标准高斯（半径0.5至3），黑点采自聚合后验，"
-        "各图坐标范围相同。后两种先验下的黑点不必落在等高线内，因为它们要匹配的是各自学到的先验，见"
-        f"{w.fig('own')}。",
-        f"{w.fig('priors')} is the lab sheet's figure: all contours are the standard "
-        "Gaussian's (radii 0.5 to 3), the black dots are drawn from the aggregated posterior, "
-        "and the axes are equal. Under the learned priors the dots need not lie within these "
-        f"contours: they have to match the prior that was learned, shown in {w.fig('own')}.",
-    )
-    w.figure(
-        "priors",
-        [Image(path="../vae/priors.png", zh="各先验下聚合后验的散点与标准高斯等高线",
-               en="Dots of the aggregated posteriors on contours of the standard Gaussian")],
-        1, "不同先验下聚合后验的样本（黑点）与标准高斯的等高线",
-        "Samples of the aggregated posterior (dots) under each prior, on contours of the "
-        "standard Gaussian",
-    )
-    for key, file, per_row, width, zh, en in FIGURES:
-        images = [
-            Image(path=f"../vae/{prior}/figures/{file}.png",
-                  zh=f"{PRIOR_WORDS[prior].zh}：{zh}", en=f"{PRIOR_WORDS[prior].en}: {en}")
-            for prior in facts.vae
-        ]
-        names = w.pick("、", ", ").join(_name(w, prior) for prior in facts.vae)
-        order = (w.pick("从左至右", "left to right") if per_row > 1
-                 else w.pick("从上至下", "top to bottom"))
-        w.figure(key, images, per_row, f"{zh}；{order}为{names}", f"{en}; {order}: {names}", width)
-
-
-FIGURES = (
-    ("own", "prior", 3, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
-     "The model's own prior density (grey) and the aggregated posterior, coloured by digit"),
-    ("manifold", "manifold", 3, 16.0, "隐空间平面上等距网格点的解码结果",
-     "What a regular grid over the latent plane decodes to"),
-    ("reconstructions", "reconstructions", 1, 12.0, "测试图像与其重建",
-     "Test images and their reconstructions"),
-    ("samples", "samples", 1, 9.5, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
-    ("curves", "curve", 1, 10.5, "训练过程", "Training"),
-)
-
-
 def _digits(w: Writer, facts: Facts) -> str:
-    data = facts.standard["data"]
-    named = escape(data["name"])
-    return w.pick(f"手写数字数据集{named}{w.cite('mnist')}", f"handwritten digits, "
-                  f"{named}{w.cite('mnist')},")
+    data = facts.digits
+    return w.pick(
+        f"手写数字数据集（{data_name(w, data)}{w.cite('mnist')}）",
+        f"handwritten digits ({data_name(w, data)}{w.cite('mnist')})",
+    )
 
 
 def _name(w: Writer, prior: str) -> str:
@@ -286,11 +205,3 @@ def _per_prior(w: Writer, facts: Facts, key: str, none: str) -> str:
         f"{_name(w, prior)} {none if r[key] is None else count(r[key])}"
         for prior, r in facts.vae.items()
     )
-
-
-def _row(facts: Facts, key: str) -> list[str]:
-    """The cells of a quantity: one number of decimals for the row, by its largest error."""
-    places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
-    return [
-        f"{number(r[key], places)} ± {number(r[f'{key}_se'], places)}" for r in facts.vae.values()
-    ]

@@ -16,7 +16,7 @@ from genlab.report.prior_words import PRIOR_WORDS
 from genlab.report.writer import Writer
 
 TERMS = {
-    "re": (r"$RE$", r"$RE$"),
+    "re": (r"$\text{RE}$", r"$\text{RE}$"),
     "cross_entropy": (r"$-\mathbb{CE}$", r"$-\mathbb{CE}$"),
     "conditional_entropy": (r"$\mathbb{H}$", r"$\mathbb{H}$"),
 }
@@ -42,19 +42,19 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
             f"各先验的ELBO之差都在误差以内（不超过两倍标准误），本次实验分不出高下；数值上最高的是{name}"
             f"（{value}）",
             "the ELBOs of all priors differ by no more than two standard errors, so this "
-            f"experiment does not tell them apart; the highest value is {name}'s ({value})",
+            f"experiment does not tell them apart; the highest value is that of {name} ({value})",
         )
     if len(candidates) == 1:
         return w.pick(
             f"ELBO最高的是{name}（{value}），比其余先验都高出两倍标准误以上",
-            f"the highest ELBO is {name}'s ({value}), more than two standard errors above every "
+            f"the highest ELBO is that of {name} ({value}), more than two standard errors above every "
             "other",
         )
     others = w.pick("、", ", ").join(_name(w, p) for p in candidates[1:])
     worse = w.pick("、", ", ").join(_name(w, p) for p in facts.vae if p not in candidates)
     return w.pick(
         f"ELBO最高的是{name}（{value}），但与{others}之差在两倍标准误以内，不能分出高下；{worse}明显较低",
-        f"the highest ELBO is {name}'s ({value}), but {others} cannot be told from it within two "
+        f"the highest ELBO is that of {name} ({value}), but {others} cannot be told from it within two "
         f"standard errors; clearly lower: {worse}",
     )
 
@@ -74,10 +74,10 @@ def _identity(w: Writer, facts: Facts) -> None:
     gap = max(abs(r["identity_gap"]) for r in facts.vae.values())
     w.para(
         f"**式(3)成立。**{w.tab('identity')}中，各先验的$\\Omega$与独立算出的两部分之和最多相差"
-        f"{number(gap, 4)} nat，都在容许范围（差的4倍标准误加0.001）之内。",
+        f"{number(gap, 4)} nat，都在由差的标准误定出的容许范围之内。",
         f"**Equation 3 holds.** In {w.tab('identity')} $\\Omega$ and the independently computed "
-        f"sum of its parts differ by {number(gap, 4)} nats at most, within the tolerance (four "
-        "standard errors of the difference plus 0.001) for every prior.",
+        f"sum of its parts differ by {number(gap, 4)} nats at most, within the tolerance "
+        "set by the standard error of that difference, for every prior.",
     )
 
 
@@ -110,8 +110,8 @@ def _elbo(w: Writer, facts: Facts) -> None:
 
 def _parts(w: Writer, facts: Facts) -> None:
     changes = {p: change(r, facts.standard) for p, r in facts.vae.items() if p != "standard"}
-    header = [w.pick("先验", "Prior"), r"$\Delta RE$", r"$-\Delta\mathbb{CE}$",
-              r"$\Delta\mathbb{H}$", r"$\Delta\mathrm{ELBO}$", r"$I[\boldsymbol{x};\boldsymbol{z}]$"]
+    header = [w.pick("先验", "Prior"), r"$\Delta\text{RE}$", r"$-\Delta\mathbb{CE}$",
+              r"$\Delta\mathbb{H}$", r"$\Delta\text{ELBO}$", r"$I[\boldsymbol{x};\boldsymbol{z}]$"]
     rows = [["" + _name(w, "standard"), "—", "—", "—", "—", number(_information(facts.standard))]]
     for prior, c in changes.items():
         rows.append([
@@ -166,7 +166,13 @@ def _match(w: Writer, facts: Facts) -> None:
         for p, r in facts.vae.items()
     )
     names = w.pick("、", ", ").join(_name(w, p) for p in closest)
-    if set(closest) & set(best):
+    if len(best) == len(facts.vae):
+        agree = w.pick(
+            "由于各先验的ELBO在误差内不可区分，本次实验尚不能说明更小的边缘KL带来了更高的ELBO。",
+            "As the ELBOs cannot be told apart, this experiment does not show that a smaller "
+            "marginal KL brings a higher ELBO.",
+        )
+    elif set(closest) & set(best):
         agree = w.pick(
             "它也在ELBO最高（或与最高者不可区分）之列，与“先验越贴近聚合后验，下界越紧”的预期一致。",
             "It is also among those with the highest ELBO (or not to be told from it), as one "
@@ -179,13 +185,13 @@ def _match(w: Writer, facts: Facts) -> None:
             "part of the ELBO only, and the changes of reconstruction and information outweigh it.",
         )
     w.para(
-        "**先验与聚合后验的匹配。**由$\\mathrm{ELBO} = RE - I[\\boldsymbol{x};\\boldsymbol{z}] - "
-        "\\mathrm{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, p_\\lambda(\\boldsymbol{z})]$"
+        "**先验与聚合后验的匹配。**由$\\text{ELBO} = \\text{RE} - I[\\boldsymbol{x};\\boldsymbol{z}] - "
+        "\\text{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, p_\\lambda(\\boldsymbol{z})]$"
         f"{w.cite('surgery')}可见，先验只通过最后一项直接影响下界。边缘KL为：{joined}。最小的是{names}"
         f"{'（两倍标准误内不可区分）' if len(closest) > 1 else ''}。{agree}"
         f"从{w.fig('priors')}也可看出：标准高斯不可训练，只能由聚合后验去迁就它；可训练的先验则可反过来去贴合聚合后验。",
-        "**Match of prior and aggregated posterior.** By $\\mathrm{ELBO} = RE - "
-        "I[\\boldsymbol{x};\\boldsymbol{z}] - \\mathrm{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, "
+        "**Match of prior and aggregated posterior.** By $\\text{ELBO} = \\text{RE} - "
+        "I[\\boldsymbol{x};\\boldsymbol{z}] - \\text{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, "
         f"p_\\lambda(\\boldsymbol{{z}})]$ {w.cite('surgery')} the prior acts on the bound "
         f"directly through the last term alone. The marginal KL is: {joined}. The smallest is "
         f"that of {names}"

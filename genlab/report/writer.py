@@ -93,7 +93,7 @@ class Writer:
             en: The English caption.
             width: The width of a row in cm.
         """
-        each = (width - 0.2 * (per_row - 1)) / per_row
+        each = (width - 0.3 * (per_row - 1)) / per_row
         for start in range(0, len(images), per_row):
             row = images[start : start + per_row]
             self.styled(

@@ -1,0 +1,377 @@
+"""Training a GAN: who learns from what, the average, exact resuming, samples that stay the same."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from PIL import Image
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from genlab.engine import gan, players
+from genlab.engine.gan import load_generator, sample, train_gan
+from genlab.engine.players import Players, average_decay, build_players, play, update_average
+from genlab.engine.run import Run
+from genlab.errors import InputError
+from genlab.nets.residual import ResidualDiscriminator
+from genlab.recipes.gan import RECIPES, GanConfig, projected, scratch
+
+TINY = {
+    "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
+}  # fmt: skip
+STEPS = 9  # of which every third has 4 images
+
+
+@pytest.fixture(autouse=True)
+def one_thread_count() -> None:
+    """Small tensors: a second thread costs more than it brings."""
+    torch.set_num_threads(1)
+
+
+def tiny(recipe: str, folder: Path) -> GanConfig:
+    own = {"width": 1, "discriminator_width": 8, "feature_size": 32}
+    if recipe == "scratch":
+        own = {"width": 1, "discriminator_width": 1, "r1_every": 2}
+    return dataclasses.replace(RECIPES[recipe](str(folder)), **TINY, **own)
+
+
+def real_images(count: int) -> Tensor:
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, 64, 64), generator=random, dtype=torch.uint8)
+
+
+def tensors(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+# The configuration
+
+
+def test_snapshots_beyond_the_run_are_dropped_and_its_end_is_kept() -> None:
+    assert projected("dogs").snapshots == (10, 30, 50)
+    assert projected("dogs", epochs=35).snapshots == (10, 30, 35)
+    assert projected("dogs", epochs=3).snapshots == (3,)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_pass_their_arguments_on(recipe: str) -> None:
+    config = RECIPES[recipe]("folder", size=64, epochs=7, seed=5, images=9)
+    assert (config.dogs, config.recipe, config.size) == ("folder", recipe, 64)
+    assert (config.epochs, config.seed, config.images) == (7, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "says"),
+    [
+        (projected, {"size": 128}, "--size 128"),
+        (projected, {"epochs": 0}, "--epochs 0"),
+        (projected, {"batch": 0}, "--batch 0"),
+        (projected, {"images": 0}, "--images 0"),
+        (projected, {"discriminator_width": 0}, "--discriminator-width 0"),
+        (projected, {"learning_rate": math.nan}, "--learning-rate nan"),
+        (projected, {"average_share": 0.5}, "--average-share 0.5"),
+        (projected, {"snapshots": (0, 10)}, "--snapshots"),
+        (projected, {"feature_size": None}, "--feature-size"),
+        (projected, {"r1_gamma": 1.0}, "--r1-gamma"),
+        (scratch, {"feature_size": 96}, "--feature-size"),
+        (scratch, {"r1_gamma": -1.0}, "--r1-gamma"),
+        (scratch, {"r1_every": None}, "--r1-every"),
+    ],
+)
+def test_options_that_cannot_work_are_refused_by_name(
+    make: object, change: dict[str, object], says: str
+) -> None:
+    assert callable(make)
+    with pytest.raises(InputError, match=says):
+        dataclasses.replace(make("dogs"), **change)
+
+
+# One round
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_each_player_learns_from_its_own_loss_alone(recipe: str, tmp_path: Path) -> None:
+    config = tiny(recipe, tmp_path)
+    pair = build_players(config)
+    real = [t.detach() for t in pair.view(torch.rand(8, 3, 64, 64) * 2 - 1)]
+    seen = pair.view(pair.generator(torch.randn(8, config.latent)))
+    players.update_discriminator(pair, config, real, [t.detach() for t in seen], 1)
+    assert all(p.grad is None for p in pair.generator.parameters())
+    assert any(p.grad is not None and p.grad.any() for p in pair.discriminator.parameters())
+    pair.discriminator.zero_grad()
+    before = tensors(pair.discriminator)
+    players.update_generator(pair, config, seen)
+    assert all(p.grad is None for p in pair.discriminator.parameters())
+    assert all(p.requires_grad for p in pair.discriminator.parameters())
+    assert all(p.grad is not None for p in pair.generator.parameters())
+    after = {n: p for n, p in pair.discriminator.named_parameters()}
+    assert all(torch.equal(before[n], p) for n, p in after.items())
+
+
+def test_the_frozen_part_of_the_projection_never_changes(tmp_path: Path) -> None:
+    config = tiny("projected", tmp_path)
+    pair = build_players(config)
+    assert isinstance(pair.view, nn.Module)
+    before = tensors(pair.view)
+    for step in range(2):
+        play(pair, config, real_images(8), step, 0.9)
+    assert same(before, tensors(pair.view))
+    assert all(p.grad is None for p in pair.view.parameters())
+
+
+class Linear(nn.Module):
+    """D(x) = <w, x>: its R1 is ||w||^2 at every image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.linspace(-1, 1, 12))
+
+    def forward(self, views: list[Tensor]) -> list[Tensor]:
+        return [(view.flatten(1) @ self.w)[:, None] for view in views]
+
+
+@pytest.mark.parametrize(("step", "factor"), [(8, 4.0), (9, 0.0)])
+def test_lazy_r1_is_seldom_and_as_much_heavier(
+    step: int, factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gradient is `r1_every` gamma w at every `r1_every`-th step and zero between them."""
+    gradients = []
+    real, fake = torch.rand(5, 3, 2, 2), torch.rand(5, 3, 2, 2)
+    for gamma in (0.0, 0.3):
+        config = dataclasses.replace(scratch("dogs"), r1_gamma=gamma, r1_every=4)
+        judge = Linear()
+        adam = torch.optim.Adam(judge.parameters(), 0.0)
+        pair = Players(
+            generator=nn.Identity(), average=nn.Identity(), view=lambda x: [x],
+            discriminator=judge, adam_generator=adam, adam_discriminator=adam,
+        )
+        players.update_discriminator(pair, config, [real.clone()], [fake], step)
+        assert judge.w.grad is not None
+        gradients.append(judge.w.grad.clone())
+    difference = gradients[1] - gradients[0]
+    assert torch.allclose(difference, factor * 0.3 * Linear().w.detach(), atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> None:
+    config = tiny("scratch", tmp_path)
+    pair = build_players(config)
+    assert isinstance(pair.discriminator.discriminator, ResidualDiscriminator)
+    with torch.no_grad():
+        pair.discriminator.discriminator.score.bias.fill_(math.nan)
+    before = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
+    generator = [p.detach().clone() for p in pair.generator.parameters()]
+    with pytest.raises(FloatingPointError, match="discriminator's loss is nan"):
+        play(pair, config, real_images(8), 0, 0.9)
+    after = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
+    assert all(same(a, b) for a, b in zip(before, after))
+    assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
+
+
+# The average
+
+
+def test_average_has_its_closed_form_and_copies_counters() -> None:
+    """Towards a constant c: a_k = c + (a_0 - c) decay^k; batch-norm statistics too."""
+    average, current = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+    with torch.no_grad():
+        current.weight.fill_(3.0)
+        current.running_var.fill_(5.0)
+        current.num_batches_tracked.fill_(7)
+    for _ in range(10):
+        update_average(average, current, 0.8)
+    assert torch.allclose(average.weight, torch.tensor(3 - 2 * 0.8**10))
+    assert torch.allclose(average.running_var, torch.tensor(5 - 4 * 0.8**10))
+    assert average.num_batches_tracked == 7
+    assert torch.equal(average.bias, current.bias)
+
+
+def test_half_life_is_a_share_of_the_run_up_to_a_limit() -> None:
+    short = projected("dogs", epochs=10)  # of 400 images: 5 % are 200
+    assert average_decay(short, 400) ** (200 / 16) == pytest.approx(0.5)
+    long = projected("dogs", epochs=1000)  # of 400 images: the limit of 10,000 holds
+    assert average_decay(long, 400) ** (10_000 / 16) == pytest.approx(0.5)
+
+
+# Whole runs
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for index in range(24):
+        coarse = random.integers(0, 256, (4, 4, 3)).astype(np.uint8)
+        Image.fromarray(coarse).resize((64, 64)).save(folder / f"{index:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An unbroken run of each recipe."""
+    torch.set_num_threads(1)
+    paths = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        for recipe in RECIPES:
+            paths[recipe] = tmp_path_factory.mktemp("runs") / recipe
+            train_gan(tiny(recipe, pictures), paths[recipe])
+    return paths
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) -> None:
+    path = runs[recipe]
+    run = Run(path)
+    assert run.done
+    assert set(run.results) == {
+        "kind", "recipe", "size", "epochs", "images", "batch", "seconds", "images_per_second",
+        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through",
+    }  # fmt: skip
+    assert run.results["snapshots"] == [1, 2, 3]
+    assert run.results["images"] == 20
+    looks = {"projected": "EfficientNet-Lite0 (ImageNet)", "scratch": None}
+    assert run.results["looks_through"] == looks[recipe]
+    assert [(m["epoch"], m["step"]) for m in run.metrics()] == [(1, 3), (2, 6), (3, 9)]
+    for epoch in (1, 2, 3):
+        names = sorted(p.name for p in (path / "samples" / f"epoch_{epoch:03d}").iterdir())
+        assert names == [f"{i:02d}.png" for i in range(10)]
+    assert list(path.glob("state*")) == []
+    last = load((path / "snapshots/epoch_003.safetensors").read_bytes())
+    assert same(last, load((path / "generator.safetensors").read_bytes()))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_snapshots_show_the_same_latents_without_loss(recipe: str, runs: dict[str, Path]) -> None:
+    path = runs[recipe]
+    config = gan.gan_config(Run(path))
+    z = torch.stack([
+        torch.randn(8, generator=gan.generator(config.seed, "snapshot", i)) for i in range(20)
+    ])
+    for epoch in config.snapshots:
+        with torch.no_grad():
+            expected = ((load_generator(path, epoch)(z) + 1) * 127.5).round()
+        for index in range(10):
+            file = path / "samples" / f"epoch_{epoch:03d}" / f"{index:02d}.png"
+            drawn = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+            assert torch.equal(drawn, expected[index].to(torch.uint8))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_same_seed_gives_the_same_bytes_however_many(
+    recipe: str, runs: dict[str, Path]
+) -> None:
+    path = runs[recipe]
+    many = sample(path, 43, seed=1)
+    assert many.shape == (43, 3, 64, 64)
+    assert many.dtype == torch.uint8
+    for n in (1, 20, 21):
+        assert torch.equal(sample(path, n, seed=1), many[:n])
+    assert not torch.equal(sample(path, 5, seed=2), many[:5])
+    assert not torch.equal(sample(path, 5, seed=1, epoch=1), many[:5])
+    assert len({image.numpy().tobytes() for image in many}) == 43
+
+
+def test_what_cannot_be_sampled_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--n 0"):
+        sample(runs["scratch"], 0, seed=0)
+    with pytest.raises(InputError, match="epochs 1, 2, 3"):
+        sample(runs["scratch"], 1, seed=0, epoch=7)
+    with pytest.raises(InputError, match="config.json"):
+        sample(tmp_path, 1, seed=0)
+    (tmp_path / "config.json").write_text(json.dumps({"kind": "vae", "config": {}}))
+    with pytest.raises(InputError, match="'vae' run"):
+        sample(tmp_path, 1, seed=0)
+
+
+def test_a_finished_run_returns_at_once(
+    runs: dict[str, Path], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gan, "build_players", lambda config: pytest.fail("trained again"))
+    results = train_gan(tiny("scratch", pictures), runs["scratch"])
+    assert results == Run(runs["scratch"]).results
+
+
+def without_times(path: Path) -> list[dict[str, float]]:
+    drop = ("seconds", "images_per_second")
+    return [{k: v for k, v in m.items() if k not in drop} for m in Run(path).metrics()]
+
+
+KILLED = """
+import os, signal, sys, torch
+from genlab.engine import gan
+sys.path.insert(0, sys.argv[4])
+from test_gan import Path, tiny
+torch.set_num_threads(1)
+gan.SAVE_EVERY_S = 0.0  # after every step
+play = gan.play
+def killed(players, config, images, step, decay):
+    if step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return play(players, config, images, step, decay)
+gan.play = killed
+gan.train_gan(tiny(sys.argv[1], Path(sys.argv[2])), Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_killed_run_goes_on_as_if_unbroken(
+    recipe: str, runs: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    """Killed in the second of three epochs, by SIGKILL: the same bytes at the end."""
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", KILLED, recipe, str(pictures), str(tmp_path / "run"), here]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert json.loads((tmp_path / "run/state.json").read_text())["step"] == 4
+    train_gan(tiny(recipe, pictures), tmp_path / "run")
+    for name in ("generator.safetensors", "snapshots/epoch_001.safetensors",
+                 "snapshots/epoch_002.safetensors", "samples/epoch_003/09.png"):
+        assert (tmp_path / "run" / name).read_bytes() == (runs[recipe] / name).read_bytes()
+    assert without_times(tmp_path / "run") == without_times(runs[recipe])
+
+
+def test_divergence_names_its_place_and_leaves_the_last_state(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(
+        pair: Players, config: GanConfig, images: Tensor, step: int, decay: float
+    ) -> Tensor:
+        if step == 4:
+            raise FloatingPointError("the generator's loss is inf")
+        return play(pair, config, images, step, decay)
+
+    monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(gan, "play", diverging)
+    with pytest.raises(FloatingPointError, match="loss is inf in epoch 2, step 5"):
+        train_gan(tiny("scratch", pictures), tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert not run.done
+    state = run.load_state()
+    assert state is not None
+    assert state[1] == 4
+    with pytest.raises(InputError, match="not there yet"):
+        load_generator(tmp_path / "run")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_images_than_the_batch_are_enough(
+    count: int, pictures: Path, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(tiny("projected", pictures), images=count, epochs=2)
+    assert train_gan(config, tmp_path / "run")["images"] == count
+    assert all(math.isfinite(m["loss_generator"]) for m in Run(tmp_path / "run").metrics())
