@@ -198,6 +198,8 @@ def fid(
     atomic.write_json(out / "results.json", results)
     numbers = ", ".join(f"{d['label']} {d['value']:.4g}" for d in results["distances"])
     line = f"{numbers} ({results['n_fake']} generated, {results['n_real']} real images)"
+    if results["note"]:
+        print(f"note: {results['note']}", file=sys.stderr)
     _end(results, line, json)
 
 

@@ -14,6 +14,7 @@ from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import load_digits
 from genlab.data.sources import decide_digits, decide_dogs
 from genlab.engine.fid import Reference, measure
+from genlab.engine.gan import gan_config as config_of_gan
 from genlab.engine.gan import sample, train_gan
 from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run, open_run, read_json
@@ -96,7 +97,7 @@ def resume(path: Path) -> dict[str, Any]:
         draw_vae(path)
         return results
     if run.kind == "gan":
-        results = train_gan(GanConfig(**_tuples(run.config)), path)
+        results = train_gan(config_of_gan(run), path)
         draw_gan(path)
         return results
     if run.kind == "lab":
@@ -172,8 +173,3 @@ def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
     mnist = config.mnist or here[0] or decide_digits(preset.mnist)
     dogs = config.dogs or here[1] or decide_dogs(preset.dogs)
     return mnist, dogs
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples: lists become what the configuration has."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

@@ -60,6 +60,6 @@ def picture_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def one_thread_count() -> None:
+def one_thread() -> None:
     """Bit-exact comparisons hold at a fixed number of threads."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)

@@ -90,8 +90,8 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
     bits = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(np.uint8)
     np.save(tmp_path / "a.npy", bits)
     result = genlab(
-        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8", "--components", "8", "--epochs", "1",
-        "--out", "run", cwd=tmp_path,
+        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8",
+        "--components", "8", "--epochs", "1", "--out", "run", cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
     figures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}

@@ -192,7 +192,8 @@ def test_networks_asked_for_but_missing_are_refused(dogs: ImageSet) -> None:
 def test_partial_inception_gives_fid_768(dogs: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = (Path(str(DATA)) / "inception").glob("*.npz")
     real, fake = image_set(dogs.images[:10]), image_set(dogs.images[10:20])
-    reference = Reference(real, str(file))
+    monkeypatch.setenv("GENLAB_DATA", str(DATA))  # found there without being named
+    reference = Reference(real)
     result = measure(reference, fake)
     assert [d["label"] for d in result["distances"]] == ["FD (EfficientNet-Lite0)", "FID-768"]
     x, y = reference.features("inception-768"), extract("inception-768", fake.images, str(file))
@@ -201,9 +202,6 @@ def test_partial_inception_gives_fid_768(dogs: ImageSet, monkeypatch: pytest.Mon
     assert "768" in result["note"]
     with pytest.raises(InputError, match=r"2048.*inception-768"):
         measure(reference, fake, "inception")
-    monkeypatch.setenv("GENLAB_DATA", str(DATA))  # found there without being named
-    found = measure(Reference(real), fake, "inception-768")
-    assert found["distances"] == result["distances"][1:]
 
 
 def test_sets_that_cannot_be_compared_are_refused(dogs: ImageSet) -> None:

@@ -14,6 +14,7 @@ from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import Block, ResidualDiscriminator, ResidualGenerator
 from genlab.recipes.gan import projected, scratch
 
+
 @pytest.fixture(autouse=True)
 def one_thread_count() -> None:
     """Small tensors: a second thread costs more than it brings."""

@@ -220,7 +220,7 @@ def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(
 ) -> None:
     config = config_of(tiny_digits, epochs=400)
     program = (
-        "import sys, genlab.engine.vae as v, torch; torch.set_num_threads(2);"
+        "import sys, genlab.engine.vae as v, torch; torch.set_num_threads(1);"
         "from pathlib import Path; from genlab.recipes.vae import VaeConfig;"
         "v.SAVE_EVERY_S = 0.0;"
         f"v.train_vae(VaeConfig(mnist={str(tiny_digits)!r}, hidden=(32,), epochs=400, batch=50,"

@@ -10,7 +10,7 @@ __all__ = ["MARKS", "muzzle"]
 
 import numpy as np
 
-from genlab.data.toydog_breeds import WHITE
+from genlab.data.toydog_breeds import BLACK, WHITE
 from genlab.data.toydog_canvas import Array, blend, cover, ellipse, join, ramp
 from genlab.data.toydog_scene import Scene
 
@@ -26,7 +26,7 @@ def muzzle(s: Scene, wider: float = 1.0, higher: float = 1.0) -> Array:
 
 def _around_eyes(s: Scene, up: float, a: float, b: float) -> Array:
     u, v = s.at(0, -up, 0.3, ruffled=True)
-    return ellipse(np.abs(u) - np.float32(s.breed.eye_x), v, a, b)
+    return ellipse(np.abs(u) - s.breed.eye_x, v, a, b)
 
 
 def _blaze(s: Scene, picture: Array) -> None:
@@ -50,21 +50,21 @@ def _face(s: Scene, picture: Array) -> None:
     lower = np.minimum(ellipse(u, v, 0.9, 0.62), 0.1 - stripe * ramp(-v, 0.0, 0.3))
     pad = muzzle(s, 1.05, 1.0)
     pad = np.minimum(pad, 0.12 - (0.1 + s.chance[0] * 0.06 - np.abs(u)) * ramp(-v, 0.15, 0.4) * 3)
-    blend(picture, cover(join(lower, pad, 0.1), EDGE * 2), s.tone(s.coat.second))
+    blend(picture, cover(join(lower, pad, 0.1), EDGE * 1.4), s.tone(s.coat.second))
     brows = _around_eyes(s, 0.22, 0.17, 0.1)
-    blend(picture, cover(brows, EDGE * 2) * np.float32(0.6), s.tone(s.coat.second))
+    blend(picture, cover(brows, EDGE * 2) * 0.6, s.tone(s.coat.second))
 
 
 def _mask(s: Scene, picture: Array) -> None:
     dark = join(muzzle(s, 1.12, 1.15), _around_eyes(s, 0.02, 0.23, 0.2), 0.25)
-    blend(picture, cover(dark, EDGE * 3) * np.float32(0.9), s.tone(s.coat.second))
+    blend(picture, cover(dark, EDGE * 3) * 0.9, s.tone(s.coat.second))
 
 
 def _cap(s: Scene, picture: Array) -> None:
     u, v = s.at(0, -0.42, 0.2, ruffled=True)
     stripe = 0.1 - np.abs(u) - ramp(v, 0.3, 1.0)
     cap = join(-v - 0.25 * np.abs(u), stripe, 0.2)
-    blend(picture, cover(cap, EDGE * 3) * np.float32(0.85), s.tone(s.coat.second))
+    blend(picture, cover(cap, EDGE * 3) * 0.85, s.tone(s.coat.second))
 
 
 def _points(s: Scene, picture: Array) -> None:
@@ -72,7 +72,7 @@ def _points(s: Scene, picture: Array) -> None:
     bridge = 0.13 - np.abs(u)
     sides = np.minimum(muzzle(s, 1.12, 1.0), 0.03 - bridge)
     x, y = s.at(0, 0.5, 0.1, ruffled=True)
-    cheeks = ellipse(np.abs(x) - np.float32(0.55), y, 0.22, 0.3)
+    cheeks = ellipse(np.abs(x) - 0.55, y, 0.22, 0.3)
     spots = _around_eyes(s, 0.25, 0.13, 0.085)
     tan = np.maximum(join(sides, cheeks, 0.12), spots)
     blend(picture, cover(tan, EDGE), s.tone(s.coat.second))
@@ -80,7 +80,7 @@ def _points(s: Scene, picture: Array) -> None:
 
 def _beard(s: Scene, picture: Array) -> None:
     beard = muzzle(s, 1.2, 1.3)
-    blend(picture, cover(beard, EDGE * 4) * np.float32(0.85), s.tone(s.coat.second))
+    blend(picture, cover(beard, EDGE * 4) * 0.85, s.tone(s.coat.second))
 
 
 def _brows(s: Scene, picture: Array) -> None:
@@ -89,18 +89,18 @@ def _brows(s: Scene, picture: Array) -> None:
 
 
 def _brindle(s: Scene, picture: Array) -> None:
-    phase = s.v * 5 + np.abs(s.u) * 2 + s.lumps * np.float32(0.5) + s.spots * np.float32(0.3)
-    wave = np.abs(phase - np.floor(phase) - np.float32(0.5)) * 2
-    blend(picture, ramp(wave, 0.25, 0.75) * np.float32(0.8), s.tone(s.coat.second))
+    phase = s.v * 6 + np.abs(s.u) * 3 + s.lumps * 0.5 + s.spots * 0.5
+    wave = np.abs(phase - np.floor(phase) - 0.5) * 2 + s.ticks * 0.15
+    blend(picture, ramp(wave, 0.1, 0.8) * 0.62, s.tone(s.coat.second))
 
 
 def _spots(s: Scene, picture: Array) -> None:
-    mask = cover(s.spots - np.float32(0.5 + 0.4 * s.chance[0]), 0.25)
+    mask = cover(s.spots + 0.5 * s.ticks - (0.8 + 0.3 * s.chance[0]), 0.3)
     blend(picture, mask, s.tone(s.coat.second))
 
 
 def _ticks(s: Scene, picture: Array) -> None:
-    mask = cover(s.ticks - np.float32(1.0), 0.8) * np.float32(0.7)
+    mask = cover(s.ticks - 1.0, 0.8) * 0.7
     blend(picture, mask, s.tone(s.coat.second))
 
 
@@ -122,7 +122,15 @@ def _patch(s: Scene, picture: Array) -> None:
 
 def _chest(s: Scene, picture: Array) -> None:
     pad = muzzle(s, 0.6, 0.5)
-    blend(picture, cover(pad - np.float32(0.05), EDGE * 2), s.tone(WHITE))
+    blend(picture, cover(pad - 0.05, EDGE * 2), s.tone(WHITE))
+
+
+def _wrinkles(s: Scene, picture: Array) -> None:
+    u, v = s.at(0, -0.1, 0.4)
+    for rise, reach in ((0.28, 0.42), (0.43, 0.5)):
+        fold = 0.03 - np.abs(v + rise - 0.35 * u * u)
+        fold = np.minimum(fold, reach - np.abs(u))
+        blend(picture, cover(fold, 0.06) * (0.35 * s.chance[1]), s.tone(BLACK))
 
 
 MARKS = {
@@ -140,4 +148,5 @@ MARKS = {
     "spots": _spots,
     "ticks": _ticks,
     "white blaze": _white_blaze,
+    "wrinkles": _wrinkles,
 }

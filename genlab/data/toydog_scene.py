@@ -64,11 +64,11 @@ class Scene:
         self, u: float, v: float, depth: float = 0.0, ruffled: bool = False
     ) -> tuple[Array, Array]:
         """Returns coordinates around the point `(u, v, depth)` of the head."""
-        du = self.u - np.float32(u + self.turn[0] * depth)
-        dv = self.v - np.float32(v + self.turn[1] * depth)
+        du = self.u - (u + self.turn[0] * depth)
+        dv = self.v - (v + self.turn[1] * depth)
         if ruffled:
-            ruffle = self.strands * np.float32(0.02 + 0.02 * self.breed.fluff)
-            wave = self.lumps * np.float32(0.03)
+            ruffle = self.strands * (0.02 + 0.02 * self.breed.fluff)
+            wave = self.lumps * 0.03
             return du + ruffle + wave, dv + ruffle - wave
         return du, dv
 
@@ -78,19 +78,20 @@ def compose(random: np.random.Generator, pixels: int) -> Scene:
     breeds = list(BREEDS.values())
     breed = breeds[random.integers(len(breeds))]
     coat = COATS[breed.coats[random.integers(len(breed.coats))]]
-    chance, odd = tuple(random.random(16).tolist()), tuple(random.normal(size=16).clip(-2, 2))
+    chance, odd = random.random(16).tolist(), random.normal(size=16).clip(-2, 2).tolist()
     reach = breed.ear[0] if breed.ears == "prick" else 0.0  # how far ears stand up
     scale = 0.68 - 0.09 * reach - 0.05 * min(breed.ear_out, 1) + 0.03 * odd[0]
     tilt = 0.13 * odd[1]
     centre = (0.05 * odd[2], -0.08 + 0.24 * reach + 0.03 * odd[3])
     turn = (0.16 * odd[4], 0.07 * odd[5])
-    light = (0.55 * odd[6], -0.6 + 0.2 * odd[7], 1.0)
+    side, height = 0.55 * odd[6], -0.6 + 0.2 * odd[7]
+    norm = math.hypot(side, height, 1)
     x, y, u, v = _plane(pixels, scale, tilt, centre)
     lumps, spots = noise(random, 7, pixels), noise(random, 13, pixels)
     ticks = noise(random, 40, pixels)
     return Scene(
-        breed=breed, coat=coat, chance=chance, odd=odd, turn=turn,
-        light=tuple(value / math.hypot(*light) for value in light),
+        breed=breed, coat=coat, chance=tuple(chance), odd=tuple(odd), turn=turn,
+        light=(side / norm, height / norm, 1 / norm),
         scale=scale, x=x, y=y, u=u, v=v, lumps=lumps, spots=spots, ticks=ticks,
         strands=resized(_strands(random, breed, scale, tilt, centre), pixels),
     )
@@ -100,10 +101,10 @@ def _plane(
     pixels: int, scale: float, tilt: float, centre: tuple[float, float]
 ) -> tuple[Array, Array, Array, Array]:
     """Returns the coordinates of the picture, and those of the head in it."""
-    line = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / pixels) - 1
+    line = (np.arange(pixels, dtype=np.float32) + 0.5) * (2 / pixels) - 1
     x, y = np.broadcast_to(line, (pixels,) * 2), np.broadcast_to(line[:, None], (pixels,) * 2)
-    c, s = np.float32(math.cos(tilt) / scale), np.float32(math.sin(tilt) / scale)
-    x0, y0 = x - np.float32(centre[0]), y - np.float32(centre[1])
+    c, s = math.cos(tilt) / scale, math.sin(tilt) / scale
+    x0, y0 = x - centre[0], y - centre[1]
     return x, y, c * x0 + s * y0, c * y0 - s * x0
 
 
@@ -114,7 +115,7 @@ def _strands(
     """Returns fur that grows from between the eyes outwards, hangs, and is turned by curls."""
     _, _, u, v = _plane(FUR, scale, tilt, centre)
     stray = 0.3 * breed.fluff + breed.curl
-    u = u + np.float32(stray) * noise(random, 13, FUR)
-    v = v + np.float32(stray) * noise(random, 13, FUR) + np.float32(0.15 + 0.4 * breed.fluff)
+    u = u + stray * noise(random, 13, FUR)
+    v = v + stray * noise(random, 13, FUR) + (0.15 + 0.4 * breed.fluff)
     strands = fur(noise(random, FUR, FUR), u, v, 0.05 + 0.05 * breed.fluff)
-    return strands + np.float32(0.8 * breed.curl) * noise(random, 30, FUR)
+    return strands + 0.8 * breed.curl * noise(random, 30, FUR)

@@ -29,7 +29,9 @@ SEED = 0x70D06
 
 GRASS, SKY = ((98, 128, 62), (70, 98, 48), (134, 150, 84)), ((188, 210, 230), (150, 184, 216))
 ROOMS = ((196, 186, 170), (150, 128, 106), (112, 116, 124), (90, 74, 64), (214, 210, 204))
-CLOTHS = ((128, 48, 46), (58, 78, 110), (196, 176, 140), (92, 110, 96), (48, 46, 52), (168, 160, 176))
+CLOTHS = (
+    (128, 48, 46), (58, 78, 110), (196, 176, 140), (92, 110, 96), (48, 46, 52), (168, 160, 176),
+)
 
 
 def draw_dog(index: int, size: int = 64) -> np.ndarray:
@@ -47,8 +49,7 @@ def draw_dog(index: int, size: int = 64) -> np.ndarray:
     """
     if index < 0:
         raise InputError(f"toy dog {index}: dogs are numbered from 0")
-    if size < SMALLEST:
-        raise InputError(f"toy dogs of {size} pixels: give a size of {SMALLEST} or more")
+    _check_size(size)
     fine = max(2, -(-FINEST // size))
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence((SEED, index))))
     s = compose(random, size * fine)
@@ -79,55 +80,62 @@ def draw_dogs(count: int, size: int = 64) -> np.ndarray:
     """
     if count < 0:
         raise InputError(f"{count} toy dogs: give a count of 0 or more")
+    _check_size(size)
     pictures = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
         pictures[index] = draw_dog(index, size)
     return pictures
 
 
+def _check_size(size: int) -> None:
+    if size < SMALLEST:
+        raise InputError(f"toy dogs of {size} pixels: give a size of {SMALLEST} or more")
+
+
 def _background(s: Scene, random: np.random.Generator) -> Array:
-    """Returns a blurred place: a lawn, a lawn under the sky, a room, a cloth, lights in the dark."""
+    """Returns a blurred place: a lawn, a lawn under the sky, a room, a cloth, or night lights."""
     pixels = len(s.x)
-    kind, pick = random.random(), random.random(4)
+    kind, pick = random.random(), random.random(4).tolist()
     rough, fine = noise(random, 5, pixels), noise(random, 12, pixels)
-    wave = rough * np.float32(0.06) + fine * np.float32(0.03)
-    light = 1 - np.float32(0.12) * s.y + wave
+    wave = rough * 0.06 + fine * 0.03
+    light = 1 - 0.12 * s.y + wave
+    blank = np.zeros((3, pixels, pixels), np.float32)
     if kind < 0.4:
         tones = [colour(*tone) for tone in GRASS]
         picture = tones[0] + (tones[1] - tones[0]) * cover(rough, 4)
-        blend(picture, cover(fine, 5) * np.float32(0.5), tones[2])
+        blend(picture, cover(fine, 5) * 0.5, tones[2])
         if kind < 0.2:
             sky = colour(*SKY[int(pick[0] * len(SKY))])
-            edge = np.float32(-0.1 - 0.5 * pick[1]) - s.y + rough * np.float32(0.06)
+            edge = (-0.1 - 0.5 * pick[1]) - s.y + rough * 0.06
             blend(picture, cover(edge, 0.25), sky)
     elif kind < 0.7:
         wall, floor = (colour(*ROOMS[int(p * len(ROOMS))]) for p in pick[:2])
-        picture = wall + np.zeros((3, pixels, pixels), np.float32)
-        edge = s.y - np.float32(pick[2] - 0.3) + s.x * np.float32(0.3 * (pick[3] - 0.5))
+        picture = wall + blank
+        edge = s.y - (pick[2] - 0.3) + s.x * (0.3 * (pick[3] - 0.5))
         blend(picture, cover(edge, 0.12), floor)
-        door = np.abs(s.x - np.float32(1.6 * pick[3] - 0.8)) - np.float32(0.25)
-        blend(picture, cover(np.minimum(-door, -edge), 0.1) * np.float32(0.3), floor)
+        door = np.abs(s.x - (1.6 * pick[3] - 0.8)) - 0.25
+        blend(picture, cover(np.minimum(-door, -edge), 0.1) * 0.3, floor)
     elif kind < 0.9:
-        picture = colour(*CLOTHS[int(pick[0] * len(CLOTHS))]) + np.zeros((3, pixels, pixels), np.float32)
-        fold = fine * np.float32(0.08) + ramp(s.x * np.float32(pick[1] - 0.5), -0.5, 0.5)
+        picture = colour(*CLOTHS[int(pick[0] * len(CLOTHS))]) + blank
+        fold = fine * 0.08 + ramp(s.x * (pick[1] - 0.5), -0.5, 0.5)
         light = light * (0.75 + 0.5 * fold)
     else:
-        picture = colour(52, 58, 50) + np.zeros((3, pixels, pixels), np.float32)
-        places, tones = random.random((9, 3)), random.random((9, 3)) * 90 + 110
+        picture = colour(52, 58, 50) + blank
+        places, tones = random.random((2, 9, 3)).tolist()
         for (px, py, pr), tone in zip(places, tones):
             radius = 0.1 + 0.2 * pr
-            disc = ellipse(s.x - np.float32(2 * px - 1), s.y - np.float32(2 * py - 1), radius, radius)
-            blend(picture, cover(disc, 0.06) * np.float32(0.45), colour(*tone))
+            disc = ellipse(s.x + 1 - 2 * px, s.y + 1 - 2 * py, radius, radius)
+            blend(picture, cover(disc, 0.06) * 0.45, colour(*(110 + 90 * part for part in tone)))
     return picture * light
 
 
 def _expose(s: Scene, picture: Array) -> None:
     """Gives the picture a light's colour, a brightness, a contrast and darker corners."""
-    warm = np.float32(0.05 * s.odd[3])
+    warm = 0.05 * s.odd[3]
     tint = np.array([1 + warm, 1, 1 - warm], np.float32).reshape(3, 1, 1)
-    corners = 1 - np.float32(0.08) * (s.x * s.x + s.y * s.y)
-    picture *= tint * corners * np.float32(1 + 0.08 * (s.chance[11] - 0.5))
-    picture += s.ticks * np.float32(0.006)
+    corners = 1 - 0.08 * (s.x * s.x + s.y * s.y)
+    picture *= tint * corners * (1 + 0.08 * (s.chance[11] - 0.5))
+    picture += s.ticks * 0.006
     np.clip(picture, 0, 1, out=picture)
     # towards the S-curve 3t^2 - 2t^3
-    picture += np.float32(0.35 * s.chance[12]) * (picture * picture * (3 - 2 * picture) - picture)
+    picture += 0.35 * s.chance[12] * (picture * picture * (3 - 2 * picture) - picture)

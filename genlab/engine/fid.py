@@ -253,14 +253,14 @@ def _choose(real: Reference, features: str) -> tuple[list[str], str]:
     if features != "all":
         real.loaded(features)  # asked for by name: weights not at hand are an error
         return [features], ""
-    names, missing = ["efficientnet-lite0"], f"FID proper needs FID Inception: {inception.HOW}"
+    names = ["efficientnet-lite0"]
+    missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
     if real.inception is None and not inception.at_hand():
         return names, missing
     network = _load_inception(real.inception)
     if network.complete:
         return [*names, "inception"], ""
-    lack = "the weights at hand lack part of FID Inception, so FID is taken at 768 features; "
-    return [*names, "inception-768"], lack + missing
+    return [*names, "inception-768"], f"FID-768 is taken at 768 features; {missing}"
 
 
 def _recognised(features: Tensor) -> float:

@@ -117,7 +117,8 @@ def build_players(config: GanConfig) -> Players:
 
 def to_signed(images: Tensor) -> Tensor:
     """Brings uint8 images to [-1, 1]."""
-    return images.float() / 127.5 - 1
+    # One memory layout, whatever the source's: kernels for another round otherwise.
+    return images.contiguous().float() / 127.5 - 1
 
 
 def play(players: Players, config: GanConfig, images: Tensor, step: int, decay: float) -> Tensor:
@@ -219,7 +220,8 @@ def update_average(average: nn.Module, current: nn.Module, decay: float) -> None
     """Moves the average, batch-norm statistics included, towards `current`; copies counters."""
     pairs = [(a, c) for a, c in zip(average.state_dict().values(), current.state_dict().values())]
     floats = [(a, c) for a, c in pairs if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in floats], [c for _, c in floats], 1 - decay)
+    pair = [a for a, _ in floats], [c for _, c in floats]
+    torch._foreach_lerp_(*pair, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
     for a, c in pairs:
         if not a.is_floating_point():
             a.copy_(c)

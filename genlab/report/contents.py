@@ -3,6 +3,7 @@
 __all__ = ["code_files", "support_files"]
 
 import json
+import re
 import tomllib
 
 from importlib import metadata
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import genlab
 
-from genlab.report.facts import priors_of
+from genlab.engine.run import Run
+from genlab.report.facts import ASKED, priors_of
 
 RECORDS = ("config.json", "env.json", "results.json", "metrics.jsonl", "DONE")
 
@@ -24,11 +26,11 @@ README_CODE = """\
 ## 运行 / how to run
 
     python -m venv .venv && . .venv/bin/activate
-    pip install .
+    pip install ".[embedded]"
     genlab doctor
     genlab vae evaluate models/vae/{prior} --mnist {mnist}
     genlab gan sample models/gan --n 300 --out generated
-    genlab lab --preset {preset} --seed {seed} --out runs/lab
+    {command}
 
 `genlab data`列出数据的来源 / lists where data comes from.
 """
@@ -62,11 +64,10 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
                 files[f"models/{folder}/{name}"] = run / folder / name
     for name in ("config.json", "env.json"):
         files[f"models/{name}"] = run / name
-    lab = json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
-    vae = json.loads((run / "vae/standard/config.json").read_text(encoding="utf-8"))["config"]
     files["pyproject.toml"] = _project().encode()
     files["README.md"] = README_CODE.format(
-        prior="standard", mnist=vae["mnist"], preset=lab["preset"], seed=lab["seed"]
+        prior=ASKED[0], mnist=Run(run / "vae" / ASKED[0]).config["mnist"],
+        command=Run(run).env["sessions"][0]["command"],
     ).encode()
     return files
 
@@ -86,24 +87,28 @@ def support_files(run: Path) -> dict[str, Path | bytes]:
 
 def _project() -> str:
     """Returns a pyproject.toml with which the source in the archive installs."""
-    python, dependencies = _requirements()
+    python, dependencies, embedded = _requirements()
     lines = "".join(f"    {json.dumps(one)},\n" for one in dependencies)
     return (
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
         f'[project]\nname = "genlab"\nversion = "{genlab.__version__}"\n'
         f'requires-python = "{python}"\ndependencies = [\n{lines}]\n\n'
+        f'[project.optional-dependencies]\nembedded = {json.dumps(embedded)}\n\n'
         '[project.scripts]\ngenlab = "genlab.cli:main"\n\n'
         '[tool.hatch.build.targets.wheel]\npackages = ["genlab"]\n'
     )
 
 
-def _requirements() -> tuple[str, list[str]]:
-    """The Python version and packages that genlab needs: as installed, or as its project says."""
+def _requirements() -> tuple[str, list[str], list[str]]:
+    """What genlab needs, as installed or as its project says: Python, packages, embedded data's."""
     try:
         installed = metadata.metadata("genlab")
     except metadata.PackageNotFoundError:  # it runs from its source tree
         file = Path(genlab.__file__).parents[1] / "pyproject.toml"
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        return project["requires-python"], project["dependencies"]
-    needs = metadata.requires("genlab") or []
-    return installed["Requires-Python"], sorted(n for n in needs if "extra ==" not in n)
+        extra = project["optional-dependencies"]["embedded"]
+        return project["requires-python"], project["dependencies"], extra
+    needs = [need.partition(";") for need in metadata.requires("genlab") or []]
+    always = sorted(name.strip() for name, _, marker in needs if "extra" not in marker)
+    extra = [name.strip() for name, _, marker in needs if re.search("extra.*embedded", marker)]
+    return installed["Requires-Python"], always, extra

@@ -1,13 +1,14 @@
 """Markdown to Word through pandoc (the only route of those tried that gets every equation right).
 
-Pandoc makes the document with native equations; python-docx then sets what pandoc leaves to its
-own taste: styles, three-line tables, equation numbers, sizes of pictures, and who wrote it.
+Pandoc makes the document with native equations, on a page of ours; python-docx then sets what
+pandoc leaves to its own taste (its styles for code come with each document, not before): styles, three-line tables, equation numbers, sizes of pictures, and who wrote it.
 """
 
 __all__ = ["write_docx"]
 
 import io
 import re
+import subprocess
 import tempfile
 
 from datetime import UTC, datetime
@@ -49,17 +50,17 @@ def write_docx(
     # pandoc knows no \tag in Word: the number goes behind the equation, and into its row later
     plain = re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown)
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "pandoc.docx"
+        made, reference = Path(folder) / "pandoc.docx", Path(folder) / "reference.docx"
+        _write_reference(reference, title)
         pypandoc.convert_text(
             plain, "docx", format=READER, outputfile=str(made),
             extra_args=[
-                f"--resource-path={resources}", "--fail-if-warnings",
-                "--syntax-highlighting=pygments",
+                f"--reference-doc={reference}", f"--resource-path={resources}",
+                "--fail-if-warnings", "--syntax-highlighting=pygments",
             ],
         )
         document = docx.Document(str(made))
     dress_styles(document, lang)
-    dress_page(document, title)
     dress_tables(document)
     number_equations(document)
     _dress_pictures(document)
@@ -67,6 +68,15 @@ def write_docx(
     buffer = io.BytesIO()
     document.save(buffer)
     atomic.write_bytes(target, buffer.getvalue())
+
+
+def _write_reference(target: Path, title: str) -> None:
+    """Writes pandoc's own reference document with our page: pictures are fitted to its width."""
+    command = [pypandoc.get_pandoc_path(), "--print-default-data-file", "reference.docx"]
+    default = subprocess.run(command, capture_output=True, check=True).stdout
+    document = docx.Document(io.BytesIO(default))
+    dress_page(document, title)
+    document.save(str(target))
 
 
 def _dress_pictures(document: Document) -> None:

@@ -33,7 +33,7 @@ def end_part(w: Writer, facts: Facts) -> None:
 
 def _reproduce(w: Writer, facts: Facts) -> None:
     p = w.pick
-    last = facts.env["sessions"][-1]
+    first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
     w.heading(1, "四、可复现性", "Part 4. How to repeat it")
     w.para(
         "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。",
@@ -42,9 +42,9 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     )
     total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
     rows = [
-        [p("命令", "Command"), f"`{last['command']}`"],
+        [p("命令", "Command"), f"`{first['command']}`"],
         [p("随机种子", "Seed"), str(facts.config["seed"])],
-        [p("开始时间", "Started"), facts.env["sessions"][0]["started"]],
+        [p("开始时间", "Started"), first["started"]],
         [p("软件版本", "Versions"), escape(
             f"genlab {last['genlab']}, Python {last['python']}, PyTorch {last['torch']}, "
             f"NumPy {last['numpy']}")],
@@ -59,13 +59,13 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "数据的身份（SHA-256按图像内容计算）与特征网络权重如下：",
         "The data (SHA-256 of the images' content) and the weights of the feature networks:",
     )
-    w.bullets([_data(identity) for identity in (facts.digits, facts.dogs)])
-    w.bullets([
+    weights = [
         (f"{escape(d['network'])}的权重（用于{escape(d['label'])}）：SHA-256 `{d['weights_sha256']}`",
          f"weights of {escape(d['network'])} (for {escape(d['label'])}): SHA-256 "
          f"`{d['weights_sha256']}`")
         for d in facts.fid["distances"]
-    ])
+    ]
+    w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
     w.para(
         "完整代码与训练好的模型在“实验五代码”压缩包中，GAN的全部图像在“实验五支撑材料”压缩包中；"
         "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验。",

@@ -36,7 +36,5 @@ REFERENCES = {
     "arXiv:1706.08500.",
     "lowrank": "Mathiasen A, Hvilshøj F. Backpropagating through Fréchet Inception Distance. "
     "2020. arXiv:2009.14075.",
-    "inception": "Szegedy C, Vanhoucke V, Ioffe S, Shlens J, Wojna Z. Rethinking the Inception "
-    "Architecture for Computer Vision. CVPR, 2016. arXiv:1512.00567.",
 }
 """By the key that `Writer.cite` takes."""

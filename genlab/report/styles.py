@@ -59,7 +59,7 @@ LOOKS = {
     "Table Caption": Look(size=10.5, font=HEI, before=10, after=4, align=CENTRE,
                           keep_next=True),
     "Source Code": Look(size=8, before=4, after=8, line=1.1),
-    "Note": Look(size=10.5, colour="7C2D12", before=4, after=8, line=1.25),
+    "Note": Look(size=10.5, colour="7C2D12", before=4, after=8, line=1.25, keep_next=True),
     "Reference": Look(size=10.5, after=3, line=1.2),
 }
 """By the style's name in Word. The last two are ours, the others pandoc's."""
@@ -123,6 +123,7 @@ def _dress(document: Document, name: str, look: Look, lang: str) -> None:
     layout.line_spacing, layout.alignment = look.line, look.align
     layout.keep_with_next = look.keep_next
     layout.widow_control = True
+    layout.keep_together = name == "Source Code"
     indent = style.element.get_or_add_pPr().get_or_add_ind()
     indent.attrib.clear()
     if look.indent and lang == "zh":

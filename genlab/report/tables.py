@@ -18,6 +18,9 @@ from docx.text.paragraph import Paragraph
 NUMBER = re.compile(r"\(\w+\)")
 HEAVY, LIGHT = "12", "6"
 """Line widths, in eighths of a point."""
+LATER = {qn(f"w:{tag}") for tag in ("tblLayout", "tblCellMar", "tblLook", "vAlign")}
+FEW = 8
+"""A table of no more rows is not broken over pages."""
 TEXT_WIDTH = 9072
 """The width of the text, in twentieths of a point: 16 cm."""
 
@@ -49,18 +52,21 @@ def _borders(properties: Any, tag: str, **sizes: str) -> None:
         for key, value in (("val", "single"), ("sz", size), ("space", "0"), ("color", "000000")):
             line.set(qn(f"w:{key}"), value)
         borders.append(line)
-    look = properties.find(qn("w:tblLook"))
-    if look is not None:  # the schema has borders before it
-        look.addprevious(borders)
+    later = [p for p in properties if p.tag in LATER]  # the schema has borders before these
+    if later:
+        later[0].addprevious(borders)
     else:
         properties.append(borders)
 
 
 def _together(table: Table) -> None:
-    """Keeps the rows on one page: no table of a report is long."""
-    for row in table.rows:
+    """Keeps each row on one page, the first with the caption, none alone; few rows all together."""
+    rows = list(table.rows)
+    for row in rows:
         row._tr.get_or_add_trPr().insert(0, OxmlElement("w:cantSplit"))
-    for row in list(table.rows)[:-1]:
+        for cell in row.cells:
+            cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
+    for row in rows[:-1] if len(rows) <= FEW else [*rows[:3], *rows[-3:-1]]:
         for paragraph in (p for cell in row.cells for p in cell.paragraphs):
             paragraph.paragraph_format.keep_with_next = True
 
@@ -71,7 +77,8 @@ def _widths(table: Table) -> None:
     lengths = [0.0] * columns
     for row in table.rows:
         for index, cell in enumerate(row.cells):
-            lengths[index] = max(lengths[index], min(_width(_text(cell)), 46.0 if index else 28.0), 7.0)
+            width = 3 + min(_width(_text(cell)), 46.0 if index else 28.0)
+            lengths[index] = max(lengths[index], width)
     share = TEXT_WIDTH / sum(lengths)
     widths = [round(length * share) for length in lengths]
     properties = table._tbl.tblPr

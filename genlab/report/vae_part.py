@@ -11,7 +11,7 @@ from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
 from genlab.report.numbers import count, duration
 from genlab.report.prior_words import PRIOR_WORDS
-from genlab.report.vae_results import vae_results
+from genlab.report.vae_results import figure_of_priors, vae_results
 from genlab.report.vae_words import discuss
 from genlab.report.writer import Writer, escape
 
@@ -143,6 +143,10 @@ def _settings(w: Writer, facts: Facts) -> None:
     w.table(
         "vae_settings", [p("项目", "Item"), p("取值", "Value")], rows,
         "VAE的网络与训练设置", "Networks and training of the VAEs", "ll",
+    )
+    figure_of_priors(
+        w, facts, "curves", "curve", 1, 9.0, "训练过程：左为ELBO，右为训练集上的正则项",
+        "Training: the ELBO at the left, the regulariser on training images at the right",
     )
 
 

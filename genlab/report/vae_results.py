@@ -1,6 +1,6 @@
 """What was measured on the VAEs: the table of the bound's terms, its check, the figures."""
 
-__all__ = ["vae_results"]
+__all__ = ["figure_of_priors", "vae_results"]
 
 from genlab.report.data_words import data_name
 from genlab.report.facts import Facts
@@ -84,15 +84,22 @@ def _figures(w: Writer, facts: Facts) -> None:
         "standard Gaussian",
     )
     for key, file, per_row, width, zh, en in FIGURES:
-        images = [
-            Image(path=f"../vae/{prior}/figures/{file}.png",
-                  zh=f"{PRIOR_WORDS[prior].zh}：{zh}", en=f"{PRIOR_WORDS[prior].en}: {en}")
-            for prior in facts.vae
-        ]
-        names = w.pick("、", ", ").join(_name(w, prior) for prior in facts.vae)
-        order = (w.pick("从左至右", "left to right") if per_row > 1
-                 else w.pick("从上至下", "top to bottom"))
-        w.figure(key, images, per_row, f"{zh}；{order}为{names}", f"{en}; {order}: {names}", width)
+        figure_of_priors(w, facts, key, file, per_row, width, zh, en)
+
+
+def figure_of_priors(
+    w: Writer, facts: Facts, key: str, file: str, per_row: int, width: float, zh: str, en: str
+) -> None:
+    """Writes a figure of one picture a prior, `figures/FILE.png`; the rest as `Writer.figure`."""
+    images = [
+        Image(path=f"../vae/{prior}/figures/{file}.png",
+              zh=f"{PRIOR_WORDS[prior].zh}：{zh}", en=f"{PRIOR_WORDS[prior].en}: {en}")
+        for prior in facts.vae
+    ]
+    names = w.pick("、", ", ").join(_name(w, prior) for prior in facts.vae)
+    order = (w.pick("从左至右", "left to right") if per_row > 1
+             else w.pick("从上至下", "top to bottom"))
+    w.figure(key, images, per_row, f"{zh}；{order}为{names}", f"{en}; {order}: {names}", width)
 
 
 FIGURES = (
@@ -102,8 +109,7 @@ FIGURES = (
      "What a regular grid over the latent plane decodes to"),
     ("reconstructions", "reconstructions", 1, 12.0, "测试图像与其重建",
      "Test images and their reconstructions"),
-    ("samples", "samples", 1, 9.0, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
-    ("curves", "curve", 1, 9.0, "训练过程", "Training"),
+    ("samples", "samples", 3, 16.0, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
 )
 
 

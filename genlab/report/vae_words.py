@@ -189,16 +189,17 @@ def _match(w: Writer, facts: Facts) -> None:
         "\\text{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, p_\\lambda(\\boldsymbol{z})]$"
         f"{w.cite('surgery')}可见，先验只通过最后一项直接影响下界。边缘KL为：{joined}。最小的是{names}"
         f"{'（两倍标准误内不可区分）' if len(closest) > 1 else ''}。{agree}"
-        f"从{w.fig('priors')}也可看出：标准高斯不可训练，只能由聚合后验去迁就它；可训练的先验则可反过来去贴合聚合后验。",
+        f"标准高斯不可训练，只能由聚合后验去迁就它（{w.fig('priors')}）；可训练的先验还可以反过来去贴合聚合后验，"
+        f"是否做到，由上面的数值和{w.fig('own')}来看。",
         "**Match of prior and aggregated posterior.** By $\\text{ELBO} = \\text{RE} - "
         "I[\\boldsymbol{x};\\boldsymbol{z}] - \\text{KL}[q_\\phi(\\boldsymbol{z}) \\,\\|\\, "
         f"p_\\lambda(\\boldsymbol{{z}})]$ {w.cite('surgery')} the prior acts on the bound "
         f"directly through the last term alone. The marginal KL is: {joined}. The smallest is "
         f"that of {names}"
         f"{' (not to be told apart within two standard errors)' if len(closest) > 1 else ''}. "
-        f"{agree} {w.fig('priors')} and {w.fig('own')} show it: the standard Gaussian cannot "
-        "move, the aggregated posterior has to come to it; a learned prior can also go to the "
-        "aggregated posterior.",
+        f"{agree} The standard Gaussian cannot move, the aggregated posterior has to come to it "
+        f"({w.fig('priors')}); a learned prior can also go to the aggregated posterior, and "
+        f"whether it did is told by these values and by {w.fig('own')}.",
     )
 
 
