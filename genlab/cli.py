@@ -115,7 +115,7 @@ def vae_evaluate(
 def gan_train(
     dogs: Positional[str],
     size: int = 64,
-    recipe: Literal["projected", "scratch"] = "projected",
+    recipe: Literal["projected", "projected-short", "scratch"] = "projected",
     epochs: int = 50,
     images: int | None = None,
     seed: int = 0,
@@ -128,7 +128,8 @@ def gan_train(
     Args:
         dogs: SOURCE of the images: a folder or a name (see: genlab data).
         size: Side of the images in pixels.
-        recipe: projected sees through frozen ImageNet features; scratch uses nothing pretrained.
+        recipe: projected sees through frozen ImageNet features; projected-short is the same for
+            runs of minutes; scratch uses nothing pretrained.
         epochs: Passes over the images.
         images: Train on the first so many images only.
         seed: Decides everything random.

@@ -32,7 +32,8 @@ def gan_config(config: LabConfig, dogs: str) -> GanConfig:
     """Returns the GAN's configuration within a lab run."""
     preset = PRESETS[config.preset]
     images = preset.gan_images if config.gan_images is None else config.gan_images
-    return RECIPES[config.recipe](
+    recipe = preset.projected if config.recipe == "projected" else config.recipe
+    return RECIPES[recipe](
         dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
     )
 

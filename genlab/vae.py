@@ -31,7 +31,6 @@ import torch
 import torch.nn as nn
 
 from torch import Tensor
-from torch.distributions import Independent, Normal
 
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.nets.mlp import Decoder, Encoder
@@ -83,11 +82,6 @@ class VAE(nn.Module):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""
         return self.encoder(x)
-
-    def posterior(self, x: Tensor) -> Independent:
-        """Returns q(z|x), with batch shape `(B,)` and event shape `(D,)`."""
-        mean, log_std = self.encode(x)
-        return Independent(Normal(mean, log_std.exp()), 1)
 
     def terms(self, x: Tensor, noise: Tensor) -> Terms:
         r"""Returns both terms of the bound, by Monte Carlo over S draws.

@@ -156,6 +156,24 @@ def test_a_folder_with_something_else_is_not_touched(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_start_killed_between_its_files_can_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = atomic.write_json
+
+    def write_one(path: Path, value: object) -> None:
+        if path.name == "config.json":
+            raise KeyboardInterrupt
+        write(path, value)
+
+    monkeypatch.setattr(atomic, "write_json", write_one)
+    with pytest.raises(KeyboardInterrupt):
+        open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    monkeypatch.undo()
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    assert run.env["data"]["mnist"]["sha256"] == IDENTITY.sha256
+
+
 def test_another_kind_of_run_is_refused(tmp_path: Path) -> None:
     open_run(tmp_path / "run", "vae", VaeConfig(), {})
     with pytest.raises(InputError, match="holds a 'vae' run"):

@@ -172,7 +172,11 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
         if not run.done:
             _note_session(run)
         return run
-    leftovers = sorted(p.name for p in path.iterdir() if ".tmp-" not in p.name)
+    # A start that was killed may have left env.json, or a file half written.
+    own = {"env.json"}
+    leftovers = sorted(
+        p.name for p in path.iterdir() if p.name not in own and ".tmp-" not in p.name
+    )
     if leftovers:
         raise InputError(
             f"--out {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "

@@ -168,8 +168,14 @@ def _fit(config: VaeConfig, run: Run, model: VAE, images: Tensor, x_test: Tensor
                 terms = model.terms(x, torch.randn(1, len(x), config.latent, generator=random))
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * rate(step, steps)
+                loss = -terms.elbo.mean()
+                if not torch.isfinite(loss):
+                    raise FloatingPointError(
+                        f"the ELBO is {-loss.item()} in epoch {epoch + 1}, step {step + 1}; the "
+                        "last saved state is kept; try a lower --learning-rate"
+                    )
                 optimiser.zero_grad()
-                (-terms.elbo.mean()).backward()
+                loss.backward()
                 optimiser.step()
                 step += 1
                 sums += torch.stack([terms.re.sum(), terms.omega.sum()]).detach().double()
@@ -191,11 +197,6 @@ def _epoch_record(
 ) -> dict[str, Any]:
     """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
     re, omega = means.tolist()
-    if not math.isfinite(re + omega):
-        raise FloatingPointError(
-            f"the ELBO is not finite in epoch {epoch}; the last saved state is kept; "
-            "try a lower --learning-rate"
-        )
     record = {"epoch": epoch, "re": re, "omega": omega, "elbo": re + omega}
     if epoch % max(1, config.epochs // 20) == 0 or epoch == config.epochs:
         noise = torch.randn(

@@ -31,8 +31,11 @@ def gaussian_mixture(logits: Tensor, mean: Tensor, log_std: Tensor) -> MixtureSa
     """
     # Independent(..., 1) sums log-densities over D *before* the sum over K. The other order is
     # a product of one-dimensional mixtures: it integrates to one too, and is another density.
-    parts = Independent(Normal(mean, log_std.exp()), 1)
-    return MixtureSameFamily(Categorical(logits=logits), parts)
+    # Arguments are not validated: a z that is not finite has a density that is not, and
+    # training names the step where that happens.
+    parts = Independent(Normal(mean, log_std.exp(), validate_args=False), 1)
+    weights = Categorical(logits=logits, validate_args=False)
+    return MixtureSameFamily(weights, parts, validate_args=False)
 
 
 class MixturePrior(nn.Module):

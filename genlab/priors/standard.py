@@ -31,4 +31,5 @@ class StandardPrior(nn.Module):
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
-        return Independent(Normal(self.mean, torch.ones_like(self.mean)), 1)
+        parts = Normal(self.mean, torch.ones_like(self.mean), validate_args=False)
+        return Independent(parts, 1, validate_args=False)

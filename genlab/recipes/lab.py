@@ -22,16 +22,18 @@ class Preset:
     components: int
     gan_images: int | None
     """Train the GAN on the first so many images; None for all."""
+    projected: str
+    """The recipe that `--recipe projected` means."""
 
 
 PRESETS = {
     "quick": Preset(
-        mnist="mnist-5k", dogs="toydogs:256", vae_epochs=100, vae_batch=100, components=32,
-        gan_images=256,
+        mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
+        gan_images=240, projected="projected-short",
     ),
     "full": Preset(
         mnist="mnist", dogs="dogs", vae_epochs=80, vae_batch=256, components=100,
-        gan_images=None,
+        gan_images=None, projected="projected",
     ),
 }
 
