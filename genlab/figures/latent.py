@@ -35,8 +35,8 @@ class Panel:
 
 
 def common_limit(*clouds: np.ndarray) -> float:
-    """Returns L so that [-L, L]^2 holds 99.8 % of every cloud and the Gaussian's contours."""
-    return max(3.4, *(1.06 * float(np.quantile(np.abs(z), 0.999)) for z in clouds))
+    """Returns L so that [-L, L]^2 holds nearly all of every cloud and the Gaussian's contours."""
+    return max(3.4, *(1.06 * float(np.quantile(np.abs(z), 0.995)) for z in clouds))
 
 
 def aggregated_posterior(panel: Panel, limit: float) -> Figure:
