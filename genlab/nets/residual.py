@@ -6,7 +6,9 @@ Each block adds to its (resampled) input what two convolutions make of it,
 
 where S is the identity or a 1x1 convolution. The last convolution of each block begins at zero:
 at the start every block is S, signals keep their size at any depth, and no batch-norm is needed.
-So each image is a function of its own latent, and each score of its own image.
+So each image is a function of its own latent, and each score of its own image. No block works
+at the full side: there most of the work would be done by the fewest channels. One 4x4
+convolution of stride 2 leads from the image to half its side, a transposed one back.
 
 References:
     | The GAN is dead; long live the GAN! (Huang et al., 2024), section 3, https://arxiv.org/abs/2501.05441
@@ -23,7 +25,7 @@ from torch import Tensor, nn
 
 from genlab.nets.fastgan import to_sphere
 
-MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2, 64: 1}
+MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2}
 """Channels at each side, as multiples of the width."""
 
 
@@ -70,7 +72,8 @@ class ResidualGenerator(nn.Module):
         self.start = nn.Linear(latent, c[0] * 16)
         nn.init.kaiming_normal_(self.start.weight, nonlinearity="linear")
         self.blocks = nn.ModuleList(Block(a, b) for a, b in zip([c[0], *c], c))
-        self.image = convolution(c[-1], 3, 3)
+        self.image = nn.ConvTranspose2d(c[-1], 3, 4, stride=2, padding=1)
+        nn.init.normal_(self.image.weight, 0.0, (4 * c[-1]) ** -0.5)  # 2x2 pixels make one
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns the images of the latents `z`, with shape `(B, 3, 64, 64)`, in [-1, 1].
@@ -99,7 +102,8 @@ class ResidualDiscriminator(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         c = [multiple * width for multiple in reversed(MULTIPLES.values())]
-        self.image = convolution(3, c[0], 3)
+        self.image = nn.Conv2d(3, c[0], 4, stride=2, padding=1)
+        nn.init.kaiming_normal_(self.image.weight, nonlinearity="linear")
         self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(c, [*c[1:], c[-1]]))
         self.score = nn.Linear(c[-1] * 16, 1)
 

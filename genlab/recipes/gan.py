@@ -137,8 +137,8 @@ def scratch(
     """No pretrained part: residual networks, the non-saturating loss with R1."""
     return GanConfig(
         dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="scratch",
-        width=32, discriminator_width=32, feature_size=None, augment=("translation",),
-        r1_gamma=0.1, r1_every=4,
+        width=16, discriminator_width=16, feature_size=None, learning_rate=5e-4,
+        discriminator_rate=5e-4, augment=("translation",), r1_gamma=0.2, r1_every=8,
     )
 
 

@@ -32,7 +32,7 @@ PRESETS = {
         gan_images=240, projected="projected-short",
     ),
     "full": Preset(
-        mnist="mnist", dogs="dogs", vae_epochs=80, vae_batch=256, components=100,
+        mnist="mnist", dogs="dogs", vae_epochs=50, vae_batch=256, components=100,
         gan_images=None, projected="projected",
     ),
 }
