@@ -129,7 +129,7 @@ def test_the_frozen_part_of_the_projection_never_changes(tmp_path: Path) -> None
     assert isinstance(pair.view, nn.Module)
     before = tensors(pair.view)
     for step in range(2):
-        play(pair, config, real_images(8), step, 0.9)
+        play(pair, config, real_images(8), step)
     assert same(before, tensors(pair.view))
     assert all(p.grad is None for p in pair.view.parameters())
 
@@ -176,7 +176,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     before = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     generator = [p.detach().clone() for p in pair.generator.parameters()]
     with pytest.raises(FloatingPointError, match="discriminator's loss is nan"):
-        play(pair, config, real_images(8), 0, 0.9)
+        play(pair, config, real_images(8), 0)
     after = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     assert all(same(a, b) for a, b in zip(before, after))
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
@@ -200,11 +200,17 @@ def test_average_has_its_closed_form_and_copies_counters() -> None:
     assert torch.equal(average.bias, current.bias)
 
 
-def test_half_life_is_a_share_of_the_run_up_to_a_limit() -> None:
-    short = projected("dogs", epochs=10)  # of 400 images: 5 % are 200
-    assert average_decay(short, 400) ** (200 / 16) == pytest.approx(0.5)
-    long = projected("dogs", epochs=1000)  # of 400 images: the limit of 10,000 holds
-    assert average_decay(long, 400) ** (10_000 / 16) == pytest.approx(0.5)
+def test_half_life_is_a_share_of_what_was_seen_up_to_a_limit() -> None:
+    config = projected("dogs")
+    assert average_decay(config, 4000) ** (200 / 16) == pytest.approx(0.5)  # 5 % are 200
+    assert average_decay(config, 400_000) ** (10_000 / 16) == pytest.approx(0.5)  # the limit
+
+
+def test_average_of_a_short_run_has_forgotten_the_first_weights() -> None:
+    """After 60 steps less than a thousandth of what the first weights were is left."""
+    config = projected("dogs")
+    kept = [average_decay(config, (step + 1) * config.batch) for step in range(60)]
+    assert np.prod(kept) < 1e-3
 
 
 # Whole runs
@@ -323,10 +329,10 @@ from test_gan import Path, tiny
 torch.set_num_threads(1)
 gan.SAVE_EVERY_S = 0.0  # after every step
 play = gan.play
-def killed(players, config, images, step, decay):
+def killed(players, config, images, step):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return play(players, config, images, step, decay)
+    return play(players, config, images, step)
 gan.play = killed
 gan.train_gan(tiny(sys.argv[1], Path(sys.argv[2])), Path(sys.argv[3]))
 """
@@ -354,11 +360,11 @@ def test_divergence_names_its_place_and_leaves_the_last_state(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverging(
-        pair: Players, config: GanConfig, images: Tensor, step: int, decay: float
+        pair: Players, config: GanConfig, images: Tensor, step: int
     ) -> Tensor:
         if step == 4:
             raise FloatingPointError("the generator's loss is inf")
-        return play(pair, config, images, step, decay)
+        return play(pair, config, images, step)
 
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(gan, "play", diverging)
@@ -378,7 +384,7 @@ def test_the_layout_of_the_images_in_memory_changes_nothing(tmp_path: Path) -> N
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
         pair = build_players(config)
-        play(pair, config, real_images(8).to(memory_format=layout), 0, 0.9)
+        play(pair, config, real_images(8).to(memory_format=layout), 0)
         ends.append(tensors(pair.discriminator))
     assert same(*ends)
 

@@ -140,7 +140,8 @@ def _image_set(
         name=name, source=source, count=len(array), shape=array.shape[1:],
         sha256=digest(array), licence=licence, stand_in=stand_in,
     )
-    return ImageSet(images=torch.from_numpy(array), identity=identity)
+    # One memory layout, cached or not: kernels for another would round otherwise.
+    return ImageSet(images=torch.from_numpy(np.ascontiguousarray(array)), identity=identity)
 
 
 def _from_folder(

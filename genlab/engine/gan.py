@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from genlab import atomic
 from genlab.data.images import load_images
-from genlab.engine.players import Players, average_decay, build_generator, build_players, play
+from genlab.engine.players import Players, build_generator, build_players, play
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, Stopwatch, open_run
@@ -91,7 +91,6 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
 def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
     """Trains from where `run` is; returns the seconds that took, over all sessions."""
     steps_per_epoch = math.ceil(len(images) / config.batch)
-    decay = average_decay(config, len(images))
     step, watch = 0, Stopwatch()
     sums = torch.zeros(len(SUMS), dtype=torch.float64)  # over this epoch's steps
     if state := run.load_state():
@@ -111,7 +110,7 @@ def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float
             order = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
             for rows in order.split(config.batch)[step % steps_per_epoch :]:
                 try:
-                    sums += play(players, config, images[rows], step, decay)
+                    sums += play(players, config, images[rows], step)
                 except FloatingPointError as error:
                     raise FloatingPointError(
                         f"{error} in epoch {epoch + 1}, step {step + 1}; the last saved state is "

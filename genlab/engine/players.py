@@ -121,7 +121,7 @@ def to_signed(images: Tensor) -> Tensor:
     return images.contiguous().float() / 127.5 - 1
 
 
-def play(players: Players, config: GanConfig, images: Tensor, step: int, decay: float) -> Tensor:
+def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
     """Plays one round.
 
     Arguments:
@@ -129,7 +129,6 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int, decay: 
         config: The configuration.
         images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch.
         step: The round's number: with the seed it decides all that is random.
-        decay: The share of its value that the average keeps.
 
     Returns:
         The discriminator's loss, the generator's loss, the mean score of reals and that of
@@ -149,6 +148,7 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int, decay: 
         players, config, seen_real, [seen.detach() for seen in seen_fake], step
     )
     loss_g = update_generator(players, config, seen_fake)
+    decay = average_decay(config, (step + 1) * config.batch)
     update_average(players.average, players.generator, decay)
     return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
 
@@ -202,16 +202,17 @@ def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
     optimiser.step()
 
 
-def average_decay(config: GanConfig, images: int) -> float:
+def average_decay(config: GanConfig, seen: int) -> float:
     """Returns the share that the average keeps each step: 0.5^(batch / half-life).
 
-    The half-life is the smaller of `average_images` and `average_share` of the run's images.
+    The half-life is `average_share` of the images seen so far, `average_images` at most: early
+    in a run, when the generator moves fast, the average is short (Karras et al., 2020, "ramp-up").
 
     Arguments:
         config: The configuration.
-        images: How many images an epoch has.
+        seen: How many images have been seen, those of this step included.
     """
-    half_life = min(config.average_images, config.average_share * config.epochs * images)
+    half_life = min(config.average_images, config.average_share * seen)
     return 0.5 ** (config.batch / half_life)
 
 

@@ -58,7 +58,7 @@ class GanConfig:
     average_images: int = 10_000
     """Half-life of the generator's moving average, in images seen, at most ..."""
     average_share: float = 0.05
-    """... and at most this share of all images of the run."""
+    """... and at most this share of the images seen so far."""
     seed: int = 0
     """Decides everything random."""
 
@@ -75,7 +75,7 @@ class GanConfig:
                 raise InputError(f"--{option(name)} {getattr(self, name)}: must be above 0")
         if not 0 < self.average_share <= 0.25:
             raise InputError(
-                f"--average-share {self.average_share}: give a share of the run above 0 and at "
+                f"--average-share {self.average_share}: give a share above 0 and at "
                 "most 0.25 (a longer average still holds the first images)"
             )
         if any(epoch < 1 for epoch in self.snapshots):

@@ -165,7 +165,9 @@ def _settings(w: Writer, facts: Facts) -> None:
             f"{c['discriminator_rate']:g} (discriminator)")],
         [p("数据增强", "Augmentation"), augment],
         [p("权重平均的半衰期", "Half-life of the average"),
-         p(f"{count(round(half_life))}张图像", f"{count(round(half_life))} images")],
+         p(f"已见图像数的{c['average_share']:.0%}，训练结束时为{count(round(half_life))}张图像",
+           f"{c['average_share']:.0%} of the images seen so far; {count(round(half_life))} images "
+           "at the end")],
         [p("随机种子", "Seed"), str(c["seed"])],
         [p("训练用时", "Training time"), p(
             f"{duration(gan['seconds'], w.lang)}（每秒{number(gan['images_per_second'], 1)}张图像）",
