@@ -14,8 +14,7 @@ from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import load_digits
 from genlab.data.sources import decide_digits, decide_dogs
 from genlab.engine.fid import Reference, measure
-from genlab.engine.gan import gan_config as config_of_gan
-from genlab.engine.gan import sample, train_gan
+from genlab.engine.gan import gan_config, sample, train_gan
 from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
@@ -28,7 +27,7 @@ from genlab.report.submission import check_author, submit
 SIZE = 64
 
 
-def gan_config(config: LabConfig, dogs: str) -> GanConfig:
+def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
     """Returns the GAN's configuration within a lab run."""
     preset = PRESETS[config.preset]
     images = preset.gan_images if config.gan_images is None else config.gan_images
@@ -44,7 +43,7 @@ def plan(config: LabConfig, out: Path) -> dict[str, Any]:
     return {
         "lab": asdict(config),
         "vae": {prior: asdict(c) for prior, c in vae_configs(config, mnist).items()},
-        "gan": asdict(gan_config(config, dogs)),
+        "gan": asdict(plan_gan(config, dogs)),
         "out": str(out),
     }
 
@@ -58,7 +57,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     check_author(config.name, config.id)
     mnist, dogs = _sources(config, out)
     digits = load_digits(mnist)
-    gan = gan_config(config, dogs)
+    gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images)
     run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
     if run.done:
@@ -98,7 +97,7 @@ def resume(path: Path) -> dict[str, Any]:
         draw_vae(path)
         return results
     if run.kind == "gan":
-        results = train_gan(config_of_gan(run), path)
+        results = train_gan(gan_config(run), path)
         draw_gan(path)
         return results
     if run.kind == "lab":

@@ -1,6 +1,6 @@
 """Trains a VAE into a run directory and measures it on the test digits."""
 
-__all__ = ["evaluate_vae", "load_vae", "test_digits", "train_vae"]
+__all__ = ["binary_test_digits", "evaluate_vae", "load_vae", "train_vae"]
 
 import math
 
@@ -38,7 +38,7 @@ def binarise(x: Tensor, random: torch.Generator) -> Tensor:
     return (torch.rand(x.shape, generator=random) < x).to(x.dtype)
 
 
-def test_digits(digits: DigitSet) -> Tensor:
+def binary_test_digits(digits: DigitSet) -> Tensor:
     """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
     return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
 
@@ -105,7 +105,7 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
         return run.results
     order = torch.randperm(len(images), generator=generator(config.seed, "examples"))
     model = build_vae(config, images.shape[1], images[order[: config.components]])
-    x_test = test_digits(digits)
+    x_test = binary_test_digits(digits)
     seconds = _fit(config, run, model, images, x_test)
     atomic.write_tensors(out / "model.safetensors", model.state_dict())
     results = {
@@ -135,7 +135,7 @@ def evaluate_vae(out: Path, mnist: str | None = None) -> dict[str, Any]:
     digits = load_digits(mnist or config.mnist)
     run = Run(out)
     run.refuse_other_data({"mnist": digits.identity})
-    run.finish(run.results | measured(model, test_digits(digits), config))
+    run.finish(run.results | measured(model, binary_test_digits(digits), config))
     return run.results
 
 

@@ -19,7 +19,7 @@ from genlab.data.images import ImageSet
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
-from genlab.engine.vae import load_vae, test_digits
+from genlab.engine.vae import binary_test_digits, load_vae
 from genlab.figures import curves, grids, latent
 from genlab.vae import VAE
 
@@ -46,7 +46,7 @@ def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray 
     """The dots of `DOTS` random test digits, the same digits for every model."""
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
-    dots = posterior_dots(model, test_digits(digits)[rows], config.seed)
+    dots = posterior_dots(model, binary_test_digits(digits)[rows], config.seed)
     results = Run(path).results
     caption = f"ELBO {results['elbo']:.2f}, KL(q(z)||p(z)) {results['marginal_kl']:.3f} nats"
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
@@ -67,7 +67,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     save(curves.elbo_curve(Run(path).metrics(), f"{title} prior"), folder / "curve.png")
     height, width = digits.test.shape[1:]
 
-    x = test_digits(digits)[_twelve(digits)]
+    x = binary_test_digits(digits)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
         with seeded(config.seed, "prior samples"):
