@@ -9,6 +9,7 @@ import json
 import os
 import sys
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,15 +19,19 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from genlab.errors import InputError
+from genlab.prior_options import PriorName, PriorOptions
+from genlab.recipes.compare import CompareConfig
 from genlab.recipes.fid import FidConfig
 from genlab.recipes.lab import LabConfig
-from genlab.recipes.vae import VaeConfig
+from genlab.recipes.vae import RECIPES, RecipeName, VaeConfig
 
 Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout.")]
 DataDir = Annotated[
     Path | None,
     tyro.conf.arg(help="Folder with mnist/ and dogs/; the same as setting GENLAB_DATA."),
 ]
+
+DEFAULT_OPTIONS, DEFAULT_COMPARISON = PriorOptions(), CompareConfig()
 
 app, vae, gan = SubcommandApp(), SubcommandApp(), SubcommandApp()
 
@@ -72,23 +77,68 @@ def resume(run: Positional[Path], data_dir: DataDir = None, json: Json = False) 
     _end(results, f"{run}: done", json)
 
 
-@vae.command(name="train")
-def vae_train(
-    config: OmitArgPrefixes[VaeConfig],
+def train_command(named: VaeConfig) -> Callable[..., None]:
+    """Returns the command `vae train`, whose options default to those of a recipe."""
+
+    def vae_train(
+        config: Annotated[VaeConfig, tyro.conf.arg(name="")] = named,
+        recipe: RecipeName = "default",
+        out: Path | None = None,
+        data_dir: DataDir = None,
+        json: Json = False,
+    ) -> None:
+        """Train a VAE on digits under a prior, measure it and draw its figures.
+
+        Args:
+            recipe: A set of defaults for all other options; --help shows those of the one given.
+            out: The run directory; runs/vae-PRIOR if not given.
+        """
+        from genlab.engine.vae import train_vae
+        from genlab.figures.draw import draw_vae
+
+        del recipe  # its work is done: its values were the defaults of `config`
+        _use(data_dir)
+        target = out or Path("runs") / f"vae-{config.prior}"
+        results = train_vae(config, target)
+        draw_vae(target)
+        _end(results, _vae_line(results, target), json)
+
+    return vae_train
+
+
+@vae.command(name="refit")
+def vae_refit(
+    run: Positional[Path],
+    prior: PriorName,
+    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = DEFAULT_OPTIONS,
+    epochs: int = 20,
+    learning_rate: float = 3e-3,
+    em: bool = False,
     out: Path | None = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Train a VAE on digits under a prior, measure it and draw its figures.
+    """Learn a prior for a trained VAE post hoc: its encoder and decoder stay as they are.
+
+    What it leaves is a run like any other.
 
     Args:
-        out: The run directory; runs/vae-PRIOR if not given.
+        run: The run directory of the trained VAE.
+        prior: The prior to learn.
+        prior_options: What it is built with.
+        epochs: Passes over the training digits' codes.
+        learning_rate: Highest learning rate of Adam.
+        em: Fit a mixture by expectation-maximisation instead.
+        out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
-    from genlab.engine.vae import train_vae
+    from genlab.engine.vae import refit_config, train_vae
     from genlab.figures.draw import draw_vae
 
     _use(data_dir)
-    target = out or Path("runs") / f"vae-{config.prior}"
+    config = refit_config(
+        run, prior, prior_options, epochs=epochs, learning_rate=learning_rate, em=em
+    )
+    target = out or run.with_name(f"{run.name}-{prior}")
     results = train_vae(config, target)
     draw_vae(target)
     _end(results, _vae_line(results, target), json)
@@ -96,19 +146,57 @@ def vae_train(
 
 @vae.command(name="evaluate")
 def vae_evaluate(
-    run: Positional[Path], mnist: str | None = None, data_dir: DataDir = None, json: Json = False
+    run: Positional[Path],
+    mnist: str | None = None,
+    importance: int | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
-    """Measure a trained VAE on the test digits again: RE, Omega and the parts of eq. 3.
+    """Measure a trained VAE on all test digits again.
+
+    RE, Omega and the parts of eq. 3, mutual information and marginal KL, the likelihood exactly
+    (one or two latent dimensions) and by importance sampling, each with its standard error.
 
     Args:
         run: The run directory.
         mnist: Where the digits are now, if they have moved since training.
+        importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
     """
     from genlab.engine.vae import evaluate_vae
 
     _use(data_dir)
-    results = evaluate_vae(run, mnist)
+    results = evaluate_vae(run, mnist, importance)
     _end(results, _vae_line(results, run), json)
+
+
+@vae.command(name="compare")
+def vae_compare(
+    config: OmitArgPrefixes[CompareConfig] = DEFAULT_COMPARISON,
+    only: str | None = None,
+    out: Path = Path("runs/compare"),
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train and measure VAEs that differ in their prior alone, and table them.
+
+    Each run can be made by itself (--only PRIOR/SEED), in any order and on any machine that sees
+    the folder; the table is made by the call that finds all of them finished.
+
+    Args:
+        only: Train this run alone: PRIOR/SEED, say vamp/0.
+        out: The run directory.
+    """
+    from genlab.engine.compare import compare, table
+    from genlab.figures.draw import draw_comparison
+
+    _use(data_dir)
+    results = compare(config, out, only)
+    if lacking := results.get("lacking"):
+        _end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
+        return
+    draw_comparison(out)
+    print(table(results), file=sys.stderr if json else sys.stdout)
+    _end(results, f"{out}: {len(results['priors'])} priors compared", json)
 
 
 @gan.command(name="train")
@@ -285,7 +373,9 @@ def _vae_line(results: dict[str, Any], path: Path) -> str:
         f"{results['omega']:.2f}; Omega = -CE {results['cross_entropy']:.3f} + H "
         f"{results['conditional_entropy']:.3f} (off by {results['identity_gap']:+.4f}, "
         f"{'within' if results['identity_holds'] else 'BEYOND'} "
-        f"{results['identity_tolerance']:.4f}); nats, {results['test_images']} test digits"
+        f"{results['identity_tolerance']:.4f})"
+        + (f"; exact NLL {results['nll_exact']:.2f}" if "nll_exact" in results else "")
+        + f"; prior gap {results['prior_gap']:.3f}; nats, {results['test_images']} test digits"
     )
 
 
@@ -300,8 +390,20 @@ def _end(results: dict[str, Any], line: str, as_json: bool) -> None:
         _print_json(results)
 
 
+def _recipe(arguments: list[str]) -> str:
+    """Returns the recipe that the command line names; a wrong name is left to the parser."""
+    for index, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == "--recipe":
+            value = value or "".join(arguments[index + 1 : index + 2])
+            return value if value in RECIPES else "default"
+    return "default"
+
+
 def main() -> None:
     """Runs the command line; bad input ends with one line and exit code 2."""
+    defaults = RECIPES[_recipe(sys.argv[1:])]()
+    vae.command(name="train")(train_command(defaults))
     try:
         app.cli(
             prog="genlab",

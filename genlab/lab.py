@@ -13,13 +13,15 @@ from genlab.data.identity import Identity, digest
 from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import load_digits
 from genlab.data.sources import decide_digits, decide_dogs
+from genlab.engine.compare import compare
 from genlab.engine.fid import Reference, measure
 from genlab.engine.gan import gan_config, sample, train_gan
 from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
 from genlab.errors import InputError
-from genlab.figures.draw import draw_gan, draw_priors, draw_vae
+from genlab.figures.draw import draw_comparison, draw_gan, draw_priors, draw_vae
+from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
 from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
 from genlab.report.submission import check_author, submit
@@ -99,6 +101,11 @@ def resume(path: Path) -> dict[str, Any]:
     if run.kind == "gan":
         results = train_gan(gan_config(run), path)
         draw_gan(path)
+        return results
+    if run.kind == "compare":
+        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
+        results = compare(CompareConfig(**{**run.config, **tuples}), path)
+        draw_comparison(path)
         return results
     if run.kind == "lab":
         return run_lab(LabConfig(**run.config), path)

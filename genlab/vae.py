@@ -24,7 +24,7 @@ __all__ = ["VAE", "Terms", "gaussian_entropy"]
 
 import math
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,6 +34,7 @@ from torch import Tensor
 
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.nets.mlp import Decoder, Encoder
+from genlab.prior_options import PriorOptions
 from genlab.priors import PRIORS, Setting
 
 
@@ -64,26 +65,33 @@ class VAE(nn.Module):
         latent: The number of latent dimensions D.
         hidden: The widths of the encoder's hidden layers; the decoder has them reversed.
         prior: A key of `PRIORS`.
-        components: The number of components K of a mixture-like prior.
-        examples: Grey images in [0, 1], at least K, with shape `(N, X)`.
+        options: The prior's options, complete.
+        examples: Grey training images in [0, 1], at least K, with shape `(N, X)`.
+        rows: Their places among the training images, with shape `(N,)`, int64.
+        gated: Gated hidden layers in place of SiLU.
     """
 
     def __init__(
-        self, *, pixels: int, latent: int, hidden: Sequence[int], prior: str, components: int,
-        examples: Tensor,
+        self, *, pixels: int, latent: int, hidden: Sequence[int], prior: str,
+        options: PriorOptions, examples: Tensor, rows: Tensor, gated: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(pixels, hidden, latent)
-        self.decoder = Decoder(latent, hidden[::-1], pixels)
+        self.latent = latent
+        self.encoder = Encoder(pixels, hidden, latent, gated=gated)
+        self.decoder = Decoder(latent, hidden[::-1], pixels, gated=gated)
         self.prior = PRIORS[prior](
-            Setting(latent=latent, components=components, encode=self.encode, examples=examples)
+            Setting(
+                latent=latent, options=options, encode=self.encode, examples=examples, rows=rows
+            )
         )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""
         return self.encoder(x)
 
-    def terms(self, x: Tensor, noise: Tensor) -> Terms:
+    def terms(
+        self, x: Tensor, noise: Tensor, log_prior: Callable[[Tensor], Tensor] | None = None
+    ) -> Terms:
         r"""Returns both terms of the bound, by Monte Carlo over S draws.
 
         With :math:`z = \mu + \sigma \epsilon`:
@@ -92,12 +100,14 @@ class VAE(nn.Module):
         Arguments:
             x: Binary images, with shape `(B, X)`.
             noise: Standard Gaussian draws, with shape `(S, B, D)`.
+            log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`; the prior's own if not given.
         """
         mean, log_std = self.encode(x)
         z = mean + log_std.exp() * noise
         re = bernoulli_log_prob(x, self.decoder(z)).mean(0)
         log_q = -(0.5 * noise**2 + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
-        omega = (self.prior().log_prob(z) - log_q).mean(0)
+        log_p = self.prior().log_prob(z) if log_prior is None else log_prior(z)
+        omega = (log_p - log_q).mean(0)
         return Terms(re, omega)
 
     def decode(self, z: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def test_every_command_has_help(command: str, tmp_path: Path) -> None:
 
 def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> None:
     options = (
-        "vae", "train", "--mnist", str(tiny_digits), "--prior", "vamp", "--components", "8",
+        "vae", "train", "--mnist", str(tiny_digits), "--prior", "vamp", "--prior.components", "8",
         "--hidden", "16", "--epochs", "3", "--out", "run",
     )
     first = genlab(*options, "--json", cwd=tmp_path)
@@ -84,7 +84,7 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", bits)
     result = genlab(
         "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8",
-        "--components", "8", "--epochs", "1", "--out", "run", cwd=tmp_path,
+        "--epochs", "1", "--out", "run", cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
     figures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}
@@ -136,7 +136,7 @@ def test_bad_images_are_one_line(picture_folder: Path, tmp_path: Path) -> None:
 
 def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    train = ("vae", "train", "--mnist", str(tiny_digits), "--components", "8")
+    train = ("vae", "train", "--mnist", str(tiny_digits))
     refused(genlab(*train, "--out", "file", cwd=tmp_path), "--out file", "in the way")
     refused(genlab(*train, "--out", "/proc/genlab", cwd=tmp_path), "--out /proc/genlab")
     refused(genlab("lab", "--name", "a/b", cwd=tmp_path), "--name")
@@ -148,7 +148,8 @@ def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) ->
     zero = genlab(*train, "--epochs", "0", cwd=tmp_path)
     assert zero.returncode == 2
     assert "--epochs 0: must be at least 1" in " ".join(zero.stderr.replace("│", "").split())
-    refused(genlab(*train, "--components", "500", cwd=tmp_path), "--components 500")
+    vamp = (*train, "--prior", "vamp", "--prior.components", "500")
+    refused(genlab(*vamp, cwd=tmp_path), "--prior.components 500")
 
 
 def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> None:

@@ -20,9 +20,9 @@ import genlab
 
 from genlab.engine.run import Run
 from genlab.errors import InputError
-from genlab.priors import PRIORS
+from genlab.prior_options import PriorOptions
 from genlab.recipes.gan import RECIPES
-from genlab.recipes.lab import LabConfig
+from genlab.recipes.lab import PRIORS, LabConfig
 from genlab.recipes.vae import VaeConfig
 from genlab.report.compare import change, clear_of_noise, difference, trend
 from genlab.report.docx import write_docx
@@ -114,7 +114,8 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     write(out / "env.json", {"data": {"mnist": digits, "dogs": dogs}, "sessions": [session]})
     for prior, results in VAES.items():
         folder = out / "vae" / prior
-        config = VaeConfig(prior=prior, mnist="mnist-5k", components=32, epochs=7)
+        options = PriorOptions(components=None if prior == "standard" else 32)
+        config = VaeConfig(prior=prior, prior_options=options, mnist="mnist-5k", epochs=7)
         write(folder / "config.json", {"kind": "vae", "config": asdict(config)})
         write(folder / "env.json", {"data": {"mnist": digits}, "sessions": [session]})
         write(folder / "results.json", results)

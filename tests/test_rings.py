@@ -12,9 +12,9 @@ import genlab
 
 ROOT = Path(genlab.__file__).parent
 RING = {
-    "errors": 0, "places": 0, "atomic": 0, "__init__": 0, "__version__": 0,
-    "priors": 1, "likelihoods": 1, "vae": 1, "nets": 1, "adversarial": 1, "augment": 1,
-    "metrics": 1, "features": 1,
+    "errors": 0, "places": 0, "atomic": 0, "__init__": 0, "prior_options": 0, "__version__": 0,
+    "priors": 1, "likelihoods": 1, "vae": 1, "nets": 1, "objectives": 1, "adversarial": 1,
+    "augment": 1, "metrics": 1, "features": 1,
     "recipes": 2, "data": 2, "engine": 2,
     "figures": 3, "report": 3, "lab": 3, "inventory": 3, "cli": 3, "__main__": 3,
 }  # fmt: skip

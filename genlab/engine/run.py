@@ -154,7 +154,7 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
 
     Arguments:
         path: The run directory; made if missing.
-        kind: What the run is: "vae", "gan" or "lab".
+        kind: What the run is: "vae", "gan", "compare" or "lab".
         config: A frozen dataclass, saved as JSON.
         data: The identity of each data set used, by its role ("mnist", "dogs").
 

@@ -1,10 +1,14 @@
-"""Trains a VAE into a run directory and measures it on the test digits."""
+"""Trains a VAE into a run directory, or a new prior for one, and measures it."""
 
-__all__ = ["binary_test_digits", "evaluate_vae", "load_vae", "train_vae"]
+__all__ = [
+    "binary_test_digits", "evaluate_vae", "load_vae", "measured_values", "refit_config",
+    "train_vae", "vae_config",
+]
 
 import math
+import time
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +18,19 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.mnist import DigitSet, load_digits
-from genlab.engine.measure import measure
-from genlab.engine.progress import Progress
+from genlab.engine.measure import Measures, measure
 from genlab.engine.rng import generator, seeded
-from genlab.engine.run import Run, Stopwatch, open_run
-from genlab.engine.state import pack, unpack
+from genlab.engine.run import Run, open_run
+from genlab.engine.vae_fit import TEST_SEED, Splits, binarise, fit, grey, splits_of
 from genlab.errors import InputError
+from genlab.prior_options import PriorOptions
+from genlab.priors.em import fit_mixture
+from genlab.priors.mixture import MixturePrior
 from genlab.recipes.vae import VaeConfig
 from genlab.vae import VAE
 
-SAVE_EVERY_S = 60.0
-TEST_SEED = 20240115
-"""Fixes the one binary draw of the test digits: the same for every model, whatever its seed."""
-
-
-def grey(images: Tensor) -> Tensor:
-    """Returns uint8 images `(N, H, W)` as rows in [0, 1], with shape `(N, H W)`."""
-    return images.flatten(1).float() / 255
-
-
-def binarise(x: Tensor, random: torch.Generator) -> Tensor:
-    """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
-    return (torch.rand(x.shape, generator=random) < x).to(x.dtype)
+MEASURES = "measures.safetensors"
+"""One value a test image of every term, in the test digits' order, for paired comparisons."""
 
 
 def binary_test_digits(digits: DigitSet) -> Tensor:
@@ -43,13 +38,22 @@ def binary_test_digits(digits: DigitSet) -> Tensor:
     return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
 
 
-def build_vae(config: VaeConfig, pixels: int, examples: Tensor | None = None) -> VAE:
-    """Builds the untrained model; without `examples` its pseudo-inputs await loaded weights."""
+def binary_train_digits(digits: DigitSet) -> Tensor:
+    """Returns the training digits, binarised once and for all, with shape `(N, X)`."""
+    return binarise(grey(digits.train), generator(TEST_SEED, "training digits"))
+
+
+def build_vae(
+    config: VaeConfig, pixels: int, examples: Tensor | None = None, rows: Tensor | None = None
+) -> VAE:
+    """Builds the untrained model; without `examples` its prior awaits loaded weights."""
+    count = config.prior_options.components or 1
+    if examples is None or rows is None:
+        examples, rows = torch.zeros(count, pixels), torch.zeros(count, dtype=torch.int64)
     with seeded(config.seed, "weights"):
         return VAE(
             pixels=pixels, latent=config.latent, hidden=config.hidden, prior=config.prior,
-            components=config.components,
-            examples=torch.zeros(config.components, pixels) if examples is None else examples,
+            options=config.prior_options, examples=examples, rows=rows, gated=config.gated,
         )
 
 
@@ -73,15 +77,26 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
 def vae_config(run: Run) -> VaeConfig:
     """Returns the configuration of a VAE run."""
-    return VaeConfig(**{**run.config, "hidden": tuple(run.config["hidden"])})
+    options = dict(run.config["prior_options"])
+    options["hidden"] = options["hidden"] and tuple(options["hidden"])
+    changes = {"hidden": tuple(run.config["hidden"]), "prior_options": PriorOptions(**options)}
+    return VaeConfig(**{**run.config, **changes})
 
 
-def rate(step: int, steps: int) -> float:
-    """The learning rate as a share of its highest: a short rise, then half a cosine to zero."""
-    rise = max(1, steps // 50)
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+def refit_config(
+    base: Path, prior: str, options: PriorOptions, *, epochs: int, learning_rate: float, em: bool
+) -> VaeConfig:
+    """Returns the configuration of a new prior for a finished run.
+
+    Raises:
+        InputError: If `base` is not a finished VAE run, or an option does not fit.
+    """
+    _, config = load_vae(base)
+    return replace(
+        config, prior=prior, prior_options=options, post_hoc=str(base), em=em, epochs=epochs,
+        learning_rate=learning_rate, schedule="cosine", patience=None, objective="elbo",
+        samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
+    )
 
 
 def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
@@ -95,38 +110,74 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
         FloatingPointError: If training diverges; the last good state stays.
     """
     digits = load_digits(config.mnist)
-    images = grey(digits.train)
-    if len(images) < config.components:
+    splits = splits_of(digits, config)
+    components = config.prior_options.components
+    if len(splits.train) < (components or 1):
         raise InputError(
-            f"--components {config.components}: more than the {len(images)} training digits"
+            f"--prior.components {components}: more than the {len(splits.train)} training digits"
         )
     run = open_run(out, "vae", config, {"mnist": digits.identity})
     if run.done:
         return run.results
-    order = torch.randperm(len(images), generator=generator(config.seed, "examples"))
-    model = build_vae(config, images.shape[1], images[order[: config.components]])
-    x_test = binary_test_digits(digits)
-    seconds = _fit(config, run, model, images, x_test)
+    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
+    rows = rows[: components or 1]
+    model = build_vae(config, splits.train.shape[1], splits.train[rows], rows)
+    if config.post_hoc is not None:
+        _take_over(model, config, Path(config.post_hoc), run)
+    if config.em:
+        seconds, epochs = _fit_by_em(config, model, splits), 0
+    else:
+        seconds, epochs = fit(config, run, model, splits)
     atomic.write_tensors(out / "model.safetensors", model.state_dict())
     results = {
         "prior": config.prior,
-        "components": config.components if config.prior != "standard" else None,
-        "epochs": config.epochs,
-        "train_images": len(images),
+        "components": components,
+        "epochs": epochs,
+        "train_images": len(splits.train),
         "seconds": round(seconds, 1),
         "data": asdict(digits.identity),
     }
-    run.finish(results | measured(model.eval(), x_test, config))
+    _finish(run, results, _measured(model.eval(), digits, config))
     run.drop_state()
     return run.results
 
 
-def evaluate_vae(out: Path, mnist: str | None = None) -> dict[str, Any]:
+def _take_over(model: VAE, config: VaeConfig, base: Path, run: Run) -> None:
+    """Gives the model the encoder and decoder of a finished run, as they are."""
+    source, other = load_vae(base)
+    if (other.latent, other.hidden, other.gated) != (config.latent, config.hidden, config.gated):
+        raise InputError(f"--post-hoc {base}: its networks are not those of this configuration")
+    run.refuse_other_data({"mnist": load_digits(other.mnist).identity})
+    for mine, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
+        mine.load_state_dict(theirs.state_dict())
+        mine.requires_grad_(False)
+
+
+def _fit_by_em(config: VaeConfig, model: VAE, splits: Splits) -> float:
+    """Fits the mixture to one draw of every training digit's posterior; returns the seconds."""
+    began = time.monotonic()
+    random = generator(config.seed, "em")
+    with torch.no_grad():
+        mean, log_std = model.encode(binarise(splits.train, random))
+        z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
+    prior, options = model.prior, config.prior_options
+    assert isinstance(prior, MixturePrior)
+    assert options.components is not None
+    assert options.covariance is not None
+    fitted = fit_mixture(z, options.components, options.covariance, random)
+    prior.set_(fitted.weights, fitted.mean, fitted.tril)
+    return time.monotonic() - began
+
+
+def evaluate_vae(
+    out: Path, mnist: str | None = None, importance: int | None = None
+) -> dict[str, Any]:
     """Measures a finished run again and writes its results.
 
     Arguments:
         out: The run directory.
         mnist: Where the digits are now, if no longer where they were; they must be the same.
+        importance: Draws of the importance-sampled likelihood, if other than the run's own.
 
     Raises:
         InputError: If `out` is not a finished VAE run, or the digits are others.
@@ -135,73 +186,27 @@ def evaluate_vae(out: Path, mnist: str | None = None) -> dict[str, Any]:
     digits = load_digits(mnist or config.mnist)
     run = Run(out)
     run.refuse_other_data({"mnist": digits.identity})
-    run.finish(run.results | measured(model, binary_test_digits(digits), config))
+    if importance is not None:
+        config = replace(config, importance=importance)
+    _finish(run, run.results, _measured(model, digits, config))
     return run.results
 
 
-def measured(model: VAE, x_test: Tensor, config: VaeConfig) -> dict[str, Any]:
-    """Returns the measurements with what they were measured on."""
-    results = measure(model, x_test, config.draws, config.seed)
-    return results | {"binarisation": "dynamic in training; one fixed draw of the test digits"}
+def _measured(model: VAE, digits: DigitSet, config: VaeConfig) -> Measures:
+    return measure(
+        model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
+        importance=config.importance, seed=config.seed,
+    )
 
 
-def _fit(config: VaeConfig, run: Run, model: VAE, images: Tensor, x_test: Tensor) -> float:
-    """Trains `model` from where `run` is; returns the seconds that took, over all sessions."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    steps_per_epoch = math.ceil(len(images) / config.batch)
-    steps = config.epochs * steps_per_epoch
-    step, watch = 0, Stopwatch()
-    sums = torch.zeros(2, dtype=torch.float64)  # of RE and Omega, over this epoch's digits
-    if state := run.load_state():
-        tensors, step, before = state
-        unpack(tensors, {"vae": model}, {"adam": optimiser})
-        sums, watch = tensors["sums"], Stopwatch(before)
-    saved = watch.seconds
-    with Progress(steps, f"VAE, {config.prior} prior", "steps", step) as progress:
-        for epoch in range(step // steps_per_epoch, config.epochs):
-            shuffle = torch.randperm(
-                len(images), generator=generator(config.seed, "order", epoch)
-            )
-            for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
-                random = generator(config.seed, "step", step)
-                x = binarise(images[rows], random)
-                terms = model.terms(x, torch.randn(1, len(x), config.latent, generator=random))
-                for group in optimiser.param_groups:
-                    group["lr"] = config.learning_rate * rate(step, steps)
-                loss = -terms.elbo.mean()
-                if not torch.isfinite(loss):
-                    raise FloatingPointError(
-                        f"the ELBO is {-loss.item()} in epoch {epoch + 1}, step {step + 1}; the "
-                        "last saved state is kept; try a lower --learning-rate"
-                    )
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                step += 1
-                sums += torch.stack([terms.re.sum(), terms.omega.sum()]).detach().double()
-                if step % steps_per_epoch == 0:
-                    record = _epoch_record(config, model, x_test, epoch + 1, sums / len(images))
-                    run.log({"step": step, **record})
-                    sums.zero_()
-                    progress.advance(0, f"ELBO {record['elbo']:.2f}")
-                progress.advance()
-                if watch.seconds - saved > SAVE_EVERY_S:
-                    tensors = pack({"vae": model}, {"adam": optimiser}) | {"sums": sums}
-                    run.save_state(tensors, step, watch.seconds)
-                    saved = watch.seconds
-    return watch.seconds
+def _finish(run: Run, results: dict[str, Any], measures: Measures) -> None:
+    atomic.write_tensors(run.path / MEASURES, measures.values)
+    data = {"binarisation": "dynamic in training; one fixed draw of the test digits"}
+    run.finish(results | measures.results | data)
 
 
-def _epoch_record(
-    config: VaeConfig, model: VAE, x_test: Tensor, epoch: int, means: Tensor
-) -> dict[str, Any]:
-    """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
-    re, omega = means.tolist()
-    record = {"epoch": epoch, "re": re, "omega": omega, "elbo": re + omega}
-    if epoch % max(1, config.epochs // 20) == 0 or epoch == config.epochs:
-        noise = torch.randn(
-            1, len(x_test), config.latent, generator=generator(TEST_SEED, "test curve")
-        )
-        with torch.no_grad():
-            record["test_elbo"] = model.terms(x_test, noise).elbo.double().mean().item()
-    return record
+def measured_values(path: Path) -> dict[str, Tensor]:
+    """Returns every term of every test image of a finished run, each with shape `(N,)`."""
+    from safetensors.torch import load
+
+    return load((path / MEASURES).read_bytes())

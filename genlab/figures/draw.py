@@ -1,6 +1,6 @@
 """Draws the figures of a run directory into it."""
 
-__all__ = ["draw_gan", "draw_priors", "draw_vae", "save"]
+__all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae", "save"]
 
 import io
 
@@ -20,11 +20,18 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import binary_test_digits, load_vae
-from genlab.figures import curves, grids, latent
+from genlab.figures import comparison, curves, grids, latent
 from genlab.vae import VAE
 
 DOTS = 3000
-TITLES = {"standard": "standard Gaussian", "mixture": "mixture of Gaussians", "vamp": "VampPrior"}
+TITLES = {
+    "standard": "standard Gaussian", "mixture": "mixture of Gaussians", "vamp": "VampPrior",
+    "vamp-mixture": "VampPrior mixture", "gtm": "GTM", "gtm-vamp": "GTM-VampPrior",
+    "realnvp": "RealNVP", "spline": "neural spline flow", "student": "Student-t",
+    "exemplar": "exemplars", "lars": "LARS", "energy": "energy-tilted Gaussian",
+    "diffusion": "diffusion", "zuko": "zuko flow",
+}
+"""What figures call each prior."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -64,7 +71,10 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     digits = digits or load_digits(config.mnist)
     folder = path / "figures"
     title = TITLES.get(config.prior, config.prior)
-    save(curves.elbo_curve(Run(path).metrics(), f"{title} prior"), folder / "curve.png")
+    if metrics := Run(path).metrics():  # none where nothing was learned by steps
+        objective = "ln p(z)" if config.post_hoc else config.objective.upper()
+        figure = curves.bound_curve(metrics, f"{title} prior", objective)
+        save(figure, folder / "curve.png")
     height, width = digits.test.shape[1:]
 
     x = binary_test_digits(digits)[_twelve(digits)]
@@ -118,6 +128,36 @@ def draw_priors(paths: Mapping[str, Path], target: Path) -> None:
     for name, path in paths.items():
         figure = latent.aggregated_posterior(panels[name], limit)
         save(figure, path / "figures" / "aggregated.png")
+
+
+def draw_comparison(path: Path) -> None:
+    """Draws all priors of a finished comparison in one figure, `comparison.png`."""
+    results = Run(path).results
+    how = "post hoc" if results["post_hoc"] else "jointly"
+    title = f"{results['data']['name']}, priors learned {how}, {results['seeds']} seed(s)"
+    rows = results["priors"]
+    likelihood = "nll_exact" if results["latent"] <= 2 else "nll_is"
+    if results["latent"] != 2:
+        compared = {
+            TITLES[prior]: (d[likelihood]["mean"], d[likelihood]["images_se"])
+            for prior, row in rows.items() if likelihood in (d := row["differences"])
+        }
+        save(comparison.differences(compared, "NLL", title), path / "comparison.png")
+        return
+    runs = {prior: path / prior / "0" for prior in rows}
+    digits = load_digits(load_vae(runs["standard"])[1].mnist)
+    drawn = {prior: _panel(run, digits) for prior, run in runs.items()}
+    limit = latent.common_limit(*(panel.z for panel, _, _ in drawn.values()))
+    points = torch.from_numpy(latent.grid_points(limit, 161)).float()
+    panels = []
+    for prior, (panel, model, _) in drawn.items():
+        with torch.no_grad():
+            density = model.prior().log_prob(points).view(161, 161).numpy()
+        numbers = f"gap {rows[prior]['prior_gap']:.3f}, NLL {rows[prior][likelihood]:.2f}"
+        panels.append(comparison.ComparedPrior(
+            title=TITLES[prior], z=panel.z, log_density=density, caption=numbers
+        ))
+    save(comparison.prior_grid(panels, limit, title + "; nats"), path / "comparison.png")
 
 
 def read_sheet(folder: Path) -> np.ndarray:

@@ -4,36 +4,40 @@ A prior is a module whose `forward()` returns the `torch.distributions.Distribut
 event shape `(D,)`. Whoever uses it calls `log_prob` and `sample` and never asks which it is.
 """
 
-__all__ = ["PRIORS", "Setting"]
+__all__ = ["PRIORS", "Prior", "Setting"]
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import torch.nn as nn
-
-from torch import Tensor
-
+from genlab.priors.diffusion import DiffusionPrior
+from genlab.priors.energy import EnergyPrior
+from genlab.priors.exemplar import ExemplarPrior
+from genlab.priors.gtm import GTMPrior
+from genlab.priors.gtm_vamp import GTMVampPrior
+from genlab.priors.lars import LarsPrior
 from genlab.priors.mixture import MixturePrior
+from genlab.priors.prior import Prior, Setting
+from genlab.priors.realnvp import RealNVPPrior
+from genlab.priors.spline import SplinePrior
 from genlab.priors.standard import StandardPrior
-from genlab.priors.vamp import Encode, VampPrior
+from genlab.priors.student import StudentPrior
+from genlab.priors.vamp import VampPrior
+from genlab.priors.vamp_mixture import VampMixturePrior
+from genlab.priors.zuko_flow import ZukoPrior
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """What a prior may be built from; each takes what it needs."""
-
-    latent: int
-    """The number of latent dimensions D."""
-    components: int
-    """The number of components K, for priors that are mixtures."""
-    encode: Encode
-    """The encoder call: images `(B, X)` to the mean and log standard deviation of q(z|x)."""
-    examples: Tensor
-    """Grey training images in [0, 1], at least K, with shape `(N, X)`."""
-
-
-PRIORS: dict[str, Callable[[Setting], nn.Module]] = {
-    "standard": lambda s: StandardPrior(s.latent),
-    "mixture": lambda s: MixturePrior(s.latent, s.components),
-    "vamp": lambda s: VampPrior(s.encode, s.examples[: s.components]),
+PRIORS: dict[str, Callable[[Setting], Prior]] = {
+    "standard": StandardPrior.build,
+    "mixture": MixturePrior.build,
+    "vamp": VampPrior.build,
+    "vamp-mixture": VampMixturePrior.build,
+    "gtm": GTMPrior.build,
+    "gtm-vamp": GTMVampPrior.build,
+    "realnvp": RealNVPPrior.build,
+    "spline": SplinePrior.build,
+    "student": StudentPrior.build,
+    "exemplar": ExemplarPrior.build,
+    "lars": LarsPrior.build,
+    "energy": EnergyPrior.build,
+    "diffusion": DiffusionPrior.build,
+    "zuko": ZukoPrior.build,
 }
+"""How each prior is built. Its options and their defaults stand in `genlab.prior_options`."""

@@ -1,9 +1,13 @@
-r"""A mixture of Gaussians, :math:`p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, \sigma_k^2)`.
+r"""A mixture of Gaussians, :math:`p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, \Sigma_k)`.
+
+:math:`\Sigma_k` is diagonal, :math:`\mathrm{diag}(\sigma_k^2)`, or full, :math:`L_k L_k^T`.
 
 Shapes: K components, D latent dimensions.
 """
 
-__all__ = ["MixturePrior", "gaussian_mixture"]
+__all__ = ["LOG_STD_FLOOR", "MixturePrior", "gaussian_mixture"]
+
+from typing import Literal
 
 import torch
 import torch.nn as nn
@@ -14,8 +18,11 @@ from torch.distributions import (
     Distribution,
     Independent,
     MixtureSameFamily,
+    MultivariateNormal,
     Normal,
 )
+
+from genlab.priors.prior import Prior, Setting
 
 LOG_STD_FLOOR = -3.0
 """A component narrower than e^-3 sits on a few codes and no longer describes a density."""
@@ -38,11 +45,15 @@ def gaussian_mixture(logits: Tensor, mean: Tensor, log_std: Tensor) -> MixtureSa
     return MixtureSameFamily(weights, parts, validate_args=False)
 
 
-class MixturePrior(nn.Module):
-    r"""A mixture of K diagonal Gaussians whose weights, means and variances are learned.
+class MixturePrior(Prior):
+    r"""A mixture of K Gaussians whose weights, means and covariances are learned.
 
     It starts as nearly the standard Gaussian (unit variances, means near the origin, equal
     weights), so that the first random codes are not punished.
+
+    A full covariance is :math:`\Sigma = L L^T`, with L lower triangular and a positive diagonal.
+    The diagonal of L is the standard deviation of each dimension given those before it, so the
+    floor on it bounds the density as it does in the diagonal case.
 
     References:
         | VAE with a VampPrior (Tomczak & Welling, 2018), section 2
@@ -51,14 +62,56 @@ class MixturePrior(nn.Module):
     Arguments:
         latent: The number of latent dimensions D.
         components: The number of components K.
+        covariance: The covariances: "diagonal" or "full".
     """
 
-    def __init__(self, latent: int, components: int) -> None:
+    def __init__(
+        self, latent: int, components: int, covariance: Literal["diagonal", "full"] = "diagonal"
+    ) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.zeros(components))
         self.mean = nn.Parameter(0.5 * torch.randn(components, latent))
         self.log_std = nn.Parameter(torch.zeros(components, latent))
+        # L below its diagonal; the rest of this matrix is never looked at.
+        full = covariance == "full"
+        self.lower = nn.Parameter(torch.zeros(components, latent, latent)) if full else None
+
+    @classmethod
+    def build(cls, setting: Setting) -> "MixturePrior":
+        """Builds it from what a VAE has at hand."""
+        assert setting.options.components is not None
+        assert setting.options.covariance is not None
+        return cls(setting.latent, setting.options.components, setting.options.covariance)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
-        return gaussian_mixture(self.logits, self.mean, self.log_std.clamp(min=LOG_STD_FLOOR))
+        log_std = self.log_std.clamp(min=LOG_STD_FLOOR)
+        if self.lower is None:
+            return gaussian_mixture(self.logits, self.mean, log_std)
+        tril = self.lower.tril(-1) + torch.diag_embed(log_std.exp())
+        parts = MultivariateNormal(self.mean, scale_tril=tril, validate_args=False)
+        weights = Categorical(logits=self.logits, validate_args=False)
+        return MixtureSameFamily(weights, parts, validate_args=False)
+
+    @torch.no_grad()
+    def set_(self, weights: Tensor, mean: Tensor, tril: Tensor) -> "MixturePrior":
+        """Makes this the mixture given, say one fitted by `genlab.priors.em`, and returns it.
+
+        Arguments:
+            weights: Positive weights of sum 1, with shape `(K,)`.
+            mean: Means, with shape `(K, D)`.
+            tril: Cholesky factors L of the covariances, with shape `(K, D, D)`; the diagonal of
+                L no less than e^LOG_STD_FLOOR.
+
+        Raises:
+            ValueError: If the covariances are correlated and this mixture's are diagonal.
+        """
+        lower = tril.tril(-1)
+        if self.lower is not None:
+            self.lower.copy_(lower)
+        elif lower.any():
+            raise ValueError("a mixture with diagonal covariances cannot hold full ones")
+        self.logits.copy_(weights.log())
+        self.mean.copy_(mean)
+        self.log_std.copy_(tril.diagonal(dim1=-2, dim2=-1).log())
+        return self

@@ -6,13 +6,14 @@ Shapes: D latent dimensions.
 __all__ = ["StandardPrior"]
 
 import torch
-import torch.nn as nn
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
+from genlab.priors.prior import Prior, Setting
 
-class StandardPrior(nn.Module):
+
+class StandardPrior(Prior):
     """The standard Gaussian; it has nothing to learn.
 
     References:
@@ -28,6 +29,11 @@ class StandardPrior(nn.Module):
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent))
+
+    @classmethod
+    def build(cls, setting: Setting) -> "StandardPrior":
+        """Builds it from what a VAE has at hand."""
+        return cls(setting.latent)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

@@ -7,9 +7,7 @@ VampPrior keeps K of them, at learned pseudo-inputs :math:`u_k` in place of data
 Shapes: K pseudo-inputs, X pixels, D latent dimensions.
 """
 
-__all__ = ["Encode", "VampPrior"]
-
-from collections.abc import Callable
+__all__ = ["VampPrior", "image_logits", "plain_function"]
 
 import torch
 import torch.nn as nn
@@ -18,14 +16,29 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.priors.mixture import gaussian_mixture
-
-Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
+from genlab.priors.prior import Encode, Prior, Setting
 
 EDGE = 0.02
 """Pseudo-inputs start this far inside (0, 1), where the sigmoid still has a slope."""
 
 
-class VampPrior(nn.Module):
+def image_logits(images: Tensor) -> Tensor:
+    """Returns the logits of images in [0, 1], once moved inside (0, 1)."""
+    return torch.logit(images.clamp(EDGE, 1 - EDGE))
+
+
+def plain_function(encode: Encode) -> Encode:
+    """Returns `encode`, which must not be a module.
+
+    Raises:
+        TypeError: If it is one: the prior would register the encoder's weights a second time.
+    """
+    if isinstance(encode, nn.Module):
+        raise TypeError("encode must be a function (say encoder.forward), not a module")
+    return encode
+
+
+class VampPrior(Prior):
     """A mixture of the encoder's posteriors at learned pseudo-inputs, with equal weights.
 
     Pixels are sigmoids of free parameters: they stay in (0, 1) and always have a gradient (a
@@ -41,15 +54,18 @@ class VampPrior(nn.Module):
         examples: Images in [0, 1] to start from, with shape `(K, X)`.
 
     Raises:
-        TypeError: If `encode` is a module: it would be registered here a second time.
+        TypeError: If `encode` is a module.
     """
 
     def __init__(self, encode: Encode, examples: Tensor) -> None:
         super().__init__()
-        if isinstance(encode, nn.Module):
-            raise TypeError("encode must be a function (say encoder.forward), not a module")
-        self.encode = encode
-        self.pseudo_logits = nn.Parameter(torch.logit(examples.clamp(EDGE, 1 - EDGE)))
+        self.encode = plain_function(encode)
+        self.pseudo_logits = nn.Parameter(image_logits(examples))
+
+    @classmethod
+    def build(cls, setting: Setting) -> "VampPrior":
+        """Builds it from what a VAE has at hand."""
+        return cls(setting.encode, setting.examples[: setting.options.components])
 
     @property
     def pseudo_inputs(self) -> Tensor:

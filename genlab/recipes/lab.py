@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genlab.errors import InputError
-from genlab.recipes.vae import PRIOR_NAMES, VaeConfig
+from genlab.prior_options import PriorOptions
+from genlab.recipes.vae import VaeConfig
+
+PRIORS = ("standard", "mixture", "vamp")
+"""The priors of the lab sheet, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +90,10 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
     return {
         prior: VaeConfig(
             prior=prior,  # pyright: ignore[reportArgumentType]
-            mnist=mnist, epochs=epochs, batch=preset.vae_batch, components=preset.components,
-            seed=config.seed,
+            prior_options=PriorOptions(
+                components=None if prior == "standard" else preset.components
+            ),
+            mnist=mnist, epochs=epochs, batch=preset.vae_batch, seed=config.seed,
         )
-        for prior in PRIOR_NAMES
+        for prior in PRIORS
     }

@@ -1,46 +1,122 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["PRIOR_NAMES", "VaeConfig"]
+__all__ = ["RECIPES", "RecipeName", "VaeConfig"]
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
+
+import tyro
 
 from genlab.errors import InputError
-
-Prior = Literal["standard", "mixture", "vamp"]
-PRIOR_NAMES: tuple[str, ...] = get_args(Prior)
+from genlab.prior_options import PriorName, PriorOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig:
     """A VAE on binarised digits."""
 
-    prior: Prior = "standard"
+    prior: PriorName = "standard"
     """The prior over the latent."""
+    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = PriorOptions()
+    """What the prior is built with; each has its own defaults."""
     mnist: str = "mnist"
     """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
     latent: int = 2
     """Latent dimensions D."""
-    components: int = 100
-    """Components K of the mixture, or pseudo-inputs of the VampPrior."""
     hidden: tuple[int, ...] = (512, 512)
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    gated: bool = False
+    """Gated layers (Dauphin et al., 2017) in place of SiLU."""
+    objective: Literal["elbo", "iwae", "exact"] = "elbo"
+    """elbo; iwae, the bound of several draws; exact, the likelihood itself by quadrature, for one
+    or two latent dimensions (the encoder then follows by the ELBO)."""
+    samples: int = 1
+    """Draws of z per training digit."""
+    gradient: Literal["plain", "stl", "dreg"] = "dreg"
+    """iwae: the estimator of the encoder's gradient."""
+    beta: float = 1.0
+    """elbo: weight of the regulariser."""
+    warmup: int = 0
+    """elbo: epochs over which that weight rises from 0."""
+    free_bits: float = 0.0
+    """elbo: nats of the regulariser that cost nothing."""
+    lattice: int = 96
+    """exact: lattice points along each axis of the latent plane."""
     epochs: int = 100
-    """Passes over the training digits."""
+    """Passes over the training digits; at most so many with --patience."""
     batch: int = 256
     """Digits a step."""
     learning_rate: float = 1e-3
-    """Highest learning rate of Adam; it rises over the first 2 % and falls by a cosine."""
+    """Highest learning rate of Adam."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """cosine: the learning rate rises over the first 2 % and falls by a cosine to nothing."""
+    patience: int | None = None
+    """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
+    They are the source's own or, where it has none, the last sixth of the training digits."""
+    post_hoc: str | None = None
+    """A finished run whose encoder and decoder are kept as they are: only the prior learns."""
+    em: bool = False
+    """post hoc, mixture: fit by expectation-maximisation in place of gradients."""
     draws: int = 16
-    """Draws of z per test digit when the model is measured."""
+    """Draws of z per test digit when the bound is measured."""
+    importance: int = 1000
+    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
     seed: int = 0
     """Decides everything random."""
 
     def __post_init__(self) -> None:
-        for name in ("latent", "components", "epochs", "batch", "draws"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name} {getattr(self, name)}: must be at least 1")
+        object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
+        for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name} {value}: must be at least 1")
         if self.learning_rate <= 0:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
+        for name in ("beta", "warmup", "free_bits", "importance"):
+            if getattr(self, name) < 0:
+                raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
+        self._check_objective()
+        if self.em and (self.post_hoc is None or self.prior != "mixture"):
+            raise InputError("--em: fits the prior 'mixture' post hoc: genlab vae refit RUN")
+
+    def _check_objective(self) -> None:
+        """Refuses options that the objective would not use."""
+        if self.objective != "elbo" and (self.beta != 1 or self.warmup or self.free_bits):
+            raise InputError("--beta, --warmup, --free-bits: belong to --objective elbo")
+        if self.objective != "iwae" and self.gradient != "dreg":
+            raise InputError("--gradient: belongs to --objective iwae")
+        if self.objective == "iwae" and self.samples < 2:
+            raise InputError("--samples: give at least 2 for --objective iwae (1 is the ELBO)")
+        if self.objective == "exact" and self.latent > 2:
+            raise InputError(
+                f"--objective exact: needs one or two latent dimensions, not {self.latent}"
+            )
+        if self.post_hoc is not None and self.objective != "elbo":
+            raise InputError("--objective: a prior learned post hoc has one only, ln p(z)")
+
+
+def default() -> VaeConfig:
+    """Two latent dimensions, perceptrons of 512-512, 100 epochs."""
+    return VaeConfig()
+
+
+def vampprior_paper() -> VaeConfig:
+    """The set-up of "VAE with a VampPrior" (Tomczak & Welling, 2018), section 4: 40 latents,
+    gated 300-300 perceptrons, warm-up of 100 epochs, early stopping after 50, batch 100, rate
+    5e-4, 5,000 importance samples. Its VampPrior: --prior vamp --prior.components 500.
+    """
+    return VaeConfig(
+        latent=40, hidden=(300, 300), gated=True, batch=100, learning_rate=5e-4,
+        schedule="constant", epochs=2000, warmup=100, patience=50, importance=5000,
+    )
+
+
+RECIPES: dict[str, Callable[[], VaeConfig]] = {
+    "default": default,
+    "vampprior-paper": vampprior_paper,
+}
+"""The recipes by name."""
+RecipeName = Literal["default", "vampprior-paper"]

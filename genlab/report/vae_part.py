@@ -93,7 +93,7 @@ def _priors(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.2 先验分布", "1.2 Priors")
     for index, (prior, config) in enumerate(facts.vae_config.items(), 1):
         words = PRIOR_WORDS[prior]
-        k = str(config["components"])
+        k = str(config["prior_options"]["components"])
         w.para(
             f"**（{index}）{words.zh}**{w.cite(words.source)}。"
             + words.about_zh.replace("{K}", k),

@@ -1,0 +1,198 @@
+"""The loop that trains a VAE, or the prior alone of one that is trained."""
+
+__all__ = ["Splits", "binarise", "fit", "grey", "splits_of"]
+
+import copy
+import math
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+
+from genlab.data.mnist import DigitSet
+from genlab.engine.progress import Progress
+from genlab.engine.rng import generator
+from genlab.engine.run import Run, Stopwatch
+from genlab.engine.state import pack, unpack
+from genlab.engine.vae_step import step_bound
+from genlab.recipes.vae import VaeConfig
+from genlab.vae import VAE
+
+SAVE_EVERY_S = 60.0
+TEST_SEED = 20240115
+"""Fixes the one binary draw of test and validation digits: the same for every model."""
+HELD_OUT = 6
+"""Without a validation split, the last of so many parts of the training digits is one."""
+
+
+class Splits(NamedTuple):
+    """The digits as training sees them."""
+
+    train: Tensor
+    """Grey values in [0, 1], with shape `(N, X)`."""
+    valid: Tensor | None
+    """Binary, for early stopping, with shape `(V, X)`."""
+    test: Tensor
+    """Binary, one draw for all models, with shape `(M, X)`."""
+
+
+def grey(images: Tensor) -> Tensor:
+    """Returns uint8 images `(N, H, W)` as rows in [0, 1], with shape `(N, H W)`."""
+    return images.flatten(1).float() / 255
+
+
+def binarise(x: Tensor, random: torch.Generator) -> Tensor:
+    """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
+    return (torch.rand(x.shape, generator=random) < x).to(x.dtype)
+
+
+def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
+    """Returns the digits that a configuration trains, stops and is measured on."""
+    train, valid = grey(digits.train), None
+    if config.patience is not None:
+        held = grey(digits.valid) if digits.valid is not None else None
+        if held is None:
+            cut = len(train) - max(1, len(train) // HELD_OUT)
+            train, held = train[:cut], train[cut:]
+        valid = binarise(held, generator(TEST_SEED, "validation digits"))
+    test = binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
+    return Splits(train, valid, test)
+
+
+def rate(config: VaeConfig, step: int, steps: int) -> float:
+    """The learning rate: a short rise, then half a cosine to zero; or always the same."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    rise = max(1, steps // 50)
+    if step < rise:
+        return config.learning_rate * (step + 1) / rise
+    angle = math.pi * (step - rise) / max(1, steps - rise)
+    return config.learning_rate * 0.5 * (1 + math.cos(angle))
+
+
+class Best:
+    """The best weights so far by the validation ELBO, and for how many epochs they have been."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = copy.deepcopy(model)
+        none = torch.finfo(torch.float64).min
+        self.record = torch.tensor([none, 0.0], dtype=torch.float64)  # ELBO, epochs waited
+
+    def note(self, model: nn.Module, elbo: float) -> None:
+        """Takes the weights if they are better."""
+        if elbo > self.record[0]:
+            self.model.load_state_dict(model.state_dict())
+            self.record = torch.tensor([elbo, 0.0], dtype=torch.float64)
+        else:
+            self.record[1] += 1
+
+
+def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float, int]:
+    """Trains `model` from where `run` is; returns the seconds that took and the epochs done.
+
+    Raises:
+        FloatingPointError: If training diverges; the last good state stays.
+    """
+    learns = model if config.post_hoc is None else model.prior
+    parameters = [p for p in learns.parameters() if p.requires_grad]
+    if not parameters:  # the standard Gaussian, post hoc
+        return 0.0, 0
+    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+    images = splits.train
+    steps_per_epoch = math.ceil(len(images) / config.batch)
+    steps = config.epochs * steps_per_epoch
+    step, watch = 0, Stopwatch()
+    sums = torch.zeros(3, dtype=torch.float64)  # of the bound, RE and Omega, over this epoch
+    best = Best(model) if splits.valid is not None else None
+    modules: dict[str, nn.Module] = {"vae": model} | ({"best": best.model} if best else {})
+    if state := run.load_state():
+        tensors, step, before = state
+        unpack(tensors, modules, {"adam": optimiser})
+        sums, watch = tensors["sums"], Stopwatch(before)
+        if best:
+            best.record = tensors["best"]
+    saved, epoch = watch.seconds, step // steps_per_epoch
+    model.train()
+    with Progress(steps, f"VAE, {config.prior} prior", "steps", step) as progress:
+        while epoch < config.epochs and not _waited_enough(config, best):
+            shuffle = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
+            for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate(config, step, steps)
+                sums += _step(config, model, optimiser, images[rows], rows, step, epoch)
+                step += 1
+                if step % steps_per_epoch == 0:
+                    epoch += 1
+                    record = _record(config, model, splits, epoch, sums / len(images), best)
+                    run.log({"step": step, **record, "seconds": round(watch.seconds, 1)})
+                    sums.zero_()
+                    progress.advance(0, f"bound {record['bound']:.2f}")
+                progress.advance()
+                if watch.seconds - saved > SAVE_EVERY_S:
+                    tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
+                    tensors |= {"best": best.record} if best else {}
+                    run.save_state(tensors, step, watch.seconds)
+                    saved = watch.seconds
+    if best:
+        model.load_state_dict(best.model.state_dict())
+    return watch.seconds, epoch
+
+
+def _waited_enough(config: VaeConfig, best: Best | None) -> bool:
+    return best is not None and best.record[1].item() >= (config.patience or math.inf)
+
+
+def _step(
+    config: VaeConfig, model: VAE, optimiser: torch.optim.Optimizer, grey_images: Tensor,
+    rows: Tensor, step: int, epoch: int,
+) -> Tensor:
+    """One step; returns the sums of the bound, RE and Omega over the batch."""
+    random = generator(config.seed, "step", step)
+    x = binarise(grey_images, random)
+    bound, terms = step_bound(config, model, x, rows, random, epoch)
+    loss = -bound.mean()
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the bound is {-loss.item()} in epoch {epoch + 1}, step {step + 1}; the "
+            "last saved state is kept; try a lower --learning-rate"
+        )
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    none = torch.zeros(())
+    parts = [bound.sum(), terms.re.sum() if terms else none, terms.omega.sum() if terms else none]
+    return torch.stack(parts).detach().double()
+
+
+def _record(
+    config: VaeConfig, model: VAE, splits: Splits, epoch: int, means: Tensor, best: Best | None
+) -> Mapping[str, Any]:
+    """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
+    bound, re, omega = means.tolist()
+    record = {"epoch": epoch, "bound": bound}
+    if config.objective == "elbo" and config.post_hoc is None:
+        record |= {"re": re, "omega": omega}
+    model.eval()
+    if best is not None and splits.valid is not None:
+        record["valid_elbo"] = _elbo(model, splits.valid)
+        # While the regulariser is still warming up, no weights are kept: they are not yet it.
+        if epoch >= config.warmup:
+            best.note(model, record["valid_elbo"])
+    if epoch % max(1, config.epochs // 20) == 0 or epoch == config.epochs:
+        record["test_elbo"] = _elbo(model, splits.test)
+    model.train()
+    return record
+
+
+@torch.no_grad()
+def _elbo(model: VAE, x: Tensor) -> float:
+    """The ELBO of binary images, one draw each, always the same noise."""
+    random, total, log_prior = generator(TEST_SEED, "test curve"), 0.0, model.prior().log_prob
+    for batch in x.split(1000):
+        noise = torch.randn(1, len(batch), model.latent, generator=random)
+        total += model.terms(batch, noise, log_prior).elbo.double().sum().item()
+    return total / len(x)

@@ -1,0 +1,107 @@
+r"""What a VAE is trained on: three lower bounds or values of ln p(x), one value an image.
+
+With S draws z_s = mu + sigma eps_s and weights w_s = p(x|z_s) p(z_s) / q(z_s|x):
+
+    elbo     1/S sum_s [ln p(x|z_s) + beta (ln p(z_s) - ln q(z_s|x))]                     (1)
+    iwae     ln 1/S sum_s w_s  >= elbo, = elbo for S = 1                                  (2)
+    exact    ln sum_g h^D p(z_g) p(x|z_g), a lattice over the latent line or plane        (3)
+
+The gradient of (2) has three estimators, with the same expectation for all but the encoder's
+distribution, where they differ in noise:
+
+    plain    the derivative as it stands
+    stl      without the score d ln q(z_s|x) / d phi at fixed z_s, whose mean is zero for S = 1
+             (Roeder et al., 2017: "sticking the landing"; for S > 1 it is biased)
+    dreg     sum_s v_s^2 (d ln w_s / dz_s) (dz_s / d phi), with v = w / sum w: unbiased, and of
+             no variance where q is the true posterior (Tucker et al., 2019, equation 8)
+
+References:
+    | beta-VAE (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl
+    | Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016),
+    | section 8.1: free bits, https://arxiv.org/abs/1606.04934
+    | Importance Weighted Autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
+    | Sticking the Landing (Roeder et al., 2017), https://arxiv.org/abs/1703.09194
+    | Doubly Reparameterized Gradient Estimators (Tucker et al., 2019),
+    | https://arxiv.org/abs/1810.04152
+
+Shapes: B images, S draws, G lattice points, X pixels, D latent dimensions.
+"""
+
+__all__ = ["GRADIENTS", "elbo", "exact", "iwae"]
+
+import math
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+
+from torch import Tensor
+
+from genlab.likelihoods import bernoulli_log_prob
+from genlab.vae import VAE, Terms
+
+Gradient = Literal["plain", "stl", "dreg"]
+GRADIENTS: tuple[str, ...] = get_args(Gradient)
+
+
+def elbo(terms: Terms, beta: float = 1.0, free_bits: float = 0.0) -> Tensor:
+    r"""Returns :math:`RE - \beta \max(\lambda, -\bar\Omega)`, with shape `(B,)`.
+
+    Free nats lambda: the regulariser's mean over the batch is not pushed below lambda. The mean is
+    clamped, not its draws: a single draw of -Omega may be negative.
+
+    Arguments:
+        terms: Both terms of the bound.
+        beta: The regulariser's weight.
+        free_bits: lambda, in nats for the whole latent; 0 for the plain bound.
+    """
+    omega = terms.omega
+    if free_bits > 0 and -omega.mean() < free_bits:
+        omega = torch.full_like(omega, -free_bits)
+    return terms.re + beta * omega
+
+
+def iwae(
+    model: VAE, x: Tensor, noise: Tensor, log_prior: Callable[[Tensor], Tensor],
+    gradient: Gradient = "dreg",
+) -> Tensor:
+    """Returns bound 2, with shape `(B,)`; its derivative is the estimator asked for.
+
+    Arguments:
+        model: The VAE.
+        x: Binary images, with shape `(B, X)`.
+        noise: Standard Gaussian draws, with shape `(S, B, D)`.
+        log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`.
+        gradient: The estimator of the encoder's gradient.
+    """
+    mean, log_std = model.encode(x)
+    z = mean + log_std.exp() * noise
+    if gradient != "plain":
+        mean, log_std = mean.detach(), log_std.detach()
+    residual = (z - mean) * (-log_std).exp()
+    log_q = -(0.5 * residual**2 + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+    log_w = bernoulli_log_prob(x, model.decoder(z)) + log_prior(z) - log_q
+    if gradient == "dreg" and z.requires_grad:
+        # The bound's derivative carries v_s to z_s; DReG carries v_s^2.
+        share = torch.softmax(log_w.detach(), 0)[..., None]
+        z.register_hook(lambda upstream: share * upstream)
+    return log_w.logsumexp(0) - math.log(len(noise))
+
+
+def exact(
+    model: VAE, x: Tensor, z: Tensor, log_area: float, log_prior: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Returns value 3, with shape `(B,)`: no encoder in it, unless the prior has it.
+
+    Arguments:
+        model: The VAE.
+        x: Binary images, with shape `(B, X)`.
+        z: The lattice's points, with shape `(G, D)`.
+        log_area: ln h^D.
+        log_prior: ln p(z), `(G, D)` to `(G,)`.
+    """
+    logits = model.decoder(z)
+    offset = log_prior(z) + log_area - F.softplus(logits).sum(1)
+    return (x @ logits.T + offset).logsumexp(1)

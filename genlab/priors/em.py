@@ -1,0 +1,214 @@
+r"""Expectation-maximisation for a mixture of Gaussians: a prior fitted after training.
+
+A VAE whose prior misses its codes can be given a better one afterwards: a mixture fitted to
+draws z ~ q(z|x) of training images, with encoder and decoder as they are (Ghosh et al., 2020).
+
+With :math:`r_{nk} = w_k \mathcal{N}(z_n; \mu_k, \Sigma_k) / p(z_n)`, one iteration is
+
+.. math::
+    w_k = \frac{1}{N} \sum_n r_{nk}, \quad
+    \mu_k = \frac{\sum_n r_{nk} z_n}{\sum_n r_{nk}}, \quad
+    \Sigma_k = \frac{\sum_n r_{nk} z_n z_n^T}{\sum_n r_{nk}} - \mu_k \mu_k^T
+
+after which no eigenvalue of :math:`\Sigma_k` may be below the floor. To raise those that are is
+the best choice among the covariances above the floor, so the likelihood still never falls.
+
+Everything is in float64. Only sums over codes are kept, so memory does not grow with N.
+
+Shapes: N codes, K components, D latent dimensions, Q = D or D^2 products of two of them.
+"""
+
+__all__ = ["Mixture", "expectation_maximisation", "fit_mixture"]
+
+import math
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from torch import Tensor
+
+from genlab.errors import InputError
+from genlab.priors.mixture import LOG_STD_FLOOR
+
+Covariance = Literal["diagonal", "full"]
+
+VARIANCE_FLOOR = math.exp(2 * LOG_STD_FLOOR)
+"""That of `MixturePrior`, which so holds any fit unchanged. (It bounds the diagonal of the
+Cholesky factor, whose squares are never below the least eigenvalue.)"""
+TILE = 4096
+"""Codes looked at together."""
+NOTHING = 1e-12
+"""A component with fewer codes than this has none; its mean is then not 0 / 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of Gaussians, in float64."""
+
+    weights: Tensor
+    """Weights, with shape `(K,)`."""
+    mean: Tensor
+    """Means, with shape `(K, D)`."""
+    tril: Tensor
+    """Cholesky factors of the covariances, with shape `(K, D, D)`."""
+    curve: tuple[float, ...] = ()
+    """The mean of ln p(z) over the codes, in nats, before each iteration; the last is of this
+    mixture itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What maximisation needs of the codes and their responsibilities."""
+
+    counts: Tensor
+    """sum_n r_nk, with shape `(K,)`."""
+    sums: Tensor
+    """sum_n r_nk z_n, with shape `(K, D)`."""
+    squares: Tensor
+    """sum_n r_nk z_n z_n^T, or its diagonal only, with shape `(K, Q)`."""
+
+
+def products(z: Tensor, covariance: Covariance) -> Tensor:
+    """Returns z z^T, or its diagonal only, with shape `(N, Q)`."""
+    if covariance == "diagonal":
+        return z.square()
+    return (z[:, :, None] * z[:, None, :]).flatten(1)
+
+
+def expect(z: Tensor, mixture: Mixture, covariance: Covariance) -> tuple[float, Moments]:
+    r"""Returns the mean of ln p(z) and the moments, under the responsibilities of `mixture`.
+
+    With the precision :math:`\Lambda = \Sigma^{-1}`, and both products matrix products,
+    :math:`\ln \mathcal{N}(z) = c + z \cdot \Lambda \mu - \frac{1}{2} \Lambda \cdot z z^T`.
+    """
+    precision = torch.cholesky_inverse(mixture.tril)
+    pull = torch.einsum("kij,kj->ki", precision, mixture.mean)
+    constant = (
+        mixture.weights.log() - mixture.tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        - 0.5 * (z.shape[1] * math.log(2 * math.pi) + (mixture.mean * pull).sum(-1))
+    )  # fmt: skip
+    if covariance == "diagonal":
+        bend = precision.diagonal(dim1=-2, dim2=-1)
+    else:
+        bend = precision.flatten(1)
+    total = z.new_zeros(())
+    counts, sums, squares = (torch.zeros_like(t) for t in (constant, pull, bend))
+    for tile in z.split(TILE):
+        pairs = products(tile, covariance)
+        log_joint = constant + tile @ pull.T - 0.5 * pairs @ bend.T
+        log_p = log_joint.logsumexp(-1, keepdim=True)
+        share = (log_joint - log_p).exp()
+        total += log_p.sum()
+        counts += share.sum(0)
+        sums += share.T @ tile
+        squares += share.T @ pairs
+    return total.item() / len(z), Moments(counts, sums, squares)
+
+
+def maximise(moments: Moments, covariance: Covariance) -> Mixture:
+    """Returns the most likely mixture, given the moments, with no variance below the floor."""
+    counts = moments.counts.clamp(min=NOTHING)
+    mean = moments.sums / counts[:, None]
+    spread = moments.squares / counts[:, None] - products(mean, covariance)
+    if covariance == "diagonal":
+        tril = torch.diag_embed(spread.clamp(min=VARIANCE_FLOOR).sqrt())
+    else:
+        values, vectors = torch.linalg.eigh(spread.unflatten(-1, mean.shape[1:] * 2))
+        raised = vectors * values.clamp(min=VARIANCE_FLOOR).unsqueeze(-2)
+        tril = torch.linalg.cholesky(raised @ vectors.mT)
+    return Mixture(counts / counts.sum(), mean, tril)
+
+
+def spread_start(
+    z: Tensor, components: int, covariance: Covariance, random: torch.Generator
+) -> Mixture:
+    """Returns a mixture around K codes far from each other, each code given to the nearest.
+
+    Each next code is drawn in proportion to its squared distance to the nearest so far.
+
+    References:
+        | k-means++: The Advantages of Careful Seeding (Arthur & Vassilvitskii, 2007)
+    """
+    nearest = torch.zeros(len(z), dtype=torch.int64)
+    distance = torch.full((len(z),), math.inf, dtype=z.dtype)
+    chosen = torch.randint(len(z), (1,), generator=random)
+    for k in range(components):
+        to_chosen = (z - z[chosen]).square().sum(-1)
+        nearest[to_chosen < distance] = k
+        distance = torch.minimum(distance, to_chosen)
+        chosen = torch.multinomial(distance + NOTHING, 1, generator=random)
+    counts = torch.bincount(nearest, minlength=components).to(z.dtype)
+    sums = z.new_zeros(components, z.shape[1]).index_add_(0, nearest, z)
+    squares = z.new_zeros(components, products(z[:1], covariance).shape[1])
+    for label, tile in zip(nearest.split(TILE), z.split(TILE)):
+        squares.index_add_(0, label, products(tile, covariance))
+    return maximise(Moments(counts, sums, squares), covariance)
+
+
+@torch.no_grad()
+def expectation_maximisation(
+    z: Tensor, start: Mixture, covariance: Covariance, *, tolerance: float = 1e-4,
+    iterations: int = 200,
+) -> Mixture:
+    """Returns the mixture that expectation-maximisation reaches from `start`.
+
+    References:
+        | Maximum Likelihood from Incomplete Data via the EM Algorithm (Dempster, Laird & Rubin,
+        | 1977)
+
+    Arguments:
+        z: Codes, with shape `(N, D)`.
+        start: The mixture to start from, in float64.
+        covariance: The covariances: "diagonal" or "full".
+        tolerance: It has converged when the mean of ln p(z) rises by less, in nats.
+        iterations: The most iterations.
+    """
+    z, mixture = z.double(), start
+    curve: list[float] = []
+    while True:
+        value, moments = expect(z, mixture, covariance)
+        curve.append(value)
+        converged = len(curve) > 1 and curve[-1] - curve[-2] < tolerance
+        if converged or len(curve) > iterations:
+            return Mixture(mixture.weights, mixture.mean, mixture.tril, tuple(curve))
+        mixture = maximise(moments, covariance)
+
+
+def fit_mixture(
+    z: Tensor, components: int, covariance: Covariance, random: torch.Generator, *,
+    starts: int = 5, tolerance: float = 1e-4, iterations: int = 200,
+) -> Mixture:
+    """Fits a mixture to codes from several starts and returns the most likely.
+
+    `MixturePrior.set_` makes a prior of it.
+
+    References:
+        | From Variational to Deterministic Autoencoders (Ghosh et al., 2020): "ex-post density
+        | estimation"
+        | https://arxiv.org/abs/1903.12436
+
+    Arguments:
+        z: Codes, with shape `(N, D)`; draws of q(z|x), for means alone spread too little.
+        components: The number of components K.
+        covariance: The covariances: "diagonal" or "full".
+        random: Draws the starts.
+        starts: The number of starts.
+        tolerance: A start has converged when the mean of ln p(z) rises by less, in nats.
+        iterations: The most iterations of a start.
+
+    Raises:
+        InputError: If there are fewer codes than components.
+    """
+    if len(z) < components:
+        raise InputError(f"--prior.components {components}: more than the {len(z)} codes")
+    z = z.double()
+    fits = [
+        expectation_maximisation(
+            z, spread_start(z, components, covariance, random), covariance,
+            tolerance=tolerance, iterations=iterations,
+        )
+        for _ in range(starts)
+    ]  # fmt: skip
+    return max(fits, key=lambda fit: fit.curve[-1])

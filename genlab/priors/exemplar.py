@@ -1,0 +1,131 @@
+r"""The exemplar prior: a kernel density estimate over the codes of training images.
+
+.. math:: p(z) = \frac{1}{K} \sum_k \mathcal{N}(z; \mu_\phi(x_k), \sigma^2 I)
+
+The centres are the encoder's means at K training images, encoded anew at every call; the one
+width :math:`\sigma` is learned. In training an image does not see its own kernel:
+
+.. math:: p(z | x_n) = \frac{1}{K - 1} \sum_{k \neq n} \mathcal{N}(z; \mu_\phi(x_k), \sigma^2 I)
+
+Otherwise :math:`\sigma` would shrink until each code is explained by itself alone, a likelihood
+that no new image has. The exemplars are encoded in their grey values, while training images
+are drawn binary from theirs: exemplars are the same at every step.
+
+Shapes: K exemplars, B batch, X pixels, D latent dimensions; `*` any leading dimensions.
+"""
+
+__all__ = ["ExemplarPrior", "KernelDensity"]
+
+import math
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.errors import InputError
+from genlab.priors.prior import Encode, Prior, Setting
+from genlab.priors.vamp import plain_function
+
+LOG_STD_AT_START = -1.0
+
+
+class KernelDensity(Distribution):
+    """An equal mixture of Gaussians of one width, of which only `(*, K)` numbers are held.
+
+    Arguments:
+        centres: Their means, with shape `(K, D)`.
+        log_std: Logarithm of the width sigma, a scalar.
+    """
+
+    arg_constraints = {}  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, centres: Tensor, log_std: Tensor) -> None:
+        self.centres = centres
+        self.log_std = log_std
+        super().__init__(event_shape=centres.shape[1:], validate_args=False)
+
+    def log_kernels(self, value: Tensor) -> Tensor:
+        """Returns ln N(z; mu_k, sigma^2 I), with shape `(*, K)`, of z with shape `(*, D)`."""
+        size = value.shape[-1]
+        # Not by |z|^2 - 2 z mu + |mu|^2: in float32 that cancels where sigma is small.
+        distance = torch.cdist(
+            value.reshape(-1, size), self.centres, compute_mode="donot_use_mm_for_euclid_dist"
+        )
+        square = (distance * torch.exp(-self.log_std)).square()
+        log_kernels = -0.5 * (square + size * math.log(2 * math.pi)) - size * self.log_std
+        return log_kernels.view(*value.shape[:-1], -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Returns ln p(z), with shape `(*)`, of z with shape `(*, D)`."""
+        return self.log_kernels(value).logsumexp(-1) - math.log(len(self.centres))
+
+    @torch.no_grad()
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Draws a centre, then z around it."""
+        chosen = torch.randint(len(self.centres), sample_shape, device=self.centres.device)
+        mean = self.centres[chosen]
+        return mean + self.log_std.exp() * torch.randn_like(mean)
+
+
+class ExemplarPrior(Prior):
+    """A kernel density estimate over the codes of K training images.
+
+    References:
+        | Exemplar VAE: Linking Generative Models, Nearest Neighbor Retrieval, and Data
+        | Augmentation (Norouzi, Fleet & Norouzi, 2020)
+        | https://arxiv.org/abs/2004.04795
+
+    Arguments:
+        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
+            function, so that the encoder's weights stay the encoder's.
+        images: The exemplars, grey in [0, 1], with shape `(K, X)`.
+        rows: Their places among the training images, no two the same, with shape `(K,)`, int64.
+
+    Raises:
+        InputError: If there is a single exemplar: without it nothing would be left.
+        TypeError: If `encode` is a module.
+    """
+
+    images: Tensor
+    rows: Tensor
+
+    def __init__(self, encode: Encode, images: Tensor, rows: Tensor) -> None:
+        super().__init__()
+        if len(images) < 2:
+            raise InputError(
+                f"--prior.components {len(images)}: must be at least 2, for the exemplar prior "
+                "leaves one out in training"
+            )
+        self.encode = plain_function(encode)
+        # Copies: loading a state writes into buffers, which must not be the caller's images.
+        self.register_buffer("images", images.clone())
+        self.register_buffer("rows", rows.clone())
+        self.log_std = nn.Parameter(torch.tensor(LOG_STD_AT_START))
+
+    @classmethod
+    def build(cls, setting: Setting) -> "ExemplarPrior":
+        """Builds it from what a VAE has at hand."""
+        count = setting.options.components
+        return cls(setting.encode, setting.examples[:count], setting.rows[:count])
+
+    def forward(self) -> KernelDensity:
+        """Returns p(z), of all K exemplars, with event shape `(D,)`."""
+        return KernelDensity(self.encode(self.images)[0], self.log_std)
+
+    def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
+        """Returns ln p(z|x), of the exemplars other than the image that z is a code of.
+
+        Arguments:
+            z: Codes of the batch's images, with shape `(*, B, D)`.
+            rows: The images' places among the training images, with shape `(B,)`, int64.
+            random: Not used.
+
+        Returns:
+            In nats, with shape `(*, B)`.
+        """
+        del random
+        own = rows[:, None] == self.rows  # (B, K)
+        log_kernels = self().log_kernels(z).masked_fill(own, -math.inf)
+        return log_kernels.logsumexp(-1) - (len(self.rows) - own.sum(-1)).to(z.dtype).log()

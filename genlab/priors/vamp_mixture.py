@@ -1,0 +1,67 @@
+r"""A VampPrior with trainable weights, :math:`p(z) = \sum_k w_k \, q_\phi(z | u_k)`.
+
+The VampPrior weighs its pseudo-inputs :math:`u_k` equally: to give a place in the latent twice
+the mass it must put two of them there. Here the weights :math:`w` = softmax(logits) are learned.
+
+It is not the "VampPrior mixture model" of Stirn & Knowles (2024), in which pseudo-inputs give
+the *centres* of a Bayesian mixture for clustering, :math:`\mu_k \sim q_\phi(\mu_k | u_k)`, each
+with a covariance of its own, fitted by expectation-maximisation.
+
+Shapes: K pseudo-inputs, X pixels, D latent dimensions.
+"""
+
+__all__ = ["VampMixturePrior"]
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.priors.mixture import gaussian_mixture
+from genlab.priors.prior import Encode, Prior, Setting
+from genlab.priors.vamp import image_logits, plain_function
+
+
+class VampMixturePrior(Prior):
+    """A mixture of the encoder's posteriors at learned pseudo-inputs, with learned weights.
+
+    It starts as the VampPrior: the weights are equal.
+
+    References:
+        | VAE with a VampPrior (Tomczak & Welling, 2018), section 2
+        | https://arxiv.org/abs/1705.07120
+        | Deep Generative Modeling (Tomczak, 2022), chapter 4: the weights
+        | https://doi.org/10.1007/978-3-030-93158-2
+        | The VampPrior Mixture Model (Stirn & Knowles, 2024): another prior
+        | https://arxiv.org/abs/2402.04412
+
+    Arguments:
+        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
+            function, so that the encoder's weights stay the encoder's.
+        examples: Images in [0, 1] to start from, with shape `(K, X)`.
+
+    Raises:
+        TypeError: If `encode` is a module.
+    """
+
+    def __init__(self, encode: Encode, examples: Tensor) -> None:
+        super().__init__()
+        self.encode = plain_function(encode)
+        self.logits = nn.Parameter(examples.new_zeros(len(examples)))
+        self.pseudo_logits = nn.Parameter(image_logits(examples))
+
+    @classmethod
+    def build(cls, setting: Setting) -> "VampMixturePrior":
+        """Builds it from what a VAE has at hand."""
+        return cls(setting.encode, setting.examples[: setting.options.components])
+
+    @property
+    def pseudo_inputs(self) -> Tensor:
+        """The images u, in (0, 1), with shape `(K, X)`."""
+        return torch.sigmoid(self.pseudo_logits)
+
+    def forward(self) -> Distribution:
+        """Returns p(z), with event shape `(D,)`."""
+        mean, log_std = self.encode(self.pseudo_inputs)
+        return gaussian_mixture(self.logits, mean, log_std)

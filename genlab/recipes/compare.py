@@ -1,0 +1,75 @@
+"""A comparison of priors: which, how often, and what is common to all."""
+
+__all__ = ["CompareConfig", "cells"]
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from genlab.errors import InputError
+from genlab.prior_options import PRIOR_NAMES, PRIOR_OPTIONS, PriorName, PriorOptions
+from genlab.recipes.vae import VaeConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """VAEs that differ in their prior alone."""
+
+    priors: tuple[PriorName | Literal["all"], ...] = ("standard", "mixture", "vamp")
+    """The priors compared; all for every one there is. The standard Gaussian is always there."""
+    seeds: int = 1
+    """Runs of each prior, with seeds 0, 1, ...; means and errors are over them."""
+    post_hoc: bool = False
+    """Learn each prior on the same trained VAE (that of the standard Gaussian and the same seed)
+    in place of training each jointly."""
+    mnist: str = "mnist"
+    """SOURCE of the digits (see: genlab data)."""
+    latent: int = 2
+    """Latent dimensions D."""
+    components: int | None = None
+    """Components of the priors that have them; each has its own default."""
+    hidden: tuple[int, ...] = (512, 512)
+    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    epochs: int = 50
+    """Passes over the training digits."""
+    refit_epochs: int = 10
+    """With --post-hoc: passes over the digits' codes for each prior."""
+    batch: int = 256
+    """Digits a step."""
+    learning_rate: float = 1e-3
+    """Highest learning rate of Adam."""
+    refit_rate: float = 3e-3
+    """With --post-hoc: that of the priors."""
+    importance: int = 1000
+    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise InputError(f"--seeds {self.seeds}: must be at least 1")
+        asked = PRIOR_NAMES if "all" in self.priors else self.priors
+        ordered = tuple(p for p in PRIOR_NAMES if p == "standard" or p in asked)
+        object.__setattr__(self, "priors", ordered)
+        cells(self, "")  # refuses what a VAE refuses
+
+
+def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
+    """Returns the configuration of every run, by its row: PRIOR/SEED.
+
+    Arguments:
+        config: The comparison.
+        folder: Where the runs are; a post-hoc prior names its VAE's run there.
+    """
+    rows = {}
+    for seed in range(config.seeds):
+        for prior in config.priors:
+            has = PRIOR_OPTIONS[prior].components is not None
+            learned = config.post_hoc and prior != "standard"
+            rows[f"{prior}/{seed}"] = VaeConfig(
+                prior=cast(PriorName, prior),
+                prior_options=PriorOptions(components=config.components if has else None),
+                mnist=config.mnist, latent=config.latent, hidden=config.hidden,
+                epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
+                learning_rate=config.refit_rate if learned else config.learning_rate,
+                importance=config.importance, seed=seed,
+                post_hoc=f"{folder}/standard/{seed}" if learned else None,
+            )
+    return rows

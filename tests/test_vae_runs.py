@@ -1,0 +1,262 @@
+"""Runs beyond the plain one: priors learned post hoc, other objectives, early stopping."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from safetensors.torch import load
+
+from genlab.data.mnist import load_digits
+from genlab.engine.compare import compare
+from genlab.engine.run import Run
+from genlab.engine.vae import load_vae, measured_values, refit_config, train_vae
+from genlab.engine.vae_fit import splits_of
+from genlab.errors import InputError
+from genlab.figures.draw import draw_comparison
+from genlab.prior_options import PRIOR_NAMES, PriorOptions
+from genlab.recipes.compare import CompareConfig
+from genlab.recipes.vae import RECIPES, VaeConfig
+
+SMALL = {
+    "mixture": PriorOptions(components=6), "vamp": PriorOptions(components=6),
+    "vamp-mixture": PriorOptions(components=6), "gtm": PriorOptions(grid=3),
+    "gtm-vamp": PriorOptions(grid=3, hidden=(8,)), "realnvp": PriorOptions(blocks=2, hidden=(8,)),
+    "spline": PriorOptions(blocks=2, hidden=(8,)), "exemplar": PriorOptions(components=6),
+    "lars": PriorOptions(hidden=(8,)), "energy": PriorOptions(hidden=(8,)),
+    "diffusion": PriorOptions(hidden=(8,), steps=8), "zuko": PriorOptions(blocks=2, hidden=(8,)),
+}
+
+
+def config_of(digits: Path, **changes: object) -> VaeConfig:
+    base = VaeConfig(mnist=str(digits), hidden=(32,), epochs=4, batch=50, importance=0, draws=4)
+    return replace(base, **changes)
+
+
+@pytest.fixture
+def base(tiny_digits: Path, tmp_path: Path) -> Path:
+    train_vae(config_of(tiny_digits, epochs=30, learning_rate=3e-3), tmp_path / "base")
+    return tmp_path / "base"
+
+
+@pytest.mark.parametrize("prior", PRIOR_NAMES)
+def test_every_prior_trains_measures_and_rebuilds(
+    prior: str, tiny_digits: Path, tmp_path: Path
+) -> None:
+    options = SMALL.get(prior, PriorOptions())
+    config = config_of(tiny_digits, epochs=1, prior=prior, prior_options=options)
+    results = train_vae(config, tmp_path / "run")
+    assert results["identity_holds"]
+    assert results["nll_exact"] <= -results["elbo"] + 4 * results["inference_gap_se"]
+    assert abs(results["prior_outside_box"]) < 0.02
+    model, again = load_vae(tmp_path / "run")
+    assert again == config
+    stored = load((tmp_path / "run" / "model.safetensors").read_bytes())
+    assert stored.keys() == model.state_dict().keys()
+
+
+def test_a_refitted_prior_leaves_the_networks_and_closes_the_gap(
+    base: Path, tmp_path: Path
+) -> None:
+    config = refit_config(
+        base, "mixture", PriorOptions(components=8), epochs=60, learning_rate=0.02, em=False
+    )
+    results = train_vae(config, tmp_path / "refit")
+    before, after = load_vae(base)[0], load_vae(tmp_path / "refit")[0]
+    for part in ("encoder", "decoder"):
+        for a, b in zip(getattr(before, part).parameters(), getattr(after, part).parameters()):
+            assert torch.equal(a, b)
+    old = Run(base).results
+    assert results["re"] == pytest.approx(old["re"])  # the same noise, the same networks
+    assert results["conditional_entropy"] == pytest.approx(old["conditional_entropy"])
+    assert results["prior_gap"] < old["prior_gap"]
+    assert results["elbo"] > old["elbo"]
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+def test_the_ex_post_mixture_by_em_closes_the_gap(
+    covariance: str, base: Path, tmp_path: Path
+) -> None:
+    options = PriorOptions(components=8, covariance=covariance)
+    config = refit_config(base, "mixture", options, epochs=1, learning_rate=1e-3, em=True)
+    results = train_vae(config, tmp_path / "em")
+    assert results["prior_gap"] < Run(base).results["prior_gap"]
+    assert results["epochs"] == 0
+
+
+def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: Path) -> None:
+    config = refit_config(
+        base, "standard", PriorOptions(), epochs=3, learning_rate=1e-3, em=False
+    )
+    results, old = train_vae(config, tmp_path / "same"), Run(base).results
+    for key in ("re", "omega", "cross_entropy", "nll_exact", "prior_gap"):
+        assert results[key] == old[key], key
+
+
+def test_refit_refuses_other_digits_and_stray_options(
+    base: Path, tmp_path: Path, tiny_digits: Path
+) -> None:
+    with pytest.raises(InputError, match="--em"):
+        refit_config(base, "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=True)
+    with pytest.raises(InputError, match="not a finished VAE run|no such file"):
+        refit_config(
+            tmp_path / "none", "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=False
+        )
+    config = refit_config(base, "standard", PriorOptions(), epochs=1, learning_rate=1e-3, em=False)
+    with pytest.raises(InputError, match="networks"):
+        train_vae(replace(config, hidden=(8,)), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "iwae", "samples": 4},
+        {"objective": "iwae", "samples": 4, "gradient": "stl"},
+        {"objective": "exact", "lattice": 40},
+        {"beta": 0.5, "warmup": 4, "free_bits": 0.2, "samples": 2},
+        {"gated": True, "schedule": "constant"},
+    ],
+)
+def test_objectives_lower_the_exact_likelihood(
+    changes: dict[str, object], tiny_digits: Path, tmp_path: Path
+) -> None:
+    common = {"learning_rate": 3e-3, "prior": "mixture", "prior_options": SMALL["mixture"]}
+    one = train_vae(config_of(tiny_digits, epochs=1, **common, **changes), tmp_path / "one")
+    many = train_vae(config_of(tiny_digits, epochs=40, **common, **changes), tmp_path / "many")
+    assert many["nll_exact"] < one["nll_exact"] - 3
+    assert many["elbo"] > one["elbo"] + 3
+
+
+def test_exact_training_has_no_worse_a_likelihood_than_its_bound(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    """The bound that is logged is ln p(x) itself: above the ELBO of the same model."""
+    config = config_of(tiny_digits, objective="exact", lattice=64, epochs=40, learning_rate=3e-3)
+    results = train_vae(config, tmp_path / "run")
+    bounds = [m["bound"] for m in Run(tmp_path / "run").metrics()]
+    assert bounds[-1] > results["elbo"]
+    assert bounds[-1] > bounds[0] + 3
+
+
+def test_early_stopping_keeps_the_best_and_resumes(
+    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate that overfits: training stops; the model kept is the best epoch's."""
+    config = config_of(tiny_digits, epochs=500, patience=4, learning_rate=0.02,
+                       schedule="constant")
+    results = train_vae(config, tmp_path / "whole")
+    metrics = Run(tmp_path / "whole").metrics()
+    values = [m["valid_elbo"] for m in metrics]
+    best = values.index(max(values))
+    assert results["epochs"] == len(values) == best + 1 + 4 < 500
+    # Cut at every save, inside and at the ends of epochs: the same weights.
+    save, count = Run.save_state, 0
+
+    def save_and_die(self: Run, *args: object) -> None:
+        nonlocal count
+        save(self, *args)
+        count += 1
+        if count % 7 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "save_state", save_and_die)
+    monkeypatch.setattr("genlab.engine.vae_fit.SAVE_EVERY_S", -1.0)
+    for _ in range(1000):
+        try:
+            train_vae(config, tmp_path / "broken")
+            break
+        except KeyboardInterrupt:
+            continue
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "broken" / "model.safetensors").read_bytes() == whole
+
+
+def test_validation_digits_are_held_out_of_training(tiny_digits: Path) -> None:
+    digits = load_digits(str(tiny_digits))
+    all_, part = (
+        splits_of(digits, config_of(tiny_digits, patience=p)) for p in (None, 3)
+    )
+    assert all_.valid is None
+    assert part.valid is not None
+    assert len(part.train) + len(part.valid) == len(all_.train) == len(digits.train)
+    assert torch.equal(part.train, all_.train[: len(part.train)])
+
+
+def test_values_of_each_image_are_kept(base: Path) -> None:
+    values, results = measured_values(base), Run(base).results
+    for key in ("re", "omega", "elbo", "nll_exact"):
+        assert values[key].mean().item() == pytest.approx(results[key])
+        assert len(values[key]) == results["test_images"]
+
+
+def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> None:
+    """Cells by themselves and the whole give the same table; differences are image by image."""
+    config = CompareConfig(
+        priors=("mixture",), seeds=2, mnist=str(tiny_digits), components=6, hidden=(16,),
+        epochs=2, batch=50, importance=0,
+    )
+    assert config.priors == ("standard", "mixture")
+    whole = compare(config, tmp_path / "whole")
+    parts = tmp_path / "parts"
+    assert compare(config, parts, "mixture/1")["lacking"] == [
+        "standard/0", "mixture/0", "standard/1",
+    ]
+    for row in ("standard/0", "standard/1"):
+        compare(config, parts, row)
+    again = compare(config, parts, "mixture/0")
+    keys = ("nll_exact", "elbo", "re", "prior_gap", "differences")
+    for prior in config.priors:
+        assert {k: again["priors"][prior][k] for k in keys} == {
+            k: whole["priors"][prior][k] for k in keys
+        }
+    found = whole["priors"]["mixture"]["differences"]["nll_exact"]
+    rows = [
+        measured_values(tmp_path / "whole" / "mixture" / s)["nll_exact"]
+        - measured_values(tmp_path / "whole" / "standard" / s)["nll_exact"]
+        for s in ("0", "1")
+    ]
+    both = (rows[0] + rows[1]) / 2
+    assert found["mean"] == pytest.approx(both.mean().item())
+    assert found["images_se"] == pytest.approx(both.std().item() / len(both) ** 0.5)
+    assert found["seeds_se"] == pytest.approx((rows[0].mean() - rows[1].mean()).abs().item() / 2)
+    assert "| mixture |" in (tmp_path / "whole" / "table.md").read_text()
+    draw_comparison(tmp_path / "whole")
+    assert (tmp_path / "whole" / "comparison.png").stat().st_size > 10_000
+    with pytest.raises(InputError, match="--only vamp/0: the rows are standard/0"):
+        compare(config, tmp_path / "whole", "vamp/0")
+
+
+def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: Path) -> None:
+    config = CompareConfig(
+        priors=("mixture", "student"), mnist=str(tiny_digits), components=6, hidden=(16,),
+        epochs=3, refit_epochs=2, batch=50, importance=0, post_hoc=True,
+    )
+    table = compare(config, tmp_path / "run", "student/0")
+    assert table["lacking"] == ["mixture/0"]
+    rows = compare(config, tmp_path / "run")["priors"]
+    assert len({row["re"] for row in rows.values()}) == 1  # one encoder, decoder and noise
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "exact", "latent": 3}, "--objective exact"),
+        ({"objective": "iwae"}, "--samples"),
+        ({"objective": "iwae", "samples": 4, "beta": 2.0}, "--beta"),
+        ({"gradient": "stl"}, "--gradient"),
+        ({"em": True}, "--em"),
+        ({"patience": 0}, "--patience 0"),
+        ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "--prior.bins"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        VaeConfig(**changes)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_resolve(name: str) -> None:
+    assert RECIPES[name]().epochs > 0
