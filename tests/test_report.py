@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from PIL import Image
+from safetensors.numpy import save
 
 import genlab
 
 from genlab.engine.run import Run
+from genlab.engine.vae import MEASURES
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.recipes.gan import RECIPES
@@ -50,16 +53,29 @@ def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> 
 
 def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) -> dict[str, Any]:
     errors = {"re": 0.3, "omega": 0.02, "cross_entropy": 0.011, "conditional_entropy": 0.012,
-              "elbo": 0.31, "marginal_kl": 0.013}
+              "elbo": 0.31, "marginal_kl": 0.013, "prior_gap": 0.012, "mutual_information": 0.02,
+              "nll_exact": 0.3, "nll_is": 0.3, "inference_gap": 0.05}
     values = {"re": re_, "omega": entropy - ce + 0.0004, "cross_entropy": ce,
               "conditional_entropy": entropy, "elbo": re_ + entropy - ce + 0.0004,
-              "marginal_kl": kl}
+              "marginal_kl": kl, "prior_gap": kl - 0.1, "mutual_information": 6.5,
+              "nll_exact": -re_ + 1.2, "nll_is": -re_ + 1.3, "inference_gap": 5.1}
     return {
         **values, **{f"{k}_se": v for k, v in errors.items()}, "prior": prior, "latent": 2,
         "components": None if prior == "standard" else 32, "epochs": 7, "train_images": 4000,
         "test_images": 1000, "seconds": 61.4, "parameters": 1_333_012, "identity_gap": 0.0004,
         "identity_tolerance": 0.0021, "identity_holds": True, "binarisation": "dynamic",
+        "nll_exact_error": 0.00004,
     }
+
+
+def image_values(results: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Values of 1,000 images with the means and errors of the results; common to all, half."""
+    common, own = np.random.default_rng(0), np.random.default_rng(len(results["prior"]))
+    values = {}
+    for name in ("elbo", "nll_exact", "marginal_kl"):
+        noise = (common.standard_normal(1000) + own.standard_normal(1000)) / 2**0.5
+        values[name] = results[name] + results[f"{name}_se"] * 1000**0.5 * noise
+    return values
 
 
 VAES = {
@@ -120,6 +136,7 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
         write(folder / "env.json", {"data": {"mnist": digits}, "sessions": [session]})
         write(folder / "results.json", results)
         (folder / "model.safetensors").write_bytes(b"weights of " + prior.encode())
+        (folder / MEASURES).write_bytes(save(image_values(results)))
         for name in VAE_FIGURES:
             picture(folder / "figures" / f"{name}.png")
     picture(out / "vae" / "priors.png", 3000, 900)
@@ -186,6 +203,17 @@ def test_a_difference_has_the_error_of_independent_means() -> None:
     assert not difference(a, b | {"elbo_se": 1.0}, "elbo").clear
 
 
+def test_differences_of_the_same_images_are_paired() -> None:
+    """What is common to both models drops out of the error."""
+    hard = 10 * np.random.default_rng(0).standard_normal(500)
+    small = 0.1 * np.random.default_rng(1).standard_normal(500)
+    a = {"elbo": -3.0, "elbo_se": 0.45, "values": {"elbo": hard + small}}
+    b = {"elbo": -3.5, "elbo_se": 0.45, "values": {"elbo": hard}}
+    d = difference(a, b, "elbo")
+    assert d.value == 0.5
+    assert math.isclose(d.se, small.std(ddof=1) / 500**0.5, rel_tol=1e-9)
+
+
 def test_the_parts_of_a_change_add_up() -> None:
     c = change(VAES["vamp"], VAES["standard"])
     assert math.isclose(sum(c.terms.values()), c.elbo.value, abs_tol=1e-9)
@@ -248,7 +276,9 @@ def test_the_verdict_follows_the_numbers(tmp_path: Path) -> None:
 def test_a_difference_within_noise_is_called_so(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
     for prior, results in VAES.items():
-        write(run / f"vae/{prior}/results.json", results | {"elbo_se": 5.0})
+        noisy = results | {"elbo_se": 5.0}
+        write(run / f"vae/{prior}/results.json", noisy)
+        (run / "vae" / prior / MEASURES).write_bytes(save(image_values(noisy)))
     text = write_markdown(Run(run), "zh")
     assert "分不出高下" in text
     assert "（明显）" not in text

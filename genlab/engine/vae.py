@@ -1,8 +1,8 @@
 """Trains a VAE into a run directory, or a new prior for one, and measures it."""
 
 __all__ = [
-    "binary_test_digits", "evaluate_vae", "load_vae", "measured_values", "refit_config",
-    "train_vae", "vae_config",
+    "MEASURES", "binary_test_digits", "evaluate_vae", "load_vae", "measured_values",
+    "refit_config", "train_vae", "vae_config",
 ]
 
 import math

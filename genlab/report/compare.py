@@ -1,11 +1,13 @@
 r"""What the numbers say: differences with their errors, and no more than that.
 
-A difference of two means over the same test images has standard error
+Two models saw the same test images, and an image that is hard for one is hard for the other. The
+standard error of a difference of their means is therefore that of the paired differences,
 
-    se(a - b) = sqrt(se(a)^2 + se(b)^2)
+    se(a - b) = sd_n(a_n - b_n) / sqrt(N)
 
-if they were independent. They are positively correlated (an image that is hard for one model is
-hard for the other), so the true error is smaller and a difference that is called clear here is.
+which is several times below sqrt(se(a)^2 + se(b)^2), what it would be for independent images.
+
+Shapes: N images.
 """
 
 __all__ = ["Change", "Difference", "Trend", "change", "clear_of_noise", "difference", "trend"]
@@ -34,8 +36,16 @@ class Difference:
 
 
 def difference(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> Difference:
-    """Returns a - b of the value `key` of two results, which both have `key_se`."""
-    return Difference(a[key] - b[key], math.hypot(a[f"{key}_se"], b[f"{key}_se"]))
+    """Returns a - b of the value `key` of two results.
+
+    Paired where both have the `values` of each image, arrays of shape `(N,)`; otherwise as if
+    they came from independent images.
+    """
+    value = a[key] - b[key]
+    if "values" in a and "values" in b:
+        pairs = a["values"][key] - b["values"][key]
+        return Difference(value, float(pairs.std(ddof=1)) / math.sqrt(len(pairs)))
+    return Difference(value, math.hypot(a[f"{key}_se"], b[f"{key}_se"]))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from genlab.engine.run import Run, read_json
+from genlab.engine.vae import MEASURES
+from genlab.engine.vae import measured_values as measured
 from genlab.errors import InputError
 
 ASKED = ("standard", "mixture")
@@ -26,7 +28,8 @@ class Facts:
     """The lab's own configuration."""
     env: dict[str, Any]
     vae: dict[str, dict[str, Any]]
-    """`results.json` of each prior, the standard Gaussian first."""
+    """`results.json` of each prior, the standard Gaussian first; with `values`, each term of each
+    test image."""
     vae_config: dict[str, dict[str, Any]]
     gan: dict[str, Any]
     gan_config: dict[str, Any]
@@ -56,7 +59,7 @@ def missing(run: Path) -> list[str]:
         asked.append("<one more prior>")
     files = ["env.json", "vae/priors.png"]
     for prior in asked:
-        names = ("config.json", "results.json", "env.json", "model.safetensors")
+        names = ("config.json", "results.json", "env.json", "model.safetensors", MEASURES)
         files += [f"vae/{prior}/{name}" for name in names]
         files += [f"vae/{prior}/figures/{name}.png" for name in VAE_FIGURES]
     files += [f"gan/{name}" for name in GAN_FILES]
@@ -83,7 +86,10 @@ def read_facts(run: Run) -> Facts:
     return Facts(
         config=run.config,
         env=run.env,
-        vae={prior: one.results for prior, one in vae.items()},
+        vae={
+            prior: one.results | {"values": {k: v.numpy() for k, v in measured(one.path).items()}}
+            for prior, one in vae.items()
+        },
         vae_config={prior: one.config for prior, one in vae.items()},
         gan=gan.results,
         gan_config=gan.config,

@@ -18,6 +18,12 @@ QUANTITIES = {
     "marginal_kl": (
         r"边缘KL，$\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$",
         r"Marginal $\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$"),
+    "prior_gap": ("先验间隙（训练图像的边缘KL）", "Prior gap (marginal KL, training images)"),
+    "mutual_information": (
+        r"互信息$I[\boldsymbol{x};\boldsymbol{z}]$",
+        r"Mutual information $I[\boldsymbol{x};\boldsymbol{z}]$"),
+    "nll_exact": (r"精确负对数似然$-\ln p(\boldsymbol{x})$", r"Exact $-\ln p(\boldsymbol{x})$"),
+    "nll_is": ("重要性采样负对数似然", "Importance-sampled NLL"),
 }
 
 
