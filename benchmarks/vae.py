@@ -1,0 +1,193 @@
+"""How fast VAEs train and how fast their likelihood is estimated, beside pythae, in one run.
+
+    pip install pythae==0.1.2
+    GENLAB_DATA=... python benchmarks/vae.py [--rounds 3] [--threads 2]
+
+Both sides: the same perceptrons (784-300-300-D and back), batch 128, Adam, binary digits, float32,
+the same threads, in turn, several rounds; the ratio is the median over the rounds. pythae trains
+through its own trainer and estimates through its own `get_nll`; genlab through the loop and the
+estimator that its commands use. Speeds are digits a second.
+
+The last column of training is the share of this machine's matrix-product rate (measured here on
+products of the step's own shape) that the arithmetic of the step's linear layers reaches.
+"""
+
+import argparse
+import json
+import logging
+import platform
+import statistics
+import tempfile
+import time
+
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+from genlab.data.mnist import load_digits
+from genlab.engine.run import open_run
+from genlab.engine.vae import binary_test_digits, build_vae
+from genlab.engine.vae_fit import Splits, fit, grey
+from genlab.metrics.importance import draw_counts, importance_estimate, log_weights
+from genlab.prior_options import PriorOptions
+from genlab.recipes.vae import VaeConfig
+
+HIDDEN, BATCH = 300, 128
+CASES = {"standard, D = 2": ("standard", 2), "VampPrior K = 500, D = 40": ("vamp", 40)}
+DRAWS = 1000
+
+
+def config_of(prior: str, latent: int) -> VaeConfig:
+    options = PriorOptions(components=500) if prior == "vamp" else PriorOptions()
+    return VaeConfig(
+        prior=prior, prior_options=options, latent=latent, hidden=(HIDDEN, HIDDEN), epochs=1,
+        batch=BATCH, importance=0,
+    )
+
+
+def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # noqa: ANN001
+    config = config_of(prior, latent)
+    images = grey(digits.train[:count])
+    model = build_vae(config, 784, images[:500], torch.arange(500))
+    test = binary_test_digits(digits)[:100]
+    with tempfile.TemporaryDirectory() as folder:
+        run = open_run(Path(folder) / "run", "vae", config, {"mnist": digits.identity})
+        began = time.perf_counter()
+        fit(config, run, model, Splits(images, None, test))
+        return count / (time.perf_counter() - began)
+
+
+def pythae_model(prior: str, latent: int):  # noqa: ANN201
+    from pythae.models import VAE, VAMP, VAEConfig, VAMPConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Flatten(), nn.Linear(784, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN),
+                nn.SiLU(), nn.Linear(HIDDEN, 2 * latent),
+            )
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            mean, log_var = self.body(x).chunk(2, 1)
+            return ModelOutput(embedding=mean, log_covariance=log_var)
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Linear(latent, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
+                nn.Linear(HIDDEN, 784), nn.Sigmoid(),
+            )
+
+        def forward(self, z: torch.Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.body(z).view(-1, 1, 28, 28))
+
+    common = {"input_dim": (1, 28, 28), "latent_dim": latent, "reconstruction_loss": "bce"}
+    if prior == "vamp":
+        config = VAMPConfig(number_components=500, **common)
+        return VAMP(config, encoder=Encoder(), decoder=Decoder())
+    return VAE(VAEConfig(**common), encoder=Encoder(), decoder=Decoder())
+
+
+def pythae_training(prior: str, latent: int, digits, count: int) -> float:  # noqa: ANN001
+    from pythae.pipelines import TrainingPipeline
+    from pythae.trainers import BaseTrainerConfig
+
+    images = (grey(digits.train[:count]) > 0.5).float().view(-1, 1, 28, 28)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = BaseTrainerConfig(
+            output_dir=folder, num_epochs=1, learning_rate=1e-3, no_cuda=True,
+            per_device_train_batch_size=BATCH,
+        )
+        pipeline = TrainingPipeline(training_config=trainer, model=pythae_model(prior, latent))
+        began = time.perf_counter()
+        pipeline(train_data=images)
+        return count / (time.perf_counter() - began)
+
+
+@torch.no_grad()
+def genlab_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
+    config = config_of(prior, latent)
+    model = build_vae(config, 784, torch.rand(500, 784), torch.arange(500)).eval()
+    counts = draw_counts(DRAWS, (0.8, 0.1, 0.1))
+    began = time.perf_counter()
+    p = model.prior()
+    for batch in x.split(100):
+        noise = torch.randn(counts[0] + counts[1], len(batch), latent)
+        common = p.sample(torch.Size((counts[2],)))
+        importance_estimate(log_weights(model, p, batch, counts, noise, common))
+    return len(x) / (time.perf_counter() - began)
+
+
+@torch.no_grad()
+def pythae_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
+    model = pythae_model(prior, latent).eval()
+    began = time.perf_counter()
+    model.get_nll(x.view(-1, 1, 28, 28), n_samples=DRAWS, batch_size=100)
+    return len(x) / (time.perf_counter() - began)
+
+
+def product_rate() -> float:
+    """Returns the best rate of (128, 784) x (784, 300) products, in multiply-adds a second."""
+    a, b = torch.randn(BATCH, 784), torch.randn(784, HIDDEN)
+    best = 0.0
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(50):
+            a @ b
+        best = max(best, 50 * BATCH * 784 * HIDDEN / (time.perf_counter() - began))
+    return best
+
+
+def step_products(prior: str, latent: int) -> float:
+    """Returns the multiply-adds of a training step's linear layers, for each digit."""
+    encoder = 784 * HIDDEN + HIDDEN**2 + 2 * HIDDEN * latent
+    decoder = latent * HIDDEN + HIDDEN**2 + HIDDEN * 784
+    passes = 3 * (encoder + decoder) - 784 * HIDDEN  # no gradient into the image
+    return passes + (3 * encoder * 500 / BATCH if prior == "vamp" else 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/vae.json"))
+    options = parser.parse_args()
+    logging.disable(logging.INFO)
+    torch.set_num_threads(options.threads)
+    digits = load_digits("mnist")
+    x = binary_test_digits(digits)
+    rate = product_rate()
+    results = {
+        "machine": platform.processor() or platform.machine(), "threads": options.threads,
+        "torch": torch.__version__, "product_rate_G_multiply_adds": rate / 1e9, "cases": {},
+    }
+    for name, (prior, latent) in CASES.items():
+        counts = {"standard": (20_000, 20_000), "vamp": (12_000, 4_000)}[prior]
+        speeds = {"training": [], "likelihood": []}
+        for _ in range(options.rounds):
+            speeds["training"].append((
+                genlab_training(prior, latent, digits, counts[0]),
+                pythae_training(prior, latent, digits, counts[1]),
+            ))
+            speeds["likelihood"].append((
+                genlab_likelihood(prior, latent, x[:300]),
+                pythae_likelihood(prior, latent, x[:20] if prior == "standard" else x[:4]),
+            ))
+        for what, pairs in speeds.items():
+            ours, theirs = (statistics.median(p) for p in zip(*pairs))
+            ratio = statistics.median(a / b for a, b in pairs)
+            row = {"genlab": ours, "pythae": theirs, "ratio": ratio}
+            if what == "training":
+                row["share_of_product_rate"] = ours * step_products(prior, latent) / rate
+            results["cases"][f"{what}, {name}"] = row
+            print(f"{what:10} {name:26} genlab {ours:9.1f}  pythae {theirs:9.1f}  x{ratio:.1f}")
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
