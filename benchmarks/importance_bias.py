@@ -78,7 +78,7 @@ def main() -> None:
         }
     left.axhline(0, color="grey", lw=0.8)
     left.set(xscale="log", xlabel="draws K", ylabel="estimated − exact NLL, mean (nats)")
-    right.set(xlabel=f"effective sample size of K = {DRAWS[-1]}", ylabel="estimated − exact (nats)")
+    right.set(xlabel=f"effective sample size, K = {DRAWS[-1]}", ylabel="estimated − exact (nats)")
     right.set_yscale("symlog", linthresh=0.1)
     for axis in (left, right):
         axis.grid(alpha=0.3)

@@ -39,6 +39,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     ["lab", "resume", "fid", "data", "submit", "doctor", "vae train", "vae evaluate",
+     "vae refit", "vae compare",
      "gan train", "gan sample"],
 )  # fmt: skip
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:
@@ -71,8 +72,18 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
         genlab(*options, "--seed", "1", cwd=tmp_path), "seed: 0 there, 1 now"
     )
     assert genlab("resume", "run", cwd=tmp_path).returncode == 0
-    evaluated = genlab("vae", "evaluate", "run", "--json", cwd=tmp_path)
+    evaluated = genlab("vae", "evaluate", "run", "--json", "--importance", "200", cwd=tmp_path)
     assert json.loads(evaluated.stdout)["omega"] == results["omega"]
+    assert json.loads(evaluated.stdout)["importance_draws"] == 200
+    refit = ("vae", "refit", "run", "--prior", "mixture", "--prior.components", "4", "--em")
+    made = genlab(*refit, "--json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["prior"] == "mixture"
+    assert json.loads(made.stdout)["re"] == results["re"]
+    assert (tmp_path / "run-mixture" / "figures" / "prior.png").exists()
+    refused(
+        genlab(*refit[:-1], "--prior.bins", "4", cwd=tmp_path), "--prior.bins: not an option"
+    )
     env = json.loads((tmp_path / "run" / "env.json").read_text())
     assert env["sessions"][0]["command"].startswith("genlab vae train --mnist")
     assert env["data"]["mnist"]["count"] == 160
@@ -99,6 +110,30 @@ def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert plan["gan"]["snapshots"] == [10, 30, 50]
     assert all(v["latent"] == 2 for v in plan["vae"].values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recipe_is_a_set_of_defaults(tmp_path: Path) -> None:
+    """Its values are what --help shows, and any option overrides them."""
+    paper = genlab("vae", "train", "--recipe", "vampprior-paper", "--help", cwd=tmp_path)
+    shown = " ".join(paper.stdout.replace("│", "").split())
+    assert "Latent dimensions D. (default: 40)" in shown
+    plain = genlab("vae", "train", "--help", cwd=tmp_path)
+    assert "Latent dimensions D. (default: 2)" in " ".join(plain.stdout.replace("│", "").split())
+
+
+def test_a_comparison_from_the_command_line(tiny_digits: Path, tmp_path: Path) -> None:
+    options = (
+        "vae", "compare", "--priors", "mixture", "--mnist", str(tiny_digits), "--components", "4",
+        "--hidden", "8", "--epochs", "1", "--importance", "0", "--out", "run",
+    )
+    part = genlab(*options, "--only", "mixture/0", cwd=tmp_path)
+    assert part.returncode == 0, part.stderr
+    assert "lacking standard/0" in part.stdout
+    whole = genlab(*options, cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    assert "| mixture |" in whole.stdout
+    assert (tmp_path / "run" / "comparison.png").exists()
+    assert genlab("resume", "run", cwd=tmp_path).returncode == 0
 
 
 def test_bad_digits_are_one_line(tmp_path: Path) -> None:
