@@ -149,6 +149,7 @@ def vae_evaluate(
     run: Positional[Path],
     mnist: str | None = None,
     importance: int | None = None,
+    annealed: int | None = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -161,11 +162,12 @@ def vae_evaluate(
         run: The run directory.
         mnist: Where the digits are now, if they have moved since training.
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
+        annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
     from genlab.engine.vae import evaluate_vae
 
     _use(data_dir)
-    results = evaluate_vae(run, mnist, importance)
+    results = evaluate_vae(run, mnist, importance, annealed)
     _end(results, _vae_line(results, run), json)
 
 

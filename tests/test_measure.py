@@ -9,6 +9,7 @@ import torch.nn as nn
 
 from scipy.stats import genpareto
 
+from genlab.engine.bracket import bracket
 from genlab.engine.measure import exact_evidence, measure
 from genlab.metrics.annealed import anneal, forward_bound, reverse_bound, temperatures
 from genlab.metrics.gaps import best_gaussian_elbo
@@ -309,3 +310,19 @@ def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
     assert table["prior_table_error"] < 1e-3
     for key in ("cross_entropy", "nll_exact", "elbo", "prior_gap"):
         assert table[key] == pytest.approx(plain[key], abs=1e-3), key
+
+
+def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two dimensions, where quadrature knows the truth, annealing from both sides meets it."""
+    monkeypatch.setattr("genlab.engine.bracket.TEMPERATURES", 40)
+    model = small_vae(2, 9, "mixture", spread=3.0)
+    x = all_images(3)[torch.randperm(512, generator=torch.Generator().manual_seed(0))[:60]]
+    prior = model.prior()
+    exact = exact_evidence(model, prior, x, *codes(model, x), 0).log_p
+    log_p, low, high = bracket(model, prior, x, 0)
+    assert (log_p - exact).mean().item() == pytest.approx(0, abs=0.1)
+    error = ((high - low).std() / math.sqrt(60)).item()
+    assert -3 * error < (high - low).mean().item() < 0.4
+    r = measure(model, x, x, draws=4, importance=200, seed=0, annealed=20).results
+    assert r["annealed_images"] == 20
+    assert abs(r["importance_bias"]) < 0.2

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.engine.bracket import bracket
 from genlab.engine.progress import Progress, say
 from genlab.engine.rng import generator, seeded
 from genlab.metrics.gaps import best_gaussian_elbo
@@ -67,7 +68,8 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
 
 @torch.no_grad()
 def measure(
-    model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int
+    model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int,
+    annealed: int = 0,
 ) -> Measures:
     """Measures a model.
 
@@ -78,6 +80,7 @@ def measure(
         draws: Draws S of z per image for the bound's terms.
         importance: Draws K per image of the importance-sampled likelihood; 0 leaves it out.
         seed: The run's seed.
+        annealed: Random test images whose likelihood is bracketed by annealing.
 
     Returns:
         Among the results, each with `..._se`: `re`, `omega`, `elbo`, `cross_entropy`,
@@ -109,6 +112,8 @@ def measure(
     values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
     if importance:
         extra |= _importance(model, prior, x, importance, seed, values)
+    if annealed:
+        extra |= _annealed(model, prior, x, annealed, seed, values)
     if model.latent <= 2:
         extra |= _exact(model, prior, x, mean, log_std, seed, values)
     results: dict[str, Any] = {}
@@ -211,6 +216,21 @@ def _importance(
         "pareto_k_above_0.7": doubtful,
         "nll_is_trusted": bool(doubtful is not None and doubtful < 0.01 and ess.min() > 10),
     }
+
+
+def _annealed(
+    model: VAE, prior: Distribution, x: Tensor, images: int, seed: int, values: dict[str, Tensor]
+) -> dict[str, Any]:
+    """Returns what annealing says of some images, and of the importance-sampled estimate there."""
+    some = torch.randperm(len(x), generator=generator(seed, "annealed images"))[:images]
+    log_p, low, high = bracket(model, prior, x[some], seed)
+    results: dict[str, Any] = {"annealed_images": len(some)}
+    results["nll_annealed"], results["nll_annealed_se"] = mean_and_error(-log_p)
+    results["annealing_gap"], results["annealing_gap_se"] = mean_and_error(high - low)
+    if "nll_is" in values:
+        bias = values["nll_is"][some] + log_p
+        results["importance_bias"], results["importance_bias_se"] = mean_and_error(bias)
+    return results
 
 
 def _exact(

@@ -170,7 +170,8 @@ def _fit_by_em(config: VaeConfig, model: VAE, splits: Splits) -> float:
 
 
 def evaluate_vae(
-    out: Path, mnist: str | None = None, importance: int | None = None
+    out: Path, mnist: str | None = None, importance: int | None = None,
+    annealed: int | None = None,
 ) -> dict[str, Any]:
     """Measures a finished run again and writes its results.
 
@@ -178,6 +179,7 @@ def evaluate_vae(
         out: The run directory.
         mnist: Where the digits are now, if no longer where they were; they must be the same.
         importance: Draws of the importance-sampled likelihood, if other than the run's own.
+        annealed: Digits whose likelihood is bracketed by annealing, likewise.
 
     Raises:
         InputError: If `out` is not a finished VAE run, or the digits are others.
@@ -188,6 +190,8 @@ def evaluate_vae(
     run.refuse_other_data({"mnist": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
+    if annealed is not None:
+        config = replace(config, annealed=annealed)
     _finish(run, run.results, _measured(model, digits, config))
     return run.results
 
@@ -195,7 +199,7 @@ def evaluate_vae(
 def _measured(model: VAE, digits: DigitSet, config: VaeConfig) -> Measures:
     return measure(
         model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
-        importance=config.importance, seed=config.seed,
+        importance=config.importance, seed=config.seed, annealed=config.annealed,
     )
 
 

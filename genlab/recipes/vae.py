@@ -62,6 +62,9 @@ class VaeConfig:
     """Draws of z per test digit when the bound is measured."""
     importance: int = 1000
     """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+    annealed: int = 0
+    """Random test digits whose likelihood is bracketed by annealing from both sides, which prices
+    the bias of the importance-sampled one."""
     seed: int = 0
     """Decides everything random."""
 
@@ -75,7 +78,7 @@ class VaeConfig:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
-        for name in ("beta", "warmup", "free_bits", "importance"):
+        for name in ("beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
         self._check_objective()
@@ -111,6 +114,7 @@ def vampprior_paper() -> VaeConfig:
     return VaeConfig(
         latent=40, hidden=(300, 300), gated=True, batch=100, learning_rate=5e-4,
         schedule="constant", epochs=2000, warmup=100, patience=50, importance=5000,
+        annealed=100,
     )
 
 
