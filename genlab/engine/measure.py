@@ -31,7 +31,7 @@ from genlab.vae import VAE, gaussian_entropy
 CHUNK = 1000
 GAP_DRAWS = 20_000
 """Draws of q(z) for its divergences, spread over the images."""
-GAP_IMAGES = 300
+GAP_IMAGES = 200
 """Random test images whose best Gaussian posterior is sought."""
 SHARES = {1: (0.4, 0.1, 0.5), 2: (0.4, 0.1, 0.5)}
 """Shares of encoder, widened encoder and prior among the importance draws, by D ..."""

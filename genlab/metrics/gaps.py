@@ -24,7 +24,7 @@ from torch.distributions import Distribution
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.vae import VAE, gaussian_entropy
 
-STEPS = 150
+STEPS = 100
 DRAWS = 8
 """Draws a step, in antithetic pairs."""
 RATE = 0.1

@@ -171,18 +171,19 @@ def _coarse(
     logits, offset = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
     log_p, error, images, rest, pairs, found = [], [], [], [], [], 0
     for index, batch in enumerate(x.split(CHUNK)):
-        terms = batch @ logits.T + offset
-        sums = _sublattice_sums(terms, lattice.count, dim)
+        shares, top = _exponentiated(batch @ logits.T + offset)
+        sums = _sublattice_sums(shares, top, lattice.count, dim)
         total, off = _total_and_error(sums, dim)
         log_p.append(total)
         error.append(off)
         open_ = (off > tolerance).nonzero()[:, 0]
         advance(len(batch) - len(open_))
         if len(open_):
-            enough = terms[open_] > total[open_, None] + NEGLIGIBLE
-            mass_here = _grown(enough, lattice.count, dim)
-            outside = terms[open_].masked_fill(mass_here, -math.inf)
-            rest.append(outside.logsumexp(1).double())
+            shares, top = shares[open_], top[open_]
+            least = (total[open_, None] - top + NEGLIGIBLE).exp().float()
+            mass_here = _grown(shares > least, lattice.count, dim)
+            outside = shares.masked_fill_(mass_here, 0).sum(1, keepdim=True).double()
+            rest.append((outside.log() + top)[:, 0])
             where = mass_here.nonzero()
             pairs.append(torch.stack([where[:, 0] + found, where[:, 1]], 1))
             images.append(open_ + index * CHUNK)
@@ -216,8 +217,8 @@ def _refine(
         logits, offset = model.rows(lattice.points(places, parts), log_area)
         per_cell = zip(slices, logits.split(parts**dim), offset.split(parts**dim))
         for rows, cell_logits, cell_offset in per_cell:
-            terms = images[rows] @ cell_logits.T + cell_offset
-            more = _sublattice_sums(terms, parts, dim)
+            shares, top = _exponentiated(images[rows] @ cell_logits.T + cell_offset)
+            more = _sublattice_sums(shares, top, parts, dim)
             sums[rows] = torch.logaddexp(sums[rows], more)
     return _total_and_error(sums, dim, work.rest)
 
@@ -230,11 +231,16 @@ def _groups(pairs: Tensor, size: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
         yield cells[start : start + size], list(slices[start : start + size])
 
 
-def _sublattice_sums(terms: Tensor, count: int, dim: int) -> Tensor:
+def _exponentiated(terms: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns e^(terms - top), in place of `terms`, and top, the largest of each row, float64."""
+    top = terms.amax(1, keepdim=True)
+    return terms.sub_(top).exp_(), top.double()
+
+
+def _sublattice_sums(shares: Tensor, top: Tensor, count: int, dim: int) -> Tensor:
     """Returns ln of the sums over every second point an axis, float64, with shape `(B, 2^D)`."""
-    shape = [count // 2, 2] * dim
-    odd_axes = [2 * d + 1 for d in range(dim)]
-    return terms.view(-1, *shape).logsumexp(odd_axes).flatten(1).double()
+    shape, axes = [count // 2, 2] * dim, [2 * d + 1 for d in range(dim)]
+    return shares.view(-1, *shape).sum(axes).flatten(1).double().log() + top
 
 
 def _total_and_error(sums: Tensor, dim: int, rest: Tensor | None = None) -> tuple[Tensor, Tensor]:

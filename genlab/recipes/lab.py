@@ -24,6 +24,8 @@ class Preset:
     vae_epochs: int
     vae_batch: int
     components: int
+    importance: int
+    """Draws per digit of the importance-sampled likelihood."""
     gan_images: int | None
     """Train the GAN on the first so many images; None for all."""
     projected: str
@@ -33,10 +35,10 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
-        gan_images=240, projected="projected-short",
+        importance=200, gan_images=240, projected="projected-short",
     ),
     "full": Preset(
-        mnist="mnist", dogs="dogs", vae_epochs=50, vae_batch=256, components=100,
+        mnist="mnist", dogs="dogs", vae_epochs=50, vae_batch=256, components=100, importance=500,
         gan_images=None, projected="projected",
     ),
 }
@@ -93,7 +95,8 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             prior_options=PriorOptions(
                 components=None if prior == "standard" else preset.components
             ),
-            mnist=mnist, epochs=epochs, batch=preset.vae_batch, seed=config.seed,
+            mnist=mnist, epochs=epochs, batch=preset.vae_batch,
+            importance=preset.importance, seed=config.seed,
         )
         for prior in PRIORS
     }
