@@ -43,7 +43,7 @@ TABLE = {1: 2001, 2: 241}
 """Lattice points an axis of the table of a prior that is dear to evaluate, by D."""
 CODES_REACH = 6.0
 """The box of quadrature holds every code with so many standard deviations ..."""
-PRIOR_REACH = 1.2
+PRIOR_REACH = 1.35
 """... and so many times the extent of ..."""
 PRIOR_DRAWS = 50_000
 """... so many prior draws, ..."""
@@ -289,8 +289,8 @@ def exact_evidence(
     """
     low, high = box_of(prior, mean, log_std, seed)
     std = log_std.exp()
-    # Cells as wide as twice the narrow posteriors: what is narrower still is refined.
-    narrow = 2 * std.flatten().quantile(0.01).item() if len(x) < 100_000 else 0.02
+    # Cells three times as wide as narrow posteriors: they still see them, and are then refined.
+    narrow = 3 * std.flatten().quantile(0.01).item() if len(x) < 100_000 else 0.02
     count = math.ceil((high - low).max().item() / narrow / 2) * 2
     most = 384 if model.latent == 2 else 16_384
     with Progress(len(x), "exact likelihood", "images") as progress:

@@ -108,7 +108,7 @@ def log_evidence(
     *,
     count: int = 256,
     tolerance: float = 1e-3,
-    levels: int = 3,
+    levels: int = 2,
     advance: Callable[[int], None] = lambda images: None,
 ) -> Evidence:
     """Returns ln p(x) of every image.
@@ -198,10 +198,13 @@ def _coarse(
 
 
 def _grown(mask: Tensor, count: int, dim: int) -> Tensor:
-    """Returns the mask `(U, count^D)` with all neighbours of its cells."""
-    grid = mask.view(-1, 1, *[count] * dim).float()
-    pool = F.max_pool1d if dim == 1 else F.max_pool2d
-    return pool(grid, 3, 1, 1).flatten(1) > 0
+    """Returns the mask `(U, count^D)` with all neighbours of its cells, diagonal ones too."""
+    grid = mask.view(-1, *[count] * dim)
+    for axis in range(1, dim + 1):
+        before = grid.clone()
+        grid.narrow(axis, 1, count - 1).logical_or_(before.narrow(axis, 0, count - 1))
+        grid.narrow(axis, 0, count - 1).logical_or_(before.narrow(axis, 1, count - 1))
+    return grid.view(len(mask), -1)
 
 
 def _refine(

@@ -33,7 +33,7 @@ NODES = 12
 """Gauss-Hermite nodes a dimension: exact for polynomials of degree 23 in z."""
 DRAWS = 64
 """Draws an image, in antithetic pairs, where there are too many dimensions for quadrature."""
-PAIRS = 10_000_000
+PAIRS = 1_000_000
 """Pairs of a point and a component that are held at a time."""
 ACTIVE = 0.01
 """A unit is active where the variance of its mean over the images is above this."""
