@@ -182,10 +182,13 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
         for label in labels
     ]
     first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
-    w.para(
-        f"{'；'.join(words)}。识别为狗的比例由{first}%变为{last}%。",
-        f"{'; '.join(words)}. The share recognised as dogs went from {first} % to {last} %.",
-    )
+    if first == last:
+        share = (f"识别为狗的比例首尾都是{last}%", f"The share recognised as dogs is {last} % at "
+                 "the first and at the last")
+    else:
+        share = (f"识别为狗的比例由{first}%变为{last}%",
+                 f"The share recognised as dogs went from {first} % to {last} %")
+    w.para(f"{'；'.join(words)}。{share[0]}。", f"{'; '.join(words)}. {share[1]}.")
 
 
 def _trend(w: Writer, label: str, epochs: list[int], t: Trend) -> str:
