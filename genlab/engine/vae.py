@@ -29,6 +29,8 @@ from genlab.priors.mixture import MixturePrior
 from genlab.recipes.vae import VaeConfig
 from genlab.vae import VAE
 
+EXAMPLES = 100
+"""Training images a prior is shown at its start, if it has no more components than that."""
 MEASURES = "measures.safetensors"
 """One value a test image of every term, in the test digits' order, for paired comparisons."""
 
@@ -120,7 +122,7 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
     if run.done:
         return run.results
     rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
-    rows = rows[: components or 1]
+    rows = rows[: max(components or 1, EXAMPLES)]
     model = build_vae(config, splits.train.shape[1], splits.train[rows], rows)
     if config.post_hoc is not None:
         _take_over(model, config, Path(config.post_hoc), run)
