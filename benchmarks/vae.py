@@ -159,6 +159,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.INFO)
     torch.set_num_threads(options.threads)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports for 3 s
     digits = load_digits("mnist")
     x = binary_test_digits(digits)
     rate = product_rate()
