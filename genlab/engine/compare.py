@@ -116,17 +116,13 @@ def mean_and_seeds_error(values: list[float]) -> tuple[float, float | None]:
 
 def _differences(config: CompareConfig, out: Path, prior: str) -> dict[str, Any]:
     """Differences of a prior to the standard Gaussian, seed by seed and image by image."""
-    differences: dict[str, Any] = {}
-    for name in PAIRED:
-        pairs = []
-        for seed in range(config.seeds):
-            ours = measured_values(out / prior / str(seed))
-            theirs = measured_values(out / "standard" / str(seed))
-            if name in ours:
-                pairs.append(ours[name] - theirs[name])
-        if pairs:
-            differences[name] = paired(pairs)
-    return differences
+    seeds = [str(seed) for seed in range(config.seeds)]
+    ours = [measured_values(out / prior / seed) for seed in seeds]
+    theirs = [measured_values(out / "standard" / seed) for seed in seeds]
+    return {
+        name: paired([a[name] - b[name] for a, b in zip(ours, theirs)])
+        for name in PAIRED if name in ours[0]
+    }
 
 
 def paired(pairs: list[Tensor]) -> dict[str, float | None]:

@@ -21,7 +21,15 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.measure import Measures, measure
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run, open_run
-from genlab.engine.vae_fit import TEST_SEED, Splits, binarise, fit, grey, splits_of
+from genlab.engine.vae_fit import (
+    TEST_SEED,
+    Splits,
+    binarise,
+    binary_test_digits,
+    fit,
+    grey,
+    splits_of,
+)
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.priors.em import fit_mixture
@@ -33,11 +41,6 @@ EXAMPLES = 100
 """Training images a prior is shown at its start, if it has no more components than that."""
 MEASURES = "measures.safetensors"
 """One value a test image of every term, in the test digits' order, for paired comparisons."""
-
-
-def binary_test_digits(digits: DigitSet) -> Tensor:
-    """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
-    return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
 
 
 def binary_train_digits(digits: DigitSet) -> Tensor:

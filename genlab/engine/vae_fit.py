@@ -1,6 +1,6 @@
 """The loop that trains a VAE, or the prior alone of one that is trained."""
 
-__all__ = ["Splits", "binarise", "fit", "grey", "splits_of"]
+__all__ = ["Splits", "binarise", "binary_test_digits", "fit", "grey", "splits_of"]
 
 import copy
 import math
@@ -50,6 +50,11 @@ def binarise(x: Tensor, random: torch.Generator) -> Tensor:
     return (torch.rand(x.shape, generator=random) < x).to(x.dtype)
 
 
+def binary_test_digits(digits: DigitSet) -> Tensor:
+    """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
+    return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
+
+
 def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
     """Returns the digits that a configuration trains, stops and is measured on."""
     train, valid = grey(digits.train), None
@@ -59,8 +64,7 @@ def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
             cut = len(train) - max(1, len(train) // HELD_OUT)
             train, held = train[:cut], train[cut:]
         valid = binarise(held, generator(TEST_SEED, "validation digits"))
-    test = binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
-    return Splits(train, valid, test)
+    return Splits(train, valid, binary_test_digits(digits))
 
 
 def rate(config: VaeConfig, step: int, steps: int) -> float:
