@@ -138,8 +138,9 @@ def test_the_three_estimates_are_in_order_and_agree() -> None:
     prior, (mean, log_std) = model.prior(), codes(model, x)
     exact = exact_evidence(model, prior, x, mean, log_std, 0).log_p
     random = torch.Generator().manual_seed(1)
+    torch.manual_seed(1)  # for the prior's own draws
     found, elbo = [], exact
-    for draws, shares in ((20, (1.0, 0.0, 0.0)), (2000, (0.4, 0.1, 0.5))):
+    for draws, shares in ((20, (1.0, 0.0, 0.0)), (20_000, (0.4, 0.1, 0.5))):
         counts = draw_counts(draws, shares)
         noise = torch.randn(counts[0] + counts[1], len(x), 2, generator=random)
         with torch.no_grad():
@@ -148,8 +149,8 @@ def test_the_three_estimates_are_in_order_and_agree() -> None:
             elbo = model.terms(x, noise).elbo
         found.append(importance_estimate(log_w).log_p)
     assert elbo.mean() < found[0].mean() < exact.mean() + 1e-3
-    assert (found[1] - exact).abs().mean() < 0.05
-    assert abs((found[1] - exact).mean().item()) < 0.02
+    assert (found[1] - exact).abs().mean() < 0.02
+    assert abs((found[1] - exact).mean().item()) < 0.01
     assert (elbo < exact + 0.1).all()
 
 

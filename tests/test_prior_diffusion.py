@@ -22,7 +22,7 @@ from genlab.priors.diffusion import (
     noise_level,
     sigma,
 )
-from genlab.priors.mixture import gaussian_mixture
+from genlab.priors.gaussian import GaussianMixture
 
 LogDensity = Callable[[Tensor, Tensor], Tensor]
 
@@ -55,8 +55,7 @@ def mixture_at(level: Tensor) -> torch.distributions.Distribution:
     mean = torch.tensor([[1.2, 0.9], [-1.2, 0.9], [0.0, -1.8]], dtype=torch.float64)
     std = torch.tensor([[0.1, 0.4], [0.3, 0.15], [0.6, 0.2]], dtype=torch.float64)
     s, m = sigma(level), sigma(-level)
-    log_std = 0.5 * (m**2 * std**2 + s**2).log()
-    return gaussian_mixture(torch.zeros(3, dtype=torch.float64), m * mean, log_std)
+    return GaussianMixture(mean.new_zeros(3), m * mean, (m**2 * std**2 + s**2).sqrt())
 
 
 def mixture_flow(steps: int) -> DiffusionFlow:

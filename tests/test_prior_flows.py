@@ -14,7 +14,7 @@ from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.priors import Prior
 from genlab.priors.flow import Affine
-from genlab.priors.mixture import gaussian_mixture
+from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.realnvp import AffineCurve, RealNVPPrior
 from genlab.priors.spline import SplineCurve, SplinePrior, knots
 from genlab.priors.zuko_flow import FLOWS, ZukoPrior
@@ -275,7 +275,7 @@ def fit(prior: Prior, target: Distribution, steps: int, rate: float) -> None:
 def test_training_finds_a_known_density(name: str, blocks: int, most: float) -> None:
     """Three Gaussians: the mean of ln p_true - ln p_flow over their samples is the KL."""
     mean = torch.tensor([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.5]])
-    target = gaussian_mixture(torch.zeros(3), mean, torch.full((3, 2), -0.3))
+    target = GaussianMixture(torch.zeros(3), mean, torch.full((3, 2), 0.74))
     torch.manual_seed(0)
     options = PriorOptions(hidden=(16, 16), blocks=blocks)
     prior = build(name, 2, stirred=False, options=options)[0]
@@ -292,7 +292,7 @@ def test_training_finds_a_known_density(name: str, blocks: int, most: float) -> 
 
 def test_codes_wider_than_the_splines_interval_are_drawn_into_it() -> None:
     """More than half of these coordinates are outside [-5, 5] before the learned scale."""
-    target = gaussian_mixture(torch.zeros(1), torch.full((1, 2), 3.0), torch.full((1, 2), 2.0))
+    target = GaussianMixture(torch.zeros(1), torch.full((1, 2), 3.0), torch.full((1, 2), 7.4))
     torch.manual_seed(0)
     prior = SplinePrior(2, 2, (16, 16), 8, 5.0)
     fit(prior, target, 300, 5e-2)

@@ -13,14 +13,15 @@ import torch.nn as nn
 from prior_cases import COMPONENTS, PIXELS, SMALL, build, encoder, plane
 from scipy.special import expit, logsumexp, softmax
 from scipy.stats import multivariate_normal, norm
-from sklearn.mixture import GaussianMixture
+from sklearn import mixture
 
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.priors import Prior
+from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.gtm import GTMPrior
 from genlab.priors.gtm_vamp import GTMVampPrior
-from genlab.priors.mixture import LOG_STD_FLOOR, MixturePrior, gaussian_mixture
+from genlab.priors.mixture import LOG_STD_FLOOR, MixturePrior
 from genlab.priors.vamp import VampPrior
 from genlab.priors.vamp_mixture import VampMixturePrior
 
@@ -90,7 +91,7 @@ def test_mixture_equals_scikit_learn(covariance: str) -> None:
     """An independent program; a product of one-dimensional mixtures would fail here."""
     prior, net = stirred("mixture" if covariance == "diag" else "full", 2)
     log_w, means, covariances = parts("full", prior, net)
-    oracle = GaussianMixture(COMPONENTS, covariance_type=covariance)
+    oracle = mixture.GaussianMixture(COMPONENTS, covariance_type=covariance)
     oracle.weights_, oracle.means_ = np.exp(log_w), means
     if covariance == "diag":
         oracle.precisions_cholesky_ = covariances.diagonal(axis1=1, axis2=2) ** -0.5
@@ -124,8 +125,7 @@ def test_expected_density_of_the_samples_is_the_closed_form(name: str) -> None:
 def test_mixture_is_no_product_of_mixtures() -> None:
     """Where one component is left and the other low, the other two corners are empty."""
     mean = torch.tensor([[-3.0, 3.0], [3.0, -3.0]], dtype=torch.float64)
-    log_std = torch.full_like(mean, math.log(0.5))
-    p = gaussian_mixture(torch.zeros(2, dtype=torch.float64), mean, log_std)
+    p = GaussianMixture(mean.new_zeros(2), mean, torch.full_like(mean, 0.5))
     corner = p.log_prob(torch.tensor([3.0, 3.0], dtype=torch.float64)).item()
     # Nearest component 6 away in one coordinate: ln N = -(6/0.5)^2/2 - ln(2 pi 0.25)
     assert corner == pytest.approx(-72 - math.log(2 * math.pi * 0.25), abs=1e-9)
@@ -246,7 +246,7 @@ def test_map_of_a_fine_grid_is_a_blurred_square() -> None:
 @pytest.mark.parametrize("latent", [1, 2, 5])
 def test_map_starts_as_a_sheet_beside_standard_gaussians(latent: int) -> None:
     p = GTMPrior(latent, 10, (64,))()
-    mean, std = p.component_distribution.base_dist.loc, p.component_distribution.base_dist.scale
+    mean, std = p.means, p.scales
     line = torch.linspace(-2, 2, 10)
     sheet = min(2, latent)
     torch.testing.assert_close(mean[:, :sheet], torch.cartesian_prod(line, line)[:, :sheet])

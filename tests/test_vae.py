@@ -75,6 +75,15 @@ def test_bernoulli_equals_scipy() -> None:
     assert bernoulli_log_prob(x, logits).item() == pytest.approx(wanted, abs=1e-6)
 
 
+def test_bernoulli_has_the_derivative_of_its_value() -> None:
+    """By finite differences; several draws of the logits share an image."""
+    random = torch.Generator().manual_seed(0)
+    x = (torch.rand(4, 5, generator=random) < 0.5).double()
+    logits = 3 * torch.randn(3, 4, 5, generator=random, dtype=torch.float64)
+    logits.requires_grad_()
+    assert torch.autograd.gradcheck(lambda value: bernoulli_log_prob(x, value), [logits])
+
+
 def test_gaussian_entropy_equals_scipy() -> None:
     log_std = torch.tensor([[0.1, -2.0, 0.7]], dtype=torch.float64)
     wanted = norm(scale=log_std.exp().numpy()).entropy().sum()

@@ -167,9 +167,9 @@ def _step(
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    none = torch.zeros(())
-    parts = [bound.sum(), terms.re.sum() if terms else none, terms.omega.sum() if terms else none]
-    return torch.stack(parts).detach().double()
+    none = torch.zeros_like(bound)
+    parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
+    return torch.stack(parts).detach().sum(1, dtype=torch.float64)
 
 
 def _record(

@@ -45,8 +45,8 @@ from genlab.vae import VAE
 WIDEN = 3.0
 """How many times wider than the encoder's posterior the second proposal is."""
 
-TILE = 20_000
-"""Latent points decoded at a time."""
+TILE = 2000
+"""Latent points decoded at a time: their images stay in the processor's cache."""
 
 
 class Estimate(NamedTuple):

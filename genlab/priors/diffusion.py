@@ -50,6 +50,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.prior import Prior, Setting
 
 BETA = (0.1, 20.0)
@@ -176,8 +177,7 @@ class DiffusionFlow(Distribution):
             return speed(level) * torch.cat([v, divergence[:, None]], 1)
 
         state = self._follow(slope, torch.cat([z, torch.zeros_like(z[:, :1])], 1), LOW, HIGH)
-        log_base = -0.5 * (state[:, :-1] ** 2 + math.log(2 * math.pi)).sum(-1)
-        return log_base + state[:, -1]
+        return standard_log_prob(state[:, :-1]) + state[:, -1]
 
     def _follow(
         self, slope: Callable[[Tensor, Tensor], Tensor], y: Tensor, start: float, end: float

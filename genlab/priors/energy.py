@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.normaliser import (
     LogWeight,
     fixed_nodes,
@@ -54,8 +55,7 @@ class TiltedGaussian(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns ln p, `(*, D)` to `(*)`."""
-        log_base = -0.5 * (value**2 + math.log(2 * math.pi)).sum(-1)
-        return log_base + self.log_weight(value) - self.log_z
+        return standard_log_prob(value) + self.log_weight(value) - self.log_z
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws exactly, by rejection."""

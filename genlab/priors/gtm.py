@@ -24,7 +24,8 @@ from torch.distributions import Distribution
 
 from genlab.errors import InputError
 from genlab.nets.mlp import perceptron
-from genlab.priors.mixture import LOG_STD_FLOOR, gaussian_mixture
+from genlab.priors.gaussian import GaussianMixture
+from genlab.priors.mixture import LOG_STD_FLOOR
 from genlab.priors.prior import Prior, Setting
 
 STRETCH = 2.0
@@ -90,4 +91,4 @@ class GTMPrior(Prior):
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
         mean, log_std = (self.linear(self.u) + self.body(self.u)).chunk(2, -1)
-        return gaussian_mixture(self.logits, mean, log_std.clamp(min=LOG_STD_FLOOR))
+        return GaussianMixture(self.logits, mean, log_std.clamp(min=LOG_STD_FLOOR).exp())

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.errors import InputError
+from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.normaliser import (
     LogWeight,
     fixed_nodes,
@@ -59,8 +60,7 @@ class ResampledGaussian(Distribution):
         log_alpha = (self.truncation - 1) * torch.log1p(-z)
         log_rest = torch.log(-torch.expm1(log_alpha))
         log_tilt = log_rest + self.log_accept(value) - self.log_z
-        log_base = -0.5 * (value**2 + math.log(2 * math.pi)).sum(-1)
-        return log_base + torch.logaddexp(log_tilt, log_alpha)
+        return standard_log_prob(value) + torch.logaddexp(log_tilt, log_alpha)
 
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:

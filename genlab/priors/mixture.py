@@ -5,7 +5,7 @@ r"""A mixture of Gaussians, :math:`p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, \S
 Shapes: K components, D latent dimensions.
 """
 
-__all__ = ["LOG_STD_FLOOR", "MixturePrior", "gaussian_mixture"]
+__all__ = ["LOG_STD_FLOOR", "MixturePrior"]
 
 from typing import Literal
 
@@ -13,36 +13,13 @@ import torch
 import torch.nn as nn
 
 from torch import Tensor
-from torch.distributions import (
-    Categorical,
-    Distribution,
-    Independent,
-    MixtureSameFamily,
-    MultivariateNormal,
-    Normal,
-)
+from torch.distributions import Distribution
 
+from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.prior import Prior, Setting
 
 LOG_STD_FLOOR = -3.0
 """A component narrower than e^-3 sits on a few codes and no longer describes a density."""
-
-
-def gaussian_mixture(logits: Tensor, mean: Tensor, log_std: Tensor) -> MixtureSameFamily:
-    r"""Returns :math:`\sum_k w_k \mathcal{N}(\mu_k, \sigma_k^2)` with :math:`w` = softmax(logits).
-
-    Arguments:
-        logits: Unnormalised log-weights, with shape `(K,)`.
-        mean: Means, with shape `(K, D)`.
-        log_std: Logarithms of the standard deviations, with shape `(K, D)`.
-    """
-    # Independent(..., 1) sums log-densities over D *before* the sum over K. The other order is
-    # a product of one-dimensional mixtures: it integrates to one too, and is another density.
-    # Arguments are not validated: a z that is not finite has a density that is not, and
-    # training names the step where that happens.
-    parts = Independent(Normal(mean, log_std.exp(), validate_args=False), 1)
-    weights = Categorical(logits=logits, validate_args=False)
-    return MixtureSameFamily(weights, parts, validate_args=False)
 
 
 class MixturePrior(Prior):
@@ -85,13 +62,12 @@ class MixturePrior(Prior):
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
-        log_std = self.log_std.clamp(min=LOG_STD_FLOOR)
+        std = self.log_std.clamp(min=LOG_STD_FLOOR).exp()
         if self.lower is None:
-            return gaussian_mixture(self.logits, self.mean, log_std)
-        tril = self.lower.tril(-1) + torch.diag_embed(log_std.exp())
-        parts = MultivariateNormal(self.mean, scale_tril=tril, validate_args=False)
-        weights = Categorical(logits=self.logits, validate_args=False)
-        return MixtureSameFamily(weights, parts, validate_args=False)
+            return GaussianMixture(self.logits, self.mean, std)
+        return GaussianMixture(
+            self.logits, self.mean, self.lower.tril(-1) + torch.diag_embed(std)
+        )
 
     @torch.no_grad()
     def set_(self, weights: Tensor, mean: Tensor, tril: Tensor) -> "MixturePrior":

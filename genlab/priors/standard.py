@@ -8,8 +8,9 @@ __all__ = ["StandardPrior"]
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
+from genlab.priors.gaussian import StandardGaussian
 from genlab.priors.prior import Prior, Setting
 
 
@@ -24,11 +25,11 @@ class StandardPrior(Prior):
         latent: The number of latent dimensions D.
     """
 
-    mean: Tensor
+    origin: Tensor
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(latent))
+        self.register_buffer("origin", torch.zeros(latent))
 
     @classmethod
     def build(cls, setting: Setting) -> "StandardPrior":
@@ -37,5 +38,4 @@ class StandardPrior(Prior):
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
-        parts = Normal(self.mean, torch.ones_like(self.mean), validate_args=False)
-        return Independent(parts, 1, validate_args=False)
+        return StandardGaussian(self.origin)

@@ -15,7 +15,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.mixture import gaussian_mixture
+from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.prior import Encode, Prior, Setting
 
 EDGE = 0.02
@@ -75,4 +75,4 @@ class VampPrior(Prior):
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
         mean, log_std = self.encode(self.pseudo_inputs)
-        return gaussian_mixture(mean.new_zeros(len(mean)), mean, log_std)
+        return GaussianMixture(mean.new_zeros(len(mean)), mean, log_std.exp())

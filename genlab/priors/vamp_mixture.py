@@ -18,7 +18,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.mixture import gaussian_mixture
+from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.prior import Encode, Prior, Setting
 from genlab.priors.vamp import image_logits, plain_function
 
@@ -64,4 +64,4 @@ class VampMixturePrior(Prior):
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
         mean, log_std = self.encode(self.pseudo_inputs)
-        return gaussian_mixture(self.logits, mean, log_std)
+        return GaussianMixture(self.logits, mean, log_std.exp())

@@ -12,7 +12,9 @@ import genlab
 LONGEST = 25
 EXCERPTS = {
     "terms": ("vae.py", ("VAE.terms",)),
-    "mixture": ("priors/mixture.py", ("gaussian_mixture",)),
+    "mixture": (
+        "priors/gaussian.py", ("GaussianMixture.log_prob", "GaussianMixture._diagonal"),
+    ),
     "vamp": ("priors/vamp.py", ("VampPrior.forward",)),
     "hinge": ("adversarial.py", ("hinge_real", "hinge_fake", "hinge_generator")),
     "softplus": ("adversarial.py", ("softplus_real", "softplus_fake", "softplus_generator")),
