@@ -69,16 +69,18 @@ class VAE(nn.Module):
         examples: Grey training images in [0, 1], at least K, with shape `(N, X)`.
         rows: Their places among the training images, with shape `(N,)`, int64.
         gated: Gated hidden layers in place of SiLU.
+        fourier: The scale of the decoder's random Fourier features of z; 0 for none.
     """
 
     def __init__(
         self, *, pixels: int, latent: int, hidden: Sequence[int], prior: str,
         options: PriorOptions, examples: Tensor, rows: Tensor, gated: bool = False,
+        fourier: float = 0.0,
     ) -> None:
         super().__init__()
         self.latent = latent
         self.encoder = Encoder(pixels, hidden, latent, gated=gated)
-        self.decoder = Decoder(latent, hidden[::-1], pixels, gated=gated)
+        self.decoder = Decoder(latent, hidden[::-1], pixels, gated=gated, fourier=fourier)
         self.prior = PRIORS[prior](
             Setting(
                 latent=latent, options=options, encode=self.encode, examples=examples, rows=rows

@@ -302,3 +302,10 @@ def test_codes_wider_than_the_splines_interval_are_drawn_into_it() -> None:
         outside = (prior.flow.layers[0](z)[0].abs() > 5).double().mean().item()
     assert outside < 0.01
     assert gap.mean().item() < 0.1
+
+
+def test_diagnostics_count_the_codes_outside_the_splines_interval() -> None:
+    """At its start every layer is the identity: each coordinate meets one of two layers as is."""
+    prior = SplinePrior(2, 2, (16,), 8, 5.0)
+    z = torch.tensor([[0.0, 0.0], [4.9, -4.9], [5.1, 0.0], [0.0, -7.0], [6.0, 6.0]])
+    assert prior.diagnostics(z, torch.Generator()) == {"codes_outside_bound": 0.6}

@@ -233,3 +233,16 @@ def test_hopeless_rejection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lars_refuses_a_truncation_of_one() -> None:
     with pytest.raises(InputError, match="--prior.truncation 1: must be at least 2"):
         LarsPrior(2, (4,), 1, 10)
+
+
+@pytest.mark.parametrize("kind", ["lars", "energy"])
+def test_diagnostics_bracket_the_normaliser_above_two_dimensions(kind: str) -> None:
+    options = {"lars": (3, (16,), 20, 64), "energy": (3, (16,), 64)}[kind]
+    prior = stirred({"lars": LarsPrior, "energy": EnergyPrior}[kind](*options), by=0.3)
+    found = prior.diagnostics(torch.zeros(1, 3), torch.Generator().manual_seed(0))
+    log_weight = prior.log_accept if kind == "lars" else prior.log_weight
+    with torch.no_grad():
+        wanted = log_normaliser(log_weight, fixed_nodes(prior.origin)).item()
+    assert found["log_z_low"] == pytest.approx(wanted, abs=4 * found["log_z_low_error"] + 0.01)
+    assert found["log_z_high"] == pytest.approx(wanted, abs=4 * found["log_z_high_error"] + 0.01)
+    assert EnergyPrior(2, (16,), 64).diagnostics(torch.zeros(1, 2), torch.Generator()) == {}

@@ -26,6 +26,7 @@ from genlab.engine.vae import binary_test_digits, evaluate_vae, load_vae, train_
 from genlab.errors import InputError
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.metrics.surgery import cross_entropy, log_aggregated_posterior
+from genlab.nets.mlp import FourierFeatures
 from genlab.prior_options import PRIOR_OPTIONS, PriorOptions
 from genlab.recipes.lab import PRIORS as PRIOR_NAMES
 from genlab.recipes.vae import VaeConfig
@@ -82,6 +83,25 @@ def test_bernoulli_has_the_derivative_of_its_value() -> None:
     logits = 3 * torch.randn(3, 4, 5, generator=random, dtype=torch.float64)
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda value: bernoulli_log_prob(x, value), [logits])
+
+
+def test_fourier_features_are_waves_of_the_stated_scale() -> None:
+    features = FourierFeatures(2, 20_000, 3.0)
+    z = torch.tensor([[0.3, -1.1], [0.0, 0.0]])
+    found = features(z).numpy()
+    b = features.frequencies.numpy()
+    assert b.std() == pytest.approx(3.0, rel=0.02)
+    phase = z.numpy() @ b
+    wanted = np.concatenate([z.numpy(), np.sin(phase), np.cos(phase)], 1)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_decoder_of_a_plane_has_fourier_features() -> None:
+    assert VaeConfig().fourier == 2
+    assert VaeConfig(latent=3).fourier == 0
+    assert VaeConfig(fourier=0).fourier == 0
+    with pytest.raises(InputError, match="--fourier"):
+        VaeConfig(fourier=-1)
 
 
 def test_gaussian_entropy_equals_scipy() -> None:

@@ -87,7 +87,7 @@ def measure(
         `conditional_entropy`, `marginal_kl`, `mutual_information` (over the N test images, whose
         mixture is q(z)), `prior_gap` (KL(q(z)||p(z)) with the training images' mixture),
         `nll_is`, and for D <= 2 `nll_exact`; `identity_gap`, `identity_tolerance` and
-        `identity_holds` for equation 3.
+        `identity_holds` for equation 3; and the prior's own diagnostics.
     """
     prior, extra = model.prior(), {}
     if model.prior.dear and model.latent <= 2:
@@ -109,6 +109,9 @@ def measure(
         "test_images": len(x),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
+    random = generator(seed, "diagnostics")
+    z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
+    extra |= model.prior.diagnostics(z, random)
     values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
     if importance:
         extra |= _importance(model, prior, x, importance, seed, values)

@@ -59,6 +59,7 @@ def build_vae(
         return VAE(
             pixels=pixels, latent=config.latent, hidden=config.hidden, prior=config.prior,
             options=config.prior_options, examples=examples, rows=rows, gated=config.gated,
+            fourier=config.fourier or 0.0,
         )
 
 
@@ -150,12 +151,13 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
 def _take_over(model: VAE, config: VaeConfig, base: Path, run: Run) -> None:
     """Gives the model the encoder and decoder of a finished run, as they are."""
     source, other = load_vae(base)
-    if (other.latent, other.hidden, other.gated) != (config.latent, config.hidden, config.gated):
+    mine = (config.latent, config.hidden, config.gated, config.fourier)
+    if (other.latent, other.hidden, other.gated, other.fourier) != mine:
         raise InputError(f"--post-hoc {base}: its networks are not those of this configuration")
     run.refuse_other_data({"mnist": load_digits(other.mnist).identity})
-    for mine, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
-        mine.load_state_dict(theirs.state_dict())
-        mine.requires_grad_(False)
+    for ours, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
+        ours.load_state_dict(theirs.state_dict())
+        ours.requires_grad_(False)
 
 
 def _fit_by_em(config: VaeConfig, model: VAE, splits: Splits) -> float:

@@ -25,7 +25,9 @@ from torch.distributions import Distribution
 from genlab.errors import InputError
 from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.normaliser import (
+    BRACKET_DRAWS,
     LogWeight,
+    bracket,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
@@ -143,3 +145,11 @@ class LarsPrior(Prior):
         del rows
         log_z = log_normaliser(self.log_accept, fresh_nodes(self.origin, self.draws, random))
         return ResampledGaussian(self.log_accept, log_z, self.truncation, self.origin).log_prob(z)
+
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+        """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
+        del z
+        if len(self.origin) <= 2:
+            return {}
+        found = bracket(self.log_accept, self.origin, BRACKET_DRAWS, random)
+        return {f"log_z_{name}": value for name, value in found._asdict().items()}

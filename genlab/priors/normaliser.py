@@ -15,8 +15,8 @@ Shapes: G nodes, D latent dimensions, S draws; `*` any leading dimensions.
 """
 
 __all__ = [
-    "Bracket", "LogWeight", "Nodes", "bracket", "drawn_nodes", "fixed_nodes", "fresh_nodes",
-    "log_normaliser", "rejection_sample", "tilt_net",
+    "BRACKET_DRAWS", "Bracket", "LogWeight", "Nodes", "bracket", "drawn_nodes", "fixed_nodes",
+    "fresh_nodes", "log_normaliser", "rejection_sample", "tilt_net",
 ]  # fmt: skip
 
 import itertools
@@ -49,6 +49,9 @@ FIXED_DRAWS = 2**16
 
 ROUND = 2**14
 """Draws proposed at a time."""
+
+BRACKET_DRAWS = 50_000
+"""Draws of each kind for the bracket of ln Z that stands beside a result."""
 
 MOST_DRAWS = 10**8
 """Proposals (a minute or so) after which sampling gives up."""

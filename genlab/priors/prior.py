@@ -63,3 +63,13 @@ class Prior(nn.Module, ABC):
         """
         del rows, random
         return self().log_prob(z)
+
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+        """Returns what tells whether the density can be trusted at codes: nothing, for most.
+
+        Arguments:
+            z: Codes, with shape `(N, D)`.
+            random: Draws whatever noise is needed.
+        """
+        del z, random
+        return {}

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.errors import InputError
-from genlab.priors.flow import Affine, Composed, Curve, FlowDistribution, couplings
+from genlab.priors.flow import Affine, Composed, Coupling, Curve, FlowDistribution, couplings
 from genlab.priors.prior import Prior, Setting
 from genlab.priors.standard import StandardPrior
 
@@ -157,6 +157,7 @@ class SplinePrior(Prior):
         if not 2 <= bins <= most:
             raise InputError(f"--prior.bins {bins}: must be between 2 and {most}")
         self.base = StandardPrior(latent)
+        self.bound = bound
         curve = SplineCurve(bins, bound)
         self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, curve)])
 
@@ -173,3 +174,14 @@ class SplinePrior(Prior):
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
         return FlowDistribution(self.base(), self.flow)
+
+    @torch.no_grad()
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+        """Returns the share of codes that a layer finds outside [-B, B], where it is linear."""
+        del random
+        outside = torch.zeros(len(z), dtype=torch.bool)
+        for layer in self.flow.layers:
+            if isinstance(layer, Coupling):
+                outside |= (layer.split(z)[1].abs() > self.bound).any(-1)
+            z, _ = layer(z)
+        return {"codes_outside_bound": outside.double().mean().item()}

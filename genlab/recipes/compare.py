@@ -29,13 +29,13 @@ class CompareConfig:
     """Components of the priors that have them; each has its own default."""
     hidden: tuple[int, ...] = (512, 512)
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
-    epochs: int = 50
+    epochs: int = 75
     """Passes over the training digits."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the digits' codes for each prior."""
     batch: int = 256
     """Digits a step."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-3
     """Highest learning rate of Adam."""
     refit_rate: float = 3e-3
     """With --post-hoc: that of the priors."""

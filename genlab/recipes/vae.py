@@ -28,6 +28,9 @@ class VaeConfig:
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
     gated: bool = False
     """Gated layers (Dauphin et al., 2017) in place of SiLU."""
+    fourier: float | None = None
+    """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
+    given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
     objective: Literal["elbo", "iwae", "exact"] = "elbo"
     """elbo; iwae, the bound of several draws; exact, the likelihood itself by quadrature, for one
     or two latent dimensions (the encoder then follows by the ELBO)."""
@@ -43,11 +46,11 @@ class VaeConfig:
     """elbo: nats of the regulariser that cost nothing."""
     lattice: int = 96
     """exact: lattice points along each axis of the latent plane."""
-    epochs: int = 100
+    epochs: int = 75
     """Passes over the training digits; at most so many with --patience."""
     batch: int = 256
     """Digits a step."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-3
     """Highest learning rate of Adam."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """cosine: the learning rate rises over the first 2 % and falls by a cosine to nothing."""
@@ -70,6 +73,8 @@ class VaeConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
+        if self.fourier is None:
+            object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
         for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -78,7 +83,7 @@ class VaeConfig:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
-        for name in ("beta", "warmup", "free_bits", "importance", "annealed"):
+        for name in ("fourier", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
         self._check_objective()
@@ -102,7 +107,7 @@ class VaeConfig:
 
 
 def default() -> VaeConfig:
-    """Two latent dimensions, perceptrons of 512-512, 100 epochs."""
+    """Two latent dimensions, perceptrons of 512-512, 75 epochs."""
     return VaeConfig()
 
 
