@@ -30,7 +30,7 @@ __all__ = ["Evidence", "log_evidence"]
 
 import math
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -44,11 +44,14 @@ CHUNK = 256
 POINTS = 4096
 """Lattice points decoded at a time."""
 
-DIVIDE = 4
+DIVIDE = 2
 """Parts an axis into which a level divides the cells of the one before."""
 
 NEGLIGIBLE = math.log(1e-7)
 """Cells with less than this share of an image's mass are not divided for it."""
+
+UNSEEN = 30.0
+"""Points so many nats below an image's ln p(x) are left out of its sum: e^-30 = 1e-13 each."""
 
 
 class Evidence(NamedTuple):
@@ -107,8 +110,8 @@ def log_evidence(
     box: tuple[Tensor, Tensor],
     *,
     count: int = 256,
-    tolerance: float = 1e-3,
-    levels: int = 2,
+    tolerance: float = 5e-3,
+    levels: int = 4,
     advance: Callable[[int], None] = lambda images: None,
 ) -> Evidence:
     """Returns ln p(x) of every image.
@@ -123,20 +126,26 @@ def log_evidence(
             cell may fall between its points.
         tolerance: Images with a larger error, in nats, are refined ...
         levels: ... at most so many times.
-        advance: Told how many images are finished, now and then.
+        advance: Told of progress, as a number of images: half of each is its coarse lattice.
     """
     low, high = box
     lattice = Lattice(low, (high - low) / count, count)
     model = Model(log_prior, logits)
-    log_p, error, outside, work = _coarse(x, model, lattice, tolerance, advance)
+    told = 0
+
+    def reach(share: float) -> None:
+        nonlocal told
+        advance(int(share * len(x)) - told)
+        told = int(share * len(x))
+
+    log_p, error, outside, work = _coarse(x, model, lattice, tolerance, reach)
     for level in range(1, levels + 1):
         if not len(work.images):
             break
         log_p[work.images], error[work.images] = _refine(x, model, lattice, work, DIVIDE**level)
-        still = error[work.images] > tolerance
-        advance(int((~still).sum()))
-        work = work.only(still)
-    advance(len(work.images))
+        work = work.only(error[work.images] > tolerance)
+        reach(0.5 + 0.5 * level / levels)
+    reach(1.0)
     return Evidence(log_p, error, outside)
 
 
@@ -158,53 +167,85 @@ class Work(NamedTuple):
 
 
 def _coarse(
-    x: Tensor, model: Model, lattice: Lattice, tolerance: float, advance: Callable[[int], None]
+    x: Tensor, model: Model, lattice: Lattice, tolerance: float, reach: Callable[[float], None]
 ) -> tuple[Tensor, Tensor, float, Work]:
-    """Sums over the coarse lattice; returns ln p, errors, prior outside, and what to refine."""
-    dim, cells = len(lattice.low), lattice.cells()
+    """Sums over the coarse lattice; returns ln p, errors, prior outside, and what to refine.
+
+    A strip of the lattice at a time, so that a product of matrices stays in the processor's cache.
+    """
+    dim, count = len(lattice.low), lattice.count
     log_area = lattice.step.log().sum().item()
-    parts, mass = [], 0.0
-    for some in cells.split(POINTS):
-        z = lattice.points(some, 1)
-        parts.append(model.rows(z, log_area))
+    least = _lower_bound(x, model, lattice, log_area)
+    sums = torch.full((len(x), 2**dim), -math.inf, dtype=torch.float64)
+    pairs, logs, mass = [], [], 0.0
+    cells = lattice.cells()
+    width = count ** (dim - 1)
+    height = max(2, POINTS // width // 2 * 2)
+    for strip, places in enumerate(cells.split(height * width)):
+        z = lattice.points(places, 1)
+        logits, offset = model.rows(z, log_area)
         mass += (model.log_prior(z).double() + log_area).exp().sum().item()
-    logits, offset = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
-    log_p, error, images, rest, pairs, found = [], [], [], [], [], 0
-    for index, batch in enumerate(x.split(CHUNK)):
-        shares, top = _exponentiated(batch @ logits.T + offset)
-        sums = _sublattice_sums(shares, top, lattice.count, dim)
-        total, off = _total_and_error(sums, dim)
-        log_p.append(total)
-        error.append(off)
-        open_ = (off > tolerance).nonzero()[:, 0]
-        advance(len(batch) - len(open_))
-        if len(open_):
-            shares, top = shares[open_], top[open_]
-            least = (total[open_, None] - top + NEGLIGIBLE).exp().float()
-            mass_here = _grown(shares > least, lattice.count, dim)
-            outside = shares.masked_fill_(mass_here, 0).sum(1, keepdim=True).double()
-            rest.append((outside.log() + top)[:, 0])
-            where = mass_here.nonzero()
-            pairs.append(torch.stack([where[:, 0] + found, where[:, 1]], 1))
-            images.append(open_ + index * CHUNK)
-            found += len(open_)
-    if not images:
-        none = torch.zeros(0, dtype=torch.int64)
-        work = Work(none, none.double(), none.view(0, 2))
-    else:
-        together = torch.cat(pairs)
-        work = Work(torch.cat(images), torch.cat(rest), together[together[:, 1].argsort()])
-    return torch.cat(log_p), torch.cat(error), 1 - mass, work
+        for start, batch in enumerate(x.split(CHUNK)):
+            terms = torch.addmm(offset, batch, logits.T)
+            rows = (terms.amax(1) > least[start * CHUNK :][: len(batch)] - UNSEEN).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            images, terms = rows + start * CHUNK, terms[rows]
+            seen = (terms > least[images, None] + NEGLIGIBLE).nonzero()
+            pairs.append(torch.stack([images[seen[:, 0]], seen[:, 1] + strip * height * width], 1))
+            logs.append(terms[seen[:, 0], seen[:, 1]])
+            shares, top = _exponentiated(terms)
+            more = _sublattice_sums(shares, top, (len(places) // width, *(count,) * (dim - 1)))
+            sums[images] = torch.logaddexp(sums[images], more)
+        reach(0.5 * min(1.0, (strip + 1) * height * width / len(cells)))
+    log_p, error = _total_and_error(sums, dim)
+    return log_p, error, 1 - mass, _work(
+        torch.cat(pairs), torch.cat(logs).double(), log_p, error > tolerance, lattice
+    )
 
 
-def _grown(mask: Tensor, count: int, dim: int) -> Tensor:
-    """Returns the mask `(U, count^D)` with all neighbours of its cells, diagonal ones too."""
-    grid = mask.view(-1, *[count] * dim)
-    for axis in range(1, dim + 1):
-        before = grid.clone()
-        grid.narrow(axis, 1, count - 1).logical_or_(before.narrow(axis, 0, count - 1))
-        grid.narrow(axis, 0, count - 1).logical_or_(before.narrow(axis, 1, count - 1))
-    return grid.view(len(mask), -1)
+def _lower_bound(x: Tensor, model: Model, lattice: Lattice, log_area: float) -> Tensor:
+    """Returns the sum over every fourth point an axis, less than the whole, with shape `(N,)`."""
+    cells = lattice.cells()
+    some = cells[(cells % 4 == 2).all(1)]
+    sums = torch.full((len(x),), -math.inf)
+    for places in some.split(POINTS):
+        logits, offset = model.rows(lattice.points(places, 1), log_area)
+        terms = [torch.addmm(offset, batch, logits.T).logsumexp(1) for batch in x.split(CHUNK)]
+        sums = torch.logaddexp(sums, torch.cat(terms))
+    return sums
+
+
+def _work(pairs: Tensor, logs: Tensor, log_p: Tensor, open_: Tensor, lattice: Lattice) -> Work:
+    """Returns what to refine: the cells that matter for an image, and their neighbours.
+
+    Arguments:
+        pairs: (image, cell) that may matter, with shape `(P, 2)`.
+        logs: ln of what each contributes, with shape `(P,)`.
+        log_p: ln p(x) of all images, with shape `(N,)`.
+        open_: Whether an image is to be refined, with shape `(N,)`.
+        lattice: The coarse lattice.
+    """
+    kept = open_[pairs[:, 0]] & (logs > log_p[pairs[:, 0]] + NEGLIGIBLE)
+    pairs, logs = pairs[kept], logs[kept]
+    images = open_.nonzero()[:, 0]
+    number = open_.cumsum(0) - 1
+    inside = torch.zeros(len(images), dtype=torch.float64)
+    inside.index_add_(0, number[pairs[:, 0]], (logs - log_p[pairs[:, 0]]).exp())
+    # Neighbours are refined too. What they contribute on the coarse lattice stays in the rest:
+    # less than NEGLIGIBLE each.
+    rest = log_p[images] + torch.log1p(-inside.clamp(max=1 - 1e-15))
+    dim, count = len(lattice.low), lattice.count
+    size = count**dim
+    keys = (number[pairs[:, 0]] * size + pairs[:, 1]).unique()
+    for axis in range(dim):
+        stride = count**axis
+        place = keys // stride % count
+        keys = torch.cat(
+            [keys, keys[place > 0] - stride, keys[place < count - 1] + stride]
+        ).unique()
+    grown = torch.stack([keys // size, keys % size], 1)
+    return Work(images, rest, grown[grown[:, 1].argsort()])
 
 
 def _refine(
@@ -221,7 +262,7 @@ def _refine(
         per_cell = zip(slices, logits.split(parts**dim), offset.split(parts**dim))
         for rows, cell_logits, cell_offset in per_cell:
             shares, top = _exponentiated(images[rows] @ cell_logits.T + cell_offset)
-            more = _sublattice_sums(shares, top, parts, dim)
+            more = _sublattice_sums(shares, top, (parts,) * dim)
             sums[rows] = torch.logaddexp(sums[rows], more)
     return _total_and_error(sums, dim, work.rest)
 
@@ -240,9 +281,10 @@ def _exponentiated(terms: Tensor) -> tuple[Tensor, Tensor]:
     return terms.sub_(top).exp_(), top.double()
 
 
-def _sublattice_sums(shares: Tensor, top: Tensor, count: int, dim: int) -> Tensor:
+def _sublattice_sums(shares: Tensor, top: Tensor, counts: Sequence[int]) -> Tensor:
     """Returns ln of the sums over every second point an axis, float64, with shape `(B, 2^D)`."""
-    shape, axes = [count // 2, 2] * dim, [2 * d + 1 for d in range(dim)]
+    shape = [part for count in counts for part in (count // 2, 2)]
+    axes = [2 * d + 1 for d in range(len(counts))]
     return shares.view(-1, *shape).sum(axes).flatten(1).double().log() + top
 
 
