@@ -145,7 +145,7 @@ def table(results: Mapping[str, Any]) -> str:
     how = "learned post hoc on one VAE a seed" if results["post_hoc"] else "trained jointly"
     lines = [
         f"Priors {how}; {results['data']['name']}, {results['test_images']} test digits, "
-        f"D = {results['latent']}, {results['seeds']} seed(s); nats per digit. ± is the standard "
+        f"D = {results['latent']}, seeds: {results['seeds']}; nats per digit. ± is the standard "
         "error over seeds, where there are several, else over digits; differences are paired.",
         "",
         f"| prior | {' | '.join(QUANTITIES[n] for n in shown)} | {QUANTITIES[main]} − standard |",

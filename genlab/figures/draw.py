@@ -134,7 +134,7 @@ def draw_comparison(path: Path) -> None:
     """Draws all priors of a finished comparison in one figure, `comparison.png`."""
     results = Run(path).results
     how = "post hoc" if results["post_hoc"] else "jointly"
-    title = f"{results['data']['name']}, priors learned {how}, {results['seeds']} seed(s)"
+    title = f"{results['data']['name']}, priors learned {how}, seeds: {results['seeds']}"
     rows = results["priors"]
     likelihood = "nll_exact" if results["latent"] <= 2 else "nll_is"
     if results["latent"] != 2:

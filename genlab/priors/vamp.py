@@ -9,6 +9,8 @@ Shapes: K pseudo-inputs, X pixels, D latent dimensions.
 
 __all__ = ["VampPrior", "image_logits", "plain_function"]
 
+from typing import Self
+
 import torch
 import torch.nn as nn
 
@@ -63,7 +65,7 @@ class VampPrior(Prior):
         self.pseudo_logits = nn.Parameter(image_logits(examples))
 
     @classmethod
-    def build(cls, setting: Setting) -> "VampPrior":
+    def build(cls, setting: Setting) -> Self:
         """Builds it from what a VAE has at hand."""
         return cls(setting.encode, setting.examples[: setting.options.components])
 

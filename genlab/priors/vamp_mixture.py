@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.prior import Encode, Prior, Setting
-from genlab.priors.vamp import image_logits, plain_function
+from genlab.priors.prior import Encode
+from genlab.priors.vamp import VampPrior
 
 
-class VampMixturePrior(Prior):
+class VampMixturePrior(VampPrior):
     """A mixture of the encoder's posteriors at learned pseudo-inputs, with learned weights.
 
     It starts as the VampPrior: the weights are equal.
@@ -37,8 +37,7 @@ class VampMixturePrior(Prior):
         | https://arxiv.org/abs/2402.04412
 
     Arguments:
-        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
-            function, so that the encoder's weights stay the encoder's.
+        encode: The encoder call, as for the VampPrior.
         examples: Images in [0, 1] to start from, with shape `(K, X)`.
 
     Raises:
@@ -46,20 +45,8 @@ class VampMixturePrior(Prior):
     """
 
     def __init__(self, encode: Encode, examples: Tensor) -> None:
-        super().__init__()
-        self.encode = plain_function(encode)
-        self.logits = nn.Parameter(examples.new_zeros(len(examples)))
-        self.pseudo_logits = nn.Parameter(image_logits(examples))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "VampMixturePrior":
-        """Builds it from what a VAE has at hand."""
-        return cls(setting.encode, setting.examples[: setting.options.components])
-
-    @property
-    def pseudo_inputs(self) -> Tensor:
-        """The images u, in (0, 1), with shape `(K, X)`."""
-        return torch.sigmoid(self.pseudo_logits)
+        super().__init__(encode, examples)
+        self.logits = nn.Parameter(torch.zeros(len(examples)))
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

@@ -34,7 +34,7 @@ class Preset:
 
 PRESETS = {
     "quick": Preset(
-        mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
+        mnist="mnist-5k", dogs="toydogs:240", vae_epochs=60, vae_batch=100, components=32,
         importance=200, gan_images=240, projected="projected-short",
     ),
     "full": Preset(
