@@ -3,7 +3,7 @@
 Shapes: B batch, X pixels, D latent dimensions, H hidden units.
 """
 
-__all__ = ["Decoder", "Encoder", "FourierFeatures", "GatedLinear"]
+__all__ = ["WAVES", "Decoder", "Encoder", "FourierFeatures", "GatedLinear"]
 
 from collections.abc import Sequence
 

@@ -12,6 +12,8 @@ REFERENCES = {
     "Document Recognition. Proceedings of the IEEE, 86(11), 1998.",
     "binarise": "Salakhutdinov R, Murray I. On the Quantitative Analysis of Deep Belief "
     "Networks. ICML, 2008.",
+    "fourier": "Tancik M, Srinivasan P P, Mildenhall B, et al. Fourier Features Let Networks Learn "
+    "High Frequency Functions in Low Dimensional Domains. NeurIPS, 2020. arXiv:2006.10739.",
     "adam": "Kingma D P, Ba J. Adam: A Method for Stochastic Optimization. ICLR, 2015. "
     "arXiv:1412.6980.",
     "gan": "Goodfellow I, Pouget-Abadie J, Mirza M, et al. Generative Adversarial Nets. "

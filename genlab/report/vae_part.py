@@ -6,6 +6,7 @@ p_lambda(z) prior. All values in nats per test image.
 
 __all__ = ["vae_part"]
 
+from genlab.nets.mlp import WAVES
 from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
@@ -118,12 +119,19 @@ def _settings(w: Writer, facts: Facts) -> None:
     for side in facts.digits["shape"]:
         pixels *= side
     widths = " – ".join(map(str, [pixels, *hidden, 2 * d]))
-    back = " – ".join(map(str, [d, *hidden[::-1], pixels]))
+    scale = config["fourier"]
+    inputs = f"{d} + {2 * WAVES}" if scale else d
+    back = " – ".join(map(str, [inputs, *hidden[::-1], pixels]))
     w.heading(2, "1.3 网络与训练设置", "1.3 Networks and training")
     p = w.pick
     rows = [
         [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
         [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
+        *([[
+            p("解码器的傅里叶特征", "The decoder's Fourier features"),
+            rf"$\sin \boldsymbol{{B}} \boldsymbol{{z}}$, $\cos \boldsymbol{{B}} \boldsymbol{{z}}$; "
+            rf"$B_{{ij}} \sim \mathcal{{N}}(0, {scale:g}^2)$" + w.cite("fourier"),
+        ]] if scale else []),
         [p("先验分量数$K$", "Components $K$"), _per_prior(w, facts, "components", "—")],
         [p("参数量", "Parameters"), _per_prior(w, facts, "parameters", "—")],
         [p("训练/测试图像", "Training / test images"),
