@@ -40,6 +40,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.likelihoods import bernoulli_log_prob
+from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE, Terms
 
 Gradient = Literal["plain", "stl", "dreg"]
@@ -81,7 +82,7 @@ def iwae(
     if gradient != "plain":
         mean, log_std = mean.detach(), log_std.detach()
     residual = (z - mean) * (-log_std).exp()
-    log_q = -(0.5 * residual**2 + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+    log_q = standard_log_prob(residual) - log_std.sum(-1)
     log_w = bernoulli_log_prob(x, model.decoder(z)) + log_prior(z) - log_q
     if gradient == "dreg" and z.requires_grad:
         # The bound's derivative carries v_s to z_s; DReG carries v_s^2.

@@ -36,6 +36,7 @@ from genlab.likelihoods import bernoulli_log_prob
 from genlab.nets.mlp import Decoder, Encoder
 from genlab.prior_options import PriorOptions
 from genlab.priors import PRIORS, Setting
+from genlab.priors.gaussian import standard_log_prob
 
 
 class Terms(NamedTuple):
@@ -107,7 +108,7 @@ class VAE(nn.Module):
         mean, log_std = self.encode(x)
         z = mean + log_std.exp() * noise
         re = bernoulli_log_prob(x, self.decoder(z)).mean(0)
-        log_q = -(0.5 * noise**2 + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+        log_q = standard_log_prob(noise) - log_std.sum(-1)
         log_p = self.prior().log_prob(z) if log_prior is None else log_prior(z)
         omega = (log_p - log_q).mean(0)
         return Terms(re, omega)

@@ -145,11 +145,15 @@ def test_full_covariances_conform(
     check: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SMALL, "mixture", FULL)
+    assert isinstance(prior := build("mixture", 2, stirred=False)[0], MixturePrior)
+    assert prior.lower is not None  # what is checked has full covariances
     check("mixture")
 
 
 def test_full_covariances_conform_where_there_are_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SMALL, "mixture", FULL)
+    assert isinstance(prior := build("mixture", 2, stirred=False)[0], MixturePrior)
+    assert prior.lower is not None  # what is checked has full covariances
     for latent in [1, 2, 3, 40]:
         test_priors.test_density_has_one_value_a_point("mixture", latent)
         test_priors.test_saved_and_loaded_gives_the_same_numbers("mixture", latent)

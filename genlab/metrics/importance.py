@@ -40,6 +40,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.likelihoods import bernoulli_log_prob
+from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE
 
 WIDEN = 3.0
@@ -88,9 +89,10 @@ def log_weights(
     z = torch.cat([own, prior_draws[:, None].expand(-1, len(x), -1)])
     log_prior = prior.log_prob(z).double()
     residual = (z.double() - mean.double()) / log_std.double().exp()
-    narrow = -0.5 * (residual**2 + math.log(2 * math.pi)) - log_std.double()
-    broad = -0.5 * ((residual / WIDEN) ** 2 + math.log(2 * math.pi)) - log_std.double()
-    parts = [narrow.sum(-1), (broad - math.log(WIDEN)).sum(-1), log_prior]
+    log_volume = log_std.double().sum(-1)
+    narrow = standard_log_prob(residual) - log_volume
+    broad = standard_log_prob(residual / WIDEN) - log_volume - model.latent * math.log(WIDEN)
+    parts = [narrow, broad, log_prior]
     shares = [math.log(n / sum(counts)) if n else -math.inf for n in counts]
     proposal = torch.stack([part + share for part, share in zip(parts, shares)]).logsumexp(0)
     return _log_likelihood(model, x, own, prior_draws) + log_prior - proposal

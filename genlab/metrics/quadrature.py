@@ -96,10 +96,13 @@ class Model(NamedTuple):
     logits: Callable[[Tensor], Tensor]
     """The decoder: `(G, D)` to `(G, X)`."""
 
-    def rows(self, z: Tensor, log_area: float) -> tuple[Tensor, Tensor]:
-        """Returns l_g, and ln p(z_g) + ln h^D - sum_i ln(1 + e^{l_gi}): all but x . l_g of (2)."""
-        logits = self.logits(z)
-        return logits, self.log_prior(z) + log_area - F.softplus(logits).sum(1)
+    def rows(self, z: Tensor, log_area: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns l_g; ln m_g - sum_i ln(1 + e^{l_gi}), all but x . l_g of (2); and ln m_g.
+
+        With m_g = p(z_g) h^D, the prior's mass in the cell.
+        """
+        logits, log_mass = self.logits(z), self.log_prior(z) + log_area
+        return logits, log_mass - F.softplus(logits).sum(1), log_mass
 
 
 @torch.no_grad()
@@ -182,12 +185,11 @@ def _coarse(
     width = count ** (dim - 1)
     height = max(2, POINTS // width // 2 * 2)
     for strip, places in enumerate(cells.split(height * width)):
-        z = lattice.points(places, 1)
-        logits, offset = model.rows(z, log_area)
-        mass += (model.log_prior(z).double() + log_area).exp().sum().item()
-        for start, batch in enumerate(x.split(CHUNK)):
+        logits, offset, log_mass = model.rows(lattice.points(places, 1), log_area)
+        mass += log_mass.double().exp().sum().item()
+        for start, (batch, low) in enumerate(zip(x.split(CHUNK), least.split(CHUNK))):
             terms = torch.addmm(offset, batch, logits.T)
-            rows = (terms.amax(1) > least[start * CHUNK :][: len(batch)] - UNSEEN).nonzero()[:, 0]
+            rows = (terms.amax(1) > low - UNSEEN).nonzero()[:, 0]
             if not len(rows):
                 continue
             images, terms = rows + start * CHUNK, terms[rows]
@@ -210,7 +212,7 @@ def _lower_bound(x: Tensor, model: Model, lattice: Lattice, log_area: float) -> 
     some = cells[(cells % 4 == 2).all(1)]
     sums = torch.full((len(x),), -math.inf)
     for places in some.split(POINTS):
-        logits, offset = model.rows(lattice.points(places, 1), log_area)
+        logits, offset, _ = model.rows(lattice.points(places, 1), log_area)
         terms = [torch.addmm(offset, batch, logits.T).logsumexp(1) for batch in x.split(CHUNK)]
         sums = torch.logaddexp(sums, torch.cat(terms))
     return sums
@@ -258,7 +260,7 @@ def _refine(
     images = x[work.images]
     for cells, slices in _groups(work.pairs, max(1, POINTS // parts**dim)):
         places = torch.stack([cells // count ** (dim - 1 - d) % count for d in range(dim)], 1)
-        logits, offset = model.rows(lattice.points(places, parts), log_area)
+        logits, offset, _ = model.rows(lattice.points(places, parts), log_area)
         per_cell = zip(slices, logits.split(parts**dim), offset.split(parts**dim))
         for rows, cell_logits, cell_offset in per_cell:
             shares, top = _exponentiated(images[rows] @ cell_logits.T + cell_offset)

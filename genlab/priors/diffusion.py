@@ -50,7 +50,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.gaussian import standard_log_prob
+from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 from genlab.priors.prior import Prior, Setting
 
 BETA = (0.1, 20.0)
@@ -160,10 +160,7 @@ class DiffusionFlow(Distribution):
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws N(0, I) and follows equation 1 down."""
-        z = torch.randn(
-            math.prod(sample_shape), len(self.origin), dtype=self.origin.dtype,
-            device=self.origin.device,
-        )
+        z = StandardGaussian(self.origin).sample((math.prod(sample_shape),))
 
         def slope(z: Tensor, level: Tensor) -> Tensor:
             return speed(level) * self.velocity(z, level)

@@ -25,9 +25,8 @@ from torch.distributions import Distribution
 
 from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.normaliser import (
-    BRACKET_DRAWS,
     LogWeight,
-    bracket,
+    bracket_above_two,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
@@ -120,7 +119,4 @@ class EnergyPrior(Prior):
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
         """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
         del z
-        if len(self.origin) <= 2:
-            return {}
-        found = bracket(self.log_weight, self.origin, BRACKET_DRAWS, random)
-        return {f"log_z_{name}": value for name, value in found._asdict().items()}
+        return bracket_above_two(self.log_weight, self.origin, random)

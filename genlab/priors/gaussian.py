@@ -81,7 +81,7 @@ class GaussianMixture(Distribution):
         """Returns ln p(z) in nats, `(*, D)` to `(*)`."""
         z = value.reshape(-1, value.shape[-1]).double()
         log_joint = self._diagonal() if self.scales.ndim == 2 else self._correlated()
-        each = self.log_weights.numel() * (1 if self.scales.ndim == 2 else z.shape[1])
+        each = self.scales.numel() // z.shape[1]  # K numbers a point, or K D
         parts = [log_joint(part).logsumexp(1) for part in z.split(max(1, PAIRS // each))]
         return torch.cat(parts).view(value.shape[:-1]).to(value.dtype)
 

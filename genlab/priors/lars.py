@@ -23,11 +23,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.errors import InputError
-from genlab.priors.gaussian import standard_log_prob
+from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 from genlab.priors.normaliser import (
-    BRACKET_DRAWS,
     LogWeight,
-    bracket,
+    bracket_above_two,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
@@ -67,7 +66,8 @@ class ResampledGaussian(Distribution):
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws by what equation 4 is the density of, all samples at a time."""
-        z = self._propose(math.prod(sample_shape))
+        base = StandardGaussian(self.origin)
+        z = base.sample((math.prod(sample_shape),))
         pending = torch.arange(len(z), device=z.device)
         for _ in range(self.truncation - 1):
             # An exponential variable exceeds -ln a with probability a.
@@ -75,13 +75,8 @@ class ResampledGaussian(Distribution):
             pending = pending[level < -self.log_accept(z[pending])]
             if not len(pending):
                 break
-            z[pending] = self._propose(len(pending))
+            z[pending] = base.sample((len(pending),))
         return z.view(*sample_shape, -1)
-
-    def _propose(self, count: int) -> Tensor:
-        return torch.randn(
-            count, len(self.origin), dtype=self.origin.dtype, device=self.origin.device
-        )
 
 
 class LarsPrior(Prior):
@@ -149,7 +144,4 @@ class LarsPrior(Prior):
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
         """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
         del z
-        if len(self.origin) <= 2:
-            return {}
-        found = bracket(self.log_accept, self.origin, BRACKET_DRAWS, random)
-        return {f"log_z_{name}": value for name, value in found._asdict().items()}
+        return bracket_above_two(self.log_accept, self.origin, random)

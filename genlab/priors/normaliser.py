@@ -15,7 +15,7 @@ Shapes: G nodes, D latent dimensions, S draws; `*` any leading dimensions.
 """
 
 __all__ = [
-    "BRACKET_DRAWS", "Bracket", "LogWeight", "Nodes", "bracket", "drawn_nodes", "fixed_nodes",
+    "Bracket", "LogWeight", "Nodes", "bracket", "bracket_above_two", "drawn_nodes", "fixed_nodes",
     "fresh_nodes", "log_normaliser", "rejection_sample", "tilt_net",
 ]  # fmt: skip
 
@@ -205,6 +205,22 @@ def bracket(
     points = rejection_sample(log_weight, count, origin, random)
     minus_high, high_error = _log_mean(-log_weight(points))
     return Bracket(low, low_error, -minus_high, high_error)
+
+
+def bracket_above_two(
+    log_weight: LogWeight, origin: Tensor, random: torch.Generator
+) -> dict[str, float]:
+    """Returns the bracket of ln Z by name (`log_z_low`, ...); for D <= 2, where Z is exact, none.
+
+    Arguments:
+        log_weight: ln w, at most 0.
+        origin: Zeros, with shape `(D,)`; says D, dtype and device.
+        random: Draws what is needed.
+    """
+    if len(origin) <= 2:
+        return {}
+    found = bracket(log_weight, origin, BRACKET_DRAWS, random)
+    return {f"log_z_{name}": value for name, value in found._asdict().items()}
 
 
 def _log_mean(log_values: Tensor) -> tuple[float, float]:

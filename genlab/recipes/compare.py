@@ -23,23 +23,23 @@ class CompareConfig:
     in place of training each jointly."""
     mnist: str = "mnist"
     """SOURCE of the digits (see: genlab data)."""
-    latent: int = 2
+    latent: int = VaeConfig.latent
     """Latent dimensions D."""
     components: int | None = None
     """Components of the priors that have them; each has its own default."""
-    hidden: tuple[int, ...] = (512, 512)
+    hidden: tuple[int, ...] = VaeConfig.hidden
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
-    epochs: int = 75
+    epochs: int = VaeConfig.epochs
     """Passes over the training digits."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the digits' codes for each prior."""
-    batch: int = 256
+    batch: int = VaeConfig.batch
     """Digits a step."""
-    learning_rate: float = 4e-3
+    learning_rate: float = VaeConfig.learning_rate
     """Highest learning rate of Adam."""
     refit_rate: float = 3e-3
     """With --post-hoc: that of the priors."""
-    importance: int = 1000
+    importance: int = VaeConfig.importance
     """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
 
     def __post_init__(self) -> None:
