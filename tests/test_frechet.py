@@ -19,10 +19,11 @@ import genlab
 from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.frechet import (
+    Statistics,
     frechet,
     frechet_distance,
-    frechet_distance_from_statistics,
-    mean_and_covariance,
+    frechet_loss,
+    statistics,
 )
 
 
@@ -66,7 +67,7 @@ def test_two_by_two_that_do_not_commute() -> None:
     zero = torch.zeros(2)
     # Tr sqrt(ST) = sqrt(Tr ST + 2 sqrt(det S det T)) = sqrt(10 + 2 sqrt 12)
     closed = 9 - 2 * math.sqrt(10 + 2 * math.sqrt(12))
-    value = frechet_distance_from_statistics(zero, first, zero, second)
+    value = frechet_distance(Statistics(zero, first), Statistics(zero, second))
     assert value == pytest.approx(closed, abs=1e-12)
     assert value == pytest.approx(0.771220448, abs=1e-9)
 
@@ -80,7 +81,7 @@ def test_two_pairs_of_opposite_points() -> None:
 def test_diagonal_covariances() -> None:
     a, b = torch.tensor([4.0, 1.0, 0.0, 9.0]), torch.tensor([1.0, 0.0, 25.0, 9.0])
     mean1, mean2 = torch.tensor([1.0, 0, 0, 0]), torch.tensor([0.0, 2, 0, 0])
-    value = frechet_distance_from_statistics(mean1, torch.diag(a), mean2, torch.diag(b))
+    value = frechet_distance(Statistics(mean1, a.diag()), Statistics(mean2, b.diag()))
     assert value == pytest.approx(5 + (2 - 1) ** 2 + 1 + 25 + 0)
 
 
@@ -119,7 +120,7 @@ def test_both_routes_agree(n: int, m: int, f: int) -> None:
     x, y = decaying("x", n, f), 1.2 * decaying("y", m, f) + 0.1
     routes = [
         frechet_distance(x, y),
-        frechet_distance_from_statistics(*mean_and_covariance(x), *mean_and_covariance(y)),
+        frechet_distance(statistics(x), statistics(y)),
         small_matrix(x, y),
     ]
     assert routes == pytest.approx([routes[0]] * 3, rel=1e-10)
@@ -136,7 +137,8 @@ def small_matrix(x: Tensor, y: Tensor) -> float:
 
 def test_mean_and_covariance_are_two_pass_float64() -> None:
     x = (5 + 0.05 * normal("x", 1000, 16)).float()
-    mean, covariance = mean_and_covariance(x)
+    mean, covariance, count = statistics(x)
+    assert count == 1000
     assert mean.dtype == covariance.dtype == torch.float64
     np.testing.assert_allclose(covariance, np.cov(x.double().numpy(), rowvar=False), rtol=1e-10)
 
@@ -220,14 +222,82 @@ def test_bad_features_are_refused_with_their_shape(x: Tensor, y: Tensor, words: 
 @pytest.mark.parametrize(
     ("mean", "covariance", "words"),
     [
-        (torch.zeros(3), torch.eye(4), r"second covariance.*\(4, 4\)"),
-        (torch.zeros(4), torch.eye(3), r"second mean.*\(4,\)"),
-        (torch.zeros(3), torch.eye(3) * torch.nan, r"second covariance.*not finite"),
+        (torch.zeros(3), torch.eye(4), r"second statistics.*\(3,\).*\(4, 4\)"),
+        (torch.zeros(4), torch.eye(3), r"second statistics.*\(4,\).*\(3, 3\)"),
+        (torch.zeros(3, 1), torch.eye(3), r"second statistics.*\(3, 1\).*\(3, 3\)"),
+        (torch.zeros(4), torch.eye(4), r"\(3,\) and \(4,\).*same network"),
+        (torch.zeros(3), torch.eye(3) * torch.nan, r"second statistics, F = 3.*not finite"),
     ],
 )
 def test_bad_statistics_are_refused(mean: Tensor, covariance: Tensor, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        frechet_distance_from_statistics(torch.zeros(3), torch.eye(3), mean, covariance)
+        frechet_distance(Statistics(torch.zeros(3), torch.eye(3)), Statistics(mean, covariance))
+
+
+@pytest.mark.parametrize(("n", "m", "f"), [(40, 60, 24), (40, 15, 24), (12, 15, 24), (12, 60, 24)])
+def test_features_and_statistics_mix(n: int, m: int, f: int) -> None:
+    x, y = decaying("x", n, f), 1.2 * decaying("y", m, f) + 0.1
+    exact = small_matrix(x, y)
+    mixed = [frechet_distance(x, statistics(y)), frechet_distance(statistics(x), y)]
+    assert mixed == pytest.approx([exact, exact], rel=1e-10)
+
+
+def test_a_dead_feature_costs_no_digit() -> None:
+    # one feature is always zero, another a copy: S has no Cholesky factor
+    x, y = decaying("x", 300, 20), 1.2 * decaying("y", 400, 20)
+    x[:, 3], y[:, 3] = 0, 0
+    x[:, 5], y[:, 5] = x[:, 6], y[:, 6]
+    assert frechet_distance(x, y) == pytest.approx(small_matrix(x, y), rel=1e-10)
+
+
+def test_sets_of_one_picture() -> None:
+    # all images alike: only the means differ, or one covariance is left over
+    x = torch.ones(5, 4)
+    assert frechet_distance(x, 3 * torch.ones(7, 4)) == 16
+    y = decaying("y", 30, 4)
+    left = (1 - y.mean(0)).square().sum().item() + trace(y)
+    assert frechet_distance(x, y) == pytest.approx(left, rel=1e-12)
+
+
+@pytest.mark.parametrize(("n", "m", "f"), [(6, 9, 20), (25, 9, 6), (25, 30, 6), (6, 40, 9)])
+@pytest.mark.parametrize("reference", ["features", "statistics"])
+def test_gradient_is_the_difference_quotient(n: int, m: int, f: int, reference: str) -> None:
+    x, y = decaying("x", n, f), 1.3 * decaying("y", m, f) + 0.2
+    fixed = y if reference == "features" else statistics(y)
+    x.requires_grad_()
+    value = frechet_loss(x, fixed)
+    assert value.item() == pytest.approx(frechet_distance(x, y), rel=1e-10)
+    value.backward()
+    direction, h = normal("direction", n, f), 1e-5
+    assert x.grad is not None
+    slope = (x.grad * direction).sum().item()
+    with torch.no_grad():
+        ahead, behind = (frechet_distance(x + s * h * direction, y) for s in (1, -1))
+    assert slope == pytest.approx((ahead - behind) / (2 * h), rel=1e-6, abs=1e-8)
+
+
+def test_gradient_of_a_translation() -> None:
+    # d^2 = |t|^2 for Y = X + t: moving one row x_i moves the mean by 1/N of it, and S as Y's root
+    x, t = decaying("x", 30, 100), normal("t", 100)
+    y = x + t
+    x.requires_grad_()
+    frechet_loss(x, y).backward()
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, (-2 / 30 * t).expand(30, 100), rtol=1e-8, atol=1e-8)
+
+
+def test_descent_on_the_loss_reaches_the_other_set() -> None:
+    x, y = normal("x", 12, 5).requires_grad_(), 2 * normal("y", 40, 5) + 3
+    optimiser = torch.optim.LBFGS([x], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = frechet_loss(x, y)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)  # pyright: ignore[reportArgumentType]
+    assert frechet_distance(x.detach(), y) < 1e-6 * trace(y)
 
 
 def test_the_package_imports_no_scipy() -> None:

@@ -8,15 +8,18 @@ eigenvalues of (L_1 L_2^T)(L_1 L_2^T)^T, for PQ and QP share theirs. Those are s
     Tr (S_1 S_2)^{1/2} = sum_i sigma_i(L_1 L_2^T),                                        (2)
 
 singular values of a real matrix: no root of a matrix, nothing imaginary, nothing to add to the
-diagonal, and right for singular covariances. Two ways to the factors:
+diagonal, and right for singular covariances. Three ways to a factor:
 
     features      L = X_c / sqrt(N - 1), with centred rows: exact for every N and F       (3)
-    statistics    S = V diag(lambda) V^T,  L = diag(lambda)^{1/2} V^T                     (4)
+    statistics    S = L^T L by Cholesky, where S has full rank                            (4)
+                  S = V diag(lambda) V^T,  L = diag(lambda)^{1/2} V^T, where it has not   (5)
 
 (3) makes an (N, M) matrix: for 300 images and 2048 features it takes milliseconds, where
 `sqrtm` of the (F, F) product takes ten seconds and loses half the digits.
 
-The covariance part is min over orthogonal U of |L_1 - U L_2|_F^2, hence never negative.
+The covariance part is min over orthogonal U of |L_1 - U L_2|_F^2, hence never negative. The sum
+of singular values of A = U diag(sigma) V^T has the derivative U V^T, over the sigma > 0; with it
+the distance can be a loss.
 
 The distance is biased: even for two samples of one law it is above 0, and the more so the fewer
 they are (Binkowski et al., appendix D). Values compare only at the same N and M.
@@ -35,10 +38,13 @@ Shapes: N and M samples, F features. All in float64; covariances divide by N - 1
 
 __all__ = [
     "Frechet",
+    "Statistics",
+    "checked_features",
     "frechet",
     "frechet_distance",
-    "frechet_distance_from_statistics",
-    "mean_and_covariance",
+    "frechet_loss",
+    "nuclear_norm",
+    "statistics",
 ]
 
 from typing import NamedTuple
@@ -48,6 +54,19 @@ import torch
 from torch import Tensor
 
 from genlab.errors import InputError
+
+EPS = torch.finfo(torch.float64).eps
+
+
+class Statistics(NamedTuple):
+    """What a set of features comes to: a Gaussian."""
+
+    mean: Tensor
+    """With shape `(F,)`."""
+    covariance: Tensor
+    """With shape `(F, F)`, symmetric; it may be singular."""
+    count: int | None = None
+    """The number of samples N, where it is known."""
 
 
 class Frechet(NamedTuple):
@@ -64,77 +83,65 @@ class Frechet(NamedTuple):
         return self.mean + self.covariance
 
 
-def frechet_distance(x: Tensor, y: Tensor) -> float:
-    """Returns the Fréchet distance (1) between two sets of features.
+def frechet_distance(x: Tensor | Statistics, y: Tensor | Statistics) -> float:
+    """Returns the Fréchet distance (1) between two sets.
 
     Arguments:
-        x: Features of one set, with shape `(N, F)`.
-        y: Features of the other, with shape `(M, F)`.
+        x: Features of one set, with shape `(N, F)`, or its statistics.
+        y: Features of the other, with shape `(M, F)`, or its statistics.
 
     Raises:
-        InputError: If a set is not `(N, F)` with N >= 2, F differs, or a value is not finite.
+        InputError: If features are not `(N, F)` with N >= 2, statistics not `(F,)` and `(F, F)`,
+            F differs, or a value is not finite.
     """
     return frechet(x, y).distance
 
 
-def frechet(x: Tensor, y: Tensor) -> Frechet:
+@torch.no_grad()
+def frechet(x: Tensor | Statistics, y: Tensor | Statistics) -> Frechet:
     """Returns the two parts of the distance; arguments and errors as of `frechet_distance`."""
     x, y = _checked(x, "first"), _checked(y, "second")
-    if x.shape[1] != y.shape[1]:
-        raise InputError(
-            f"Fréchet distance: features with shapes {tuple(x.shape)} and {tuple(y.shape)}; "
-            "both need the same number of columns, from the same network"
-        )
-    if min(len(x), len(y)) > x.shape[1]:  # (F, F) is then smaller than (N, M)
-        return _from_statistics(*mean_and_covariance(x), *mean_and_covariance(y))
-    left, right = _factor(x), _factor(y)  # (3)
-    traces = left.square().sum() + right.square().sum()
-    return _parts(x.mean(0), y.mean(0), traces, left, right)
+    _require_same_network(x, y)
+    # (F, F) is the smaller matrix, unless one set has no more than F samples
+    if not (_few(x) or _few(y)):
+        x, y = _statistics(x), _statistics(y)
+    mean, covariance = _parts(x, y)
+    # at equal covariances rounding leaves some 1e-16 of the traces, of either sign
+    return Frechet(mean.item(), max(covariance.item(), 0.0))
 
 
-def frechet_distance_from_statistics(
-    mean1: Tensor, covariance1: Tensor, mean2: Tensor, covariance2: Tensor
-) -> float:
-    """Returns the Fréchet distance (1) between two Gaussians.
+def frechet_loss(x: Tensor, y: Tensor | Statistics) -> Tensor:
+    """Returns the Fréchet distance (1) as a float64 scalar with a gradient in `x`.
 
     Arguments:
-        mean1: One mean, with shape `(F,)`.
-        covariance1: Its covariance, symmetric with shape `(F, F)`; it may be singular.
-        mean2: The other mean, with shape `(F,)`.
-        covariance2: Its covariance, with shape `(F, F)`.
+        x: Features, with shape `(N, F)`.
+        y: The other set's features, `(M, F)`, or its statistics; no gradient goes there.
 
     Raises:
-        InputError: If shapes do not fit, or a value is not finite.
+        InputError: As of `frechet_distance`.
     """
-    features = mean1.shape[-1] if mean1.ndim else 0
-    for name, tensor, shape in (
-        ("first mean", mean1, (features,)),
-        ("first covariance", covariance1, (features,) * 2),
-        ("second mean", mean2, (features,)),
-        ("second covariance", covariance2, (features,) * 2),
-    ):
-        if tensor.shape != shape or not features:
-            raise InputError(
-                f"Fréchet distance: the {name} has shape {tuple(tensor.shape)}; means need (F,) "
-                "and covariances (F, F), with one F"
-            )
-        if not tensor.isfinite().all():
-            raise InputError(f"Fréchet distance: the {name}, {shape}, has values not finite")
-    return _from_statistics(mean1, covariance1, mean2, covariance2).distance
+    x, y = checked_features(x, "first"), _checked(y, "second")
+    _require_same_network(x, y)
+    fixed = y if isinstance(y, Statistics) else y.detach()
+    mean, covariance = _parts(x, fixed if _few(fixed) else _statistics(fixed))
+    return mean + covariance
 
 
-def mean_and_covariance(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the mean, `(F,)`, and covariance, `(F, F)`, of features `(N, F)`, in float64.
+def statistics(x: Tensor) -> Statistics:
+    """Returns the statistics of features `(N, F)`, in float64.
 
     Raises:
         InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
     """
-    x = _checked(x, "given")
-    factor = _factor(x)
-    return x.mean(0), factor.T @ factor
+    return _statistics(checked_features(x.detach(), "given"))
 
 
-def _checked(x: Tensor, which: str) -> Tensor:
+def checked_features(x: Tensor, which: str) -> Tensor:
+    """Returns features in float64.
+
+    Raises:
+        InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
+    """
     if x.ndim != 2 or x.shape[0] < 2 or x.shape[1] < 1:
         raise InputError(
             f"Fréchet distance: the {which} features have shape {tuple(x.shape)}; "
@@ -144,29 +151,86 @@ def _checked(x: Tensor, which: str) -> Tensor:
         raise InputError(
             f"Fréchet distance: the {which} features, {tuple(x.shape)}, have values not finite"
         )
-    return x.detach().double()
+    return x.double()
 
 
-def _factor(x: Tensor) -> Tensor:
+def nuclear_norm(a: Tensor) -> Tensor:
+    """Returns the sum of the singular values of `a`, `(N, M)`: the right side of (2).
+
+    Its derivative is U V^T; singular values that are rounding have no part in it.
+    """
+    if not a.requires_grad:
+        return torch.linalg.svdvals(a).sum()
+    u, sigma, vh = torch.linalg.svd(a.detach(), full_matrices=False)
+    kept = sigma > max(a.shape) * EPS * sigma[0]
+    return (a * (u[:, kept] @ vh[kept])).sum()  # U^T A V = diag(sigma): the value is right too
+
+
+def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:
+    if isinstance(side, Tensor):
+        return checked_features(side, which)
+    mean, covariance, count = side
+    features = len(mean) if mean.ndim == 1 else 0
+    if not features or covariance.shape != (features, features):
+        raise InputError(
+            f"Fréchet distance: the {which} statistics have a mean with shape "
+            f"{tuple(mean.shape)} and a covariance with shape {tuple(covariance.shape)}; they "
+            "need (F,) and (F, F)"
+        )
+    if not (mean.isfinite().all() and covariance.isfinite().all()):
+        raise InputError(
+            f"Fréchet distance: the {which} statistics, F = {features}, have values not finite"
+        )
+    return Statistics(mean.double(), covariance.double(), count)
+
+
+def _require_same_network(x: Tensor | Statistics, y: Tensor | Statistics) -> None:
+    shapes = [tuple((side if isinstance(side, Tensor) else side.mean).shape) for side in (x, y)]
+    if shapes[0][-1] != shapes[1][-1]:
+        raise InputError(
+            f"Fréchet distance: features with shapes {shapes[0]} and {shapes[1]}; both need the "
+            "same number F of columns, from the same network"
+        )
+
+
+def _few(side: Tensor | Statistics) -> bool:
+    return isinstance(side, Tensor) and len(side) <= side.shape[1]
+
+
+def _statistics(side: Tensor | Statistics) -> Statistics:
+    if isinstance(side, Statistics):
+        return side
+    factor = _centred(side)
+    return Statistics(side.mean(0), factor.T @ factor, len(side))
+
+
+def _parts(x: Tensor | Statistics, y: Tensor | Statistics) -> tuple[Tensor, Tensor]:
+    (mean1, trace1, factor1), (mean2, trace2, factor2) = _gaussian(x), _gaussian(y)
+    shared = nuclear_norm(factor1 @ factor2.T)  # (2)
+    return (mean1 - mean2).square().sum(), trace1 + trace2 - 2 * shared
+
+
+def _gaussian(side: Tensor | Statistics) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns mu, Tr S and a factor L of S."""
+    if isinstance(side, Statistics):
+        return side.mean, side.covariance.trace(), _root(side.covariance)
+    factor = _centred(side)
+    return side.mean(0), factor.square().sum(), factor
+
+
+def _centred(x: Tensor) -> Tensor:
+    """Returns L of (3)."""
     return (x - x.mean(0)) / (len(x) - 1) ** 0.5  # centred first: no cancellation
 
 
-def _from_statistics(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Frechet:
-    cov1, cov2 = cov1.double(), cov2.double()
-    traces = cov1.trace() + cov2.trace()
-    return _parts(mean1.double(), mean2.double(), traces, _root(cov1), _root(cov2))
-
-
 def _root(covariance: Tensor) -> Tensor:
-    """Returns L of (4); eigenvalues below F eps lambda_max are rounding, and are left out."""
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-    floor = len(values) * torch.finfo(torch.float64).eps * values[-1].clamp(min=0)
-    kept = values > floor
+    """Returns L of (4) or (5); in (5) eigenvalues below F eps lambda_max are rounding."""
+    covariance = (covariance + covariance.T) / 2
+    floor = len(covariance) * EPS
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    pivots = lower.diagonal().square()
+    if not failed and pivots.min() > floor * pivots.max():
+        return lower.T
+    values, vectors = torch.linalg.eigh(covariance)
+    kept = values > floor * values[-1].clamp(min=0)
     return values[kept].sqrt()[:, None] * vectors[:, kept].T
-
-
-def _parts(mean1: Tensor, mean2: Tensor, traces: Tensor, left: Tensor, right: Tensor) -> Frechet:
-    shared = torch.linalg.svdvals(left @ right.T).sum()  # (2)
-    covariance = traces - 2 * shared
-    # at equal covariances rounding leaves some 1e-16 of the traces, of either sign
-    return Frechet((mean1 - mean2).square().sum().item(), max(covariance.item(), 0.0))
