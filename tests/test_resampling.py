@@ -176,9 +176,10 @@ def test_paired_difference_is_the_deviation_over_repetitions() -> None:
 
     for draw in range(60):
         first, second = sets(draw)
-        found.append(second.distance(second.x, second.y) - first.distance(first.x, first.y))
+        found.append(first.distance(first.x, first.y) - second.distance(second.x, second.y))
     errors = [jackknife_difference(*sets(d), generator(d, "g")).error for d in range(10)]
     assert 0.8 < np.mean(errors) / np.std(found, ddof=1) < 1.6
+    assert np.mean(found) < 0  # the first set is the nearer one
 
 
 def test_paired_difference_needs_the_same_real_images() -> None:

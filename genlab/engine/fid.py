@@ -1,294 +1,289 @@
-"""Generated images against real ones: Fréchet distances, and how many are recognised as dogs.
+"""Generated images against real ones: distances, how sure they are, and what they cannot tell.
 
-The whole real set and the whole generated set are used. The real images are brought to the size
-of the generated ones first (load_images: central square, Lanczos): what both are compared at.
+Both sets are brought to squares of the generated images' side first (central square, Lanczos):
+what is compared is what was drawn, not how finely. `--size native` leaves all as they are.
 
-Only the distance over the 2048 features of FID Inception is called "FID". The one over
-EfficientNet-Lite0, which every machine has, is "FD (EfficientNet-Lite0)".
+Only the distance over the 2048 features of FID Inception is called "FID".
 
-Shapes: N images, S their side, F features.
+Shapes: N real images, M generated ones, F features.
 """
 
-__all__ = ["NETWORKS", "Loaded", "Network", "Reference", "extract", "fid", "measure"]
+__all__ = ["Sets", "fid", "measure", "networks_at_hand", "rank"]
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from PIL import Image
 from torch import Tensor
 
-from genlab.data.images import FORMATS, SUFFIXES, ImageSet, load_images
-from genlab.engine.progress import Progress, say
+from genlab.data.pictures import Pictures, open_pictures
+from genlab.engine.fid_numbers import Plan, difference, numbers
+from genlab.engine.generated import of_run
+from genlab.engine.looking import Eyes
+from genlab.engine.run import Run
+from genlab.engine.statistics import (
+    Origin, holds_statistics, load_statistics, refuse_mismatch, save_statistics,
+)  # fmt: skip
+from genlab.engine.verdict import ranking_words, verdict
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
-from genlab.features.weights import cached
-from genlab.metrics.frechet import frechet_distance
+from genlab.features.networks import NETWORKS
+from genlab.features.protocols import PROTOCOLS
+from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
+from genlab.metrics.frechet import Statistics, frechet_distance, statistics
 from genlab.recipes.fid import FidConfig
 
 FEWEST = 10
 """A covariance from fewer images says nothing."""
-BATCH = 32
-SIZE_OF_NAMES = 64
-"""The side in pixels for generated images that have no size of their own (drawn ones)."""
-VERSION = 1
-"""Of everything between an image and its features: part of the cache key."""
-
-DOWNLOAD = "download"
-
-
-class Loaded(NamedTuple):
-    """A network ready to look."""
-
-    features: Callable[[Tensor], Tensor]
-    """Images in [0, 1] with shape `(B, 3, S, S)` to features with shape `(B, F)`."""
-    sha256: str
-    """The SHA-256 of the file with its weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
-    """One way to look at images: a row of `NETWORKS`."""
+class Sets:
+    """The images of a measurement."""
 
-    name: str
-    """The network's name."""
-    label: str
-    """What the distance over its features is called."""
-    dims: int
-    """The number of features F."""
-    protocol: str
-    """All that happens between an image and its features."""
-    load: Callable[[str | None], Loaded]
-    """Loads it; the argument is `FidConfig.inception`."""
+    real: Pictures
+    fake: Pictures
+    held_out: Pictures | None = None
+    """Real images that the generator was not trained on."""
 
 
-def _efficientnet(_: str | None) -> Loaded:
-    network = efficientnet_lite0.load_efficientnet_lite0()
-    return Loaded(
-        lambda images: network.features(efficientnet_lite0.to_input(images)),
-        efficientnet_lite0.SHA256,
-    )
-
-
-def _load_inception(given: str | None) -> inception.Inception:
-    if given == DOWNLOAD:
-        say("fetching FID Inception (95 MB), unless it is on this machine")
-        return inception.load_inception(download=True)
-    return inception.load_inception(Path(given) if given else None)
-
-
-def _inception(dims: int) -> Callable[[str | None], Loaded]:
-    def load(given: str | None) -> Loaded:
-        network = _load_inception(given)
-        if dims == 2048:
-            network.require_complete()
-        return Loaded(
-            lambda images: network.features(inception.to_input(images), dims), network.sha256
-        )
-
-    return load
-
-
-PYTORCH_FID = "pytorch-fid: uint8 / 255, bilinear to 299 px without antialiasing, 2 v - 1; "
-
-NETWORKS: dict[str, Network] = {
-    "efficientnet-lite0": Network(
-        name="EfficientNet-Lite0",
-        label="FD (EfficientNet-Lite0)",
-        dims=1280,
-        protocol="uint8 / 255, bilinear to 224 px (antialiased where it shrinks), "
-        "(255 v - 127) / 128; spatial mean after the head",
-        load=_efficientnet,
-    ),
-    "inception": Network(
-        name="FID Inception",
-        label="FID",
-        dims=2048,
-        protocol=PYTORCH_FID + "spatial mean after Mixed_7c",
-        load=_inception(2048),
-    ),
-    "inception-768": Network(
-        name="FID Inception",
-        label="FID-768",
-        dims=768,
-        protocol=PYTORCH_FID + "spatial mean after Mixed_6e",
-        load=_inception(768),
-    ),
-}
-"""Every way to look at images, by its word on the command line."""
-
-
-def extract(network: str, images: Tensor, given: str | None = None) -> Tensor:
-    """Returns the features of images.
-
-    Arguments:
-        network: A key of `NETWORKS`.
-        images: Images, uint8 with shape `(N, 3, S, S)`.
-        given: What `FidConfig.inception` says.
-
-    Returns:
-        Features, float32 with shape `(N, F)`.
-
-    Raises:
-        InputError: If the weights are not at hand, saying how to get them.
-    """
-    return _features(NETWORKS[network], NETWORKS[network].load(given), images)
-
-
-@torch.no_grad()
-def _features(network: Network, loaded: Loaded, images: Tensor) -> Tensor:
-    parts = []
-    with Progress(len(images), f"looking with {network.name}", "images") as progress:
-        for part in images.split(BATCH):
-            parts.append(loaded.features(part.float() / 255))
-            progress.advance(len(part))
-    return torch.cat(parts)
-
-
-class Reference:
-    """Real images whose features are computed once, however often they are compared with.
-
-    They are kept in the cache too, by the content of the images and the weights: a later
-    measurement against the same images only looks at the generated ones.
-
-    Arguments:
-        images: The real images.
-        inception: What `FidConfig.inception` says.
-    """
-
-    def __init__(self, images: ImageSet, inception: str | None = None) -> None:
-        self.set, self.inception = images, inception
-        self._loaded: dict[str, Loaded] = {}
-        self._features: dict[str, Tensor] = {}
-
-    def loaded(self, network: str) -> Loaded:
-        """Returns a key of `NETWORKS` ready to look; errors as of `extract`."""
-        if network not in self._loaded:
-            self._loaded[network] = NETWORKS[network].load(self.inception)
-        return self._loaded[network]
-
-    def features(self, network: str) -> Tensor:
-        """Returns the real images' features, with shape `(N, F)`; errors as of `extract`."""
-        if network not in self._features:
-            loaded = self.loaded(network)
-            key = f"features/{network}-v{VERSION}-{loaded.sha256[:16]}-{self.set.identity.sha256}"
-            kept = cached(
-                key,
-                lambda: {"features": _features(NETWORKS[network], loaded, self.set.images)},
-            )
-            self._features[network] = kept["features"]
-        return self._features[network]
-
-
-def measure(real: Reference, fake: ImageSet, features: str = "all") -> dict[str, Any]:
+def measure(
+    sets: Sets, eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Compares generated images with real ones.
 
     Arguments:
-        real: The real images, as squares of the same side as the generated ones.
-        fake: The generated images.
-        features: A key of `NETWORKS`, or "all" whose weights are at hand.
+        sets: The images.
+        eyes: The networks.
+        plan: What is computed besides the distance.
+        features: Keys of `NETWORKS`; none: two of those at hand.
 
     Returns:
-        JSON values: counts, size and identities; "distances", one a network; "recognised_real"
-        and "recognised_fake", the shares that EfficientNet-Lite0 takes for dogs with more than
-        half of its probability; "note", what could not be had, or "".
+        JSON values: counts, sizes and identities; "distances", all numbers of one network each;
+        "recognised_real" and "recognised_fake", the shares that EfficientNet-Lite0 takes for dogs
+        with more than half of its probability; "note", what could not be had, or ""; "verdict".
 
     Raises:
-        InputError: If sizes differ, a set has fewer than 10 images, or weights are not at hand.
+        InputError: If a set has fewer than 10 images, or weights are not at hand.
     """
-    _check(real.set, fake)
-    names, note = _choose(real, features)
-    seen = {"efficientnet-lite0": _fake_features("efficientnet-lite0", real, fake)}
+    for pictures, role in ((sets.real, "real"), (sets.fake, "generated")):
+        _require_enough(pictures, role)
+    names, note = (features, "") if features else networks_at_hand(eyes)
     distances = []
     for name in names:
-        if name not in seen:
-            seen[name] = _fake_features(name, real, fake)
-        network = NETWORKS[name]
+        real, fake = eyes.features(name, sets.real), eyes.features(name, sets.fake)
+        held = eyes.features(name, sets.held_out) if sets.held_out else None
         distances.append(
-            {
-                "network": network.name,
-                "label": network.label,
-                "dims": network.dims,
-                "protocol": network.protocol,
-                "weights_sha256": real.loaded(name).sha256,
-                "value": frechet_distance(real.features(name), seen[name]),
-            }
+            eyes.identity(name) | numbers(real, fake, held, plan) | _diversity(eyes, name, fake)
         )
-    return {
-        "n_real": len(real.set.images),
-        "n_fake": len(fake.images),
-        "size": fake.images.shape[-1],
-        "real": asdict(real.set.identity),
-        "fake": asdict(fake.identity),
+    results = _who(sets) | {
         "distances": distances,
-        "recognised_real": _recognised(real.features("efficientnet-lite0")),
-        "recognised_fake": _recognised(seen["efficientnet-lite0"]),
+        "recognised_real": _recognised(eyes, sets.real),
+        "recognised_fake": _recognised(eyes, sets.fake),
+        "seed": plan.seed,
         "note": note,
+    }
+    return results | {"verdict": verdict(results)}
+
+
+def _who(sets: Sets) -> dict[str, Any]:
+    return {
+        "n_real": len(sets.real),
+        "n_fake": len(sets.fake),
+        "size": _side(sets.fake),
+        "real": asdict(sets.real.identity),
+        "fake": asdict(sets.fake.identity),
+        "held_out": asdict(sets.held_out.identity) if sets.held_out else None,
     }
 
 
-def _fake_features(name: str, real: Reference, fake: ImageSet) -> Tensor:
-    return _features(NETWORKS[name], real.loaded(name), fake.images)
+def _side(pictures: Pictures) -> int | None:
+    """Returns the side of the squares that pictures are, or None where they are as they come."""
+    shape = pictures.identity.shape
+    return int(shape[-1]) if len(shape) == 3 and shape[1] == shape[2] else None
 
 
-def _check(real: ImageSet, fake: ImageSet) -> None:
-    for images, role in ((real, "real"), (fake, "generated")):
-        if len(images.images) < FEWEST:
-            raise InputError(
-                f"{images.identity.source}: {len(images.images)} {role} images; a Fréchet "
-                f"distance needs at least {FEWEST}, better 300"
-            )
-    if real.images.shape[1:] != fake.images.shape[1:]:
+def _require_enough(pictures: Pictures, role: str) -> None:
+    if len(pictures) < FEWEST:
         raise InputError(
-            f"real images are {real.images.shape[-1]} px and generated ones "
-            f"{fake.images.shape[-1]} px; load both at one size"
+            f"{pictures.identity.source}: {len(pictures)} {role} images; a Fréchet distance "
+            f"needs at least {FEWEST}, better 300"
         )
 
 
-def _choose(real: Reference, features: str) -> tuple[list[str], str]:
-    """Returns the networks to look with, and what is missing."""
-    if features != "all":
-        real.loaded(features)  # asked for by name: weights not at hand are an error
-        return [features], ""
-    names = ["efficientnet-lite0"]
-    missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
-    if real.inception is None and not inception.at_hand():
-        return names, missing
-    network = _load_inception(real.inception)
-    if network.complete:
-        return [*names, "inception"], ""
-    return [*names, "inception-768"], f"FID-768 is taken at 768 features; {missing}"
+def _diversity(eyes: Eyes, name: str, fake: Tensor) -> dict[str, Any]:
+    """The spread of the generated images alone, and over a classifier's classes."""
+    found: dict[str, Any] = {"vendi": vendi_score(fake)}
+    logits = eyes.loaded(name).logits
+    if logits is not None:
+        with torch.no_grad():
+            probabilities = logits(fake).double().softmax(1)
+        score = inception_score(probabilities).value
+        found |= {"class_score": score, "class_entropy": class_entropy(probabilities)}
+    return found
 
 
-def _recognised(features: Tensor) -> float:
+def _recognised(eyes: Eyes, pictures: Pictures) -> float:
+    features = eyes.features("efficientnet-lite0", pictures)
     network = efficientnet_lite0.load_efficientnet_lite0()
-    probability = efficientnet_lite0.dog_probability(network.classify(features))
+    with torch.no_grad():
+        probability = efficientnet_lite0.dog_probability(network.classify(features))
     return (probability > 0.5).double().mean().item()
 
 
-def fid(config: FidConfig) -> dict[str, Any]:
-    """Loads both sets and compares them; result as of `measure`.
+def networks_at_hand(eyes: Eyes) -> tuple[tuple[str, ...], str]:
+    """Returns the two networks to look with by default, and what is missing for FID proper."""
+    missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
+    if eyes.inception is None and not inception.at_hand():
+        return ("efficientnet-lite0", "random"), missing
+    try:
+        eyes.loaded("inception")
+    except InputError:  # weights up to 768 features only, unless they are no weights at all
+        eyes.loaded("inception-768")
+        return ("efficientnet-lite0", "inception-768"), (
+            f"FID-768 is taken at 768 features; {missing}"
+        )
+    return ("efficientnet-lite0", "inception"), ""
+
+
+def rank(
+    all_sets: list[Sets], eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Measures several generators against the same real images, and ranks them.
+
+    Returns:
+        JSON values: "generators", results as of `measure`; "rankings", one a network: the order,
+        nearest first, and the paired difference of each to the next one; "verdict".
 
     Raises:
-        InputError: If a set cannot be loaded, or as of `measure`.
+        InputError: As of `measure`.
     """
-    size = config.size or _own_size(config.fake)
-    fake = load_images(config.fake, size)
-    real = load_images(config.real, size)
-    return measure(Reference(real, config.inception), fake, config.features)
+    found = [measure(sets, eyes, plan, features) for sets in all_sets]
+    names = features or networks_at_hand(eyes)[0]
+    rankings = []
+    for index, name in enumerate(names):
+        order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
+        looks = [eyes.features(name, sets.fake) for sets in all_sets]
+        real = eyes.features(name, all_sets[0].real)
+        steps = [difference(real, looks[a], looks[b], plan.seed) for a, b in pairwise(order)]
+        rankings.append(
+            {
+                "label": NETWORKS[name].label,
+                "order": [all_sets[g].fake.identity.source for g in order],
+                "values": [found[g]["distances"][index]["value"] for g in order],
+                "differences": steps,
+            }
+        )
+    return {"generators": found, "rankings": rankings, "verdict": ranking_words(rankings)}
 
 
-def _own_size(source: str) -> int:
-    """Returns the shorter side of a folder's first readable image, in the order of names."""
-    folder = Path(source)
-    if folder.is_dir():
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-            try:
-                with Image.open(path, formats=FORMATS) as image:
-                    return min(image.size)
-            except (OSError, Image.DecompressionBombError):
-                continue  # load_images names it
-    return SIZE_OF_NAMES
+def fid(config: FidConfig, out: Path | None = None) -> dict[str, Any]:
+    """Opens both sets and compares them; result as of `measure`, or of `rank` for several.
+
+    Arguments:
+        config: What to compare, and how.
+        out: Where the real images' statistics go, if they are to be kept.
+
+    Raises:
+        InputError: If a set cannot be opened, or as of `measure`.
+    """
+    eyes = Eyes(config.inception, config.precision, config.protocol)
+    if holds_statistics(Path(config.real)):
+        return _from_statistics(config, eyes)
+    plan = Plan(permutations=config.permutations, seed=config.seed)
+    all_sets = _open(config)
+    if len(all_sets) > 1:
+        results = rank(all_sets, eyes, plan, config.features)
+    else:
+        results = measure(all_sets[0], eyes, plan, config.features)
+    if config.protocols:
+        results["protocols"] = [_protocols(eyes, sets) for sets in all_sets]
+    if config.save_statistics:
+        assert out is not None
+        results["statistics"] = _keep_statistics(eyes, all_sets[0].real, config, out)
+    return results
+
+
+def _open(config: FidConfig) -> list[Sets]:
+    """Opens the images at one size: that asked for, or the first generated images' own."""
+    native = [_generated(source, config, None) for source in config.fakes]
+    if config.size == "native":
+        size, fakes = None, native
+    else:
+        size = config.size or min(native[0].read(0).shape[1:])
+        fakes = [_generated(source, config, size) for source in config.fakes]
+    real = open_pictures(config.real, size)
+    held_out = open_pictures(config.held_out, size) if config.held_out else None
+    return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes]
+
+
+def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
+    if (Path(source) / "config.json").exists() and Run(Path(source)).kind == "gan":
+        return of_run(Path(source), config.n, config.seed)
+    return open_pictures(source, size)
+
+
+def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
+    """Distances to a file of statistics: no images, so no error, floor or neighbours."""
+    path = Path(config.real)
+    kept = load_statistics(path)
+    if len(config.features) != 1:
+        raise InputError(
+            f"{path}: statistics are of one network; name it (say --features inception-768)"
+        )
+    (name,) = config.features
+    there = Origin(str(path), len(kept.mean), kept.extractor)
+    refuse_mismatch(there, Origin(name, NETWORKS[name].dims, eyes.extractor(name)))
+    found = []
+    for source in config.fakes:
+        size = config.size if isinstance(config.size, int) else None
+        fake = _generated(source, config, size)
+        _require_enough(fake, "generated")
+        value = frechet_distance(
+            Statistics(kept.mean, kept.covariance, kept.count), eyes.features(name, fake)
+        )
+        found.append(
+            {
+                "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.count,
+                "distances": [eyes.identity(name) | {"value": value}],
+            }
+        )  # fmt: skip
+    note = f"{kept.note} " if kept.note else ""
+    return {
+        "generators": found, "real": {"source": str(path)},
+        "note": f"{note}from statistics alone: no standard error, no floor, no neighbours",
+    }  # fmt: skip
+
+
+def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
+    """The same images by each of the ways to resize them."""
+    name = networks_at_hand(eyes)[0][1]
+    if not name.startswith("inception"):
+        raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
+    values = {
+        protocol: frechet_distance(
+            eyes.features(name, sets.real, protocol), eyes.features(name, sets.fake, protocol)
+        )
+        for protocol in PROTOCOLS
+    }
+    return {
+        "label": NETWORKS[name].label, "fake": sets.fake.identity.source, "values": values,
+        "words": {protocol: row.words for protocol, row in PROTOCOLS.items()},
+    }  # fmt: skip
+
+
+def _keep_statistics(eyes: Eyes, real: Pictures, config: FidConfig, out: Path) -> dict[str, str]:
+    """Writes the real images' statistics; returns the files' names by network."""
+    files = {}
+    for name in config.features or networks_at_hand(eyes)[0]:
+        found = statistics(eyes.features(name, real))
+        file = out / f"statistics-{name}.npz"
+        save_statistics(
+            file, found.mean, found.covariance, len(real), eyes.extractor(name),
+            real.identity.source,
+        )  # fmt: skip
+        files[name] = file.name
+    return files

@@ -35,6 +35,8 @@ Shapes: N and M images, F features.
 
 __all__ = [
     "ENOUGH",
+    "GROUPS",
+    "SIZES",
     "Error",
     "Null",
     "Subsets",
@@ -161,9 +163,9 @@ def jackknife_difference(
     first: Subsets, second: Subsets, random: torch.Generator, groups: int = GROUPS,
     advance: Advance = _silent,
 ) -> Error:
-    """Returns how much farther the second set is than the first from one real set, with its error.
+    """Returns how much farther the first set is than the second from one real set, and its error.
 
-    The real images' part of the error is that of the difference: they are the same for both.
+    Below 0 the first is nearer. The real images' part of the error is that of the difference: they are the same for both.
 
     Arguments:
         first: The real images, then those of one generator.
@@ -184,9 +186,9 @@ def jackknife_difference(
         advance()
         return subsets.distance(i, j)
 
-    value = distance(second, second.x, second.y) - distance(first, first.x, first.y)
+    value = distance(first, first.x, first.y) - distance(second, second.x, second.y)
     differences = [
-        distance(second, kept, second.y) - distance(first, kept, first.y)
+        distance(first, kept, first.y) - distance(second, kept, second.y)
         for kept in _without_groups(first.x, groups, random)
     ]
     variance = _jackknife_variance(differences)

@@ -1,6 +1,6 @@
 """The configuration of a measurement: generated images against real ones."""
 
-__all__ = ["FEATURE_NAMES", "FidConfig"]
+__all__ = ["FEATURE_NAMES", "PROTOCOL_NAMES", "FidConfig"]
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -9,28 +9,68 @@ from tyro.conf import Positional
 
 from genlab.errors import InputError
 
-Features = Literal["all", "efficientnet-lite0", "inception", "inception-768"]
-FEATURE_NAMES: tuple[str, ...] = get_args(Features)
+FeatureName = Literal[
+    "efficientnet-lite0", "inception", "inception-768", "inception-192", "inception-64", "digits",
+    "random", "pixels",
+]  # fmt: skip
+FEATURE_NAMES: tuple[str, ...] = get_args(FeatureName)
+ProtocolName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics", "edm2"]
+PROTOCOL_NAMES: tuple[str, ...] = get_args(ProtocolName)
+Size = int | Literal["native"] | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FidConfig:
-    """A Fréchet distance between two sets of images."""
+    """Fréchet distances of generated images to real ones, with all that tells how sure they are."""
 
     real: Positional[str]
-    """SOURCE of the real images: a folder or a name (see: genlab data)."""
-    fake: Positional[str]
-    """SOURCE of the generated images."""
-    features: Features = "all"
-    """The network to look with; "all": every one whose weights are at hand."""
-    size: int | None = None
-    """Both sets are brought to this side in pixels; by default to the generated images' own."""
+    """SOURCE of the real images: a folder, a .zip, an array (.npy, .npz), a name (see: genlab
+    data), or a file of statistics (.npz with mu and sigma), which gives the distance alone."""
+    fakes: Positional[tuple[str, ...]]
+    """SOURCE of the generated images, or a GAN run, which draws --n of them; several are ranked."""
+    compare: bool = False
+    """Rank several generators; several FAKES do so by themselves."""
+    features: tuple[FeatureName, ...] = ()
+    """Networks to look with. Not given: two, EfficientNet-Lite0 and, where its weights are at
+    hand, FID Inception (else random convolutions): a number that one network alone likes is
+    suspect."""
+    protocol: ProtocolName = "pytorch-fid"
+    """Whose way of resizing FID Inception's input."""
+    protocols: bool = False
+    """Show how far the five protocols differ on these images."""
     inception: str | None = None
     """File with FID Inception's weights (.pth, .npz, .safetensors); "download" fetches it."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """What the networks compute in; auto: bf16 where a short trial shows that it is faster."""
+    size: Size = None
+    """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
+    given: the side of the generated images."""
+    n: int = 300
+    """Images to draw from a GAN run."""
+    held_out: str | None = None
+    """SOURCE of real images that the generator was not trained on, for the test of memorisation;
+    without it the real images are compared with each other."""
+    permutations: int = 200
+    """Exchanges of images for the floor and the p-value; 0 leaves out all that resamples."""
+    save_statistics: bool = False
+    """Write the real images' mean and covariance, a file a network, to measure against later."""
+    seed: int = 0
+    """Decides everything random."""
 
     def __post_init__(self) -> None:
-        if self.features not in FEATURE_NAMES:
-            names = ", ".join(FEATURE_NAMES)
-            raise InputError(f"--features {self.features}: no such network; there are {names}")
-        if self.size is not None and self.size < 16:
+        if not self.fakes:
+            raise InputError("FAKES: give at least one source of generated images")
+        if self.compare and len(self.fakes) < 2:
+            raise InputError("--compare: give at least two sources of generated images")
+        for name in self.features:
+            if name not in FEATURE_NAMES:
+                names = ", ".join(FEATURE_NAMES)
+                raise InputError(f"--features {name}: no such network; there are {names}")
+        if isinstance(self.size, int) and self.size < 16:
             raise InputError(f"--size {self.size}: must be at least 16 pixels")
+        if self.permutations and self.permutations < 19:
+            raise InputError(
+                f"--permutations {self.permutations}: at least 19 (p = 0.05 needs so many), or 0"
+            )
+        if self.n < 2:
+            raise InputError(f"--n {self.n}: at least 2")

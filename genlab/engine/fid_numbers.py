@@ -1,0 +1,150 @@
+"""All numbers of one feature network: the distance, how sure it is, and what stands beside it.
+
+Shapes: N real images, M generated ones, F features.
+"""
+
+__all__ = ["Plan", "difference", "numbers"]
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from torch import Tensor
+
+from genlab.engine.progress import Progress
+from genlab.engine.rng import generator
+from genlab.errors import InputError
+from genlab.metrics.frechet import frechet
+from genlab.metrics.kernel import kid, kid_difference
+from genlab.metrics.manifold import density_coverage, expected_coverage, precision_recall
+from genlab.metrics.memorisation import memorisation
+from genlab.metrics.resampling import (
+    GROUPS,
+    SIZES,
+    Subsets,
+    influence,
+    jackknife,
+    jackknife_difference,
+    limit,
+    permutation_null,
+    real_floor,
+)
+
+PARTS = 20
+"""Splits of the real images for their own floor."""
+SLOW = 300
+"""Features above which a full-rank distance takes seconds, not milliseconds."""
+FEWER = 20
+"""Permutations where each is slow."""
+MOST_INFLUENCES = 1000
+"""Generated images up to which each is left out once."""
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is computed besides the distance itself."""
+
+    permutations: int = 200
+    """Of the null; 0 leaves out all that resamples."""
+    influences: bool = True
+    """Whether each generated image is left out once."""
+    seed: int = 0
+    """Decides every resampling."""
+
+
+def numbers(real: Tensor, fake: Tensor, held_out: Tensor | None, plan: Plan) -> dict[str, Any]:
+    """Returns everything that two sets of features say, as JSON values.
+
+    Arguments:
+        real: Features of the real images, with shape `(N, F)`.
+        fake: Features of the generated images, with shape `(M, F)`.
+        held_out: Features of real images that the generator did not see, `(H, F)`, if there are.
+        plan: What is computed.
+
+    Raises:
+        InputError: As of `frechet_distance`.
+    """
+    parts = frechet(real, fake)
+    found: dict[str, Any] = {
+        "value": parts.distance, "mean_part": parts.mean, "covariance_part": parts.covariance,
+    }  # fmt: skip
+    found |= _neighbours(real, fake, held_out)
+    if plan.permutations:
+        found |= _resampled(real, fake, parts.distance, plan)
+    return found
+
+
+def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str, Any]:
+    """What needs no resampling: KID and the metrics of nearest neighbours."""
+    kernel = kid(real, fake)
+    found: dict[str, Any] = {"kid": {"value": kernel.value, "error": kernel.error}}
+    k = min(NEIGHBOURS, len(real) - 1, len(fake) - 1)
+    share, cover = precision_recall(real, fake, min(3, k)), density_coverage(real, fake, k)
+    found |= {
+        "precision": share.precision, "recall": share.recall,
+        "density": cover.density, "coverage": cover.coverage,
+        "expected_coverage": expected_coverage(len(real), len(fake), k),
+    }  # fmt: skip
+    copied = memorisation(real, fake, held_out)
+    return found | {
+        "memorisation": {
+            "p": copied.test.p, "share_nearer": copied.test.share, "reference": copied.reference,
+            "duplicates": copied.duplicates, "near_duplicates": copied.near,
+            "threshold": copied.threshold, "authentic": copied.authentic,
+            "closest": [
+                [int(f), int(r), float(d)]
+                for f, r, d in zip(*(part.tolist() for part in copied.pairs))
+            ],
+        }
+    }  # fmt: skip
+
+
+def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str, Any]:
+    subsets, count = Subsets(real, fake), plan.permutations
+    if subsets.gram is None and real.shape[1] > SLOW:
+        count = min(count, FEWER)
+    influences = len(fake) if plan.influences and 3 <= len(fake) <= MOST_INFLUENCES else 0
+    total = 2 * GROUPS + 1 + count + PARTS + influences
+
+    def random(stream: str) -> torch.Generator:
+        return generator(plan.seed, "distance", stream)
+
+    with Progress(total, "resampling", "distances") as progress:
+        error = jackknife(subsets, random("jackknife"), advance=progress.advance).error
+        null = permutation_null(subsets, value, random("null"), count, progress.advance)
+        floor = real_floor(subsets, random("floor"), PARTS, progress.advance)
+        driven = influence(subsets, value, progress.advance) if influences else torch.zeros(0)
+    found: dict[str, Any] = {
+        "error": error,
+        "null": {"mean": null.mean, "high": null.high, "p": null.p, "permutations": count},
+        "above_floor": value - null.mean,
+        "real_floor": None,
+        "influence": driven.tolist(),
+    }
+    if floor:
+        n, m, mean, deviation = floor
+        found["real_floor"] = {"n": n, "m": m, "mean": mean, "deviation": deviation}
+    return found | _limit(subsets, random("limit"))
+
+
+def _limit(subsets: Subsets, random: torch.Generator) -> dict[str, Any]:
+    """The distance of infinitely many images, or why it is not given."""
+    try:
+        with Progress(SIZES, "towards infinitely many images", "distances") as progress:
+            return {"limit": limit(subsets, random, progress.advance), "limit_refused": ""}
+    except InputError as refusal:
+        return {"limit": None, "limit_refused": str(refusal)}
+
+
+def difference(real: Tensor, first: Tensor, second: Tensor, seed: int) -> dict[str, float]:
+    """Returns how much farther the second generator is than the first, with paired errors."""
+    pair, random = (Subsets(real, first), Subsets(real, second)), generator(seed, "difference")
+    with Progress(4 * GROUPS + 2, "comparing", "distances") as progress:
+        found = jackknife_difference(*pair, random, advance=progress.advance)
+    kernel = kid_difference(real, first, second)
+    return {
+        "value": found.value, "error": found.error,
+        "kid_value": kernel.value, "kid_error": kernel.error,
+    }  # fmt: skip

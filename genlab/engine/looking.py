@@ -1,0 +1,88 @@
+"""Networks that look at pictures: each loaded once, each set of pictures looked at once."""
+
+__all__ = ["Eyes"]
+
+from typing import Any
+
+from torch import Tensor
+
+from genlab.data.pictures import Pictures
+from genlab.engine.extract import Extractor, extract
+from genlab.engine.progress import say
+from genlab.features.networks import (
+    DOWNLOAD, NETWORKS, Loaded, Protocol, identity, look, protocol_of,
+)  # fmt: skip
+
+VERSION = 2
+"""Of everything between an image and its features: part of the cache's key."""
+
+
+class _Looking:
+    """A loaded network with its protocol: what `extract` asks."""
+
+    def __init__(self, loaded: Loaded, protocol: Protocol) -> None:
+        self.loaded, self.protocol = loaded, protocol
+
+    def features(self, images: Tensor) -> Tensor:
+        return look(self.loaded, self.protocol, images)
+
+
+class Eyes:
+    """Every network at hand.
+
+    Arguments:
+        inception: Where FID Inception's weights are, as `FidConfig.inception` says.
+        precision: What the networks compute in.
+        protocol: The way into FID Inception; other networks have one only.
+    """
+
+    def __init__(
+        self, inception: str | None = None, precision: str = "fp32", protocol: str = "pytorch-fid"
+    ) -> None:
+        self.inception, self.precision, self.protocol = inception, precision, protocol
+        self._loaded: dict[str, Loaded] = {}
+        self._seen: dict[tuple[object, ...], Tensor] = {}
+
+    def loaded(self, network: str) -> Loaded:
+        """Returns a key of `NETWORKS` ready to look.
+
+        Raises:
+            InputError: If its weights are not at hand, saying how to get them.
+        """
+        if network not in self._loaded:
+            if network.startswith("inception") and self.inception == DOWNLOAD:
+                say("fetching FID Inception (95 MB), unless it is on this machine")
+            self._loaded[network] = NETWORKS[network].load(self.inception, self.precision)
+        return self._loaded[network]
+
+    def protocol_for(self, network: str, protocol: str | None = None) -> Protocol:
+        """Returns how this network gets its input; `protocol` asks for a certain one."""
+        own = len(NETWORKS[network].protocols) == 1
+        return protocol_of(NETWORKS[network], None if own else protocol or self.protocol)
+
+    def identity(self, network: str) -> dict[str, Any]:
+        """Returns all that the network's features depend on, as JSON values."""
+        return identity(NETWORKS[network], self.protocol_for(network), self.loaded(network))
+
+    def extractor(self, network: str, protocol: str | None = None) -> Extractor:
+        """Returns the same, as statistics files keep it."""
+        loaded, row = self.loaded(network), NETWORKS[network]
+        return Extractor(
+            network=row.name, sha256=loaded.sha256, layer=row.layer,
+            protocol=self.protocol_for(network, protocol).name, precision=loaded.precision,
+            version=VERSION,
+        )  # fmt: skip
+
+    def features(self, network: str, pictures: Pictures, protocol: str | None = None) -> Tensor:
+        """Returns the features of pictures, with shape `(N, F)`; from the cache where it has them.
+
+        Raises:
+            InputError: If weights are not at hand, or images are not readable.
+        """
+        way = self.protocol_for(network, protocol)
+        key = (network, way.name, pictures.identity.sha256, pictures.names)  # names: the order
+        if key not in self._seen:
+            looking = _Looking(self.loaded(network), way)
+            extractor = self.extractor(network, protocol)
+            self._seen[key] = extract(looking, pictures, extractor=extractor)
+        return self._seen[key]
