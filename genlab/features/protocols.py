@@ -14,18 +14,13 @@ input pixels j under a kernel k as wide as an output pixel,
 
 with k the triangle (bilinear) or Keys' cubic with a = -1/2 (bicubic).
 
-| Protocol      | Resize                       | Then          | Where that stands             |
-|---------------|------------------------------|---------------|-------------------------------|
-| `pytorch-fid` | bilinear, half-pixel         | 2 (v/255) - 1 | `pytorch_fid/inception.py`    |
-| `tensorflow`  | bilinear, legacy             | (v - 128)/128 | the graph that TTUR's `fid.py`|
-|               |                              |               | runs; torch-fidelity's        |
-|               |                              |               | `interpolate_compat_tensorflow.py` |
-| `clean`       | bicubic antialiased, float,  | (v - 128)/128 | clean-fid's `resize.py`,      |
-|               | clipped to 0..255            |               | `inception_torchscript.py`    |
-| `torchmetrics`| bilinear antialiased         | (v - 128)/128 | `torchmetrics/image/fid.py`,  |
-|               |                              |               | default since July 2025       |
-| `edm2`        | bilinear, legacy, by a       | (v - 128)/128 | the detector pickled for      |
-|               | sampling grid                |               | stylegan3 and edm2            |
+| Protocol       | Resize                                  | Then          |
+|----------------|-----------------------------------------|---------------|
+| `pytorch-fid`  | bilinear, half-pixel                    | 2 (v/255) - 1 |
+| `tensorflow`   | bilinear, legacy, inside TTUR's graph   | (v - 128)/128 |
+| `clean`        | bicubic, antialiased, clipped to 0..255 | (v - 128)/128 |
+| `torchmetrics` | bilinear, antialiased (since July 2025) | (v - 128)/128 |
+| `edm2`         | bilinear, legacy, by a sampling grid    | (v - 128)/128 |
 
 So `tensorflow` and `edm2` mean the same and differ by rounding only; at 299 pixels nobody
 resizes. All take uint8; torchmetrics truncates floating-point images to it, where 0.5 should
@@ -33,12 +28,13 @@ round up. All five divide a covariance by N - 1 (stylegan3, with the detector of
 
 References:
     | mseitzer/pytorch-fid 0.3.0, src/pytorch_fid/inception.py, fid_score.py
-    | bioinf-jku/TTUR, fid.py; toshas/torch-fidelity 0.4.0
-    | tensorflow/core/kernels/image_resizer_state.h and resize_bilinear_op.cc of TensorFlow 1
-    | GaParmar/clean-fid e88c4d6, cleanfid/resize.py (Parmar et al., 2022)
-    | https://arxiv.org/abs/2104.11222
+    | bioinf-jku/TTUR, fid.py; the resize of its graph: TensorFlow 1, tensorflow/core/kernels/
+    | image_resizer_state.h and resize_bilinear_op.cc; the same in torch: toshas/torch-fidelity
+    | 0.4.0, torch_fidelity/interpolate_compat_tensorflow.py
+    | GaParmar/clean-fid 0.1.35, cleanfid/resize.py and inception_torchscript.py; Parmar et al.
+    | (2022), https://arxiv.org/abs/2104.11222
     | Lightning-AI/torchmetrics 1.9.0, src/torchmetrics/image/fid.py
-    | NVlabs/edm2, calculate_metrics.py, with inception-2015-12-05.pkl of stylegan3
+    | NVlabs/edm2, calculate_metrics.py; its detector is stylegan3's inception-2015-12-05.pkl
     | Cubic convolution interpolation for digital image processing (Keys, 1981), equation 4
 
 Shapes: B images of H x W pixels.
@@ -142,7 +138,7 @@ def _clean(images: Tensor) -> Tensor:
     result = np.empty((*array.shape[:2], SIZE, SIZE), np.float32)
     for i, j in np.ndindex(*array.shape[:2]):
         channel = Image.fromarray(array[i, j].astype(np.float32))  # mode F: nothing is rounded
-        result[i, j] = channel.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        result[i, j] = np.asarray(channel.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
     return _to_signed(torch.from_numpy(result.clip(0, 255)))
 
 
