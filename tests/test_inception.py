@@ -177,6 +177,29 @@ def test_folded_equals_unfolded_at_every_depth(state: dict[str, Tensor]) -> None
     assert sorted(other.used) == sorted(in_file)  # every unit once, and none is left
 
 
+@torch.no_grad()
+def test_every_block_map_by_map(state: dict[str, Tensor]) -> None:
+    """Each block alone, on random maps that are not square: no mean hides a pixel."""
+    other, network = Unfolded(state), Inception(inception.folded(state), "")
+    blocks: dict[str, Callable[[Tensor, str], Tensor]] = {
+        "Mixed_6a": lambda x, _: other.block_6a(x),
+        "Mixed_7a": lambda x, _: other.block_7a(x),
+        "Mixed_7b": lambda x, of: other.block_7(x, of, other.pool),
+        "Mixed_7c": lambda x, of: other.block_7(x, of, lambda v: F.max_pool2d(v, 3, 1, 1)),
+    }
+    blocks |= {f"Mixed_5{letter}": other.block_5 for letter in "bcd"}
+    blocks |= {f"Mixed_6{letter}": other.block_6 for letter in "bcde"}
+    children = dict(network.path.named_children())
+    assert sorted(blocks) == sorted(name for name in children if name.startswith("Mixed"))
+    for name, block in blocks.items():
+        inputs = next(children[name].parameters()).shape[1]
+        x = torch.rand(2, inputs, 9, 12, generator=generator(0, name))
+        mine, wanted = children[name](x), block(x, name)
+        assert mine.shape == wanted.shape
+        scale = wanted.abs().max().item()
+        torch.testing.assert_close(mine, wanted, rtol=1e-4, atol=1e-5 * scale, msg=name)
+
+
 @needs_data
 def test_names_and_shapes_are_the_published_ones(state: dict[str, Tensor]) -> None:
     (file,) = (Path(str(DATA)) / "inception").glob("*.state_dict_keys.txt")

@@ -157,7 +157,8 @@ class EfficientNetLite0(nn.Module):
             raise ValueError(
                 f"after={list(after)}: give rising indices of 0..{len(self.blocks) - 1}"
             )
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        x = x.to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)
+        x = self.stem(x)
         found = []
         for index, block in enumerate(self.blocks[: after[-1] + 1]):
             x = block(x)
@@ -166,9 +167,9 @@ class EfficientNetLite0(nn.Module):
         return found
 
     def features(self, x: Tensor) -> Tensor:
-        """Returns the pooled features of `x`, `(B, 3, H, W)`, with shape `(B, 1280)`."""
+        """Returns the pooled features of `x`, `(B, 3, H, W)`: float32 with shape `(B, 1280)`."""
         (x,) = self.taps(x, [len(self.blocks) - 1])
-        return self.head(x).mean((2, 3))
+        return self.head(x).float().mean((2, 3))
 
     def classify(self, features: Tensor) -> Tensor:
         """Returns the ImageNet logits of pooled features, with shape `(B, 1000)`."""

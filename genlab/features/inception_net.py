@@ -17,7 +17,7 @@ References:
 Shapes: B batch, H W pixels, F features (64, 192, 768 or 2048).
 """
 
-__all__ = ["DIMS", "FILE", "HOW", "SHA256", "URL", "Inception", "to_input"]
+__all__ = ["DIMS", "FILE", "HOW", "SHA256", "SIZE", "URL", "Inception", "to_input"]
 
 from collections import OrderedDict
 
@@ -58,7 +58,8 @@ class Unit(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding))
+        x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return F.relu(x, inplace=True)
 
 
 def average_pool(x: Tensor) -> Tensor:
@@ -166,7 +167,7 @@ class InceptionE(nn.Module):
 
 
 class Inception(nn.Module):
-    """FID Inception, frozen, float32.
+    """FID Inception, frozen, float32 unless turned into another type.
 
     Arguments:
         weights: `NAME.weight` and `NAME.bias` of every unit. Weights of `Mixed_7b..c` may be
@@ -216,10 +217,12 @@ class Inception(nn.Module):
             )
 
     def features(self, x: Tensor, dims: int) -> Tensor:
-        """Returns features averaged over space, with shape `(B, dims)`.
+        """Returns features averaged over space, float32 with shape `(B, dims)`.
+
+        After `to(torch.bfloat16)` the network computes in that, the averages in float32.
 
         Arguments:
-            x: What `to_input` returns, with shape `(B, 3, 299, 299)`.
+            x: What a protocol prepares, with shape `(B, 3, 299, 299)`.
             dims: 64, 192, 768 or 2048.
 
         Raises:
@@ -230,12 +233,13 @@ class Inception(nn.Module):
             raise ValueError(f"dims={dims}: FID Inception has {', '.join(map(str, DIMS))}")
         if dims == 2048:
             self.require_complete()
-        x = x.contiguous(memory_format=torch.channels_last)
+        dtype = next(self.parameters()).dtype
+        x = x.to(dtype).contiguous(memory_format=torch.channels_last)
         for name, stage in self.path.named_children():
             x = stage(x)
             if name == DIMS[dims]:
                 break
-        return x.mean((2, 3))
+        return x.float().mean((2, 3))
 
 
 def stages() -> list[tuple[str, nn.Module]]:
