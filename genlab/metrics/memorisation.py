@@ -1,0 +1,170 @@
+r"""Whether generated images are nearer to the training images than new real images are.
+
+With d(x) the distance from x to the nearest training image, the fakes' d(y_j) are ranked against
+d(r_i) of held-out reals, which the model never saw:
+
+    U = sum_{i,j} [d(y_j) < d(r_i)] + 1/2 [d(y_j) = d(r_i)],      share = U / (N M),            (1)
+    z = (U - N M / 2 - 1/2) / s,                                                                (2)
+    s^2 = N M / 12 (N + M + 1 - sum_t (t^3 - t) / ((N + M) (N + M - 1))),                       (3)
+
+t being the sizes of groups of equal distances (Mann & Whitney; the normal approximation with
+ties and the correction for continuity, good from some 10 on either side). A share of 1/2 means
+that fakes are as near as new reals are, more that they are nearer: p = P(Z >= z). Up to the
+1/2 in (2), -z is C_T (Meehan et al.) with a single cell. The test stands on its conditions: given
+the training images, held-out reals are independent draws of the law that these came from, and
+fakes are independent of one another.
+
+Without held-out reals the training images stand in, each with its distance to the nearest
+*other* one. Three things are then less than sure: these distances depend on one another; each
+has one candidate fewer, so fakes look nearer by some 1/N; and a training set with duplicates in
+it (frames, re-posts) has small distances itself, which hides copying.
+
+A fake is *authentic* (Alaa et al., section 4) if it is farther from its nearest training image
+than that is from its own nearest other one. Under equality a fake is not when the two are each
+other's nearest: the share of authentic ones is then 1/3 in one dimension, 0.38 in two, and tends
+to 1/2 in many.
+
+Small distances mean "nearly the same" only as far as the features see it. The metric was found
+to miss much of what people call copies (Stein et al., 2023): look at the closest pairs.
+
+References:
+    | On a Test of Whether one of Two Random Variables is Stochastically Larger than the Other
+    | (Mann & Whitney, 1947)
+    | A Non-Parametric Test to Detect Data-Copying in Generative Models (Meehan et al., 2020)
+    | https://arxiv.org/abs/2004.05675
+    | How Faithful is your Synthetic Data? (Alaa et al., 2022), https://arxiv.org/abs/2102.08921
+    | Exposing flaws of generative model evaluation metrics (Stein et al., 2023)
+    | https://arxiv.org/abs/2306.04675
+
+Shapes: T training images, N held-out reals, M fakes, F features; distances in float64 and exact
+(`neighbours`).
+"""
+
+__all__ = ["Memorisation", "Pairs", "RankTest", "memorisation", "rank_test"]
+
+import math
+
+from typing import NamedTuple
+
+import torch
+
+from torch import Tensor
+
+from genlab.errors import InputError
+from genlab.metrics.checks import check_features, check_sets
+from genlab.metrics.neighbours import kth_neighbour, nearest
+
+
+class RankTest(NamedTuple):
+    """The one-sided test "the first sample is smaller than the second"."""
+
+    u: float
+    """U of (1): pairs in which the first is smaller, ties as halves."""
+    share: float
+    """U over the number of pairs: 1/2 under equality."""
+    z: float
+    """The standardised U (2)."""
+    p: float
+    """P(Z >= z): small when the first sample is smaller."""
+
+
+class Pairs(NamedTuple):
+    """Fakes beside their nearest training images, the closest pair first."""
+
+    fake: Tensor
+    """Rows of the fakes, with shape `(P,)`."""
+    train: Tensor
+    """Rows of the training images, with shape `(P,)`."""
+    distance: Tensor
+    """Their distances, with shape `(P,)`, in units of the features."""
+
+
+class Memorisation(NamedTuple):
+    """The fakes' distances to the training set against those of real images."""
+
+    test: RankTest
+    """Fakes are nearer to the training images than the reference is."""
+    reference: str
+    """"held-out", or "leave-one-out": the training images themselves, see above."""
+    duplicates: int
+    """Fakes whose features equal those of a training image."""
+    near: int
+    """Fakes nearer than `threshold`; duplicates are among them unless `threshold` is 0."""
+    threshold: float
+    """The `quantile` of the reference's distances."""
+    authentic: float
+    """The share of authentic fakes (AuthPct / 100): 0 for copies, 1/3 to 1/2 under equality."""
+    pairs: Pairs
+    """The closest pairs."""
+
+
+def memorisation(
+    train: Tensor,
+    fake: Tensor,
+    held_out: Tensor | None = None,
+    *,
+    quantile: float = 0.05,
+    closest: int = 16,
+) -> Memorisation:
+    """Returns how the fakes lie to the training images, against reals that were held out.
+
+    Arguments:
+        train: Features of the training images, with shape `(T, F)`.
+        fake: Features of the generated images, with shape `(M, F)`.
+        held_out: Features of real images not trained on, with shape `(N, F)`. Without them each
+            training image is compared with the others, at the price told above.
+        quantile: Which part of the reference's distances counts as near.
+        closest: How many pairs to return, at most; each fake is in one.
+
+    Raises:
+        InputError: If a set is not `(N, F)` with N >= 2, F differs, a value is not finite, or
+            `quantile` is not between 0 and 1.
+    """
+    name = "memorisation"
+    sets = {"train": train, "fake": fake} | ({} if held_out is None else {"held_out": held_out})
+    train, fake, *new = check_sets(name, **sets)
+    if not 0 < quantile < 1:
+        raise InputError(f"{name}: the quantile is {quantile}; it must be between 0 and 1")
+    squared, index = nearest(fake, train)
+    distance, own = squared.sqrt(), kth_neighbour(train).squared.sqrt()
+    reference = nearest(new[0], train).squared.sqrt() if new else own
+    threshold = reference.quantile(quantile)
+    order = distance.argsort(stable=True)[:closest]
+    return Memorisation(
+        test=rank_test(distance, reference),
+        reference="held-out" if new else "leave-one-out",
+        duplicates=int((distance == 0).sum()),
+        near=int((distance < threshold).sum()),
+        threshold=threshold.item(),
+        authentic=(distance > own[index]).double().mean().item(),
+        pairs=Pairs(order, index[order], distance[order]),
+    )
+
+
+def rank_test(smaller: Tensor, larger: Tensor) -> RankTest:
+    """Returns the Mann-Whitney test (1) to (3) of "`smaller` is the smaller one".
+
+    Where all values are equal nothing is ranked: z is 0 and p is 1.
+
+    Arguments:
+        smaller: One sample, with shape `(M,)`.
+        larger: The other, with shape `(N,)`.
+
+    Raises:
+        InputError: If a sample is not a row of at least 1 finite value.
+    """
+    for which, values in (("first", smaller), ("second", larger)):
+        if values.ndim != 1:
+            raise InputError(f"rank test: the {which} sample has shape {tuple(values.shape)}")
+        check_features("rank test", which, values[:, None], rows=1)
+    m, n = len(smaller), len(larger)
+    pooled = torch.cat([smaller, larger])
+    _, group, sizes = pooled.unique(return_inverse=True, return_counts=True)
+    ranks = (sizes.cumsum(0) - (sizes - 1) / 2.0).double()[group]  # the mean rank of each group
+    u = n * m + m * (m + 1) / 2 - ranks[:m].sum().item()
+    ties = (sizes.double() ** 3 - sizes).sum().item() / ((n + m) * (n + m - 1))
+    variance = n * m / 12 * (n + m + 1 - ties)
+    if len(sizes) == 1:
+        return RankTest(u, u / (n * m), 0.0, 1.0)
+    z = (u - n * m / 2 - 0.5) / math.sqrt(variance)
+    return RankTest(u, u / (n * m), z, math.erfc(z / math.sqrt(2)) / 2)
