@@ -63,8 +63,8 @@ def zip_images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             "folders inside it too)"
         )
     if len(images) < len(members):
-        say(f"note: {archive.filename}: {len(members) - len(images)} members left out: earlier "
-            "ones of one name, or what macOS notes beside a file (._NAME)")
+        say(f"note: {archive.filename}: left out: {len(members) - len(images)} members "
+            "(earlier ones of one name, or what macOS notes beside a file as ._NAME)")
     return [images[name] for name in sorted(images)]
 
 

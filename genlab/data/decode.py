@@ -70,8 +70,8 @@ def image_files(folder: Path) -> list[Path]:
             "folders inside it too)"
         )
     if len(files) < len(paths):
-        say(f"note: {folder}: {len(paths) - len(files)} names left out: links to images that "
-            "are counted already, or what macOS notes beside a file (._NAME)")
+        say(f"note: {folder}: left out: {len(paths) - len(files)} names (links to images that are "
+            "counted already, or what macOS notes beside a file as ._NAME)")
     return list(files.values())
 
 
@@ -143,7 +143,7 @@ def refuse_images(problems: Sequence[str], count: int, source: str) -> None:
     if len(problems) > LISTED:
         shown.append(f"  and {len(problems) - LISTED} more")
     raise InputError(
-        "\n".join([f"{source}: {len(problems)} of {count} images cannot be used{MEND}", *shown])
+        "\n".join([f"{source}: {len(problems)} of {count} images cannot be used; mend or remove them", *shown])
     )
 
 

@@ -16,6 +16,7 @@ Shapes: F features.
 """
 
 __all__ = [
+    "Origin",
     "Statistics",
     "holds_statistics",
     "implied_count",
@@ -31,6 +32,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -60,6 +62,11 @@ class Statistics:
     """The file."""
     note: str
     """What is not known of them, and what was assumed; "" if all is known."""
+
+    @property
+    def origin(self) -> "Origin":
+        """Where the features come from."""
+        return Origin(self.source, len(self.mean), self.extractor)
 
 
 def save_statistics(
@@ -200,14 +207,25 @@ def implied_count(covariance: Tensor) -> int | None:
     return rank + 1 if rank < alive else None
 
 
-def refuse_mismatch(a: Statistics, b: Statistics) -> None:
+class Origin(NamedTuple):
+    """Where features come from: what decides whether two sets of them compare."""
+
+    source: str
+    """The images, as an error names them."""
+    dims: int
+    """F."""
+    extractor: Extractor | None
+    """None if nobody knows."""
+
+
+def refuse_mismatch(a: Origin, b: Origin) -> None:
     """Raises `InputError` if two sets' features do not come from the same network and protocol.
 
-    A plain file says nothing of its network: then only F is compared, and `note` says so.
+    A plain file says nothing of its network: then only F is compared, and its `note` says so.
     """
-    if len(a.mean) != len(b.mean):
+    if a.dims != b.dims:
         raise InputError(
-            f"{a.source} has {len(a.mean)} features, {b.source} has {len(b.mean)}: not comparable"
+            f"{a.source} has {a.dims} features, {b.source} has {b.dims}: not comparable"
         )
     if a.extractor is None or b.extractor is None:
         return
