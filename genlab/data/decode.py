@@ -142,9 +142,8 @@ def refuse_images(problems: Sequence[str], count: int, source: str) -> None:
     shown = [f"  {problem.removesuffix(MEND)}" for problem in problems[:LISTED]]
     if len(problems) > LISTED:
         shown.append(f"  and {len(problems) - LISTED} more")
-    raise InputError(
-        "\n".join([f"{source}: {len(problems)} of {count} images cannot be used; mend or remove them", *shown])
-    )
+    head = f"{source}: {len(problems)} of {count} images cannot be used; mend or remove them"
+    raise InputError("\n".join([head, *shown]))
 
 
 def square(image: Image.Image, size: int, name: str) -> np.ndarray:

@@ -5,7 +5,7 @@ renamed, shuffled or zipped gives the same bits and is found in the cache; the r
 the order of the pictures. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r looks at every P-th image, from the r-th on.
 
-In memory are, at most, a batch of decoded images that wait, two batches that fill, and the rows.
+In memory are, at most, a batch of decoded images that wait, four batches that fill, and the rows.
 
 Shapes: N images, B of them in a batch, F features.
 """
@@ -32,6 +32,9 @@ from genlab.engine.processes import all_true, gather_rows, gather_text, rank, wo
 from genlab.engine.progress import Progress
 from genlab.errors import InputError
 from genlab.features.weights import cached, read_cached
+
+HELD = 4
+"""Batches' worth of images that wait, at most, for others of their size."""
 
 
 class Network(Protocol):
@@ -161,7 +164,7 @@ def _batches(
         group = groups.setdefault(read.image.shape, [])
         group.append(read)
         held += 1
-        if len(group) < batch and held > 2 * batch:  # too many sizes: the fullest goes as it is
+        if len(group) < batch and held > HELD * batch:  # too many sizes: the fullest goes as it is
             group = max(groups.values(), key=len)
         elif len(group) < batch:
             continue
