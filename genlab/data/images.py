@@ -6,34 +6,27 @@ resized once with an antialiasing (Lanczos) filter; the result is cached, keyed 
 Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 """
 
-__all__ = ["SUFFIXES", "ImageSet", "load_images"]
+__all__ = ["FORMATS", "SUFFIXES", "ImageSet", "Place", "find_folder", "load_images", "read_image"]
 
 import hashlib
 import io
-import warnings
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from genlab import atomic
 from genlab.data import toydogs
+from genlab.data.decode import FORMATS, SUFFIXES, VERSION, image_files, read_image
 from genlab.data.identity import Identity, digest
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.places import cache_folder, data_folder
-
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-)
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
-SMALLEST_SIDE = 16
-VERSION = 1  # of what happens between a file and its pixels: part of the cache key
 
 IMAGEWOOF = (
     "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
@@ -64,6 +57,24 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
     """
     if source.partition(":")[0] == "toydogs":
         return _toydogs(source, size, limit)
+    return _from_folder(find_folder(source), source, size, limit)
+
+
+class Place(NamedTuple):
+    """A folder of images, and what is said of them."""
+
+    folder: Path
+    name: str
+    licence: str
+
+
+def find_folder(source: str) -> Place:
+    """Returns the folder that a SOURCE other than `toydogs` names, fetched first if need be.
+
+    Raises:
+        InputError: If there is no such source.
+    """
+    theirs = "as given by its owner"
     if source == "dogs":
         folder = dogs_folder()
         if folder is None:
@@ -71,9 +82,9 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
                 "--dogs dogs: put images into DIR/dogs and set GENLAB_DATA=DIR (or give a folder, "
                 "or one of: toydogs, imagewoof-160)"
             )
-        return _from_folder(folder, source, f"dogs ({folder.name})", size, limit)
+        return Place(folder, f"dogs ({folder.name})", theirs)
     if source == "imagewoof-160":
-        return _from_folder(_imagewoof(), source, "Imagewoof 160 px", size, limit, "Apache-2.0")
+        return Place(_imagewoof(), "Imagewoof 160 px", "Apache-2.0")
     folder = Path(source)
     if not folder.exists():
         raise InputError(
@@ -82,7 +93,7 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
         )
     if not folder.is_dir():
         raise InputError(f"{source}: a file; give the folder that holds the images")
-    return _from_folder(folder, source, f"images in {folder.resolve().name}", size, limit)
+    return Place(folder, f"images in {folder.resolve().name}", theirs)
 
 
 def dogs_folder() -> Path | None:
@@ -144,17 +155,9 @@ def _image_set(
     return ImageSet(images=torch.from_numpy(np.ascontiguousarray(array)), identity=identity)
 
 
-def _from_folder(
-    folder: Path, source: str, name: str, size: int, limit: int | None,
-    licence: str = "as given by its owner",
-) -> ImageSet:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    paths = paths[:limit] if limit else paths
-    if not paths:
-        raise InputError(
-            f"{folder}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
-            "folders inside it too)"
-        )
+def _from_folder(place: Place, source: str, size: int, limit: int | None) -> ImageSet:
+    folder = place.folder
+    paths = image_files(folder)[: limit or None]
     contents = hashlib.sha256(f"v{VERSION}".encode())
     for path in paths:
         contents.update(str(path.relative_to(folder)).encode())
@@ -169,53 +172,7 @@ def _from_folder(
                 progress.advance()
         array = np.stack(rows)
         _keep(target, array)
-    return _image_set(array, source, name, licence)
-
-
-def read_image(path: Path, size: int) -> np.ndarray:
-    """Reads one image as an upright RGB square, uint8 with shape `(S, S, 3)`.
-
-    Transparent pixels lie on white; 16-bit grey is scaled to 8 bits; of an animation the first
-    frame is taken.
-
-    Raises:
-        InputError: If the file is no readable image, or its shorter side is under 16 pixels.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)  # of odd, harmless metadata
-            with Image.open(path, formats=FORMATS) as file:
-                image = _rgb(ImageOps.exif_transpose(file))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning,
-            Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: not a readable image ({str(error).splitlines()[0]}); mend or remove it"
-        ) from None
-    side = min(image.size)
-    if side < SMALLEST_SIDE:
-        raise InputError(
-            f"{path}: {image.width}x{image.height} pixels; the shorter side needs at least "
-            f"{SMALLEST_SIDE}: remove it or give a larger one"
-        )
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side != size:
-        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
-    else:
-        image = image.crop(box)
-    return np.asarray(image)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey (and 32-bit, which PNG uses for 16)
-        wide = np.asarray(image).astype(np.float64)
-        return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
-    return image.convert("RGB")
+    return _image_set(array, source, place.name, place.licence)
 
 
 def _cached(path: Path) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 __all__ = ["Progress", "say"]
 
+import os
 import sys
 import time
 
@@ -12,9 +13,15 @@ from tqdm import tqdm
 LINE_EVERY_S = 30.0
 
 
+def speaks() -> bool:
+    """Returns whether this process is the one of several (started by torchrun) that speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(message: str) -> None:
     """Prints one line for the person who watches, on standard error."""
-    tqdm.write(message, file=sys.stderr)
+    if speaks():
+        tqdm.write(message, file=sys.stderr)
 
 
 def clock(seconds: float) -> str:
@@ -39,7 +46,7 @@ class Progress:
         self.began = self.spoke = time.monotonic()
         self.note = ""
         self.bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and speaks():
             self.bar = tqdm(
                 total=total, initial=done, desc=label, unit=unit, file=sys.stderr,
                 dynamic_ncols=True, unit_scale=total >= 10_000,

@@ -1,0 +1,215 @@
+"""Pictures: images that need not fit into memory nor share a size, read one at a time.
+
+    folder          images in it and in the folders in it, by their sorted names
+    `.zip`          the same, read in place
+    `.npy` `.npz`   one array of images (`genlab.data.arrays` says which)
+    a name          what `load_images` knows: `dogs`, `imagewoof-160`, `toydogs`, `toydogs:COUNT`
+
+Who they are follows from their content alone: the SHA-256 over the sorted SHA-256 of each image
+(its file's bytes, or an array's pixels), the size asked for, and the version of the decoding. The
+same images renamed, shuffled or zipped are the same set; one changed byte makes another.
+
+Shapes: N images, each `(3, H, W)`, uint8, RGB; `(3, S, S)` where a size is asked for.
+"""
+
+__all__ = ["Pictures", "of_tensor", "open_pictures"]
+
+import hashlib
+import io
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from PIL import Image
+from torch import Tensor
+
+from genlab.data import decode
+from genlab.data.archives import open_zip, read_member, zip_images
+from genlab.data.arrays import as_images, read_array, to_rgb
+from genlab.data.identity import Identity
+from genlab.data.images import find_folder, load_images
+from genlab.engine.progress import Progress
+from genlab.errors import InputError
+
+DRAWN_SIZE = 64
+"""The side of drawn images, which have no size of their own."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures:
+    """A sequence of images; see `open_pictures` and `of_tensor`."""
+
+    identity: Identity
+    """Who they are; `shape` is `(3,)` where each image keeps its own size."""
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    """The SHA-256 of each image's content."""
+    load: Callable[[int], np.ndarray]
+    """Decodes one image, uint8 with shape `(H, W, 3)`."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, index: int) -> str:
+        """Returns what an image is called, fit for one line."""
+        return self.names[index]
+
+    def read(self, index: int) -> Tensor:
+        """Reads an image, uint8 RGB with shape `(3, H, W)`.
+
+        Raises:
+            InputError: If it is not readable, or not the one it was when the set was opened.
+        """
+        return torch.from_numpy(np.array(self.load(index).transpose(2, 0, 1), order="C"))
+
+    @property
+    def order(self) -> list[int]:
+        """The indices sorted by content: the same sequence of images whatever their names."""
+        return sorted(range(len(self)), key=self.digests.__getitem__)
+
+
+class Label(NamedTuple):
+    """What is said of a set of pictures."""
+
+    source: str
+    name: str
+    licence: str = "as given by its owner"
+    stand_in: bool = False
+
+
+def open_pictures(source: str, size: int | None = None) -> Pictures:
+    """Opens the images that SOURCE names; each is decoded when it is read.
+
+    Arguments:
+        source: One of the list above.
+        size: The side S of squares, exactly as `load_images` makes them; without it every image
+            keeps its own size (drawn ones have 64 pixels a side).
+
+    Raises:
+        InputError: If there is no such source, it is damaged or holds no images, or files in it
+            cannot be read; the first ten are named.
+    """
+    if source.partition(":")[0] == "toydogs":
+        drawn = load_images(source, size or DRAWN_SIZE)
+        who = drawn.identity
+        label = Label(source, who.name, who.licence, who.stand_in)
+        return _of_array(_last(drawn.images.numpy()), label, source, size)
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+        return _of_array(read_array(path), Label(source, f"images in {path.name}"), source, size)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return _of_zip(path, size)
+    if path.is_file():
+        raise InputError(f"{source}: a file; give a folder of images, a .zip, .npz or .npy")
+    place = find_folder(source)
+    files = decode.image_files(place.folder)
+    label = Label(source, place.name, place.licence)
+    return _of_files([str(p) for p in files], lambda i: _file(files[i]), label, size)
+
+
+def of_tensor(images: Tensor, name: str = "tensor", size: int | None = None) -> Pictures:
+    """Takes images of one size from a tensor, uint8 or floating-point in [0, 1].
+
+    Arguments:
+        images: Images with shape `(N, 3, H, W)`, `(N, H, W, 3)` or `(N, H, W)`.
+        name: What to call them; image i is `NAME[i]`.
+        size: As of `open_pictures`.
+
+    Raises:
+        InputError: If they are no images, or a value lies outside [0, 1].
+    """
+    images = images.detach().cpu()
+    if images.dtype == torch.bfloat16:  # unknown to NumPy
+        images = images.float()
+    return _of_array(as_images(images.numpy(), name), Label(name, name), name, size)
+
+
+def _last(images: np.ndarray) -> np.ndarray:
+    return np.moveaxis(images, 1, -1)
+
+
+def _of_zip(path: Path, size: int | None) -> Pictures:
+    archive = open_zip(path)
+    members = zip_images(archive)
+    names = [f"{path}/{member.filename}" for member in members]
+    return _of_files(
+        names, lambda i: read_member(archive, members[i], names[i]),
+        Label(str(path), f"images in {path.name}"), size,
+    )
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}){decode.MEND}") from None
+
+
+def _of_files(
+    names: Sequence[str], data: Callable[[int], bytes], label: Label, size: int | None
+) -> Pictures:
+    """Makes pictures of encoded images, whose bytes `data` returns."""
+    # A name may hold anything, a line's end or a terminal's commands too.
+    names = [name if name.isprintable() else ascii(name) for name in names]
+    digests = _digests(names, lambda i: hashlib.sha256(data(i)).hexdigest(), label)
+
+    def load(index: int) -> np.ndarray:
+        encoded, name = data(index), names[index]
+        if hashlib.sha256(encoded).hexdigest() != digests[index]:
+            raise InputError(f"{name}: changed while the images were being read; start again")
+        image = decode.decode(io.BytesIO(encoded), name)
+        return np.asarray(image) if size is None else decode.square(image, size, name)
+
+    shape = (3,) if size is None else (3, size, size)
+    return _pictures(names, digests, load, label, size, shape)
+
+
+def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -> Pictures:
+    """Makes pictures of an array with shape `(N, H, W, C)`."""
+    names = [f"{source}[{index}]" for index in range(len(images))]
+    height, width = images.shape[1:3]
+
+    def digest(index: int) -> str:
+        pixels = to_rgb(images[index], names[index]).tobytes()
+        return hashlib.sha256(f"{height}x{width}".encode() + pixels).hexdigest()
+
+    def load(index: int) -> np.ndarray:
+        pixels = to_rgb(images[index], names[index])
+        if size is None:
+            return pixels
+        return decode.square(Image.fromarray(pixels), size, names[index])
+
+    shape = (3, height, width) if size is None else (3, size, size)
+    return _pictures(names, _digests(names, digest, label), load, label, size, shape)
+
+
+def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -> list[str]:
+    found, problems = [], []
+    with Progress(len(names), f"reading {label.source}", "images") as progress:
+        for index in range(len(names)):
+            try:
+                found.append(digest(index))
+            except InputError as error:
+                problems.append(str(error))
+            progress.advance()
+    decode.refuse_images(problems, len(names), label.source)
+    return found
+
+
+def _pictures(
+    names: Sequence[str], digests: Sequence[str], load: Callable[[int], np.ndarray],
+    label: Label, size: int | None, shape: tuple[int, ...],
+) -> Pictures:
+    total = hashlib.sha256(f"pictures v{decode.VERSION} size {size}".encode())
+    for digest in sorted(digests):
+        total.update(bytes.fromhex(digest))
+    identity = Identity(
+        name=label.name, source=label.source, count=len(names), shape=shape,
+        sha256=total.hexdigest(), licence=label.licence, stand_in=label.stand_in,
+    )
+    return Pictures(identity=identity, names=tuple(names), digests=tuple(digests), load=load)
