@@ -70,8 +70,8 @@ class Network:
     load: Callable[[str | None, str], Loaded]
     """Loads it. The first argument says where FID Inception's weights are (a file, "download",
     or None: where they are kept); the second is one of `PRECISIONS`. Small networks look in
-    float32 whatever is asked, modules from outside as they do; `Loaded.precision` says. Raises `InputError` if
-    the weights are not at hand, saying how to get them."""
+    float32 whatever is asked, modules from outside as they do; `Loaded.precision` says which.
+    Raises `InputError` if the weights are not at hand, saying how to get them."""
 
     @property
     def protocol(self) -> Protocol:
