@@ -213,7 +213,7 @@ def test_any_module_is_a_network(images: Tensor) -> None:
     torch.testing.assert_close(features, images.double().mean((2, 3)).float() / 255)
     assert not features.requires_grad
     said = identity(network, network.protocol, loaded)
-    assert (said["network"], said["precision"]) == ("mine", "fp32")
+    assert (said["network"], said["precision"]) == ("mine", "its own")
 
 
 def test_own_weights_are_part_of_the_identity() -> None:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from genlab.errors import InputError
 from genlab.features import digits, efficientnet_lite0, inception, weight_free
-from genlab.features.precision import Precision, dtype_of, resolve
+from genlab.features.precision import dtype_of, resolve
 from genlab.features.protocols import PROTOCOLS, Protocol, check_images
 
 DOWNLOAD = "download"
@@ -47,8 +47,8 @@ class Loaded:
     sha256: str
     """The SHA-256 of the file with its weights (of the weights themselves, where there is no
     file); empty where there are none."""
-    precision: Precision = "fp32"
-    """How it computes."""
+    precision: str = "fp32"
+    """How it computes: "fp32", "bf16", or "its own" for a module from outside."""
     logits: Callable[[Tensor], Tensor] | None = None
     """Features to the logits of its classes, `(B, K)`, if it is a classifier."""
 
@@ -70,8 +70,8 @@ class Network:
     load: Callable[[str | None, str], Loaded]
     """Loads it. The first argument says where FID Inception's weights are (a file, "download",
     or None: where they are kept); the second is one of `PRECISIONS`. Small networks look in
-    float32 whatever is asked; `Loaded.precision` says what came of it. Raises `InputError` if
-    the weights are not at hand, saying how to get them."""
+    float32 whatever is asked, modules from outside as they do; `Loaded.precision` says which.
+    Raises `InputError` if the weights are not at hand, saying how to get them."""
 
     @property
     def protocol(self) -> Protocol:
@@ -264,7 +264,7 @@ def network_of(
             f"{name}: in training mode, where features depend on chance and on the batch; call "
             "eval() on it first"
         )
-    loaded = Loaded(name=name, forward=module, sha256=_digest(module))
+    loaded = Loaded(name=name, forward=module, sha256=_digest(module), precision="its own")
     protocols = _own(name, words, prepare)
     if example is None:
         random = torch.Generator().manual_seed(0)

@@ -5,8 +5,9 @@ convolutions run several times faster; on others it is emulated and slower. Neit
 name nor its list of features tells by how much, so `auto` runs one convolution of Inception's
 middle both ways, in turn, and takes bfloat16 if that is at least 1.5 times as fast.
 
-bfloat16 changes features by about 3 % each (0.4 % a rounding, through some fifty layers), hence
-the distance too: float32 is the default, and the precision is part of what a number is.
+bfloat16 changes what is measured: over 768 features of FID Inception, for 20 photographs against
+20 drawn dogs at 64 pixels, a feature changed by 1 % and the distance by 0.2 %. So float32 is the
+default, and the precision is part of what a number is.
 """
 
 __all__ = ["PRECISIONS", "Precision", "dtype_of", "resolve", "speedup"]
