@@ -14,9 +14,9 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli_base import DataDir, Json, end, print_json, use_data
+from genlab.cli_fid import fid
 from genlab.cli_vae import train_command, vae
 from genlab.errors import InputError
-from genlab.recipes.fid import FidConfig
 from genlab.recipes.lab import LabConfig
 from genlab.recipes.vae import RECIPES
 
@@ -130,34 +130,6 @@ def gan_sample(
 
 
 @app.command
-def fid(
-    config: OmitArgPrefixes[FidConfig],
-    out: Path = Path("runs/fid"),
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Measure the Frechet distance of generated images to real ones.
-
-    FID is the distance in the FID Inception's features; in EfficientNet-Lite0's (which come
-    with the installation) it is called FD (EfficientNet-Lite0).
-
-    Args:
-        out: Where results.json goes.
-    """
-    from genlab import atomic
-    from genlab.engine.fid import fid as frechet
-
-    use_data(data_dir)
-    results = frechet(config)
-    atomic.write_json(out / "results.json", results)
-    numbers = ", ".join(f"{d['label']} {d['value']:.4g}" for d in results["distances"])
-    line = f"{numbers} ({results['n_fake']} generated, {results['n_real']} real images)"
-    if results["note"]:
-        print(f"note: {results['note']}", file=sys.stderr)
-    end(results, line, json)
-
-
-@app.command
 def data(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
     """List the data sources: where each would come from on this machine, and who it is.
 
@@ -257,5 +229,6 @@ def main() -> None:
         sys.exit(130)
 
 
+app.command(fid)
 app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
 app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")

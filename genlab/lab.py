@@ -4,18 +4,21 @@ __all__ = ["generate", "plan", "resume", "run_lab"]
 
 import time
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from genlab import atomic
-from genlab.data.identity import Identity, digest
 from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import load_digits
+from genlab.data.pictures import Pictures, of_tensor, open_pictures
 from genlab.data.sources import decide_digits, decide_dogs
 from genlab.engine.compare import compare
-from genlab.engine.fid import Reference, measure
+from genlab.engine.fid import Sets, measure
+from genlab.engine.fid_numbers import Plan
 from genlab.engine.gan import gan_config, sample, train_gan
+from genlab.engine.generated import of_run
+from genlab.engine.looking import Eyes
 from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
@@ -141,32 +144,32 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
     folder = gan / "generated"
     if not (folder / "results.json").exists():
         generate(gan, config.fakes, config.seed, folder)
-    reference = Reference(real, inception=config.inception)
-    results = measure(reference, load_images(str(folder), SIZE))
+    eyes, real_pictures = Eyes(config.inception), _pictures(real)
+    final = Sets(real=real_pictures, fake=open_pictures(str(folder), SIZE))
+    results = measure(final, eyes, Plan(seed=config.seed))
     epochs = []
     snapshots = Run(gan).results["snapshots"]
     for epoch in snapshots:
         measured = results
         if epoch != snapshots[-1]:
-            measured = measure(reference, sample_set(gan, config.fakes, config.seed, epoch))
+            drawn = of_run(gan, config.fakes, config.seed, epoch)
+            plan = Plan(seed=config.seed, influences=False)
+            measured = measure(Sets(real=real_pictures, fake=drawn), eyes, plan)
+        keys = ("value", "error", "null")
         epochs.append({
             "epoch": epoch, "n": config.fakes, "recognised": measured["recognised_fake"],
-            "distances": {d["label"]: d["value"] for d in measured["distances"]},
+            "distances": {d["label"]: {k: d[k] for k in keys} for d in measured["distances"]},
         })
     results["epochs"] = epochs
     atomic.write_json(target, results)
     return results
 
 
-def sample_set(gan: Path, n: int, seed: int, epoch: int) -> ImageSet:
-    """Returns `n` images of a snapshot's generator, and their identity."""
-    images = sample(gan, n, seed, epoch)
-    identity = Identity(
-        name=f"generated at epoch {epoch}", source=f"{gan.name}, epoch {epoch}, seed {seed}",
-        count=n, shape=tuple(images.shape[1:]), sha256=digest(images.numpy()),
-        licence="as given by its owner",
-    )
-    return ImageSet(images=images, identity=identity)
+def _pictures(images: ImageSet) -> Pictures:
+    """Returns the images as pictures that say where they are from."""
+    found, who = of_tensor(images.images), images.identity
+    named = {key: getattr(who, key) for key in ("name", "source", "licence", "stand_in")}
+    return replace(found, identity=replace(found.identity, **named))
 
 
 def _sources(config: LabConfig, out: Path) -> tuple[str, str]:

@@ -128,3 +128,56 @@ def test_exact_is_above_every_bound_and_equals_many_draws() -> None:
         elbo = model.terms(x, noise).elbo
     torch.testing.assert_close(value, many, atol=0.02, rtol=0)
     assert (elbo < value).all()
+
+
+def test_pooled_draws_of_one_image_are_iwaes() -> None:
+    model, x = model_of(), images(1)
+    noise, prior = torch.randn(7, 1, 2, dtype=torch.float64), model.prior()
+    found = objectives.pooled(model, x, noise, prior.log_prob)
+    torch.testing.assert_close(found, objectives.iwae(model, x, noise, prior.log_prob, "plain"))
+
+
+def test_pooled_weights_average_to_the_likelihood() -> None:
+    """E exp(bound) = p(x) for every image of the batch: unbiased, whatever the other images."""
+    model, x = model_of(), images(5)
+    with torch.no_grad():
+        model.encoder.body[-1].bias += torch.tensor([0.5, -0.3, -0.2, -0.4])
+    line = torch.linspace(-7, 7, 201, dtype=torch.float64)
+    z, area = torch.cartesian_prod(line, line), 2 * (line[1] - line[0]).log().item()
+    prior, random, draws = model.prior(), torch.Generator().manual_seed(2), 4000
+    exact = objectives.exact(model, x, z, area, prior.log_prob)
+    with torch.no_grad():
+        found = torch.stack([
+            objectives.pooled(
+                model, x, torch.randn(2, 5, 2, generator=random, dtype=torch.float64),
+                prior.log_prob,
+            )
+            for _ in range(draws)
+        ])  # fmt: skip
+    ratio = (found - exact).exp()
+    assert ((ratio.mean(0) - 1).abs() < 4 * ratio.std(0) / draws**0.5).all()
+    assert (found.mean(0) < exact).all()
+
+
+def test_pooled_gradients_are_those_of_its_two_parts() -> None:
+    """The decoder's is the bound's at fixed draws, the encoder's the wake phase's, by hand."""
+    model, x = model_of(), images(4)
+    noise, prior = torch.randn(3, 4, 2, dtype=torch.float64), model.prior()
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+        z = (mean + log_std.exp() * noise).view(12, 2)
+    mean, log_std = model.encode(x)
+    q = torch.distributions.Normal(mean, log_std.exp())
+    log_q = q.log_prob(z[:, None]).sum(-1)  # (12, 4)
+    p = torch.distributions.Bernoulli(logits=model.decoder(z)[:, None])
+    log_joint = p.log_prob(x).sum(-1) + prior.log_prob(z)[:, None]
+    log_w = log_joint - (3 * log_q.detach().exp().sum(1, keepdim=True)).log()
+    bound = log_w.logsumexp(0).sum()
+    wake = (log_w.detach().softmax(0) * log_q).sum()
+    for part, loss in ((model.decoder, bound), (model.encoder, wake)):
+        parameters = list(part.parameters())
+        found = torch.autograd.grad(
+            objectives.pooled(model, x, noise, prior.log_prob).sum(), parameters
+        )
+        for a, b in zip(found, torch.autograd.grad(loss, parameters, retain_graph=True)):
+            torch.testing.assert_close(a, b)

@@ -8,12 +8,12 @@ Only the distance over the 2048 features of FID Inception is called "FID".
 Shapes: N real images, M generated ones, F features.
 """
 
-__all__ = ["Sets", "fid", "measure", "networks_at_hand", "rank"]
+__all__ = ["Measured", "Sets", "fid", "measure", "networks_at_hand", "rank_generators"]
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -23,9 +23,14 @@ from genlab.data.pictures import Pictures, open_pictures
 from genlab.engine.fid_numbers import Plan, difference, numbers
 from genlab.engine.generated import of_run
 from genlab.engine.looking import Eyes
+from genlab.engine.processes import rank
 from genlab.engine.run import Run
 from genlab.engine.statistics import (
-    Origin, holds_statistics, load_statistics, refuse_mismatch, save_statistics,
+    Origin,
+    holds_statistics,
+    load_statistics,
+    refuse_mismatch,
+    save_statistics,
 )  # fmt: skip
 from genlab.engine.verdict import ranking_words, verdict
 from genlab.errors import InputError
@@ -149,7 +154,7 @@ def networks_at_hand(eyes: Eyes) -> tuple[tuple[str, ...], str]:
     return ("efficientnet-lite0", "inception"), ""
 
 
-def rank(
+def rank_generators(
     all_sets: list[Sets], eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Measures several generators against the same real images, and ranks them.
@@ -180,31 +185,53 @@ def rank(
     return {"generators": found, "rankings": rankings, "verdict": ranking_words(rankings)}
 
 
-def fid(config: FidConfig, out: Path | None = None) -> dict[str, Any]:
-    """Opens both sets and compares them; result as of `measure`, or of `rank` for several.
+class Measured(NamedTuple):
+    """What a measurement found, and the images it looked at."""
+
+    results: dict[str, Any]
+    sets: list[Sets]
+    """One a generator; none where statistics stood for the real images."""
+
+
+def fid(config: FidConfig, out: Path) -> Measured | None:
+    """Opens the sets and compares them.
+
+    Under `torchrun` all processes look at the images, and the first does the rest.
 
     Arguments:
         config: What to compare, and how.
         out: Where the real images' statistics go, if they are to be kept.
+
+    Returns:
+        Results as of `measure`, or of `rank_generators` for several; None in all processes but
+        the first.
 
     Raises:
         InputError: If a set cannot be opened, or as of `measure`.
     """
     eyes = Eyes(config.inception, config.precision, config.protocol)
     if holds_statistics(Path(config.real)):
-        return _from_statistics(config, eyes)
+        return Measured(_from_statistics(config, eyes), [])
     plan = Plan(permutations=config.permutations, seed=config.seed)
     all_sets = _open(config)
+    names = config.features or networks_at_hand(eyes)[0]
+    for sets in all_sets:
+        _require_enough(sets.real, "real")
+        _require_enough(sets.fake, "generated")
+        for name in dict.fromkeys((*names, "efficientnet-lite0")):  # in one order everywhere
+            for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
+                eyes.features(name, pictures)
+    if rank() > 0:
+        return None
     if len(all_sets) > 1:
-        results = rank(all_sets, eyes, plan, config.features)
+        results = rank_generators(all_sets, eyes, plan, config.features)
     else:
         results = measure(all_sets[0], eyes, plan, config.features)
     if config.protocols:
         results["protocols"] = [_protocols(eyes, sets) for sets in all_sets]
     if config.save_statistics:
-        assert out is not None
         results["statistics"] = _keep_statistics(eyes, all_sets[0].real, config, out)
-    return results
+    return Measured(results, all_sets)
 
 
 def _open(config: FidConfig) -> list[Sets]:

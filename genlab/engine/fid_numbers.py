@@ -109,7 +109,7 @@ def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str
     total = 2 * GROUPS + 1 + count + PARTS + influences
 
     def random(stream: str) -> torch.Generator:
-        return generator(plan.seed, "distance", stream)
+        return generator(plan.seed, f"distance: {stream}")
 
     with Progress(total, "resampling", "distances") as progress:
         error = jackknife(subsets, random("jackknife"), advance=progress.advance).error

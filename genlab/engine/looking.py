@@ -10,7 +10,13 @@ from genlab.data.pictures import Pictures
 from genlab.engine.extract import Extractor, extract
 from genlab.engine.progress import say
 from genlab.features.networks import (
-    DOWNLOAD, NETWORKS, Loaded, Protocol, identity, look, protocol_of,
+    DOWNLOAD,
+    NETWORKS,
+    Loaded,
+    Protocol,
+    identity,
+    look,
+    protocol_of,
 )  # fmt: skip
 
 VERSION = 2

@@ -45,6 +45,8 @@ def step_bound(
         return log_prior(mean + log_std.exp() * noise).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None
+    if config.objective == "pooled":
+        return objectives.pooled(model, x, noise, log_prior), None
     if config.objective == "exact":
         return _exact(config, model, x, noise, random), None
     terms = model.terms(x, noise, log_prior)

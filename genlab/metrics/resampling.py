@@ -165,7 +165,8 @@ def jackknife_difference(
 ) -> Error:
     """Returns how much farther the first set is than the second from one real set, and its error.
 
-    Below 0 the first is nearer. The real images' part of the error is that of the difference: they are the same for both.
+    Below 0 the first is nearer. The real images are the same for both, so their part of the
+    error is that of the difference.
 
     Arguments:
         first: The real images, then those of one generator.

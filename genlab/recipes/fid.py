@@ -21,13 +21,13 @@ Size = int | Literal["native"] | None
 
 @dataclass(frozen=True, kw_only=True)
 class FidConfig:
-    """Fréchet distances of generated images to real ones, with all that tells how sure they are."""
+    """Fréchet distances of generated images to real ones, and how sure they are."""
 
     real: Positional[str]
     """SOURCE of the real images: a folder, a .zip, an array (.npy, .npz), a name (see: genlab
     data), or a file of statistics (.npz with mu and sigma), which gives the distance alone."""
     fakes: Positional[tuple[str, ...]]
-    """SOURCE of the generated images, or a GAN run, which draws --n of them; several are ranked."""
+    """SOURCE of the generated images, or a GAN run, which draws --n; several are ranked."""
     compare: bool = False
     """Rank several generators; several FAKES do so by themselves."""
     features: tuple[FeatureName, ...] = ()

@@ -31,9 +31,10 @@ class VaeConfig:
     fourier: float | None = None
     """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
     given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
-    objective: Literal["elbo", "iwae", "exact"] = "elbo"
-    """elbo; iwae, the bound of several draws; exact, the likelihood itself by quadrature, for one
-    or two latent dimensions (the encoder then follows by the ELBO)."""
+    objective: Literal["elbo", "iwae", "pooled", "exact"] = "elbo"
+    """elbo; iwae, the bound of several draws; pooled, that of the whole batch's draws, for few
+    latent dimensions (its encoder covers the posterior, and has a poor ELBO); exact, the
+    likelihood itself by quadrature, for one or two (the encoder then follows by the ELBO)."""
     samples: int = 1
     """Draws of z per training digit."""
     gradient: Literal["plain", "stl", "dreg"] = "dreg"
@@ -98,6 +99,11 @@ class VaeConfig:
             raise InputError("--gradient: belongs to --objective iwae")
         if self.objective == "iwae" and self.samples < 2:
             raise InputError("--samples: give at least 2 for --objective iwae (1 is the ELBO)")
+        if self.objective == "pooled" and self.prior == "exemplar":
+            raise InputError(
+                "--objective pooled: the exemplar prior leaves each image itself out, which draws "
+                "that all share cannot; take elbo or iwae"
+            )
         if self.objective == "exact" and self.latent > 2:
             raise InputError(
                 f"--objective exact: needs one or two latent dimensions, not {self.latent}"
@@ -123,9 +129,17 @@ def vampprior_paper() -> VaeConfig:
     )
 
 
+def best_2d() -> VaeConfig:
+    """The lowest exact negative log-likelihood that two latent dimensions reach in about an hour
+    on two cores: the default network, trained on the bound of pooled draws.
+    """
+    return VaeConfig(objective="pooled", samples=2, batch=512, learning_rate=6e-3, epochs=150)
+
+
 RECIPES: dict[str, Callable[[], VaeConfig]] = {
     "default": default,
+    "best-2d": best_2d,
     "vampprior-paper": vampprior_paper,
 }
 """The recipes by name."""
-RecipeName = Literal["default", "vampprior-paper"]
+RecipeName = Literal["default", "best-2d", "vampprior-paper"]
