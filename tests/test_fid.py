@@ -1,8 +1,10 @@
-"""The measurement of generated images: which rows, which names, what is reused and refused."""
+"""A measurement of generated images: its numbers, names, files; what is reused and refused."""
 
 import json
 import math
 import os
+import subprocess
+import sys
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +18,19 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from genlab.data.identity import Identity, digest
-from genlab.data.images import ImageSet, load_images
-from genlab.engine import fid as module
-from genlab.engine.fid import NETWORKS, Reference, extract, fid, measure
+from genlab.data.pictures import of_tensor, open_pictures
+from genlab.engine import looking
+from genlab.engine.fid import Sets, fid, measure, rank_generators
+from genlab.engine.fid_numbers import Plan
+from genlab.engine.looking import Eyes
 from genlab.engine.rng import generator
+from genlab.engine.verdict import ranking_words, verdict
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
-from genlab.recipes.fid import FEATURE_NAMES, FidConfig
+from genlab.features.networks import NETWORKS, Loaded, Protocol, look
+from genlab.features.protocols import PROTOCOLS
+from genlab.metrics.resampling import Subsets, jackknife
+from genlab.recipes.fid import FEATURE_NAMES, PROTOCOL_NAMES, FidConfig
 
 DATA = os.environ.get("GENLAB_DATA")
 needs_data = pytest.mark.skipif(
@@ -41,23 +48,24 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def dogs(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+def dogs(tmp_path_factory: pytest.TempPathFactory) -> Tensor:
+    """Toy dogs, uint8 with shape `(24, 3, 32, 32)`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.mktemp("dogs")))
-        return load_images("toydogs:24", 32)
+        drawn = open_pictures("toydogs:24", 32)
+        return torch.stack([drawn.read(i) for i in range(24)])
 
 
 @pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Notes each time that a network looks at images: its name, and at how many."""
     calls: list[tuple[str, int]] = []
-    real = module._features
 
-    def noting(network: module.Network, loaded: module.Loaded, images: Tensor) -> Tensor:
-        calls.append((network.label, len(images)))
-        return real(network, loaded, images)
+    def noting(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
+        calls.append((loaded.name, len(images)))
+        return look(loaded, protocol, images)
 
-    monkeypatch.setattr(module, "_features", noting)
+    monkeypatch.setattr(looking, "look", noting)
     return calls
 
 
@@ -68,16 +76,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lite, "to_input", lambda images: original(images, 64))
 
 
-def image_set(images: Tensor, source: str = "test") -> ImageSet:
-    identity = Identity(
-        name=source,
-        source=source,
-        count=len(images),
-        shape=tuple(images.shape[1:]),
-        sha256=digest(images.numpy()),
-        licence="none",
-    )
-    return ImageSet(images=images, identity=identity)
+def sets_of(real: Tensor, fake: Tensor) -> Sets:
+    return Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
 
 
 def by_numpy(x: Tensor, y: Tensor) -> float:
@@ -89,160 +89,258 @@ def by_numpy(x: Tensor, y: Tensor) -> float:
     return float(shift @ shift + (a**2).sum() / n + (b**2).sum() / m - 2 * shared)
 
 
+QUICK = Plan(permutations=0)
+LITE = ("efficientnet-lite0",)
+
+
 def test_names_are_one_table_and_only_fid_is_called_fid() -> None:
-    assert set(FEATURE_NAMES) == {"all", *NETWORKS}
-    assert {n.label for n in NETWORKS.values() if n.label == "FID"} == {"FID"}
+    assert set(FEATURE_NAMES) == set(NETWORKS)
+    assert PROTOCOL_NAMES == tuple(PROTOCOLS)
     assert [k for k, n in NETWORKS.items() if n.label == "FID"] == ["inception"]
     assert NETWORKS["inception"].dims == 2048
-    assert NETWORKS["efficientnet-lite0"].label == "FD (EfficientNet-Lite0)"
 
 
-def test_measurement_is_the_distance_of_all_rows(dogs: ImageSet) -> None:
-    real, fake = image_set(dogs.images[:13], "real"), image_set(dogs.images[13:], "fake")
-    result = measure(Reference(real), fake)
+def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
+    sets, eyes = sets_of(dogs[:13], dogs[13:]), Eyes()
+    result = measure(sets, eyes, Plan(permutations=19))
     network = lite.load_efficientnet_lite0()
     with torch.no_grad():
-        x, y = (network.features(lite.to_input(s.images.float() / 255)) for s in (real, fake))
+        x, y = (network.features(lite.to_input(s.float() / 255)) for s in (dogs[:13], dogs[13:]))
     shares = [
-        (lite.recognised_as_dogs(network, s.images) > 0.5).double().mean().item()
-        for s in (real, fake)
+        (lite.recognised_as_dogs(network, s) > 0.5).double().mean().item()
+        for s in (dogs[:13], dogs[13:])
     ]
-    (distance,) = result["distances"]
-    assert distance.pop("value") == pytest.approx(by_numpy(x, y), rel=1e-4)
-    assert "224 px" in distance.pop("protocol")
-    assert distance == {
-        "network": "EfficientNet-Lite0",
-        "label": "FD (EfficientNet-Lite0)",
-        "dims": 1280,
-        "weights_sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    }
+    first, second = result["distances"]  # without FID Inception the second is random
+    assert [first["label"], second["label"]] == [
+        "FD (EfficientNet-Lite0)", "FD (random convolutions)",
+    ]  # fmt: skip
+    assert first["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
+    assert first["value"] == pytest.approx(first["mean_part"] + first["covariance_part"])
+    assert first["weights_sha256"] == lite.SHA256
+    features = [eyes.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
+    error = jackknife(Subsets(*features), generator(0, "distance: jackknife")).error
+    assert first["error"] == pytest.approx(error, rel=1e-9)
     assert [result["recognised_real"], result["recognised_fake"]] == shares
     assert [result["n_real"], result["n_fake"], result["size"]] == [13, 11, 32]
-    assert result["real"]["sha256"] == real.identity.sha256
-    assert result["fake"]["sha256"] == fake.identity.sha256
+    assert result["real"]["sha256"] == sets.real.identity.sha256
     assert "pt_inception-2015-12-05-6726825d.pth" in result["note"]
-    assert set(result) == {
-        "n_real",
-        "n_fake",
-        "size",
-        "real",
-        "fake",
-        "distances",
-        "recognised_real",
-        "recognised_fake",
-        "note",
-    }
     assert json.loads(json.dumps(result, allow_nan=False))["n_fake"] == 11
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_same_images_are_at_zero_and_blur_moves_them_away(dogs: ImageSet) -> None:
-    reference = Reference(dogs)
+def test_the_same_images_are_at_zero_and_copied_and_blur_moves_them_away(dogs: Tensor) -> None:
+    def judge(images: Tensor) -> dict[str, Any]:
+        return measure(sets_of(dogs, images), eyes, QUICK, LITE)["distances"][0]
 
-    def value(images: Tensor) -> float:
-        return measure(reference, image_set(images))["distances"][0]["value"]
-
+    eyes = Eyes()
     blurred = [
-        F.avg_pool2d(dogs.images.float(), k, 1, k // 2, count_include_pad=False).to(torch.uint8)
+        F.avg_pool2d(dogs.float(), k, 1, k // 2, count_include_pad=False).to(torch.uint8)
         for k in (3, 7)
     ]
-    same, little, much = value(dogs.images.flip(0)), value(blurred[0]), value(blurred[1])
-    assert 0 <= same < 1e-4 * little
-    assert 0 < 1.5 * little < much
+    same, little, much = judge(dogs.flip(0)), judge(blurred[0]), judge(blurred[1])
+    assert 0 <= same["value"] < 1e-4 * little["value"]
+    assert 0 < 1.5 * little["value"] < much["value"]
+    assert [same["memorisation"]["duplicates"], much["memorisation"]["duplicates"]] == [24, 0]
+    assert same["coverage"] == same["precision"] == same["recall"] == 1
+    pairs = {(fake, real) for fake, real, _ in same["memorisation"]["closest"]}
+    assert all(fake == 23 - real for fake, real in pairs)  # the copies themselves
 
 
 @pytest.mark.usefixtures("quick")
-def test_every_image_has_one_row_in_its_order(dogs: ImageSet) -> None:
-    images = torch.cat([dogs.images, dogs.images[:9]])  # one more than a batch
-    features = extract("efficientnet-lite0", images)
-    assert features.shape == (33, 1280)
-    assert features.dtype == torch.float32
-    torch.testing.assert_close(features[24:], features[:9], rtol=1e-4, atol=1e-4)
-    assert (features[:9] - features[1:10]).abs().amax(1).min() > 0.1  # rows differ
-
-
-@pytest.mark.usefixtures("quick")
-def test_real_images_are_looked_at_once(dogs: ImageSet, looked: list[tuple[str, int]]) -> None:
-    real, fake = image_set(dogs.images[:14]), image_set(dogs.images[14:])
-    label = "FD (EfficientNet-Lite0)"
-    reference = Reference(real)
-    first = measure(reference, fake)
-    assert sorted(looked) == [(label, 10), (label, 14)]
-    looked.clear()
-    assert measure(reference, fake) == first
-    assert looked == [(label, 10)]
-    looked.clear()
-    assert measure(Reference(real), fake) == first  # another process finds them in the cache
-    assert looked == [(label, 10)]
-    looked.clear()
-    changed = real.images.clone()
+def test_images_are_looked_at_once(dogs: Tensor, looked: list[tuple[str, int]]) -> None:
+    sets, name = sets_of(dogs[:14], dogs[14:]), "EfficientNet-Lite0"
+    eyes = Eyes()
+    first = measure(sets, eyes, QUICK, LITE)
+    assert sorted(looked) == [(name, 10), (name, 14)]
+    assert measure(sets, eyes, QUICK, LITE) == first
+    assert measure(sets, Eyes(), QUICK, LITE) == first  # another process finds them in the cache
+    assert len(looked) == 2
+    changed = dogs[:14].clone()
     changed[0, 0, 0, 0] ^= 1
-    measure(Reference(image_set(changed)), fake)
-    assert sorted(looked) == [(label, 10), (label, 14)]
+    measure(sets_of(changed, dogs[14:]), Eyes(), QUICK, LITE)
+    assert sorted(looked) == [(name, 10), (name, 14), (name, 14)]
 
 
-def test_networks_asked_for_but_missing_are_refused(dogs: ImageSet) -> None:
+@pytest.mark.usefixtures("quick")
+def test_rows_follow_the_names_of_the_images(dogs: Tensor) -> None:
+    eyes = Eyes()
+    rows, other = (eyes.features("pixels", of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
+    assert torch.equal(rows, other.flip(0))
+
+
+def test_networks_asked_for_but_missing_are_refused(dogs: Tensor) -> None:
     for name in ("inception", "inception-768"):
         with pytest.raises(InputError, match=r"--inception FILE, or say --inception download"):
-            measure(Reference(dogs), dogs, name)
+            measure(sets_of(dogs, dogs), Eyes(), QUICK, (name,))
 
 
 @pytest.mark.usefixtures("quick")
 @needs_data
-def test_partial_inception_gives_fid_768(dogs: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    (file,) = (Path(str(DATA)) / "inception").glob("*.npz")
-    real, fake = image_set(dogs.images[:10]), image_set(dogs.images[10:20])
+def test_partial_inception_gives_fid_768(dogs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENLAB_DATA", str(DATA))  # found there without being named
-    reference = Reference(real)
-    result = measure(reference, fake)
+    sets, eyes = sets_of(dogs[:10], dogs[10:20]), Eyes()
+    result = measure(sets, eyes, QUICK)
     assert [d["label"] for d in result["distances"]] == ["FD (EfficientNet-Lite0)", "FID-768"]
-    x, y = reference.features("inception-768"), extract("inception-768", fake.images, str(file))
+    x, y = (eyes.features("inception-768", p) for p in (sets.real, sets.fake))
     assert x.shape == y.shape == (10, 768)
     assert result["distances"][1]["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
     assert "768" in result["note"]
     with pytest.raises(InputError, match=r"2048.*inception-768"):
-        measure(reference, fake, "inception")
+        measure(sets, eyes, QUICK, ("inception",))
 
 
-def test_sets_that_cannot_be_compared_are_refused(dogs: ImageSet) -> None:
-    few = image_set(dogs.images[:3], "three")
-    with pytest.raises(InputError, match="three: 3 generated images.*at least 10"):
-        measure(Reference(dogs), few)
-    with pytest.raises(InputError, match="three: 3 real images"):
-        measure(Reference(few), dogs)
-    small = image_set(dogs.images[..., :16, :16].contiguous())
-    with pytest.raises(InputError, match="32 px and generated ones 16 px"):
-        measure(Reference(dogs), small)
+def test_sets_too_small_are_refused(dogs: Tensor) -> None:
+    with pytest.raises(InputError, match="fake: 3 generated images.*at least 10"):
+        measure(sets_of(dogs, dogs[:3]), Eyes(), QUICK)
+    with pytest.raises(InputError, match="real: 3 real images"):
+        measure(sets_of(dogs[:3], dogs), Eyes(), QUICK)
 
 
-def write(folder: Path, count: int, side: int) -> None:
+def write(folder: Path, count: int, side: int) -> str:
     folder.mkdir(parents=True)
     random = generator(0, folder.name)
     for index in range(count):
         shape = (side, side + 4, 3)
         pixels = torch.randint(0, 256, shape, generator=random).to(torch.uint8)
         Image.fromarray(pixels.numpy()).save(folder / f"{index:02d}.png")
+    return str(folder)
+
+
+def run(real: str, *fakes: str, out: Path = Path(), **options: Any) -> dict[str, Any]:
+    asked = {"features": ("pixels",), "permutations": 0} | options
+    found = fid(FidConfig(real=real, fakes=fakes, **asked), out)
+    assert found is not None
+    return found.results
 
 
 @pytest.mark.usefixtures("quick")
 def test_folders_are_compared_at_the_generated_size(tmp_path: Path) -> None:
-    write(tmp_path / "real", 11, 48)
-    write(tmp_path / "fake", 12, 20)
-    folders: dict[str, Any] = {"real": str(tmp_path / "real"), "fake": str(tmp_path / "fake")}
-    result = fid(FidConfig(**folders))
+    real, fake = write(tmp_path / "real", 11, 48), write(tmp_path / "fake", 12, 20)
+    result = run(real, fake)
     assert [result["n_real"], result["n_fake"], result["size"]] == [11, 12, 20]
-    real = load_images(folders["real"], 20)
-    assert result["real"]["sha256"] == real.identity.sha256
+    assert result["real"]["sha256"] == open_pictures(real, 20).identity.sha256
     assert result["recognised_fake"] == 0  # noise
-    other = fid(FidConfig(**folders, size=24))
+    other = run(real, fake, size=24)
     assert other["size"] == 24
-    assert other["distances"][0]["value"] != result["distances"][0]["value"]
+    values = [r["distances"][0]["value"] for r in (result, other, run(real, fake, size="native"))]
+    assert len(set(values)) == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_several_generators_are_ranked_with_paired_errors(dogs: Tensor, tmp_path: Path) -> None:
+    noisy = [
+        (dogs + (s * torch.randn(dogs.shape, generator=generator(s, "n"))).to(torch.int16)).clamp(
+            0, 255
+        ).to(torch.uint8)
+        for s in (60, 20)
+    ]  # fmt: skip
+    all_sets = [sets_of(dogs, images) for images in noisy]
+    all_sets = [Sets(real=s.real, fake=of_tensor(n, f"noise {i}")) for i, (s, n) in
+                enumerate(zip(all_sets, noisy))]  # fmt: skip
+    result = rank_generators(all_sets, Eyes(), QUICK, ("pixels",))
+    (ranking,) = result["rankings"]
+    assert ranking["order"] == ["noise 1", "noise 0"]
+    values = [g["distances"][0]["value"] for g in result["generators"]]
+    assert ranking["differences"][0]["value"] == pytest.approx(values[1] - values[0])
+    assert ranking["differences"][0]["error"] > 0
+    assert "noise 1 is nearer than noise 0" in result["verdict"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_kept_statistics_stand_for_the_real_images(tmp_path: Path) -> None:
+    real, fake = write(tmp_path / "real", 30, 20), write(tmp_path / "fake", 12, 20)
+    result = run(real, fake, out=tmp_path, save_statistics=True)
+    file = tmp_path / result["statistics"]["pixels"]
+    (again,) = run(str(file), fake)["generators"]
+    assert again["distances"][0]["value"] == pytest.approx(result["distances"][0]["value"], 1e-9)
+    assert again["n_real"] == 30
+    with pytest.raises(InputError, match="statistics-pixels.npz.*768.*random.*448"):
+        run(str(file), fake, features=("random",))
+    with pytest.raises(InputError, match="statistics are of one network; name it"):
+        run(str(file), fake, features=())
+
+
+@pytest.mark.usefixtures("quick")
+@needs_data
+def test_protocols_differ_where_images_are_resized(
+    dogs: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_DATA", str(DATA))
+    fake = write(tmp_path / "fake", 10, 32)
+    (table,) = run("toydogs:10", fake, protocols=True)["protocols"]
+    assert list(table["values"]) == list(PROTOCOLS)
+    values = table["values"]
+    assert values["edm2"] == pytest.approx(values["tensorflow"], rel=1e-4)  # the same mathematics
+    assert abs(values["clean"] / values["pytorch-fid"] - 1) > 1e-3
 
 
 def test_bad_configurations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
-        fid(FidConfig(real="toydogs:10", fake=str(tmp_path / "nowhere")))
-    with pytest.raises(InputError, match="--size 8"):
-        FidConfig(real="a", fake="b", size=8)
-    with pytest.raises(InputError, match="--features vgg.*efficientnet-lite0"):
-        FidConfig(real="a", fake="b", features="vgg")  # type: ignore[arg-type]
+        run("toydogs:10", str(tmp_path / "nowhere"))
+    for options, words in (
+        ({"size": 8}, "--size 8"),
+        ({"features": ("vgg",)}, "--features vgg.*efficientnet-lite0"),
+        ({"compare": True}, "--compare: give at least two"),
+        ({"permutations": 5}, "--permutations 5: at least 19"),
+    ):
+        with pytest.raises(InputError, match=words):
+            FidConfig(real="a", fakes=("b",), **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="FAKES"):
+        FidConfig(real="a", fakes=())
+
+
+def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
+    real, fake = write(tmp_path / "real", 13, 40), write(tmp_path / "fake", 11, 20)
+    found = []
+    for name, start in (("one", ["-m"]), ("two", TORCHRUN)):
+        environment = os.environ | {"GENLAB_CACHE": str(tmp_path / name), "OMP_NUM_THREADS": "1"}
+        subprocess.run(
+            [sys.executable, *start, "genlab", "fid", real, fake, "--features", "random",
+             "--permutations", "19", "--out", str(tmp_path / name)],
+            env=environment, check=True, timeout=300, capture_output=True,
+        )  # fmt: skip
+        found.append(json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8")))
+    one, two = (f["distances"][0] for f in found)
+    assert one["value"] == pytest.approx(two["value"], rel=1e-6)
+    assert one["error"] == pytest.approx(two["error"], rel=1e-5)
+    assert (tmp_path / "one" / "closest.png").stat().st_size > 1000
+
+
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]
+
+
+def judged(value: float, null: float, **memory: Any) -> dict[str, Any]:
+    copied = {"p": 0.5, "duplicates": 0, "reference": "leave-one-out"} | memory
+    return {
+        "label": "FD (net)", "network": "net", "value": value, "error": 0.0312,
+        "null": {"mean": 1.0, "high": 1.2, "p": null, "permutations": 199}, "memorisation": copied,
+    }  # fmt: skip
+
+
+def test_verdicts_say_what_the_tests_say() -> None:
+    def words(*distances: dict[str, Any]) -> str:
+        return verdict({"n_fake": 300, "n_real": 400, "distances": list(distances)})
+
+    apart, together = words(judged(1.5, 0.005)), words(judged(1.1, 0.4))
+    assert "FD (net) = 1.500 ± 0.031 at 300 generated and 400 real images" in apart
+    assert "it tells the generated images from the real ones (p <= 0.005)" in apart
+    assert "does not tell" in together
+    assert "no proof that they are alike" in together
+    assert "disagree" in words(judged(1.5, 0.005), judged(1.1, 0.4))
+    assert "disagree" not in words(judged(1.5, 0.005), judged(1.5, 0.01))
+    assert "2 generated images have exactly" in words(judged(1.5, 0.005, duplicates=2))
+    assert "1 generated image has exactly" in words(judged(1.5, 0.005, duplicates=1))
+    nearer = words(judged(1.5, 0.005, p=0.01))
+    assert "nearer to the real ones than the real images are to each other" in nearer
+    assert "Nothing suggests" not in nearer
+    assert "a weak one" in apart
+    assert "a weak one" not in words(judged(1.5, 0.005, reference="held-out"))
+
+
+def test_rankings_claim_only_what_is_beyond_two_errors() -> None:
+    def words(value: float) -> str:
+        step = {"value": value, "error": 0.1}
+        return ranking_words([{"label": "FD", "order": ["a", "b"], "differences": [step]}])
+
+    assert "a is nearer than b (difference 0.50 ± 0.10, paired)" in words(-0.5)
+    assert "a is not surely nearer than b" in words(-0.15)

@@ -89,8 +89,14 @@ FD = "FD (EfficientNet-Lite0)"
 def distance(label: str, value: float) -> dict[str, Any]:
     network, dims = {FD: ("EfficientNet-Lite0", 1280), "FID": ("FID Inception", 2048),
                      "FID-768": ("FID Inception", 768)}[label]
-    return {"network": network, "label": label, "dims": dims, "protocol": "uint8 / 255, bilinear",
-            "weights_sha256": "cd" * 32, "value": value}
+    return {"network": network, "label": label, "dims": dims, "protocol": "pytorch-fid",
+            "protocol_words": "uint8 / 255, bilinear", "layer": "spatial mean",
+            "weights_sha256": "cd" * 32, "value": value, "error": 0.0187 * value,
+            "null": {"mean": 41.3, "high": 43.7, "p": 0.005, "permutations": 199},
+            "kid": {"value": 0.0112, "error": 0.0011}, "precision": 0.77, "recall": 0.31,
+            "coverage": 0.42, "expected_coverage": 0.6,
+            "memorisation": {"p": 0.62, "share_nearer": 0.48, "reference": "leave-one-out",
+                             "duplicates": 0, "near_duplicates": 0}}
 
 
 def fid_record() -> dict[str, Any]:
@@ -99,7 +105,8 @@ def fid_record() -> dict[str, Any]:
         "n_real": 256, "n_fake": 300, "size": 64, "real": dogs, "fake": dogs,
         "distances": [distance(FD, 104.21)], "recognised_real": 0.97, "recognised_fake": 0.9433,
         "note": "", "epochs": [
-            {"epoch": e, "n": 300, "recognised": r, "distances": {FD: d}}
+            {"epoch": e, "n": 300, "recognised": r,
+             "distances": {FD: {"value": d, "error": 0.0187 * d}}}
             for e, r, d in ((10, 0.71, 190.34), (30, 0.91, 120.05), (50, 0.9433, 104.21))
         ],
     }
@@ -304,7 +311,7 @@ def test_the_trend_of_the_distance_is_told_as_it_is(tmp_path: Path) -> None:
     falling = "持续下降，由第10轮的190.3降到第50轮的104.2（降低45%）"
     assert falling in write_markdown(Run(run), "zh")
     epochs = fid_record()["epochs"]
-    epochs[1]["distances"][FD] = 99.0
+    epochs[1]["distances"][FD]["value"] = 99.0
     text = change_record(run, "gan/fid.json", epochs=epochs)
     assert "并非持续下降" in text
     assert "最低值出现在第30轮" in text
@@ -318,7 +325,7 @@ def test_fid_proper_is_told_from_its_kin(lab: Path, tmp_path: Path) -> None:
     record = fid_record()
     record["distances"] += [distance("FID", 55.5)]
     for epoch in record["epochs"]:
-        epoch["distances"]["FID"] = 60.0
+        epoch["distances"]["FID"] = {"value": 60.0, "error": 1.0}
     text = change_record(make_lab_run(tmp_path), "gan/fid.json", **record)
     assert "即标准的FID" in text
     assert "标准的FID需要" not in text

@@ -235,21 +235,24 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
 
 
 def _open(config: FidConfig) -> list[Sets]:
-    """Opens the images at one size: that asked for, or the first generated images' own."""
-    native = [_generated(source, config, None) for source in config.fakes]
-    if config.size == "native":
-        size, fakes = None, native
-    else:
-        size = config.size or min(native[0].read(0).shape[1:])
-        fakes = [_generated(source, config, size) for source in config.fakes]
+    fakes, size = _open_fakes(config)
     real = open_pictures(config.real, size)
     held_out = open_pictures(config.held_out, size) if config.held_out else None
     return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes]
 
 
+def _open_fakes(config: FidConfig) -> tuple[list[Pictures], int | None]:
+    """Opens the generated images at the size asked for, or at the first one's own."""
+    native = [_generated(source, config, None) for source in config.fakes]
+    if config.size == "native":
+        return native, None
+    size = config.size or min(native[0].read(0).shape[1:])
+    return [_generated(source, config, size) for source in config.fakes], size
+
+
 def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
     if (Path(source) / "config.json").exists() and Run(Path(source)).kind == "gan":
-        return of_run(Path(source), config.n, config.seed)
+        return of_run(Path(source), config.n, config.seed, size=size)
     return open_pictures(source, size)
 
 
@@ -265,9 +268,7 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     there = Origin(str(path), len(kept.mean), kept.extractor)
     refuse_mismatch(there, Origin(name, NETWORKS[name].dims, eyes.extractor(name)))
     found = []
-    for source in config.fakes:
-        size = config.size if isinstance(config.size, int) else None
-        fake = _generated(source, config, size)
+    for fake in _open_fakes(config)[0]:
         _require_enough(fake, "generated")
         value = frechet_distance(
             Statistics(kept.mean, kept.covariance, kept.count), eyes.features(name, fake)

@@ -86,7 +86,7 @@ class Eyes:
             InputError: If weights are not at hand, or images are not readable.
         """
         way = self.protocol_for(network, protocol)
-        key = (network, way.name, pictures.identity.sha256, pictures.names)  # names: the order
+        key = (network, way.name, pictures.identity.shape, pictures.digests)  # in their order
         if key not in self._seen:
             looking = _Looking(self.loaded(network), way)
             extractor = self.extractor(network, protocol)

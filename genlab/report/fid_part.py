@@ -7,34 +7,15 @@ The numbers of a lab run are in `gan/fid.json`.
 
 __all__ = ["fid_part", "fid_verdict"]
 
+from typing import Any
+
 from genlab.report.compare import Trend, trend
 from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
-from genlab.report.numbers import count, number
+from genlab.report.fid_words import copies, kinds, sureness
+from genlab.report.numbers import count, decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
-
-KINDS = {
-    "FID": (
-        "即标准的FID：FID Inception网络2048维特征上的Fréchet距离",
-        "FID proper: the Fréchet distance over the 2048 features of FID Inception",
-    ),
-    "FID-768": (
-        "FID Inception网络中间层Mixed_6e的768维特征上的Fréchet距离，即pytorch-fid的`--dims 768`；"
-        "它与2048维的FID不是同一个量，数值不可相互比较",
-        "the Fréchet distance over the 768 features at Mixed_6e of FID Inception, which is what "
-        "pytorch-fid's `--dims 768` means; it is another quantity than FID at 2048 features, and "
-        "their values do not compare",
-    ),
-    "FD (EfficientNet-Lite0)": (
-        "EfficientNet-Lite0的1280维特征上的Fréchet距离；公式与FID相同，但网络不同，所以不称为FID，"
-        "也不能与文献中的FID比较",
-        "the Fréchet distance over the 1280 features of EfficientNet-Lite0; the formula is that "
-        "of FID, the network is another, so it is not called FID and does not compare with "
-        "published FIDs",
-    ),
-}
-"""What each label of a distance means."""
 
 
 def fid_part(w: Writer, facts: Facts) -> None:
@@ -97,34 +78,48 @@ def _result(w: Writer, facts: Facts) -> None:
             "the numbers are not those of photographs of dogs.",
         )
     rows = [
-        [escape(d["label"]), f"**{_distance(d['value'])}**",
-         f"{escape(d['network'])}，{d['dims']}维" if w.lang == "zh"
-         else f"{escape(d['network'])}, {d['dims']} features", n_fake, n_real]
+        [escape(d["label"]), f"**{_distance(d['value'])}**", number(d["error"], decimals(d["error"])),
+         number(d["null"]["mean"], decimals(d["error"])),
+         plus_minus(d["kid"]["value"], d["kid"]["error"]), number(d["precision"], 2),
+         number(d["recall"], 2),
+         f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})"]
         for d in fid["distances"]
     ]
     w.table(
         "fid",
-        [p("指标", "Measure"), p("数值", "Value"), p("特征网络", "Feature network"),
-         p("生成图像数", "Generated"), p("真实图像数", "Real")],
+        [p("指标", "Measure"), p("数值", "Value"), p("标准误", "Error"),
+         p("同分布时", "If one law"), "KID", p("精度", "Precision"), p("召回", "Recall"),
+         p("覆盖（同分布时）", "Coverage (if one law)")],
         rows,
-        f"{n_fake}张生成图像（{size}×{size}）与{data_name(w, fid['real'])}之间的Fréchet距离",
-        f"Fréchet distance of {n_fake} generated images ({size}×{size}) to "
-        f"{data_name(w, fid['real'])}",
-        "lclcc",
+        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
+        "Fréchet距离及同类指标",
+        f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
+        f"ones ({data_name(w, fid['real'])})",
+        "lccccccc",
     )
-    kinds = p("；", "; ").join(
-        p(f"{d['label']}是{KINDS[d['label']][0]}", f"{d['label']} is {KINDS[d['label']][1]}")
-        for d in fid["distances"]
+    sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
+    w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
+    w.para(
+        f"**这是哪一种数值？**{kinds(w, fid['distances'])}。{_lacking(w, facts)}",
+        f"**Which number is this?** {kinds(w, fid['distances'])}. {_lacking(w, facts)}",
     )
     w.para(
-        f"**这是哪一种数值？**{kinds}。参照集就是全部{n_real}张训练图像，因此这个距离发现不了对"
-        f"训练图像的记忆。{_lacking(w, facts)}",
-        f"**Which number is this?** {kinds}. The reference is all {n_real} training "
-        f"images, so this distance does not see whether they were memorised. {_lacking(w, facts)}",
+        f"**记住了训练图像吗？**参照集就是全部{n_real}张训练图像，Fréchet距离本身发现不了记忆，所以另作检验："
+        f"{copies(w, fid['distances'][-1])}。",
+        f"**Memorised?** The reference is all {n_real} training images, and a Fréchet distance "
+        f"does not see memorisation, hence a test of its own: {copies(w, fid['distances'][-1])}.",
+    )
+    w.para(
+        f"KID{w.cite('kid')}是无偏的核距离（同一分布时为0）；精度与召回{w.cite('pr')}、覆盖{w.cite('coverage')}"
+        "由最近邻给出，分别衡量生成图像像不像真的、真实图像有多少被生成到。",
+        f"KID{w.cite('kid')} is an unbiased kernel distance (0 for one law); precision and "
+        f"recall{w.cite('pr')} and coverage{w.cite('coverage')} go by nearest neighbours: how many "
+        "generated images look real, and how much of the real ones is generated.",
     )
     w.para("从图像到特征的处理：", "From image to features:")
     w.bullets([
-        (f"{d['label']}：{escape(d['protocol'])}", f"{d['label']}: {escape(d['protocol'])}")
+        (f"{d['label']}：{escape(d['protocol_words'])}（{escape(d['layer'])}）",
+         f"{d['label']}: {escape(d['protocol_words'])} ({escape(d['layer'])})")
         for d in fid["distances"]
     ])
     share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))
@@ -162,7 +157,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     labels = [d["label"] for d in facts.fid["distances"]]
     w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
     rows = [
-        [str(e["epoch"]), *(_distance(e["distances"][label]) for label in labels),
+        [str(e["epoch"]), *(_with_error(e["distances"][label]) for label in labels),
          f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
         for e in epochs
     ]
@@ -178,7 +173,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     if len(at) < 2:
         return
     words = [
-        _trend(w, label, at, trend(at, [e["distances"][label] for e in epochs]))
+        _trend(w, label, at, trend(at, [e["distances"][label]["value"] for e in epochs]))
         for label in labels
     ]
     first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
@@ -207,6 +202,10 @@ def _trend(w: Writer, label: str, epochs: list[int], t: Trend) -> str:
         f"{label} does not fall all the way: {first} at epoch {epochs[0]}, {last} at epoch "
         f"{epochs[-1]} ({share} % {word}), lowest at epoch {t.best_epoch}",
     )
+
+
+def _with_error(d: dict[str, Any]) -> str:
+    return plus_minus(d["value"], d["error"])
 
 
 def _distance(value: float) -> str:
