@@ -100,7 +100,7 @@ def refit_config(
     _, config = load_vae(base)
     return replace(
         config, prior=prior, prior_options=options, post_hoc=str(base), em=em, epochs=epochs,
-        learning_rate=learning_rate, schedule="cosine", patience=None, objective="elbo",
+        learning_rate=learning_rate, schedule="cosine", patience=None, clip=None, objective="elbo",
         samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
     )
 

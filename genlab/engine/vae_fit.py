@@ -166,6 +166,9 @@ def _step(
         )
     optimiser.zero_grad()
     loss.backward()
+    if config.clip is not None:
+        learned = [p for group in optimiser.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(learned, config.clip)
     optimiser.step()
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
