@@ -259,7 +259,8 @@ def _orthogonal() -> Example:
 
 def _line(fakes: list[float], expected: float) -> Example:
     """The reals are the integers 0 to 9."""
-    return Example((np.arange(10.0)[:, None], np.array(fakes, dtype=np.float64)[:, None]), expected, 1e-12)
+    reals, others = np.arange(10.0), np.array(fakes, dtype=np.float64)
+    return Example((reals[:, None], others[:, None]), expected, 1e-12)
 
 
 def _copy(expected: float) -> Example:
