@@ -260,12 +260,12 @@ def _orthogonal() -> Example:
 def _line(fakes: list[float], expected: float) -> Example:
     """The reals are the integers 0 to 9."""
     reals, others = np.arange(10.0), np.array(fakes, dtype=np.float64)
-    return Example((reals[:, None], others[:, None]), expected, 1e-12)
+    return Example((reals[:, None], others[:, None]), expected, DIGITS)
 
 
 def _copy(expected: float) -> Example:
     x = _normal(16, 60, 8)
-    return Example((x, x[::-1].copy()), expected, 1e-12)
+    return Example((x, x[::-1].copy()), expected, DIGITS)
 
 
 def _collapsed(expected: float) -> Example:
@@ -355,16 +355,16 @@ CASES: dict[str, tuple[Case, ...]] = {  # by metric; precision and recall at k =
     ),
     "recall": (
         Case("one mode of many", lambda: _collapsed(0.0), "no real lies among the fakes"),
-        Case("on the sphere", lambda: _line([9, 10, 11, 12], 0.4), "closed, k = 3"),
+        Case("on the sphere", lambda: _line([9, 10, 11, 12, 100], 0.4), "closed, k = 3"),
         Case("a copy", lambda: _copy(1.0), "distance 0 to its original"),
     ),
     "density": (
-        Case("on the sphere", lambda: _line([-2, -5, -5], 2 / 15), "open balls, k = 5"),
+        Case("on the sphere", lambda: _line([-2] + 7 * [-5], 0.05), "open balls, k = 5"),
         Case("a copy", lambda: _copy(1.0), "each open ball holds its centre and k - 1 others"),
         Case("one law", lambda: _same_law(1.0, 0.1), _RANGE),
     ),
     "coverage": (
-        Case("on the sphere", lambda: _line([-2, -5, -5], 0.2), "open balls, k = 5"),
+        Case("on the sphere", lambda: _line([-2] + 7 * [-5], 0.2), "open balls, k = 5"),
         Case("a copy", lambda: _copy(1.0), "distance 0 to its original"),
         Case("one law", lambda: _same_law(
             1 - math.prod((1500 - i) / (3000 - i) for i in range(1, 6)), 0.03), _RANGE),
