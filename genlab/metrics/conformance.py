@@ -104,7 +104,7 @@ def _outcome(distance: Callable[..., Any], case: Case) -> Outcome:
         try:
             result = np.asarray(distance(*inputs))
         except Exception as error:  # whatever a package raises is what is being asked
-            message = f"{type(error).__name__}: {error}".partition("\n")[0]
+            message = f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
             return Outcome(case.name, expected is None, None, expected, message)
     notes = "; ".join(sorted({f"{w.category.__name__}: {w.message}" for w in caught}))
     if result.size != 1:
