@@ -359,12 +359,12 @@ CASES: dict[str, tuple[Case, ...]] = {  # by metric; precision and recall at k =
         Case("a copy", lambda: _copy(1.0), "distance 0 to its original"),
     ),
     "density": (
-        Case("on the sphere", lambda: _line([-2] + 7 * [-5], 0.05), "open balls, k = 5"),
+        Case("on the sphere", lambda: _line([-2.0] + 7 * [-5.0], 0.05), "open balls, k = 5"),
         Case("a copy", lambda: _copy(1.0), "each open ball holds its centre and k - 1 others"),
         Case("one law", lambda: _same_law(1.0, 0.1), _RANGE),
     ),
     "coverage": (
-        Case("on the sphere", lambda: _line([-2] + 7 * [-5], 0.2), "open balls, k = 5"),
+        Case("on the sphere", lambda: _line([-2.0] + 7 * [-5.0], 0.2), "open balls, k = 5"),
         Case("a copy", lambda: _copy(1.0), "distance 0 to its original"),
         Case("one law", lambda: _same_law(
             1 - math.prod((1500 - i) / (3000 - i) for i in range(1, 6)), 0.03), _RANGE),
