@@ -124,6 +124,11 @@ def page(kept: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def place(entry: dict[str, Any]) -> tuple[str, int]:
+    names = [entry["name"].startswith(name) for name in PEERS]
+    return entry["environment"], names.index(True)
+
+
 def environments(kept: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(entry["environment"] for entry in kept))
 
@@ -154,7 +159,7 @@ def main() -> None:
                 "results": results_of(functions, progress.advance),
             }
         kept = [e for e in kept if (e["name"], e["environment"]) != (entry["name"], here)]
-        kept.append(entry)
+        kept = sorted([*kept, entry], key=place)
         write_json(options.out, kept)
     write_bytes(options.page, page(kept).encode())
     print("\n".join([f"not here: {line}" for line in absent] + [f"written: {options.page}"]))

@@ -84,6 +84,7 @@ def identity(features: int) -> Any:
 
 
 def pytorch_fid() -> dict[str, Callable]:
+    # it copies features into a float64 array first, as `of_statistics` does
     distance = load("pytorch_fid.fid_score").calculate_frechet_distance
     return {"frechet": of_statistics(distance), "frechet-statistics": distance,
             "refused": of_statistics(distance)}  # fmt: skip

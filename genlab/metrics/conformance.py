@@ -88,11 +88,11 @@ def run(distance: Callable[..., Any], cases: Iterable[Case]) -> list[Outcome]:
 def of_statistics(distance: Callable[..., Any]) -> Callable[[ndarray, ndarray], Any]:
     """Returns a function of two sets of features from one of (mean, covariance) twice.
 
-    Mean and covariance are those of `np.mean` and `np.cov`, as most packages take them.
+    Mean and covariance are those of `np.mean` and `np.cov` over features in float64.
     """
 
     def from_features(x: ndarray, y: ndarray) -> Any:
-        return distance(*_moments(x), *_moments(y))
+        return distance(*_moments(x.astype(np.float64)), *_moments(y.astype(np.float64)))
 
     return from_features
 
