@@ -185,13 +185,15 @@ def prdc() -> dict[str, Callable]:
 
 
 def genlab() -> dict[str, Callable]:
-    from genlab.metrics.frechet import frechet_distance, frechet_distance_from_statistics
+    from genlab.metrics.frechet import Statistics, frechet_distance
     from genlab.metrics.kernel import kid
     from genlab.metrics.manifold import density_coverage, precision_recall
 
     return {
         "frechet": tensors(frechet_distance),
-        "frechet-statistics": tensors(frechet_distance_from_statistics),
+        "frechet-statistics": tensors(
+            lambda m, s, n, t: frechet_distance(Statistics(m, s), Statistics(n, t))
+        ),
         "refused": tensors(frechet_distance),
         "kid": tensors(lambda x, y: kid(x, y).value),
         "precision": tensors(lambda x, y: precision_recall(x, y).precision),

@@ -14,7 +14,7 @@ import torch
 from numpy import ndarray
 
 from genlab.metrics.conformance import CASES, Case, of_statistics, run
-from genlab.metrics.frechet import frechet_distance, frechet_distance_from_statistics
+from genlab.metrics.frechet import Statistics, frechet_distance
 from genlab.metrics.kernel import kid
 from genlab.metrics.manifold import density_coverage, precision_recall
 
@@ -23,9 +23,14 @@ def of_tensors(metric: Callable) -> Callable:
     return lambda *arrays: metric(*map(torch.tensor, arrays))
 
 
+def from_statistics(*parts: torch.Tensor) -> float:
+    mean1, covariance1, mean2, covariance2 = parts
+    return frechet_distance(Statistics(mean1, covariance1), Statistics(mean2, covariance2))
+
+
 OWN: dict[str, Callable] = {
     "frechet": of_tensors(frechet_distance),
-    "frechet-statistics": of_tensors(frechet_distance_from_statistics),
+    "frechet-statistics": of_tensors(from_statistics),
     "refused": of_tensors(frechet_distance),
     "kid": of_tensors(lambda x, y: kid(x, y).value),
     "precision": of_tensors(lambda x, y: precision_recall(x, y).precision),
@@ -108,7 +113,7 @@ def test_float32_statistics_are_found() -> None:
         for z in (x.astype(np.float32), y.astype(np.float32)):
             mean = z.mean(0)
             parts += [mean, (z.T @ z - len(z) * np.outer(mean, mean)) / (len(z) - 1)]
-        return frechet_distance_from_statistics(*map(torch.tensor, parts))
+        return from_statistics(*map(torch.tensor, parts))
 
     assert not passed(streamed)["shifted, float32 about 5"]
 

@@ -39,7 +39,6 @@ Shapes: N and M samples, F features. All in float64; covariances divide by N - 1
 __all__ = [
     "Frechet",
     "Statistics",
-    "checked_features",
     "frechet",
     "frechet_distance",
     "frechet_loss",
@@ -54,7 +53,9 @@ import torch
 from torch import Tensor
 
 from genlab.errors import InputError
+from genlab.metrics.checks import check_features
 
+METRIC = "Fréchet distance"
 EPS = torch.finfo(torch.float64).eps
 
 
@@ -120,10 +121,9 @@ def frechet_loss(x: Tensor, y: Tensor | Statistics) -> Tensor:
     Raises:
         InputError: As of `frechet_distance`.
     """
-    x, y = checked_features(x, "first"), _checked(y, "second")
-    _require_same_network(x, y)
-    fixed = y if isinstance(y, Statistics) else y.detach()
-    mean, covariance = _parts(x, fixed if _few(fixed) else _statistics(fixed))
+    fixed = _checked(y, "second")
+    _require_same_network(_checked(x, "first"), fixed)
+    mean, covariance = _parts(x.double(), fixed if _few(fixed) else _statistics(fixed))
     return mean + covariance
 
 
@@ -133,25 +133,7 @@ def statistics(x: Tensor) -> Statistics:
     Raises:
         InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
     """
-    return _statistics(checked_features(x.detach(), "given"))
-
-
-def checked_features(x: Tensor, which: str) -> Tensor:
-    """Returns features in float64.
-
-    Raises:
-        InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
-    """
-    if x.ndim != 2 or x.shape[0] < 2 or x.shape[1] < 1:
-        raise InputError(
-            f"Fréchet distance: the {which} features have shape {tuple(x.shape)}; "
-            "they need (N, F), one row an image and at least 2 rows"
-        )
-    if not x.isfinite().all():
-        raise InputError(
-            f"Fréchet distance: the {which} features, {tuple(x.shape)}, have values not finite"
-        )
-    return x.double()
+    return _statistics(check_features(METRIC, "given", x))
 
 
 def nuclear_norm(a: Tensor) -> Tensor:
@@ -168,18 +150,18 @@ def nuclear_norm(a: Tensor) -> Tensor:
 
 def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:
     if isinstance(side, Tensor):
-        return checked_features(side, which)
+        return check_features(METRIC, which, side)
     mean, covariance, count = side
     features = len(mean) if mean.ndim == 1 else 0
     if not features or covariance.shape != (features, features):
         raise InputError(
-            f"Fréchet distance: the {which} statistics have a mean with shape "
+            f"{METRIC}: the {which} statistics have a mean with shape "
             f"{tuple(mean.shape)} and a covariance with shape {tuple(covariance.shape)}; they "
             "need (F,) and (F, F)"
         )
     if not (mean.isfinite().all() and covariance.isfinite().all()):
         raise InputError(
-            f"Fréchet distance: the {which} statistics, F = {features}, have values not finite"
+            f"{METRIC}: the {which} statistics, F = {features}, have values not finite"
         )
     return Statistics(mean.double(), covariance.double(), count)
 
@@ -188,7 +170,7 @@ def _require_same_network(x: Tensor | Statistics, y: Tensor | Statistics) -> Non
     shapes = [tuple((side if isinstance(side, Tensor) else side.mean).shape) for side in (x, y)]
     if shapes[0][-1] != shapes[1][-1]:
         raise InputError(
-            f"Fréchet distance: features with shapes {shapes[0]} and {shapes[1]}; both need the "
+            f"{METRIC}: features with shapes {shapes[0]} and {shapes[1]}; both need the "
             "same number F of columns, from the same network"
         )
 

@@ -58,7 +58,8 @@ import torch
 from torch import Tensor
 
 from genlab.errors import InputError
-from genlab.metrics.frechet import checked_features, frechet_distance
+from genlab.metrics.checks import check_sets
+from genlab.metrics.frechet import frechet_distance
 
 GROUPS = 20
 """Groups J of the jackknife."""
@@ -105,12 +106,7 @@ class Subsets:
     """
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
-        x, y = checked_features(x.detach(), "first"), checked_features(y.detach(), "second")
-        if x.shape[1] != y.shape[1]:
-            raise InputError(
-                f"Fréchet distance: features with shapes {tuple(x.shape)} and {tuple(y.shape)}; "
-                "both need the same number of columns, from the same network"
-            )
+        x, y = check_sets("Fréchet distance", first=x, second=y)
         self.x, self.y = torch.arange(len(x)), len(x) + torch.arange(len(y))
         rows = torch.cat([x, y])
         self.rows = rows - rows.mean(0)

@@ -134,11 +134,11 @@ def vampprior_paper() -> VaeConfig:
 
 
 def best_2d() -> VaeConfig:
-    """The lowest exact negative log-likelihood that two latent dimensions reach in about an hour
+    """The lowest exact negative log-likelihood that two latent dimensions reach within an hour
     on two cores: the default network, trained on the bound of pooled draws.
     """
     return VaeConfig(
-        objective="pooled", samples=2, batch=512, learning_rate=4e-3, clip=20.0, epochs=120
+        objective="pooled", samples=2, batch=512, learning_rate=4e-3, clip=20.0, epochs=80
     )
 
 
