@@ -21,6 +21,7 @@ from genlab.engine.statistics import (
     save_statistics,
 )
 from genlab.errors import InputError
+from genlab.metrics.frechet import Statistics
 
 LITE = Extractor(network="Lite", sha256="ab" * 32, layer="head, mean", protocol="224 px")
 
@@ -46,11 +47,11 @@ def moments(x: np.ndarray) -> tuple[Tensor, Tensor]:
 def test_what_is_written_is_read_and_is_what_pytorch_fid_reads(tmp_path: Path) -> None:
     path, x = tmp_path / "ref.npz", features(30, 12)
     mean, covariance = moments(x)
-    save_statistics(path, mean, covariance, 30, LITE, "dogs (faces)")
+    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs (faces)")
     read = load_statistics(path)
-    assert torch.equal(read.mean, mean)
-    assert torch.equal(read.covariance, covariance)
-    assert (read.count, read.extractor, read.note) == (30, LITE, "")
+    assert torch.equal(read.gaussian.mean, mean)
+    assert torch.equal(read.gaussian.covariance, covariance)
+    assert (read.gaussian.count, read.extractor, read.note) == (30, LITE, "")
     with np.load(path) as file:  # NumPy's default: no pickle
         np.testing.assert_array_equal(file["mu"], x.mean(0))
         np.testing.assert_array_equal(file["sigma"], np.cov(x, rowvar=False))
@@ -66,26 +67,26 @@ def test_what_is_written_is_read_and_is_what_pytorch_fid_reads(tmp_path: Path) -
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "ref.npz"
     mean, covariance = moments(features(30, 12))
-    save_statistics(path, mean, covariance, 30, LITE, "dogs")
+    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs")
     before = path.read_bytes()
     for wrong in (covariance[:5], covariance.triu(), covariance * float("nan"), -covariance):
         with pytest.raises(InputError, match=r"ref\.npz: "):
-            save_statistics(path, mean, wrong, 30, LITE, "dogs")
+            save_statistics(path, Statistics(mean, wrong, 30), LITE, "dogs")
     with pytest.raises(InputError, match="at least 2"):
-        save_statistics(path, mean, covariance, 1, LITE, "dogs")
+        save_statistics(path, Statistics(mean, covariance, 1), LITE, "dogs")
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_plain_files_are_read_with_a_note(tmp_path: Path) -> None:
     few = load_statistics(plain(tmp_path / "few.npz", features(30, 64)))
-    assert (few.count, few.extractor) == (30, None)
+    assert (few.gaussian.count, few.extractor) == (30, None)
     assert "rank 29: N = 30" in few.note
     many = load_statistics(plain(tmp_path / "many.npz", features(100, 12)))
-    assert many.count is None
+    assert many.gaussian.count is None
     assert "does not say which network" in many.note
     told = load_statistics(tmp_path / "many.npz", count=100)
-    assert told.count == 100
+    assert told.gaussian.count == 100
     with pytest.raises(InputError, match="rank 29, which needs at least 30 images"):
         load_statistics(tmp_path / "few.npz", count=20)
 
@@ -94,12 +95,13 @@ def test_division_by_n_is_rescaled(tmp_path: Path) -> None:
     x = features(100, 12)
     path = plain(tmp_path / "style.npz", x, ddof=0)
     rescaled = load_statistics(path, count=100, ddof=0)
-    np.testing.assert_allclose(rescaled.covariance, np.cov(x, rowvar=False), rtol=1e-13)
+    np.testing.assert_allclose(rescaled.gaussian.covariance, np.cov(x, rowvar=False), rtol=1e-13)
     assert "rescaled by 100/99" in rescaled.note
     with pytest.raises(InputError, match=r"style\.npz: .*needs N"):
         load_statistics(path, ddof=0)
     few = load_statistics(plain(tmp_path / "few.npz", features(9, 12), ddof=0), ddof=0)
-    np.testing.assert_allclose(few.covariance, np.cov(features(9, 12), rowvar=False), rtol=1e-13)
+    exact = np.cov(features(9, 12), rowvar=False)
+    np.testing.assert_allclose(few.gaussian.covariance, exact, rtol=1e-13)
     with pytest.raises(InputError, match="ddof 2"):
         load_statistics(path, count=100, ddof=2)
 

@@ -3,7 +3,8 @@
     folder          images in it and in the folders in it, by their sorted names
     `.zip`          the same, read in place
     `.npy` `.npz`   one array of images (`genlab.data.arrays` says which)
-    a name          what `load_images` knows: `dogs`, `imagewoof-160`, `toydogs`, `toydogs:COUNT`
+    a name          what `load_images` knows: `dogs`, `imagewoof-160`, `toydogs`, `toydogs:COUNT`;
+                    `mnist` and `mnist-5k`, their test digits
 
 Who they are follows from their content alone: the SHA-256 over the sorted SHA-256 of each image
 (its file's bytes, or an array's pixels), the size asked for, and the version of the decoding. The
@@ -33,6 +34,7 @@ from genlab.data.archives import open_zip, read_member, zip_images
 from genlab.data.arrays import as_images, read_array, to_rgb
 from genlab.data.identity import Identity
 from genlab.data.images import find_folder, load_images
+from genlab.data.mnist import load_digits
 from genlab.engine.progress import Progress
 from genlab.errors import InputError
 
@@ -99,6 +101,10 @@ def open_pictures(source: str, size: int | None = None) -> Pictures:
         who = drawn.identity
         label = Label(source, who.name, who.licence, who.stand_in)
         return _of_array(_last(drawn.images.numpy()), label, source, size)
+    if source in ("mnist", "mnist-5k"):
+        digits = load_digits(source)
+        label = Label(source, f"{digits.identity.name}, test digits", digits.identity.licence)
+        return _of_array(as_images(digits.test.numpy(), source), label, source, size)
     path = Path(source)
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
         return _of_array(read_array(path), Label(source, f"images in {path.name}"), source, size)

@@ -35,10 +35,9 @@ from genlab.engine.statistics import (
 from genlab.engine.verdict import ranking_words, verdict
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
-from genlab.features.networks import NETWORKS
 from genlab.features.protocols import PROTOCOLS
 from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
-from genlab.metrics.frechet import Statistics, frechet_distance, statistics
+from genlab.metrics.frechet import frechet_distance, statistics
 from genlab.recipes.fid import FidConfig
 
 FEWEST = 10
@@ -64,7 +63,7 @@ def measure(
         sets: The images.
         eyes: The networks.
         plan: What is computed besides the distance.
-        features: Keys of `NETWORKS`; none: two of those at hand.
+        features: Names of the networks (`Eyes.networks`); none: two of those at hand.
 
     Returns:
         JSON values: counts, sizes and identities; "distances", all numbers of one network each;
@@ -176,7 +175,7 @@ def rank_generators(
         steps = [difference(real, looks[a], looks[b], plan.seed) for a, b in pairwise(order)]
         rankings.append(
             {
-                "label": NETWORKS[name].label,
+                "label": eyes.networks[name].label,
                 "order": [all_sets[g].fake.identity.source for g in order],
                 "values": [found[g]["distances"][index]["value"] for g in order],
                 "differences": steps,
@@ -251,7 +250,7 @@ def _open_fakes(config: FidConfig) -> tuple[list[Pictures], int | None]:
 
 
 def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    if (Path(source) / "config.json").exists() and Run(Path(source)).kind == "gan":
+    if (Path(source) / "config.json").exists() and Run(Path(source)).kind in ("gan", "vae"):
         return of_run(Path(source), config.n, config.seed, size=size)
     return open_pictures(source, size)
 
@@ -259,23 +258,20 @@ def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
 def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     """Distances to a file of statistics: no images, so no error, floor or neighbours."""
     path = Path(config.real)
-    kept = load_statistics(path)
+    kept = load_statistics(path, config.real_count, config.real_ddof)
     if len(config.features) != 1:
         raise InputError(
             f"{path}: statistics are of one network; name it (say --features inception-768)"
         )
     (name,) = config.features
-    there = Origin(str(path), len(kept.mean), kept.extractor)
-    refuse_mismatch(there, Origin(name, NETWORKS[name].dims, eyes.extractor(name)))
+    refuse_mismatch(kept.origin, Origin(name, eyes.networks[name].dims, eyes.extractor(name)))
     found = []
     for fake in _open_fakes(config)[0]:
         _require_enough(fake, "generated")
-        value = frechet_distance(
-            Statistics(kept.mean, kept.covariance, kept.count), eyes.features(name, fake)
-        )
+        value = frechet_distance(kept.gaussian, eyes.features(name, fake))
         found.append(
             {
-                "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.count,
+                "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.gaussian.count,
                 "distances": [eyes.identity(name) | {"value": value}],
             }
         )  # fmt: skip
@@ -298,7 +294,7 @@ def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
         for protocol in PROTOCOLS
     }
     return {
-        "label": NETWORKS[name].label, "fake": sets.fake.identity.source, "values": values,
+        "label": eyes.networks[name].label, "fake": sets.fake.identity.source, "values": values,
         "words": {protocol: row.words for protocol, row in PROTOCOLS.items()},
     }  # fmt: skip
 
@@ -307,11 +303,8 @@ def _keep_statistics(eyes: Eyes, real: Pictures, config: FidConfig, out: Path) -
     """Writes the real images' statistics; returns the files' names by network."""
     files = {}
     for name in config.features or networks_at_hand(eyes)[0]:
-        found = statistics(eyes.features(name, real))
         file = out / f"statistics-{name}.npz"
-        save_statistics(
-            file, found.mean, found.covariance, len(real), eyes.extractor(name),
-            real.identity.source,
-        )  # fmt: skip
+        found = statistics(eyes.features(name, real))
+        save_statistics(file, found, eyes.extractor(name), real.identity.source)
         files[name] = file.name
     return files

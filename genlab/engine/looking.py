@@ -2,6 +2,8 @@
 
 __all__ = ["Eyes"]
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +15,7 @@ from genlab.features.networks import (
     DOWNLOAD,
     NETWORKS,
     Loaded,
+    Network,
     Protocol,
     identity,
     look,
@@ -40,17 +43,20 @@ class Eyes:
         inception: Where FID Inception's weights are, as `FidConfig.inception` says.
         precision: What the networks compute in.
         protocol: The way into FID Inception; other networks have one only.
+        own: Networks of the caller's own (`network_of`) by name, beside those of `NETWORKS`.
     """
 
     def __init__(
-        self, inception: str | None = None, precision: str = "fp32", protocol: str = "pytorch-fid"
-    ) -> None:
+        self, inception: str | None = None, precision: str = "fp32",
+        protocol: str = "pytorch-fid", own: Mapping[str, Network] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.inception, self.precision, self.protocol = inception, precision, protocol
+        self.networks = {**NETWORKS, **own}
         self._loaded: dict[str, Loaded] = {}
         self._seen: dict[tuple[object, ...], Tensor] = {}
 
     def loaded(self, network: str) -> Loaded:
-        """Returns a key of `NETWORKS` ready to look.
+        """Returns one of `networks` ready to look.
 
         Raises:
             InputError: If its weights are not at hand, saying how to get them.
@@ -58,21 +64,21 @@ class Eyes:
         if network not in self._loaded:
             if network.startswith("inception") and self.inception == DOWNLOAD:
                 say("fetching FID Inception (95 MB), unless it is on this machine")
-            self._loaded[network] = NETWORKS[network].load(self.inception, self.precision)
+            self._loaded[network] = self.networks[network].load(self.inception, self.precision)
         return self._loaded[network]
 
     def protocol_for(self, network: str, protocol: str | None = None) -> Protocol:
         """Returns how this network gets its input; `protocol` asks for a certain one."""
-        own = len(NETWORKS[network].protocols) == 1
-        return protocol_of(NETWORKS[network], None if own else protocol or self.protocol)
+        own = len(self.networks[network].protocols) == 1
+        return protocol_of(self.networks[network], None if own else protocol or self.protocol)
 
     def identity(self, network: str) -> dict[str, Any]:
         """Returns all that the network's features depend on, as JSON values."""
-        return identity(NETWORKS[network], self.protocol_for(network), self.loaded(network))
+        return identity(self.networks[network], self.protocol_for(network), self.loaded(network))
 
     def extractor(self, network: str, protocol: str | None = None) -> Extractor:
         """Returns the same, as statistics files keep it."""
-        loaded, row = self.loaded(network), NETWORKS[network]
+        loaded, row = self.loaded(network), self.networks[network]
         return Extractor(
             network=row.name, sha256=loaded.sha256, layer=row.layer,
             protocol=self.protocol_for(network, protocol).name, precision=loaded.precision,

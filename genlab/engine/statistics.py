@@ -16,8 +16,8 @@ Shapes: F features.
 """
 
 __all__ = [
+    "Kept",
     "Origin",
-    "Statistics",
     "holds_statistics",
     "implied_count",
     "load_statistics",
@@ -42,20 +42,17 @@ from torch import Tensor
 from genlab import __version__, atomic
 from genlab.engine.extract import Extractor
 from genlab.errors import InputError
+from genlab.metrics.frechet import Statistics
 
 UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, TypeError, KeyError)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Statistics:
-    """Mean and covariance of the features of a set of images."""
+class Kept:
+    """The statistics of a set of images, as a file keeps them."""
 
-    mean: Tensor
-    """Shape `(F,)`, float64."""
-    covariance: Tensor
-    """Shape `(F, F)`, float64, divided by N - 1 as far as is known."""
-    count: int | None
-    """N; None if nobody knows."""
+    gaussian: Statistics
+    """Mean, covariance (divided by N - 1 as far as is known) and N."""
     extractor: Extractor | None
     """What the features come from; None if nobody knows."""
     source: str
@@ -66,19 +63,17 @@ class Statistics:
     @property
     def origin(self) -> "Origin":
         """Where the features come from."""
-        return Origin(self.source, len(self.mean), self.extractor)
+        return Origin(self.source, len(self.gaussian.mean), self.extractor)
 
 
 def save_statistics(
-    path: Path, mean: Tensor, covariance: Tensor, count: int, extractor: Extractor, source: str
+    path: Path, gaussian: Statistics, extractor: Extractor, source: str
 ) -> None:
     """Writes statistics, wholly or not at all.
 
     Arguments:
         path: The file, `.npz`.
-        mean: The mean, with shape `(F,)`.
-        covariance: The covariance, divided by N - 1, with shape `(F, F)`.
-        count: N, at least 2.
+        gaussian: Mean, covariance (divided by N - 1) and N.
         extractor: What the features come from.
         source: What the images are.
 
@@ -86,9 +81,10 @@ def save_statistics(
         InputError: If they are no statistics, as of `load_statistics`.
         OSError: If `path` cannot be written; what was there is as it was.
     """
+    mean, covariance, count = gaussian
     mu, sigma = mean.double().cpu().numpy(), covariance.double().cpu().numpy()
     _check(str(path), mu, sigma)
-    if count < 2:
+    if count is None or count < 2:
         raise InputError(f"{path}: N = {count}; a covariance needs at least 2 images")
     versions = {"genlab": __version__, **{name: version(name) for name in ("torch", "numpy")}}
     buffer = io.BytesIO()
@@ -109,7 +105,7 @@ def holds_statistics(path: Path) -> bool:
         return False
 
 
-def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Statistics:
+def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept:
     """Reads what `save_statistics` wrote, or a plain file with `mu` and `sigma`.
 
     Arguments:
@@ -139,16 +135,14 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Stat
     if known is not None:
         if count not in (None, kept) or ddof != 1:
             raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
-        return Statistics(
-            mean=mean.double(), covariance=covariance.double(), count=kept, extractor=known,
-            source=str(path), note="",
-        )
+        gaussian = Statistics(mean.double(), covariance.double(), kept)
+        return Kept(gaussian=gaussian, extractor=known, source=str(path), note="")
     return _plain(path, mean, covariance, count, ddof)
 
 
 def _plain(
     path: Path, mean: Tensor, covariance: Tensor, count: int | None, ddof: int
-) -> Statistics:
+) -> Kept:
     """Completes statistics that say nothing of themselves."""
     if ddof not in (0, 1):
         raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
@@ -170,10 +164,8 @@ def _plain(
     if ddof == 0 and count is not None:
         covariance = covariance * (count / (count - 1))
         words += f"; rescaled by {count}/{count - 1}, from division by N to division by N - 1"
-    return Statistics(
-        mean=mean.double(), covariance=covariance, count=count, extractor=None,
-        source=str(path), note=f"{path} {words}",
-    )
+    gaussian = Statistics(mean.double(), covariance, count)
+    return Kept(gaussian=gaussian, extractor=None, source=str(path), note=f"{path} {words}")
 
 
 def _check(name: str, mu: np.ndarray, sigma: np.ndarray) -> None:

@@ -27,7 +27,7 @@ class FidConfig:
     """SOURCE of the real images: a folder, a .zip, an array (.npy, .npz), a name (see: genlab
     data), or a file of statistics (.npz with mu and sigma), which gives the distance alone."""
     fakes: Positional[tuple[str, ...]]
-    """SOURCE of the generated images, or a GAN run, which draws --n; several are ranked."""
+    """SOURCE of the generated images, or a run (GAN, VAE), which draws --n; several are ranked."""
     compare: bool = False
     """Rank several generators; several FAKES do so by themselves."""
     features: tuple[FeatureName, ...] = ()
@@ -46,10 +46,14 @@ class FidConfig:
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the side of the generated images."""
     n: int = 300
-    """Images to draw from a GAN run."""
+    """Images to draw from a run."""
     held_out: str | None = None
     """SOURCE of real images that the generator was not trained on, for the test of memorisation;
     without it the real images are compared with each other."""
+    real_count: int | None = None
+    """REAL is a file of statistics that does not say it: the number of its images."""
+    real_ddof: Literal[0, 1] = 1
+    """REAL is such a file: its covariance was divided by N - DDOF (StyleGAN: 0)."""
     permutations: int = 200
     """Exchanges of images for the floor and the p-value; 0 leaves out all that resamples."""
     save_statistics: bool = False
