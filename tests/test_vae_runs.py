@@ -113,6 +113,7 @@ def test_refit_refuses_other_digits_and_stray_options(
     [
         {"objective": "iwae", "samples": 4},
         {"objective": "iwae", "samples": 4, "gradient": "stl"},
+        {"objective": "pooled", "samples": 2, "clip": 50.0},
         {"objective": "exact", "lattice": 40},
         {"beta": 0.5, "warmup": 4, "free_bits": 0.2, "samples": 2},
         {"gated": True, "schedule": "constant"},
@@ -243,6 +244,8 @@ def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: 
     [
         ({"objective": "exact", "latent": 3}, "--objective exact"),
         ({"objective": "iwae"}, "--samples"),
+        ({"objective": "pooled", "prior": "exemplar"}, "--objective pooled"),
+        ({"clip": 0.0}, "--clip"),
         ({"objective": "iwae", "samples": 4, "beta": 2.0}, "--beta"),
         ({"gradient": "stl"}, "--gradient"),
         ({"em": True}, "--em"),

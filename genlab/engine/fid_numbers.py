@@ -16,7 +16,7 @@ from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.frechet import frechet
-from genlab.metrics.kernel import kid, kid_difference
+from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
 from genlab.metrics.manifold import density_coverage, expected_coverage, precision_recall
 from genlab.metrics.memorisation import memorisation
 from genlab.metrics.resampling import (
@@ -79,7 +79,10 @@ def numbers(real: Tensor, fake: Tensor, held_out: Tensor | None, plan: Plan) -> 
 def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str, Any]:
     """What needs no resampling: KID and the metrics of nearest neighbours."""
     kernel = kid(real, fake)
-    found: dict[str, Any] = {"kid": {"value": kernel.value, "error": kernel.error}}
+    found: dict[str, Any] = {
+        "kid": {"value": kernel.value, "error": kernel.error},
+        "mmd": gaussian_mmd(real, fake)._asdict(),
+    }
     k = min(NEIGHBOURS, len(real) - 1, len(fake) - 1)
     share, cover = precision_recall(real, fake, min(3, k)), density_coverage(real, fake, k)
     found |= {
