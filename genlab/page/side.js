@@ -1,0 +1,53 @@
+"use strict";
+// All models side by side: each its own plane, the same z in all.
+
+const cards = [];
+
+/** The decoders that differ: with one for all, a picture for each would say nothing. */
+function decodersDiffer() {
+  return new Set(FACTS.vae.models.map((of) => of.decoder)).size > 1;
+}
+
+function startSide() {
+  const { models } = FACTS.vae;
+  if (models.length < 2) return;
+  document.getElementById("side-by-side").hidden = false;
+  const grid = document.getElementById("cards");
+  grid.classList.toggle("few", models.length <= 4);
+  models.forEach((of, index) => {
+    const card = make("figure", { type: "card", parent: grid });
+    const canvas = make("canvas", { type: "plane", parent: card });
+    const below = make("figcaption", { type: "below", parent: card });
+    const digit = decodersDiffer() && of.decoder ? make("canvas", { type: "digit", parent: below }) : null;
+    const words = make("div", { parent: below });
+    const button = make("button", { parent: words });
+    button.type = "button";
+    button.addEventListener("click", () => change({ model: index }));
+    const density = make("div", { parent: words });
+    const plane = new Plane(canvas, { detail: false });
+    plane.model = of;
+    steer(canvas, plane, { pin: false });
+    canvas.addEventListener("click", () => change({ model: index }));
+    cards.push({ of, card, canvas, digit, button, density, plane });
+  });
+  onChange(() => cards.forEach(drawCard));
+}
+
+function drawCard({ of, card, digit, density, plane }) {
+  const chosen = of === model();
+  card.classList.toggle("chosen", chosen);
+  card.querySelector("button").setAttribute("aria-pressed", String(chosen));
+  density.textContent = densityWords(of, state.z, "card");
+  const box = card.getBoundingClientRect();
+  if (box.bottom < -200 || box.top > innerHeight + 200) return; // drawn when it comes into view
+  plane.draw({ z: state.z, pins: state.pins, code: codeOf(of) });
+  if (digit) drawDigit(digit, decode(of, state.z), word("decoded-label", { z: pointText(state.z) }));
+}
+
+function wordsOfSide() {
+  document.getElementById("side-words").textContent = word(FACTS.vae.post_hoc ? "side-post-hoc" : "side-joint");
+  for (const { of, canvas, button } of cards) {
+    button.textContent = title(of);
+    describe(canvas, word("card-plane", { title: title(of) }));
+  }
+}

@@ -1,0 +1,68 @@
+"use strict";
+// The straight line between the two pins: pictures along it, and ln p(z) on the way.
+
+const STOPS = 11;
+const STEPS = 100;
+
+/** Sets the first pins: at codes of two different digits, so that there is a walk to see. */
+function firstPins() {
+  const { codes } = planeOf(model());
+  const labels = testLabels();
+  const a = labels ? Math.max(0, labels.indexOf(labels.includes(1) ? 1 : labels[0])) : 0;
+  let b = 0;
+  const far = (i) => (labels && labels[i] === labels[a] ? -1
+    : Math.hypot(codes.z[2 * i] - codes.z[2 * a], codes.z[2 * i + 1] - codes.z[2 * a + 1]));
+  for (let i = 1; i < codes.count; i++) if (far(i) > far(b)) b = i;
+  const at = (i) => inside([codes.z[2 * i], codes.z[2 * i + 1]]);
+  return { a: at(a), b: at(b) };
+}
+
+/** The point a share t of the way from pin A to pin B. */
+function onLine(t) {
+  const { a, b } = state.pins;
+  return a.map((value, i) => value + t * (b[i] - value));
+}
+
+function startWalk() {
+  document.getElementById("walk").hidden = false;
+  const strip = document.getElementById("walk-strip");
+  for (let i = 0; i < STOPS; i++) make("canvas", { type: "digit", parent: strip });
+  const slider = document.getElementById("walk-t");
+  slider.addEventListener("input", () => change({ z: onLine(Number(slider.value)) }));
+  onChange((changed) => {
+    if (changed.has("pins") || changed.has("model") || changed.has("all")) drawStrip(strip);
+    drawWalkChart();
+  });
+}
+
+function drawStrip(strip) {
+  strip.hidden = model().decoder === null;
+  if (strip.hidden) return;
+  [...strip.children].forEach((canvas, i) => {
+    const z = onLine(i / (STOPS - 1));
+    drawDigit(canvas, decode(model(), z), word("decoded-label", { z: pointText(z) }));
+  });
+}
+
+function drawWalkChart() {
+  const canvas = document.getElementById("walk-chart");
+  const context = sharp(canvas);
+  if (!context) return;
+  const curves = FACTS.vae.models.map((of) => {
+    const { density } = planeOf(of);
+    return Array.from({ length: STEPS + 1 }, (_, i) => density.read(...onLine(i / STEPS)));
+  });
+  const top = Math.max(...curves.flat());
+  const bottom = Math.max(top - 20, Math.min(...curves.flat())) - 0.3;
+  const chart = new Chart(context, canvas, { x: [0, 1], y: [bottom, top + 0.3], label: "ln p(z)" });
+  curves.forEach((values, i) => {
+    if (i !== state.model) chart.curve(values.map((v, j) => [j / STEPS, v]), `rgba(${colour("--heat")}, .35)`, 1);
+  });
+  const own = curves[state.model];
+  chart.curve(own.map((v, j) => [j / STEPS, v]), `rgb(${colour("--accent")})`, 2.5);
+  const t = Number(document.getElementById("walk-t").value);
+  const nearest = own[Math.round(t * STEPS)];
+  chart.dot([t, nearest], `rgb(${colour("--accent")})`);
+  const [a, low, b] = [own[0], Math.min(...own), own[STEPS]].map((v) => number(v));
+  describe(canvas, word("walk-chart-label", { a, low, b }));
+}
