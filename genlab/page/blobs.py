@@ -5,8 +5,6 @@ __all__ = ["Blobs"]
 import base64
 import hashlib
 
-from typing import Any
-
 import numpy as np
 
 
@@ -27,6 +25,10 @@ class Blobs:
     def __getitem__(self, name: str) -> bytes:
         return base64.b64decode(self._text[name])
 
+    def text(self, name: str) -> str:
+        """Returns a blob as base64."""
+        return self._text[name]
+
     @property
     def characters(self) -> int:
         """The length of all base64 text together."""
@@ -38,9 +40,3 @@ class Blobs:
             f'<script type="application/octet-stream" id="{name}">{text}</script>'
             for name, text in self._text.items()
         )
-
-
-def shape_of(array: np.ndarray) -> list[int]:
-    """Returns an array's shape as JSON."""
-    shape: Any = array.shape
-    return list(shape)

@@ -20,6 +20,8 @@ class Chart {
     const soft = `rgb(${colour("--soft")})`;
     context.font = "12px " + getComputedStyle(document.body).fontFamily;
     context.fillStyle = soft;
+    context.textAlign = "left";
+    context.textBaseline = "alphabetic";
     context.fillText(label, 4, 12);
     context.textAlign = "right";
     context.textBaseline = "middle";

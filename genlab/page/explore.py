@@ -1,6 +1,6 @@
 """Makes the explorer of a run: one HTML file that works offline, in any browser, from anywhere."""
 
-__all__ = ["LIMIT", "explore", "target_of"]
+__all__ = ["LIMIT", "explore", "lines_of"]
 
 import html
 
@@ -13,8 +13,9 @@ from genlab.errors import InputError
 from genlab.page.assemble import assemble, word_table
 from genlab.page.blobs import Blobs
 from genlab.page.find import Found, find
-from genlab.page.gan_facts import gan_facts
-from genlab.page.vae_facts import QUANTITIES, Still, vae_facts
+from genlab.page.gan_facts import gan_facts, gan_stills
+from genlab.page.stills import Still
+from genlab.page.vae_facts import QUANTITIES, vae_facts
 
 LIMIT = 12_000_000
 """Bytes that a page may take."""
@@ -24,7 +25,7 @@ A_MODEL = 150_000
 """Characters of a model's codes, density, samples and still pictures."""
 
 
-def target_of(run: Path, out: Path | None) -> Path:
+def _target(run: Path, out: Path | None) -> Path:
     """Returns where the page goes.
 
     Raises:
@@ -37,7 +38,7 @@ def target_of(run: Path, out: Path | None) -> Path:
 
 
 def explore(
-    path: Path, out: Path | None = None, lang: str = "zh", mnist: str | None = None,
+    path: Path, out: Path | None = None, lang: str | None = None, mnist: str | None = None,
     priors: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Writes the page of a run.
@@ -45,7 +46,7 @@ def explore(
     Arguments:
         path: A VAE run, a comparison, a GAN run or a lab run.
         out: The file; RUN/explorer.html if not given.
-        lang: "zh" or "en": the language it opens in. The page can switch.
+        lang: "zh" or "en": the language it opens in; a lab run's own, else "zh", if not given.
         mnist: Where the digits are now, if they have moved since training.
         priors: Of several VAEs, these; all if empty.
 
@@ -57,8 +58,9 @@ def explore(
         InputError: If `path` is no run with anything finished, or its data is not at hand.
         OSError: If the file cannot be written.
     """
-    target = target_of(path, out)
+    target = _target(path, out)
     found = find(path, priors)
+    opened: str = lang or found.run.config.get("lang", "zh")
     blobs = Blobs()
     facts: dict[str, Any] = {"run": _run_facts(found.run, target), "vae": None, "gan": None}
     stills: list[Still] = []
@@ -67,7 +69,10 @@ def explore(
     if found.vaes:
         budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
         facts["vae"], stills = vae_facts(found.vaes, mnist, blobs, budget)
-    page = assemble(facts, blobs, _texts(found, facts, lang), _stills(facts, stills, lang), lang)
+    texts = _texts(found, facts, opened)
+    if facts["gan"]:
+        stills += gan_stills(facts["gan"], blobs)
+    page = assemble(facts, blobs, texts, _stills(facts, stills, opened), opened)
     data = page.encode("utf-8")
     if len(data) > LIMIT:
         raise InputError(
@@ -78,7 +83,7 @@ def explore(
     models = facts["vae"]["models"] if facts["vae"] else []
     networks = facts["vae"]["networks"] if facts["vae"] else {}
     return {
-        "kind": "explore", "page": str(target), "bytes": len(data), "lang": lang,
+        "kind": "explore", "page": str(target), "bytes": len(data), "lang": opened,
         "models": [model["name"] for model in models], "gan": found.gan is not None,
         "without_decoder": [model["name"] for model in models if model["decoder"] is None],
         "deviation": {
@@ -86,6 +91,23 @@ def explore(
             for role in ("decoder", "encoder")
         },
     }
+
+
+def lines_of(results: dict[str, Any]) -> list[str]:
+    """Returns what `explore` did as lines for a person: notes, then the result."""
+    lines = []
+    if closed := results["without_decoder"]:
+        lines.append(
+            f"no room for the networks of {', '.join(closed)} in {LIMIT // 10**6} MB: they are "
+            "shown without decoding; choose models with --priors"
+        )
+    megabytes, count = results["bytes"] / 1e6, len(results["models"])
+    shown = [f"{count} VAE{'s' if count > 1 else ''}"] * bool(count)
+    shown += ["a GAN"] * results["gan"]
+    line = f"{results['page']}: {' and '.join(shown)}, {megabytes:.1f} MB"
+    if off := results["deviation"]["decoder"]:
+        line += f"; its weights change a pixel's probability by at most {off:.1g}"
+    return [*lines, line]
 
 
 def _run_facts(run: Run, target: Path) -> dict[str, Any]:
@@ -121,7 +143,8 @@ def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
     for still in stills:
         text = html.escape(words[f"still-{still.what}"].format(title=still.title[lang]))
         parts.append(
-            f'<figure><img src="{still.uri}" alt="{text}">\n<figcaption>{text}</figcaption></figure>'
+            f'<figure><img src="{still.uri}" alt="{text}">'
+            f"<figcaption>{text}</figcaption></figure>"
         )
     if facts["vae"]:
         parts.append(_table(facts["vae"]["models"], words, lang))

@@ -12,7 +12,7 @@ References:
 Shapes: N images, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["gan_facts", "slerp"]
+__all__ = ["gan_facts", "gan_stills", "slerp"]
 
 import hashlib
 import io
@@ -31,6 +31,7 @@ from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
 from genlab.figures.draw import read_sheet
 from genlab.page.blobs import Blobs
+from genlab.page.stills import Still
 
 ANCHORS = 6
 """Latents that the walk goes round."""
@@ -41,7 +42,7 @@ QUALITY = 92
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Returns the points at shares `t` `(N,)` of the great circle from a to b, with shape `(N, Z)`.
+    """Returns points of the great circle from a to b, with shape `(N, Z)`.
 
     Arguments:
         a: A unit vector, with shape `(Z,)`.
@@ -70,6 +71,17 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
         "walk": _walk(path, blobs),
         "distances": _distances(path / "fid.json"),
     }
+
+
+def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
+    """Returns the samples of each epoch of `gan_facts` as still pictures."""
+    return [
+        Still(
+            "gan", {"zh": str(snapshot["epoch"]), "en": str(snapshot["epoch"])},
+            "data:image/webp;base64," + blobs.text(snapshot["sheet"]),
+        )
+        for snapshot in facts["snapshots"]
+    ]
 
 
 def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any] | None:
@@ -133,5 +145,5 @@ def _distances(path: Path) -> dict[str, Any] | None:
     ]
     return {
         "curves": curves, "recognised": recognised, "recognised_real": fid["recognised_real"],
-        "n_real": fid["n_real"], "n_fake": fid["n_fake"], "note": fid["note"],
+        "n_real": fid["n_real"], "n_fake": fid["n_fake"],
     }

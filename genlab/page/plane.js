@@ -121,7 +121,8 @@ class Plane {
     context.font = "600 10px " + getComputedStyle(document.body).fontFamily;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    for (let i = 0; i < codes.count; i++) {
+    const every = digits && this.canvas.clientWidth < 420 ? 2 : 1; // fewer digits where they would pile up
+    for (let i = 0; i < codes.count; i += every) {
       const [x, y] = this.place([codes.z[2 * i], codes.z[2 * i + 1]]);
       const label = labels ? labels[i] : 0;
       const faded = state.shown !== null && label !== state.shown;
@@ -160,7 +161,7 @@ class Plane {
       if (pin) this.drawPin(context, this.place(pin), letter.toUpperCase(), accent);
     }
     if (code) {
-      const [limit] = [FACTS.vae.limit];
+      const { limit } = FACTS.vae;
       const radii = Array.from(code.logStd, (v) => Math.max(3, (Math.exp(v) / (2 * limit)) * side));
       context.beginPath();
       context.ellipse(...this.place(code.mean), radii[0], radii[1], 0, 0, 2 * Math.PI);

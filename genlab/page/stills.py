@@ -3,10 +3,12 @@
 Shapes: G grid points an axis, H x W pixels.
 """
 
-__all__ = ["density_still", "lattice_still", "png", "samples_still"]
+__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still"]
 
 import base64
 import io
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +24,16 @@ DEPTH = 9.0
 """Nats under the highest density at which the shading ends."""
 
 
+class Still(NamedTuple):
+    """A picture for a reader without scripts."""
+
+    what: str
+    """What it shows: the end of a key of the words, still-..."""
+    title: dict[str, str]
+    """Whose it is, by language."""
+    uri: str
+
+
 def png(image: np.ndarray) -> str:
     """Returns a grey image `(H, W)`, uint8, as a data URI of PNG in 16 shades."""
     buffer = io.BytesIO()
@@ -34,7 +46,7 @@ def png(image: np.ndarray) -> str:
 
 @torch.no_grad()
 def lattice_still(model: VAE, limit: float, height: int, width: int) -> str:
-    """Returns what a lattice over [-limit, limit]^2 decodes to, black ink, the highest z2 first."""
+    """Returns what a lattice over [-limit, limit]^2 decodes to, the highest z2 first."""
     points = torch.from_numpy(grid_points(limit * (1 - 1 / SIDE), SIDE)).float()
     ink = model.decode(points).view(SIDE, SIDE, height, width).flip(0).numpy()
     sheet = ink.transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)

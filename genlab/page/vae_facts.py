@@ -3,14 +3,14 @@
 Shapes: N images, X pixels, D latent dimensions.
 """
 
-__all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "QUANTITIES", "Still", "vae_facts"]
+__all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "QUANTITIES", "vae_facts"]
 
 import hashlib
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from genlab.nets.mlp import LOG_STD_RANGE
 from genlab.page.blobs import Blobs
 from genlab.page.plane_facts import density_facts, log_density
 from genlab.page.precision import Precision, choose
-from genlab.page.stills import density_still, lattice_still, samples_still
+from genlab.page.stills import Still, density_still, lattice_still, samples_still
 from genlab.page.weights import deviation, pack
 from genlab.recipes.vae import VaeConfig
 from genlab.report.prior_words import PRIOR_WORDS
@@ -52,16 +52,6 @@ QUANTITIES = (
     "mutual_information", "marginal_kl", "prior_gap", "inference_gap",
 )
 """Numbers of a run's `results.json` that a page shows, those that it has."""
-
-
-class Still(NamedTuple):
-    """A picture for a reader without scripts."""
-
-    what: str
-    """What it shows: the end of a key of the words, still-..."""
-    title: dict[str, str]
-    """Of the model, by language."""
-    uri: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,7 +165,9 @@ def _networks(
             }
             if role == "encoder":
                 expected = torch.cat([mean, log_std], 1)[:PROBES]
-                networks[name]["check"] = {"digits": len(expected), "expected": blobs.add(expected.numpy())}
+                networks[name]["check"] = {
+                    "digits": len(expected), "expected": blobs.add(expected.numpy()),
+                }
             else:
                 probes = mean[:PROBES]
                 networks[name]["check"] = {
@@ -205,7 +197,7 @@ def _digits(digits: DigitSet, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str
     if digits.test_labels is not None:
         values = digits.test_labels[rows].numpy()
         if values.max() > 9:
-            raise InputError(f"{digits.identity.source}: labels above 9; the page knows ten classes")
+            raise InputError(f"{digits.identity.source}: labels above 9; a page shows ten classes")
         labels = blobs.add(values.astype(np.uint8))
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),

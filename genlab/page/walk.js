@@ -4,17 +4,17 @@
 const STOPS = 11;
 const STEPS = 100;
 
-/** Sets the first pins: at codes of two different digits, so that there is a walk to see. */
+/** The first pins, so that there is a walk to see: the centres of two classes far apart, or two
+    codes where there are no classes. */
 function firstPins() {
   const { codes } = planeOf(model());
   const labels = testLabels();
-  const a = labels ? Math.max(0, labels.indexOf(labels.includes(1) ? 1 : labels[0])) : 0;
-  let b = 0;
-  const far = (i) => (labels && labels[i] === labels[a] ? -1
-    : Math.hypot(codes.z[2 * i] - codes.z[2 * a], codes.z[2 * i + 1] - codes.z[2 * a + 1]));
-  for (let i = 1; i < codes.count; i++) if (far(i) > far(b)) b = i;
+  const places = labels ? classCentres(codes, labels).map(([, index]) => index) : [0, 1, 2, 3, 4];
   const at = (i) => inside([codes.z[2 * i], codes.z[2 * i + 1]]);
-  return { a: at(a), b: at(b) };
+  const ways = places.flatMap((i) => places.map((j) => [at(i), at(j)]));
+  const length = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+  const [a, b] = ways.reduce((best, way) => (length(way) > length(best) ? way : best));
+  return { a, b };
 }
 
 /** The point a share t of the way from pin A to pin B. */
