@@ -35,16 +35,17 @@ class Density {
     const { grid, limit } = this;
     const step = (2 * limit) / (grid - 1);
     const segments = [];
+    const values = Float32Array.from(this.steps, (value) => this.bottom + (value / 65535) * this.depth - level);
     for (let row = 0; row < grid - 1; row++) {
       for (let column = 0; column < grid - 1; column++) {
-        const corners = [
-          this.at(column, row), this.at(column + 1, row),
-          this.at(column + 1, row + 1), this.at(column, row + 1),
-        ].map((value) => value - level);
+        const at = row * grid + column;
+        const above = (values[at] >= 0) + (values[at + 1] >= 0) + (values[at + grid] >= 0) + (values[at + grid + 1] >= 0);
+        if (above === 0 || above === 4) continue;
+        const corners = [values[at], values[at + 1], values[at + grid + 1], values[at + grid]];
         const crossed = [];
         for (let side = 0; side < 4; side++) {
           const a = corners[side], b = corners[(side + 1) % 4];
-          if (a < 0 === b < 0) continue;
+          if (a >= 0 === b >= 0) continue;
           const [dx, dy] = SIDES[side](a / (a - b));
           crossed.push(-limit + (column + dx) * step, -limit + (row + dy) * step);
         }

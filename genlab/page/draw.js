@@ -136,7 +136,7 @@ function show(x) {
     if (x && of.encoder && !drawing.codes.has(of.encoder)) drawing.codes.set(of.encoder, encode(of, x));
   }
   const code = codeOf(model());
-  change(code && onPlane() ? { z: inside(Array.from(code.mean)), all: true } : { all: true });
+  change(code && onPlane() ? { z: inside(code.mean), all: true } : { all: true });
 }
 
 /** q(z|x) of the drawing under a model, or null. */
@@ -184,7 +184,7 @@ function answerOf(group, said) {
   const text = onPlane()
     ? word("answer", {
         z: pointText(code.mean), std: pointText(code.logStd.map(Math.exp)),
-        logp: number(planeOf(of).density.read(...inside(Array.from(code.mean)))),
+        logp: number(planeOf(of).density.read(...inside(code.mean, of))),
       })
     : word("answer-plain", { dims: code.mean.length, z: number(Math.hypot(...code.mean)) });
   make("span", { text, parent: words });
@@ -193,7 +193,7 @@ function answerOf(group, said) {
     const button = make("button", { text: word("go-there"), parent: words });
     button.type = "button";
     button.addEventListener("click", () => {
-      change({ model: FACTS.vae.models.indexOf(of), z: inside(Array.from(code.mean)) });
+      choose(FACTS.vae.models.indexOf(of), code.mean);
       document.getElementById("plane").scrollIntoView({ block: "start" });
     });
   }

@@ -123,7 +123,7 @@ def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
     """The plain text of the template's slots."""
     words = word_table()[lang]
     name = facts["run"]["name"]
-    subject = "gan" if not found.vaes else ("vae" if facts["vae"]["limit"] else "space")
+    subject = "gan" if not found.vaes else ("vae" if facts["vae"]["plane"] else "space")
     data = []
     for key, part in (("data-digits", facts["vae"]), ("data-images", facts["gan"])):
         if part:
@@ -143,7 +143,7 @@ def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
     for still in stills:
         text = html.escape(words[f"still-{still.what}"].format(title=still.title[lang]))
         parts.append(
-            f'<figure><img src="{still.uri}" alt="{text}">'
+            f'<figure class="{still.what}"><img src="{still.uri}" alt="{text}">'
             f"<figcaption>{text}</figcaption></figure>"
         )
     if facts["vae"]:
@@ -158,7 +158,8 @@ def _table(models: list[dict[str, Any]], words: dict[str, str], lang: str) -> st
     for model in models:
         cells = "".join(f"<td>{_number(model['numbers'].get(q))}</td>" for q in shown)
         rows.append(f"<tr><th>{html.escape(model['title'][lang])}</th>{cells}</tr>")
-    return f"<table><tr><th>{words['prior']}</th>{head}</tr>{''.join(rows)}</table>"
+    table = f"<table><tr><th>{words['prior']}</th>{head}</tr>{''.join(rows)}</table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _number(pair: list[float | None] | None) -> str:

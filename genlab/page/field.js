@@ -3,11 +3,7 @@
 
 const NEAR = 15; // codes that say which digit is around
 const NEAR_SHARE = 0.06; // ... of the plane's half side, the farthest they may be
-const field = { plane: null, next: {} };
-
-function model() {
-  return FACTS.vae.models[state.model];
-}
+const field = { plane: null, next: {}, nextPin: "a", spoken: "" };
 
 function title(of) {
   return of.title[language];
@@ -18,17 +14,16 @@ function startField() {
   const canvas = document.getElementById("field");
   field.plane = new Plane(canvas, { detail: true });
   document.getElementById("plane").hidden = false;
-  steer(canvas, field.plane, { pin: true });
+  steer(canvas, field.plane);
   canvas.addEventListener("keydown", steerByKey);
   for (const axis of [0, 1]) {
     const slider = document.getElementById("z" + (axis + 1));
-    Object.assign(slider, { min: -FACTS.vae.limit, max: FACTS.vae.limit, step: 0.01 });
     slider.addEventListener("input", () => {
       change({ z: state.z.map((value, i) => (i === axis ? Number(slider.value) : value)) });
     });
   }
   const select = document.getElementById("model");
-  select.addEventListener("change", () => change({ model: select.selectedIndex }));
+  select.addEventListener("change", () => choose(select.selectedIndex));
   document.getElementById("to-sample").addEventListener("click", toSample);
   document.getElementById("to-mode").addEventListener("click", toMode);
   document.getElementById("pin-a").addEventListener("click", () => pin("a"));
@@ -37,16 +32,16 @@ function startField() {
   onChange(drawField);
 }
 
-/** Lets a pointer move z over a plane; a click pins, if `pin` says so. */
-function steer(canvas, plane, { pin: pins }) {
+/** Lets a pointer move z over the plane: a mouse by hovering, a finger by drawing. A click pins. */
+function steer(canvas, plane) {
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     change({ z: plane.under(event) });
   });
   canvas.addEventListener("pointermove", (event) => change({ z: plane.under(event) }));
-  if (pins) canvas.addEventListener("click", (event) => {
+  canvas.addEventListener("click", (event) => {
     change({ z: plane.under(event) });
-    pin(field.nextPin === "b" ? "b" : "a");
+    pin(field.nextPin);
   });
 }
 
@@ -94,7 +89,7 @@ function move(dx, dy) {
 
 function turn(by) {
   const count = FACTS.vae.models.length;
-  change({ model: (state.model + by + count) % count });
+  choose((state.model + by + count) % count);
 }
 
 /** z as text. */
@@ -117,7 +112,7 @@ function drawField(changed) {
   document.getElementById("model").selectedIndex = state.model;
   state.z.forEach((value, i) => {
     const slider = document.getElementById("z" + (i + 1));
-    slider.value = value;
+    Object.assign(slider, { min: -current.limit, max: current.limit, step: 0.01, value });
     document.getElementById(`z${i + 1}-value`).textContent = number(value);
   });
   const canDecode = current.decoder !== null;
@@ -131,6 +126,16 @@ function drawField(changed) {
   field.spoken = `z = ${pointText(state.z)}. ${text}`;
   speak();
   if (changed.has("shown")) drawClasses();
+  if (changed.has("model") || changed.has("all")) describePlane();
+}
+
+/** Says what the plane of the chosen model shows. */
+function describePlane() {
+  const shares = planeOf(model()).density.levels.map(({ share }) => Math.round(100 * share));
+  document.getElementById("plane-words").textContent = word(
+    testLabels() ? "plane-words" : "plane-words-plain",
+    { shares: shares.join(", "), count: FACTS.vae.digits.count, limit: number(model().limit, 1) },
+  );
 }
 
 /** Says where z is once it rests. */
@@ -148,7 +153,7 @@ function drawNearest(of) {
   drawDigit(document.getElementById("nearest"), testDigit(index), text);
   document.getElementById("nearest-words").textContent = text;
   if (!labels) return "";
-  const around = nearest.filter(({ distance: d }) => d < NEAR_SHARE * FACTS.vae.limit);
+  const around = nearest.filter(({ distance: d }) => d < NEAR_SHARE * of.limit);
   if (!around.length) return word("near-none");
   const votes = new Map();
   for (const { index: i } of around) votes.set(labels[i], (votes.get(labels[i]) ?? 0) + 1);
@@ -181,10 +186,5 @@ function drawClasses() {
 function wordsOfField() {
   const select = document.getElementById("model");
   select.replaceChildren(...FACTS.vae.models.map((of) => new Option(title(of))));
-  const { density } = planeOf(model());
-  const shares = density.levels.map(({ share }) => Math.round(100 * share)).join(", ");
-  document.getElementById("plane-words").textContent = word(
-    testLabels() ? "plane-words" : "plane-words-plain", { shares, count: FACTS.vae.digits.count },
-  );
   drawClasses();
 }

@@ -3,6 +3,7 @@
 
 /** Everything whose words or colours may have changed. */
 function again() {
+  forgetColours();
   fillWords();
   if (FACTS.vae) {
     if (onPlane()) {
@@ -15,9 +16,9 @@ function again() {
 }
 
 function start() {
-  if (FACTS.vae && onPlane()) {
-    state.z = planeOf(model()).codes.z.slice(0, 2);
-    state.z = inside(Array.from(state.z));
+  for (const id of ["main", "tools", "verdict"]) document.getElementById(id).hidden = false;
+  if (onPlane()) {
+    state.z = inside(planeOf(model()).codes.z.slice(0, 2));
     state.pins = firstPins();
   }
   readAddress();

@@ -20,7 +20,7 @@ class Network {
     this.layers = layers.map((layer) => ({ ...layer, scale: read(layer.rows), bias: read(layer.rows) }));
     for (const layer of this.layers) {
       const count = layer.rows * layer.columns;
-      layer.weight = Float32Array.from(integers(data, offset, count, bits));
+      layer.weight = new Float32Array(integers(data, offset, count, bits));
       offset += Math.ceil((count * bits) / 8);
       layer.out = new Float32Array(layer.rows);
     }

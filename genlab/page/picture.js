@@ -1,11 +1,20 @@
 "use strict";
 // Digits on canvases: ink on paper, in the colours of the page.
 
+const colours = new Map(); // asked of the style once: `forgetColours` after a change of light
+
 /** A colour of the page's style as [r, g, b]. */
 function colour(name) {
-  const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  if (text.startsWith("#")) return [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
-  return text.split(",").map(Number);
+  if (!colours.has(name)) {
+    const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const hex = text.startsWith("#") && [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
+    colours.set(name, hex || text.split(",").map(Number));
+  }
+  return colours.get(name);
+}
+
+function forgetColours() {
+  colours.clear();
 }
 
 /** Draws probabilities of ink; the canvas takes the digits' size. */

@@ -9,14 +9,34 @@ const SHADE_DEPTH = 9; // nats under the top at which the shading ends
 
 /** The colours of the digits in the page's light or dark. */
 function digitColours() {
-  return DIGIT_COLOURS[getComputedStyle(document.documentElement).colorScheme];
+  const dark = colour("--paper")[0] < 128;
+  return DIGIT_COLOURS[dark ? "dark" : "light"];
 }
 
 /** The codes of one model: positions and nearest neighbours. */
 class Codes {
-  constructor({ scale, values }) {
+  constructor({ scale, values }, limit) {
+    this.reach = limit / 10;
     this.z = Float32Array.from(numbers(values, Int16Array), (value) => value * scale);
     this.count = this.z.length / 2;
+  }
+
+  /** For each class the code with the most of its class within a tenth of the plane, as
+      [label, index]. */
+  centres(labels) {
+    if (this.found) return this.found;
+    const best = new Map();
+    const reach = this.reach ** 2;
+    const { z } = this;
+    for (let i = 0; i < this.count; i += 4) {
+      let around = 0;
+      for (let j = 0; j < this.count; j += 4) {
+        const near = (z[2 * i] - z[2 * j]) ** 2 + (z[2 * i + 1] - z[2 * j + 1]) ** 2 < reach;
+        if (near) around += labels[i] === labels[j] ? 1 : -0.25;
+      }
+      if (!(best.get(labels[i])?.around >= around)) best.set(labels[i], { index: i, around });
+    }
+    return (this.found = [...best].map(([label, { index }]) => [label, index]));
   }
 
   /** The indices of the nearest codes to z with their distances, nearest first. */
@@ -33,11 +53,14 @@ class Codes {
   }
 }
 
-/** Density and codes of the models, built when first asked for. */
+/** Density and codes of a model, built when first asked for; equal codes only once. */
 const planes = new Map();
+const allCodes = new Map();
 function planeOf(model) {
   if (!planes.has(model)) {
-    planes.set(model, { density: new Density(model.density, FACTS.vae.limit), codes: new Codes(model.codes) });
+    const key = model.codes.values;
+    if (!allCodes.has(key)) allCodes.set(key, new Codes(model.codes, model.limit));
+    planes.set(model, { density: new Density(model.density, model.limit), codes: allCodes.get(key) });
   }
   return planes.get(model);
 }
@@ -50,17 +73,17 @@ class Plane {
 
   /** z to CSS pixels. */
   place([z1, z2]) {
-    const { limit } = FACTS.vae;
+    const { limit } = this.model;
     const side = this.canvas.clientWidth;
     return [((z1 + limit) / (2 * limit)) * side, ((limit - z2) / (2 * limit)) * side];
   }
 
   /** The z under a pointer event. */
   under(event) {
-    const { limit } = FACTS.vae;
+    const { limit } = this.model;
     const box = this.canvas.getBoundingClientRect();
     const share = (at, from, size) => ((at - from - 1) / (size - 2)) * 2 * limit - limit;
-    return inside([share(event.clientX, box.left, box.width), -share(event.clientY, box.top, box.height)]);
+    return inside([share(event.clientX, box.left, box.width), -share(event.clientY, box.top, box.height)], this.model);
   }
 
   /** Draws everything; `marks` as of `drawMarks`. */
@@ -83,7 +106,7 @@ class Plane {
 
   drawDensity(context, side) {
     const { density } = planeOf(this.model);
-    const { limit } = FACTS.vae;
+    const { limit } = this.model;
     const heat = colour("--heat");
     const fine = Math.min(320, 2 * density.grid - 1);
     const image = new ImageData(fine, fine);
@@ -140,7 +163,7 @@ class Plane {
     context.font = "700 13px " + getComputedStyle(document.body).fontFamily;
     context.lineWidth = 3;
     context.strokeStyle = `rgb(${colour("--field")})`;
-    for (const [label, index] of classCentres(codes, labels)) {
+    for (const [label, index] of codes.centres(labels)) {
       const [x, y] = this.place([codes.z[2 * index], codes.z[2 * index + 1]]);
       context.strokeText(label, x, y);
       context.fillStyle = colours[label];
@@ -161,7 +184,7 @@ class Plane {
       if (pin) this.drawPin(context, this.place(pin), letter.toUpperCase(), accent);
     }
     if (code) {
-      const { limit } = FACTS.vae;
+      const { limit } = this.model;
       const radii = Array.from(code.logStd, (v) => Math.max(3, (Math.exp(v) / (2 * limit)) * side));
       context.beginPath();
       context.ellipse(...this.place(code.mean), radii[0], radii[1], 0, 0, 2 * Math.PI);
@@ -197,19 +220,4 @@ function line(context, from, to) {
   context.moveTo(...from);
   context.lineTo(...to);
   context.stroke();
-}
-
-/** For each class the code with the most codes of its class within a tenth of the plane. */
-function classCentres(codes, labels) {
-  const best = new Map();
-  const reach = FACTS.vae.limit / 10;
-  for (let i = 0; i < codes.count; i += 3) {
-    let around = 0;
-    for (let j = 0; j < codes.count; j += 3) {
-      const near = Math.hypot(codes.z[2 * i] - codes.z[2 * j], codes.z[2 * i + 1] - codes.z[2 * j + 1]) < reach;
-      if (near) around += labels[i] === labels[j] ? 1 : -0.25;
-    }
-    if (!best.has(labels[i]) || around > best.get(labels[i]).around) best.set(labels[i], { index: i, around });
-  }
-  return [...best].map(([label, { index }]) => [label, index]);
 }

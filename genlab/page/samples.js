@@ -42,7 +42,7 @@ function sampleRow(of) {
     make("canvas", { type: "digit", parent: button });
     button.addEventListener("click", () => {
       const z = samplesOf(of)[(firstSample + i) % samplesOf(of).length];
-      change({ model: FACTS.vae.models.indexOf(of), ...(onPlane() ? { z: inside(z) } : {}) });
+      choose(FACTS.vae.models.indexOf(of), z);
     });
   }
   return row;

@@ -22,26 +22,34 @@ function startSide() {
     const words = make("div", { parent: below });
     const button = make("button", { parent: words });
     button.type = "button";
-    button.addEventListener("click", () => change({ model: index }));
+    button.addEventListener("click", () => choose(index));
     const density = make("div", { parent: words });
     const plane = new Plane(canvas, { detail: false });
     plane.model = of;
-    steer(canvas, plane, { pin: false });
-    canvas.addEventListener("click", () => change({ model: index }));
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") change({ z: toChosen(plane.under(event), of) }); // a finger scrolls
+    });
+    canvas.addEventListener("click", (event) => choose(index, plane.under(event)));
     cards.push({ of, card, canvas, digit, button, density, plane });
   });
   onChange(() => cards.forEach(drawCard));
 }
 
+/** The chosen model's z at the place of a z of another. */
+function toChosen(z, of) {
+  return z.map((value) => (value * model().limit) / of.limit);
+}
+
 function drawCard({ of, card, digit, density, plane }) {
   const chosen = of === model();
+  const z = samePlace(state.z, of);
   card.classList.toggle("chosen", chosen);
   card.querySelector("button").setAttribute("aria-pressed", String(chosen));
-  density.textContent = densityWords(of, state.z, "card");
+  density.textContent = densityWords(of, z, "card");
   const box = card.getBoundingClientRect();
   if (box.bottom < -200 || box.top > innerHeight + 200) return; // drawn when it comes into view
-  plane.draw({ z: state.z, pins: state.pins, code: codeOf(of) });
-  if (digit) drawDigit(digit, decode(of, state.z), word("decoded-label", { z: pointText(state.z) }));
+  plane.draw({ z, pins: state.pins, code: codeOf(of) });
+  if (digit) drawDigit(digit, decode(of, z), word("decoded-label", { z: pointText(z) }));
 }
 
 function wordsOfSide() {

@@ -56,7 +56,7 @@ const keepAddress = settled(() => {
 
 /** Whether there is a latent plane. */
 function onPlane() {
-  return Boolean(FACTS.vae && FACTS.vae.limit);
+  return Boolean(FACTS.vae && FACTS.vae.plane);
 }
 
 /** Takes model, z, pins and language from the address, as far as they make sense. */
@@ -75,8 +75,27 @@ function readAddress() {
   state.pins = { a: point("a") || state.pins.a, b: point("b") || state.pins.b };
 }
 
-/** z brought into the square that is shown. */
-function inside(z) {
-  const { limit } = FACTS.vae;
-  return z.map((value) => Math.min(limit, Math.max(-limit, value)));
+/** The chosen model. */
+function model() {
+  return FACTS.vae.models[state.model];
+}
+
+/** z brought into the square that is shown of a model. */
+function inside(z, of = model()) {
+  return Array.from(z, (value) => Math.min(of.limit, Math.max(-of.limit, value)));
+}
+
+/** The z of another model at the same place of its plane. Planes of different encoders have
+    scales of their own. */
+function samePlace(z, of) {
+  return z.map((value) => (value * of.limit) / model().limit);
+}
+
+/** Chooses a model, and keeps the place in the plane unless a z is given. */
+function choose(index, z = null) {
+  const of = FACTS.vae.models[index];
+  if (!onPlane()) return change({ model: index });
+  const pins = {};
+  for (const [letter, pin] of Object.entries(state.pins)) pins[letter] = pin && samePlace(pin, of);
+  change({ z: z ? inside(z, of) : samePlace(state.z, of), pins, model: index });
 }

@@ -22,16 +22,16 @@ from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import binary_test_digits, load_vae
 from genlab.errors import InputError
-from genlab.figures.draw import TITLES, posterior_dots
+from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.nets.mlp import LOG_STD_RANGE
+from genlab.page.assemble import word_table
 from genlab.page.blobs import Blobs
 from genlab.page.plane_facts import density_facts, log_density
 from genlab.page.precision import Precision, choose
 from genlab.page.stills import Still, density_still, lattice_still, samples_still
 from genlab.page.weights import deviation, pack
 from genlab.recipes.vae import VaeConfig
-from genlab.report.prior_words import PRIOR_WORDS
 from genlab.vae import VAE
 
 PIXEL_TOLERANCE = 2e-3
@@ -91,7 +91,6 @@ def vae_facts(
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
     x = binary_test_digits(digits)[rows]
     codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
-    limit = common_limit(*codes.values()) if plane else None
     precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
     networks: dict[str, Any] = {}
     models, stills = [], []
@@ -100,8 +99,9 @@ def vae_facts(
         samples = _samples(one)
         facts["samples"] = blobs.add(samples.numpy())
         sides = digits.test.shape[1:]
-        if limit is not None:
-            density = log_density(one.model, limit, TITLES[one.config.prior])
+        if plane:
+            limit = facts["limit"] = common_limit(codes[one.name])
+            density = log_density(one.model, limit, one.config.prior)
             facts["density"] = density_facts(density, limit, blobs)
             facts["codes"] = _codes(codes[one.name], blobs)
             still = density_still(density, codes[one.name], limit)
@@ -113,7 +113,7 @@ def vae_facts(
         stills.append(Still("samples", facts["title"], still))
         models.append(facts)
     return {
-        "latent": first.config.latent, "limit": limit, "models": models, "networks": networks,
+        "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
         "digits": _digits(digits, rows, x, blobs),
         "tolerance": {"pixel": PIXEL_TOLERANCE, "code": CODE_TOLERANCE},
@@ -128,14 +128,13 @@ def _load(name: str, path: Path) -> Loaded:
 
 def _identity(one: Loaded) -> dict[str, Any]:
     """Who the model is, and its numbers."""
-    results, words = one.run.results, PRIOR_WORDS.get(one.config.prior)
-    title = TITLES.get(one.config.prior, one.config.prior)
+    results = one.run.results
     numbers = {
         name: [results[name], results.get(f"{name}_se")] for name in QUANTITIES if name in results
     }
     return {
         "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
-        "title": {"en": title[:1].upper() + title[1:], "zh": words.zh if words else title},
+        "title": {lang: w[f"p-{one.config.prior}"] for lang, w in word_table().items()},
         "components": results["components"], "parameters": results.get("parameters"),
         "epochs": results["epochs"], "test_images": results["test_images"],
         "numbers": numbers,

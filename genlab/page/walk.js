@@ -9,7 +9,7 @@ const STEPS = 100;
 function firstPins() {
   const { codes } = planeOf(model());
   const labels = testLabels();
-  const places = labels ? classCentres(codes, labels).map(([, index]) => index) : [0, 1, 2, 3, 4];
+  const places = labels ? codes.centres(labels).map(([, index]) => index) : [0, 1, 2, 3, 4];
   const at = (i) => inside([codes.z[2 * i], codes.z[2 * i + 1]]);
   const ways = places.flatMap((i) => places.map((j) => [at(i), at(j)]));
   const length = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]);
@@ -48,7 +48,8 @@ function drawWalkChart() {
   const canvas = document.getElementById("walk-chart");
   const context = sharp(canvas);
   if (!context) return;
-  const curves = FACTS.vae.models.map((of) => {
+  const kin = FACTS.vae.models.filter((of) => of.codes.values === model().codes.values);
+  const curves = kin.map((of) => {
     const { density } = planeOf(of);
     return Array.from({ length: STEPS + 1 }, (_, i) => density.read(...onLine(i / STEPS)));
   });
@@ -56,9 +57,9 @@ function drawWalkChart() {
   const bottom = Math.max(top - 20, Math.min(...curves.flat())) - 0.3;
   const chart = new Chart(context, canvas, { x: [0, 1], y: [bottom, top + 0.3], label: "ln p(z)" });
   curves.forEach((values, i) => {
-    if (i !== state.model) chart.curve(values.map((v, j) => [j / STEPS, v]), `rgba(${colour("--heat")}, .35)`, 1);
+    if (kin[i] !== model()) chart.curve(values.map((v, j) => [j / STEPS, v]), `rgba(${colour("--heat")}, .35)`, 1);
   });
-  const own = curves[state.model];
+  const own = curves[kin.indexOf(model())];
   chart.curve(own.map((v, j) => [j / STEPS, v]), `rgb(${colour("--accent")})`, 2.5);
   const t = Number(document.getElementById("walk-t").value);
   const nearest = own[Math.round(t * STEPS)];
