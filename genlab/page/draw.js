@@ -2,7 +2,7 @@
 // A pad to draw on; what each encoder makes of the drawing, and what its decoder gives back.
 
 const PAD = 280; // pixels of the pad's own canvas
-const PEN = 22; // width of its line
+const PEN = 2.2; // width of its line, in pixels of the models' pictures
 const drawing = { context: null, x: null, codes: new Map(), pen: [PAD / 2, PAD / 2], next: 0 };
 
 function startDraw() {
@@ -12,7 +12,7 @@ function startDraw() {
   pad.width = pad.height = PAD;
   const context = (drawing.context = pad.getContext("2d", { willReadFrequently: true }));
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = PEN;
+  context.lineWidth = (PEN * PAD) / FACTS.vae.digits.height;
   let last = null;
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
