@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from page_cases import explored  # noqa: F401 - a fixture
+from page_cases import compare_page, explored, lab_page  # noqa: F401 - fixtures
 from small_data import make_pictures, make_tiny_digits
 
 

@@ -19,6 +19,7 @@ from genlab.engine.compare import compare
 from genlab.engine.gan import train_gan
 from genlab.engine.run import open_run
 from genlab.engine.vae import train_vae
+from genlab.page.explore import explore
 from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import scratch
 from genlab.recipes.lab import LabConfig
@@ -119,3 +120,17 @@ class Page(HTMLParser):
         ]
         assert content is not None
         return content
+
+
+@pytest.fixture(scope="session")
+def lab_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "lab.html"
+    explore(explored / "lab", out, "en")
+    return Page(out)
+
+
+@pytest.fixture(scope="session")
+def compare_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "compare.html"
+    explore(explored / "compare", out)
+    return Page(out)

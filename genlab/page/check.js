@@ -83,6 +83,7 @@ function drawFacts() {
   if (vae) {
     const { identity } = vae.digits;
     rows.push(["fact-digits", {}, `${identity.name}: ${identity.sha256} (${identity.licence})`]);
+    rows.push(["fact-seed", {}, [...new Set(vae.models.map((of) => of.seed))].join(", ")]);
     for (const of of vae.models) rows.push(["fact-weights", { who: title(of) }, of.sha256]);
   }
   if (dogs) {

@@ -3,7 +3,7 @@
 
 const PAD = 280; // pixels of the pad's own canvas
 const PEN = 2.2; // width of its line, in pixels of the models' pictures
-const drawing = { context: null, x: null, codes: new Map(), pen: [PAD / 2, PAD / 2], next: 0 };
+const drawing = { context: null, x: null, codes: new Map(), pen: [PAD / 2, PAD / 2], next: 0, borrowed: false };
 
 function startDraw() {
   if (!FACTS.vae.models.some((of) => of.encoder)) return;
@@ -16,6 +16,7 @@ function startDraw() {
   let last = null;
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
+    ownPad();
     stroke((last = padPlace(pad, event)), last);
   });
   pad.addEventListener("pointermove", (event) => {
@@ -27,8 +28,9 @@ function startDraw() {
   for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => (last = null));
   pad.addEventListener("keydown", drawByKey);
   document.getElementById("clear").addEventListener("click", clearPad);
-  document.getElementById("test-digit").addEventListener("click", takeTestDigit);
+  document.getElementById("test-digit").addEventListener("click", () => show(takeTestDigit()));
   onChange((changed) => changed.has("all") && drawAnswers());
+  encodeAll(takeTestDigit());
 }
 
 function padPlace(pad, event) {
@@ -46,7 +48,14 @@ function stroke(from, to) {
   see();
 }
 
+/** Takes a test digit away before something of one's own is drawn. */
+function ownPad() {
+  if (drawing.borrowed) drawing.context.clearRect(0, 0, PAD, PAD);
+  drawing.borrowed = false;
+}
+
 function clearPad() {
+  drawing.borrowed = false;
   drawing.context.clearRect(0, 0, PAD, PAD);
   see();
 }
@@ -59,6 +68,7 @@ function drawByKey(event) {
   if (event.key === "Delete" || event.key === "Backspace") clearPad();
   else if (event.key === " ") {
     drawing.down = !drawing.down;
+    if (drawing.down) ownPad();
     if (drawing.down) stroke(drawing.pen, drawing.pen);
   } else if (by) {
     const to = drawing.pen.map((v, i) => Math.min(PAD - 12, Math.max(12, v + 12 * by[i])));
@@ -76,7 +86,8 @@ function takeTestDigit() {
   drawing.context.clearRect(0, 0, PAD, PAD);
   drawing.context.imageSmoothingEnabled = false;
   drawing.context.drawImage(image, 0, 0, (width / height) * PAD, PAD);
-  show(x);
+  drawing.borrowed = true;
+  return x;
 }
 
 const see = settled(() => show(prepare(inkOfPad(), FACTS.vae.digits)), 30);
@@ -128,15 +139,20 @@ function prepare({ side, ink }, { height, width }) {
   return picture;
 }
 
-/** Encodes a picture (null for none) with every encoder, and shows what comes back. */
+/** Encodes a picture (null for none), goes to its code, and shows what comes back. */
 function show(x) {
+  encodeAll(x);
+  const code = codeOf(model());
+  change(code && onPlane() ? { z: inside(code.mean), all: true } : { all: true });
+}
+
+/** Encodes a picture with every encoder. */
+function encodeAll(x) {
   drawing.x = x;
   drawing.codes.clear();
   for (const of of FACTS.vae.models) {
     if (x && of.encoder && !drawing.codes.has(of.encoder)) drawing.codes.set(of.encoder, encode(of, x));
   }
-  const code = codeOf(model());
-  change(code && onPlane() ? { z: inside(code.mean), all: true } : { all: true });
 }
 
 /** q(z|x) of the drawing under a model, or null. */

@@ -34,12 +34,15 @@ function startField() {
 
 /** Lets a pointer move z over the plane: a mouse by hovering, a finger by drawing. A click pins. */
 function steer(canvas, plane) {
+  let pressed = [0, 0];
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
+    pressed = [event.clientX, event.clientY];
     change({ z: plane.under(event) });
   });
   canvas.addEventListener("pointermove", (event) => change({ z: plane.under(event) }));
   canvas.addEventListener("click", (event) => {
+    if (Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 6) return; // was drawn
     change({ z: plane.under(event) });
     pin(field.nextPin);
   });

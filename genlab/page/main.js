@@ -10,6 +10,7 @@ function again() {
       wordsOfField();
       wordsOfSide();
     }
+    wordsOfWalk();
     drawSamples();
   }
   change({ all: true });
@@ -17,17 +18,15 @@ function again() {
 
 function start() {
   for (const id of ["main", "tools", "verdict"]) document.getElementById(id).hidden = false;
-  if (onPlane()) {
-    state.z = inside(planeOf(model()).codes.z.slice(0, 2));
-    state.pins = firstPins();
-  }
+  if (onPlane()) state.z = inside(planeOf(model()).codes.z.slice(0, 2));
+  if (FACTS.vae) state.pins = firstPins();
   readAddress();
   if (FACTS.vae) {
     if (onPlane()) {
       startField();
       startSide();
-      startWalk();
     }
+    startWalk();
     startSamples();
     startDraw();
     startNumbers();

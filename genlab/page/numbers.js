@@ -9,22 +9,28 @@ function startNumbers() {
 function drawNumbers() {
   const { models } = FACTS.vae;
   const shown = [...new Set(models.flatMap((of) => Object.keys(of.numbers)))];
-  document.getElementById("numbers-words").textContent = word("numbers-words", { n: models[0].test_images });
+  const compared = models.some((of) => of.difference);
+  document.getElementById("numbers-words").textContent = word("numbers-words", { n: models[0].test_images })
+    + (compared ? (language === "zh" ? "" : " ") + word("numbers-paired", { title: title(models[0]) }) : "");
   const table = document.getElementById("table");
   table.replaceChildren();
   const head = make("tr", { parent: make("thead", { parent: table }) });
-  for (const text of [word("prior"), ...shown.map((key) => word("q-" + key))]) {
-    make("th", { text, parent: head }).scope = "col";
-  }
+  const heads = shown.map((key) => word("q-" + key));
+  if (compared) heads.unshift(word("difference", {
+    quantity: word("q-" + models.find((of) => of.difference).difference.of), title: title(models[0]),
+  }));
+  for (const text of [word("prior"), ...heads]) make("th", { text, parent: head }).scope = "col";
   const body = make("tbody", { parent: table });
   models.forEach((of, index) => {
     const row = make("tr", { parent: body, type: models.length > 1 && index === state.model ? "chosen" : "" });
     make("th", { text: title(of), parent: row }).scope = "row";
-    for (const key of shown) {
-      const cell = make("td", { parent: row });
-      const [value, error] = of.numbers[key] ?? [null, null];
-      cell.textContent = value === null ? "–" : number(value, Math.abs(value) < 20 ? 3 : 2);
-      if (error != null) make("small", { text: "± " + number(error, Math.abs(value) < 20 ? 3 : 2), parent: cell });
-    }
+    if (compared) numberCell(row, of.difference ? [of.difference.mean, of.difference.error] : [null, null]);
+    for (const key of shown) numberCell(row, of.numbers[key] ?? [null, null]);
   });
+}
+
+function numberCell(row, [value, error]) {
+  const digits = Math.abs(value) < 20 ? 3 : 2;
+  const cell = make("td", { text: value === null ? "–" : number(value, digits), parent: row });
+  if (error !== null) make("small", { text: "± " + number(error, digits), parent: cell });
 }

@@ -23,7 +23,9 @@ function startSamples() {
 function drawSamples() {
   const one = FACTS.vae.models.length === 1;
   document.querySelector("#samples h2").textContent = word(one ? "samples-heading-one" : "samples-heading");
-  document.getElementById("samples-words").textContent = word("samples-words");
+  document.getElementById("samples-words").textContent =
+    word(one ? "samples-words-one" : "samples-words") + (language === "zh" ? "" : " ")
+    + word(onPlane() ? "samples-go" : "samples-pin");
   const rows = document.getElementById("sample-rows");
   const able = FACTS.vae.models.filter((of) => of.decoder);
   if (rows.children.length !== able.length) {
@@ -42,7 +44,10 @@ function sampleRow(of) {
     make("canvas", { type: "digit", parent: button });
     button.addEventListener("click", () => {
       const z = samplesOf(of)[(firstSample + i) % samplesOf(of).length];
-      choose(FACTS.vae.models.indexOf(of), z);
+      if (model() !== of || onPlane()) choose(FACTS.vae.models.indexOf(of), z);
+      if (onPlane()) return;
+      state.z = z;
+      pin(field.nextPin);
     });
   }
   return row;

@@ -94,7 +94,10 @@ function samePlace(z, of) {
 /** Chooses a model, and keeps the place in the plane unless a z is given. */
 function choose(index, z = null) {
   const of = FACTS.vae.models[index];
-  if (!onPlane()) return change({ model: index });
+  if (!onPlane()) {
+    state.model = index;
+    return change({ model: index, pins: firstPins() });
+  }
   const pins = {};
   for (const [letter, pin] of Object.entries(state.pins)) pins[letter] = pin && samePlace(pin, of);
   change({ z: z ? inside(z, of) : samePlace(state.z, of), pins, model: index });

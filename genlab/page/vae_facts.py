@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.compare import PAIRED, paired
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
-from genlab.engine.vae import binary_test_digits, load_vae
+from genlab.engine.vae import MEASURES, binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
 from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
@@ -111,7 +112,7 @@ def vae_facts(
                 stills.append(Still("lattice", facts["title"], still))
         still = samples_still(one.model, samples[:STILL_SAMPLES], *sides)
         stills.append(Still("samples", facts["title"], still))
-        models.append(facts)
+        models.append(facts | _difference(one, first))
     return {
         "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
@@ -140,6 +141,18 @@ def _identity(one: Loaded) -> dict[str, Any]:
         "numbers": numbers,
         "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
     }
+
+
+def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
+    """A model's difference to the first, digit by digit, in the best quantity that both have."""
+    if one is first or not all((m.path / MEASURES).exists() for m in (one, first)):
+        return {}
+    ours, theirs = measured_values(one.path), measured_values(first.path)
+    name = next((n for n in PAIRED if n in ours and n in theirs), None)
+    if name is None:
+        return {}
+    found = paired([ours[name] - theirs[name]])
+    return {"difference": {"of": name, "mean": found["mean"], "error": found["images_se"]}}
 
 
 def _networks(

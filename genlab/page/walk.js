@@ -5,8 +5,12 @@ const STOPS = 11;
 const STEPS = 100;
 
 /** The first pins, so that there is a walk to see: the centres of two classes far apart, or two
-    codes where there are no classes. */
+    codes where there are no classes, or two samples where there is no plane. */
 function firstPins() {
+  if (!onPlane()) {
+    const [a, b] = samplesOf(model());
+    return { a, b };
+  }
   const { codes } = planeOf(model());
   const labels = testLabels();
   const places = labels ? codes.centres(labels).map(([, index]) => index) : [0, 1, 2, 3, 4];
@@ -27,12 +31,24 @@ function startWalk() {
   document.getElementById("walk").hidden = false;
   const strip = document.getElementById("walk-strip");
   for (let i = 0; i < STOPS; i++) make("canvas", { type: "digit", parent: strip });
+  document.getElementById("walk-slider").hidden = !onPlane();
+  document.getElementById("walk-chart").hidden = !onPlane();
   const slider = document.getElementById("walk-t");
   slider.addEventListener("input", () => change({ z: onLine(Number(slider.value)) }));
   onChange((changed) => {
     if (changed.has("pins") || changed.has("model") || changed.has("all")) drawStrip(strip);
-    drawWalkChart();
+    if (onPlane()) drawWalkChart();
   });
+}
+
+/** The models with the same codes: their densities may be compared. */
+function kinOf(of) {
+  return FACTS.vae.models.filter((other) => other.codes.values === of.codes.values);
+}
+
+function wordsOfWalk() {
+  const key = !onPlane() ? "walk-words-space" : kinOf(model()).length > 1 ? "walk-words-kin" : "walk-words";
+  document.getElementById("walk-words").textContent = word(key);
 }
 
 function drawStrip(strip) {
@@ -48,7 +64,7 @@ function drawWalkChart() {
   const canvas = document.getElementById("walk-chart");
   const context = sharp(canvas);
   if (!context) return;
-  const kin = FACTS.vae.models.filter((of) => of.codes.values === model().codes.values);
+  const kin = kinOf(model());
   const curves = kin.map((of) => {
     const { density } = planeOf(of);
     return Array.from({ length: STEPS + 1 }, (_, i) => density.read(...onLine(i / STEPS)));
