@@ -22,12 +22,12 @@ import genlab.page.explore as explorer
 
 from genlab.data.mnist import load_digits
 from genlab.engine.gan import load_generator
-from genlab.engine.vae import binary_test_digits, load_vae
+from genlab.engine.vae import binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
 from genlab.figures.draw import read_sheet
 from genlab.page.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.page.explore import LIMIT, explore, lines_of
-from genlab.page.gan_facts import slerp
+from genlab.page.gan_facts import distances_of, slerp
 from genlab.page.plane_facts import mass_levels
 from genlab.page.weights import characters
 from genlab.prior_options import PRIOR_NAMES
@@ -285,6 +285,48 @@ def test_bad_input_is_one_line(explored: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing finished .* genlab resume"):
         explore(tmp_path / "unfinished")
     assert not (tmp_path / "unfinished" / "explorer.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("model.safetensors", lambda data: data[:-40]),
+        ("config.json", lambda data: data.replace(b"24", b"23")),
+    ],
+)
+def test_damaged_runs_are_named(file: str, damage, explored: Path, tmp_path: Path) -> None:  # noqa: ANN001
+    shutil.copytree(explored / "deep", tmp_path / "run")
+    path = tmp_path / "run" / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match="run: its weights and its configuration do not fit"):
+        explore(tmp_path / "run")
+
+
+def test_differences_are_paired(explored: Path, lab_page: Page) -> None:
+    first, second = lab_page.json("facts")["vae"]["models"]
+    assert "difference" not in first
+    values = [measured_values(explored / "lab" / "vae" / row["name"])["nll_exact"]
+              for row in (first, second)]
+    difference = (values[1] - values[0]).double().numpy()
+    found = second["difference"]
+    assert found["of"] == "nll_exact"
+    assert found["mean"] == pytest.approx(difference.mean())
+    assert found["error"] == pytest.approx(difference.std(ddof=1) / len(difference) ** 0.5)
+    for row, value in zip((first, second), values):
+        assert row["numbers"]["nll_exact"][0] == pytest.approx(value.double().mean().item())
+
+
+def test_errors_and_floors_are_shown_where_they_are_recorded(tmp_path: Path) -> None:
+    label = DISTANCES["distances"][0]["label"]
+    recorded = {**DISTANCES, "floors": {label: 43.6}, "epochs": [
+        {**epoch, "errors": {label: 3.5}} for epoch in DISTANCES["epochs"]]}
+    (tmp_path / "fid.json").write_text(json.dumps(recorded))
+    distances = distances_of(tmp_path / "fid.json")
+    assert distances is not None
+    (curve,) = distances["curves"]
+    assert [point["error"] for point in curve["points"]] == [3.5, 3.5]
+    assert curve["floor"] == 43.6
+    assert distances_of(tmp_path / "none.json") is None
 
 
 def test_other_digits_are_refused(explored: Path, tmp_path: Path) -> None:

@@ -328,6 +328,19 @@ def test_gan_slider_shows_the_epochs(visit: Any, explored: Path) -> None:
     assert seen.page.locator("#epoch-value").text_content() == "2"
 
 
+def test_digits_without_classes(visit: Any, explored: Path, pages: Path) -> None:
+    arrays = dict(np.load(explored / "tiny.npz", allow_pickle=False))
+    plain = {name: arrays[name] for name in ("train", "test")}
+    np.savez(pages / "plain.npz", **plain)
+    run, digits = explored / "lab" / "vae" / "standard", str(pages / "plain.npz")
+    explore(run, pages / "plain.html", mnist=digits)
+    seen = visit("plain", "#lang=en")
+    assert seen.wrong == []
+    assert seen.page.locator("#classes button").count() == 0
+    assert seen.page.locator("#plane-words").text_content().startswith("The lines hold")
+    assert "nearest test digit, 0.00 away" in seen.page.locator("#nearest-words").text_content()
+
+
 def test_a_damaged_page_says_no(pages: Path, tmp_path: Path, browser: Any) -> None:
     """A few of a decoder's numbers changed: the page sees that it is not torch's."""
     page = Page(pages / "lab.html")

@@ -129,7 +129,10 @@ function drawField(changed) {
   field.spoken = `z = ${pointText(state.z)}. ${text}`;
   speak();
   if (changed.has("shown")) drawClasses();
-  if (changed.has("model") || changed.has("all")) describePlane();
+  if (changed.has("model") || changed.has("all")) {
+    describePlane();
+    drawBrief();
+  }
 }
 
 /** Says what the plane of the chosen model shows. */

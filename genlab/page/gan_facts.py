@@ -31,6 +31,7 @@ from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
 from genlab.figures.draw import read_sheet
 from genlab.page.blobs import Blobs
+from genlab.page.find import readable
 from genlab.page.stills import Still
 
 ANCHORS = 6
@@ -69,7 +70,7 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
         "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
         "snapshots": [s for s in snapshots if s is not None],
         "walk": _walk(path, blobs),
-        "distances": _distances(path / "fid.json"),
+        "distances": distances_of(path / "fid.json"),
     }
 
 
@@ -102,7 +103,9 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     z = torch.nn.functional.normalize(z, dim=1)
     shares = torch.arange(STEPS) / STEPS
     points = torch.cat([slerp(a, b, shares) for a, b in zip(z, z.roll(-1, 0))])
-    images = load_generator(path)(points)
+    with readable(path):
+        network = load_generator(path)
+    images = network(points)
     pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()
@@ -117,11 +120,11 @@ def _webp(image: np.ndarray, quality: int | None) -> bytes:
     return buffer.getvalue()
 
 
-def _distances(path: Path) -> dict[str, Any] | None:
-    """The distances by epoch, with whatever error and floor the run recorded; None without any.
+def distances_of(path: Path) -> dict[str, Any] | None:
+    """Returns the distances by epoch, with the errors and floors that were recorded.
 
     Optional in fid.json: of an epoch "errors", standard errors by label; "floors" by label, the
-    distance that real images have from each other at this number.
+    distance that real images have from each other at this number. Returns None without the file.
     """
     if not path.exists():
         return None

@@ -1,10 +1,22 @@
 "use strict";
 // Puts the page together.
 
+/** The title, and whose pictures these are. */
+function wordsOfHead() {
+  const subject = FACTS.vae ? (onPlane() ? "vae" : "space") : "gan";
+  document.title = word("title-" + subject, { name: FACTS.run.name });
+  const data = [];
+  const say = (key, { name, stand_in: standin }) => data.push(word(key, { name, standin: standin ? word("standin") : "" }));
+  if (FACTS.vae) say("data-digits", FACTS.vae.digits.identity);
+  if (FACTS.gan) say("data-images", FACTS.gan.data);
+  document.getElementById("data").textContent = data.join(" ");
+}
+
 /** Everything whose words or colours may have changed. */
 function again() {
   forgetColours();
   fillWords();
+  wordsOfHead();
   if (FACTS.vae) {
     if (onPlane()) {
       wordsOfField();

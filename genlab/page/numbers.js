@@ -1,6 +1,29 @@
 "use strict";
 // The table of each model's numbers with their standard errors.
 
+const BRIEFLY = ["nll_exact", "nll_is", "elbo", "omega", "prior_gap"];
+
+/** A number's digits: three after the point, two where it is large. */
+function digitsOf(value) {
+  return Math.abs(value) < 20 ? 3 : 2;
+}
+
+/** Value and standard error in an element. */
+function withError(element, [value, error]) {
+  element.textContent = value === null ? "–" : number(value, digitsOf(value));
+  if (error !== null && value !== null) make("small", { text: " ± " + number(error, digitsOf(value)), parent: element });
+}
+
+/** The few numbers of the chosen model that stand beside its plane. */
+function drawBrief() {
+  const list = document.getElementById("brief");
+  list.replaceChildren();
+  for (const key of BRIEFLY.filter((name) => name in model().numbers)) {
+    make("dt", { text: word("q-" + key), parent: list });
+    withError(make("dd", { parent: list }), model().numbers[key]);
+  }
+}
+
 function startNumbers() {
   document.getElementById("numbers").hidden = false;
   onChange((changed) => (changed.has("model") || changed.has("all")) && drawNumbers());
@@ -30,7 +53,5 @@ function drawNumbers() {
 }
 
 function numberCell(row, [value, error]) {
-  const digits = Math.abs(value) < 20 ? 3 : 2;
-  const cell = make("td", { text: value === null ? "–" : number(value, digits), parent: row });
-  if (error !== null) make("small", { text: "± " + number(error, digits), parent: cell });
+  withError(make("td", { parent: row }), [value, error]);
 }

@@ -24,13 +24,14 @@ function startSide() {
     button.type = "button";
     button.addEventListener("click", () => choose(index));
     const density = make("div", { parent: words });
+    const numbers = make("div", { parent: words });
     const plane = new Plane(canvas, { detail: false });
     plane.model = of;
     canvas.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse") change({ z: toChosen(plane.under(event), of) }); // a finger scrolls
     });
     canvas.addEventListener("click", (event) => choose(index, plane.under(event)));
-    cards.push({ of, card, canvas, digit, button, density, plane });
+    cards.push({ of, card, canvas, digit, button, density, numbers, plane });
   });
   onChange(() => cards.forEach(drawCard));
 }
@@ -54,7 +55,10 @@ function drawCard({ of, card, digit, density, plane }) {
 
 function wordsOfSide() {
   document.getElementById("side-words").textContent = word(FACTS.vae.post_hoc ? "side-post-hoc" : "side-joint");
-  for (const { of, canvas, button } of cards) {
+  for (const { of, canvas, button, numbers } of cards) {
+    const key = BRIEFLY.find((name) => name in of.numbers);
+    numbers.replaceChildren(word("q-" + key) + " ");
+    withError(make("span", { parent: numbers }), of.numbers[key]);
     button.textContent = title(of);
     describe(canvas, word("card-plane", { title: title(of) }));
   }
