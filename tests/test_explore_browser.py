@@ -141,6 +141,28 @@ def test_mode_and_samples_of_the_prior(visit: Any, explored: Path, pages: Path) 
     np.testing.assert_allclose(shown, decoded(model, samples[:2].tolist()), atol=0.01)
 
 
+def test_the_decoded_plane(visit: Any, explored: Path) -> None:
+    seen = visit("lab")
+    seen.page.click("#view-pictures")
+    while seen.page.evaluate("latticeOf(model()).row < LATTICE"):
+        seen.page.wait_for_timeout(20)
+    side, limit = seen.page.evaluate("[LATTICE, model().limit]")
+    middles = ((2 * np.arange(side) + 1) / side - 1) * limit
+    model, _ = load_vae(explored / "lab" / "vae" / "standard")
+    for column, row in ((0, 0), (side - 1, 3), (7, side - 1)):
+        data, paper, pen = seen.page.evaluate(
+            f"""(() => {{ const c = latticeOf(model()).canvas.getContext('2d');
+            return [[...c.getImageData({8 * column}, {8 * row}, 8, 8).data],
+                    colour('--field'), colour('--ink')]; }})()"""
+        )
+        shown = (np.array(data).reshape(-1, 4)[:, 0] - paper[0]) / (pen[0] - paper[0])
+        z = [float(middles[column]), float(-middles[row])]
+        np.testing.assert_allclose(shown, decoded(model, z), atol=0.01)
+    seen.page.click("#classes button")
+    seen.settle()
+    assert seen.page.locator("#view-codes").get_attribute("aria-pressed") == "true"
+
+
 def test_changing_the_prior_keeps_the_place(visit: Any, explored: Path) -> None:
     seen = visit("lab")
     share = np.array(seen.z()) / seen.page.evaluate("model().limit")
@@ -226,6 +248,8 @@ def test_drawings_are_prepared_as_mnist_was(visit: Any) -> None:
 def test_pad_by_keyboard(visit: Any) -> None:
     seen = visit("lab")
     seen.page.focus("#pad")
+    seen.page.keyboard.press("ArrowLeft")
+    assert seen.page.locator("#pen").is_visible()
     for key in [" "] + ["ArrowDown"] * 6 + [" "]:
         seen.page.keyboard.press(key)
     seen.page.wait_for_timeout(150)

@@ -21,8 +21,8 @@ from genlab.page.blobs import Blobs
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (
-    "words", "bytes", "mlp", "density", "state", "picture", "plane", "chart", "field", "side",
-    "walk", "samples", "draw", "numbers", "gan", "check", "main",
+    "words", "bytes", "mlp", "density", "state", "picture", "lattice", "plane", "chart", "field",
+    "side", "walk", "samples", "draw", "numbers", "gan", "check", "main",
 )
 """The page's scripts in the order in which they run; they share one scope."""
 

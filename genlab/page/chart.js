@@ -7,7 +7,8 @@ function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const found = [];
-  for (let v = Math.ceil(low / step) * step; v <= high + 1e-9; v += step) found.push(Math.abs(v) < 1e-9 ? 0 : v);
+  for (let v = Math.ceil(low / step) * step; v <= high + 1e-9; v += step)
+    found.push(Math.abs(v) < 1e-9 ? 0 : v);
   return { found, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
@@ -35,7 +36,8 @@ class Chart {
     }
     context.textAlign = "center";
     context.fillStyle = soft;
-    for (const mark of marks) context.fillText(String(mark), this.place([mark, y[0]])[0], height - 8);
+    for (const mark of marks)
+      context.fillText(String(mark), this.place([mark, y[0]])[0], height - 8);
   }
 
   /** Data to CSS pixels. */
@@ -55,7 +57,9 @@ class Chart {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();
-    points.forEach((point, i) => (i ? context.lineTo(...this.place(point)) : context.moveTo(...this.place(point))));
+    points.forEach((point, i) =>
+      i ? context.lineTo(...this.place(point)) : context.moveTo(...this.place(point)),
+    );
     context.stroke();
     context.restore();
   }
@@ -65,7 +69,9 @@ class Chart {
     const { context } = this;
     context.fillStyle = style;
     context.beginPath();
-    [...low, ...[...high].reverse()].forEach((p, i) => (i ? context.lineTo(...this.place(p)) : context.moveTo(...this.place(p))));
+    [...low, ...[...high].reverse()].forEach((p, i) =>
+      i ? context.lineTo(...this.place(p)) : context.moveTo(...this.place(p)),
+    );
     context.fill();
   }
 

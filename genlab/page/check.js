@@ -8,13 +8,15 @@ function difference(name) {
   const { role, check: probe } = FACTS.vae.networks[name];
   const expected = numbers(probe.expected, Float32Array);
   const of = { encoder: name, decoder: name };
-  const inputs = role === "decoder" ? probe.z : Array.from({ length: probe.digits }, (_, i) => testDigit(i));
+  const inputs =
+    role === "decoder" ? probe.z : Array.from({ length: probe.digits }, (_, i) => testDigit(i));
   const size = expected.length / inputs.length;
   let worst = 0;
   inputs.forEach((input, i) => {
     const code = role === "encoder" ? encode(of, input) : null;
     const found = code ? [...code.mean, ...code.logStd] : decode(of, input);
-    for (let k = 0; k < size; k++) worst = Math.max(worst, Math.abs(found[k] - expected[i * size + k]) || 0);
+    for (let k = 0; k < size; k++)
+      worst = Math.max(worst, Math.abs(found[k] - expected[i * size + k]) || 0);
     if (found.length !== size || !found.every(Number.isFinite)) worst = Infinity;
   });
   return worst;
@@ -45,7 +47,10 @@ function startCheck() {
 
 /** The names of the models that a network belongs to. */
 function whose(role, name) {
-  return FACTS.vae.models.filter((of) => of[role] === name).map(title).join(", ");
+  return FACTS.vae.models
+    .filter((of) => of[role] === name)
+    .map(title)
+    .join(", ");
 }
 
 function drawCheck() {
@@ -62,9 +67,14 @@ function drawCheck() {
       const { bits, deviation } = FACTS.vae.networks[id];
       make("li", {
         text: word("check-" + role, {
-          who: whose(role, id), found: small(found), allowed: String(allowed), bits, rounding: small(deviation),
+          who: whose(role, id),
+          found: small(found),
+          allowed: String(allowed),
+          bits,
+          rounding: small(deviation),
         }),
-        type: ok ? "yes" : "no", parent: list,
+        type: ok ? "yes" : "no",
+        parent: list,
       });
     }
   }
@@ -87,7 +97,11 @@ function drawFacts() {
     for (const of of vae.models) rows.push(["fact-weights", { who: title(of) }, of.sha256]);
   }
   if (dogs) {
-    rows.push(["fact-images", {}, `${dogs.data.name}: ${dogs.data.sha256} (${dogs.data.licence})`]);
+    rows.push([
+      "fact-images",
+      {},
+      `${dogs.data.name}: ${dogs.data.sha256} (${dogs.data.licence})`,
+    ]);
     rows.push(["fact-weights", { who: "GAN" }, dogs.sha256]);
   }
   rows.push(["fact-page", {}, run.page]);

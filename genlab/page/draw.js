@@ -3,7 +3,14 @@
 
 const PAD = 280; // pixels of the pad's own canvas
 const PEN = 2.2; // width of its line, in pixels of the models' pictures
-const drawing = { context: null, x: null, codes: new Map(), pen: [PAD / 2, PAD / 2], next: 0, borrowed: false };
+const drawing = {
+  context: null,
+  x: null,
+  codes: new Map(),
+  pen: [PAD / 2, PAD / 2],
+  next: 0,
+  borrowed: false,
+};
 
 function startDraw() {
   if (!FACTS.vae.models.some((of) => of.encoder)) return;
@@ -30,12 +37,16 @@ function startDraw() {
   document.getElementById("clear").addEventListener("click", clearPad);
   document.getElementById("test-digit").addEventListener("click", () => show(takeTestDigit()));
   onChange((changed) => changed.has("all") && drawAnswers());
+  pad.addEventListener("focus", placePen);
   encodeAll(takeTestDigit());
 }
 
 function padPlace(pad, event) {
   const box = pad.getBoundingClientRect();
-  return [((event.clientX - box.left) / box.width) * PAD, ((event.clientY - box.top) / box.height) * PAD];
+  return [
+    ((event.clientX - box.left) / box.width) * PAD,
+    ((event.clientY - box.top) / box.height) * PAD,
+  ];
 }
 
 function stroke(from, to) {
@@ -60,6 +71,14 @@ function clearPad() {
   see();
 }
 
+/** Shows where the keyboard's pen is. */
+function placePen() {
+  const mark = document.getElementById("pen");
+  const side = document.getElementById("pad").clientWidth;
+  mark.style.left = `${(drawing.pen[0] / PAD) * side}px`;
+  mark.style.top = `${(drawing.pen[1] / PAD) * side}px`;
+}
+
 const PEN_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** The pad by keyboard: Space puts the pen down or lifts it, arrows move it. */
@@ -74,6 +93,7 @@ function drawByKey(event) {
     const to = drawing.pen.map((v, i) => Math.min(PAD - 12, Math.max(12, v + 12 * by[i])));
     if (drawing.down) stroke(drawing.pen, to);
     drawing.pen = to;
+    placePen();
   } else return;
   event.preventDefault();
 }
@@ -95,7 +115,10 @@ const see = settled(() => show(prepare(inkOfPad(), FACTS.vae.digits)), 30);
 /** The pad's ink, 0 to 1, with its side. */
 function inkOfPad() {
   const { data } = drawing.context.getImageData(0, 0, PAD, PAD);
-  return { side: PAD, ink: Float32Array.from({ length: PAD * PAD }, (_, i) => data[4 * i + 3] / 255) };
+  return {
+    side: PAD,
+    ink: Float32Array.from({ length: PAD * PAD }, (_, i) => data[4 * i + 3] / 255),
+  };
 }
 
 /**
@@ -115,7 +138,9 @@ function prepare({ side, ink }, { height, width }) {
   }
   if (right < 0) return null;
   const scale = ((20 / 28) * Math.min(height, width)) / Math.max(right - left, bottom - top);
-  let mass = 0, massX = 0, massY = 0;
+  let mass = 0,
+    massX = 0,
+    massY = 0;
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
       const value = ink[y * side + x];
@@ -131,7 +156,8 @@ function prepare({ side, ink }, { height, width }) {
       for (let k = 0; k < fine * fine; k++) {
         const u = centreX + (x + ((k % fine) + 0.5) / fine - width / 2) / scale;
         const v = centreY + (y + (Math.floor(k / fine) + 0.5) / fine - height / 2) / scale;
-        if (u >= 0 && v >= 0 && u < side && v < side) sum += ink[Math.floor(v) * side + Math.floor(u)];
+        if (u >= 0 && v >= 0 && u < side && v < side)
+          sum += ink[Math.floor(v) * side + Math.floor(u)];
       }
       picture[y * width + x] = sum / fine ** 2 > 0.5 ? 1 : 0;
     }
@@ -151,7 +177,8 @@ function encodeAll(x) {
   drawing.x = x;
   drawing.codes.clear();
   for (const of of FACTS.vae.models) {
-    if (x && of.encoder && !drawing.codes.has(of.encoder)) drawing.codes.set(of.encoder, encode(of, x));
+    if (x && of.encoder && !drawing.codes.has(of.encoder))
+      drawing.codes.set(of.encoder, encode(of, x));
   }
 }
 
@@ -199,7 +226,8 @@ function answerOf(group, said) {
   make("strong", { text: who, parent: words });
   const text = onPlane()
     ? word("answer", {
-        z: pointText(code.mean), std: pointText(code.logStd.map(Math.exp)),
+        z: pointText(code.mean),
+        std: pointText(code.logStd.map(Math.exp)),
         logp: number(planeOf(of).density.read(...inside(code.mean, of))),
       })
     : word("answer-plain", { dims: code.mean.length, z: number(Math.hypot(...code.mean)) });

@@ -28,6 +28,9 @@ function startField() {
   document.getElementById("to-mode").addEventListener("click", toMode);
   document.getElementById("pin-a").addEventListener("click", () => pin("a"));
   document.getElementById("pin-b").addEventListener("click", () => pin("b"));
+  for (const view of ["codes", "pictures"]) {
+    document.getElementById("view-" + view).addEventListener("click", () => change({ view }));
+  }
   new ResizeObserver(() => change({})).observe(canvas);
   onChange(drawField);
 }
@@ -119,10 +122,16 @@ function drawField(changed) {
     document.getElementById(`z${i + 1}-value`).textContent = number(value);
   });
   const canDecode = current.decoder !== null;
+  document.getElementById("views").hidden = !canDecode;
+  for (const view of ["codes", "pictures"]) {
+    const button = document.getElementById("view-" + view);
+    button.setAttribute("aria-pressed", String(state.view === view));
+  }
   document.getElementById("no-decoder").hidden = canDecode;
   const decoded = document.getElementById("decoded");
   decoded.parentElement.hidden = !canDecode;
-  if (canDecode) drawDigit(decoded, decode(current, state.z), word("decoded-label", { z: pointText(state.z) }));
+  if (canDecode)
+    drawDigit(decoded, decode(current, state.z), word("decoded-label", { z: pointText(state.z) }));
   const near = drawNearest(current);
   const text = densityWords(current, state.z, "reading", { near });
   document.getElementById("reading").textContent = text;
@@ -174,7 +183,10 @@ function drawClasses() {
   if (!testLabels()) return;
   const classes = [...new Set(testLabels())].sort((a, b) => a - b);
   for (const digit of [...classes, null]) {
-    const button = make("button", { text: digit === null ? word("class-all") : String(digit), parent: group });
+    const button = make("button", {
+      text: digit === null ? word("class-all") : String(digit),
+      parent: group,
+    });
     button.type = "button";
     button.setAttribute("aria-pressed", String(state.shown === digit));
     if (digit !== null) {
@@ -182,7 +194,7 @@ function drawClasses() {
       button.style.color = digitColours()[digit];
     }
     button.addEventListener("click", () => {
-      change({ shown: state.shown === digit ? null : digit });
+      change({ shown: state.shown === digit ? null : digit, view: "codes" });
       requestAnimationFrame(() => [...group.children][[...classes, null].indexOf(digit)].focus());
     });
   }

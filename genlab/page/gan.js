@@ -37,13 +37,19 @@ async function startGan() {
 /** One square of a sheet. */
 function tile(canvas, sheet, column, row, size) {
   canvas.width = canvas.height = size;
-  canvas.getContext("2d").drawImage(sheet, column * size, row * size, size, size, 0, 0, size, size);
+  canvas
+    .getContext("2d")
+    .drawImage(sheet, column * size, row * size, size, size, 0, 0, size, size);
 }
 
 function drawGan() {
   const { images, recipe, size, looks_through: network, data } = FACTS.gan;
   document.getElementById("gan-words").textContent = word("gan-words", {
-    images, recipe, size, name: data.name, standin: data.stand_in ? word("standin") : "",
+    images,
+    recipe,
+    size,
+    name: data.name,
+    standin: data.stand_in ? word("standin") : "",
     through: network ? word("through", { network }) : "",
   });
   [...document.getElementById("anchors").children].forEach((button, i) => {
@@ -81,11 +87,16 @@ function drawFrame() {
 function drawDistances() {
   const { curves, recognised, recognised_real: real, n_real, n_fake } = FACTS.gan.distances;
   const percent = (share) => (100 * share).toFixed(1);
-  const banded = curves.some(({ points, floor }) => floor !== null || points.some(({ error }) => error !== null));
+  const banded = curves.some(
+    ({ points, floor }) => floor !== null || points.some(({ error }) => error !== null),
+  );
   const last = recognised.length ? recognised[recognised.length - 1].value : null;
   document.getElementById("distance-words").textContent = word("distance-words", {
-    fake: n_fake, real: n_real, bands: word(banded ? "bands" : "no-bands"),
-    recognised: last === null ? "" : word("recognised", { fake: percent(last), real: percent(real) }),
+    fake: n_fake,
+    real: n_real,
+    bands: word(banded ? "bands" : "no-bands"),
+    recognised:
+      last === null ? "" : word("recognised", { fake: percent(last), real: percent(real) }),
   });
   const box = document.getElementById("charts");
   if (box.children.length !== curves.length) {
@@ -101,7 +112,8 @@ function drawCharts(epoch) {
     const context = canvas && sharp(canvas);
     if (!context) return;
     const all = points.length ? points : [{ epoch: FACTS.gan.epochs, value, error: null }];
-    const low = all.map((p) => p.value - (p.error ?? 0)), high = all.map((p) => p.value + (p.error ?? 0));
+    const low = all.map((p) => p.value - (p.error ?? 0)),
+      high = all.map((p) => p.value + (p.error ?? 0));
     const top = Math.max(...high, floor ?? 0) * 1.08;
     const marks = all.map((p) => p.epoch);
     const range = marks.length > 1 ? [0, marks[marks.length - 1]] : [0, 2 * marks[0]];
@@ -110,9 +122,29 @@ function drawCharts(epoch) {
       const at = (values) => values.map((v, k) => [marks[k], v]);
       chart.band(at(low), at(high), `rgba(${colour("--heat")}, .25)`);
     }
-    if (floor !== null) chart.curve([[range[0], floor], [range[1], floor]], `rgb(${colour("--soft")})`, 1.5, [5, 4]);
-    chart.curve(all.map((p) => [p.epoch, p.value]), `rgb(${colour("--heat")})`, 2);
-    for (const p of all) chart.dot([p.epoch, p.value], p.epoch === epoch ? accent : `rgb(${colour("--heat")})`);
-    describe(canvas, word("chart-label", { label, points: all.map((p) => `${p.epoch}: ${p.value.toPrecision(4)}`).join(", ") }));
+    if (floor !== null)
+      chart.curve(
+        [
+          [range[0], floor],
+          [range[1], floor],
+        ],
+        `rgb(${colour("--soft")})`,
+        1.5,
+        [5, 4],
+      );
+    chart.curve(
+      all.map((p) => [p.epoch, p.value]),
+      `rgb(${colour("--heat")})`,
+      2,
+    );
+    for (const p of all)
+      chart.dot([p.epoch, p.value], p.epoch === epoch ? accent : `rgb(${colour("--heat")})`);
+    describe(
+      canvas,
+      word("chart-label", {
+        label,
+        points: all.map((p) => `${p.epoch}: ${p.value.toPrecision(4)}`).join(", "),
+      }),
+    );
   });
 }

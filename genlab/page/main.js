@@ -6,7 +6,8 @@ function wordsOfHead() {
   const subject = FACTS.vae ? (onPlane() ? "vae" : "space") : "gan";
   document.title = word("title-" + subject, { name: FACTS.run.name });
   const data = [];
-  const say = (key, { name, stand_in: standin }) => data.push(word(key, { name, standin: standin ? word("standin") : "" }));
+  const say = (key, { name, stand_in: standin }) =>
+    data.push(word(key, { name, standin: standin ? word("standin") : "" }));
   if (FACTS.vae) say("data-digits", FACTS.vae.digits.identity);
   if (FACTS.gan) say("data-images", FACTS.gan.data);
   document.getElementById("data").textContent = data.join(" ");
@@ -56,11 +57,18 @@ function start() {
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   let moving = 0;
-  addEventListener("scroll", () => {
-    cancelAnimationFrame(moving);
-    moving = requestAnimationFrame(() => cards.forEach(drawCard));
-  }, { passive: true });
-  addEventListener("resize", settled(() => change({ all: true }), 120));
+  addEventListener(
+    "scroll",
+    () => {
+      cancelAnimationFrame(moving);
+      moving = requestAnimationFrame(() => cards.forEach(drawCard));
+    },
+    { passive: true },
+  );
+  addEventListener(
+    "resize",
+    settled(() => change({ all: true }), 120),
+  );
   addEventListener("hashchange", () => {
     readAddress();
     again();

@@ -17,7 +17,11 @@ class Network {
     };
     this.waves = waves;
     this.frequencies = read(inputs * waves);
-    this.layers = layers.map((layer) => ({ ...layer, scale: read(layer.rows), bias: read(layer.rows) }));
+    this.layers = layers.map((layer) => ({
+      ...layer,
+      scale: read(layer.rows),
+      bias: read(layer.rows),
+    }));
     for (const layer of this.layers) {
       const count = layer.rows * layer.columns;
       layer.weight = new Float32Array(integers(data, offset, count, bits));
@@ -55,7 +59,11 @@ class Network {
 /** out = scale * (K x) + bias, row by row. */
 function linear({ rows, columns, weight, scale, bias, out }, x) {
   for (let r = 0, at = 0; r < rows; r++, at += columns) {
-    let a = 0, b = 0, c = 0, d = 0, i = 0;
+    let a = 0,
+      b = 0,
+      c = 0,
+      d = 0,
+      i = 0;
     for (; i + 3 < columns; i += 4) {
       a += weight[at + i] * x[i];
       b += weight[at + i + 1] * x[i + 1];
@@ -74,7 +82,8 @@ function sigmoid(x) {
 const AFTER = {
   none: (x) => x,
   silu: (x) => x.map((value) => value * sigmoid(value)),
-  gated: (x) => x.subarray(0, x.length / 2).map((value, i) => value * sigmoid(x[x.length / 2 + i])),
+  gated: (x) =>
+    x.subarray(0, x.length / 2).map((value, i) => value * sigmoid(x[x.length / 2 + i])),
 };
 
 const networks = new Map();

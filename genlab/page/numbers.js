@@ -11,7 +11,8 @@ function digitsOf(value) {
 /** Value and standard error in an element. */
 function withError(element, [value, error]) {
   element.textContent = value === null ? "–" : number(value, digitsOf(value));
-  if (error !== null && value !== null) make("small", { text: " ± " + number(error, digitsOf(value)), parent: element });
+  if (error !== null && value !== null)
+    make("small", { text: " ± " + number(error, digitsOf(value)), parent: element });
 }
 
 /** The few numbers of the chosen model that stand beside its plane. */
@@ -33,21 +34,32 @@ function drawNumbers() {
   const { models } = FACTS.vae;
   const shown = [...new Set(models.flatMap((of) => Object.keys(of.numbers)))];
   const compared = models.some((of) => of.difference);
-  document.getElementById("numbers-words").textContent = word("numbers-words", { n: models[0].test_images })
-    + (compared ? (language === "zh" ? "" : " ") + word("numbers-paired", { title: title(models[0]) }) : "");
+  document.getElementById("numbers-words").textContent =
+    word("numbers-words", { n: models[0].test_images }) +
+    (compared
+      ? (language === "zh" ? "" : " ") + word("numbers-paired", { title: title(models[0]) })
+      : "");
   const table = document.getElementById("table");
   table.replaceChildren();
   const head = make("tr", { parent: make("thead", { parent: table }) });
   const heads = shown.map((key) => word("q-" + key));
-  if (compared) heads.unshift(word("difference", {
-    quantity: word("q-" + models.find((of) => of.difference).difference.of), title: title(models[0]),
-  }));
+  if (compared)
+    heads.unshift(
+      word("difference", {
+        quantity: word("q-" + models.find((of) => of.difference).difference.of),
+        title: title(models[0]),
+      }),
+    );
   for (const text of [word("prior"), ...heads]) make("th", { text, parent: head }).scope = "col";
   const body = make("tbody", { parent: table });
   models.forEach((of, index) => {
-    const row = make("tr", { parent: body, type: models.length > 1 && index === state.model ? "chosen" : "" });
+    const row = make("tr", {
+      parent: body,
+      type: models.length > 1 && index === state.model ? "chosen" : "",
+    });
     make("th", { text: title(of), parent: row }).scope = "row";
-    if (compared) numberCell(row, of.difference ? [of.difference.mean, of.difference.error] : [null, null]);
+    if (compared)
+      numberCell(row, of.difference ? [of.difference.mean, of.difference.error] : [null, null]);
     for (const key of shown) numberCell(row, of.numbers[key] ?? [null, null]);
   });
 }

@@ -24,7 +24,8 @@ function drawDigit(canvas, ink, label) {
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const paper = colour("--field"), pen = colour("--ink");
+  const paper = colour("--field"),
+    pen = colour("--ink");
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + (pen[c] - paper[c]) * ink[i];
     image.data[4 * i + 3] = 255;

@@ -2,8 +2,30 @@
 // One latent plane on a canvas: density, contours and codes, which stay; pointer and pins, which move.
 
 const DIGIT_COLOURS = {
-  light: ["#2f6db3", "#d1495b", "#1f8a4c", "#9a7d0a", "#0e8fa8", "#a1327a", "#7f4f24", "#43436b", "#d9691e", "#6b7688"],
-  dark: ["#6fa8e8", "#ff8a98", "#5fd08a", "#e3c34b", "#5fd3ea", "#e27abf", "#d4a373", "#b3b3e6", "#ffa45c", "#aab4c3"],
+  light: [
+    "#2f6db3",
+    "#d1495b",
+    "#1f8a4c",
+    "#9a7d0a",
+    "#0e8fa8",
+    "#a1327a",
+    "#7f4f24",
+    "#43436b",
+    "#d9691e",
+    "#6b7688",
+  ],
+  dark: [
+    "#6fa8e8",
+    "#ff8a98",
+    "#5fd08a",
+    "#e3c34b",
+    "#5fd3ea",
+    "#e27abf",
+    "#d4a373",
+    "#b3b3e6",
+    "#ffa45c",
+    "#aab4c3",
+  ],
 };
 const SHADE_DEPTH = 9; // nats under the top at which the shading ends
 
@@ -60,7 +82,10 @@ function planeOf(model) {
   if (!planes.has(model)) {
     const key = model.codes.values;
     if (!allCodes.has(key)) allCodes.set(key, new Codes(model.codes, model.limit));
-    planes.set(model, { density: new Density(model.density, model.limit), codes: allCodes.get(key) });
+    planes.set(model, {
+      density: new Density(model.density, model.limit),
+      codes: allCodes.get(key),
+    });
   }
   return planes.get(model);
 }
@@ -68,7 +93,13 @@ function planeOf(model) {
 /** A canvas that shows a model's plane. `detail`: codes as digits, not dots. */
 class Plane {
   constructor(canvas, { detail }) {
-    Object.assign(this, { canvas, detail, model: null, still: document.createElement("canvas"), key: "" });
+    Object.assign(this, {
+      canvas,
+      detail,
+      model: null,
+      still: document.createElement("canvas"),
+      key: "",
+    });
   }
 
   /** z to CSS pixels. */
@@ -83,7 +114,10 @@ class Plane {
     const { limit } = this.model;
     const box = this.canvas.getBoundingClientRect();
     const share = (at, from, size) => ((at - from - 1) / (size - 2)) * 2 * limit - limit;
-    return inside([share(event.clientX, box.left, box.width), -share(event.clientY, box.top, box.height)], this.model);
+    return inside(
+      [share(event.clientX, box.left, box.width), -share(event.clientY, box.top, box.height)],
+      this.model,
+    );
   }
 
   /** Draws everything; `marks` as of `drawMarks`. */
@@ -101,7 +135,16 @@ class Plane {
       this.drawCodes(still);
     }
     context.drawImage(this.still, 0, 0, side, side);
+    if (this.picturesWanted()) {
+      context.drawImage(latticeOf(this.model).canvas, 0, 0, side, side);
+      this.drawLines(context);
+    }
     this.drawMarks(context, side, marks);
+  }
+
+  /** Whether the decoded plane is shown in place of the codes. */
+  picturesWanted() {
+    return this.detail && state.view === "pictures" && this.model.decoder !== null;
   }
 
   drawDensity(context, side) {
@@ -112,7 +155,8 @@ class Plane {
     const image = new ImageData(fine, fine);
     for (let y = 0; y < fine; y++) {
       for (let x = 0; x < fine; x++) {
-        const z1 = -limit + (2 * limit * x) / (fine - 1), z2 = limit - (2 * limit * y) / (fine - 1);
+        const z1 = -limit + (2 * limit * x) / (fine - 1),
+          z2 = limit - (2 * limit * y) / (fine - 1);
         const depth = 1 + (density.read(z1, z2) - density.top) / SHADE_DEPTH;
         const at = 4 * (y * fine + x);
         image.data.set(heat, at);
@@ -124,16 +168,18 @@ class Plane {
     shading.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = true;
     context.drawImage(shading, 0, 0, side, side);
+    this.drawLines(context);
+  }
+
+  drawLines(context) {
     context.lineWidth = this.detail ? 1 : 0.7;
-    context.strokeStyle = `rgba(${heat}, ${this.detail ? 0.75 : 0.6})`;
-    for (const { log_p: level } of density.levels) {
-      context.beginPath();
-      for (const [x0, y0, x1, y1] of density.contour(level)) {
-        context.moveTo(...this.place([x0, y0]));
-        context.lineTo(...this.place([x1, y1]));
-      }
-      context.stroke();
+    context.strokeStyle = `rgba(${colour("--heat")}, ${this.detail ? 0.75 : 0.6})`;
+    context.beginPath();
+    for (const [x0, y0, x1, y1] of planeOf(this.model).density.lines) {
+      context.moveTo(...this.place([x0, y0]));
+      context.lineTo(...this.place([x1, y1]));
     }
+    context.stroke();
   }
 
   drawCodes(context) {
@@ -144,7 +190,7 @@ class Plane {
     context.font = "600 10px " + getComputedStyle(document.body).fontFamily;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const every = digits && this.canvas.clientWidth < 420 ? 2 : 1; // fewer digits where they would pile up
+    const every = digits && this.canvas.clientWidth < 420 ? 2 : 1; // where they would pile up
     for (let i = 0; i < codes.count; i += every) {
       const [x, y] = this.place([codes.z[2 * i], codes.z[2 * i + 1]]);
       const label = labels ? labels[i] : 0;
@@ -185,7 +231,9 @@ class Plane {
     }
     if (code) {
       const { limit } = this.model;
-      const radii = Array.from(code.logStd, (v) => Math.max(3, (Math.exp(v) / (2 * limit)) * side));
+      const radii = Array.from(code.logStd, (v) =>
+        Math.max(3, (Math.exp(v) / (2 * limit)) * side),
+      );
       context.beginPath();
       context.ellipse(...this.place(code.mean), radii[0], radii[1], 0, 0, 2 * Math.PI);
       context.stroke();

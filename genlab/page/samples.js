@@ -8,7 +8,9 @@ let firstSample = 0;
 function samplesOf(of) {
   const values = numbers(of.samples, Float32Array);
   const dims = FACTS.vae.latent;
-  return Array.from({ length: values.length / dims }, (_, i) => Array.from(values.subarray(i * dims, (i + 1) * dims)));
+  return Array.from({ length: values.length / dims }, (_, i) =>
+    Array.from(values.subarray(i * dims, (i + 1) * dims)),
+  );
 }
 
 function startSamples() {
@@ -22,10 +24,13 @@ function startSamples() {
 /** Draws the rows, one a turn, so that the page stays quick. */
 function drawSamples() {
   const one = FACTS.vae.models.length === 1;
-  document.querySelector("#samples h2").textContent = word(one ? "samples-heading-one" : "samples-heading");
+  document.querySelector("#samples h2").textContent = word(
+    one ? "samples-heading-one" : "samples-heading",
+  );
   document.getElementById("samples-words").textContent =
-    word(one ? "samples-words-one" : "samples-words") + (language === "zh" ? "" : " ")
-    + word(onPlane() ? "samples-go" : "samples-pin");
+    word(one ? "samples-words-one" : "samples-words") +
+    (language === "zh" ? "" : " ") +
+    word(onPlane() ? "samples-go" : "samples-pin");
   const rows = document.getElementById("sample-rows");
   const able = FACTS.vae.models.filter((of) => of.decoder);
   if (rows.children.length !== able.length) {
@@ -59,6 +64,9 @@ function fillRow(row, of) {
   row.querySelectorAll("canvas").forEach((canvas, i) => {
     const index = (firstSample + i) % drawn.length;
     drawDigit(canvas, decode(of, drawn[index]));
-    canvas.parentElement.setAttribute("aria-label", word("sample-label", { i: index + 1, title: title(of) }));
+    canvas.parentElement.setAttribute(
+      "aria-label",
+      word("sample-label", { i: index + 1, title: title(of) }),
+    );
   });
 }

@@ -18,7 +18,8 @@ function startSide() {
     const card = make("figure", { type: "card", parent: grid });
     const canvas = make("canvas", { type: "plane", parent: card });
     const below = make("figcaption", { type: "below", parent: card });
-    const digit = decodersDiffer() && of.decoder ? make("canvas", { type: "digit", parent: below }) : null;
+    const digit =
+      decodersDiffer() && of.decoder ? make("canvas", { type: "digit", parent: below }) : null;
     const words = make("div", { parent: below });
     const button = make("button", { parent: words });
     button.type = "button";
@@ -54,7 +55,9 @@ function drawCard({ of, card, digit, density, plane }) {
 }
 
 function wordsOfSide() {
-  document.getElementById("side-words").textContent = word(FACTS.vae.post_hoc ? "side-post-hoc" : "side-joint");
+  document.getElementById("side-words").textContent = word(
+    FACTS.vae.post_hoc ? "side-post-hoc" : "side-joint",
+  );
   for (const { of, canvas, button, numbers } of cards) {
     const key = BRIEFLY.find((name) => name in of.numbers);
     numbers.replaceChildren(word("q-" + key) + " ");

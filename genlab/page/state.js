@@ -5,6 +5,7 @@ const state = {
   model: 0,
   z: [],
   pins: { a: null, b: null },
+  view: "codes", // or pictures: what the large plane shows
   shown: null, // one class of digits, or null for all
 };
 const listeners = [];

@@ -47,7 +47,11 @@ function kinOf(of) {
 }
 
 function wordsOfWalk() {
-  const key = !onPlane() ? "walk-words-space" : kinOf(model()).length > 1 ? "walk-words-kin" : "walk-words";
+  const key = !onPlane()
+    ? "walk-words-space"
+    : kinOf(model()).length > 1
+      ? "walk-words-kin"
+      : "walk-words";
   document.getElementById("walk-words").textContent = word(key);
 }
 
@@ -71,12 +75,25 @@ function drawWalkChart() {
   });
   const top = Math.max(...curves.flat());
   const bottom = Math.max(top - 20, Math.min(...curves.flat())) - 0.3;
-  const chart = new Chart(context, canvas, { x: [0, 1], y: [bottom, top + 0.3], label: "ln p(z)" });
+  const chart = new Chart(context, canvas, {
+    x: [0, 1],
+    y: [bottom, top + 0.3],
+    label: "ln p(z)",
+  });
   curves.forEach((values, i) => {
-    if (kin[i] !== model()) chart.curve(values.map((v, j) => [j / STEPS, v]), `rgba(${colour("--heat")}, .35)`, 1);
+    if (kin[i] !== model())
+      chart.curve(
+        values.map((v, j) => [j / STEPS, v]),
+        `rgba(${colour("--heat")}, .35)`,
+        1,
+      );
   });
   const own = curves[kin.indexOf(model())];
-  chart.curve(own.map((v, j) => [j / STEPS, v]), `rgb(${colour("--accent")})`, 2.5);
+  chart.curve(
+    own.map((v, j) => [j / STEPS, v]),
+    `rgb(${colour("--accent")})`,
+    2.5,
+  );
   const t = Number(document.getElementById("walk-t").value);
   const nearest = own[Math.round(t * STEPS)];
   chart.dot([t, nearest], `rgb(${colour("--accent")})`);

@@ -32,7 +32,9 @@ function number(value, digits = 2) {
 
 /** A small positive number to one significant digit, as 0.0003. */
 function small(value) {
-  return value === 0 ? "0" : value.toFixed(Math.min(8, Math.max(0, -Math.floor(Math.log10(value)))));
+  return value === 0
+    ? "0"
+    : value.toFixed(Math.min(8, Math.max(0, -Math.floor(Math.log10(value)))));
 }
 
 /** Shorthand: a new element with text and a class. */
