@@ -23,7 +23,7 @@ class Visit:
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.page.add_init_script(WATCH)
-        self.page.on("console", lambda m: self.wrong.append(f"console: {m.text}"))
+        self.page.on("console", self._console)
         self.page.on("pageerror", lambda e: self.wrong.append(f"error: {e}"))
         self.page.on("request", self._request)
         self.url = path.as_uri()
@@ -31,6 +31,10 @@ class Visit:
         while not self.page.evaluate("check.done"):  # wait_for_function would need eval
             self.page.wait_for_timeout(20)
         self.settle()
+
+    def _console(self, message: Any) -> None:
+        if "willReadFrequently" not in message.text:  # advice on what these tests read themselves
+            self.wrong.append(f"console: {message.text}")
 
     def _request(self, request: Any) -> None:
         if request.url.split("#")[0] != self.url and not request.url.startswith("data:"):

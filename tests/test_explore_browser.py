@@ -365,6 +365,24 @@ def test_digits_without_classes(visit: Any, explored: Path, pages: Path) -> None
     assert "nearest test digit, 0.00 away" in seen.page.locator("#nearest-words").text_content()
 
 
+def test_paper_is_white(visit: Any, explored: Path) -> None:
+    seen = visit("lab", color_scheme="dark", viewport={"width": 1000, "height": 600})
+    model, _ = load_vae(explored / "lab" / "vae" / "standard")
+    paper = []
+    for event in ("", "beforeprint", "afterprint"):
+        seen.page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        if event != "beforeprint":
+            seen.page.wait_for_timeout(200)  # on paper everything must be there at once
+        np.testing.assert_allclose(seen.ink("#decoded"), decoded(model, seen.z()), atol=0.01)
+        sample = seen.page.evaluate("samplesOf(model())[0]")
+        shown = seen.ink("#sample-rows canvas")
+        np.testing.assert_allclose(shown, decoded(model, sample), atol=0.01)
+        paper.append(seen.page.evaluate("colour('--field')[0]"))
+    assert paper[0] == paper[2] < 64
+    assert paper[1] > 200
+    assert seen.wrong == []
+
+
 def test_a_damaged_page_says_no(pages: Path, tmp_path: Path, browser: Any) -> None:
     """A few of a decoder's numbers changed: the page sees that it is not torch's."""
     page = Page(pages / "lab.html")

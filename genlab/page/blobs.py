@@ -22,9 +22,6 @@ class Blobs:
         self._text.setdefault(name, base64.b64encode(data).decode("ascii"))
         return name
 
-    def __getitem__(self, name: str) -> bytes:
-        return base64.b64decode(self._text[name])
-
     def text(self, name: str) -> str:
         """Returns a blob as base64."""
         return self._text[name]

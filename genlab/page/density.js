@@ -73,5 +73,5 @@ class Density {
   }
 }
 
-/** Where a share t of each side of the unit cell lies, sides in turn from the lower left corner. */
+/** Where a share t of each side of the unit cell lies, in turn from the lower left corner. */
 const SIDES = [(t) => [t, 0], (t) => [1, t], (t) => [1 - t, 1], (t) => [0, 1 - t]];

@@ -9,7 +9,8 @@ const drawing = {
   codes: new Map(),
   pen: [PAD / 2, PAD / 2],
   next: 0,
-  borrowed: false,
+  borrowed: false, // a test digit is on the pad
+  own: false, // the reader has drawn or taken something
 };
 
 function startDraw() {
@@ -167,6 +168,7 @@ function prepare({ side, ink }, { height, width }) {
 
 /** Encodes a picture (null for none), goes to its code, and shows what comes back. */
 function show(x) {
+  drawing.own = true;
   encodeAll(x);
   const code = codeOf(model());
   change(code && onPlane() ? { z: inside(code.mean), all: true } : { all: true });
@@ -185,6 +187,11 @@ function encodeAll(x) {
 /** q(z|x) of the drawing under a model, or null. */
 function codeOf(of) {
   return drawing.codes.get(of.encoder) ?? null;
+}
+
+/** The code that the planes mark: of what the reader drew or took. */
+function markedCode(of) {
+  return drawing.own ? codeOf(of) : null;
 }
 
 /** The models by encoder and decoder: those that share both answer together. */

@@ -35,7 +35,7 @@ function startField() {
   onChange(drawField);
 }
 
-/** Lets a pointer move z over the plane: a mouse by hovering, a finger by drawing. A click pins. */
+/** Lets a pointer move z over the plane, a mouse by hovering, a finger by drawing; a click pins. */
 function steer(canvas, plane) {
   let pressed = [0, 0];
   canvas.addEventListener("pointerdown", (event) => {
@@ -45,7 +45,7 @@ function steer(canvas, plane) {
   });
   canvas.addEventListener("pointermove", (event) => change({ z: plane.under(event) }));
   canvas.addEventListener("click", (event) => {
-    if (Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 6) return; // was drawn
+    if (Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 6) return; // drawn
     change({ z: plane.under(event) });
     pin(field.nextPin);
   });
@@ -114,7 +114,7 @@ function densityWords(of, z, key, slots = {}) {
 function drawField(changed) {
   const current = model();
   field.plane.model = current;
-  field.plane.draw({ z: state.z, pins: state.pins, code: codeOf(current) });
+  field.plane.draw({ z: state.z, pins: state.pins, code: markedCode(current) });
   document.getElementById("model").selectedIndex = state.model;
   state.z.forEach((value, i) => {
     const slider = document.getElementById("z" + (i + 1));

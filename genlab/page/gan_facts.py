@@ -63,9 +63,7 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
     identity = results["data"]
     return {
         "recipe": results["recipe"], "epochs": results["epochs"], "images": results["images"],
-        "size": results["size"], "seconds": results["seconds"], "seed": run.config["seed"],
-        "looks_through": results["looks_through"],
-        "parameters": results["parameters_generator"],
+        "size": results["size"], "looks_through": results["looks_through"],
         "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
         "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
         "snapshots": [s for s in snapshots if s is not None],

@@ -29,6 +29,25 @@ function again() {
   change({ all: true });
 }
 
+/** Paper is white: the page in its light colours, everything drawn; and back. */
+function startPrinting() {
+  const { dataset } = document.documentElement;
+  let before;
+  addEventListener("beforeprint", () => {
+    before = dataset.theme;
+    dataset.theme = "light";
+    again();
+    announce();
+    cards.forEach((card) => drawCard(card, true));
+    if (FACTS.vae) drawSamples(true);
+  });
+  addEventListener("afterprint", () => {
+    if (before) dataset.theme = before;
+    else delete dataset.theme;
+    again();
+  });
+}
+
 function start() {
   for (const id of ["main", "tools", "verdict"]) document.getElementById(id).hidden = false;
   if (onPlane()) state.z = inside(planeOf(model()).codes.z.slice(0, 2));
@@ -46,6 +65,7 @@ function start() {
   }
   if (FACTS.gan) startGan();
   startCheck();
+  startPrinting();
   document.getElementById("language").addEventListener("click", () => {
     language = language === "zh" ? "en" : "zh";
     again();
@@ -61,7 +81,7 @@ function start() {
     "scroll",
     () => {
       cancelAnimationFrame(moving);
-      moving = requestAnimationFrame(() => cards.forEach(drawCard));
+      moving = requestAnimationFrame(() => cards.forEach((card) => drawCard(card)));
     },
     { passive: true },
   );

@@ -1,5 +1,6 @@
 "use strict";
-// One latent plane on a canvas: density, contours and codes, which stay; pointer and pins, which move.
+// One latent plane on a canvas: density, contours and codes, which stay; pointer and pins, which
+// move.
 
 const DIGIT_COLOURS = {
   light: [
@@ -237,6 +238,9 @@ class Plane {
       context.beginPath();
       context.ellipse(...this.place(code.mean), radii[0], radii[1], 0, 0, 2 * Math.PI);
       context.stroke();
+      const [x, y] = this.place(code.mean);
+      context.font = "15px " + getComputedStyle(document.body).fontFamily;
+      context.fillText("✎", x + radii[0] + 8, y - 8);
     }
     const [x, y] = this.place(z);
     context.globalAlpha = 0.3;

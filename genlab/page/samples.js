@@ -21,8 +21,8 @@ function startSamples() {
   });
 }
 
-/** Draws the rows, one a turn, so that the page stays quick. */
-function drawSamples() {
+/** Draws the rows, one a turn, so that the page stays quick; or `now`. */
+function drawSamples(now = false) {
   const one = FACTS.vae.models.length === 1;
   document.querySelector("#samples h2").textContent = word(
     one ? "samples-heading-one" : "samples-heading",
@@ -36,7 +36,10 @@ function drawSamples() {
   if (rows.children.length !== able.length) {
     rows.replaceChildren(...able.map((of) => sampleRow(of)));
   }
-  able.forEach((of, i) => setTimeout(() => fillRow(rows.children[i], of), 8 * i));
+  able.forEach((of, i) => {
+    if (now) fillRow(rows.children[i], of);
+    else setTimeout(() => fillRow(rows.children[i], of), 8 * i);
+  });
 }
 
 function sampleRow(of) {

@@ -29,12 +29,14 @@ function startSide() {
     const plane = new Plane(canvas, { detail: false });
     plane.model = of;
     canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse") change({ z: toChosen(plane.under(event), of) }); // a finger scrolls
+      if (event.pointerType !== "mouse") return; // a finger scrolls
+      change({ z: toChosen(plane.under(event), of) });
     });
     canvas.addEventListener("click", (event) => choose(index, plane.under(event)));
     cards.push({ of, card, canvas, digit, button, density, numbers, plane });
   });
-  onChange(() => cards.forEach(drawCard));
+  onChange(() => cards.forEach((card) => drawCard(card)));
+  cards.forEach((card, i) => setTimeout(() => drawCard(card, true), 50 * (i + 1)));
 }
 
 /** The chosen model's z at the place of a z of another. */
@@ -42,15 +44,16 @@ function toChosen(z, of) {
   return z.map((value) => (value * model().limit) / of.limit);
 }
 
-function drawCard({ of, card, digit, density, plane }) {
+/** Draws a card, if it is in view or `always`. */
+function drawCard({ of, card, digit, density, plane }, always = false) {
   const chosen = of === model();
   const z = samePlace(state.z, of);
   card.classList.toggle("chosen", chosen);
   card.querySelector("button").setAttribute("aria-pressed", String(chosen));
   density.textContent = densityWords(of, z, "card");
   const box = card.getBoundingClientRect();
-  if (box.bottom < -200 || box.top > innerHeight + 200) return; // drawn when it comes into view
-  plane.draw({ z, pins: state.pins, code: codeOf(of) });
+  if (!always && (box.bottom < -200 || box.top > innerHeight + 200)) return;
+  plane.draw({ z, pins: state.pins, code: markedCode(of) });
   if (digit) drawDigit(digit, decode(of, z), word("decoded-label", { z: pointText(z) }));
 }
 

@@ -25,6 +25,7 @@ function change(patch) {
 }
 
 function announce() {
+  cancelAnimationFrame(waiting);
   waiting = null;
   const keys = changed;
   changed = new Set();

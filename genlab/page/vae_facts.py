@@ -138,9 +138,7 @@ def _identity(one: Loaded) -> dict[str, Any]:
     return {
         "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
         "title": {lang: w[f"p-{one.config.prior}"] for lang, w in word_table().items()},
-        "components": results["components"], "parameters": results.get("parameters"),
-        "epochs": results["epochs"], "test_images": results["test_images"],
-        "numbers": numbers,
+        "test_images": results["test_images"], "numbers": numbers,
         "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
     }
 
