@@ -246,6 +246,13 @@ def test_gan_pictures_are_the_runs(explored: Path, lab_page: Page) -> None:
     assert facts["distances"]["n_fake"] == DISTANCES["n_fake"]
 
 
+def test_a_gan_without_its_samples_is_named(explored: Path, tmp_path: Path) -> None:
+    shutil.copytree(explored / "lab" / "gan", tmp_path / "gan")
+    shutil.rmtree(tmp_path / "gan" / "samples" / "epoch_001")
+    with pytest.raises(InputError, match="epoch_001: the samples of this epoch are gone"):
+        explore(tmp_path / "gan")
+
+
 def test_slerp_goes_round_at_an_even_pace(explored: Path) -> None:
     a, b = torch.nn.functional.normalize(torch.randn(2, 8, dtype=torch.float64), dim=1)
     points = slerp(a, b, torch.linspace(0, 1, 9, dtype=torch.float64))

@@ -29,6 +29,7 @@ from torch import Tensor
 from genlab.engine.gan import gan_config, load_generator
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
+from genlab.errors import InputError
 from genlab.figures.draw import read_sheet
 from genlab.page.blobs import Blobs
 from genlab.page.find import readable
@@ -56,17 +57,20 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
-    """Returns everything a page holds of a finished GAN run, as JSON; pictures go into `blobs`."""
+    """Returns everything a page holds of a finished GAN run, as JSON; pictures go into `blobs`.
+
+    Raises:
+        InputError: If weights or samples are missing or damaged.
+    """
     run = Run(path)
     results = run.results
-    snapshots = [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]]
     identity = results["data"]
     return {
         "recipe": results["recipe"], "epochs": results["epochs"], "images": results["images"],
         "size": results["size"], "looks_through": results["looks_through"],
         "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
         "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
-        "snapshots": [s for s in snapshots if s is not None],
+        "snapshots": [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]],
         "walk": _walk(path, blobs),
         "distances": distances_of(path / "fid.json"),
     }
@@ -83,11 +87,11 @@ def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
     ]
 
 
-def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any] | None:
-    """The ten samples of an epoch, side by side; None where they were not kept."""
+def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
+    """The samples of an epoch, side by side."""
     folder = path / "samples" / f"epoch_{epoch:03d}"
-    if not folder.is_dir():
-        return None
+    if not any(folder.glob("*.png")):
+        raise InputError(f"{folder}: the samples of this epoch are gone; the run is damaged")
     images = read_sheet(folder)
     row = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1, 3)
     return {"epoch": epoch, "count": len(images), "sheet": blobs.add(_webp(row, None))}

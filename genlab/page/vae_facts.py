@@ -98,22 +98,23 @@ def vae_facts(
     models, stills = [], []
     for one, precision in zip(loaded, precisions):
         facts = _identity(one) | _networks(one.model, precision, x, networks, blobs)
-        samples = _samples(one)
-        facts["samples"] = blobs.add(samples.numpy())
+        facts |= _difference(one, first)
         sides = digits.test.shape[1:]
         if plane:
-            limit = facts["limit"] = common_limit(codes[one.name])
+            z = codes[one.name]
+            limit = facts["limit"] = common_limit(z)
             density = log_density(one.model, limit, one.config.prior)
             facts["density"] = density_facts(density, limit, blobs)
-            facts["codes"] = _codes(codes[one.name], blobs)
-            still = density_still(density, codes[one.name], limit)
-            stills.append(Still("density", facts["title"], still))
-            if one.config.post_hoc is None:  # the others decode as their VAE does
-                still = lattice_still(one.model, limit, *sides)
-                stills.append(Still("lattice", facts["title"], still))
-        still = samples_still(one.model, samples[:STILL_SAMPLES], *sides)
-        stills.append(Still("samples", facts["title"], still))
-        models.append(facts | _difference(one, first))
+            facts["codes"] = _codes(z, blobs)
+            stills.append(Still("density", facts["title"], density_still(density, z, limit)))
+            if one is first or one.config.post_hoc is None:  # the others decode as the first
+                picture = lattice_still(one.model, limit, *sides)
+                stills.append(Still("lattice", facts["title"], picture))
+        samples = _samples(one)
+        facts["samples"] = blobs.add(samples.numpy())
+        picture = samples_still(one.model, samples[:STILL_SAMPLES], *sides)
+        stills.append(Still("samples", facts["title"], picture))
+        models.append(facts)
     return {
         "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
