@@ -130,6 +130,45 @@ def gan_sample(
 
 
 @app.command
+def explore(
+    run: Positional[Path],
+    out: Path | None = None,
+    lang: Literal["zh", "en"] | None = None,
+    priors: tuple[str, ...] = (),
+    mnist: str | None = None,
+    open: bool = True,  # noqa: A002 - the option's name
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Make one interactive page of a run, a file that works offline, and open it.
+
+    Move over the latent planes of its VAEs and see what each point decodes to, draw digits, walk
+    between pins; watch its GAN learn. The networks run in the browser, which checks them.
+
+    Args:
+        run: A VAE run, a comparison, a GAN run or a lab run.
+        out: The HTML file; RUN/explorer.html if not given.
+        lang: The language it opens in, the run's own if not given; the page can switch.
+        priors: Of several VAEs, show these.
+        mnist: Where the digits are now, if they have moved since training.
+        open: Show it in the browser, if this is a terminal.
+    """
+    from genlab.page.explore import explore as build
+    from genlab.page.explore import lines_of
+
+    use_data(data_dir)
+    results = build(run, out, lang, mnist, priors)
+    *notes, line = lines_of(results)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    end(results, line, json)
+    if open and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(Path(results["page"]).resolve().as_uri())
+
+
+@app.command
 def data(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
     """List the data sources: where each would come from on this machine, and who it is.
 

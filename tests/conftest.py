@@ -4,11 +4,11 @@ import os
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from PIL import Image
+from page_cases import compare_page, explored, lab_page  # noqa: F401 - fixtures
+from small_data import make_pictures, make_tiny_digits
 
 
 @pytest.fixture(autouse=True)
@@ -30,33 +30,13 @@ def real_data() -> Path:
 @pytest.fixture
 def tiny_digits(tmp_path: Path) -> Path:
     """An .npz of 160 small binary pictures (bars and blocks) with labels, 40 of them for tests."""
-    random = np.random.default_rng(0)
-    images = np.zeros((160, 8, 8), np.uint8)
-    labels = random.integers(0, 2, 160).astype(np.uint8)
-    for image, label in zip(images, labels):
-        row, column = random.integers(1, 6, 2)
-        if label:
-            image[:, column] = 1
-        else:
-            image[row : row + 2, column : column + 2] = 1
-    path = tmp_path / "tiny.npz"
-    np.savez(
-        path, train=images[:120], test=images[120:], train_labels=labels[:120],
-        test_labels=labels[120:],
-    )
-    return path
+    return make_tiny_digits(tmp_path / "tiny.npz")
 
 
 @pytest.fixture
 def picture_folder(tmp_path: Path) -> Path:
     """A folder of 24 soft random colour pictures, 40 x 48 pixels."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for index in range(24):
-        coarse = random.integers(0, 256, (4, 5, 3)).astype(np.uint8)
-        Image.fromarray(coarse).resize((48, 40)).save(folder / f"{index:02d}.png")
-    return folder
+    return make_pictures(tmp_path / "pictures")
 
 
 @pytest.fixture(autouse=True)

@@ -32,13 +32,13 @@ def refused(result: subprocess.CompletedProcess, *words: str) -> None:
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     result = genlab("--help", cwd=tmp_path)
-    for name in ("lab", "resume", "fid", "data", "submit", "doctor", "vae", "gan"):
+    for name in ("lab", "resume", "fid", "data", "submit", "explore", "doctor", "vae", "gan"):
         assert f"• {name}" in result.stdout
 
 
 @pytest.mark.parametrize(
     "command",
-    ["lab", "resume", "fid", "data", "submit", "doctor", "vae train", "vae evaluate",
+    ["lab", "resume", "fid", "data", "submit", "explore", "doctor", "vae train", "vae evaluate",
      "vae refit", "vae compare",
      "gan train", "gan sample"],
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The explorer: one run directory in, one self-contained interactive HTML page out."""

@@ -1,0 +1,96 @@
+"""What a RUN holds that a page can show: VAEs, a GAN, or both."""
+
+__all__ = ["Found", "find", "readable"]
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from genlab.engine.run import Run
+from genlab.errors import InputError
+
+FINISHED = {"vae": "model.safetensors", "gan": "generator.safetensors"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The runs within a run directory that a page can show."""
+
+    run: Run
+    """The directory that was named."""
+    vaes: dict[str, Path]
+    """The finished VAEs by their names: the prior's, or the folder's of a single run."""
+    gan: Path | None
+    """The finished GAN."""
+
+
+def find(path: Path, only: tuple[str, ...] = ()) -> Found:
+    """Looks into a run directory.
+
+    Arguments:
+        path: A VAE run, a comparison, a GAN run or a lab run.
+        only: Of several VAEs, these; all if empty.
+
+    Raises:
+        InputError: If `path` is no run, or nothing in it is finished, or `only` names what is
+            not there.
+    """
+    run = Run(path)
+    vaes: dict[str, Path] = {}
+    gan = None
+    if run.kind == "vae":
+        vaes = {run.config["prior"]: path}
+    elif run.kind == "gan":
+        gan = path
+    elif run.kind == "compare":
+        vaes = {prior: path / prior / "0" for prior in run.config["priors"]}
+    elif run.kind == "lab":
+        vaes = {p.name: p for p in _in_order(path / "vae")}
+        gan = path / "gan"
+    else:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    vaes = {name: folder for name, folder in vaes.items() if _finished(folder, "vae")}
+    if only and (absent := [name for name in only if name not in vaes]):
+        there = f"it has {', '.join(vaes)}" if vaes else "it has none"
+        raise InputError(f"--priors {' '.join(absent)}: no such finished VAE in {path}; {there}")
+    if only:
+        vaes = {name: vaes[name] for name in only}
+    if gan is not None and not _finished(gan, "gan"):
+        gan = None
+    if not vaes and gan is None:
+        raise InputError(
+            f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
+        )
+    return Found(run=run, vaes=vaes, gan=gan)
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """The runs in a folder, the standard Gaussian first, the others by name."""
+    runs = [p.parent for p in folder.glob("*/config.json")]
+    return sorted(runs, key=lambda p: (p.name != "standard", p.name))
+
+
+def _finished(path: Path, kind: str) -> bool:
+    """Whether a run of this kind is there with its weights and numbers."""
+    names = ("config.json", "results.json", "env.json", FINISHED[kind])
+    return all((path / name).exists() for name in names) and Run(path).kind == kind
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what loading a run may fail with into an `InputError` that names the run.
+
+    Torch says that weights are of another shape by `RuntimeError`, safetensors that a file is
+    damaged by its own error, a configuration of other fields is a `TypeError`.
+    """
+    try:
+        yield
+    except (RuntimeError, SafetensorError, TypeError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "
+            "or was made by another version of genlab"
+        ) from error

@@ -1,0 +1,69 @@
+"use strict";
+// The table of each model's numbers with their standard errors.
+
+const BRIEFLY = ["nll_exact", "nll_is", "elbo", "omega", "prior_gap"];
+
+/** A number's digits: three after the point, two where it is large. */
+function digitsOf(value) {
+  return Math.abs(value) < 20 ? 3 : 2;
+}
+
+/** Value and standard error in an element. */
+function withError(element, [value, error]) {
+  element.textContent = value === null ? "–" : number(value, digitsOf(value));
+  if (error !== null && value !== null)
+    make("small", { text: " ± " + number(error, digitsOf(value)), parent: element });
+}
+
+/** The few numbers of the chosen model that stand beside its plane. */
+function drawBrief() {
+  const list = document.getElementById("brief");
+  list.replaceChildren();
+  for (const key of BRIEFLY.filter((name) => name in model().numbers)) {
+    make("dt", { text: word("q-" + key), parent: list });
+    withError(make("dd", { parent: list }), model().numbers[key]);
+  }
+}
+
+function startNumbers() {
+  document.getElementById("numbers").hidden = false;
+  onChange((changed) => (changed.has("model") || changed.has("all")) && drawNumbers());
+}
+
+function drawNumbers() {
+  const { models } = FACTS.vae;
+  const shown = [...new Set(models.flatMap((of) => Object.keys(of.numbers)))];
+  const compared = models.some((of) => of.difference);
+  document.getElementById("numbers-words").textContent =
+    word("numbers-words", { n: models[0].test_images }) +
+    (compared
+      ? (language === "zh" ? "" : " ") + word("numbers-paired", { title: title(models[0]) })
+      : "");
+  const table = document.getElementById("table");
+  table.replaceChildren();
+  const head = make("tr", { parent: make("thead", { parent: table }) });
+  const heads = shown.map((key) => word("q-" + key));
+  if (compared)
+    heads.unshift(
+      word("difference", {
+        quantity: word("q-" + models.find((of) => of.difference).difference.of),
+        title: title(models[0]),
+      }),
+    );
+  for (const text of [word("prior"), ...heads]) make("th", { text, parent: head }).scope = "col";
+  const body = make("tbody", { parent: table });
+  models.forEach((of, index) => {
+    const row = make("tr", {
+      parent: body,
+      type: models.length > 1 && index === state.model ? "chosen" : "",
+    });
+    make("th", { text: title(of), parent: row }).scope = "row";
+    if (compared)
+      numberCell(row, of.difference ? [of.difference.mean, of.difference.error] : [null, null]);
+    for (const key of shown) numberCell(row, of.numbers[key] ?? [null, null]);
+  });
+}
+
+function numberCell(row, [value, error]) {
+  withError(make("td", { parent: row }), [value, error]);
+}

@@ -1,0 +1,74 @@
+"use strict";
+// Digits on canvases: ink on paper, in the colours of the page.
+
+const colours = new Map(); // asked of the style once: `forgetColours` after a change of light
+
+/** A colour of the page's style as [r, g, b]. */
+function colour(name) {
+  if (!colours.has(name)) {
+    const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const hex = text.startsWith("#") && [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
+    colours.set(name, hex || text.split(",").map(Number));
+  }
+  return colours.get(name);
+}
+
+function forgetColours() {
+  colours.clear();
+}
+
+/** Draws probabilities of ink; the canvas takes the digits' size. */
+function drawDigit(canvas, ink, label) {
+  const { height, width } = FACTS.vae.digits;
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const paper = colour("--field"),
+    pen = colour("--ink");
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + (pen[c] - paper[c]) * ink[i];
+    image.data[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  if (label) describe(canvas, label);
+}
+
+/** Says what a canvas shows. */
+function describe(canvas, label) {
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
+}
+
+/** A test digit of the page: its pixels, 0 or 1, eight a byte. */
+function testDigit(index) {
+  const { height, width, images } = FACTS.vae.digits;
+  const data = bytes(images);
+  const pixels = height * width;
+  const each = Math.ceil(pixels / 8);
+  const x = new Float32Array(pixels);
+  for (let i = 0; i < pixels; i++) x[i] = (data[index * each + (i >> 3)] >> (i & 7)) & 1;
+  return x;
+}
+
+/** The classes of the test digits, or null. */
+function testLabels() {
+  const { labels } = FACTS.vae.digits;
+  return labels ? bytes(labels) : null;
+}
+
+/** Sizes a canvas for its box on the screen and returns a context in CSS pixels, or null if it
+    has no box. */
+function sharp(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (!width) return null;
+  const ratio = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
