@@ -110,9 +110,13 @@ def drawn(rows: dict[str, list[float]], label: str, features: int) -> Figure:
     axes.plot(rows["n"], rows["fake"], "o-", label="generated to real")
     axes.plot(rows["n"], rows["same"], "s--", color="grey", label="real to real (floor)")
     axes.axvline(features, color="tab:red", lw=0.8, ls=":")
-    axes.text(features, axes.get_ylim()[1], f" N = F = {features}", fontsize=7, va="top")
     axes.set(xscale="log", xlabel="images in each set, N", ylabel=label, ylim=(0, None))
-    axes.legend(frameon=False, fontsize=8)
+    late = features > rows["n"][len(rows["n"]) // 2]
+    axes.text(
+        features, 0.5, f" N = F = {features} ", fontsize=7, ha="right" if late else "left",
+        transform=axes.get_xaxis_transform(), color="tab:red",
+    )  # fmt: skip
+    axes.legend(frameon=False, fontsize=8, loc="lower left" if late else "upper right")
     return figure
 
 
