@@ -113,8 +113,8 @@ def drawn(rows: dict[str, list[float]], label: str, features: int) -> Figure:
     axes.set(xscale="log", xlabel="images in each set, N", ylabel=label, ylim=(0, None))
     late = features > rows["n"][len(rows["n"]) // 2]
     axes.text(
-        features, 0.5 if late else 0.35, f" N = F = {features} ", fontsize=7, ha="right" if late else "left",
-        transform=axes.get_xaxis_transform(), color="tab:red",
+        features, 0.5 if late else 0.35, f" N = F = {features} ", fontsize=7,
+        ha="right" if late else "left", transform=axes.get_xaxis_transform(), color="tab:red",
     )  # fmt: skip
     axes.legend(frameon=False, fontsize=8, loc="lower left" if late else "upper right")
     return figure
