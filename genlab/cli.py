@@ -7,6 +7,7 @@ __all__ = ["main"]
 
 import sys
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -71,6 +72,7 @@ def gan_train(
     recipe: Literal["projected", "projected-short", "scratch"] = "projected",
     epochs: int = 50,
     images: int | None = None,
+    crop: Literal["centre", "subject"] = "centre",
     seed: int = 0,
     out: Path | None = None,
     data_dir: DataDir = None,
@@ -85,6 +87,7 @@ def gan_train(
             runs of minutes; scratch uses nothing pretrained.
         epochs: Passes over the images.
         images: Train on the first so many images only.
+        crop: The square kept of a picture: its centre, or around what an ImageNet network sees.
         seed: Decides everything random.
         out: The run directory; runs/gan-RECIPE if not given.
     """
@@ -95,7 +98,7 @@ def gan_train(
     use_data(data_dir)
     target = out or Path("runs") / f"gan-{recipe}"
     config = RECIPES[recipe](dogs, size=size, epochs=epochs, seed=seed, images=images)
-    results = train_gan(config, target)
+    results = train_gan(replace(config, crop=crop), target)
     draw_gan(target)
     line = (
         f"{target}: {results['epochs']} epochs of {results['images']} images, "

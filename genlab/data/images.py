@@ -1,18 +1,21 @@
 """Images: a folder of any pictures, or drawn toy dogs, as one uint8 tensor.
 
-Every picture is turned upright (EXIF), brought to RGB, cropped to its central square and
-resized once with an antialiasing (Lanczos) filter; the result is cached, keyed by content.
+Every picture is turned upright (EXIF), brought to RGB, cropped to a square (the central one, or
+the subject's) and resized once with an antialiasing (Lanczos) filter; the result is cached, keyed
+by content and crop.
 
 Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 """
 
-__all__ = ["SUFFIXES", "ImageSet", "load_images"]
+__all__ = ["SUFFIXES", "ImageSet", "image_paths", "load_images", "open_upright", "read_image"]
 
 import hashlib
 import io
 import warnings
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +25,13 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from genlab import atomic
+from genlab.data import crop as crops
 from genlab.data import toydogs
+from genlab.data.crop import Box, Crop, central_box
 from genlab.data.identity import Identity, digest
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
+from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.places import cache_folder, data_folder
 
 SUFFIXES = frozenset(
@@ -49,7 +55,9 @@ class ImageSet:
     identity: Identity
 
 
-def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
+def load_images(
+    source: str, size: int, limit: int | None = None, crop: Crop = "centre"
+) -> ImageSet:
     """Loads the images that SOURCE names, as squares of `size` pixels.
 
     Arguments:
@@ -57,12 +65,20 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
             (drawn); `dogs` (the data folder's dogs); `imagewoof-160` (a download).
         size: The side S in pixels.
         limit: Take only the first images, in the order of their sorted names.
+        crop: Which square of a picture: "centre", or "subject", the one around what
+            EfficientNet-Lite0 sees (`data/crop.py`).
 
     Raises:
-        InputError: If there is no such source, an image is unreadable or too small, or the
-            folder holds none, naming the file.
+        InputError: If there is no such source or crop, an image is unreadable or too small, or
+            the folder holds none, naming the file.
     """
+    if crop not in crops.CROPS:
+        raise InputError(f"--crop {crop}: no such crop; there are {', '.join(crops.CROPS)}")
     if source.partition(":")[0] == "toydogs":
+        if crop != "centre":
+            raise InputError(
+                f"--crop {crop}: toy dogs are drawn as squares around the face; leave it out"
+            )
         return _toydogs(source, size, limit)
     if source == "dogs":
         folder = dogs_folder()
@@ -71,9 +87,11 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
                 "--dogs dogs: put images into DIR/dogs and set GENLAB_DATA=DIR (or give a folder, "
                 "or one of: toydogs, imagewoof-160)"
             )
-        return _from_folder(folder, source, f"dogs ({folder.name})", size, limit)
+        return _from_folder(folder, source, f"dogs ({folder.name})", size, limit, crop)
     if source == "imagewoof-160":
-        return _from_folder(_imagewoof(), source, "Imagewoof 160 px", size, limit, "Apache-2.0")
+        return _from_folder(
+            _imagewoof(), source, "Imagewoof 160 px", size, limit, crop, "Apache-2.0"
+        )
     folder = Path(source)
     if not folder.exists():
         raise InputError(
@@ -82,7 +100,7 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
         )
     if not folder.is_dir():
         raise InputError(f"{source}: a file; give the folder that holds the images")
-    return _from_folder(folder, source, f"images in {folder.resolve().name}", size, limit)
+    return _from_folder(folder, source, f"images in {folder.resolve().name}", size, limit, crop)
 
 
 def dogs_folder() -> Path | None:
@@ -134,22 +152,27 @@ def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
 
 
 def _image_set(
-    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False
+    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False,
+    crop: Crop = "centre",
 ) -> ImageSet:
     identity = Identity(
         name=name, source=source, count=len(array), shape=array.shape[1:],
-        sha256=digest(array), licence=licence, stand_in=stand_in,
+        sha256=digest(array), licence=licence, stand_in=stand_in, crop=crop,
     )
     # One memory layout, cached or not: kernels for another would round otherwise.
     return ImageSet(images=torch.from_numpy(np.ascontiguousarray(array)), identity=identity)
 
 
+def image_paths(folder: Path) -> list[Path]:
+    """Returns the files in a folder, and in those inside it, that have an image's suffix."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
 def _from_folder(
-    folder: Path, source: str, name: str, size: int, limit: int | None,
+    folder: Path, source: str, name: str, size: int, limit: int | None, crop: Crop,
     licence: str = "as given by its owner",
 ) -> ImageSet:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    paths = paths[:limit] if limit else paths
+    paths = image_paths(folder)[:limit]
     if not paths:
         raise InputError(
             f"{folder}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
@@ -159,21 +182,57 @@ def _from_folder(
     for path in paths:
         contents.update(str(path.relative_to(folder)).encode())
         contents.update(hashlib.sha256(path.read_bytes()).digest())
-    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}.npy"
+    kind = "" if crop == "centre" else f"-{crops.VERSION}"
+    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}{kind}.npy"
     array = _cached(target)
     if array is None:
+        choose = _chooser(crop)
         rows = []
         with Progress(len(paths), f"reading {folder.name}", "images") as progress:
             for path in paths:
-                rows.append(read_image(path, size).transpose(2, 0, 1))
+                rows.append(read_image(path, size, choose).transpose(2, 0, 1))
                 progress.advance()
         array = np.stack(rows)
         _keep(target, array)
-    return _image_set(array, source, name, licence)
+    return _image_set(array, source, name, licence, crop=crop)
 
 
-def read_image(path: Path, size: int) -> np.ndarray:
+Choose = Callable[[Image.Image], Box]
+
+
+def _centre(image: Image.Image) -> Box:
+    return central_box(*image.size)
+
+
+def _chooser(crop: Crop) -> Choose:
+    if crop == "centre":
+        return _centre
+    return partial(crops.subject_box, load_efficientnet_lite0())
+
+
+def read_image(path: Path, size: int, choose: Choose = _centre) -> np.ndarray:
     """Reads one image as an upright RGB square, uint8 with shape `(S, S, 3)`.
+
+    Arguments:
+        path: The file.
+        size: The side S in pixels.
+        choose: Says which square of the upright RGB picture to take.
+
+    Raises:
+        InputError: If the file is no readable image, or its shorter side is under 16 pixels.
+    """
+    image = open_upright(path)
+    left, top, side = choose(image)
+    box = (left, top, left + side, top + side)
+    if side != size:
+        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    else:
+        image = image.crop(box)
+    return np.asarray(image)
+
+
+def open_upright(path: Path) -> Image.Image:
+    """Reads one image, upright and RGB.
 
     Transparent pixels lie on white; 16-bit grey is scaled to 8 bits; of an animation the first
     frame is taken.
@@ -192,19 +251,12 @@ def read_image(path: Path, size: int) -> np.ndarray:
         raise InputError(
             f"{path}: not a readable image ({str(error).splitlines()[0]}); mend or remove it"
         ) from None
-    side = min(image.size)
-    if side < SMALLEST_SIDE:
+    if min(image.size) < SMALLEST_SIDE:
         raise InputError(
             f"{path}: {image.width}x{image.height} pixels; the shorter side needs at least "
             f"{SMALLEST_SIDE}: remove it or give a larger one"
         )
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side != size:
-        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
-    else:
-        image = image.crop(box)
-    return np.asarray(image)
+    return image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """Generated images against real ones: Fréchet distances, and how many are recognised as dogs.
 
 The whole real set and the whole generated set are used. The real images are brought to the size
-of the generated ones first (load_images: central square, Lanczos): what both are compared at.
+of the generated ones first (load_images: a square, Lanczos): what both are compared at.
 
 Only the distance over the 2048 features of FID Inception is called "FID". The one over
 EfficientNet-Lite0, which every machine has, is "FD (EfficientNet-Lite0)".
@@ -277,7 +277,7 @@ def fid(config: FidConfig) -> dict[str, Any]:
     """
     size = config.size or _own_size(config.fake)
     fake = load_images(config.fake, size)
-    real = load_images(config.real, size)
+    real = load_images(config.real, size, crop=config.crop)
     return measure(Reference(real, config.inception), fake, config.features)
 
 

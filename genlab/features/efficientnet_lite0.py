@@ -165,10 +165,14 @@ class EfficientNetLite0(nn.Module):
                 found.append(x)
         return found
 
+    def maps(self, x: Tensor) -> Tensor:
+        """Returns the last maps of `x`, `(B, 3, H, W)`, with shape `(B, 1280, H/32, W/32)`."""
+        (x,) = self.taps(x, [len(self.blocks) - 1])
+        return self.head(x)
+
     def features(self, x: Tensor) -> Tensor:
         """Returns the pooled features of `x`, `(B, 3, H, W)`, with shape `(B, 1280)`."""
-        (x,) = self.taps(x, [len(self.blocks) - 1])
-        return self.head(x).mean((2, 3))
+        return self.maps(x).mean((2, 3))
 
     def classify(self, features: Tensor) -> Tensor:
         """Returns the ImageNet logits of pooled features, with shape `(B, 1000)`."""

@@ -25,6 +25,8 @@ class FidConfig:
     """The network to look with; "all": every one whose weights are at hand."""
     size: int | None = None
     """Both sets are brought to this side in pixels; by default to the generated images' own."""
+    crop: Literal["centre", "subject"] = "centre"
+    """The square kept of a real picture: as it was when the generator was trained."""
     inception: str | None = None
     """File with FID Inception's weights (.pth, .npz, .safetensors); "download" fetches it."""
 
