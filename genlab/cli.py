@@ -15,6 +15,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli_base import DataDir, Json, end, print_json, use_data
+from genlab.cli_data import data, with_default
 from genlab.cli_vae import train_command, vae
 from genlab.errors import InputError
 from genlab.recipes.fid import FidConfig
@@ -161,35 +162,6 @@ def fid(
 
 
 @app.command
-def data(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """List the data sources: where each would come from on this machine, and who it is.
-
-    Args:
-        get: Fetch this source now (mnist, imagewoof-160), or identify any SOURCE given here.
-    """
-    from genlab.inventory import describe_source, inventory
-
-    use_data(data_dir)
-    if get:
-        results = describe_source(get)
-        end(results, f"{get}: {results['count']} images, SHA-256 {results['sha256']}", json)
-        return
-    rows = inventory()
-    if not json:
-        for row in rows:
-            print(f"{row['name']:14} {row['role']:7} {row['size']}")
-            print(f"{'':14} {'':7} licence: {row['licence']}")
-            where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
-            print(f"{'':14} {'':7} {where}")
-            if identity := row["identity"]:
-                shape = " x ".join(map(str, identity["shape"]))
-                print(f"{'':14} {'':7} {identity['count']} of {shape}, "
-                      f"SHA-256 {identity['sha256']}")
-    here = [row["name"] for row in rows if row["place"]]
-    end({"sources": rows}, f"at hand: {', '.join(here)}", json)
-
-
-@app.command
 def submit(
     run: Positional[Path],
     name: str | None = None,
@@ -244,6 +216,7 @@ def main() -> None:
     try:
         app.cli(
             prog="genlab",
+            args=with_default(sys.argv[1:]),
             description="A laboratory of small deep generative models: VAEs under many priors, "
             "GANs that learn from few images, Frechet distances, and the report of it all.",
         )
@@ -262,3 +235,4 @@ def main() -> None:
 
 app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
 app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")
+app.command(data, name="data", help="List the data sources; examine a folder of images.")

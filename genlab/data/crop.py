@@ -5,10 +5,15 @@ positive. The square is the smallest that holds 85 % of that activation, within 
 the shorter side; of squares of one size, the one that holds most, and of those that hold the
 same the most central one.
 
-Measured on 300 photographs of dogs cut to 64 pixels and enlarged again: EfficientNet-Lite0
-takes 96.3 % of either kind for dogs; EfficientNet-Lite1, which had no say in the crop, takes
-87.7 % of the central squares and 91.3 % of the subject's (with a mean probability of 0.666 and
-0.688). The squares have 83 % of the shorter side on average.
+Measured on 500 photographs of whole dogs, cut to 64 pixels and enlarged again (share recognised
+as dogs and mean probability, central square, then subject's square; +- standard error of the
+paired difference):
+
+    EfficientNet-Lite0 (which chose the crop)   92.8 -> 94.2 % (+- 0.9),  0.812 -> 0.842 (+- 0.005)
+    EfficientNet-Lite1 (which had no say)       87.2 -> 87.6 % (+- 1.3),  0.657 -> 0.676 (+- 0.005)
+
+A small gain in what is recognised; what is seen is that heads cut off by the central square are
+back and small dogs are larger. The squares have 82 % of the shorter side on average.
 
 Shapes: W x H pixels a picture, h w rows and columns of a map, R x C cells of a lattice.
 """

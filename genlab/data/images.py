@@ -7,13 +7,11 @@ by content and crop.
 Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 """
 
-__all__ = ["SUFFIXES", "ImageSet", "image_paths", "load_images", "open_upright", "read_image"]
+__all__ = ["ImageSet", "image_paths", "load_images"]
 
 import hashlib
 import io
-import warnings
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,24 +19,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from genlab import atomic
 from genlab.data import crop as crops
 from genlab.data import toydogs
-from genlab.data.crop import Box, Crop, central_box
+from genlab.data.crop import Crop
 from genlab.data.identity import Identity, digest
+from genlab.data.picture import SUFFIXES, Choose, central_square, read_image
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.places import cache_folder, data_folder
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-)
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
-SMALLEST_SIDE = 16
 VERSION = 1  # of what happens between a file and its pixels: part of the cache key
 
 IMAGEWOOF = (
@@ -197,77 +190,10 @@ def _from_folder(
     return _image_set(array, source, name, licence, crop=crop)
 
 
-Choose = Callable[[Image.Image], Box]
-
-
-def _centre(image: Image.Image) -> Box:
-    return central_box(*image.size)
-
-
 def _chooser(crop: Crop) -> Choose:
     if crop == "centre":
-        return _centre
+        return central_square
     return partial(crops.subject_box, load_efficientnet_lite0())
-
-
-def read_image(path: Path, size: int, choose: Choose = _centre) -> np.ndarray:
-    """Reads one image as an upright RGB square, uint8 with shape `(S, S, 3)`.
-
-    Arguments:
-        path: The file.
-        size: The side S in pixels.
-        choose: Says which square of the upright RGB picture to take.
-
-    Raises:
-        InputError: If the file is no readable image, or its shorter side is under 16 pixels.
-    """
-    image = open_upright(path)
-    left, top, side = choose(image)
-    box = (left, top, left + side, top + side)
-    if side != size:
-        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
-    else:
-        image = image.crop(box)
-    return np.asarray(image)
-
-
-def open_upright(path: Path) -> Image.Image:
-    """Reads one image, upright and RGB.
-
-    Transparent pixels lie on white; 16-bit grey is scaled to 8 bits; of an animation the first
-    frame is taken.
-
-    Raises:
-        InputError: If the file is no readable image, or its shorter side is under 16 pixels.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)  # of odd, harmless metadata
-            with Image.open(path, formats=FORMATS) as file:
-                image = _rgb(ImageOps.exif_transpose(file))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning,
-            Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: not a readable image ({str(error).splitlines()[0]}); mend or remove it"
-        ) from None
-    if min(image.size) < SMALLEST_SIDE:
-        raise InputError(
-            f"{path}: {image.width}x{image.height} pixels; the shorter side needs at least "
-            f"{SMALLEST_SIDE}: remove it or give a larger one"
-        )
-    return image
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey (and 32-bit, which PNG uses for 16)
-        wide = np.asarray(image).astype(np.float64)
-        return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _cached(path: Path) -> np.ndarray | None:

@@ -21,7 +21,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.data.images import FORMATS, SUFFIXES, ImageSet, load_images
+from genlab.data.images import ImageSet, image_paths, load_images
+from genlab.data.picture import FORMATS
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
@@ -285,7 +286,7 @@ def _own_size(source: str) -> int:
     """Returns the shorter side of a folder's first readable image, in the order of names."""
     folder = Path(source)
     if folder.is_dir():
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+        for path in image_paths(folder):
             try:
                 with Image.open(path, formats=FORMATS) as image:
                     return min(image.size)

@@ -213,18 +213,23 @@ def dog_probability(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def recognised_as_dogs(network: EfficientNetLite0, images: Tensor, batch: int = 32) -> Tensor:
+def recognised_as_dogs(
+    network: EfficientNetLite0, images: Tensor, batch: int = 32, size: int = SIZE
+) -> Tensor:
     """Returns each image's probability of being a dog; "recognised" means above one half.
 
     Arguments:
         network: The network.
         images: Images, uint8 with shape `(N, 3, S, S)`.
         batch: Images at a time; it does not change the result beyond rounding.
+        size: The side to which they are brought; smaller is faster and less sure.
 
     Returns:
         Probabilities, float64 with shape `(N,)`.
     """
-    parts = [network.logits(to_input(part.float() / 255)) for part in images.split(batch)]
+    parts = [
+        network.logits(to_input(part.float() / 255, size)) for part in images.split(batch)
+    ]
     return dog_probability(torch.cat(parts))
 
 
