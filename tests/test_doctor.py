@@ -132,7 +132,7 @@ def test_advice_names_what_was_found_and_no_more(ward: Path, tmp_path: Path) -> 
     text = "\n".join(check_folder(ward)["advice"])
     for words in ("4 files cannot be used", "1 .heic", "1 image is an exact copy", "3 pairs",
                   "--crop subject", "under 64 pixels", "EXIF", "transparency", "several frames",
-                  "1 image is almost black", "31 usable images are few"):
+                  "1 image is very dark", "31 usable images are few"):
         assert words in text, words
     healthy = tmp_path / "healthy"
     healthy.mkdir()

@@ -62,8 +62,8 @@ def _copies(f: dict[str, Any]) -> list[str]:
     if f["near_copies"]:
         lines.append(
             f"{many(len(f['near_copies']), 'pair')} of images look like the same picture again "
-            "(recoloured, compressed or cut a little differently): the page shows them; keep one "
-            "of each."
+            "(recoloured, compressed or cut a little differently): look at them on the page "
+            "(it shows the most alike), and keep one of each."
         )
     if f["groups"]:
         lines.append(
@@ -94,8 +94,9 @@ def _content(f: dict[str, Any]) -> list[str]:
             "wanted."
         )
     for key, words, most in (
-        ("dark", "almost black", "darkest"), ("bright", "almost white", "brightest"),
-        ("flat", "almost without contrast", "flattest"),
+        ("dark", "very dark (a mean grey value under 30 of 255)", "darkest"),
+        ("bright", "very bright (a mean grey value over 225 of 255)", "brightest"),
+        ("flat", "almost of one grey value", "flattest"),
     ):
         if f[key]:
             be = "is" if f[key] == 1 else "are"

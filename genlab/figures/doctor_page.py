@@ -13,7 +13,7 @@ from typing import Any
 from genlab.data.picture import open_upright
 
 SIDE = 120  # pixels of a picture on the page, at most
-PAIRS, FILES = 60, 200  # shown of long lists
+PAIRS = 60  # shown at most
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem;
@@ -97,8 +97,8 @@ def _unusable(f: dict[str, Any]) -> Iterable[str]:
     files = f["unusable"]
     if not files:
         return
-    yield f"<h2>Unusable files: {len(files):,}{_shown(len(files), FILES)}</h2><table>"
-    for entry in files[:FILES]:
+    yield f"<h2>Unusable files: {len(files):,}</h2><table>"
+    for entry in files:
         yield f"<tr><td>{html.escape(entry['file'])}<td>{html.escape(entry['reason'])}</tr>"
     yield "</table>"
 
