@@ -7,6 +7,7 @@ __all__ = ["main"]
 
 import sys
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli_base import DataDir, Json, end, print_json, use_data
+from genlab.cli_data import data, with_default
 from genlab.cli_fid import fid
 from genlab.cli_vae import train_command, vae
 from genlab.errors import InputError
@@ -71,6 +73,7 @@ def gan_train(
     recipe: Literal["projected", "projected-short", "scratch"] = "projected",
     epochs: int = 50,
     images: int | None = None,
+    crop: Literal["centre", "subject"] = "centre",
     seed: int = 0,
     out: Path | None = None,
     data_dir: DataDir = None,
@@ -85,6 +88,7 @@ def gan_train(
             runs of minutes; scratch uses nothing pretrained.
         epochs: Passes over the images.
         images: Train on the first so many images only.
+        crop: The square kept of a picture: its centre, or around what an ImageNet network sees.
         seed: Decides everything random.
         out: The run directory; runs/gan-RECIPE if not given.
     """
@@ -95,7 +99,7 @@ def gan_train(
     use_data(data_dir)
     target = out or Path("runs") / f"gan-{recipe}"
     config = RECIPES[recipe](dogs, size=size, epochs=epochs, seed=seed, images=images)
-    results = train_gan(config, target)
+    results = train_gan(replace(config, crop=crop), target)
     draw_gan(target)
     line = (
         f"{target}: {results['epochs']} epochs of {results['images']} images, "
@@ -169,35 +173,6 @@ def explore(
 
 
 @app.command
-def data(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """List the data sources: where each would come from on this machine, and who it is.
-
-    Args:
-        get: Fetch this source now (mnist, imagewoof-160), or identify any SOURCE given here.
-    """
-    from genlab.inventory import describe_source, inventory
-
-    use_data(data_dir)
-    if get:
-        results = describe_source(get)
-        end(results, f"{get}: {results['count']} images, SHA-256 {results['sha256']}", json)
-        return
-    rows = inventory()
-    if not json:
-        for row in rows:
-            print(f"{row['name']:14} {row['role']:7} {row['size']}")
-            print(f"{'':14} {'':7} licence: {row['licence']}")
-            where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
-            print(f"{'':14} {'':7} {where}")
-            if identity := row["identity"]:
-                shape = " x ".join(map(str, identity["shape"]))
-                print(f"{'':14} {'':7} {identity['count']} of {shape}, "
-                      f"SHA-256 {identity['sha256']}")
-    here = [row["name"] for row in rows if row["place"]]
-    end({"sources": rows}, f"at hand: {', '.join(here)}", json)
-
-
-@app.command
 def submit(
     run: Positional[Path],
     name: str | None = None,
@@ -252,6 +227,7 @@ def main() -> None:
     try:
         app.cli(
             prog="genlab",
+            args=with_default(sys.argv[1:]),
             description="A laboratory of small deep generative models: VAEs under many priors, "
             "GANs that learn from few images, Frechet distances, and the report of it all.",
         )
@@ -271,3 +247,4 @@ def main() -> None:
 app.command(fid)
 app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
 app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")
+app.command(data, name="data", help="List the data sources; examine a folder of images.")

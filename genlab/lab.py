@@ -63,7 +63,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     mnist, dogs = _sources(config, out)
     digits = load_digits(mnist)
     gan = plan_gan(config, dogs)
-    real = load_images(dogs, SIZE, gan.images)
+    real = load_images(dogs, SIZE, gan.images, gan.crop)
     run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
     if run.done:
         return run.results

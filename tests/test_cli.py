@@ -38,7 +38,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["lab", "resume", "fid", "data", "submit", "explore", "doctor", "vae train", "vae evaluate",
+    ["lab", "resume", "fid", "data list", "data check", "submit", "explore", "doctor",
+     "vae train", "vae evaluate",
      "vae refit", "vae compare",
      "gan train", "gan sample"],
 )  # fmt: skip

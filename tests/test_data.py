@@ -12,7 +12,8 @@ import torch
 
 from PIL import Image
 
-from genlab.data.images import load_images, read_image
+from genlab.data.decode import read_image
+from genlab.data.images import load_images
 from genlab.data.mnist import FILES, load_digits, read_idx
 from genlab.data.sources import SOURCES, decide_digits
 from genlab.errors import InputError

@@ -2,7 +2,8 @@
 
 Every picture is turned upright (EXIF) and brought to RGB: transparent pixels lie on white, 16-bit
 grey is scaled to 8 bits, a palette is looked up, of an animation the first frame is taken.
-Squares are cropped centrally and resized once with an antialiasing (Lanczos) filter.
+A square of it (the central one, if not another is chosen) is resized once with an antialiasing
+(Lanczos) filter.
 
 Shapes: H W pixels of an image, S the side of a square.
 """
@@ -12,10 +13,14 @@ __all__ = [
     "MEND",
     "SUFFIXES",
     "VERSION",
+    "Choose",
+    "central_square",
     "decode",
     "decoding",
     "image_files",
+    "open_upright",
     "read_image",
+    "reading",
     "refuse_images",
     "square",
 ]
@@ -23,7 +28,7 @@ __all__ = [
 import os
 import warnings
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +37,7 @@ import numpy as np
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from genlab.data.crop import Box, central_box
 from genlab.engine.progress import say
 from genlab.errors import InputError
 
@@ -45,6 +51,14 @@ MEND = "; mend or remove it"
 LISTED = 10
 """How many unreadable images an error names."""
 SMALLEST_SIDE = 16
+
+Choose = Callable[[Image.Image], Box]
+"""Says which square of an upright RGB picture to take."""
+
+
+def central_square(image: Image.Image) -> Box:
+    """Returns the largest square in the middle of a picture."""
+    return central_box(*image.size)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -83,17 +97,34 @@ def _file_key(path: Path) -> tuple[int, int] | str:
     return os.path.realpath(path)  # a file system without numbers
 
 
-def read_image(path: Path, size: int) -> np.ndarray:
+def read_image(path: Path, size: int, choose: Choose = central_square) -> np.ndarray:
     """Reads one image as an upright RGB square, uint8 with shape `(S, S, 3)`.
 
     Transparent pixels lie on white; 16-bit grey is scaled to 8 bits; of an animation the first
     frame is taken.
 
+    Arguments:
+        path: The file.
+        size: The side S in pixels.
+        choose: Says which square of the upright picture to take.
+
     Raises:
         InputError: If the file is no readable image, or its shorter side is under 16 pixels.
     """
     with decoding():
-        return square(decode(path, str(path)), size, str(path))
+        return square(decode(path, str(path)), size, str(path), choose)
+
+
+def open_upright(path: Path) -> Image.Image:
+    """Reads one image file at its own size, upright and in RGB.
+
+    Raises:
+        InputError: As of `read_image`.
+    """
+    with decoding():
+        image = decode(path, str(path))
+    _require_side(image, str(path))
+    return image
 
 
 @contextmanager
@@ -115,11 +146,23 @@ def decode(file: Path | BinaryIO, name: str) -> Image.Image:
     Raises:
         InputError: If it is no readable image, naming it `name`.
     """
+    with reading(file, name) as image:
+        return _rgb(ImageOps.exif_transpose(image))
+
+
+@contextmanager
+def reading(file: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Opens an image for the block; whatever its damage raises there names it.
+
+    Raises:
+        InputError: If it is no readable image, or so large that it may be a trap.
+    """
     try:
         with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
                 raise ValueError(f"{image.width}x{image.height} pixels: too many")
-            return _rgb(ImageOps.exif_transpose(image))
+            yield image
+            return
     except UnidentifiedImageError:
         reason = f"none of {', '.join(FORMATS)}"
     except Exception as error:  # decoders raise anything on damaged bytes
@@ -146,25 +189,30 @@ def refuse_images(problems: Sequence[str], count: int, source: str) -> None:
     raise InputError("\n".join([head, *shown]))
 
 
-def square(image: Image.Image, size: int, name: str) -> np.ndarray:
-    """Crops an RGB image to its central square and resizes it, uint8 with shape `(S, S, 3)`.
+def square(
+    image: Image.Image, size: int, name: str, choose: Choose = central_square
+) -> np.ndarray:
+    """Crops an RGB image to a square and resizes it, uint8 with shape `(S, S, 3)`.
 
     Raises:
         InputError: If its shorter side is under 16 pixels, naming it `name`.
     """
-    side = min(image.size)
-    if side < SMALLEST_SIDE:
-        raise InputError(
-            f"{name}: {image.width}x{image.height} pixels; the shorter side needs at least "
-            f"{SMALLEST_SIDE}: remove it or give a larger one"
-        )
-    left, top = (image.width - side) // 2, (image.height - side) // 2
+    _require_side(image, name)
+    left, top, side = choose(image)
     box = (left, top, left + side, top + side)
     if side != size:
         image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     else:
         image = image.crop(box)
     return np.asarray(image)
+
+
+def _require_side(image: Image.Image, name: str) -> None:
+    if min(image.size) < SMALLEST_SIDE:
+        raise InputError(
+            f"{name}: {image.width}x{image.height} pixels; the shorter side needs at least "
+            f"{SMALLEST_SIDE}: remove it or give a larger one"
+        )
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -27,6 +27,8 @@ class Identity:
     """The licence, or "as given by its owner"."""
     stand_in: bool = False
     """Whether it is an embedded stand-in for the real thing."""
+    crop: str = "centre"
+    """Which square of a picture was kept: "centre" or "subject"."""
 
 
 def digest(*arrays: np.ndarray) -> str:

@@ -1,7 +1,8 @@
 """Images: a folder of any pictures, or drawn toy dogs, as one uint8 tensor.
 
-Every picture is turned upright (EXIF), brought to RGB, cropped to its central square and
-resized once with an antialiasing (Lanczos) filter; the result is cached, keyed by content.
+Every picture is turned upright (EXIF), brought to RGB, cropped to a square (the central one, or
+the subject's) and resized once with an antialiasing (Lanczos) filter; the result is cached, keyed
+by content and crop.
 
 Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 """
@@ -12,6 +13,7 @@ import hashlib
 import io
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +23,22 @@ import torch
 from torch import Tensor
 
 from genlab import atomic
+from genlab.data import crop as crops
 from genlab.data import toydogs
-from genlab.data.decode import FORMATS, SUFFIXES, VERSION, image_files, read_image
+from genlab.data.crop import Crop
+from genlab.data.decode import (
+    FORMATS,
+    SUFFIXES,
+    VERSION,
+    Choose,
+    central_square,
+    image_files,
+    read_image,
+)
 from genlab.data.identity import Identity, digest
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
+from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.places import cache_folder, data_folder
 
 IMAGEWOOF = (
@@ -42,7 +55,9 @@ class ImageSet:
     identity: Identity
 
 
-def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
+def load_images(
+    source: str, size: int, limit: int | None = None, crop: Crop = "centre"
+) -> ImageSet:
     """Loads the images that SOURCE names, as squares of `size` pixels.
 
     Arguments:
@@ -50,14 +65,22 @@ def load_images(source: str, size: int, limit: int | None = None) -> ImageSet:
             (drawn); `dogs` (the data folder's dogs); `imagewoof-160` (a download).
         size: The side S in pixels.
         limit: Take only the first images, in the order of their sorted names.
+        crop: Which square of a picture: "centre", or "subject", the one around what
+            EfficientNet-Lite0 sees (`data/crop.py`).
 
     Raises:
-        InputError: If there is no such source, an image is unreadable or too small, or the
-            folder holds none, naming the file.
+        InputError: If there is no such source or crop, an image is unreadable or too small, or
+            the folder holds none, naming the file.
     """
+    if crop not in crops.CROPS:
+        raise InputError(f"--crop {crop}: no such crop; there are {', '.join(crops.CROPS)}")
     if source.partition(":")[0] == "toydogs":
+        if crop != "centre":
+            raise InputError(
+                f"--crop {crop}: toy dogs are drawn as squares around the face; leave it out"
+            )
         return _toydogs(source, size, limit)
-    return _from_folder(find_folder(source), source, size, limit)
+    return _from_folder(find_folder(source), source, size, limit, crop)
 
 
 class Place(NamedTuple):
@@ -145,34 +168,45 @@ def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
 
 
 def _image_set(
-    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False
+    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False,
+    crop: Crop = "centre",
 ) -> ImageSet:
     identity = Identity(
         name=name, source=source, count=len(array), shape=array.shape[1:],
-        sha256=digest(array), licence=licence, stand_in=stand_in,
+        sha256=digest(array), licence=licence, stand_in=stand_in, crop=crop,
     )
     # One memory layout, cached or not: kernels for another would round otherwise.
     return ImageSet(images=torch.from_numpy(np.ascontiguousarray(array)), identity=identity)
 
 
-def _from_folder(place: Place, source: str, size: int, limit: int | None) -> ImageSet:
+def _from_folder(
+    place: Place, source: str, size: int, limit: int | None, crop: Crop
+) -> ImageSet:
     folder = place.folder
     paths = image_files(folder)[: limit or None]
     contents = hashlib.sha256(f"v{VERSION}".encode())
     for path in paths:
         contents.update(str(path.relative_to(folder)).encode())
         contents.update(hashlib.sha256(path.read_bytes()).digest())
-    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}.npy"
+    kind = "" if crop == "centre" else f"-{crops.VERSION}"
+    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}{kind}.npy"
     array = _cached(target)
     if array is None:
+        choose = _chooser(crop)
         rows = []
         with Progress(len(paths), f"reading {folder.name}", "images") as progress:
             for path in paths:
-                rows.append(read_image(path, size).transpose(2, 0, 1))
+                rows.append(read_image(path, size, choose).transpose(2, 0, 1))
                 progress.advance()
         array = np.stack(rows)
         _keep(target, array)
-    return _image_set(array, source, place.name, place.licence)
+    return _image_set(array, source, place.name, place.licence, crop=crop)
+
+
+def _chooser(crop: Crop) -> Choose:
+    if crop == "centre":
+        return central_square
+    return partial(crops.subject_box, load_efficientnet_lite0())
 
 
 def _cached(path: Path) -> np.ndarray | None:

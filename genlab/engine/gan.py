@@ -57,7 +57,7 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
         InputError: If the images or `out` cannot be used.
         FloatingPointError: If training diverges; the last good state stays.
     """
-    dogs = load_images(config.dogs, config.size, config.images)
+    dogs = load_images(config.dogs, config.size, config.images, config.crop)
     if len(dogs.images) < FEWEST:
         raise InputError(
             f"{config.dogs}: {len(dogs.images)} images; a GAN needs at least {FEWEST}, better 300"

@@ -166,10 +166,14 @@ class EfficientNetLite0(nn.Module):
                 found.append(x)
         return found
 
+    def maps(self, x: Tensor) -> Tensor:
+        """Returns the last maps of `x`, `(B, 3, H, W)`, with shape `(B, 1280, H/32, W/32)`."""
+        (x,) = self.taps(x, [len(self.blocks) - 1])
+        return self.head(x)
+
     def features(self, x: Tensor) -> Tensor:
         """Returns the pooled features of `x`, `(B, 3, H, W)`: float32 with shape `(B, 1280)`."""
-        (x,) = self.taps(x, [len(self.blocks) - 1])
-        return self.head(x).float().mean((2, 3))
+        return self.maps(x).float().mean((2, 3))
 
     def classify(self, features: Tensor) -> Tensor:
         """Returns the ImageNet logits of pooled features, with shape `(B, 1000)`."""
@@ -210,18 +214,23 @@ def dog_probability(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def recognised_as_dogs(network: EfficientNetLite0, images: Tensor, batch: int = 32) -> Tensor:
+def recognised_as_dogs(
+    network: EfficientNetLite0, images: Tensor, batch: int = 32, size: int = SIZE
+) -> Tensor:
     """Returns each image's probability of being a dog; "recognised" means above one half.
 
     Arguments:
         network: The network.
         images: Images, uint8 with shape `(N, 3, S, S)`.
         batch: Images at a time; it does not change the result beyond rounding.
+        size: The side to which they are brought; smaller is faster and less sure.
 
     Returns:
         Probabilities, float64 with shape `(N,)`.
     """
-    parts = [network.logits(to_input(part.float() / 255)) for part in images.split(batch)]
+    parts = [
+        network.logits(to_input(part.float() / 255, size)) for part in images.split(batch)
+    ]
     return dog_probability(torch.cat(parts))
 
 

@@ -29,6 +29,8 @@ class GanConfig:
     """Passes over the images."""
     images: int | None = None
     """Take only the first so many images."""
+    crop: Literal["centre", "subject"] = "centre"
+    """The square kept of a picture: its centre, or around what an ImageNet network sees."""
     batch: int = 16
     """Images a step."""
     snapshots: tuple[int, ...] = (10, 30, 50)

@@ -1,0 +1,114 @@
+"""Which square of a picture to keep: the central one, or the one that holds its subject.
+
+The subject is where EfficientNet-Lite0's class activation map (`features/activation.py`) is
+positive. The square is the smallest that holds 85 % of that activation, within 55 to 100 % of
+the shorter side; of squares of one size, the one that holds most, and of those that hold the
+same the most central one.
+
+Measured on 500 photographs of whole dogs, cut to 64 pixels and enlarged again (share recognised
+as dogs and mean probability, central square, then subject's square; +- standard error of the
+paired difference):
+
+    EfficientNet-Lite0 (which chose the crop)   92.8 -> 94.2 % (+- 0.9),  0.812 -> 0.842 (+- 0.005)
+    EfficientNet-Lite1 (which had no say)       87.2 -> 87.6 % (+- 1.3),  0.657 -> 0.676 (+- 0.005)
+
+A small gain in what is recognised; what is seen is that heads cut off by the central square are
+back and small dogs are larger. The squares have 82 % of the shorter side on average.
+
+Shapes: W x H pixels a picture, h w rows and columns of a map, R x C cells of a lattice.
+"""
+
+__all__ = ["CROPS", "VERSION", "Box", "Crop", "central_box", "smallest_square", "subject_box"]
+
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from PIL import Image
+from torch import Tensor
+
+from genlab.features.activation import activation_map
+from genlab.features.efficientnet_lite0 import SHA256, SIZE, EfficientNetLite0
+
+Crop = Literal["centre", "subject"]
+CROPS: tuple[str, ...] = get_args(Crop)
+
+VERSION = f"subject-1-{SHA256[:12]}"
+"""Of everything between a picture and its subject's square: part of the cache key."""
+
+SHARE = 0.85
+SMALLEST, LARGEST = 0.55, 1.0  # of the shorter side
+CELLS = 48  # of the lattice along the shorter side: a square is placed to 2 % of it
+LONGEST = 4 * SIZE  # a longer picture is squeezed to this for the network: bounds its memory
+
+
+class Box(NamedTuple):
+    """A square within a picture, in pixels."""
+
+    left: int
+    top: int
+    side: int
+
+
+def central_box(width: int, height: int) -> Box:
+    """Returns the largest square in the middle of a picture."""
+    side = min(width, height)
+    return Box((width - side) // 2, (height - side) // 2, side)
+
+
+def subject_box(network: EfficientNetLite0, image: Image.Image) -> Box:
+    """Returns the square that holds what the network sees in an RGB picture.
+
+    It depends on the picture alone: the network looks at one at a time, with its shorter side
+    at 224 pixels.
+    """
+    scale = SIZE / min(image.size)
+    width, height = (min(round(side * scale), LONGEST) for side in image.size)
+    small = image.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float()
+    return smallest_square(activation_map(network, (pixels - 127) / 128).map, *image.size)
+
+
+def smallest_square(activation: Tensor, width: int, height: int) -> Box:
+    """Returns the smallest allowed square that holds enough of an activation.
+
+    Arguments:
+        activation: A map over the whole picture, with shape `(h, w)`; what is negative does not
+            count. A map that is nowhere positive gives the central square.
+        width: The picture's width W in pixels.
+        height: Its height H.
+    """
+    short = min(width, height)
+    rows, columns = round(CELLS * height / short), round(CELLS * width / short)
+    density = F.interpolate(
+        activation.double().clamp(min=0)[None, None], size=(rows, columns), mode="bilinear",
+        align_corners=False,
+    )[0, 0]
+    total = density.sum()
+    if not total > 0:
+        return central_box(width, height)
+    # sums[i, j] is the mass above and left of the corner (i, j): any square is four look-ups
+    sums = F.pad((density / total).cumsum(0).cumsum(1), (1, 0, 1, 0))
+    cells = range(round(SMALLEST * CELLS), round(LARGEST * CELLS) + 1)
+    for side in cells:
+        held = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side]
+        held = held + sums[:-side, :-side]
+        if held.max() >= SHARE:
+            break
+    row, column = _most_central(held)
+    scale = short / CELLS
+    side = min(round(side * scale), short)
+    return Box(
+        min(round(column * scale), width - side), min(round(row * scale), height - side), side
+    )
+
+
+def _most_central(held: Tensor) -> tuple[int, int]:
+    """Returns the place of the largest value, of equal ones the nearest to the middle."""
+    middle = [(n - 1) / 2 for n in held.shape]
+    # equal up to rounding: sums of the same cells in another order
+    places = (held >= held.max() - 1e-9).nonzero().tolist()
+    row, column = min(places, key=lambda p: sum((a - m) ** 2 for a, m in zip(p, middle)))
+    return row, column

@@ -1,0 +1,63 @@
+"""Images set apart before training, so that a generator can be measured on what it never saw.
+
+Copies of one image must not lie on both sides: then the held-out part flatters a generator that
+memorises. `held_out` takes groups of them and keeps each group together.
+"""
+
+__all__ = ["held_out"]
+
+from collections.abc import Sequence
+
+import torch
+
+from torch import Tensor
+
+from genlab.engine.rng import generator
+from genlab.errors import InputError
+
+SHARE = 0.1
+
+
+def held_out(
+    n: int, seed: int, together: Sequence[Sequence[int]] = (), share: float = SHARE
+) -> Tensor:
+    """Chooses the images that training must not see.
+
+    The choice follows from the arguments alone. Without groups it has exactly `share` of the
+    images, rounded, at least one; groups are taken whole, in a random order, as long as they
+    fit, so it may be smaller by less than the largest group.
+
+    Arguments:
+        n: How many images there are, N.
+        seed: Decides the choice.
+        together: Groups of indices (copies of one image, `twins.groups`) that stay on one side;
+            no index is in two of them.
+        share: The part to hold out, above 0 and at most 0.5.
+
+    Returns:
+        Indices in rising order, int64 with shape `(K,)`.
+
+    Raises:
+        InputError: If there are fewer than two images, or nothing can be held out.
+        ValueError: If `share` or an index is out of range, or an index is in two groups.
+    """
+    if n < 2:
+        raise InputError(f"{n} images: at least two are needed to hold one out")
+    if not 0 < share <= 0.5:
+        raise ValueError(f"share {share}: give a part above 0 and at most 0.5")
+    grouped = [index for group in together for index in group]
+    if len(set(grouped)) != len(grouped) or not all(0 <= index < n for index in grouped):
+        raise ValueError(f"groups: an index is in two of them, or not in 0..{n - 1}")
+    alone = set(range(n)) - set(grouped)
+    units = sorted([sorted(group) for group in together if group] + [[i] for i in alone])
+    wanted = max(1, round(share * n))
+    chosen: list[int] = []
+    for place in torch.randperm(len(units), generator=generator(seed, "held out")).tolist():
+        if len(chosen) + len(units[place]) <= wanted:
+            chosen += units[place]
+    if not chosen:
+        raise InputError(
+            f"{n} images, of which every one has more than {wanted - 1} copies: none can be held "
+            "out without its copies; give more different images"
+        )
+    return torch.tensor(sorted(chosen))

@@ -1,0 +1,151 @@
+"""The data doctor's page: one HTML file that needs nothing else, pictures within."""
+
+__all__ = ["doctor_page"]
+
+import base64
+import html
+import io
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from genlab.data.decode import open_upright
+
+SIDE = 120  # pixels of a picture on the page, at most
+PAIRS = 60  # shown at most
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem;
+       color: #222; background: #fff }
+h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
+.facts { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.2rem 0 }
+.facts div { background: #f3f3f0; padding: .6rem 1rem; border-radius: .4rem }
+.facts b { display: block; font-size: 1.4rem }
+.row { display: flex; flex-wrap: wrap; gap: .6rem } figure { margin: 0; width: 120px }
+.pair { display: flex; gap: 2px; background: #f3f3f0; padding: 4px; border-radius: .4rem }
+img { max-width: 120px; max-height: 120px; display: block }
+figcaption { font-size: 11px; line-height: 1.3; color: #555; overflow-wrap: anywhere }
+table { border-collapse: collapse } td, th { padding: .15rem .9rem .15rem 0; text-align: left }
+"""
+
+CAPTIONS = {
+    "least like a dog": ("dog probability {:.3f}", "Least like a dog, for the ImageNet network"),
+    "longest": ("{:.2f} : 1", "Longest: these lose most in a square"),
+    "darkest": ("mean grey value {:.0f}", "Darkest"),
+    "brightest": ("mean grey value {:.0f}", "Brightest"),
+    "least contrast": ("contrast {:.1f}", "Least contrast"),
+    "smallest": ("{:.0f} pixels", "Smallest, by the shorter side"),
+}
+
+
+def doctor_page(findings: dict[str, Any], folder: Path) -> str:
+    """Returns the page as HTML.
+
+    Arguments:
+        findings: What `engine.doctor.check_folder` found in `folder`.
+        folder: Where the images are: some are shown, at 120 pixels at most.
+    """
+    f, title = findings, f"Images in {html.escape(findings['folder'])}"
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>",
+        "<meta name=viewport content='width=device-width'>",
+        f"<style>{STYLE}</style><h1>{title}</h1>",
+        _facts(f),
+        "<h2>What to do</h2><ul>",
+        *(f"<li>{html.escape(line)}</li>" for line in f["advice"]),
+        "</ul>",
+        *_copies(f, folder),
+    ]
+    for kind, entries in f["outliers"].items():
+        number, heading = CAPTIONS[kind]
+        pictures = (
+            _figure(folder, entry["file"], number.format(entry["value"])) for entry in entries
+        )
+        parts += [f"<h2>{heading}</h2><div class=row>", *pictures, "</div>"]
+    parts += [*_unusable(f), "<h2>In numbers</h2>", _numbers(f), "</html>\n"]
+    return "\n".join(parts)
+
+
+def _facts(f: dict[str, Any]) -> str:
+    rest = sum(len(group) - 1 for group in f["groups"])
+    facts = [
+        (f"{f['images']:,}", "usable images"),
+        (f"{len(f['unusable']):,}", "unusable files"),
+        (f"{rest:,}", "copies and near copies"),
+        (f"{f['dogs']['share']:.1%}", "recognised as dogs"),
+        (f"{f['left_out_by_central_square']['median']:.0%}", "left out by the central square"),
+    ]
+    cells = "".join(f"<div><b>{value}</b>{name}</div>" for value, name in facts)
+    return f"<div class=facts>{cells}</div>"
+
+
+def _copies(f: dict[str, Any], folder: Path) -> Iterable[str]:
+    pairs = [(entry["files"], f"likeness {entry['likeness']:.3f}") for entry in f["near_copies"]]
+    exact = [(group[:2], f"{len(group)} exact copies") for group in f["copies"]]
+    for heading, entries in (("Exact copies", exact), ("Near copies", pairs)):
+        if not entries:
+            continue
+        yield f"<h2>{heading}: {len(entries):,}{_shown(len(entries), PAIRS)}</h2><div class=row>"
+        for files, words in entries[:PAIRS]:
+            both = "".join(_figure(folder, name, words) for name in files)
+            yield f"<div class=pair>{both}</div>"
+        yield "</div>"
+
+
+def _unusable(f: dict[str, Any]) -> Iterable[str]:
+    files = f["unusable"]
+    if not files:
+        return
+    yield f"<h2>Unusable files: {len(files):,}</h2><table>"
+    for entry in files:
+        yield f"<tr><td>{html.escape(entry['file'])}<td>{html.escape(entry['reason'])}</tr>"
+    yield "</table>"
+
+
+def _shown(n: int, most: int) -> str:
+    return f", {most} of them shown" if n > most else ""
+
+
+def _numbers(f: dict[str, Any]) -> str:
+    def counts(values: dict[str, int]) -> str:
+        return ", ".join(f"{html.escape(name)} {n:,}" for name, n in values.items()) or "none"
+
+    def spread(key: str, form: str) -> str:
+        order = ("smallest", "quarter", "median", "three_quarters", "largest")
+        return " · ".join(form.format(f[key][name]) for name in order)
+
+    dogs = f["dogs"]
+    rows = [
+        ("formats", counts(f["formats"])),
+        ("modes", counts(f["modes"])),
+        ("other files, not read", counts(f["other_files"])),
+        ("shorter side, pixels*", spread("shorter_side", "{:.0f}")),
+        ("longer over shorter side*", spread("aspect", "{:.2f}")),
+        ("mean grey value*", spread("brightness", "{:.0f}")),
+        ("square", f"{f['square']:,}"),
+        ("turned or mirrored by EXIF", f"{f['turned_by_exif']:,}"),
+        ("with transparency", f"{f['transparent']:,}"),
+        ("with several frames", f"{f['several_frames']:,}"),
+        ("almost without colour", f"{f['grey']:,}"),
+        ("recognised as dogs", f"{dogs['share']:.1%}: {dogs['network']} gives the dog classes "
+         f"more than half of its probability; {dogs['input']}"),
+    ]
+    body = "".join(f"<tr><th>{name}<td>{value}</tr>" for name, value in rows)
+    return (
+        f"<table>{body}</table><p>* smallest, a quarter below, half below, three quarters below, "
+        "largest</p>"
+    )
+
+
+def _figure(folder: Path, name: str, words: str) -> str:
+    image = open_upright(folder / name)
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=80)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    label = html.escape(name)
+    return (
+        f"<figure><img alt='{label}' src='data:image/jpeg;base64,{data}'>"
+        f"<figcaption>{label}<br>{words}</figcaption></figure>"
+    )
