@@ -10,6 +10,7 @@ from PIL import Image
 
 from genlab.data.crop import CELLS, SHARE, Box, central_box, smallest_square, subject_box
 from genlab.data.images import load_images
+from genlab.data.pictures import open_pictures
 from genlab.data.toydogs import draw_dog
 from genlab.engine.gan import gan_config
 from genlab.engine.run import open_run
@@ -219,3 +220,18 @@ def test_crop_is_recorded_with_a_run(wide: Path, tmp_path: Path) -> None:
     other = replace(config, crop="centre")
     with pytest.raises(InputError, match="crop"):
         open_run(tmp_path / "run", "gan", other, {"dogs": dogs.identity})
+
+
+def test_pictures_are_cut_as_images_are(tmp_path: Path) -> None:
+    """A folder read a picture at a time has the squares, and says which, that training saw."""
+    random = np.random.default_rng(0)
+    for index in range(3):
+        pixels = random.integers(0, 256, (70, 120, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    whole = load_images(str(tmp_path), 32, crop="subject").images
+    pictures = open_pictures(str(tmp_path), 32, "subject")
+    assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), whole)
+    assert pictures.identity.crop == "subject"
+    assert pictures.identity.sha256 != open_pictures(str(tmp_path), 32).identity.sha256
+    with pytest.raises(InputError, match="--crop subject.*--size native"):
+        open_pictures(str(tmp_path), None, "subject")

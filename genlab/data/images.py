@@ -7,7 +7,7 @@ by content and crop.
 Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 """
 
-__all__ = ["FORMATS", "SUFFIXES", "ImageSet", "Place", "find_folder", "load_images", "read_image"]
+__all__ = ["ImageSet", "Place", "chooser", "find_folder", "load_images"]
 
 import hashlib
 import io
@@ -27,8 +27,6 @@ from genlab.data import crop as crops
 from genlab.data import toydogs
 from genlab.data.crop import Crop
 from genlab.data.decode import (
-    FORMATS,
-    SUFFIXES,
     VERSION,
     Choose,
     central_square,
@@ -192,7 +190,7 @@ def _from_folder(
     target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}{kind}.npy"
     array = _cached(target)
     if array is None:
-        choose = _chooser(crop)
+        choose = chooser(crop)
         rows = []
         with Progress(len(paths), f"reading {folder.name}", "images") as progress:
             for path in paths:
@@ -203,7 +201,8 @@ def _from_folder(
     return _image_set(array, source, place.name, place.licence, crop=crop)
 
 
-def _chooser(crop: Crop) -> Choose:
+def chooser(crop: Crop) -> Choose:
+    """Returns what chooses the square of a picture."""
     if crop == "centre":
         return central_square
     return partial(crops.subject_box, load_efficientnet_lite0())

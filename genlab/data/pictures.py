@@ -29,11 +29,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from genlab.data import crop as crops
 from genlab.data import decode
 from genlab.data.archives import open_zip, read_member, zip_images
 from genlab.data.arrays import as_images, read_array, to_rgb
+from genlab.data.crop import Crop
 from genlab.data.identity import Identity
-from genlab.data.images import find_folder, load_images
+from genlab.data.images import chooser, find_folder, load_images
 from genlab.data.mnist import load_digits
 from genlab.engine.progress import Progress
 from genlab.errors import InputError
@@ -84,18 +86,21 @@ class Label(NamedTuple):
     stand_in: bool = False
 
 
-def open_pictures(source: str, size: int | None = None) -> Pictures:
+def open_pictures(source: str, size: int | None = None, crop: Crop = "centre") -> Pictures:
     """Opens the images that SOURCE names; each is decoded when it is read.
 
     Arguments:
         source: One of the list above.
         size: The side S of squares, exactly as `load_images` makes them; without it every image
             keeps its own size (drawn ones have 64 pixels a side).
+        crop: Which square of a photograph in a folder or zip; as of `load_images`.
 
     Raises:
-        InputError: If there is no such source, it is damaged or holds no images, or files in it
-            cannot be read; the first ten are named.
+        InputError: If there is no such source or square, it is damaged or holds no images, or
+            files in it cannot be read; the first ten are named.
     """
+    if crop != "centre" and size is None:
+        raise InputError(f"--crop {crop}: chooses a square, and --size native keeps images whole")
     if source.partition(":")[0] == "toydogs":
         drawn = load_images(source, size or DRAWN_SIZE)
         who = drawn.identity
@@ -109,13 +114,13 @@ def open_pictures(source: str, size: int | None = None) -> Pictures:
     if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
         return _of_array(read_array(path), Label(source, f"images in {path.name}"), source, size)
     if path.is_file() and path.suffix.lower() == ".zip":
-        return _of_zip(path, size)
+        return _of_zip(path, size, crop)
     if path.is_file():
         raise InputError(f"{source}: a file; give a folder of images, a .zip, .npz or .npy")
     place = find_folder(source)
     files = decode.image_files(place.folder)
     label = Label(source, place.name, place.licence)
-    return _of_files([str(p) for p in files], lambda i: _file(files[i]), label, size)
+    return _of_files([str(p) for p in files], lambda i: _file(files[i]), label, size, crop)
 
 
 def of_tensor(images: Tensor, name: str = "tensor", size: int | None = None) -> Pictures:
@@ -139,13 +144,13 @@ def _last(images: np.ndarray) -> np.ndarray:
     return np.moveaxis(images, 1, -1)
 
 
-def _of_zip(path: Path, size: int | None) -> Pictures:
+def _of_zip(path: Path, size: int | None, crop: Crop) -> Pictures:
     archive = open_zip(path)
     members = zip_images(archive)
     names = [f"{path}/{member.filename}" for member in members]
     return _of_files(
         names, lambda i: read_member(archive, members[i], names[i]),
-        Label(str(path), f"images in {path.name}"), size,
+        Label(str(path), f"images in {path.name}"), size, crop,
     )
 
 
@@ -157,22 +162,23 @@ def _file(path: Path) -> bytes:
 
 
 def _of_files(
-    names: Sequence[str], data: Callable[[int], bytes], label: Label, size: int | None
+    names: Sequence[str], data: Callable[[int], bytes], label: Label, size: int | None, crop: Crop
 ) -> Pictures:
     """Makes pictures of encoded images, whose bytes `data` returns."""
     # A name may hold anything, a line's end or a terminal's commands too.
     names = [name if name.isprintable() else ascii(name) for name in names]
     digests = _digests(names, lambda i: hashlib.sha256(data(i)).hexdigest(), label)
+    choose = chooser(crop)
 
     def load(index: int) -> np.ndarray:
         encoded, name = data(index), names[index]
         if hashlib.sha256(encoded).hexdigest() != digests[index]:
             raise InputError(f"{name}: changed while the images were being read; start again")
         image = decode.decode(io.BytesIO(encoded), name)
-        return np.asarray(image) if size is None else decode.square(image, size, name)
+        return np.asarray(image) if size is None else decode.square(image, size, name, choose)
 
     shape = (3,) if size is None else (3, size, size)
-    return _pictures(names, digests, load, label, size, shape)
+    return _pictures(names, digests, load, label, size, shape, crop)
 
 
 def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -> Pictures:
@@ -209,13 +215,15 @@ def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -
 
 def _pictures(
     names: Sequence[str], digests: Sequence[str], load: Callable[[int], np.ndarray],
-    label: Label, size: int | None, shape: tuple[int, ...],
+    label: Label, size: int | None, shape: tuple[int, ...], crop: Crop = "centre",
 ) -> Pictures:
-    total = hashlib.sha256(f"pictures v{decode.VERSION} size {size}".encode())
+    kind = "" if crop == "centre" else f" {crops.VERSION}"
+    total = hashlib.sha256(f"pictures v{decode.VERSION} size {size}{kind}".encode())
     for digest in sorted(digests):
         total.update(bytes.fromhex(digest))
     identity = Identity(
         name=label.name, source=label.source, count=len(names), shape=shape,
         sha256=total.hexdigest(), licence=label.licence, stand_in=label.stand_in,
+        crop=crop,
     )
     return Pictures(identity=identity, names=tuple(names), digests=tuple(digests), load=load)

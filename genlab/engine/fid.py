@@ -235,8 +235,8 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
 
 def _open(config: FidConfig) -> list[Sets]:
     fakes, size = _open_fakes(config)
-    real = open_pictures(config.real, size)
-    held_out = open_pictures(config.held_out, size) if config.held_out else None
+    real = open_pictures(config.real, size, config.crop)
+    held_out = open_pictures(config.held_out, size, config.crop) if config.held_out else None
     return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes]
 
 

@@ -45,6 +45,8 @@ class FidConfig:
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the side of the generated images."""
+    crop: Literal["centre", "subject"] = "centre"
+    """The square kept of a real picture: as it was when the generator was trained."""
     n: int = 300
     """Images to draw from a run."""
     held_out: str | None = None
