@@ -13,7 +13,7 @@ lab: .venv/lab
 	$(BIN)/genlab lab --preset quick
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check .
