@@ -78,7 +78,8 @@ def _result(w: Writer, facts: Facts) -> None:
             "the numbers are not those of photographs of dogs.",
         )
     rows = [
-        [escape(d["label"]), f"**{_distance(d['value'])}**", number(d["error"], decimals(d["error"])),
+        [escape(d["label"]),
+         f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
          number(d["null"]["mean"], decimals(d["error"])),
          plus_minus(d["kid"]["value"], d["kid"]["error"]), number(d["precision"], 2),
          number(d["recall"], 2),
@@ -87,7 +88,7 @@ def _result(w: Writer, facts: Facts) -> None:
     ]
     w.table(
         "fid",
-        [p("指标", "Measure"), p("数值", "Value"), p("标准误", "Error"),
+        [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
          p("同分布时", "If one law"), "KID", p("精度", "Precision"), p("召回", "Recall"),
          p("覆盖（同分布时）", "Coverage (if one law)")],
         rows,
@@ -95,7 +96,7 @@ def _result(w: Writer, facts: Facts) -> None:
         "Fréchet距离及同类指标",
         f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
         f"ones ({data_name(w, fid['real'])})",
-        "lccccccc",
+        "lcccccc",
     )
     sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
     w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")

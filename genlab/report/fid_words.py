@@ -4,7 +4,7 @@ __all__ = ["KINDS", "copies", "kinds", "sureness"]
 
 from typing import Any
 
-from genlab.report.numbers import number, plus_minus
+from genlab.report.numbers import decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
 
 LEVEL = 0.05
@@ -63,8 +63,8 @@ def sureness(w: Writer, d: dict[str, Any]) -> str:
     least = null["p"] <= smallest * 1.0001
     sign = r"\le" if least else "="
     p = f"$p {sign} {null['p']:.3f}$"
-    found, floor = plus_minus(d["value"], d["error"]), number(null["mean"], 3)
-    high = number(null["high"], 3)
+    found, places = plus_minus(d["value"], d["error"]), decimals(d["error"])
+    floor, high = number(null["mean"], places), number(null["high"], places)
     if null["p"] <= LEVEL:
         told = ("因此生成图像与真实图像能够区分", "so the generated images are told from the real ones")
     else:
