@@ -145,7 +145,7 @@ def nuclear_norm(a: Tensor) -> Tensor:
         return torch.linalg.svdvals(a).sum()
     u, sigma, vh = torch.linalg.svd(a.detach(), full_matrices=False)
     kept = sigma > max(a.shape) * EPS * sigma[0]
-    return (a * (u[:, kept] @ vh[kept])).sum()  # U^T A V = diag(sigma): the value is right too
+    return (a * (u[:, kept] @ vh[kept])).sum()  # the value: U^T A V = diag(sigma)
 
 
 def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:

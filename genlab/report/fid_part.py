@@ -46,12 +46,12 @@ def _method(w: Writer, facts: Facts) -> None:
     )
     w.para(
         f"难点在于$\\sqrt{{\\Sigma_x \\Sigma_g}}$：{count(facts.fid['n_fake'])}张图像的协方差矩阵远不满秩，直接对矩阵开方"
-        r"会出现虚部、数值不稳，且很慢。这里改用低秩的等价形式"
+        r"很慢，而且损失一半有效数字。这里改用低秩的等价形式"
         f"{w.cite('lowrank')}：记中心化后的特征矩阵为$X_c \\in \\mathbb{{R}}^{{n \\times d}}$、"
         r"$Y_c \in \mathbb{R}^{m \times d}$，由于$PQ$与$QP$的非零特征值相同，",
         f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid['n_fake'])} "
-        "images the covariance is far from full rank, and the root of the matrix product comes "
-        f"out complex, unstable and slow. An equivalent low-rank form{w.cite('lowrank')} is used "
+        "images the covariance is far from full rank, and the root of the matrix product is "
+        f"slow and loses half the digits. An equivalent low-rank form{w.cite('lowrank')} is used "
         r"instead: with centred features $X_c \in \mathbb{R}^{n \times d}$ and $Y_c \in "
         r"\mathbb{R}^{m \times d}$, and because $PQ$ and $QP$ share their non-zero eigenvalues,",
     )
@@ -81,22 +81,22 @@ def _result(w: Writer, facts: Facts) -> None:
         [escape(d["label"]),
          f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
          number(d["null"]["mean"], decimals(d["error"])),
-         plus_minus(d["kid"]["value"], d["kid"]["error"]), number(d["precision"], 2),
-         number(d["recall"], 2),
+         plus_minus(d["kid"]["value"], d["kid"]["error"]),
+         f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
          f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})"]
         for d in fid["distances"]
     ]
     w.table(
         "fid",
         [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
-         p("同分布时", "If one law"), "KID", p("精度", "Precision"), p("召回", "Recall"),
+         p("同分布时", "If one law"), "KID", p("精度 / 召回", "Precision / recall"),
          p("覆盖（同分布时）", "Coverage (if one law)")],
         rows,
         f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
         "Fréchet距离及同类指标",
         f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
         f"ones ({data_name(w, fid['real'])})",
-        "lcccccc",
+        "lccccc",
     )
     sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
     w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
