@@ -16,7 +16,8 @@ from genlab.data.sources import decide_digits, decide_dogs
 from genlab.engine.compare import compare
 from genlab.engine.fid import Sets, measure
 from genlab.engine.fid_numbers import Plan
-from genlab.engine.gan import gan_config, sample, train_gan
+from genlab.engine.gan import train_gan
+from genlab.engine.gan_sample import gan_config, sample
 from genlab.engine.generated import of_run
 from genlab.engine.looking import Eyes
 from genlab.engine.progress import Progress, say

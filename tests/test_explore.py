@@ -21,7 +21,7 @@ from scipy.stats import norm
 import genlab.page.explore as explorer
 
 from genlab.data.mnist import load_digits
-from genlab.engine.gan import load_generator
+from genlab.engine.gan_sample import load_generator
 from genlab.engine.vae import binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
 from genlab.figures.draw import read_sheet

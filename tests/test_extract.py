@@ -288,7 +288,7 @@ def test_decoding_overlaps_the_network() -> None:
 def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    from genlab.engine.gan import sample
+    from genlab.engine.gan_sample import sample
     from genlab.engine.generated import of_run
     from genlab.engine.players import build_generator
     from genlab.recipes.gan import scratch

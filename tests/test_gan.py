@@ -19,7 +19,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from genlab.engine import gan, players
-from genlab.engine.gan import load_generator, sample, train_gan
+from genlab.engine.gan import train_gan
+from genlab.engine.gan_sample import draw, gan_config, load_generator, sample
 from genlab.engine.players import Players, average_decay, build_players, play, update_average
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -264,7 +265,7 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_snapshots_show_the_same_latents_without_loss(recipe: str, runs: dict[str, Path]) -> None:
     path = runs[recipe]
-    config = gan.gan_config(Run(path))
+    config = gan_config(Run(path))
     z = torch.stack([
         torch.randn(8, generator=gan.generator(config.seed, "snapshot", i)) for i in range(20)
     ])
@@ -292,7 +293,7 @@ def test_the_same_seed_gives_the_same_bytes_however_many(
 def test_samples_differ_between_latents_seeds_and_epochs(tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("scratch", tmp_path), width=2)
     network = players.build_generator(config).eval()
-    one, two = (gan._draw(network, config, 30, seed, "sample") for seed in (1, 2))
+    one, two = (draw(network, config, 30, seed, "sample") for seed in (1, 2))
     assert len({image.numpy().tobytes() for image in torch.cat([one, two])}) == 60
 
 

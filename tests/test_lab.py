@@ -106,11 +106,11 @@ def test_every_snapshot_shows_the_same_latents(lab: Path) -> None:
     """The last snapshot's pictures are what the final generator makes of those latents."""
     import numpy as np
 
-    from genlab.engine.gan import _draw, gan_config, load_generator
+    from genlab.engine.gan_sample import draw, gan_config, load_generator
     from genlab.engine.run import Run
 
     config = gan_config(Run(lab / "gan"))
-    images = _draw(load_generator(lab / "gan"), config, 10, config.seed, "snapshot")
+    images = draw(load_generator(lab / "gan"), config, 10, config.seed, "snapshot")
     for index, image in enumerate(images):
         kept = Image.open(lab / "gan" / "samples" / "epoch_050" / f"{index:02d}.png")
         np.testing.assert_array_equal(np.asarray(kept), image.permute(1, 2, 0).numpy())

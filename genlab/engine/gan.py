@@ -1,4 +1,4 @@
-"""Trains a GAN into a run directory, and draws samples from it.
+"""Trains a GAN into a run directory.
 
 A run leaves, beside what every run leaves,
 
@@ -10,7 +10,7 @@ A run leaves, beside what every run leaves,
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "gan_config", "load_generator", "sample", "train_gan"]
+__all__ = ["SAMPLES", "train_gan"]
 
 import math
 import time
@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from genlab import atomic
 from genlab.data.images import load_images
-from genlab.engine.players import Players, build_generator, build_players, play
+from genlab.engine.gan_sample import draw
+from genlab.engine.players import Players, build_players, play
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, Stopwatch, open_run
@@ -40,9 +41,6 @@ SAMPLES = 10
 
 FEWEST = 16
 """Images that a GAN may be trained on at least."""
-
-CHUNK = 20
-"""Images made at a time, always: so that an image's bits never depend on how many are wanted."""
 
 SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
@@ -140,83 +138,6 @@ def _keep_snapshot(run: Run, config: GanConfig, average: nn.Module, epoch: int) 
     """Keeps the averaged generator of an epoch, and what it makes of the ten latents."""
     name = f"epoch_{epoch:03d}"
     atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
-    for index, image in enumerate(_draw(average, config, SAMPLES, config.seed, "snapshot")):
+    for index, image in enumerate(draw(average, config, SAMPLES, config.seed, "snapshot")):
         path = run.path / "samples" / name / f"{index:02d}.png"
         atomic.write_png(path, image.permute(1, 2, 0).contiguous().numpy())
-
-
-@torch.no_grad()
-def _draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) -> Tensor:
-    """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone."""
-    parts = []
-    for start in range(0, n, CHUNK):
-        places = range(start, start + CHUNK)
-        z = torch.stack([
-            torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
-        ])
-        parts.append(((network(z) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
-    return torch.cat(parts)[:n]
-
-
-def gan_config(run: Run) -> GanConfig:
-    """Returns the configuration of a GAN run."""
-    tuples = {name: tuple(run.config[name]) for name in ("snapshots", "augment")}
-    return GanConfig(**{**run.config, **tuples})
-
-
-def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
-    """Rebuilds the averaged generator of a run from its JSON and safetensors.
-
-    Arguments:
-        path: The run directory.
-        epoch: A snapshot's epoch; without it, the end of the run.
-
-    Returns:
-        The generator, in evaluation mode: latents `(B, Z)` to images `(B, 3, S, S)` in [-1, 1].
-
-    Raises:
-        InputError: If `path` is no GAN run, or has not come as far.
-    """
-    from safetensors.torch import load
-
-    run = Run(path)
-    if run.kind != "gan":
-        raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
-    config = gan_config(run)
-    weights = path / "generator.safetensors"
-    if epoch is not None:
-        weights = path / "snapshots" / f"epoch_{epoch:03d}.safetensors"
-        if epoch not in config.snapshots:
-            kept = ", ".join(map(str, config.snapshots))
-            raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
-    if not weights.exists():
-        raise InputError(
-            f"{path}: {weights.name} is not there yet; finish the training with: "
-            f"genlab resume {path}"
-        )
-    network = build_generator(config)
-    network.load_state_dict(load(weights.read_bytes()))
-    return network.eval().requires_grad_(False)
-
-
-def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
-    """Draws images from the generator of a run.
-
-    Image i depends on the seed and on i alone: more images are the same ones and further ones.
-
-    Arguments:
-        path: The run directory.
-        n: How many images N.
-        seed: Decides the latents.
-        epoch: A snapshot's epoch; without it, the end of the run.
-
-    Returns:
-        Images, uint8 with shape `(N, 3, S, S)`.
-
-    Raises:
-        InputError: If `n` is under 1, `path` is no GAN run, or it has not come as far.
-    """
-    if n < 1:
-        raise InputError(f"--n {n}: must be at least 1")
-    network = load_generator(path, epoch)
-    return _draw(network, gan_config(Run(path)), n, seed, "sample")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures, of_tensor
-from genlab.engine.gan import sample
+from genlab.engine.gan_sample import sample
 from genlab.engine.rng import seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import load_vae

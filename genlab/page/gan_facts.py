@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.engine.gan import gan_config, load_generator
+from genlab.engine.gan_sample import gan_config, load_generator
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
 from genlab.errors import InputError

@@ -69,7 +69,7 @@ def _method(w: Writer, facts: Facts) -> None:
 
 def _result(w: Writer, facts: Facts) -> None:
     fid, p = facts.fid, w.pick
-    n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
+    n_fake, n_real = count(fid["n_fake"]), count(fid["n_real"])
     w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
     if facts.dogs["stand_in"]:
         w.note(
@@ -77,27 +77,7 @@ def _result(w: Writer, facts: Facts) -> None:
             f"Note: the reference images are the embedded stand-in ({data_name(w, fid['real'])}); "
             "the numbers are not those of photographs of dogs.",
         )
-    rows = [
-        [escape(d["label"]),
-         f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
-         number(d["null"]["mean"], decimals(d["error"])),
-         plus_minus(d["kid"]["value"], d["kid"]["error"]),
-         f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
-         f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})"]
-        for d in fid["distances"]
-    ]
-    w.table(
-        "fid",
-        [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
-         p("同分布时", "If one law"), "KID", p("精度 / 召回", "Precision / recall"),
-         p("覆盖（同分布时）", "Coverage (if one law)")],
-        rows,
-        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
-        "Fréchet距离及同类指标",
-        f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
-        f"ones ({data_name(w, fid['real'])})",
-        "lccccc",
-    )
+    _table(w, fid)
     sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
     w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
     w.para(
@@ -138,6 +118,33 @@ def _result(w: Writer, facts: Facts) -> None:
         f"of one distribution): compare these values only with others from {n_fake} generated "
         f"and {n_real} real images, the same network and the same processing, not with published "
         "FIDs of 50,000 images.",
+    )
+
+
+def _table(w: Writer, fid: dict[str, Any]) -> None:
+    """The distances and their kin, a row for each network."""
+    p = w.pick
+    n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
+    rows = [
+        [escape(d["label"]),
+         f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
+         number(d["null"]["mean"], decimals(d["error"])),
+         plus_minus(d["kid"]["value"], d["kid"]["error"]),
+         f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
+         f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})"]
+        for d in fid["distances"]
+    ]
+    w.table(
+        "fid",
+        [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
+         p("同分布时", "If one law"), "KID", p("精度 / 召回", "Precision / recall"),
+         p("覆盖（同分布时）", "Coverage (if one law)")],
+        rows,
+        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
+        "Fréchet距离及同类指标",
+        f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
+        f"ones ({data_name(w, fid['real'])})",
+        "lccccc",
     )
 
 

@@ -1,0 +1,101 @@
+"""Draws images from a trained GAN.
+
+Image i follows from the seed, the stream and i alone: more images are the same ones and further
+ones, at any number, in any process.
+
+Shapes: N images, Z latent dimensions, S pixels a side.
+"""
+
+__all__ = ["draw", "gan_config", "load_generator", "sample"]
+
+from pathlib import Path
+
+import torch
+
+from torch import Tensor, nn
+
+from genlab.engine.players import build_generator
+from genlab.engine.rng import generator
+from genlab.engine.run import Run
+from genlab.errors import InputError
+from genlab.recipes.gan import GanConfig
+
+CHUNK = 20
+"""Images made at a time, always: so that an image's bits never depend on how many are wanted."""
+
+
+@torch.no_grad()
+def draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) -> Tensor:
+    """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone."""
+    parts = []
+    for start in range(0, n, CHUNK):
+        places = range(start, start + CHUNK)
+        z = torch.stack([
+            torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
+        ])
+        parts.append(((network(z) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(parts)[:n]
+
+
+def gan_config(run: Run) -> GanConfig:
+    """Returns the configuration of a GAN run."""
+    tuples = {name: tuple(run.config[name]) for name in ("snapshots", "augment")}
+    return GanConfig(**{**run.config, **tuples})
+
+
+def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
+    """Rebuilds the averaged generator of a run from its JSON and safetensors.
+
+    Arguments:
+        path: The run directory.
+        epoch: A snapshot's epoch; without it, the end of the run.
+
+    Returns:
+        The generator, in evaluation mode: latents `(B, Z)` to images `(B, 3, S, S)` in [-1, 1].
+
+    Raises:
+        InputError: If `path` is no GAN run, or has not come as far.
+    """
+    from safetensors.torch import load
+
+    run = Run(path)
+    if run.kind != "gan":
+        raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
+    config = gan_config(run)
+    weights = path / "generator.safetensors"
+    if epoch is not None:
+        weights = path / "snapshots" / f"epoch_{epoch:03d}.safetensors"
+        if epoch not in config.snapshots:
+            kept = ", ".join(map(str, config.snapshots))
+            raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
+    if not weights.exists():
+        raise InputError(
+            f"{path}: {weights.name} is not there yet; finish the training with: "
+            f"genlab resume {path}"
+        )
+    network = build_generator(config)
+    network.load_state_dict(load(weights.read_bytes()))
+    return network.eval().requires_grad_(False)
+
+
+def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
+    """Draws images from the generator of a run.
+
+    Image i depends on the seed and on i alone: more images are the same ones and further ones.
+
+    Arguments:
+        path: The run directory.
+        n: How many images N.
+        seed: Decides the latents.
+        epoch: A snapshot's epoch; without it, the end of the run.
+
+    Returns:
+        Images, uint8 with shape `(N, 3, S, S)`.
+
+    Raises:
+        InputError: If `n` is under 1, `path` is no GAN run, or it has not come as far.
+    """
+    if n < 1:
+        raise InputError(f"--n {n}: must be at least 1")
+    network = load_generator(path, epoch)
+    return draw(network, gan_config(Run(path)), n, seed, "sample")
