@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from genlab.engine.players import build_generator
 from genlab.engine.rng import seeded
 from genlab.features.efficientnet_lite0 import EfficientNetLite0, load_efficientnet_lite0
-from genlab.nets.fastgan import FastGanGenerator, enlarging, to_sphere
+from genlab.nets.fastgan import (
+    FastGanGenerator,
+    enlarged_by_products,
+    enlarging,
+    glu,
+    to_sphere,
+)  # fmt: skip
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import Block, ResidualDiscriminator, ResidualGenerator
 from genlab.recipes.gan import projected, scratch
@@ -48,6 +54,11 @@ def test_enlarging_is_nearest_neighbour_then_convolution() -> None:
     plain = F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest"), w, padding=1)
     folded = F.conv_transpose2d(x, enlarging(w.transpose(0, 1)), stride=2, padding=1)
     assert torch.allclose(plain, folded, atol=1e-12)
+    assert torch.allclose(
+        plain, enlarged_by_products(x, w.transpose(0, 1)), atol=1e-12
+    )
+    maps = noise(2, 8, 6, 7)
+    assert torch.allclose(glu(maps), F.glu(maps, dim=1), atol=1e-6)
 
 
 def test_to_sphere_has_length_root_z() -> None:

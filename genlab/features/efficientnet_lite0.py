@@ -67,12 +67,6 @@ STAGES = (
 )
 
 
-def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Returns TensorFlow's "SAME" padding before and after an axis of `length` pixels."""
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-    return total // 2, total - total // 2
-
-
 class Unit(nn.Module):
     """A convolution with folded batch-norm and "SAME" padding, then ReLU6 if `active`."""
 
@@ -93,12 +87,14 @@ class Unit(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        padding = self.kernel // 2
-        if self.stride > 1:
-            top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
-            left, right = same_padding(x.shape[3], self.kernel, self.stride)
-            x, padding = F.pad(x, (left, right, top, bottom)), 0
-        x = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        weight = self.weight
+        if self.stride == 2:
+            # "SAME" pads an even side by one more at its end. A kernel led by zeros, as long as
+            # the next even number, does so without a padded copy of the map.
+            weight = F.pad(weight, (1 - x.shape[3] % 2, 0, 1 - x.shape[2] % 2, 0))
+        x = F.conv2d(
+            x, weight, self.bias, self.stride, padding=self.kernel // 2, groups=self.groups
+        )
         return F.relu6(x, inplace=True) if self.active else x
 
 

@@ -50,8 +50,40 @@ def enlarging(weight: Tensor) -> Tensor:
     return (weight.flatten(2) @ torch.kron(axis, axis).T).unflatten(2, (4, 4))
 
 
+def enlarged_by_products(x: Tensor, weight: Tensor) -> Tensor:
+    r"""Does the same as one product of matrices: twice as fast where the map is coarse.
+
+    With P_k = w_k x for the kernel's place k, without any shift, each axis has
+
+        y_{2i} = P_0[i - 1] + P_1[i] + P_2[i],    y_{2i+1} = P_0[i] + P_1[i] + P_2[i + 1].
+
+    Arguments:
+        x: A map, with shape `(B, I, H, W)`.
+        weight: Kernels w, with shape `(I, O, 3, 3)`.
+
+    Returns:
+        With shape `(B, O, 2H, 2W)`, channels last.
+    """
+    products = torch.einsum("bihw,iokl->bwlkho", x, weight)
+    wide = interleaved(*(products.select(2, place) for place in range(3)))  # (B, 2W, 3, H, O)
+    both = interleaved(*(wide.select(2, place).transpose(1, 2) for place in range(3)))
+    return both.permute(0, 3, 1, 2)
+
+
+def interleaved(first: Tensor, middle: Tensor, last: Tensor) -> Tensor:
+    """Returns y of P_0, P_1, P_2 along axis 1."""
+    nothing = torch.zeros_like(first[:, :1])
+    even = torch.cat((nothing, first[:, :-1]), 1) + middle + last
+    odd = first + middle + torch.cat((last[:, 1:], nothing), 1)
+    return torch.stack((even, odd), 2).flatten(1, 2)
+
+
+COARSE = 8
+"""Side up to which the product of matrices is the faster way."""
+
+
 class Up(nn.Module):
-    """Doubles the side: enlargement and convolution, batch-norm, GLU."""
+    """Doubles the side: enlargement and convolution, batch-norm, GLU; channels last."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -59,8 +91,17 @@ class Up(nn.Module):
         self.norm = nn.BatchNorm2d(2 * outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.conv_transpose2d(x, enlarging(self.weight), stride=2, padding=1)
-        return F.glu(self.norm(x), dim=1)
+        if x.shape[2] <= COARSE:
+            x = enlarged_by_products(x, self.weight)
+        else:
+            x = F.conv_transpose2d(x, enlarging(self.weight), stride=2, padding=1)
+        return glu(self.norm(x))
+
+
+def glu(x: Tensor) -> Tensor:
+    """GLU over the channels; torch's own is slow on maps with channels last."""
+    a, b = x.chunk(2, 1)
+    return a * b.sigmoid()
 
 
 class Excitation(nn.Module):
@@ -109,7 +150,7 @@ class FastGanGenerator(nn.Module):
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
         x4 = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        x4 = F.glu(self.norm(x4), dim=1)
+        x4 = glu(self.norm(x4))
         x8 = self.to8(x4)
         x16 = self.to16(x8)
         x32 = self.excite32(x4, self.to32(x16))
