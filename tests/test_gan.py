@@ -1,5 +1,6 @@
 """Training a GAN: who learns from what, the average, exact resuming, repeatable samples."""
 
+import copy
 import dataclasses
 import json
 import math
@@ -25,7 +26,7 @@ from genlab.engine.players import Players, average_decay, build_players, play, u
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.residual import ResidualDiscriminator
-from genlab.recipes.gan import RECIPES, GanConfig, projected, scratch
+from genlab.recipes.gan import RECIPES, GanConfig, dcgan, projected, scratch
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
@@ -43,6 +44,8 @@ def tiny(recipe: str, folder: Path) -> GanConfig:
     own = {"width": 1, "discriminator_width": 8, "feature_size": 32}
     if recipe == "scratch":
         own = {"width": 1, "discriminator_width": 1, "r1_every": 2}
+    if recipe == "dcgan":
+        own = {"width": 1, "discriminator_width": 1}
     return dataclasses.replace(RECIPES[recipe](str(folder)), **TINY, **own)
 
 
@@ -79,7 +82,7 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("make", "change", "says"),
     [
-        (projected, {"size": 128}, "--size 128"),
+        (projected, {"size": 96}, "--size 96: the generators make 64, 128, 256"),
         (projected, {"epochs": 0}, "--epochs 0"),
         (projected, {"batch": 0}, "--batch 0"),
         (projected, {"images": 0}, "--images 0"),
@@ -92,6 +95,8 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
         (scratch, {"feature_size": 96}, "--feature-size"),
         (scratch, {"r1_gamma": -1.0}, "--r1-gamma"),
         (scratch, {"r1_every": None}, "--r1-every"),
+        (dcgan, {"feature_size": 96}, "--feature-size"),
+        (dcgan, {"r1_gamma": 1.0}, "--r1-gamma"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(
@@ -183,6 +188,46 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
 
 
+def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> None:
+    """What the fakes are does not move the scores of reals; the losses are the textbook's BCE."""
+    config = tiny("dcgan", tmp_path)
+    random = torch.Generator().manual_seed(0)
+    real, fake, other = (torch.rand(8, 3, 64, 64, generator=random) * 2 - 1 for _ in range(3))
+    found = []
+    for seen in (fake, other):
+        pair = build_players(config)
+        apart = copy.deepcopy(pair.discriminator)
+        loss, of_real, _ = players.update_discriminator(pair, config, [real], [seen], 0)
+        (high,), (low,) = apart([real]), apart([seen])
+        bce = nn.functional.binary_cross_entropy_with_logits
+        expected = bce(high, torch.ones(8, 1)) + bce(low, torch.zeros(8, 1))
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+        found.append(of_real.item())
+    assert found[0] == found[1]
+
+
+def test_adam_has_the_recipes_memories(tmp_path: Path) -> None:
+    for recipe, betas in {"dcgan": (0.5, 0.999), "scratch": (0.0, 0.99)}.items():
+        pair = build_players(tiny(recipe, tmp_path))
+        for adam in (pair.adam_generator, pair.adam_discriminator):
+            assert adam.param_groups[0]["betas"] == betas
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("recipe", ["projected", "scratch", "dcgan"])
+def test_a_round_at_larger_sizes_moves_every_network(
+    recipe: str, size: int, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(tiny(recipe, tmp_path), size=size, batch=2)
+    pair = build_players(config)
+    before = {name: tensors(module) for name, module in pair.modules.items()}
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, size, size), generator=random, dtype=torch.uint8)
+    assert play(pair, config, images, 0).isfinite().all()
+    assert not any(same(before[name], tensors(module)) for name, module in pair.modules.items())
+    assert draw(pair.average, config, 1, 0, "sample").shape == (1, 3, size, size)
+
+
 # The average
 
 
@@ -251,8 +296,8 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
     }  # fmt: skip
     assert run.results["snapshots"] == [1, 2, 3]
     assert run.results["images"] == 20
-    looks = {"projected": "EfficientNet-Lite0 (ImageNet)", "scratch": None}
-    assert run.results["looks_through"] == looks[recipe.removesuffix("-short")]
+    looks = "EfficientNet-Lite0 (ImageNet)" if recipe.startswith("projected") else None
+    assert run.results["looks_through"] == looks
     assert [(m["epoch"], m["step"]) for m in run.metrics()] == [(1, 3), (2, 6), (3, 9)]
     for epoch in (1, 2, 3):
         names = sorted(p.name for p in (path / "samples" / f"epoch_{epoch:03d}").iterdir())

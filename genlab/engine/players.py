@@ -23,20 +23,27 @@ from genlab import adversarial
 from genlab.augment import augment, mirror
 from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
+from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
 from genlab.recipes.gan import GanConfig
 
-LOSSES = {
-    "projected": (
-        adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator,
-    ),
-    "scratch": (
-        adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
-    ),
-}
-"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's."""
+HINGE = (adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator)
+SOFTPLUS = (
+    adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
+)  # fmt: skip
+
+LOSSES = {"projected": HINGE, "scratch": SOFTPLUS, "dcgan": SOFTPLUS}
+"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's. Of logits,
+softplus is the binary cross-entropy."""
+
+GENERATORS = {
+    "projected": FastGanGenerator, "scratch": ResidualGenerator, "dcgan": DcganGenerator,
+}  # fmt: skip
+
+BETAS = {"projected": (0.0, 0.99), "scratch": (0.0, 0.99), "dcgan": (0.5, 0.999)}
+"""Each recipe's memories of Adam: dcgan's as its authors have them (section 4)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +79,7 @@ class Players:
 class OneHead(nn.Module):
     """A discriminator of images as a judge of views: one view, one head."""
 
-    def __init__(self, discriminator: ResidualDiscriminator) -> None:
+    def __init__(self, discriminator: ResidualDiscriminator | DcganDiscriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
@@ -87,27 +94,32 @@ def as_it_is(images: Tensor) -> list[Tensor]:
 
 def build_generator(config: GanConfig) -> nn.Module:
     """Builds the generator with its first weights, which follow from the seed."""
-    build = FastGanGenerator if config.recipe == "projected" else ResidualGenerator
     with seeded(config.seed, "generator"):
-        return build(config.latent, config.width)
+        return GENERATORS[config.recipe](config.latent, config.width, config.size)
+
+
+def build_judge(config: GanConfig) -> nn.Module:
+    """Builds the trained part of the discriminator."""
+    width, size = config.discriminator_width, config.size
+    with seeded(config.seed, "discriminator"):
+        if config.recipe == "projected":
+            return Heads(width)
+        if config.recipe == "scratch":
+            return OneHead(ResidualDiscriminator(width, size))
+        return OneHead(DcganDiscriminator(width, size))
 
 
 def build_players(config: GanConfig) -> Players:
     """Builds both players; all weights, the frozen random ones too, follow from the seed."""
-    maker = build_generator(config)
-    width = config.discriminator_width
+    maker, judge = build_generator(config), build_judge(config)
     view: Callable[[Tensor], list[Tensor]] = as_it_is
     if config.recipe == "projected":
         assert config.feature_size is not None  # GanConfig sees to it
         network = load_efficientnet_lite0()
         with seeded(config.seed, "projection"):
-            view = Projection(network, config.feature_size, width)
-    with seeded(config.seed, "discriminator"):
-        judge = (
-            Heads(width) if config.recipe == "projected" else OneHead(ResidualDiscriminator(width))
-        )
+            view = Projection(network, config.feature_size, config.discriminator_width)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
-    betas = (0.0, 0.99)
+    betas = BETAS[config.recipe]
     return Players(
         generator=maker, average=average, view=view, discriminator=judge,
         adam_generator=Adam(maker.parameters(), config.learning_rate, betas, fused=True),
@@ -161,7 +173,11 @@ def update_discriminator(
     penalise = config.r1_every is not None and step % config.r1_every == 0
     real = [seen.requires_grad_(penalise) for seen in real]
     count = len(real[0])
-    scores = players.discriminator([torch.cat(pair) for pair in zip(real, fake)])
+    if config.recipe == "dcgan":  # batch-norm: reals and fakes are batches of their own
+        apart = [players.discriminator(seen) for seen in (real, fake)]
+        scores = [torch.cat(pair) for pair in zip(*apart)]
+    else:
+        scores = players.discriminator([torch.cat(pair) for pair in zip(real, fake)])
     loss = sum_over_heads(loss_real, [s[:count] for s in scores])
     loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
     total = loss
