@@ -292,7 +292,8 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
     assert run.done
     assert set(run.results) == {
         "kind", "recipe", "size", "epochs", "images", "batch", "seconds", "images_per_second",
-        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through", "data",
+        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through",
+        "classes", "data",
     }  # fmt: skip
     assert run.results["snapshots"] == [1, 2, 3]
     assert run.results["images"] == 20
@@ -375,10 +376,10 @@ from test_gan import Path, tiny
 torch.set_num_threads(1)
 gan.SAVE_EVERY_S = 0.0  # after every step
 play = gan.play
-def killed(players, config, images, step):
+def killed(players, config, images, step, labels):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return play(players, config, images, step)
+    return play(players, config, images, step, labels)
 gan.play = killed
 gan.train_gan(tiny(sys.argv[1], Path(sys.argv[2])), Path(sys.argv[3]))
 """
@@ -406,11 +407,11 @@ def test_divergence_names_its_place_and_leaves_the_last_state(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverging(
-        pair: Players, config: GanConfig, images: Tensor, step: int
+        pair: Players, config: GanConfig, images: Tensor, step: int, labels: Tensor | None
     ) -> Tensor:
         if step == 4:
             raise FloatingPointError("the generator's loss is inf")
-        return play(pair, config, images, step)
+        return play(pair, config, images, step, labels)
 
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(gan, "play", diverging)

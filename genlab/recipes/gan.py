@@ -37,6 +37,11 @@ class GanConfig:
     """Take only the first so many images."""
     crop: Literal["centre", "subject"] = "centre"
     """The square kept of a picture: its centre, or around what an ImageNet network sees."""
+    classes: Literal["none", "folders", "clusters"] = "none"
+    """What images are conditioned on: nothing; the sub-folder that each lies in; the cluster of
+    what an ImageNet network sees in it (k-means)."""
+    clusters: int | None = None
+    """clusters: how many; by the number of images (8 to 16) if not given."""
     batch: int = 16
     """Images a step."""
     snapshots: tuple[int, ...] = (10, 30, 50)
@@ -88,6 +93,10 @@ class GanConfig:
                 f"--average-share {self.average_share}: give a share above 0 and at "
                 "most 0.25 (a longer average still holds the first images)"
             )
+        if self.clusters is not None and self.classes != "clusters":
+            raise InputError("--clusters: belongs to --classes clusters")
+        if self.clusters is not None and self.clusters < 2:
+            raise InputError(f"--clusters {self.clusters}: must be at least 2")
         if any(epoch < 1 for epoch in self.snapshots):
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
         self._check_recipe()
