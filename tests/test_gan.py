@@ -1,6 +1,5 @@
 """Training a GAN: who learns from what, the average, exact resuming, repeatable samples."""
 
-import copy
 import dataclasses
 import json
 import math
@@ -186,46 +185,6 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     after = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     assert all(same(a, b) for a, b in zip(before, after))
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
-
-
-def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> None:
-    """What the fakes are does not move the scores of reals; the losses are the textbook's BCE."""
-    config = tiny("dcgan", tmp_path)
-    random = torch.Generator().manual_seed(0)
-    real, fake, other = (torch.rand(8, 3, 64, 64, generator=random) * 2 - 1 for _ in range(3))
-    found = []
-    for seen in (fake, other):
-        pair = build_players(config)
-        apart = copy.deepcopy(pair.discriminator)
-        loss, of_real, _ = players.update_discriminator(pair, config, [real], [seen], 0)
-        (high,), (low,) = apart([real]), apart([seen])
-        bce = nn.functional.binary_cross_entropy_with_logits
-        expected = bce(high, torch.ones(8, 1)) + bce(low, torch.zeros(8, 1))
-        assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-        found.append(of_real.item())
-    assert found[0] == found[1]
-
-
-def test_adam_has_the_recipes_memories(tmp_path: Path) -> None:
-    for recipe, betas in {"dcgan": (0.5, 0.999), "scratch": (0.0, 0.99)}.items():
-        pair = build_players(tiny(recipe, tmp_path))
-        for adam in (pair.adam_generator, pair.adam_discriminator):
-            assert adam.param_groups[0]["betas"] == betas
-
-
-@pytest.mark.parametrize("size", [128, 256])
-@pytest.mark.parametrize("recipe", ["projected", "scratch", "dcgan"])
-def test_a_round_at_larger_sizes_moves_every_network(
-    recipe: str, size: int, tmp_path: Path
-) -> None:
-    config = dataclasses.replace(tiny(recipe, tmp_path), size=size, batch=2)
-    pair = build_players(config)
-    before = {name: tensors(module) for name, module in pair.modules.items()}
-    random = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (2, 3, size, size), generator=random, dtype=torch.uint8)
-    assert play(pair, config, images, 0).isfinite().all()
-    assert not any(same(before[name], tensors(module)) for name, module in pair.modules.items())
-    assert draw(pair.average, config, 1, 0, "sample").shape == (1, 3, size, size)
 
 
 # The average

@@ -184,6 +184,23 @@ def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:
     assert heard == [fakes, [2, 0, 2, *fakes], fakes]
 
 
+def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
+    """Of dark and light pictures of one grey: those of the light class come out lighter."""
+    config = dataclasses.replace(
+        tiny("dcgan", tmp_path), width=4, discriminator_width=4, learning_rate=5e-3,
+        discriminator_rate=5e-3,
+    )  # fmt: skip
+    pair = build_players(config, torch.tensor([0.5, 0.5], dtype=torch.float64))
+    labels = torch.arange(8) % 2
+    images = (20 * torch.arange(8) // 8 + 180 * labels)[:, None, None, None].expand(-1, 3, 64, 64)
+    for step in range(100):
+        play(pair, config, images.to(torch.uint8), step, labels)
+    with torch.no_grad():
+        z = noise(32, config.latent)
+        dark, light = (pair.average(z, torch.full((32,), k)).mean() for k in (0, 1))
+    assert light - dark > 0.2
+
+
 # Whole runs
 
 
