@@ -18,7 +18,7 @@ gan = SubcommandApp()
 def gan_train(
     dogs: Positional[str],
     size: int = 64,
-    recipe: Literal["projected", "projected-short", "scratch"] = "projected",
+    recipe: Literal["projected", "projected-short", "scratch", "dcgan"] = "projected",
     epochs: int = 50,
     images: int | None = None,
     crop: Literal["centre", "subject"] = "centre",
@@ -33,7 +33,7 @@ def gan_train(
         dogs: SOURCE of the images: a folder or a name (see: genlab data).
         size: Side of the images in pixels.
         recipe: projected sees through frozen ImageNet features; projected-short is the same for
-            runs of minutes; scratch uses nothing pretrained.
+            runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
         epochs: Passes over the images.
         images: Train on the first so many images only.
         crop: The square kept of a picture: its centre, or around what an ImageNet network sees.

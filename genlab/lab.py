@@ -117,22 +117,25 @@ def resume(path: Path) -> dict[str, Any]:
 
 
 def generate(
-    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None
+    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None, of_class: str | None = None
 ) -> dict[str, Any]:
     """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
 
     Raises:
-        InputError: If `gan` is not a finished GAN run, or `n` is not positive.
+        InputError: If `gan` is not a finished GAN run, `n` is not positive, or it has no such
+            class.
     """
     if n < 1:
         raise InputError(f"--n {n}: at least 1")
-    images = sample(gan, n, seed, epoch).permute(0, 2, 3, 1).numpy()
+    images = sample(gan, n, seed, epoch, of_class).permute(0, 2, 3, 1).numpy()
     width = max(3, len(str(n - 1)))
     with Progress(n, f"writing images into {out.name}", "images") as progress:
         for index, image in enumerate(images):
             atomic.write_png(out / f"{index:0{width}d}.png", image)
             progress.advance()
     results = {"gan": gan.name, "n": n, "seed": seed, "epoch": epoch, "size": images.shape[1]}
+    if of_class is not None:
+        results["class"] = of_class
     atomic.write_json(out / "results.json", results)
     return results
 

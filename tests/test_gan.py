@@ -25,7 +25,7 @@ from genlab.engine.players import Players, average_decay, build_players, play, u
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.residual import ResidualDiscriminator
-from genlab.recipes.gan import RECIPES, GanConfig, projected, scratch
+from genlab.recipes.gan import RECIPES, GanConfig, dcgan, projected, scratch
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
@@ -43,6 +43,8 @@ def tiny(recipe: str, folder: Path) -> GanConfig:
     own = {"width": 1, "discriminator_width": 8, "feature_size": 32}
     if recipe == "scratch":
         own = {"width": 1, "discriminator_width": 1, "r1_every": 2}
+    if recipe == "dcgan":
+        own = {"width": 1, "discriminator_width": 1}
     return dataclasses.replace(RECIPES[recipe](str(folder)), **TINY, **own)
 
 
@@ -79,7 +81,7 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("make", "change", "says"),
     [
-        (projected, {"size": 128}, "--size 128"),
+        (projected, {"size": 96}, "--size 96: the generators make 64, 128, 256"),
         (projected, {"epochs": 0}, "--epochs 0"),
         (projected, {"batch": 0}, "--batch 0"),
         (projected, {"images": 0}, "--images 0"),
@@ -92,6 +94,8 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
         (scratch, {"feature_size": 96}, "--feature-size"),
         (scratch, {"r1_gamma": -1.0}, "--r1-gamma"),
         (scratch, {"r1_every": None}, "--r1-every"),
+        (dcgan, {"feature_size": 96}, "--feature-size"),
+        (dcgan, {"r1_gamma": 1.0}, "--r1-gamma"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(
@@ -247,12 +251,13 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
     assert run.done
     assert set(run.results) == {
         "kind", "recipe", "size", "epochs", "images", "batch", "seconds", "images_per_second",
-        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through", "data",
+        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through",
+        "classes", "data",
     }  # fmt: skip
     assert run.results["snapshots"] == [1, 2, 3]
     assert run.results["images"] == 20
-    looks = {"projected": "EfficientNet-Lite0 (ImageNet)", "scratch": None}
-    assert run.results["looks_through"] == looks[recipe.removesuffix("-short")]
+    looks = "EfficientNet-Lite0 (ImageNet)" if recipe.startswith("projected") else None
+    assert run.results["looks_through"] == looks
     assert [(m["epoch"], m["step"]) for m in run.metrics()] == [(1, 3), (2, 6), (3, 9)]
     for epoch in (1, 2, 3):
         names = sorted(p.name for p in (path / "samples" / f"epoch_{epoch:03d}").iterdir())
@@ -330,10 +335,10 @@ from test_gan import Path, tiny
 torch.set_num_threads(1)
 gan.SAVE_EVERY_S = 0.0  # after every step
 play = gan.play
-def killed(players, config, images, step):
+def killed(players, config, images, step, labels):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return play(players, config, images, step)
+    return play(players, config, images, step, labels)
 gan.play = killed
 gan.train_gan(tiny(sys.argv[1], Path(sys.argv[2])), Path(sys.argv[3]))
 """
@@ -361,11 +366,11 @@ def test_divergence_names_its_place_and_leaves_the_last_state(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverging(
-        pair: Players, config: GanConfig, images: Tensor, step: int
+        pair: Players, config: GanConfig, images: Tensor, step: int, labels: Tensor | None
     ) -> Tensor:
         if step == 4:
             raise FloatingPointError("the generator's loss is inf")
-        return play(pair, config, images, step)
+        return play(pair, config, images, step, labels)
 
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(gan, "play", diverging)

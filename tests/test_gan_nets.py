@@ -1,14 +1,19 @@
 """The GAN's networks: folded enlargement, sizes, gradients by name, independence of the batch."""
 
+import json
+
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-from genlab.engine.players import build_generator
+from genlab.engine.players import build_generator, build_judge
 from genlab.engine.rng import seeded
 from genlab.features.efficientnet_lite0 import EfficientNetLite0, load_efficientnet_lite0
+from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import (
     FastGanGenerator,
     enlarged_by_products,
@@ -18,7 +23,7 @@ from genlab.nets.fastgan import (
 )  # fmt: skip
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import Block, ResidualDiscriminator, ResidualGenerator
-from genlab.recipes.gan import projected, scratch
+from genlab.recipes.gan import RECIPES, projected, scratch
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +32,11 @@ def one_thread_count() -> None:
     torch.set_num_threads(1)
 
 
-GENERATORS = {"fastgan": FastGanGenerator, "residual": ResidualGenerator}
+GENERATORS = {
+    "fastgan": FastGanGenerator, "residual": ResidualGenerator, "dcgan": DcganGenerator,
+}  # fmt: skip
+
+DISCRIMINATORS = {"residual": ResidualDiscriminator, "dcgan": DcganDiscriminator}
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +74,34 @@ def test_to_sphere_has_length_root_z() -> None:
     assert torch.allclose(to_sphere(noise(6, 128)).norm(dim=1), torch.tensor(128.0).sqrt())
 
 
+@pytest.mark.parametrize("size", [64, 128, 256])
 @pytest.mark.parametrize("name", GENERATORS)
-def test_images_have_their_shape_and_range_and_depend_on_direction_alone(name: str) -> None:
-    network = shaken(GENERATORS[name](16, 2)).eval()
+def test_images_have_their_shape_and_range_and_depend_on_direction_alone(
+    name: str, size: int
+) -> None:
+    network = shaken(GENERATORS[name](16, 2, size))
     z = noise(3, 16)
-    images = network(z)
-    assert images.shape == (3, 3, 64, 64)
+    for _ in range(20):  # batch-norm's running statistics follow
+        network(z)
+    images = network.eval()(z)
+    assert images.shape == (3, 3, size, size)
     assert images.abs().max() <= 1
     assert not torch.allclose(images[0], images[1])
     assert torch.allclose(images, network(5 * z), atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [64, 256])
 @pytest.mark.parametrize("name", GENERATORS)
-def test_every_parameter_of_the_generator_gets_a_gradient(name: str) -> None:
-    network = shaken(GENERATORS[name](16, 2))
-    (network(noise(4, 16)) * noise(4, 3, 64, 64)).sum().backward()
+def test_every_parameter_of_the_generator_gets_a_gradient(name: str, size: int) -> None:
+    network = shaken(GENERATORS[name](16, 2, size))
+    (network(noise(4, 16)) * noise(4, 3, size, size)).sum().backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_an_image_alone_is_the_image_in_a_batch_and_moves_no_buffer(name: str) -> None:
-    network = GENERATORS[name](16, 2)
+    network = GENERATORS[name](16, 2, 64)
     network(noise(32, 16))  # moves the running statistics off their start
     network.eval()
     before = {k: v.clone() for k, v in network.state_dict().items()}
@@ -112,11 +127,54 @@ def test_a_residual_block_begins_as_its_skip() -> None:
     assert torch.equal(other(x), other.skip(x))
 
 
-def test_every_parameter_of_the_residual_discriminator_gets_a_gradient() -> None:
-    network = shaken(ResidualDiscriminator(2))
-    network(noise(3, 3, 64, 64)).square().sum().backward()
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_every_parameter_of_the_discriminator_gets_a_gradient(name: str, size: int) -> None:
+    network = shaken(DISCRIMINATORS[name](2, size))
+    scores = network(noise(3, 3, size, size))
+    assert scores.shape == (3, 1)
+    scores.square().sum().backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
+
+
+def test_dcgan_is_the_textbooks_in_size_and_first_weights() -> None:
+    """Radford et al., figure 1: 1024, 512, 256, 128 channels at width 128; N(0, 0.02^2)."""
+    with seeded(0, "generator"):
+        generator, discriminator = DcganGenerator(100, 64, 64), DcganDiscriminator(64, 64)
+    widths = [norm.num_features for norm in DcganGenerator(100, 128, 64).norms]
+    assert widths == [1024, 512, 256, 128]
+    # 3,576,704 and 2,765,568 are the sizes of PyTorch's example, whose layers are these
+    assert sum(p.numel() for p in generator.parameters()) == 3_576_704
+    assert sum(p.numel() for p in discriminator.parameters()) == 2_765_568
+    for module in (generator, discriminator):
+        for weight in module.parameters():
+            if weight.dim() > 1:
+                assert weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def fingerprint(module: nn.Module) -> list[float]:
+    """The sum of each weight's square and of its products with a cosine, all tensors in turn."""
+    found = []
+    for weight in module.parameters():
+        flat = weight.detach().double().flatten()
+        found += [flat.square().sum(), flat @ torch.arange(len(flat)).double().cos()]
+    return torch.stack(found).tolist()
+
+
+FIRST = json.loads(Path(__file__).with_name("gan_first_weights.json").read_text())
+
+
+@pytest.mark.parametrize("recipe", FIRST)
+def test_first_weights_at_64_pixels_are_what_they_always_were(recipe: str) -> None:
+    """Names, order and random numbers: trained runs are rebuilt, and resumed, by them."""
+    config = RECIPES[recipe]("dogs")
+    parts = {"generator": build_generator(config), "judge": build_judge(config)}
+    for part, module in parts.items():
+        kept = FIRST[recipe][part]
+        assert list(module.state_dict()) == kept["names"]
+        # not to the last bit: other processors draw Gaussians by other instructions
+        assert fingerprint(module) == pytest.approx(kept["fingerprint"], rel=1e-4, abs=1e-4)
 
 
 def test_residual_scores_depend_on_their_own_image() -> None:

@@ -51,6 +51,8 @@ class ImageSet:
 
     images: Tensor
     identity: Identity
+    names: tuple[str, ...] = ()
+    """Each image's path within its folder, with slashes; empty where there is no folder."""
 
 
 def load_images(
@@ -167,14 +169,15 @@ def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
 
 def _image_set(
     array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False,
-    crop: Crop = "centre",
+    crop: Crop = "centre", names: tuple[str, ...] = (),
 ) -> ImageSet:
     identity = Identity(
         name=name, source=source, count=len(array), shape=array.shape[1:],
         sha256=digest(array), licence=licence, stand_in=stand_in, crop=crop,
     )
     # One memory layout, cached or not: kernels for another would round otherwise.
-    return ImageSet(images=torch.from_numpy(np.ascontiguousarray(array)), identity=identity)
+    images = torch.from_numpy(np.ascontiguousarray(array))
+    return ImageSet(images=images, identity=identity, names=names)
 
 
 def _from_folder(
@@ -198,7 +201,8 @@ def _from_folder(
                 progress.advance()
         array = np.stack(rows)
         _keep(target, array)
-    return _image_set(array, source, place.name, place.licence, crop=crop)
+    names = tuple(path.relative_to(folder).as_posix() for path in paths)
+    return _image_set(array, source, place.name, place.licence, crop=crop, names=names)
 
 
 def chooser(crop: Crop) -> Choose:

@@ -6,6 +6,7 @@ A run leaves, beside what every run leaves,
                                         latents, at each snapshot
     snapshots/epoch_010.safetensors     that generator
     generator.safetensors               the last of them
+    classes.json                        with classes: their names, counts and every image's
 
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
@@ -24,7 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from genlab import atomic
+from genlab.data.classes import Classes
 from genlab.data.images import load_images
+from genlab.engine.classes import find_classes, keep_classes
 from genlab.engine.gan_sample import draw
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.progress import Progress
@@ -60,11 +63,17 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
         raise InputError(
             f"{config.dogs}: {len(dogs.images)} images; a GAN needs at least {FEWEST}, better 300"
         )
-    run = open_run(out, "gan", config, {"dogs": dogs.identity})
+    classes = find_classes(config, dogs, out)
+    data = {"dogs": dogs.identity}
+    if classes is not None:
+        data["classes"] = classes.identity(dogs.identity)
+    run = open_run(out, "gan", config, data)
     if run.done:
         return run.results
-    players = build_players(config)
-    seconds = _fit(config, run, players, dogs.images)
+    if classes is not None:
+        keep_classes(out, classes)
+    players = build_players(config, classes.frequencies if classes else None)
+    seconds = _fit(config, run, players, dogs.images, classes)
     atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
     projected = config.recipe == "projected"
     run.finish({
@@ -80,13 +89,20 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
         "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
         "snapshots": list(config.snapshots),
         "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
+        "classes": _facts_of(classes) if classes else None,
         "data": asdict(dogs.identity),
     })
     run.drop_state()
     return run.results
 
 
-def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
+def _facts_of(classes: Classes) -> dict[str, Any]:
+    return {"by": classes.by, "names": list(classes.names), "counts": classes.counts}
+
+
+def _fit(
+    config: GanConfig, run: Run, players: Players, images: Tensor, classes: Classes | None
+) -> float:
     """Trains from where `run` is; returns the seconds that took, over all sessions."""
     steps_per_epoch = math.ceil(len(images) / config.batch)
     step, watch = 0, Stopwatch()
@@ -108,7 +124,8 @@ def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float
             order = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
             for rows in order.split(config.batch)[step % steps_per_epoch :]:
                 try:
-                    sums += play(players, config, images[rows], step)
+                    labels = classes.labels[rows] if classes else None
+                    sums += play(players, config, images[rows], step, labels)
                 except FloatingPointError as error:
                     raise FloatingPointError(
                         f"{error} in epoch {epoch + 1}, step {step + 1}; the last saved state is "
@@ -125,7 +142,7 @@ def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float
                     })
                     sums.zero_()
                     if epoch + 1 in config.snapshots:
-                        _keep_snapshot(run, config, players.average, epoch + 1)
+                        _keep_snapshot(run, config, players.average, epoch + 1, classes)
                     progress.advance(0, f"epoch {epoch + 1}/{config.epochs}")
                 progress.advance(len(rows))
                 if watch.seconds - saved > SAVE_EVERY_S:
@@ -134,10 +151,13 @@ def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float
     return watch.seconds
 
 
-def _keep_snapshot(run: Run, config: GanConfig, average: nn.Module, epoch: int) -> None:
+def _keep_snapshot(
+    run: Run, config: GanConfig, average: nn.Module, epoch: int, classes: Classes | None
+) -> None:
     """Keeps the averaged generator of an epoch, and what it makes of the ten latents."""
     name = f"epoch_{epoch:03d}"
     atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
-    for index, image in enumerate(draw(average, config, SAMPLES, config.seed, "snapshot")):
+    images = draw(average, config, SAMPLES, config.seed, "snapshot", classes)
+    for index, image in enumerate(images):
         path = run.path / "samples" / name / f"{index:02d}.png"
         atomic.write_png(path, image.permute(1, 2, 0).contiguous().numpy())

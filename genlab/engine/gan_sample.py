@@ -1,12 +1,13 @@
 """Draws images from a trained GAN.
 
 Image i follows from the seed, the stream and i alone: more images are the same ones and further
-ones, at any number, in any process.
+ones, at any number, in any process. So does its class, where there are classes: they are drawn
+with the training images' frequencies, after the latent, which is the same for any class.
 
-Shapes: N images, Z latent dimensions, S pixels a side.
+Shapes: N images, Z latent dimensions, S pixels a side, K classes.
 """
 
-__all__ = ["draw", "gan_config", "load_generator", "sample"]
+__all__ = ["classes_of", "draw", "gan_config", "load_generator", "sample"]
 
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import torch
 
 from torch import Tensor, nn
 
-from genlab.engine.players import build_generator
+from genlab.data.classes import Classes
+from genlab.engine.classes import read_classes
+from genlab.engine.players import build_generator, told
 from genlab.engine.rng import generator
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -25,16 +28,40 @@ CHUNK = 20
 
 
 @torch.no_grad()
-def draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) -> Tensor:
-    """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone."""
+def draw(
+    network: nn.Module, config: GanConfig, n: int, seed: int, stream: str,
+    classes: Classes | None = None, of_class: int | None = None,
+) -> Tensor:
+    """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone.
+
+    Arguments:
+        network: The generator, in evaluation mode.
+        config: Its configuration.
+        n: How many images N.
+        seed: Decides latents and classes.
+        stream: Names what they are drawn for.
+        classes: The classes of a generator that has them.
+        of_class: The class of all images, 0..K-1, in place of drawn ones.
+    """
     parts = []
     for start in range(0, n, CHUNK):
-        places = range(start, start + CHUNK)
-        z = torch.stack([
-            torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
-        ])
-        parts.append(((network(z) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+        randoms = [generator(seed, stream, i) for i in range(start, start + CHUNK)]
+        z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
+        labels = None
+        if classes is not None:
+            labels = torch.stack([_class_of(classes, random) for random in randoms])
+            if of_class is not None:
+                labels = torch.full_like(labels, of_class)
+        images = told(network, z, labels)
+        parts.append(((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)[:n]
+
+
+def _class_of(classes: Classes, random: torch.Generator) -> Tensor:
+    """Draws one class with the training images' frequencies: inversion of their sums."""
+    places = torch.tensor(classes.counts).cumsum(0)
+    place = torch.randint(len(classes.labels), (), generator=random)
+    return torch.searchsorted(places, place, right=True)
 
 
 def gan_config(run: Run) -> GanConfig:
@@ -51,7 +78,8 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
         epoch: A snapshot's epoch; without it, the end of the run.
 
     Returns:
-        The generator, in evaluation mode: latents `(B, Z)` to images `(B, 3, S, S)` in [-1, 1].
+        The generator, in evaluation mode: latents `(B, Z)` (and labels `(B,)`, where the run has
+        classes: `classes_of`) to images `(B, 3, S, S)` in [-1, 1].
 
     Raises:
         InputError: If `path` is no GAN run, or has not come as far.
@@ -73,12 +101,20 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
             f"{path}: {weights.name} is not there yet; finish the training with: "
             f"genlab resume {path}"
         )
-    network = build_generator(config)
+    classes = classes_of(path)
+    network = build_generator(config, len(classes.names) if classes else 0)
     network.load_state_dict(load(weights.read_bytes()))
     return network.eval().requires_grad_(False)
 
 
-def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
+def classes_of(path: Path) -> Classes | None:
+    """Returns the classes of a GAN run; None if it has none."""
+    return None if gan_config(Run(path)).classes == "none" else read_classes(path)
+
+
+def sample(
+    path: Path, n: int, seed: int, epoch: int | None = None, of_class: str | None = None
+) -> Tensor:
     """Draws images from the generator of a run.
 
     Image i depends on the seed and on i alone: more images are the same ones and further ones.
@@ -86,16 +122,23 @@ def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
     Arguments:
         path: The run directory.
         n: How many images N.
-        seed: Decides the latents.
+        seed: Decides the latents, and the classes where there are any.
         epoch: A snapshot's epoch; without it, the end of the run.
+        of_class: Draws images of this class only, of a run with classes.
 
     Returns:
         Images, uint8 with shape `(N, 3, S, S)`.
 
     Raises:
-        InputError: If `n` is under 1, `path` is no GAN run, or it has not come as far.
+        InputError: If `n` is under 1, `path` is no GAN run, it has not come as far, or it has no
+            such class.
     """
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
-    network = load_generator(path, epoch)
-    return draw(network, gan_config(Run(path)), n, seed, "sample")
+    network, classes = load_generator(path, epoch), classes_of(path)
+    only = None
+    if of_class is not None:
+        if classes is None:
+            raise InputError(f"--class {of_class}: {path} was trained without classes")
+        only = classes.index(of_class)
+    return draw(network, gan_config(Run(path)), n, seed, "sample", classes, only)

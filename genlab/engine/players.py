@@ -4,7 +4,10 @@ A round generates one batch of fakes and uses it for both updates: first the dis
 reals and fakes, then the generator's, against the discriminator just updated. What the frozen
 network makes of the fakes is computed once; gradients reach the generator through it.
 
-Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores.
+With classes, fakes are of classes drawn with the training images' frequencies; both players are
+told the class of what they make or judge.
+
+Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores, K classes.
 """
 
 __all__ = ["Players", "average_decay", "build_generator", "build_players", "play", "to_signed"]
@@ -13,6 +16,7 @@ import copy
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -23,20 +27,28 @@ from genlab import adversarial
 from genlab.augment import augment, mirror
 from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
+from genlab.nets.conditional import ClassGenerator, ClassHead, ClassHeads
+from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
 from genlab.recipes.gan import GanConfig
 
-LOSSES = {
-    "projected": (
-        adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator,
-    ),
-    "scratch": (
-        adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
-    ),
-}
-"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's."""
+HINGE = (adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator)
+SOFTPLUS = (
+    adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
+)  # fmt: skip
+
+LOSSES = {"projected": HINGE, "scratch": SOFTPLUS, "dcgan": SOFTPLUS}
+"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's. Of logits,
+softplus is the binary cross-entropy."""
+
+GENERATORS = {
+    "projected": FastGanGenerator, "scratch": ResidualGenerator, "dcgan": DcganGenerator,
+}  # fmt: skip
+
+BETAS = {"projected": (0.0, 0.99), "scratch": (0.0, 0.99), "dcgan": (0.5, 0.999)}
+"""Each recipe's memories of Adam: dcgan's as its authors have them (section 4)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +56,7 @@ class Players:
     """The networks of a game with their optimisers."""
 
     generator: nn.Module
-    """Latents `(B, Z)` to images `(B, 3, H, W)` in [-1, 1]."""
+    """Latents `(B, Z)`, and labels where there are classes, to images `(B, 3, H, W)`, [-1, 1]."""
     average: nn.Module
     """Its moving average, in evaluation mode: what samples are drawn from."""
     view: Callable[[Tensor], list[Tensor]]
@@ -53,6 +65,8 @@ class Players:
     """The trained part of the discriminator: scores `(B, P)`, one tensor a head, of a view."""
     adam_generator: Adam
     adam_discriminator: Adam
+    frequencies: Tensor | None = None
+    """The share of training images that each class has, `(K,)`; None without classes."""
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -72,7 +86,7 @@ class Players:
 class OneHead(nn.Module):
     """A discriminator of images as a judge of views: one view, one head."""
 
-    def __init__(self, discriminator: ResidualDiscriminator) -> None:
+    def __init__(self, discriminator: ResidualDiscriminator | DcganDiscriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
@@ -85,33 +99,46 @@ def as_it_is(images: Tensor) -> list[Tensor]:
     return [images]
 
 
-def build_generator(config: GanConfig) -> nn.Module:
-    """Builds the generator with its first weights, which follow from the seed."""
-    build = FastGanGenerator if config.recipe == "projected" else ResidualGenerator
+def build_generator(config: GanConfig, classes: int = 0) -> nn.Module:
+    """Builds the generator (of K classes, if any) with its first weights, by the seed."""
     with seeded(config.seed, "generator"):
-        return build(config.latent, config.width)
+        maker = GENERATORS[config.recipe](config.latent, config.width, config.size)
+        return ClassGenerator(maker, config.latent, classes) if classes else maker
 
 
-def build_players(config: GanConfig) -> Players:
-    """Builds both players; all weights, the frozen random ones too, follow from the seed."""
-    maker = build_generator(config)
-    width = config.discriminator_width
+def build_judge(config: GanConfig, classes: int = 0) -> nn.Module:
+    """Builds the trained part of the discriminator (of K classes, if any), by the seed."""
+    width, size = config.discriminator_width, config.size
+    with seeded(config.seed, "discriminator"):
+        if config.recipe == "projected":
+            return ClassHeads(width, classes) if classes else Heads(width)
+        build = ResidualDiscriminator if config.recipe == "scratch" else DcganDiscriminator
+        judge = build(width, size)
+        return ClassHead(judge, classes) if classes else OneHead(judge)
+
+
+def build_players(config: GanConfig, frequencies: Tensor | None = None) -> Players:
+    """Builds both players; all weights, the frozen random ones too, follow from the seed.
+
+    Arguments:
+        config: The configuration.
+        frequencies: The share of images that each class has, `(K,)`; None without classes.
+    """
+    classes = 0 if frequencies is None else len(frequencies)
+    maker, judge = build_generator(config, classes), build_judge(config, classes)
     view: Callable[[Tensor], list[Tensor]] = as_it_is
     if config.recipe == "projected":
         assert config.feature_size is not None  # GanConfig sees to it
         network = load_efficientnet_lite0()
         with seeded(config.seed, "projection"):
-            view = Projection(network, config.feature_size, width)
-    with seeded(config.seed, "discriminator"):
-        judge = (
-            Heads(width) if config.recipe == "projected" else OneHead(ResidualDiscriminator(width))
-        )
+            view = Projection(network, config.feature_size, config.discriminator_width)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
-    betas = (0.0, 0.99)
+    betas = BETAS[config.recipe]
     return Players(
         generator=maker, average=average, view=view, discriminator=judge,
         adam_generator=Adam(maker.parameters(), config.learning_rate, betas, fused=True),
         adam_discriminator=Adam(judge.parameters(), config.discriminator_rate, betas, fused=True),
+        frequencies=frequencies,
     )
 
 
@@ -121,7 +148,9 @@ def to_signed(images: Tensor) -> Tensor:
     return images.contiguous().float() / 127.5 - 1
 
 
-def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+def play(
+    players: Players, config: GanConfig, images: Tensor, step: int, labels: Tensor | None = None
+) -> Tensor:
     """Plays one round.
 
     Arguments:
@@ -129,6 +158,7 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tens
         config: The configuration.
         images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch.
         step: The round's number: with the seed it decides all that is random.
+        labels: Their classes, int64 with shape `(B,)`; None without classes.
 
     Returns:
         The discriminator's loss, the generator's loss, the mean score of reals and that of
@@ -142,26 +172,42 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tens
     real = augment(mirror(real, random) if config.mirror else real, config.augment, random)
     with torch.no_grad():
         seen_real = players.view(real)
-    fake = players.generator(torch.randn(config.batch, config.latent, generator=random))
+    z = torch.randn(config.batch, config.latent, generator=random)
+    of_fake = None
+    if players.frequencies is not None:
+        of_fake = torch.multinomial(players.frequencies, config.batch, True, generator=random)
+    fake = told(players.generator, z, of_fake)
     seen_fake = players.view(augment(fake, config.augment, random))
     loss_d, score_real, score_fake = update_discriminator(
-        players, config, seen_real, [seen.detach() for seen in seen_fake], step
+        players, config, seen_real, [seen.detach() for seen in seen_fake], step, labels, of_fake
     )
-    loss_g = update_generator(players, config, seen_fake)
+    loss_g = update_generator(players, config, seen_fake, of_fake)
     decay = average_decay(config, (step + 1) * config.batch)
     update_average(players.average, players.generator, decay)
     return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
 
 
+def told(player: nn.Module, what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
+    """Returns what a player makes of latents or views, told their classes where there are any."""
+    return player(what) if labels is None else player(what, labels)
+
+
 def update_discriminator(
-    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int
+    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int,
+    of_real: Tensor | None = None, of_fake: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Updates the discriminator on views; returns its loss and its mean scores of both sides."""
     loss_real, loss_fake, _ = LOSSES[config.recipe]
     penalise = config.r1_every is not None and step % config.r1_every == 0
     real = [seen.requires_grad_(penalise) for seen in real]
     count = len(real[0])
-    scores = players.discriminator([torch.cat(pair) for pair in zip(real, fake)])
+    if config.recipe == "dcgan":  # batch-norm: reals and fakes are batches of their own
+        apart = [told(players.discriminator, *side) for side in ((real, of_real), (fake, of_fake))]
+        scores = [torch.cat(pair) for pair in zip(*apart)]
+    else:
+        both = [torch.cat(pair) for pair in zip(real, fake)]
+        of_both = None if of_real is None or of_fake is None else torch.cat([of_real, of_fake])
+        scores = told(players.discriminator, both, of_both)
     loss = sum_over_heads(loss_real, [s[:count] for s in scores])
     loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
     total = loss
@@ -178,11 +224,13 @@ def update_discriminator(
     return loss.detach(), means[0], means[1]
 
 
-def update_generator(players: Players, config: GanConfig, fake: list[Tensor]) -> Tensor:
+def update_generator(
+    players: Players, config: GanConfig, fake: list[Tensor], of_fake: Tensor | None = None
+) -> Tensor:
     """Updates the generator through the views of its images; returns its loss."""
     _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
-    loss = sum_over_heads(loss_generator, players.discriminator(fake))
+    loss = sum_over_heads(loss_generator, told(players.discriminator, fake, of_fake))
     descend(players.adam_generator, loss, "generator")
     players.discriminator.requires_grad_(True)
     return loss.detach()

@@ -17,7 +17,7 @@ import os
 import time
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +167,10 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
     _require_folder(path)
     if (path / "config.json").exists():
         run = Run(path)
-        _refuse_changes(run, kind, wanted)
+        defaults = {
+            f.name: f.default for f in fields(config) if f.default is not MISSING
+        }  # fmt: skip
+        _refuse_changes(run, kind, wanted, defaults)
         run.refuse_other_data(data)
         if not run.done:
             _note_session(run)
@@ -200,14 +203,17 @@ def _require_folder(path: Path) -> None:
         raise InputError(f"--out {path}: not writable; name another folder or mend its mode")
 
 
-def _refuse_changes(run: Run, kind: str, wanted: dict[str, Any]) -> None:
+def _refuse_changes(
+    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any]
+) -> None:
     if run.kind != kind:
         raise InputError(f"--out {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
+    # An option that came after the run was made had its default there.
+    there = json.loads(json.dumps(defaults | run.config, default=str))
     keys = sorted(set(run.config) | set(wanted))
-    changed = [k for k in keys if run.config.get(k) != wanted.get(k)]
+    changed = [k for k in keys if there.get(k) != wanted.get(k)]
     if changed:
-        lines = ", ".join(f"{k}: {run.config.get(k)!r} there, {wanted.get(k)!r} now"
-                          for k in changed)
+        lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
         raise InputError(
             f"--out {run.path}: that run was made with other options ({lines}); "
             "give the same options to go on, or another --out"

@@ -2,7 +2,7 @@ r"""A light-weight generator in the manner of FastGAN, from a point on a sphere 
 
 From 4x4 pixels each stage doubles the side: nearest-neighbour enlargement, 3x3 convolution,
 batch-norm and a gated linear unit, GLU(a, b) = a sigmoid(b). Skip-layer excitation lets a
-coarse map weigh the channels of a map eight times finer,
+coarse map weigh the channels of a map eight times finer (sixteen times beyond 64 pixels),
 
     y = F(x_low, W) * x_high,    F = sigmoid(conv1x1(LeakyReLU(conv4x4(pool4x4(x_low))))).
 
@@ -13,7 +13,8 @@ References:
 Two of its parts are left out: noise added to feature maps (an image is a function of z alone) and
 spectral norm in the generator.
 
-Shapes: B batch, Z latent dimensions, C channels, H W pixels; images `(B, 3, 64, 64)` in [-1, 1].
+Shapes: B batch, Z latent dimensions, C channels, S pixels a side; images `(B, 3, S, S)` in
+[-1, 1].
 """
 
 __all__ = ["FastGanGenerator", "to_sphere"]
@@ -23,8 +24,11 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-MULTIPLES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1}
-"""Channels at each side, as multiples of the width (Liu et al., figure 3)."""
+MULTIPLES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1, 128: 1, 256: 1}
+"""Channels at each side, as multiples of the width (Liu et al., figure 3, up to 64)."""
+
+LINKS = {32: 4, 64: 8, 128: 8, 256: 16}
+"""Which side's map weighs the channels at a side: the last two are the paper's (figure 3)."""
 
 
 def to_sphere(z: Tensor) -> Tensor:
@@ -118,41 +122,47 @@ class Excitation(nn.Module):
 
 
 class FastGanGenerator(nn.Module):
-    """Maps latents to images of 64x64 pixels.
+    """Maps latents to images.
 
     In evaluation mode batch-norm uses its running statistics, so that an image depends on its own
     latent alone.
 
     Arguments:
         latent: Latent dimensions Z.
-        width: Channels are multiples of it; 16 gives 1.9 million parameters.
+        width: Channels are multiples of it; 16 gives 2.0 million parameters at 64 pixels.
+        size: The side S in pixels: 64, 128 or 256.
     """
 
-    def __init__(self, latent: int, width: int) -> None:
+    def __init__(self, latent: int, width: int, size: int = 64) -> None:
         super().__init__()
         self.latent = latent
+        self.sides = [side for side in MULTIPLES if 4 < side <= size]
         c = {side: multiple * width for side, multiple in MULTIPLES.items()}
         # A transposed 4x4 convolution of a single pixel is a linear map.
         self.start = nn.Linear(latent, 2 * c[4] * 16, bias=False)
         self.norm = nn.BatchNorm2d(2 * c[4])
-        self.to8, self.to16 = Up(c[4], c[8]), Up(c[8], c[16])
-        self.to32, self.to64 = Up(c[16], c[32]), Up(c[32], c[64])
-        self.excite32, self.excite64 = Excitation(c[4], c[32]), Excitation(c[8], c[64])
-        self.image = nn.Conv2d(c[64], 3, 3, padding=1)
+        for side in self.sides:
+            self.add_module(f"to{side}", Up(c[side // 2], c[side]))
+        for side in self.sides:
+            if side in LINKS:
+                self.add_module(f"excite{side}", Excitation(c[LINKS[side]], c[side]))
+        self.image = nn.Conv2d(c[size], 3, 3, padding=1)
         for weight in self.parameters():
             if weight.dim() > 1:
                 nn.init.normal_(weight, 0.0, 0.02)  # as DCGAN and FastGAN start
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns the images of the latents `z`, with shape `(B, 3, 64, 64)`, in [-1, 1].
+        """Returns the images of the latents `z`, with shape `(B, 3, S, S)`, in [-1, 1].
 
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
-        x4 = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        x4 = glu(self.norm(x4))
-        x8 = self.to8(x4)
-        x16 = self.to16(x8)
-        x32 = self.excite32(x4, self.to32(x16))
-        x64 = self.excite64(x8, self.to64(x32))
-        return self.image(x64).tanh()
+        x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
+        x = glu(self.norm(x))
+        maps = {4: x}
+        for side in self.sides:
+            x = self.get_submodule(f"to{side}")(x)
+            if side in LINKS:
+                x = self.get_submodule(f"excite{side}")(maps[LINKS[side]], x)
+            maps[side] = x
+        return self.image(x).tanh()

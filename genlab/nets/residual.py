@@ -14,7 +14,8 @@ References:
     | The GAN is dead; long live the GAN! (Huang et al., 2024), section 3, https://arxiv.org/abs/2501.05441
     | Fixup Initialization (Zhang et al., 2019), https://arxiv.org/abs/1901.09321
 
-Shapes: B batch, Z latent dimensions, C channels, H W pixels; images `(B, 3, 64, 64)` in [-1, 1].
+Shapes: B batch, Z latent dimensions, C channels, S pixels a side; images `(B, 3, S, S)` in
+[-1, 1]; F features.
 """
 
 __all__ = ["ResidualDiscriminator", "ResidualGenerator"]
@@ -26,8 +27,13 @@ from torch import Tensor, nn
 
 from genlab.nets.fastgan import to_sphere
 
-MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2}
+MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2, 64: 2, 128: 2}
 """Channels at each side, as multiples of the width."""
+
+
+def channels(width: int, size: int) -> list[int]:
+    """Returns the channels at each side from 4 pixels to half of `size`, coarse to fine."""
+    return [multiple * width for side, multiple in MULTIPLES.items() if side < size]
 
 
 def activation(x: Tensor) -> Tensor:
@@ -59,17 +65,18 @@ class Block(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """Maps latents to images of 64x64 pixels: a block a side, enlarged between them.
+    """Maps latents to images: a block a side, enlarged between them.
 
     Arguments:
         latent: Latent dimensions Z.
         width: Channels are multiples of it.
+        size: The side S in pixels: 64, 128 or 256.
     """
 
-    def __init__(self, latent: int, width: int) -> None:
+    def __init__(self, latent: int, width: int, size: int = 64) -> None:
         super().__init__()
         self.latent = latent
-        c = [multiple * width for multiple in MULTIPLES.values()]
+        c = channels(width, size)
         self.start = nn.Linear(latent, c[0] * 16)
         nn.init.kaiming_normal_(self.start.weight, nonlinearity="linear")
         self.blocks = nn.ModuleList(Block(a, b) for a, b in zip([c[0], *c], c))
@@ -77,7 +84,7 @@ class ResidualGenerator(nn.Module):
         nn.init.normal_(self.image.weight, 0.0, (4 * c[-1]) ** -0.5)  # 2x2 pixels make one
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns the images of the latents `z`, with shape `(B, 3, 64, 64)`, in [-1, 1].
+        """Returns the images of the latents `z`, with shape `(B, 3, S, S)`, in [-1, 1].
 
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
@@ -95,27 +102,32 @@ def enlarge(x: Tensor) -> Tensor:
 
 
 class ResidualDiscriminator(nn.Module):
-    """Scores images of 64x64 pixels: a block a side, halved by averaging between them.
+    """Scores images: a block a side, halved by averaging between them.
 
     Arguments:
         width: Channels are multiples of it.
+        size: The side S in pixels: 64, 128 or 256.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, size: int = 64) -> None:
         super().__init__()
-        c = [multiple * width for multiple in reversed(MULTIPLES.values())]
+        c = channels(width, size)[::-1]
         self.image = nn.Conv2d(3, c[0], 4, stride=2, padding=1)
         nn.init.kaiming_normal_(self.image.weight, nonlinearity="linear")
         self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(c, [*c[1:], c[-1]]))
         self.score = nn.Linear(c[-1] * 16, 1)
 
+    def features(self, images: Tensor) -> Tensor:
+        """Returns what the scores are linear in, with shape `(B, F)`."""
+        x = self.image(images.contiguous(memory_format=torch.channels_last))
+        for index, block in enumerate(self.blocks):
+            x = block(x if index == 0 else F.avg_pool2d(x, 2))
+        return activation(x).flatten(1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Returns the images' scores (logits), with shape `(B, 1)`.
 
         Arguments:
-            images: Images in [-1, 1], with shape `(B, 3, 64, 64)`.
+            images: Images in [-1, 1], with shape `(B, 3, S, S)`.
         """
-        x = self.image(images.contiguous(memory_format=torch.channels_last))
-        for index, block in enumerate(self.blocks):
-            x = block(x if index == 0 else F.avg_pool2d(x, 2))
-        return self.score(activation(x).flatten(1))
+        return self.score(self.features(images))

@@ -26,7 +26,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.engine.gan_sample import gan_config, load_generator
+from genlab.engine.gan_sample import classes_of, gan_config, load_generator
+from genlab.engine.players import told
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
 from genlab.errors import InputError
@@ -99,15 +100,21 @@ def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
 
 @torch.no_grad()
 def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
-    """A closed walk through the generator's latents, as one sheet: a row from each latent."""
+    """A closed walk through the generator's latents, as one sheet: a row from each latent.
+
+    Where there are classes, all of it is of the most frequent one.
+    """
     config = gan_config(Run(path))
     z = torch.randn(ANCHORS, config.latent, generator=generator(config.seed, "explorer walk"))
     z = torch.nn.functional.normalize(z, dim=1)
     shares = torch.arange(STEPS) / STEPS
     points = torch.cat([slerp(a, b, shares) for a, b in zip(z, z.roll(-1, 0))])
     with readable(path):
-        network = load_generator(path)
-    images = network(points)
+        network, classes = load_generator(path), classes_of(path)
+    labels = None
+    if classes is not None:
+        labels = torch.full((len(points),), int(classes.frequencies.argmax()))
+    images = told(network, points, labels)
     pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()

@@ -1,6 +1,8 @@
 """The GAN's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "SIZE", "GanConfig", "projected", "projected_short", "scratch"]
+__all__ = [
+    "RECIPES", "SIZE", "SIZES", "GanConfig", "dcgan", "projected", "projected_short", "scratch",
+]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +11,10 @@ from typing import Literal
 from genlab.errors import InputError
 
 SIZE = 64
-"""The only side of image, in pixels, that the generators make."""
+"""The side of image, in pixels, unless another is asked for."""
+
+SIZES = (64, 128, 256)
+"""The sides that the generators make."""
 
 Augment = Literal["colour", "translation", "cutout"]
 
@@ -20,17 +25,23 @@ class GanConfig:
 
     dogs: str
     """SOURCE of the images: a folder, or a name (see: genlab data)."""
-    recipe: Literal["projected", "scratch"] = "projected"
+    recipe: Literal["projected", "scratch", "dcgan"] = "projected"
     """projected: the discriminator looks through a frozen ImageNet network (Sauer et al., 2021);
-    scratch: both networks learn from the images alone (R1 penalty, no pretrained part)."""
+    scratch: both networks learn from the images alone (R1 penalty, no pretrained part);
+    dcgan: the textbook's (Radford et al., 2015)."""
     size: int = SIZE
-    """Side of the images in pixels."""
+    """Side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
     epochs: int = 50
     """Passes over the images."""
     images: int | None = None
     """Take only the first so many images."""
     crop: Literal["centre", "subject"] = "centre"
     """The square kept of a picture: its centre, or around what an ImageNet network sees."""
+    classes: Literal["none", "folders", "clusters"] = "none"
+    """What images are conditioned on: nothing; the sub-folder that each lies in; the cluster of
+    what an ImageNet network sees in it (k-means)."""
+    clusters: int | None = None
+    """clusters: how many; by the number of images (8 to 16) if not given."""
     batch: int = 16
     """Images a step."""
     snapshots: tuple[int, ...] = (10, 30, 50)
@@ -41,14 +52,14 @@ class GanConfig:
     width: int = 16
     """Channels of the generator, in multiples of this."""
     discriminator_width: int = 64
-    """projected: channels of the mixed features and the heads; scratch: channels of the
+    """projected: channels of the mixed features and the heads; scratch, dcgan: channels of the
     discriminator, in multiples of this."""
     feature_size: int | None = 96
     """projected: side, in pixels, to which images are brought for the ImageNet network."""
     learning_rate: float = 1e-3
-    """Learning rate of the generator's Adam, betas (0, 0.99)."""
+    """Learning rate of the generator's Adam, betas (0, 0.99); dcgan: (0.5, 0.999)."""
     discriminator_rate: float = 1e-3
-    """Learning rate of the discriminator's Adam, betas (0, 0.99)."""
+    """Learning rate of the discriminator's Adam, likewise."""
     augment: tuple[Augment, ...] = ("colour", "translation")
     """Differentiable augmentations of what the discriminator sees, in this order."""
     mirror: bool = True
@@ -65,8 +76,10 @@ class GanConfig:
     """Decides everything random."""
 
     def __post_init__(self) -> None:
-        if self.size != SIZE:
-            raise InputError(f"--size {self.size}: the generators make {SIZE} pixels only")
+        if self.size not in SIZES:
+            raise InputError(
+                f"--size {self.size}: the generators make {', '.join(map(str, SIZES))} pixels"
+            )
         for name in ("epochs", "batch", "latent", "width", "discriminator_width", "images",
                      "average_images"):
             value = getattr(self, name)
@@ -80,6 +93,10 @@ class GanConfig:
                 f"--average-share {self.average_share}: give a share above 0 and at "
                 "most 0.25 (a longer average still holds the first images)"
             )
+        if self.clusters is not None and self.classes != "clusters":
+            raise InputError("--clusters: belongs to --classes clusters")
+        if self.clusters is not None and self.clusters < 2:
+            raise InputError(f"--clusters {self.clusters}: must be at least 2")
         if any(epoch < 1 for epoch in self.snapshots):
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
         self._check_recipe()
@@ -98,6 +115,10 @@ class GanConfig:
             return
         if self.feature_size is not None:
             raise InputError("--feature-size: belongs to --recipe projected")
+        if self.recipe == "dcgan":
+            if self.r1_gamma is not None or self.r1_every is not None:
+                raise InputError("--r1-gamma, --r1-every: belong to --recipe scratch")
+            return
         if self.r1_gamma is None or self.r1_gamma < 0:
             raise InputError(f"--r1-gamma {self.r1_gamma}: the scratch recipe needs it, 0 or more")
         if self.r1_every is None or self.r1_every < 1:
@@ -109,6 +130,13 @@ def option(name: str) -> str:
     return name.replace("_", "-")
 
 
+FEATURE_SIZES = {64: 96, 128: 160, 256: 224}
+"""Sides to which images of each size are brought for the ImageNet network: at most what it was
+trained on (Sauer et al. take that for all), multiples of its stride 32, what two cores can do."""
+
+SHORT_FEATURE_SIZES = {64: 64, 128: 128, 256: 160}
+
+
 def projected(
     dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
@@ -118,7 +146,10 @@ def projected(
     rates 2e-4 (the paper's, for batches of 64 and runs a hundred times as long), 5e-4 and 1e-3,
     the last gave the most recognisable ones.
     """
-    return GanConfig(dogs=dogs, size=size, epochs=epochs, seed=seed, images=images)
+    return GanConfig(
+        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images,
+        feature_size=FEATURE_SIZES.get(size),
+    )
 
 
 def projected_short(
@@ -130,21 +161,42 @@ def projected_short(
     smaller picture, no augmentation (it pays later in a run).
     """
     return GanConfig(
-        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, batch=8, feature_size=64,
-        learning_rate=2e-3, discriminator_rate=2e-3, augment=(),
+        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, batch=8,
+        feature_size=SHORT_FEATURE_SIZES.get(size), learning_rate=2e-3, discriminator_rate=2e-3,
+        augment=(),
     )
 
 
 def scratch(
     dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
-    """No pretrained part: residual networks, the non-saturating loss with R1."""
+    """No pretrained part: residual networks, the non-saturating loss with R1.
+
+    Of an image of twice the side, each pixel counts a quarter, and there are four times as many:
+    ||grad D||^2 is a quarter for the same D, so gamma grows with the number of pixels.
+    """
     return GanConfig(
         dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="scratch",
         # On dog faces 5e-4 with gamma 0.2 turned black by epoch 2, 2e-3 with gamma 1 by epoch 4;
         # 5e-4 with gamma 2 and 2e-4 with gamma 0.5 lived, and had only blobs by epoch 8.
         width=8, discriminator_width=8, feature_size=None, augment=("translation",),
-        r1_gamma=0.5, r1_every=4,
+        r1_gamma=0.5 * (size / SIZE) ** 2, r1_every=4,
+    )
+
+
+def dcgan(
+    dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
+) -> GanConfig:
+    """The textbook's GAN, to see the difference: DCGAN's networks, loss, rates and widths.
+
+    No augmentation, not even mirrored images. The one departure is the batch, 16 in place of 128
+    (64 in PyTorch's example): as many updates as of the other recipes, or a few hundred images
+    would make a few hundred steps, and the difference seen would be theirs.
+    """
+    return GanConfig(
+        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="dcgan",
+        latent=100, width=64, discriminator_width=64, feature_size=None, learning_rate=2e-4,
+        discriminator_rate=2e-4, augment=(), mirror=False,
     )
 
 
@@ -152,5 +204,6 @@ RECIPES: dict[str, Callable[..., GanConfig]] = {
     "projected": projected,
     "projected-short": projected_short,
     "scratch": scratch,
+    "dcgan": dcgan,
 }
 """The recipes by name."""

@@ -1,0 +1,243 @@
+"""How fast GANs train, beside others' steps, in one run; and how soon they reach a quality.
+
+    GENLAB_DATA=... python benchmarks/gan.py [--size 64] [--rounds 5] [--steps 8] [--threads 2]
+    GENLAB_DATA=... python benchmarks/gan.py --to-quality [--distance 1.0] [--minutes 30]
+
+One process, the same threads, float32, the same images; every round runs each contender for some
+steps, in turn, so that a ratio compares what ran within the same minute. A ratio stands with its
+smallest, median and largest value over the rounds. A step is one update of both players and of
+the average. The others are restated from their papers and documents in plain PyTorch
+(`gan_peers.py`); they get their reals as floating-point tensors, genlab as uint8. Speeds are
+images a second: the batch over the seconds of a step.
+
+Time to quality: each contender in turn trains an epoch of all images, then is measured; it is
+done when the Fréchet distance of its fakes to all the reals, over the 768 features of FID
+Inception (Mixed_6e, protocol pytorch-fid), is at most `--distance`, and gives up after
+`--minutes`. Its seconds are those of its steps; what drawing and measuring take is not counted.
+Each is one seed.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from gan_peers import DCGAN, LightweightGAN, Peer, Prototype
+from torch import Tensor
+
+from genlab import atomic
+from genlab.data.images import load_images
+from genlab.data.pictures import of_tensor
+from genlab.engine import environment
+from genlab.engine.gan_sample import draw
+from genlab.engine.looking import Eyes
+from genlab.engine.players import build_players, play
+from genlab.features.networks import look
+from genlab.metrics.frechet import frechet_distance
+from genlab.recipes.gan import RECIPES
+
+OURS = ("projected", "scratch", "dcgan")
+WARM = 2
+"""Steps of each contender before the first round: they allocate."""
+
+SLOW = "lightweight"
+SLOW_STEPS = 4
+"""Steps a round of the contender whose step takes seconds: one of four has its penalty."""
+
+NETWORK = "inception-768"
+
+
+class Contender(NamedTuple):
+    batch: int
+    step: Callable[[Tensor], None]
+    """Updates both players on these rows of the images."""
+    sample: Callable[[int], Tensor]
+    """Draws so many images, uint8."""
+
+
+def ours(recipe: str, size: int, images: Tensor) -> Contender:
+    config = RECIPES[recipe]("dogs", size=size)
+    players, number = build_players(config), iter(range(sys.maxsize))
+    return Contender(
+        config.batch, lambda rows: play(players, config, images[rows], next(number)),
+        lambda n: draw(players.average, config, n, 0, "benchmark"),
+    )  # fmt: skip
+
+
+def theirs(peer: Peer, batch: int, reals: Tensor) -> Contender:
+    return Contender(batch, lambda rows: peer.step(reals[rows]), peer.sample)
+
+
+def contenders(options: argparse.Namespace, images: Tensor) -> dict[str, Contender]:
+    """Builds those that `--only` names; all if it names none."""
+    size, reals = options.size, images.float() / 127.5 - 1
+    batch = RECIPES["dcgan"]("dogs").batch
+    feature_size = RECIPES["projected"]("dogs", size=size).feature_size
+    makers: dict[str, Callable[[], Contender]] = {
+        f"genlab {recipe}": lambda recipe=recipe: ours(recipe, size, images) for recipe in OURS
+    }
+    for b in (batch, 64):
+        makers[f"DCGAN example, batch {b}"] = lambda b=b: theirs(DCGAN(size), b, reals)
+    makers["lightweight-gan-like, batch 16"] = lambda: theirs(LightweightGAN(size), 16, reals)
+    makers["projected prototype, batch 16"] = lambda: theirs(
+        Prototype(size, feature_size), 16, reals
+    )
+    chosen = options.only or [""]
+    return {name: make() for name, make in makers.items() if any(c in name for c in chosen)}
+
+
+# Speed
+
+
+def step_speeds(options: argparse.Namespace) -> dict[str, Any]:
+    """Runs the rounds; returns speeds and ratios."""
+    images = load_images(options.dogs, options.size, 256).images
+    field = contenders(options, images)
+    for contender in field.values():
+        seconds_of(contender, len(images), WARM)
+    speeds: dict[str, list[float]] = {name: [] for name in field}
+    for index in range(options.rounds):
+        for name, contender in field.items():
+            steps = min(options.steps, SLOW_STEPS) if SLOW in name else options.steps
+            seconds = seconds_of(contender, len(images), steps)
+            speeds[name].append(steps * contender.batch / seconds)
+        print(f"round {index + 1}/{options.rounds}", file=sys.stderr)
+    ratios = {
+        mine: {
+            other: spread([a / b for a, b in zip(speeds[mine], speeds[other])])
+            for other in speeds if not other.startswith("genlab")
+        }
+        for mine in speeds if mine.startswith("genlab")
+    }  # fmt: skip
+    table = {
+        name: {"batch": field[name].batch, "images_per_second": spread(speeds[name])}
+        for name in field
+    }
+    return {
+        "size": options.size, "rounds": options.rounds, "steps": options.steps,
+        "speeds": table, "ratios": ratios,
+    }  # fmt: skip
+
+
+def seconds_of(contender: Contender, images: int, steps: int) -> float:
+    began = time.perf_counter()
+    for _ in range(steps):
+        contender.step(torch.randint(images, (contender.batch,)))
+    return time.perf_counter() - began
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def show_speeds(result: dict[str, Any]) -> None:
+    for name, entry in result["speeds"].items():
+        s = entry["images_per_second"]
+        print(f"{name:34} {s['median']:8.2f} images/s  ({s['min']:.2f} to {s['max']:.2f})")
+    for mine, others in result["ratios"].items():
+        for other, r in others.items():
+            print(f"{mine:18} / {other:34} x{r['median']:.2f}  ({r['min']:.2f} to {r['max']:.2f})")
+
+
+# Time to quality
+
+
+class Course:
+    """A contender's way to the quality: epochs, seconds, distances."""
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender = contender
+        self.points: list[dict[str, float]] = []
+        self.seconds = 0.0
+
+    def epoch(self, images: int) -> None:
+        """Trains on every image once."""
+        for rows in torch.randperm(images).split(self.contender.batch):
+            began = time.perf_counter()
+            self.contender.step(rows)
+            self.seconds += time.perf_counter() - began
+
+
+def to_quality(options: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> None:
+    """Trains and measures epoch by epoch; hands over what there is after every measurement."""
+    found = load_images(options.dogs, options.size, options.images)
+    eyes = Eyes()
+    real = eyes.features(NETWORK, of_tensor(found.images, "reals")).double()
+
+    def distance(fakes: Tensor) -> float:
+        loaded, way = eyes.loaded(NETWORK), eyes.protocol_for(NETWORK)
+        seen = torch.cat([look(loaded, way, part) for part in fakes.split(32)])
+        return float(frechet_distance(real, seen.double()))
+
+    courses = {name: Course(c) for name, c in contenders(options, found.images).items()}
+    running = dict(courses)
+    while running:
+        for name, course in list(running.items()):
+            course.epoch(len(found.images))
+            value = distance(course.contender.sample(options.fakes))
+            epoch = len(course.points) + 1
+            course.points.append({"epoch": epoch, "seconds": course.seconds, "distance": value})
+            line = f"{name:34} epoch {epoch:3}  {course.seconds:7.1f} s  FD-768 {value:.3f}"
+            print(line, flush=True)
+            reached = value <= options.distance
+            if reached or course.seconds > 60 * options.minutes:
+                del running[name]
+            keep({
+                "network": eyes.identity(NETWORK), "data": found.identity.name,
+                "sha256": found.identity.sha256, "reals": len(found.images),
+                "fakes": options.fakes, "size": options.size, "distance": options.distance,
+                "minutes": options.minutes,
+                "seconds": {n: seconds_to(c, options.distance) for n, c in courses.items()},
+                "courses": {n: c.points for n, c in courses.items()},
+            })  # fmt: skip
+
+
+def seconds_to(course: Course, distance: float) -> float | None:
+    """Returns the seconds of training until the distance; None if it is not reached."""
+    reached = [p["seconds"] for p in course.points if p["distance"] <= distance]
+    return reached[0] if reached else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dogs", default="dogs", help="SOURCE of the images")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=8, help="a multiple of 4: of lazy penalties")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="*", help="parts of contenders' names")
+    parser.add_argument("--to-quality", action="store_true")
+    parser.add_argument("--distance", type=float, default=1.0)
+    parser.add_argument("--minutes", type=float, default=30.0, help="of training, each")
+    parser.add_argument("--fakes", type=int, default=1000)
+    parser.add_argument("--images", type=int, help="train on the first so many images only")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/gan.json"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    session = environment.session()
+    session["command"] = " ".join(["python benchmarks/gan.py", *sys.argv[1:]])
+    part = "quality" if options.to_quality else "steps"
+    part += "" if options.size == 64 else f"_{options.size}"
+
+    def keep(result: dict[str, Any]) -> None:
+        kept = json.loads(options.out.read_text()) if options.out.exists() else {}
+        atomic.write_json(options.out, kept | {part: {"session": session, **result}})
+
+    if options.to_quality:
+        to_quality(options, keep)
+        return
+    result = step_speeds(options)
+    show_speeds(result)
+    keep(result)
+
+
+if __name__ == "__main__":
+    main()
