@@ -39,22 +39,25 @@ def draw(network: nn.Module, config: GanConfig, n: int, seed: int, stream: str) 
 
 def gan_config(run: Run) -> GanConfig:
     """Returns the configuration of a GAN run."""
-    tuples = {name: tuple(run.config[name]) for name in ("snapshots", "augment")}
-    return GanConfig(**{**run.config, **tuples})
+    # A run from before there was such a thing held nothing out and measured nothing.
+    known = {"held_out": 0.0, "measure_every": 0} | run.config
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return GanConfig(**{**known, **lists})
 
 
-def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
+def load_generator(path: Path, epoch: int | None = None, best: bool = False) -> nn.Module:
     """Rebuilds the averaged generator of a run from its JSON and safetensors.
 
     Arguments:
         path: The run directory.
         epoch: A snapshot's epoch; without it, the end of the run.
+        best: In place of that, the one that was nearest to the held-out images.
 
     Returns:
         The generator, in evaluation mode: latents `(B, Z)` to images `(B, 3, S, S)` in [-1, 1].
 
     Raises:
-        InputError: If `path` is no GAN run, or has not come as far.
+        InputError: If `path` is no GAN run, has not come as far, or kept no best generator.
     """
     from safetensors.torch import load
 
@@ -68,6 +71,8 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
         if epoch not in config.snapshots:
             kept = ", ".join(map(str, config.snapshots))
             raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
+    if best:
+        weights = _best(run, epoch)
     if not weights.exists():
         raise InputError(
             f"{path}: {weights.name} is not there yet; finish the training with: "
@@ -78,7 +83,20 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
+def _best(run: Run, epoch: int | None) -> Path:
+    if epoch is not None:
+        raise InputError(f"--best, --epoch {epoch}: give one of them")
+    if run.done and run.results.get("best_epoch") is None:
+        raise InputError(
+            f"--best: {run.path} measured nothing on held-out images, so none of its generators "
+            "is known to be the best; leave it out"
+        )
+    return run.path / "best.safetensors"
+
+
+def sample(
+    path: Path, n: int, seed: int, epoch: int | None = None, best: bool = False
+) -> Tensor:
     """Draws images from the generator of a run.
 
     Image i depends on the seed and on i alone: more images are the same ones and further ones.
@@ -88,14 +106,15 @@ def sample(path: Path, n: int, seed: int, epoch: int | None = None) -> Tensor:
         n: How many images N.
         seed: Decides the latents.
         epoch: A snapshot's epoch; without it, the end of the run.
+        best: In place of that, the generator that was nearest to the held-out images.
 
     Returns:
         Images, uint8 with shape `(N, 3, S, S)`.
 
     Raises:
-        InputError: If `n` is under 1, `path` is no GAN run, or it has not come as far.
+        InputError: If `n` is under 1, `path` is no GAN run, or as of `load_generator`.
     """
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
-    network = load_generator(path, epoch)
+    network = load_generator(path, epoch, best)
     return draw(network, gan_config(Run(path)), n, seed, "sample")

@@ -10,6 +10,7 @@ Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores.
 __all__ = ["Players", "average_decay", "build_generator", "build_players", "play", "to_signed"]
 
 import copy
+import math
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,9 +183,11 @@ def update_generator(players: Players, config: GanConfig, fake: list[Tensor]) ->
     """Updates the generator through the views of its images; returns its loss."""
     _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
-    loss = sum_over_heads(loss_generator, players.discriminator(fake))
-    descend(players.adam_generator, loss, "generator")
-    players.discriminator.requires_grad_(True)
+    try:
+        loss = sum_over_heads(loss_generator, players.discriminator(fake))
+        descend(players.adam_generator, loss, "generator")
+    finally:  # training may go on after a failure
+        players.discriminator.requires_grad_(True)
     return loss.detach()
 
 
@@ -194,11 +197,16 @@ def sum_over_heads(loss: Callable[[Tensor], Tensor], scores: list[Tensor]) -> Te
 
 
 def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
-    """Takes one step down the loss, unless it is not finite."""
+    """Takes one step down the loss, unless it or its gradient is not finite."""
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the {player}'s loss is {loss.item()}")
     optimiser.zero_grad()
     loss.backward()
+    gradients = [p.grad for g in optimiser.param_groups for p in g["params"] if p.grad is not None]
+    norms = torch._foreach_norm(gradients, math.inf)  # pyright: ignore[reportPrivateImportUsage]
+    largest = torch.stack(norms).max()  # NaN if one is
+    if not torch.isfinite(largest):
+        raise FloatingPointError(f"the {player}'s gradient is {largest.item()}")
     optimiser.step()
 
 

@@ -12,6 +12,7 @@ SIZE = 64
 """The only side of image, in pixels, that the generators make."""
 
 Augment = Literal["colour", "translation", "cutout"]
+Network = Literal["efficientnet-lite0", "random", "pixels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,16 @@ class GanConfig:
     """Half-life of the generator's moving average, in images seen, at most ..."""
     average_share: float = 0.05
     """... and at most this share of the images seen so far."""
+    held_out: float = 0.1
+    """Part of the images that is kept from training, to measure on; copies of an image stay on
+    one side. 0, or fewer than 10 such images: none is."""
+    measure_every: int | None = None
+    """Epochs between two measurements; 0 for none. Not given: a tenth of the run, or so that
+    they take a few per cent of its time."""
+    measure_with: tuple[Network, ...] = ("efficientnet-lite0", "random")
+    """Networks to measure with while it trains; the first decides which generator is best."""
+    measure_fakes: int = 300
+    """Images drawn for each measurement."""
     seed: int = 0
     """Decides everything random."""
 
@@ -82,9 +93,20 @@ class GanConfig:
             )
         if any(epoch < 1 for epoch in self.snapshots):
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
+        self._check_measuring()
         self._check_recipe()
         kept = {epoch for epoch in self.snapshots if epoch <= self.epochs} | {self.epochs}
         object.__setattr__(self, "snapshots", tuple(sorted(kept)))
+
+    def _check_measuring(self) -> None:
+        if not 0 <= self.held_out <= 0.5:
+            raise InputError(f"--held-out {self.held_out}: give a part from 0 to 0.5")
+        if self.measure_every is not None and self.measure_every < 0:
+            raise InputError(f"--measure-every {self.measure_every}: must be 0 or more")
+        if not self.measure_with:
+            raise InputError("--measure-with: name a network; --measure-every 0 measures nothing")
+        if self.measure_fakes < 16:
+            raise InputError(f"--measure-fakes {self.measure_fakes}: at least 16, better 300")
 
     def _check_recipe(self) -> None:
         """Refuses options that the recipe would not use."""
