@@ -1,10 +1,14 @@
 """The GAN's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "SIZE", "GanConfig", "projected", "projected_short", "scratch"]
+__all__ = [
+    "RECIPES", "SIZE", "GanConfig", "RecipeName", "projected", "projected_short", "scratch",
+]  # fmt: skip
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from tyro.conf import Positional, Suppress
 
 from genlab.errors import InputError
 
@@ -19,9 +23,9 @@ Network = Literal["efficientnet-lite0", "random", "pixels"]
 class GanConfig:
     """A GAN on images of dogs, or of anything else."""
 
-    dogs: str
+    dogs: Positional[str]
     """SOURCE of the images: a folder, or a name (see: genlab data)."""
-    recipe: Literal["projected", "scratch"] = "projected"
+    recipe: Suppress[Literal["projected", "scratch"]] = "projected"
     """projected: the discriminator looks through a frozen ImageNet network (Sauer et al., 2021);
     scratch: both networks learn from the images alone (R1 penalty, no pretrained part)."""
     size: int = SIZE
@@ -176,3 +180,4 @@ RECIPES: dict[str, Callable[..., GanConfig]] = {
     "scratch": scratch,
 }
 """The recipes by name."""
+RecipeName = Literal["projected", "projected-short", "scratch"]
