@@ -43,28 +43,28 @@ def train_command(named: GanConfig) -> Callable[..., None]:
             out: The run directory; runs/gan-RECIPE if not given.
             dry_run: Print the resolved configuration and stop; nothing is written.
         """
+        if minutes is not None and config.epochs != named.epochs:
+            raise InputError("--epochs, --minutes: give one of them")
         from genlab.engine.gan import train_gan
-        from genlab.engine.gan_plan import describe, plan_minutes, planned_before
+        from genlab.engine.gan_plan import describe, fit_into
+        from genlab.engine.processes import processes, rank
         from genlab.figures.draw import draw_gan
 
         use_data(data_dir)
         target = out or Path("runs") / f"gan-{recipe}"
-        plan = None
-        if minutes is not None:
-            if config.epochs != named.epochs:
-                raise InputError("--epochs, --minutes: give one of them")
-            before = planned_before(config, target)  # a run that goes on plans nothing anew
-            if before is None:
-                plan = plan_minutes(config, minutes, config.snapshots != named.snapshots)
-                config = plan.config
-            else:
-                config = before
-        if dry_run:
-            print_json(describe(config, plan))
-            return
-        results = train_gan(config, target)
-        draw_gan(target)
-        end(results, _line(results, target), json)
+        with processes():
+            first, plan = rank() == 0, None
+            if minutes is not None:
+                own = config.snapshots != named.snapshots
+                config, plan = fit_into(config, minutes, target, own)
+            if dry_run:
+                if first:
+                    print_json(describe(config, plan))
+                return
+            results = train_gan(config, target)
+        if first:
+            draw_gan(target)
+            end(results, _line(results, target), json)
 
     return gan_train
 

@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 
 from genlab.engine import gan_plan
-from genlab.engine.gan_plan import plan_minutes, planned_before
+from genlab.engine.gan_plan import plan_minutes
 from genlab.engine.gan_watch import epochs_to_measure
 from genlab.engine.run import read_json
 from genlab.errors import InputError
@@ -108,4 +108,3 @@ def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> N
     both = genlab(str(picture_folder), *SMALL, "--minutes", "1", "--epochs", "3", cwd=tmp_path)
     assert both.returncode == 2
     assert "--epochs, --minutes: give one of them" in both.stderr
-    assert planned_before(scratch("x"), tmp_path) is None

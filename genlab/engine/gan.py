@@ -31,11 +31,13 @@ from torch import Tensor, nn
 
 from genlab import atomic
 from genlab.data.held_out import copies, held_out
+from genlab.data.identity import Identity
 from genlab.data.images import load_images
 from genlab.engine.gan_course import Course
 from genlab.engine.gan_sample import draw
 from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
 from genlab.engine.players import build_players, play
+from genlab.engine.processes import gather_text, rank, wait, world_size
 from genlab.engine.progress import Progress, say
 from genlab.engine.rng import generator
 from genlab.engine.run import Run, open_run
@@ -63,27 +65,47 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
-    same machine.
+    same machine. Under `torchrun` all processes call this: they share each batch, the first one
+    writes.
 
     Raises:
         InputError: If the images or `out` cannot be used.
         FloatingPointError: If training diverges again and again; the last good state stays.
     """
+    if config.batch < world_size():
+        raise InputError(f"--batch {config.batch}: for {world_size()} processes; start fewer")
     dogs = load_images(config.dogs, config.size, config.images, config.crop)
     images = sides(dogs.images, config)
-    run = open_run(out, "gan", config, {"dogs": dogs.identity})
+    run = _open(out, config, dogs.identity)
     if run.done:
         return run.results
     epochs = epochs_to_measure(config, len(images.train))
     watch = Watch(config, *images) if epochs else None
     course = Course(config, run, build_players(config), len(SUMS))
     _fit(course, images.train, watch, epochs)
-    atomic.write_tensors(out / "generator.safetensors", course.players.average.state_dict())
-    if course.best_epoch:
-        atomic.write_tensors(out / "best.safetensors", course.best.state_dict())
-    run.finish(_results(course, images, watch) | {"data": asdict(dogs.identity)})
-    run.drop_state()
+    if rank() == 0:
+        average = course.players.average
+        atomic.write_tensors(out / "generator.safetensors", average.state_dict())
+        if course.best_epoch:
+            atomic.write_tensors(out / "best.safetensors", course.best.state_dict())
+        run.finish(_results(course, images, watch) | {"data": asdict(dogs.identity)})
+        run.drop_state()
+    wait()
     return run.results
+
+
+def _open(out: Path, config: GanConfig, identity: Identity) -> Run:
+    """Opens the run in the first process, then in the others."""
+    problem, run = "", None
+    if rank() == 0:
+        try:
+            run = open_run(out, "gan", config, {"dogs": identity})
+        except InputError as error:
+            problem = str(error)
+    (problem, *_) = gather_text(problem)
+    if problem:
+        raise InputError(problem)
+    return run or Run(out)
 
 
 class Sides(NamedTuple):
@@ -145,11 +167,8 @@ def _fit(course: Course, images: Tensor, watch: Watch | None, measured: frozense
                     "images_per_second": round((seen() - done) / (time.monotonic() - began), 2),
                     "seconds": round(course.clock.seconds, 1),
                 }
-                if epoch in config.snapshots:
-                    _keep_snapshot(course.run, config, course.players.average, epoch)
-                if watch and epoch in measured:
-                    record |= _measure(course, watch, epoch)
-                course.run.log(record)
+                if rank() == 0:
+                    _end_epoch(course, record, watch if epoch in measured else None)
                 sums.zero_()
                 progress.advance(0, f"epoch {epoch}/{config.epochs}")
                 course.save_if_due(SAVE_EVERY_S)
@@ -171,6 +190,16 @@ def _play_epoch(course: Course, images: Tensor, progress: Progress) -> None:
         progress.advance(len(rows))
         if course.step % steps:  # an epoch's last step is saved with what is measured after it
             course.save_if_due(SAVE_EVERY_S)
+
+
+def _end_epoch(course: Course, record: dict[str, Any], watch: Watch | None) -> None:
+    """Writes what an epoch leaves; `watch` measures, if it is given."""
+    epoch = record["epoch"]
+    if epoch in course.config.snapshots:
+        _keep_snapshot(course.run, course.config, course.players.average, epoch)
+    if watch:
+        record |= _measure(course, watch, epoch)
+    course.run.log(record)
 
 
 def _measure(course: Course, watch: Watch, epoch: int) -> dict[str, Any]:

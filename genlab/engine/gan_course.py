@@ -27,8 +27,9 @@ from torch import nn
 from genlab import atomic
 from genlab.engine.gan_watch import COLLAPSED, LEVEL
 from genlab.engine.players import Players
+from genlab.engine.processes import from_first, rank, wait
 from genlab.engine.progress import say
-from genlab.engine.run import Run, Stopwatch
+from genlab.engine.run import Run, Stopwatch, require_finite
 from genlab.engine.state import pack, unpack
 from genlab.recipes.gan import GanConfig
 
@@ -85,17 +86,22 @@ class Course:
         text = torch.tensor(list(json.dumps(self.alarms).encode()), dtype=torch.uint8)
         own = {"sums": self.sums, "noted": self.noted, "alarms": text}
         tensors = pack(self.modules, self.players.optimisers) | own
-        self.run.save_state(tensors, self.step, self.clock.seconds)
+        if rank() == 0:
+            self.run.save_state(tensors, self.step, self.clock.seconds)
+        else:  # whose tensors are the same ones: all processes fail, or none does
+            require_finite(tensors, self.step)
         self.saved = self.clock.seconds
 
     def save_if_due(self, every: float) -> None:
         """Saves the state if that was `every` seconds ago; errors as of `save`."""
-        if self.clock.seconds - self.saved > every:
+        if from_first(self.clock.seconds - self.saved > every):
             self.save()
 
     def restore(self) -> bool:
         """Goes to the last saved state; returns whether there was one."""
-        state = self.run.load_state()
+        wait()  # for the first to have written
+        state = self.run.load_state()  # all do, and drop the same lines
+        wait()
         if state is not None:
             tensors, self.step, seconds = state
             unpack(tensors, self.modules, self.players.optimisers)
@@ -179,7 +185,7 @@ class Course:
                 group["lr"] = rate * share
 
     def _write_events(self) -> None:
-        if self.events or (self.run.path / FILE).exists():
+        if rank() == 0 and (self.events or (self.run.path / FILE).exists()):
             lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
             atomic.write_bytes(self.run.path / FILE, "".join(lines).encode())
 

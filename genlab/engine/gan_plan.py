@@ -7,7 +7,7 @@ memorisation at the end. The trial's own time counts too. A machine that gets bu
 it gets hot, takes longer than planned.
 """
 
-__all__ = ["MinutesPlan", "describe", "plan_minutes", "planned_before"]
+__all__ = ["MinutesPlan", "describe", "fit_into", "plan_minutes"]
 
 import math
 import time
@@ -21,6 +21,7 @@ from genlab.engine.gan import Sides, sides
 from genlab.engine.gan_sample import gan_config
 from genlab.engine.gan_watch import Watch, epochs_to_measure
 from genlab.engine.players import build_players, play
+from genlab.engine.processes import from_first, rank
 from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -60,7 +61,7 @@ def plan_minutes(config: GanConfig, minutes: float, keep_snapshots: bool = False
         raise InputError(f"--minutes {minutes}: must be above 0")
     images = _images(config)
     step, measure = _try(config, images)
-    left = 60 * minutes - (time.monotonic() - began)
+    left = from_first(60 * minutes - (time.monotonic() - began))
     steps = math.ceil(len(images.train) / config.batch)
 
     def seconds(epochs: int) -> float:
@@ -95,23 +96,31 @@ def _try(config: GanConfig, images: Sides) -> tuple[float, float]:
             began = time.monotonic()
         play(players, config, batches[done % len(batches)], done)
         done += 1
-        if done > WARM_UP and time.monotonic() - began > SECONDS:
+        late = done > WARM_UP and time.monotonic() - began > SECONDS
+        if from_first(late):
             break
-    step = (time.monotonic() - began) / (done - WARM_UP)
+    step = from_first((time.monotonic() - began) / (done - WARM_UP))
     if config.measure_every == 0:
         return step, 0.0
     watch = Watch(config, *images)
     began = time.monotonic()
-    watch.measure(players)
-    return step, time.monotonic() - began
+    if rank() == 0:
+        watch.measure(players)
+    return step, from_first(time.monotonic() - began)
 
 
-def planned_before(config: GanConfig, out: Path) -> GanConfig | None:
-    """Returns `config` with the epochs and snapshots of the run in `out`, if there is one."""
-    if not (out / "config.json").exists() or Run(out).kind != "gan":
-        return None
-    before = gan_config(Run(out))
-    return replace(config, epochs=before.epochs, snapshots=before.snapshots)
+def fit_into(
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool
+) -> tuple[GanConfig, MinutesPlan | None]:
+    """Returns the configuration of a run of `minutes` in `out`, and its plan.
+
+    A run that is there already keeps the epochs and snapshots that it has, and plans nothing.
+    """
+    if (out / "config.json").exists() and Run(out).kind == "gan":
+        before = gan_config(Run(out))
+        return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
+    plan = plan_minutes(config, minutes, keep_snapshots)
+    return plan.config, plan
 
 
 def describe(config: GanConfig, plan: MinutesPlan | None) -> dict[str, Any]:

@@ -4,6 +4,10 @@ A round generates one batch of fakes and uses it for both updates: first the dis
 reals and fakes, then the generator's, against the discriminator just updated. What the frozen
 network makes of the fakes is computed once; gradients reach the generator through it.
 
+Of several processes (`torchrun`) each takes its share of the batch's rows. All draw the random
+numbers of the whole batch; losses and gradients are added up, batch-norms are synchronised: what
+they learn is what one process would learn, but for rounding.
+
 Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores.
 """
 
@@ -22,11 +26,13 @@ from torch.optim import Adam
 
 from genlab import adversarial
 from genlab.augment import augment, mirror
+from genlab.engine.processes import add_up, share_of, world_size
 from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
+from genlab.nets.synced import synced
 from genlab.recipes.gan import GanConfig
 
 LOSSES = {
@@ -107,6 +113,8 @@ def build_players(config: GanConfig) -> Players:
         judge = (
             Heads(width) if config.recipe == "projected" else OneHead(ResidualDiscriminator(width))
         )
+    if world_size() > 1:
+        maker, judge = synced(maker), synced(judge)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
     betas = (0.0, 0.99)
     return Players(
@@ -128,7 +136,8 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tens
     Arguments:
         players: The players; both are updated, and the average with them.
         config: The configuration.
-        images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch.
+        images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch;
+            the same in all processes.
         step: The round's number: with the seed it decides all that is random.
 
     Returns:
@@ -136,73 +145,109 @@ def play(players: Players, config: GanConfig, images: Tensor, step: int) -> Tens
         fakes, with shape `(4,)`, float64.
 
     Raises:
-        FloatingPointError: If a loss is not finite; that player is not updated.
+        FloatingPointError: If a loss or gradient is not finite; that player is not updated.
     """
+    own_real, own_fake = share_of(len(images)), share_of(config.batch)
+    shares = tuple((own.stop - own.start) / n
+                   for own, n in ((own_real, len(images)), (own_fake, config.batch)))
     random = generator(config.seed, "round", step)
     real = to_signed(images)
     real = augment(mirror(real, random) if config.mirror else real, config.augment, random)
     with torch.no_grad():
-        seen_real = players.view(real)
-    fake = players.generator(torch.randn(config.batch, config.latent, generator=random))
-    seen_fake = players.view(augment(fake, config.augment, random))
+        seen_real = players.view(real[own_real])
+    z = torch.randn(config.batch, config.latent, generator=random)
+    fake = in_batch(players.generator(z[own_fake]), own_fake, config.batch)
+    seen_fake = players.view(augment(fake, config.augment, random)[own_fake])
     loss_d, score_real, score_fake = update_discriminator(
-        players, config, seen_real, [seen.detach() for seen in seen_fake], step
+        players, config, seen_real, [seen.detach() for seen in seen_fake], step, shares
     )
-    loss_g = update_generator(players, config, seen_fake)
+    loss_g = update_generator(players, config, seen_fake, shares[1])
     decay = average_decay(config, (step + 1) * config.batch)
     update_average(players.average, players.generator, decay)
     return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
 
 
+def in_batch(rows: Tensor, own: slice, batch: int) -> Tensor:
+    """Puts this process's rows where they are in the batch of all; others are grey.
+
+    Augmentation then draws for the whole batch, as in one process.
+    """
+    if len(rows) == batch:
+        return rows
+    grey = [rows.new_zeros(n, *rows.shape[1:]) for n in (own.start, batch - own.stop)]
+    return torch.cat([grey[0], rows, grey[1]])
+
+
 def update_discriminator(
-    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int
+    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int,
+    shares: tuple[float, ...] = (1.0, 1.0),
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Updates the discriminator on views; returns its loss and its mean scores of both sides."""
+    """Updates the discriminator on views; returns its loss and its mean scores of both sides.
+
+    `shares` are the parts of the batch's reals and fakes that are this process's.
+    """
     loss_real, loss_fake, _ = LOSSES[config.recipe]
     penalise = config.r1_every is not None and step % config.r1_every == 0
     real = [seen.requires_grad_(penalise) for seen in real]
     count = len(real[0])
     scores = players.discriminator([torch.cat(pair) for pair in zip(real, fake)])
-    loss = sum_over_heads(loss_real, [s[:count] for s in scores])
-    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
+    loss = sum_over_heads(loss_real, [s[:count] for s in scores], shares[0])
+    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores], shares[1])
     total = loss
-    if penalise:
+    if penalise and count:
         assert config.r1_gamma is not None
         assert config.r1_every is not None
         # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
         weight = config.r1_every * config.r1_gamma / 2
         (head,), (seen,) = scores, real
-        total = loss + weight * adversarial.r1(head[:count], seen).mean()
+        total = loss + shares[0] * weight * adversarial.r1(head[:count], seen).mean()
     descend(players.adam_discriminator, total, "discriminator")
-    means = [torch.stack([s.detach()[part].mean() for s in scores]).mean()
-             for part in (slice(count), slice(count, None))]
-    return loss.detach(), means[0], means[1]
+    told = [loss.detach().clone(), *(
+        share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
+        for part, share in zip((slice(count), slice(count, None)), shares)
+    )]
+    add_up(told)
+    return told[0], told[1], told[2]
 
 
-def update_generator(players: Players, config: GanConfig, fake: list[Tensor]) -> Tensor:
+def update_generator(
+    players: Players, config: GanConfig, fake: list[Tensor], share: float = 1.0
+) -> Tensor:
     """Updates the generator through the views of its images; returns its loss."""
     _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
     try:
-        loss = sum_over_heads(loss_generator, players.discriminator(fake))
+        loss = sum_over_heads(loss_generator, players.discriminator(fake), share)
         descend(players.adam_generator, loss, "generator")
     finally:  # training may go on after a failure
         players.discriminator.requires_grad_(True)
-    return loss.detach()
+    told = loss.detach().clone()
+    add_up([told])
+    return told
 
 
-def sum_over_heads(loss: Callable[[Tensor], Tensor], scores: list[Tensor]) -> Tensor:
-    """Returns the sum over the heads of the batch's mean loss."""
-    return torch.stack([loss(s).mean() for s in scores]).sum()
+def sum_over_heads(
+    loss: Callable[[Tensor], Tensor], scores: list[Tensor], share: float
+) -> Tensor:
+    """Returns the sum over the heads of this share's part in the batch's mean loss."""
+    return share * torch.stack([mean_of(loss(s) if len(s) else s) for s in scores]).sum()
+
+
+def mean_of(values: Tensor) -> Tensor:
+    """Returns the mean; 0 of none, which a process has if there are fewer rows than processes."""
+    return values.mean() if len(values) else values.sum()
 
 
 def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
     """Takes one step down the loss, unless it or its gradient is not finite."""
-    if not torch.isfinite(loss):
-        raise FloatingPointError(f"the {player}'s loss is {loss.item()}")
+    told = loss.detach().clone()
+    add_up([told])  # all processes fail, or none does
+    if not torch.isfinite(told):
+        raise FloatingPointError(f"the {player}'s loss is {told.item()}")
     optimiser.zero_grad()
     loss.backward()
     gradients = [p.grad for g in optimiser.param_groups for p in g["params"] if p.grad is not None]
+    add_up(gradients)
     norms = torch._foreach_norm(gradients, math.inf)  # pyright: ignore[reportPrivateImportUsage]
     largest = torch.stack(norms).max()  # NaN if one is
     if not torch.isfinite(largest):
