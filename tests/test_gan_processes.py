@@ -2,7 +2,7 @@
 
 Rounding grows where the networks have kinks and Adam makes steps of one size from gradients of
 any: the residual networks agree to 1e-5 after whole runs; the projected recipe, with its hinge and
-its batch-norm, is compared over its first rounds.
+its batch-norm, is compared by the gradients and statistics of its first round.
 """
 
 import json
@@ -40,16 +40,23 @@ def tiny(folder: str) -> GanConfig:
 
 
 def rounds() -> dict[str, Tensor]:
-    """Plays three rounds of the projected recipe, the last with one real image."""
+    """What a first round of the projected recipe gives, of eight real images and of one.
+
+    Adam's first moments are the gradients themselves, for its beta_1 is 0.
+    """
     config = replace(
         projected("none"), batch=8, latent=8, width=1, discriminator_width=8, feature_size=32
     )
-    players, images = build_players(config), pictures(17)
     found = {}
-    for step in range(3):
-        found[f"told {step}"] = play(players, config, images[8 * step : 8 * step + 8], step)
-    for name, module in players.modules.items():
-        found |= {f"{name} {key}": tensor for key, tensor in module.state_dict().items()}
+    for count in (8, 1):
+        players = build_players(config)
+        found[f"{count} told"] = play(players, config, pictures(count), 0)
+        for name, adam in players.optimisers.items():
+            for key, weight in players.modules[name].named_parameters():
+                found[f"{count} {name} {key} gradient"] = adam.state[weight]["exp_avg"]
+        for name, module in players.modules.items():
+            for key, buffer in module.named_buffers():  # statistics and spectral norms' vectors
+                found[f"{count} {name} {key}"] = buffer
     return found
 
 
@@ -166,9 +173,8 @@ def test_batch_norms_and_spectral_norms_are_those_of_the_whole_batch(pair: Path)
     assert expected.keys() == left.keys()
     for key, tensor in expected.items():
         assert torch.equal(left[key], right[key]), key  # the processes stay one network
-        torch.testing.assert_close(left[key], tensor, rtol=1e-3, atol=2e-5, msg=key)
-        if tensor.is_floating_point():
-            assert (left[key] - tensor).norm() <= 1e-4 * tensor.norm() + 1e-7, key
+        apart = (left[key] - tensor).double().norm()
+        assert apart <= 1e-4 * tensor.double().norm() + 1e-6, key
 
 
 def test_a_run_goes_on_with_another_number_of_processes(
