@@ -7,8 +7,11 @@ __all__ = ["main"]
 
 import sys
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
+
+import tyro
 
 from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
@@ -17,10 +20,13 @@ from genlab.cli_base import DataDir, Json, end, print_json, use_data
 from genlab.cli_data import data, with_default
 from genlab.cli_fid import fid
 from genlab.cli_gan import gan
-from genlab.cli_vae import train_command, vae
+from genlab.cli_gan import train_command as gan_train
+from genlab.cli_vae import train_command as vae_train
+from genlab.cli_vae import vae
 from genlab.errors import InputError
+from genlab.recipes import gan as gan_recipes
+from genlab.recipes import vae as vae_recipes
 from genlab.recipes.lab import LabConfig
-from genlab.recipes.vae import RECIPES
 
 app = SubcommandApp()
 
@@ -143,24 +149,29 @@ def doctor(json: Json = False) -> None:
     end({"checks": checks}, f"missing: {', '.join(bad)}" if bad else "all is well", json)
 
 
-def _recipe(arguments: list[str]) -> str:
-    """Returns the recipe that the command line names; a wrong name is left to the parser."""
+def _chosen(arguments: list[str], option: str, allowed: Collection[str], default: str) -> str:
+    """Returns what the command line gives an option; a wrong value is left to the parser."""
     for index, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
-        if name == "--recipe":
+        if name == option:
             value = value or "".join(arguments[index + 1 : index + 2])
-            return value if value in RECIPES else "default"
-    return "default"
+            return value if value in allowed else default
+    return default
 
 
 def main() -> None:
     """Runs the command line; bad input ends with one line and exit code 2."""
-    defaults = RECIPES[_recipe(sys.argv[1:])]()
-    vae.command(name="train")(train_command(defaults))
+    arguments = sys.argv[1:]
+    of_vae = _chosen(arguments, "--recipe", vae_recipes.RECIPES, "default")
+    vae.command(name="train")(vae_train(vae_recipes.RECIPES[of_vae]()))
+    of_gan = _chosen(arguments, "--recipe", gan_recipes.RECIPES, "projected")
+    sizes = {str(size): size for size in gan_recipes.SIZES}  # a recipe's numbers depend on it
+    size = sizes[_chosen(arguments, "--size", sizes, str(gan_recipes.SIZE))]
+    gan.command(name="train")(gan_train(gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)))
     try:
         app.cli(
             prog="genlab",
-            args=with_default(sys.argv[1:]),
+            args=with_default(arguments),
             description="A laboratory of small deep generative models: VAEs under many priors, "
             "GANs that learn from few images, Frechet distances, and the report of it all.",
         )

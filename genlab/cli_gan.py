@@ -1,59 +1,83 @@
 """The commands of GANs: train one, draw images from it."""
 
-__all__ = ["gan"]
+__all__ = ["gan", "train_command"]
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
+
+import tyro
 
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
-from genlab.cli_base import DataDir, Json, end, use_data
+from genlab.cli_base import DataDir, Json, end, print_json, use_data
+from genlab.errors import InputError
+from genlab.recipes.gan import GanConfig, RecipeName
 
 gan = SubcommandApp()
 
 
-@gan.command(name="train")
-def gan_train(
-    dogs: Positional[str],
-    size: int = 64,
-    recipe: Literal["projected", "projected-short", "scratch", "dcgan"] = "projected",
-    epochs: int = 50,
-    images: int | None = None,
-    crop: Literal["centre", "subject"] = "centre",
-    seed: int = 0,
-    out: Path | None = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Train a GAN on images of dogs (or of anything else).
+def train_command(named: GanConfig) -> Callable[..., None]:
+    """Returns the command `gan train`, whose options default to those of a recipe."""
 
-    Args:
-        dogs: SOURCE of the images: a folder or a name (see: genlab data).
-        size: Side of the images in pixels.
-        recipe: projected sees through frozen ImageNet features; projected-short is the same for
-            runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
-        epochs: Passes over the images.
-        images: Train on the first so many images only.
-        crop: The square kept of a picture: its centre, or around what an ImageNet network sees.
-        seed: Decides everything random.
-        out: The run directory; runs/gan-RECIPE if not given.
-    """
-    from genlab.engine.gan import train_gan
-    from genlab.figures.draw import draw_gan
-    from genlab.recipes.gan import RECIPES
+    def gan_train(
+        config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
+        recipe: RecipeName = "projected",
+        minutes: float | None = None,
+        out: Path | None = None,
+        data_dir: DataDir = None,
+        dry_run: bool = False,
+        json: Json = False,
+    ) -> None:
+        """Train a GAN on images of dogs (or of anything else).
 
-    use_data(data_dir)
-    target = out or Path("runs") / f"gan-{recipe}"
-    config = RECIPES[recipe](dogs, size=size, epochs=epochs, seed=seed, images=images)
-    results = train_gan(replace(config, crop=crop), target)
-    draw_gan(target)
+        While it trains, a part of the images is held out and the distances to it are shown.
+
+        Args:
+            recipe: A set of defaults for all other options; --help shows those of the one given.
+                projected sees through frozen ImageNet features; projected-short is the same for
+                runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
+            minutes: In place of --epochs: train for about so long, found by a short trial;
+                snapshots at 20, 60 and 100 per cent, unless --snapshots says otherwise.
+            out: The run directory; runs/gan-RECIPE if not given.
+            dry_run: Print the resolved configuration and stop; nothing is written.
+        """
+        if minutes is not None and config.epochs != named.epochs:
+            raise InputError("--epochs, --minutes: give one of them")
+        from genlab.engine.gan import train_gan
+        from genlab.engine.gan_plan import describe, fit_into
+        from genlab.engine.processes import processes, rank
+        from genlab.figures.draw import draw_gan
+
+        use_data(data_dir)
+        target = out or Path("runs") / f"gan-{recipe}"
+        with processes():
+            first, plan = rank() == 0, None
+            if minutes is not None:
+                own = config.snapshots != named.snapshots
+                config, plan = fit_into(config, minutes, target, own)
+            if dry_run:
+                if first:
+                    print_json(describe(config, plan, target))
+                return
+            results = train_gan(config, target)
+        if first:
+            draw_gan(target)
+            end(results, _line(results, target), json)
+
+    return gan_train
+
+
+def _line(results: dict[str, Any], target: Path) -> str:
     line = (
         f"{target}: {results['epochs']} epochs of {results['images']} images, "
         f"{results['seconds']:.0f} s, {results['images_per_second']:.0f} images/s"
     )
-    end(results, line, json)
+    if best := results["best_epoch"]:
+        line += f"; nearest to {results['held_out']} held-out images: epoch {best}"
+    kinds = sorted({event["kind"] for event in results["events"]})
+    return line + (f"; warnings: {', '.join(kinds)} (see events.jsonl)" if kinds else "")
 
 
 @gan.command(name="sample")

@@ -4,7 +4,7 @@ Copies of one image must not lie on both sides: then the held-out part flatters 
 memorises. `held_out` takes groups of them and keeps each group together.
 """
 
-__all__ = ["held_out"]
+__all__ = ["copies", "held_out"]
 
 from collections.abc import Sequence
 
@@ -12,6 +12,8 @@ import torch
 
 from torch import Tensor
 
+from genlab.data.identity import digest
+from genlab.data.twins import groups, near_duplicates, thumbnails
 from genlab.engine.rng import generator
 from genlab.errors import InputError
 
@@ -61,3 +63,22 @@ def held_out(
             "out without its copies; give more different images"
         )
     return torch.tensor(sorted(chosen))
+
+
+def copies(images: Tensor) -> list[list[int]]:
+    """Finds groups of images that are copies of one another, exact or near (`data.twins`).
+
+    Arguments:
+        images: Images, uint8 with shape `(N, 3, H, W)`.
+
+    Returns:
+        Groups of at least two indices, as `held_out` takes them.
+    """
+    first: dict[str, int] = {}
+    exact = []  # a flat image has no correlation: its copies are found by their bytes
+    for index, image in enumerate(images):
+        if (earlier := first.setdefault(digest(image.numpy()), index)) != index:
+            exact.append((earlier, index))
+    single = torch.tensor(sorted(first.values()))
+    near = single[near_duplicates(thumbnails(images[single])).pairs]
+    return groups(len(images), [*exact, *((i, j) for i, j in near.tolist())])

@@ -7,11 +7,17 @@ A run leaves, beside what every run leaves,
     snapshots/epoch_010.safetensors     that generator
     generator.safetensors               the last of them
     classes.json                        with classes: their names, counts and every image's
+    best.safetensors                    the one nearest to the held-out images, where there are
+                                        some; "best_epoch" in results.json says which
+    progress/epoch_005.png              64 images, of the same latents each time it is measured
+    events.jsonl                        what went wrong, if anything did (`gan_course`)
+
+An epoch's line in metrics.jsonl has "measured" where it was measured (`gan_watch`).
 
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "train_gan"]
+__all__ = ["SAMPLES", "Sides", "sides", "train_gan"]
 
 import math
 import time
@@ -22,18 +28,22 @@ from typing import Any
 
 import torch
 
-from torch import Tensor, nn
+from torch import nn
 
 from genlab import atomic
 from genlab.data.classes import Classes
+from genlab.data.identity import Identity
 from genlab.data.images import load_images
 from genlab.engine.classes import find_classes, keep_classes
+from genlab.engine.gan_course import Course
+from genlab.engine.gan_images import Sides, sides
 from genlab.engine.gan_sample import draw
-from genlab.engine.players import Players, build_players, play
-from genlab.engine.progress import Progress
+from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
+from genlab.engine.players import build_players, play
+from genlab.engine.processes import gather_text, rank, wait, world_size
+from genlab.engine.progress import Progress, say
 from genlab.engine.rng import generator
-from genlab.engine.run import Run, Stopwatch, open_run
-from genlab.engine.state import pack, unpack
+from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig
 
@@ -42,9 +52,6 @@ SAVE_EVERY_S = 60.0
 SAMPLES = 10
 """Images drawn at each snapshot."""
 
-FEWEST = 16
-"""Images that a GAN may be trained on at least."""
-
 SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
 
@@ -52,103 +59,168 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
-    same machine.
+    same machine. Under `torchrun` all processes call this: they share each batch, the first one
+    writes.
 
     Raises:
         InputError: If the images or `out` cannot be used.
-        FloatingPointError: If training diverges; the last good state stays.
+        FloatingPointError: If training diverges again and again; the last good state stays.
     """
+    if config.batch < world_size():
+        raise InputError(f"--batch {config.batch}: for {world_size()} processes; start fewer")
     dogs = load_images(config.dogs, config.size, config.images, config.crop)
-    if len(dogs.images) < FEWEST:
-        raise InputError(
-            f"{config.dogs}: {len(dogs.images)} images; a GAN needs at least {FEWEST}, better 300"
-        )
-    classes = find_classes(config, dogs, out)
-    data = {"dogs": dogs.identity}
+    classes, data = find_classes(config, dogs, out), {"dogs": dogs.identity}
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)
-    run = open_run(out, "gan", config, data)
+    images = sides(dogs.images, config, classes)
+    run = _open(out, config, data)
     if run.done:
         return run.results
-    if classes is not None:
+    if classes is not None and rank() == 0:
         keep_classes(out, classes)
+    epochs = epochs_to_measure(config, len(images.train))
+    watch = Watch(config, images) if epochs else None
     players = build_players(config, classes.frequencies if classes else None)
-    seconds = _fit(config, run, players, dogs.images, classes)
-    atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
+    course = Course(config, run, players, len(SUMS))
+    fit(course, images, watch, epochs)
+    if rank() == 0:
+        average = course.players.average
+        atomic.write_tensors(out / "generator.safetensors", average.state_dict())
+        if course.best_epoch:
+            atomic.write_tensors(out / "best.safetensors", course.best.state_dict())
+        run.finish(_results(course, images, watch) | {"data": asdict(dogs.identity)})
+        run.drop_state()
+    wait()
+    return run.results
+
+
+def _open(out: Path, config: GanConfig, data: dict[str, Identity]) -> Run:
+    """Opens the run in the first process, then in the others."""
+    problem, run = "", None
+    if rank() == 0:
+        try:
+            run = open_run(out, "gan", config, data)
+        except InputError as error:
+            problem = str(error)
+    (problem, *_) = gather_text(problem)
+    if problem:
+        raise InputError(problem)
+    return run or Run(out)
+
+
+def fit(
+    course: Course, images: Sides, watch: Watch | None = None,
+    measured: frozenset[int] = frozenset(),
+) -> None:
+    """Trains from where `course` is to the end; `watch` measures after the epochs `measured`."""
+    config, count = course.config, len(images.train)
+    steps = math.ceil(count / config.batch)
+
+    def seen() -> int:
+        return course.step // steps * count + course.step % steps * config.batch
+
+    with Progress(config.epochs * count, "GAN", "images", seen()) as progress:
+        while course.step < config.epochs * steps:
+            try:
+                sums, began, done = course.sums, time.monotonic(), seen()
+                _play_epoch(course, images, progress)
+                course.check()
+                epoch = course.step // steps
+                record = {
+                    "step": course.step, "epoch": epoch,
+                    **dict(zip(SUMS, (sums / steps).tolist())),
+                    "images_per_second": round((seen() - done) / (time.monotonic() - began), 2),
+                    "seconds": round(course.clock.seconds, 1),
+                }
+                if rank() == 0:
+                    _end_epoch(course, images, record, watch if epoch in measured else None)
+                sums.zero_()
+                progress.advance(0, f"epoch {epoch}/{config.epochs}")
+                course.save_if_due(SAVE_EVERY_S)
+            except FloatingPointError as error:
+                place = f"after step {course.step} ({course.step / steps:.2f} epochs)"
+                course.go_back(f"{error} {place}")
+                progress.advance(seen() - progress.done)
+
+
+def _play_epoch(course: Course, images: Sides, progress: Progress) -> None:
+    """Plays what is left of an epoch."""
+    config, count, labels = course.config, len(images.train), images.labels
+    steps = math.ceil(count / config.batch)
+    epoch, first = divmod(course.step, steps)
+    order = torch.randperm(count, generator=generator(config.seed, "order", epoch))
+    for rows in order.split(config.batch)[first:]:
+        of_rows = None if labels is None else labels[rows]
+        parts = play(course.players, config, images.train[rows], course.step, of_rows)
+        course.sums += parts
+        course.step += 1
+        if course.step <= BEGINNING and rank() == 0:
+            course.run.log_beginning({"step": course.step, **dict(zip(SUMS, parts.tolist()))})
+        progress.advance(len(rows))
+        if course.step % steps:  # an epoch's last step is saved with what is measured after it
+            course.save_if_due(SAVE_EVERY_S)
+
+
+def _end_epoch(
+    course: Course, images: Sides, record: dict[str, Any], watch: Watch | None
+) -> None:
+    """Writes what an epoch leaves; `watch` measures, if it is given."""
+    epoch = record["epoch"]
+    if epoch in course.config.snapshots:
+        _keep_snapshot(course.run, course.config, course.players.average, epoch, images.classes)
+    if watch:
+        record |= _measure(course, watch, epoch)
+    course.run.log(record)
+
+
+def _measure(course: Course, watch: Watch, epoch: int) -> dict[str, Any]:
+    """Measures, shows and judges the generator of an epoch."""
+    began = time.monotonic()
+    found, fakes = watch.measure(course.players)
+    path = course.run.path / "progress" / f"epoch_{epoch:03d}.png"
+    atomic.write_png(path, grid(fakes).numpy())
+    first = found["distances"][0]
+    parts = [f"{first['label']} {first['train']:.4g} to training images (real ones "
+             f"{first['floor_train']:.4g})"]  # fmt: skip
+    if first["held_out"] is not None:
+        parts.append(f"{first['held_out']:.4g} to held-out ones ({first['floor_held_out']:.4g})")
+    parts.append(f"{found['diversity']:.0%} of the real images' variety")
+    if found["overfit"] is not None:
+        parts.append(f"over-fit {found['overfit']:.2f}")
+    say(f"epoch {epoch}/{course.config.epochs}: {', '.join(parts)}")
+    course.judge(found, epoch)
+    return {"measured": found, "measure_seconds": round(time.monotonic() - began, 2)}
+
+
+def _results(course: Course, images: Sides, watch: Watch | None) -> dict[str, Any]:
+    """What results.json says, but for the data."""
+    config, players, count = course.config, course.players, len(images.train)
+    seconds = course.clock.seconds
     projected = config.recipe == "projected"
-    run.finish({
+    return {
         "kind": "gan",
         "recipe": config.recipe,
         "size": config.size,
         "epochs": config.epochs,
-        "images": len(dogs.images),
+        "images": count,
+        "held_out": 0 if images.held_out is None else len(images.held_out),
         "batch": config.batch,
         "seconds": round(seconds, 1),
-        "images_per_second": round(config.epochs * len(dogs.images) / seconds, 2),
+        "images_per_second": round(config.epochs * count / seconds, 2),
         "parameters_generator": sum(p.numel() for p in players.generator.parameters()),
         "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
         "snapshots": list(config.snapshots),
         "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
-        "classes": _facts_of(classes) if classes else None,
-        "data": asdict(dogs.identity),
-    })
-    run.drop_state()
-    return run.results
+        "classes": _facts_of(images.classes) if images.classes else None,
+        "best_epoch": course.best_epoch,
+        "measured_with": watch.networks if watch else [],
+        "memorisation": watch.memorised(players.average) if watch else None,
+        "events": course.events,
+    }
 
 
 def _facts_of(classes: Classes) -> dict[str, Any]:
     return {"by": classes.by, "names": list(classes.names), "counts": classes.counts}
-
-
-def _fit(
-    config: GanConfig, run: Run, players: Players, images: Tensor, classes: Classes | None
-) -> float:
-    """Trains from where `run` is; returns the seconds that took, over all sessions."""
-    steps_per_epoch = math.ceil(len(images) / config.batch)
-    step, watch = 0, Stopwatch()
-    sums = torch.zeros(len(SUMS), dtype=torch.float64)  # over this epoch's steps
-    if state := run.load_state():
-        tensors, step, before = state
-        unpack(tensors, players.modules, players.optimisers)
-        sums, watch = tensors["sums"], Stopwatch(before)
-
-    def save() -> None:
-        tensors = pack(players.modules, players.optimisers) | {"sums": sums}
-        run.save_state(tensors, step, watch.seconds)
-
-    saved = watch.seconds
-    done = step // steps_per_epoch * len(images) + step % steps_per_epoch * config.batch
-    with Progress(config.epochs * len(images), "GAN", "images", done) as progress:
-        for epoch in range(step // steps_per_epoch, config.epochs):
-            seen, began = 0, time.monotonic()
-            order = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
-            for rows in order.split(config.batch)[step % steps_per_epoch :]:
-                try:
-                    labels = classes.labels[rows] if classes else None
-                    sums += play(players, config, images[rows], step, labels)
-                except FloatingPointError as error:
-                    raise FloatingPointError(
-                        f"{error} in epoch {epoch + 1}, step {step + 1}; the last saved state is "
-                        "kept; try a lower --learning-rate"
-                    ) from None
-                step += 1
-                seen += len(rows)
-                if step % steps_per_epoch == 0:
-                    means = dict(zip(SUMS, (sums / steps_per_epoch).tolist()))
-                    speed = seen / (time.monotonic() - began)
-                    run.log({
-                        "step": step, "epoch": epoch + 1, **means,
-                        "images_per_second": round(speed, 2), "seconds": round(watch.seconds, 1),
-                    })
-                    sums.zero_()
-                    if epoch + 1 in config.snapshots:
-                        _keep_snapshot(run, config, players.average, epoch + 1, classes)
-                    progress.advance(0, f"epoch {epoch + 1}/{config.epochs}")
-                progress.advance(len(rows))
-                if watch.seconds - saved > SAVE_EVERY_S:
-                    save()
-                    saved = watch.seconds
-    return watch.seconds
 
 
 def _keep_snapshot(

@@ -7,7 +7,7 @@ with the training images' frequencies, after the latent, which is the same for a
 Shapes: N images, Z latent dimensions, S pixels a side, K classes.
 """
 
-__all__ = ["classes_of", "draw", "gan_config", "load_generator", "sample"]
+__all__ = ["classes_of", "draw", "drawn_classes", "gan_config", "load_generator", "sample"]
 
 from pathlib import Path
 
@@ -57,6 +57,18 @@ def draw(
     return torch.cat(parts)[:n]
 
 
+def drawn_classes(
+    classes: Classes, config: GanConfig, n: int, seed: int, stream: str
+) -> Tensor:
+    """Returns the classes of the images that `draw` makes, int64 `(N,)`."""
+    found = []
+    for index in range(n):
+        random = generator(seed, stream, index)
+        torch.randn(config.latent, generator=random)  # the latent comes first
+        found.append(_class_of(classes, random))
+    return torch.stack(found)
+
+
 def _class_of(classes: Classes, random: torch.Generator) -> Tensor:
     """Draws one class with the training images' frequencies: inversion of their sums."""
     places = torch.tensor(classes.counts).cumsum(0)
@@ -66,23 +78,26 @@ def _class_of(classes: Classes, random: torch.Generator) -> Tensor:
 
 def gan_config(run: Run) -> GanConfig:
     """Returns the configuration of a GAN run."""
-    tuples = {name: tuple(run.config[name]) for name in ("snapshots", "augment")}
-    return GanConfig(**{**run.config, **tuples})
+    # A run from before there was such a thing held nothing out and measured nothing.
+    known = {"held_out": 0.0, "measure_every": 0} | run.config
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return GanConfig(**{**known, **lists})
 
 
-def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
+def load_generator(path: Path, epoch: int | None = None, best: bool = False) -> nn.Module:
     """Rebuilds the averaged generator of a run from its JSON and safetensors.
 
     Arguments:
         path: The run directory.
         epoch: A snapshot's epoch; without it, the end of the run.
+        best: In place of that, the one that was nearest to the held-out images.
 
     Returns:
         The generator, in evaluation mode: latents `(B, Z)` (and labels `(B,)`, where the run has
         classes: `classes_of`) to images `(B, 3, S, S)` in [-1, 1].
 
     Raises:
-        InputError: If `path` is no GAN run, or has not come as far.
+        InputError: If `path` is no GAN run, has not come as far, or kept no best generator.
     """
     from safetensors.torch import load
 
@@ -96,6 +111,8 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
         if epoch not in config.snapshots:
             kept = ", ".join(map(str, config.snapshots))
             raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
+    if best:
+        weights = _best(run, epoch)
     if not weights.exists():
         raise InputError(
             f"{path}: {weights.name} is not there yet; finish the training with: "
@@ -107,13 +124,25 @@ def load_generator(path: Path, epoch: int | None = None) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
+def _best(run: Run, epoch: int | None) -> Path:
+    if epoch is not None:
+        raise InputError(f"--best, --epoch {epoch}: give one of them")
+    if run.done and run.results.get("best_epoch") is None:
+        raise InputError(
+            f"--best: {run.path} measured nothing on held-out images, so none of its generators "
+            "is known to be the best; leave it out"
+        )
+    return run.path / "best.safetensors"
+
+
 def classes_of(path: Path) -> Classes | None:
     """Returns the classes of a GAN run; None if it has none."""
     return None if gan_config(Run(path)).classes == "none" else read_classes(path)
 
 
 def sample(
-    path: Path, n: int, seed: int, epoch: int | None = None, of_class: str | None = None
+    path: Path, n: int, seed: int, epoch: int | None = None, best: bool = False,
+    of_class: str | None = None,
 ) -> Tensor:
     """Draws images from the generator of a run.
 
@@ -124,18 +153,19 @@ def sample(
         n: How many images N.
         seed: Decides the latents, and the classes where there are any.
         epoch: A snapshot's epoch; without it, the end of the run.
+        best: In place of that, the generator that was nearest to the held-out images.
         of_class: Draws images of this class only, of a run with classes.
 
     Returns:
         Images, uint8 with shape `(N, 3, S, S)`.
 
     Raises:
-        InputError: If `n` is under 1, `path` is no GAN run, it has not come as far, or it has no
-            such class.
+        InputError: If `n` is under 1, `path` is no GAN run, it has no such class, or as of
+            `load_generator`.
     """
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
-    network, classes = load_generator(path, epoch), classes_of(path)
+    network, classes = load_generator(path, epoch, best), classes_of(path)
     only = None
     if of_class is not None:
         if classes is None:

@@ -7,12 +7,17 @@ network makes of the fakes is computed once; gradients reach the generator throu
 With classes, fakes are of classes drawn with the training images' frequencies; both players are
 told the class of what they make or judge.
 
+Of several processes (`torchrun`) each takes its share of the batch's rows. All draw the random
+numbers of the whole batch; losses and gradients are added up, batch-norms are synchronised: what
+they learn is what one process would learn, but for rounding.
+
 Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores, K classes.
 """
 
 __all__ = ["Players", "average_decay", "build_generator", "build_players", "play", "to_signed"]
 
 import copy
+import math
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +30,7 @@ from torch.optim import Adam
 
 from genlab import adversarial
 from genlab.augment import augment, mirror
+from genlab.engine.processes import add_up, share_of, world_size
 from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.nets.conditional import ClassGenerator, ClassHead, ClassHeads
@@ -32,6 +38,7 @@ from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
+from genlab.nets.synced import synced
 from genlab.recipes.gan import GanConfig
 
 HINGE = (adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator)
@@ -49,6 +56,10 @@ GENERATORS = {
 
 BETAS = {"projected": (0.0, 0.99), "scratch": (0.0, 0.99), "dcgan": (0.5, 0.999)}
 """Each recipe's memories of Adam: dcgan's as its authors have them (section 4)."""
+
+
+Seen = tuple[list[Tensor], Tensor | None]
+"""What a discriminator sees: views of images, and their classes where there are any."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,6 +143,8 @@ def build_players(config: GanConfig, frequencies: Tensor | None = None) -> Playe
         network = load_efficientnet_lite0()
         with seeded(config.seed, "projection"):
             view = Projection(network, config.feature_size, config.discriminator_width)
+    if world_size() > 1:
+        maker, judge = synced(maker), synced(judge)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
     betas = BETAS[config.recipe]
     return Players(
@@ -156,7 +169,8 @@ def play(
     Arguments:
         players: The players; both are updated, and the average with them.
         config: The configuration.
-        images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch.
+        images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch;
+            the same in all processes.
         step: The round's number: with the seed it decides all that is random.
         labels: Their classes, int64 with shape `(B,)`; None without classes.
 
@@ -165,23 +179,28 @@ def play(
         fakes, with shape `(4,)`, float64.
 
     Raises:
-        FloatingPointError: If a loss is not finite; that player is not updated.
+        FloatingPointError: If a loss or gradient is not finite; that player is not updated.
     """
+    own_real, own_fake = share_of(len(images)), share_of(config.batch)
+    shares = tuple((own.stop - own.start) / n
+                   for own, n in ((own_real, len(images)), (own_fake, config.batch)))
     random = generator(config.seed, "round", step)
     real = to_signed(images)
     real = augment(mirror(real, random) if config.mirror else real, config.augment, random)
     with torch.no_grad():
-        seen_real = players.view(real)
+        seen_real = players.view(real[own_real])
     z = torch.randn(config.batch, config.latent, generator=random)
-    of_fake = None
-    if players.frequencies is not None:
-        of_fake = torch.multinomial(players.frequencies, config.batch, True, generator=random)
-    fake = told(players.generator, z, of_fake)
-    seen_fake = players.view(augment(fake, config.augment, random))
+    of_real = of_fake = None
+    if players.frequencies is not None and labels is not None:
+        drawn = torch.multinomial(players.frequencies, config.batch, True, generator=random)
+        of_real, of_fake = labels[own_real], drawn[own_fake]
+    fake = in_batch(told(players.generator, z[own_fake], of_fake), own_fake, config.batch)
+    seen_fake = players.view(augment(fake, config.augment, random)[own_fake])
     loss_d, score_real, score_fake = update_discriminator(
-        players, config, seen_real, [seen.detach() for seen in seen_fake], step, labels, of_fake
+        players, config, (seen_real, of_real), ([seen.detach() for seen in seen_fake], of_fake),
+        step, shares,
     )
-    loss_g = update_generator(players, config, seen_fake, of_fake)
+    loss_g = update_generator(players, config, (seen_fake, of_fake), shares[1])
     decay = average_decay(config, (step + 1) * config.batch)
     update_average(players.average, players.generator, decay)
     return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
@@ -192,13 +211,28 @@ def told(player: nn.Module, what: Tensor | list[Tensor], labels: Tensor | None) 
     return player(what) if labels is None else player(what, labels)
 
 
+def in_batch(rows: Tensor, own: slice, batch: int) -> Tensor:
+    """Puts this process's rows where they are in the batch of all; others are grey.
+
+    Augmentation then draws for the whole batch, as in one process.
+    """
+    if len(rows) == batch:
+        return rows
+    grey = [rows.new_zeros(n, *rows.shape[1:]) for n in (own.start, batch - own.stop)]
+    return torch.cat([grey[0], rows, grey[1]])
+
+
 def update_discriminator(
-    players: Players, config: GanConfig, real: list[Tensor], fake: list[Tensor], step: int,
-    of_real: Tensor | None = None, of_fake: Tensor | None = None,
+    players: Players, config: GanConfig, seen_real: Seen, seen_fake: Seen, step: int,
+    shares: tuple[float, ...] = (1.0, 1.0),
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Updates the discriminator on views; returns its loss and its mean scores of both sides."""
+    """Updates the discriminator on views; returns its loss and its mean scores of both sides.
+
+    `shares` are the parts of the batch's reals and fakes that are this process's.
+    """
     loss_real, loss_fake, _ = LOSSES[config.recipe]
     penalise = config.r1_every is not None and step % config.r1_every == 0
+    (real, of_real), (fake, of_fake) = seen_real, seen_fake
     real = [seen.requires_grad_(penalise) for seen in real]
     count = len(real[0])
     if config.recipe == "dcgan":  # batch-norm: reals and fakes are batches of their own
@@ -208,45 +242,67 @@ def update_discriminator(
         both = [torch.cat(pair) for pair in zip(real, fake)]
         of_both = None if of_real is None or of_fake is None else torch.cat([of_real, of_fake])
         scores = told(players.discriminator, both, of_both)
-    loss = sum_over_heads(loss_real, [s[:count] for s in scores])
-    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores])
+    loss = sum_over_heads(loss_real, [s[:count] for s in scores], shares[0])
+    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores], shares[1])
     total = loss
-    if penalise:
+    if penalise and count:
         assert config.r1_gamma is not None
         assert config.r1_every is not None
         # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
         weight = config.r1_every * config.r1_gamma / 2
         (head,), (seen,) = scores, real
-        total = loss + weight * adversarial.r1(head[:count], seen).mean()
+        total = loss + shares[0] * weight * adversarial.r1(head[:count], seen).mean()
     descend(players.adam_discriminator, total, "discriminator")
-    means = [torch.stack([s.detach()[part].mean() for s in scores]).mean()
-             for part in (slice(count), slice(count, None))]
-    return loss.detach(), means[0], means[1]
+    means = [loss.detach().clone(), *(
+        share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
+        for part, share in zip((slice(count), slice(count, None)), shares)
+    )]
+    add_up(means)
+    return means[0], means[1], means[2]
 
 
 def update_generator(
-    players: Players, config: GanConfig, fake: list[Tensor], of_fake: Tensor | None = None
+    players: Players, config: GanConfig, seen: Seen, share: float = 1.0
 ) -> Tensor:
     """Updates the generator through the views of its images; returns its loss."""
     _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
-    loss = sum_over_heads(loss_generator, told(players.discriminator, fake, of_fake))
-    descend(players.adam_generator, loss, "generator")
-    players.discriminator.requires_grad_(True)
-    return loss.detach()
+    try:
+        loss = sum_over_heads(loss_generator, told(players.discriminator, *seen), share)
+        descend(players.adam_generator, loss, "generator")
+    finally:  # training may go on after a failure
+        players.discriminator.requires_grad_(True)
+    total = loss.detach().clone()
+    add_up([total])
+    return total
 
 
-def sum_over_heads(loss: Callable[[Tensor], Tensor], scores: list[Tensor]) -> Tensor:
-    """Returns the sum over the heads of the batch's mean loss."""
-    return torch.stack([loss(s).mean() for s in scores]).sum()
+def sum_over_heads(
+    loss: Callable[[Tensor], Tensor], scores: list[Tensor], share: float
+) -> Tensor:
+    """Returns the sum over the heads of this share's part in the batch's mean loss."""
+    return share * torch.stack([mean_of(loss(s) if len(s) else s) for s in scores]).sum()
+
+
+def mean_of(values: Tensor) -> Tensor:
+    """Returns the mean; 0 of none, which a process has if there are fewer rows than processes."""
+    return values.mean() if len(values) else values.sum()
 
 
 def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
-    """Takes one step down the loss, unless it is not finite."""
-    if not torch.isfinite(loss):
-        raise FloatingPointError(f"the {player}'s loss is {loss.item()}")
+    """Takes one step down the loss, unless it or its gradient is not finite."""
+    told = loss.detach().clone()
+    add_up([told])  # all processes fail, or none does
+    if not torch.isfinite(told):
+        raise FloatingPointError(f"the {player}'s loss is {told.item()}")
     optimiser.zero_grad()
     loss.backward()
+    gradients = [p.grad for g in optimiser.param_groups for p in g["params"] if p.grad is not None]
+    add_up(gradients)
+    norms = torch._foreach_norm(gradients, math.inf)  # pyright: ignore[reportPrivateImportUsage]
+    largest = torch.stack(norms).max()  # NaN if one is
+    if not torch.isfinite(largest):
+        raise FloatingPointError(f"the {player}'s gradient is {largest.item()}")
     optimiser.step()
 
 

@@ -3,14 +3,26 @@
     torchrun --nproc-per-node 2 -m genlab ...
 
 torchrun tells each process its rank and the world's size by environment variables. The processes
-talk by gloo, which works on every machine's processors. Alone, every function here is free.
+talk by gloo, which works on every machine's processors, and by nccl of what is on GPUs. Alone,
+every function here is free.
 """
 
-__all__ = ["all_true", "gather_rows", "gather_text", "processes", "rank", "world_size"]
+__all__ = [
+    "add_up",
+    "all_true",
+    "from_first",
+    "gather_rows",
+    "gather_text",
+    "processes",
+    "rank",
+    "share_of",
+    "wait",
+    "world_size",
+]
 
 import os
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -26,7 +38,7 @@ def processes() -> Iterator[None]:
     if alone or dist.is_initialized():
         yield
         return
-    dist.init_process_group("gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
     finally:
@@ -70,3 +82,36 @@ def gather_text(text: str) -> list[str]:
 def all_true(flag: bool) -> bool:
     """Returns whether `flag` is true in every process; every process must call it."""
     return all(bool(part.all()) for part in gather_rows(torch.tensor([[int(flag)]])))
+
+
+def wait() -> None:
+    """Returns when every process has come here."""
+    if world_size() > 1:
+        all_true(True)
+
+
+def from_first(value: float) -> float:
+    """Returns the first process's value; every process must call it."""
+    if world_size() == 1:
+        return value
+    told = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(told, 0)
+    return told.item()
+
+
+def share_of(n: int) -> slice:
+    """Returns which of `n` rows are this process's: neighbours, as many as others' or one off."""
+    return slice(n * rank() // world_size(), n * (rank() + 1) // world_size())
+
+
+def add_up(tensors: Sequence[Tensor]) -> None:
+    """Replaces tensors, of one type and device, by their sums over the processes, in place.
+
+    Every process must call it with the same shapes; all get the same bits.
+    """
+    if world_size() == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    dist.all_reduce(flat)
+    for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
+        tensor.copy_(part.view_as(tensor))

@@ -9,7 +9,7 @@ results.json       the final numbers
 DONE               empty; the run is complete
 """
 
-__all__ = ["Run", "open_run", "read_json"]
+__all__ = ["Run", "open_run", "read_json", "require_finite"]
 
 import hashlib
 import json
@@ -108,9 +108,7 @@ class Run:
         Raises:
             FloatingPointError: If a tensor is not finite: the last good state stays.
         """
-        for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
+        require_finite(tensors, step)
         target = self.path / f"state-{step:08d}.safetensors"
         atomic.write_tensors(target, tensors)
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
@@ -147,6 +145,13 @@ class Run:
         (self.path / "state.json").unlink(missing_ok=True)
         for old in self.path.glob("state-*.safetensors"):
             old.unlink()
+
+
+def require_finite(tensors: "Mapping[str, Tensor]", step: int) -> None:
+    """Raises `FloatingPointError` if a tensor of a state is not finite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
 
 
 def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]") -> Run:

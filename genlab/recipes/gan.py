@@ -1,12 +1,15 @@
 """The GAN's configuration, and the recipes that fill it."""
 
 __all__ = [
-    "RECIPES", "SIZE", "SIZES", "GanConfig", "dcgan", "projected", "projected_short", "scratch",
-]
+    "RECIPES", "SIZE", "SIZES", "GanConfig", "RecipeName", "dcgan", "projected", "projected_short",
+    "scratch",
+]  # fmt: skip
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from tyro.conf import Positional, Suppress
 
 from genlab.errors import InputError
 
@@ -17,15 +20,16 @@ SIZES = (64, 128, 256)
 """The sides that the generators make."""
 
 Augment = Literal["colour", "translation", "cutout"]
+Network = Literal["efficientnet-lite0", "random", "pixels"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
     """A GAN on images of dogs, or of anything else."""
 
-    dogs: str
+    dogs: Positional[str]
     """SOURCE of the images: a folder, or a name (see: genlab data)."""
-    recipe: Literal["projected", "scratch", "dcgan"] = "projected"
+    recipe: Suppress[Literal["projected", "scratch", "dcgan"]] = "projected"
     """projected: the discriminator looks through a frozen ImageNet network (Sauer et al., 2021);
     scratch: both networks learn from the images alone (R1 penalty, no pretrained part);
     dcgan: the textbook's (Radford et al., 2015)."""
@@ -72,6 +76,16 @@ class GanConfig:
     """Half-life of the generator's moving average, in images seen, at most ..."""
     average_share: float = 0.05
     """... and at most this share of the images seen so far."""
+    held_out: float = 0.1
+    """Part of the images that is kept from training, to measure on; copies of an image stay on
+    one side. 0, or fewer than 10 such images: none is."""
+    measure_every: int | None = None
+    """Epochs between two measurements; 0 for none. Not given: a tenth of the run, or so that
+    they take a few per cent of its time."""
+    measure_with: tuple[Network, ...] = ("efficientnet-lite0", "random")
+    """Networks to measure with while it trains; the first decides which generator is best."""
+    measure_fakes: int = 300
+    """Images drawn for each measurement."""
     seed: int = 0
     """Decides everything random."""
 
@@ -99,9 +113,20 @@ class GanConfig:
             raise InputError(f"--clusters {self.clusters}: must be at least 2")
         if any(epoch < 1 for epoch in self.snapshots):
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
+        self._check_measuring()
         self._check_recipe()
         kept = {epoch for epoch in self.snapshots if epoch <= self.epochs} | {self.epochs}
         object.__setattr__(self, "snapshots", tuple(sorted(kept)))
+
+    def _check_measuring(self) -> None:
+        if not 0 <= self.held_out <= 0.5:
+            raise InputError(f"--held-out {self.held_out}: give a part from 0 to 0.5")
+        if self.measure_every is not None and self.measure_every < 0:
+            raise InputError(f"--measure-every {self.measure_every}: must be 0 or more")
+        if not self.measure_with:
+            raise InputError("--measure-with: name a network; --measure-every 0 measures nothing")
+        if self.measure_fakes < 16:
+            raise InputError(f"--measure-fakes {self.measure_fakes}: at least 16, better 300")
 
     def _check_recipe(self) -> None:
         """Refuses options that the recipe would not use."""
@@ -207,3 +232,4 @@ RECIPES: dict[str, Callable[..., GanConfig]] = {
     "dcgan": dcgan,
 }
 """The recipes by name."""
+RecipeName = Literal["projected", "projected-short", "scratch", "dcgan"]

@@ -1,0 +1,185 @@
+"""A GAN trained by two processes is the one that a single process trains, but for rounding.
+
+Rounding grows where the networks have kinks and Adam makes steps of one size from gradients of
+any: the residual networks agree to 1e-5 after whole runs; the projected recipe, with its hinge and
+its batch-norm, is compared by the gradients and statistics of its first round.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from safetensors.torch import load
+from test_gan_watch import pictures
+from test_gan_watch import tiny as tiny_scratch
+from torch import Tensor
+
+import genlab
+
+from genlab.engine import gan
+from genlab.engine.gan import train_gan
+from genlab.engine.players import Players, build_players, play
+from genlab.engine.run import Run
+from genlab.recipes.gan import GanConfig, projected
+
+COUNT, STEPS = 25, 4
+"""Batches of 8 that end with one image, so that one of the processes has none."""
+
+
+def tiny(folder: str) -> GanConfig:
+    return tiny_scratch(
+        Path(folder), batch=8, epochs=2, held_out=0.0, snapshots=(1,), measure_with=("pixels",)
+    )
+
+
+def rounds() -> dict[str, Tensor]:
+    """What a first round of the projected recipe gives, of eight real images and of one.
+
+    Adam's first moments are the gradients themselves, for its beta_1 is 0.
+    """
+    config = replace(
+        projected("none"), batch=8, latent=8, width=1, discriminator_width=8, feature_size=32
+    )
+    found = {}
+    for count in (8, 1):
+        players = build_players(config)
+        found[f"{count} told"] = play(players, config, pictures(count), 0)
+        for name, adam in players.optimisers.items():
+            for key, weight in players.modules[name].named_parameters():
+                found[f"{count} {name} {key} gradient"] = adam.state[weight]["exp_avg"]
+        for name, module in players.modules.items():
+            for key, buffer in module.named_buffers():  # statistics and spectral norms' vectors
+                found[f"{count} {name} {key}"] = buffer
+    return found
+
+
+PROGRAM = """
+import hashlib, json, sys
+import torch
+sys.path[:0] = [{tests!r}]
+torch.set_num_threads(1)
+from safetensors.torch import save_file
+from test_gan_processes import rounds, tiny
+from genlab.engine import gan
+from genlab.engine.processes import processes, rank
+orders = []
+play = gan.play
+def noted(players, config, images, step):
+    orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
+    if stop == step:
+        raise KeyboardInterrupt
+    return play(players, config, images, step)
+gan.play = noted
+with processes():
+    save_file(rounds(), {out!r} + "/rounds" + str(rank()))
+    stop = -1
+    gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "run")
+    with open({out!r} + "/orders" + str(rank()), "w") as file:
+        json.dump(orders, file)
+    gan.SAVE_EVERY_S, stop = 0.0, 3
+    try:
+        gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "stopped")
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("pictures")
+    for index, image in enumerate(pictures(COUNT)):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pair(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes left."""
+    out = tmp_path_factory.mktemp("pair")
+    program = PROGRAM.format(tests=str(Path(__file__).parent), folder=str(folder), out=str(out))
+    (out / "program.py").write_text(program)
+    env = {
+        **os.environ, "GENLAB_CACHE": str(tmp_path_factory.getbasetemp() / "cache"),
+        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(genlab.__file__).parents[1]),
+    }
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    run = subprocess.run(
+        [sys.executable, *launch, str(out / "program.py")],
+        env=env, capture_output=True, text=True, timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process left, and the order of its images."""
+    import hashlib
+
+    torch.set_num_threads(1)
+    out, orders = tmp_path_factory.mktemp("alone"), []
+
+    def noted(players: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+        orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
+        return play(players, config, images, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setattr(gan, "play", noted)
+        train_gan(tiny(str(folder)), out / "run")
+    (out / "orders").write_text(json.dumps(orders))
+    return out
+
+
+def apart(one: Path, other: Path) -> float:
+    """How far the weights of two runs are apart, over how far the weights are from zero."""
+    a, b = (load((path / "generator.safetensors").read_bytes()) for path in (one, other))
+    assert a.keys() == b.keys()
+    floats = [(a[k].double(), b[k].double()) for k in a if a[k].is_floating_point()]
+    return max(((x - y).norm() / x.norm().clamp(min=1e-3)).item() for x, y in floats)
+
+
+def test_both_processes_see_the_images_in_the_same_order(pair: Path, alone: Path) -> None:
+    expected = json.loads((alone / "orders").read_text())
+    assert len(expected) == 2 * STEPS
+    for rank in (0, 1):
+        assert json.loads((pair / f"orders{rank}").read_text()) == expected
+
+
+def test_two_processes_train_what_one_does(pair: Path, alone: Path) -> None:
+    assert apart(pair / "run", alone / "run") < 1e-5
+    two, one = Run(pair / "run"), Run(alone / "run")
+    assert [m["step"] for m in two.metrics()] == [m["step"] for m in one.metrics()] == [4, 8]
+    for left, right in zip(two.metrics(), one.metrics()):
+        for key in gan.SUMS:
+            assert left[key] == pytest.approx(right[key], rel=1e-5, abs=1e-6), key
+    assert two.done
+    assert two.results["images"] == COUNT
+    assert len(two.env["sessions"]) == 1  # the second process opened the first's run
+
+
+def test_batch_norms_and_spectral_norms_are_those_of_the_whole_batch(pair: Path) -> None:
+    expected = rounds()
+    left, right = (load((pair / f"rounds{rank}").read_bytes()) for rank in (0, 1))
+    assert expected.keys() == left.keys()
+    for key, tensor in expected.items():
+        assert torch.equal(left[key], right[key]), key  # the processes stay one network
+        apart = (left[key] - tensor).double().norm()
+        assert apart <= 1e-4 * tensor.double().norm() + 1e-6, key
+
+
+def test_a_run_goes_on_with_another_number_of_processes(
+    pair: Path, alone: Path, folder: Path
+) -> None:
+    assert json.loads((pair / "stopped" / "state.json").read_text())["step"] == 3
+    train_gan(tiny(str(folder)), pair / "stopped")
+    assert apart(pair / "stopped", alone / "run") < 1e-5
