@@ -18,6 +18,7 @@ from genlab.cli_data import data, with_default
 from genlab.cli_fid import fid
 from genlab.cli_gan import gan
 from genlab.cli_vae import train_command, vae
+from genlab.cli_verify import verify
 from genlab.errors import InputError
 from genlab.recipes.lab import LabConfig
 from genlab.recipes.vae import RECIPES
@@ -178,6 +179,7 @@ def main() -> None:
 
 
 app.command(fid)
+app.command(verify)
 app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
 app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")
 app.command(data, name="data", help="List the data sources; examine a folder of images.")

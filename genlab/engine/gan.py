@@ -10,7 +10,7 @@ A run leaves, beside what every run leaves,
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "train_gan"]
+__all__ = ["SAMPLES", "fit", "train_gan"]
 
 import math
 import time
@@ -64,7 +64,7 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
     if run.done:
         return run.results
     players = build_players(config)
-    seconds = _fit(config, run, players, dogs.images)
+    seconds = fit(config, run, players, dogs.images)
     atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
     projected = config.recipe == "projected"
     run.finish({
@@ -86,7 +86,7 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
     return run.results
 
 
-def _fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
+def fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
     """Trains from where `run` is; returns the seconds that took, over all sessions."""
     steps_per_epoch = math.ceil(len(images) / config.batch)
     step, watch = 0, Stopwatch()
