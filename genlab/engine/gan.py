@@ -29,7 +29,7 @@ from genlab.engine.gan_sample import draw
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
-from genlab.engine.run import Run, Stopwatch, open_run
+from genlab.engine.run import BEGINNING, Run, Stopwatch, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig
@@ -108,13 +108,16 @@ def fit(config: GanConfig, run: Run, players: Players, images: Tensor) -> float:
             order = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
             for rows in order.split(config.batch)[step % steps_per_epoch :]:
                 try:
-                    sums += play(players, config, images[rows], step)
+                    parts = play(players, config, images[rows], step)
                 except FloatingPointError as error:
                     raise FloatingPointError(
                         f"{error} in epoch {epoch + 1}, step {step + 1}; the last saved state is "
                         "kept; try a lower --learning-rate"
                     ) from None
+                sums += parts
                 step += 1
+                if step <= BEGINNING:
+                    run.log_beginning({"step": step, **dict(zip(SUMS, parts.tolist()))})
                 seen += len(rows)
                 if step % steps_per_epoch == 0:
                     means = dict(zip(SUMS, (sums / steps_per_epoch).tolist()))

@@ -33,6 +33,7 @@ class Looking:
         self.loaded, self.protocol = loaded, protocol
 
     def features(self, images: Tensor) -> Tensor:
+        """Returns features `(B, F)` of a batch."""
         return look(self.loaded, self.protocol, images)
 
 

@@ -15,7 +15,9 @@ from genlab.engine.run import Run
 from genlab.engine.vae import MEASURES
 from genlab.report.facts import ASKED, priors_of
 
-RECORDS = ("config.json", "env.json", "results.json", "metrics.jsonl", "DONE", MEASURES)
+RECORDS = (
+    "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,
+)
 
 README_CODE = """\
 # 实验五：代码与训练好的模型 / code and trained models

@@ -109,7 +109,7 @@ def _legend(lang: str) -> str:
 
 
 def _overview(reports: list[Report], lang: str) -> str:
-    levels = [*(l for l in LEVELS if any(r.of(l) for r in reports)), "likeness"]
+    levels = [*(one for one in LEVELS if any(r.of(one) for r in reports)), "likeness"]
     if not _pairs(reports):
         levels.remove("likeness")
     heads = "".join(f"<th>{LEVEL_WORDS[level].of(lang)}</th>" for level in levels)
