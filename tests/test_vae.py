@@ -230,7 +230,7 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
     assert results == run.results
     assert run.done
     assert {p.name for p in run.path.iterdir()} == {
-        "config.json", "env.json", "measures.safetensors", "metrics.jsonl", "model.safetensors",
+        "beginning.jsonl", "config.json", "env.json", "measures.safetensors", "metrics.jsonl", "model.safetensors",
         "results.json", "DONE",
     }
     again = evaluate_vae(run.path)

@@ -1,4 +1,4 @@
-"""An honest submission passes every level, and each way of changing it is caught where it shows."""
+"""An honest submission passes every level; each way of changing it is caught where it shows."""
 
 import csv
 import io
@@ -9,10 +9,10 @@ import subprocess
 import sys
 import zipfile
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from PIL import Image
 from safetensors.torch import load, save
@@ -21,7 +21,9 @@ from verify_cases import (
     DOCX,
     SUPPORT,
     WHO,
+    altered,
     handed_in,  # noqa: F401 - fixtures
+    handed_in_by_three,  # noqa: F401
     lab_run,  # noqa: F401
     rewrite,
     rows,
@@ -124,7 +126,9 @@ def test_three_files_belong_together(handed_in: Path, tmp_path: Path) -> None:  
     assert [report.who for report in reports] == ["张三_2021", "张三_2022"]
     assert {code_of(report) for report in reports} == {2}
     (handed_in / SUPPORT.replace("2021", "2022")).rename(handed_in / SUPPORT)
-    rewrite(handed_in / SUPPORT, {"results.json": lambda d: d.replace(b'"epochs": 2', b'"epochs": 3')})
+    rewrite(handed_in / SUPPORT, {
+        "results.json": lambda d: d.replace(b'"epochs": 4', b'"epochs": 5')
+    })
     report = one(handed_in)
     assert rows(report)["both archives are of one run"] is Verdict.TAMPERED
 
@@ -195,18 +199,16 @@ def test_a_replaced_figure_fails(handed_in: Path) -> None:  # noqa: F811
 
 
 def test_another_author_fails(handed_in: Path) -> None:  # noqa: F811
-    rewrite(handed_in / DOCX, {
-        "docProps/core.xml": lambda d: d.replace("张三</dc:creator>".encode(), "李四</dc:creator>".encode())
-    })
+    old, new = "张三</dc:creator>".encode(), "李四</dc:creator>".encode()
+    rewrite(handed_in / DOCX, {"docProps/core.xml": lambda data: data.replace(old, new)})
     report = one(handed_in, "consistency")
     assert (rows(report)["the author"], code_of(report)) == (Verdict.FAIL, 1)
 
 
 def test_the_document_of_another_student_fails(
-    handed_in: Path, lab_run: Path, tmp_path: Path  # noqa: F811
+    handed_in: Path, handed_in_by_three: Path  # noqa: F811
 ) -> None:
-    run = shutil.copytree(lab_run, tmp_path / "run")
-    other = submit_again(run, tmp_path / "other", "李四", "2022")
+    other = handed_in_by_three / "李四_2022"
     shutil.copy(other / DOCX.replace(WHO, "李四_2022"), handed_in / DOCX)
     report = one(handed_in, "consistency")
     assert code_of(report) == 1
@@ -264,7 +266,7 @@ def test_one_changed_weight_fails_though_the_manifest_was_made_again(
     def changed(data: bytes) -> bytes:
         tensors = load(data)
         name = max(tensors, key=lambda key: tensors[key].ndim)
-        tensors[name].view(-1)[0] += 1.0
+        tensors[name].view(-1)[0] += 10.0
         return save(tensors)
 
     rewrite(handed_in / CODE, {"models/vae/standard/model.safetensors": changed,
@@ -291,9 +293,10 @@ def test_a_replaced_image_fails_though_the_manifest_was_made_again(
 
 
 def test_other_data_and_missing_data_cannot_be_judged(
-    handed_in: Path, digits: str, tiny_digits: Path  # noqa: F811
+    handed_in: Path, digits: str, tiny_digits: Path, picture_folder: Path  # noqa: F811
 ) -> None:
-    missing, other = one(handed_in), one(handed_in, mnist=str(tiny_digits), dogs="toydogs:20")
+    missing = one(handed_in)
+    other = one(handed_in, mnist=str(tiny_digits), dogs=str(picture_folder))
     assert rows(missing)["ELBO of the VAE, prior vamp"] is Verdict.CANNOT
     assert rows(missing)["the generated images"] is Verdict.PASS
     assert rows(other)["ELBO of the VAE, prior vamp"] is Verdict.CANNOT
@@ -355,33 +358,8 @@ def test_the_first_steps_decide_on_another_machine() -> None:
 
 
 @pytest.fixture
-def class_folder(lab_run: Path, tmp_path: Path, digits: str) -> Path:  # noqa: F811
-    """Three submissions, one folder each: two of one run, one with other weights and images."""
-    run = shutil.copytree(lab_run, tmp_path / "run")
-    folder = tmp_path / "class"
-    for name, number in (("张三", "2021"), ("李四", "2022"), ("王五", "2023")):
-        submit_again(run, folder / name, name, number)
-    third = folder / "王五"
-
-    def others(data: bytes) -> bytes:
-        torch.manual_seed(0)
-        return save({k: torch.randn_like(v) if v.is_floating_point() else v
-                     for k, v in load(data).items()})
-
-    def other_image(data: bytes) -> bytes:
-        with Image.open(io.BytesIO(data)) as image:
-            buffer = io.BytesIO()
-            image.transpose(Image.Transpose.ROTATE_90).point(lambda v: 255 - v).save(buffer, "PNG")
-        return buffer.getvalue()
-
-    rewrite(third / CODE.replace(WHO, "王五_2023"), {
-        f"models/{name}.safetensors": others
-        for name in ("vae/standard/model", "vae/mixture/model", "vae/vamp/model", "gan/generator")
-    })
-    rewrite(third / SUPPORT.replace(WHO, "王五_2023"), {
-        f"generated/{index:03d}.png": other_image for index in range(12)
-    })
-    return folder
+def class_folder(handed_in_by_three: Path, tmp_path: Path) -> Path:  # noqa: F811
+    return shutil.copytree(handed_in_by_three, tmp_path / "class")
 
 
 def test_alike_submissions_are_shown_with_what_explains_it(class_folder: Path) -> None:
@@ -399,20 +377,16 @@ def test_near_identical_weights_and_images_are_shown(class_folder: Path) -> None
     def near(data: bytes) -> bytes:
         return save({k: v * 1.0001 if v.is_floating_point() else v for k, v in load(data).items()})
 
-    def near_image(data: bytes) -> bytes:
-        with Image.open(io.BytesIO(data)) as image:
-            buffer = io.BytesIO()
-            image.point(lambda v: min(255, v + 1)).save(buffer, "PNG")
-        return buffer.getvalue()
-
-    second, number = class_folder / "李四", "李四_2022"
+    brighter = partial(altered, change=lambda value: min(255, value + 1))
+    number = "李四_2022"
+    second = class_folder / number
     rewrite(second / CODE.replace(WHO, number), {
         "models/gan/generator.safetensors": near,
         "models/gan/config.json": lambda d: d.replace(b'"seed": 0', b'"seed": 5'),
     })
     rewrite(second / SUPPORT.replace(WHO, number), {
         "config.json": lambda d: d.replace(b'"seed": 0', b'"seed": 5'),
-        **{f"generated/{i:03d}.png": near_image for i in range(12)},
+        **{f"generated/{i:03d}.png": brighter for i in range(12)},
     })
     report = verify([class_folder], "integrity")[0]
     (found,) = [f.found.en for f in report.findings if f.level == "likeness"]
@@ -432,7 +406,7 @@ def test_a_class_is_found_in_folders_or_flat(class_folder: Path, tmp_path: Path)
         found = find_submissions([folder])
         assert sorted(one.who for one in found) == sorted(who)
         assert all(sorted(one.files) == ["code", "docx", "support"] for one in found)
-    files = list((class_folder / "张三").iterdir())
+    files = list((class_folder / WHO).iterdir())
     (single,) = find_submissions(files)
     assert single.authors() == [("张三", "2021")]
 

@@ -1,6 +1,7 @@
-"""A tiny lab run that was handed in, and ways to spoil it."""
+"""A tiny lab run that was handed in, a class of three, and ways to spoil what they hand in."""
 
 import hashlib
+import io
 import shutil
 import zipfile
 
@@ -13,6 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+from PIL import Image
+from safetensors.torch import load, save
+
 from genlab import lab as sheet
 from genlab.recipes import lab as recipe
 from genlab.report.archive import MANIFEST
@@ -21,6 +25,7 @@ from genlab.verify.findings import Verdict
 
 WHO = "张三_2021"
 DOCX, CODE, SUPPORT = f"实验五_{WHO}.docx", f"实验五代码_{WHO}.zip", f"实验五支撑材料_{WHO}.zip"
+FAKES = 12
 Edit = Callable[[bytes], bytes]
 
 
@@ -40,11 +45,11 @@ def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     })
     gan = sheet.plan_gan
     patch.setattr(sheet, "plan_gan", lambda *a: replace(
-        gan(*a), width=2, discriminator_width=8, feature_size=32, latent=8,
+        gan(*a), width=8, discriminator_width=8, feature_size=32, learning_rate=1e-2,
     ))
     config = recipe.LabConfig(
-        mnist=str(folder / "digits.npz"), dogs="toydogs:16", vae_epochs=3, gan_epochs=2,
-        gan_images=16, fakes=12, name="张三", id="2021",
+        mnist=str(folder / "digits.npz"), dogs="toydogs:16", vae_epochs=3, gan_epochs=4,
+        gan_images=16, fakes=FAKES, name="张三", id="2021",
     )
     sheet.run_lab(config, folder / "run")
     return folder / "run"
@@ -55,6 +60,47 @@ def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny finished lab run; its digits lie beside it as digits.npz."""
     with pytest.MonkeyPatch.context() as patch:
         return make_handed_in(tmp_path_factory.mktemp("verify"), patch)
+
+
+@pytest.fixture(scope="session")
+def handed_in_by_three(lab_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class of three: two of one run, one with other weights and images; a folder each."""
+    folder = tmp_path_factory.mktemp("class")
+    run = shutil.copytree(lab_run, folder / "run")
+    (folder / "class" / WHO).mkdir(parents=True)
+    for name in (DOCX, CODE, SUPPORT):
+        shutil.copy(lab_run / "report" / name, folder / "class" / WHO)
+    for name, number in (("李四", "2022"), ("王五", "2023")):
+        submit_again(run, folder / "class" / f"{name}_{number}", name, number)
+    third = folder / "class" / "王五_2023"
+    networks = ("vae/standard/model", "vae/mixture/model", "vae/vamp/model", "gan/generator")
+    rewrite(third / CODE.replace(WHO, third.name),
+            {f"models/{name}.safetensors": drawn_anew for name in networks})
+    rewrite(third / SUPPORT.replace(WHO, third.name),
+            {f"generated/{index:03d}.png": negative for index in range(FAKES)})
+    return folder / "class"
+
+
+def drawn_anew(data: bytes) -> bytes:
+    """Other weights of the same shapes."""
+    random = torch.Generator().manual_seed(0)
+    return save({
+        key: torch.randn(value.shape, generator=random) if value.is_floating_point() else value
+        for key, value in load(data).items()
+    })
+
+
+def negative(data: bytes) -> bytes:
+    """The negative of a picture."""
+    return altered(data, lambda value: 255 - value)
+
+
+def altered(data: bytes, change: Callable[[int], int]) -> bytes:
+    """A picture with every value changed."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        image.point(change).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -39,6 +39,10 @@ PART = re.compile(r"[A-Za-z0-9._\[\]-]*[A-Za-z0-9_\[\]-]")
 """A folder's or a file's name: ASCII, no colon, no backslash, does not end with a dot."""
 LONGEST_NAME = 200
 END, LOCAL = b"PK\x05\x06", b"PK\x03\x04"
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
+    RuntimeError,  # an unknown version or way of packing, or a password is needed
+)
 ENCRYPTED = 0x1 | 0x20 | 0x40 | 0x2000
 """Flags: encrypted, patched data, strongly encrypted, masked headers."""
 
@@ -76,10 +80,9 @@ class Archive:
                     data += piece
                     if len(data) > limit:
                         raise Refused(f"{name}: unpacks to more than {limit:,} bytes")
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
-                RuntimeError, ValueError) as error:
-            if isinstance(error, Refused):
-                raise
+        except Refused:
+            raise
+        except DAMAGE as error:
             raise Refused(f"{name}: damaged ({error})") from None
         if len(data) != info.file_size:
             raise Refused(f"{name}: has {len(data):,} bytes, its header says {info.file_size:,}")
@@ -99,7 +102,7 @@ def open_archive(path: Path) -> Archive:
     start = _check_end(path.name, data)
     try:
         zipped = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError, struct.error) as error:
+    except DAMAGE as error:
         raise Refused(f"{path.name}: not a readable zip archive ({error})") from None
     members: dict[str, zipfile.ZipInfo] = {}
     taken: set[str] = set()
