@@ -230,8 +230,8 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
     assert results == run.results
     assert run.done
     assert {p.name for p in run.path.iterdir()} == {
-        "beginning.jsonl", "config.json", "env.json", "measures.safetensors", "metrics.jsonl", "model.safetensors",
-        "results.json", "DONE",
+        "beginning.jsonl", "config.json", "env.json", "measures.safetensors", "metrics.jsonl",
+        "model.safetensors", "results.json", "DONE",
     }
     again = evaluate_vae(run.path)
     for key in ("re", "omega", "cross_entropy", "conditional_entropy", "elbo"):
