@@ -23,6 +23,7 @@ from genlab.cli_gan import gan
 from genlab.cli_gan import train_command as gan_train
 from genlab.cli_vae import train_command as vae_train
 from genlab.cli_vae import vae
+from genlab.cli_verify import verify
 from genlab.errors import InputError
 from genlab.recipes import gan as gan_recipes
 from genlab.recipes import vae as vae_recipes
@@ -189,6 +190,7 @@ def main() -> None:
 
 
 app.command(fid)
+app.command(verify)
 app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
 app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")
 app.command(data, name="data", help="List the data sources; examine a folder of images.")

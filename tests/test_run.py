@@ -1,6 +1,7 @@
 """Files are replaced wholly or not at all; states survive kills; progress and errors are plain."""
 
 import errno
+import json
 import os
 import stat
 
@@ -16,7 +17,7 @@ from genlab import atomic
 from genlab.data.identity import Identity
 from genlab.engine.progress import Progress
 from genlab.engine.rng import derive, generator, seeded
-from genlab.engine.run import Run, open_run
+from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.recipes.vae import VaeConfig
@@ -192,3 +193,20 @@ def test_progress_speaks_every_thirty_seconds_off_a_terminal(
             progress.advance(2 if progress.done < 40 else 1)
     lines = capsys.readouterr().err.strip().split("\n")
     assert lines == ["work: 60/100 steps (60 %), 1.33 steps/s, 0:30 left"]
+
+
+def test_the_first_steps_are_kept_up_to_the_state(tmp_path: Path) -> None:
+    """As the epochs' records: what comes after the saved state will be written again."""
+    run = open_run(tmp_path, "vae", VaeConfig(), {"mnist": IDENTITY})
+    assert run.load_state() is None
+    for step in range(1, BEGINNING + 1):
+        run.log_beginning({"step": step, "bound": -step / 3})
+    run.save_state({"a": torch.zeros(2)}, 3, 1.0)
+    assert run.load_state() is not None
+    lines = (tmp_path / "beginning.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"step": step, "bound": -step / 3} for step in (1, 2, 3)
+    ]
+    (tmp_path / "state.json").unlink()
+    assert run.load_state() is None
+    assert (tmp_path / "beginning.jsonl").read_bytes() == b""

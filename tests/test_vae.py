@@ -230,8 +230,8 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
     assert results == run.results
     assert run.done
     assert {p.name for p in run.path.iterdir()} == {
-        "config.json", "env.json", "measures.safetensors", "metrics.jsonl", "model.safetensors",
-        "results.json", "DONE",
+        "beginning.jsonl", "config.json", "env.json", "measures.safetensors", "metrics.jsonl",
+        "model.safetensors", "results.json", "DONE",
     }
     again = evaluate_vae(run.path)
     for key in ("re", "omega", "cross_entropy", "conditional_entropy", "elbo"):
@@ -264,6 +264,8 @@ def test_killed_and_resumed_equals_unbroken(
     whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "model.safetensors").read_bytes() == whole
     assert metrics_of(tmp_path / "broken") == metrics_of(tmp_path / "whole")
+    begun = [(tmp_path / run / "beginning.jsonl").read_bytes() for run in ("broken", "whole")]
+    assert begun[0] == begun[1] != b""
 
 
 def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(

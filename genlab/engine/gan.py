@@ -17,7 +17,7 @@ An epoch's line in metrics.jsonl has "measured" where it was measured (`gan_watc
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "Sides", "sides", "train_gan"]
+__all__ = ["SAMPLES", "fit", "train_gan"]
 
 import math
 import time

@@ -1,6 +1,6 @@
 """Networks that look at pictures: each loaded once, each set of pictures looked at once."""
 
-__all__ = ["Eyes"]
+__all__ = ["Eyes", "Looking"]
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,13 +26,14 @@ VERSION = 2
 """Of everything between an image and its features: part of the cache's key."""
 
 
-class _Looking:
+class Looking:
     """A loaded network with its protocol: what `extract` asks."""
 
     def __init__(self, loaded: Loaded, protocol: Protocol) -> None:
         self.loaded, self.protocol = loaded, protocol
 
     def features(self, images: Tensor) -> Tensor:
+        """Returns features `(B, F)` of a batch."""
         return look(self.loaded, self.protocol, images)
 
 
@@ -94,7 +95,7 @@ class Eyes:
         way = self.protocol_for(network, protocol)
         key = (network, way.name, pictures.identity.shape, pictures.digests)  # in their order
         if key not in self._seen:
-            looking = _Looking(self.loaded(network), way)
+            looking = Looking(self.loaded(network), way)
             extractor = self.extractor(network, protocol)
             self._seen[key] = extract(looking, pictures, extractor=extractor)
         return self._seen[key]

@@ -7,7 +7,7 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["Measures", "measure"]
+__all__ = ["CHUNK", "Measures", "measure", "measured_terms"]
 
 import math
 
@@ -27,7 +27,7 @@ from genlab.metrics.importance import draw_counts, importance_estimate, log_weig
 from genlab.metrics.quadrature import Evidence, log_evidence
 from genlab.metrics.surgery import active_units, cross_entropy, log_aggregated_posterior
 from genlab.metrics.table import Tabulated
-from genlab.vae import VAE, gaussian_entropy
+from genlab.vae import VAE, Terms, gaussian_entropy
 
 CHUNK = 1000
 GAP_DRAWS = 20_000
@@ -142,6 +142,16 @@ def _tabulated(
     return table, (table.log_prob(some) - p.log_prob(some)).abs().mean().item()
 
 
+def measured_terms(
+    model: VAE, prior: Distribution, batch: Tensor, draws: int, seed: int, index: int
+) -> Terms:
+    """Returns the bound's terms of the test images' `index`-th thousand, as `measure` has them."""
+    noise = torch.randn(
+        draws, len(batch), model.latent, generator=generator(seed, "measure", index)
+    )
+    return model.terms(batch, noise, prior.log_prob)
+
+
 def _bound(
     model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -150,8 +160,7 @@ def _bound(
     means, log_stds = [], []
     for index, batch in enumerate(x.split(CHUNK)):
         mean, log_std = model.encode(batch)
-        noise = torch.randn(draws, *mean.shape, generator=generator(seed, "measure", index))
-        terms = model.terms(batch, noise, prior.log_prob)
+        terms = measured_terms(model, prior, batch, draws, seed, index)
         rows["re"].append(terms.re)
         rows["omega"].append(terms.omega)
         random = generator(seed, "cross-entropy", index)

@@ -3,13 +3,14 @@
 config.json        the resolved configuration and what kind of run it is
 env.json           versions, hardware, threads, data identity, one entry a session
 metrics.jsonl      one JSON object a line, each with its "step"
+beginning.jsonl    the same of each of the first steps, which another machine repeats closely
 state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
 state-STEP.safetensors   that state: weights, averages, optimiser moments
 results.json       the final numbers
 DONE               empty; the run is complete
 """
 
-__all__ = ["Run", "open_run", "read_json", "require_finite"]
+__all__ = ["BEGINNING", "Run", "open_run", "read_json", "require_finite"]
 
 import hashlib
 import json
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genlab.data.identity import Identity
+
+
+BEGINNING = 8
+"""Steps that are recorded one by one: rounding has not grown yet (see genlab/verify/replay.py)."""
+LOGS = ("metrics.jsonl", "beginning.jsonl")
 
 
 def read_json(path: Path) -> Any:
@@ -88,13 +94,23 @@ class Run:
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one line to `metrics.jsonl`; `record` has a "step"."""
+        self._append("metrics.jsonl", record)
+
+    def log_beginning(self, record: Mapping[str, Any]) -> None:
+        """Appends one line to `beginning.jsonl`; `record` has a "step", `BEGINNING` at most."""
+        self._append("beginning.jsonl", record)
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
         line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+        with open(self.path / name, "a", encoding="utf-8") as file:
             file.write(line)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
-        path = self.path / "metrics.jsonl"
+        return self._lines("metrics.jsonl")
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / name
         if not path.exists():
             return []
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -121,10 +137,10 @@ class Run:
     def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
         """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
 
-        Lines of `metrics.jsonl` after that step are dropped: they will be written again.
+        Lines of the logs after that step are dropped: they will be written again.
         """
         if not (self.path / "state.json").exists():
-            atomic.write_bytes(self.path / "metrics.jsonl", b"")
+            self._keep_logs(0)
             return None
         from safetensors.torch import load
 
@@ -135,10 +151,15 @@ class Run:
                 f"{self.path / marker['file']}: damaged (its SHA-256 is not the recorded one); "
                 f"delete {self.path} and train again"
             )
-        kept = [line for line in self.metrics() if line["step"] <= marker["step"]]
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
-        atomic.write_bytes(self.path / "metrics.jsonl", text.encode())
+        self._keep_logs(marker["step"])
         return load(data), marker["step"], marker["seconds"]
+
+    def _keep_logs(self, step: int) -> None:
+        """Drops the logs' lines after a step."""
+        for name in LOGS:
+            kept = [line for line in self._lines(name) if line["step"] <= step]
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            atomic.write_bytes(self.path / name, text.encode())
 
     def drop_state(self) -> None:
         """Deletes the training state of a finished run: resuming needs it no more."""

@@ -1,8 +1,8 @@
 """Trains a VAE into a run directory, or a new prior for one, and measures it."""
 
 __all__ = [
-    "MEASURES", "binary_test_digits", "evaluate_vae", "load_vae", "measured_values",
-    "refit_config", "train_vae", "vae_config",
+    "MEASURES", "binary_test_digits", "build_vae", "evaluate_vae", "first_vae", "load_vae",
+    "measured_values", "refit_config", "train_vae", "vae_config",
 ]
 
 import math
@@ -61,6 +61,13 @@ def build_vae(
             options=config.prior_options, examples=examples, rows=rows, gated=config.gated,
             fourier=config.fourier or 0.0,
         )
+
+
+def first_vae(config: VaeConfig, splits: Splits) -> VAE:
+    """Builds the model as training begins with it: all weights follow from the seed."""
+    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
+    rows = rows[: max(config.prior_options.components or 1, EXAMPLES)]
+    return build_vae(config, splits.train.shape[1], splits.train[rows], rows)
 
 
 def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
@@ -125,9 +132,7 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
     run = open_run(out, "vae", config, {"mnist": digits.identity})
     if run.done:
         return run.results
-    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
-    rows = rows[: max(components or 1, EXAMPLES)]
-    model = build_vae(config, splits.train.shape[1], splits.train[rows], rows)
+    model = first_vae(config, splits)
     if config.post_hoc is not None:
         _take_over(model, config, Path(config.post_hoc), run)
     if config.em:

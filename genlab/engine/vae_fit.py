@@ -16,7 +16,7 @@ from torch import Tensor
 from genlab.data.mnist import DigitSet
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
-from genlab.engine.run import Run, Stopwatch
+from genlab.engine.run import BEGINNING, Run, Stopwatch
 from genlab.engine.state import pack, unpack
 from genlab.engine.vae_step import step_bound
 from genlab.recipes.vae import VaeConfig
@@ -127,8 +127,11 @@ def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float,
             for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
-                sums += _step(config, model, optimiser, images[rows], rows, step, epoch)
+                parts = _step(config, model, optimiser, images[rows], rows, step, epoch)
+                sums += parts
                 step += 1
+                if step <= BEGINNING:
+                    run.log_beginning({"step": step, "bound": (parts[0] / len(rows)).item()})
                 if step % steps_per_epoch == 0:
                     epoch += 1
                     record = _record(config, model, splits, epoch, sums / len(images), best)

@@ -12,9 +12,12 @@ from pathlib import Path
 import genlab
 
 from genlab.engine.run import Run
+from genlab.engine.vae import MEASURES
 from genlab.report.facts import ASKED, priors_of
 
-RECORDS = ("config.json", "env.json", "results.json", "metrics.jsonl", "DONE")
+RECORDS = (
+    "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,
+)
 
 README_CODE = """\
 # 实验五：代码与训练好的模型 / code and trained models
@@ -62,6 +65,9 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
         for name in (*RECORDS, weights):
             if (run / folder / name).exists():
                 files[f"models/{folder}/{name}"] = run / folder / name
+    # The report's figures: with the records they are all that it is made from (genlab verify).
+    for path in (*run.glob("vae/*/figures/*.png"), run / "vae" / "priors.png"):
+        files[f"models/{path.relative_to(run).as_posix()}"] = path
     for name in ("config.json", "env.json"):
         files[f"models/{name}"] = run / name
     files["pyproject.toml"] = _project().encode()

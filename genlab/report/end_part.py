@@ -68,9 +68,11 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
     w.para(
         "完整代码与训练好的模型在“实验五代码”压缩包中，GAN的全部图像在“实验五支撑材料”压缩包中；"
-        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验。",
+        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，"
+        "三个文件一起可用`genlab verify 文件夹`检验（文件夹中放有这三个文件）。",
         "The whole code and the trained models are in the archive 实验五代码, all images of the GAN "
-        "in 实验五支撑材料; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`.",
+        "in 实验五支撑材料; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`, and "
+        "the three files together with `genlab verify FOLDER` (the folder that holds them).",
     )
 
 

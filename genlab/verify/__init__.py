@@ -1,0 +1,1 @@
+"""Ring 3: checks what students hand in. Nothing of a submission is executed or unpickled."""

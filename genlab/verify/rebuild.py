@@ -1,0 +1,70 @@
+"""The report as it must be: written again from the records, by the code that is installed here.
+
+pandoc runs in its sandbox (it opens no file and no address, whatever the records say), without
+pictures, and with a time limit; the pictures are compared file by file.
+"""
+
+__all__ = ["Rebuilt", "rebuild"]
+
+import re
+import subprocess
+import tempfile
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pypandoc
+
+from genlab.engine.run import Run
+from genlab.report.docx import READER
+from genlab.report.text import write_markdown
+from genlab.verify.archive_reader import open_archive
+from genlab.verify.docx_reader import paragraphs_of, parse
+from genlab.verify.findings import Refused
+
+PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]*)\)\{width=[\d.]+cm\}")
+LONGEST = 2 << 20
+"""Letters of Markdown."""
+SECONDS = 120
+
+
+class Rebuilt(NamedTuple):
+    """The report that the records give."""
+
+    paragraphs: list[str]
+    pictures: list[str]
+    """Paths below the run, in reading order."""
+
+
+def rebuild(run: Path, lang: str, name: str | None, number: str | None) -> Rebuilt:
+    """Writes the report on a run again.
+
+    Arguments:
+        run: The run, rebuilt from the archives.
+        lang: "zh" or "en".
+        name: The author's name.
+        number: The author's student number.
+
+    Raises:
+        InputError: If the run lacks something that the report is made from.
+        Refused: If no report can be made of it.
+    """
+    markdown = write_markdown(Run(run), lang, name, number)
+    if len(markdown) > LONGEST:
+        raise Refused(f"the records give a report of {len(markdown):,} letters")
+    pictures = [path.removeprefix("../") for path in PICTURE.findall(markdown)]
+    plain = re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", PICTURE.sub("", markdown))
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "report.docx"
+        command = [
+            pypandoc.get_pandoc_path(), "--sandbox", f"--from={READER}", "--to=docx",
+            f"--output={made}",
+        ]
+        try:
+            subprocess.run(
+                command, input=plain.encode(), capture_output=True, check=True, timeout=SECONDS
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise Refused(f"pandoc makes no document of the records ({error})") from None
+        document = open_archive(made).read("word/document.xml")
+    return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), pictures)
