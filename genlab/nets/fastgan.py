@@ -108,8 +108,15 @@ class FastGanGenerator(nn.Module):
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
+        return self.rest(self.first(z))
+
+    def first(self, z: Tensor) -> Tensor:
+        """Returns the map at 4x4 pixels, `(B, C, 4, 4)`, of latents."""
         x4 = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        x4 = F.glu(self.norm(x4), dim=1)
+        return F.glu(self.norm(x4), dim=1)
+
+    def rest(self, x4: Tensor) -> Tensor:
+        """Returns the images of maps at 4x4 pixels."""
         x8 = self.to8(x4)
         x16 = self.to16(x8)
         x32 = self.excite32(x4, self.to32(x16))
