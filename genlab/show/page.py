@@ -60,14 +60,16 @@ def page(
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in table.rows
+    def row(cells: tuple[str, ...], tag: str) -> str:
+        style = "padding:1px 14px 1px 0;text-align:left"
+        return "".join(f"<{tag} style='{style}'>{html.escape(cell)}</{tag}>" for cell in cells)
+
+    head = f"<thead><tr>{row(table.head, 'th')}</tr></thead>" if any(table.head) else ""
+    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in table.rows)
+    return (
+        f"<div style='margin-top:8px'><small>{html.escape(table.title)}</small></div>"
+        f"<table>{head}<tbody>{body}</tbody></table>"
     )
-    head = f"<thead><tr>{head}</tr></thead>" if any(table.head) else ""
-    title = html.escape(table.title)
-    return f"<table><caption>{title}</caption>{head}<tbody>{body}</tbody></table>"
 
 
 def _preview(name: str, path: Path) -> str:

@@ -63,8 +63,15 @@ def headline(kind: str, done: bool, results: dict[str, Any]) -> str:
 
 
 def tables_of(kind: str, results: dict[str, Any]) -> list[Table]:
-    """Returns the tables of a finished run of that kind."""
-    return [table for table in MAKERS[kind](results) if table.rows] if kind in MAKERS else []
+    """Returns the tables of a finished run of that kind; columns with nothing are left out."""
+    tables = MAKERS[kind](results) if kind in MAKERS else []
+    return [_filled(table) for table in tables if table.rows]
+
+
+def _filled(table: Table) -> Table:
+    kept = [column for column in zip(table.head, *table.rows) if any(column[1:])]
+    head, *rows = zip(*kept)
+    return Table(table.title, head, rows)
 
 
 def _of_vae(results: dict[str, Any]) -> list[Table]:
@@ -119,12 +126,15 @@ def _of_vaes(rows: dict[str, dict[str, Any]], suffix: str, title: str) -> Table:
 def _of_compare(results: dict[str, Any]) -> list[Table]:
     rows = results.get("priors", {})
     tables = [_of_vaes(rows, ERRORS["compared"], _data(results))]
+    keys = list(dict.fromkeys(k for row in rows.values() for k in row.get("differences", {})))
     paired = [
-        (prior, VAE[key], with_error(found["mean"], found.get("images_se")))
-        for prior, row in rows.items() for key, found in row.get("differences", {}).items()
+        (prior, *(
+            with_error(d[k]["mean"], d[k].get("images_se")) if k in d else "" for k in keys
+        ))
+        for prior, row in rows.items() if (d := row.get("differences"))
     ]
-    title = "differences to the standard Gaussian; nats, paired over images"
-    return [*tables, Table(title, ("prior", "quantity", "difference ± standard error"), paired)]
+    title = "differences to the standard Gaussian; nats, ± standard error, paired over images"
+    return [*tables, Table(title, ("prior", *(VAE[k] for k in keys)), paired)]
 
 
 def _of_lab(results: dict[str, Any]) -> list[Table]:
