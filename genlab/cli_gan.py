@@ -1,4 +1,4 @@
-"""The commands of GANs: train one, draw images from it."""
+"""The commands of GANs: train one, sample from it, draw its pictures."""
 
 __all__ = ["gan", "train_command"]
 
@@ -83,23 +83,62 @@ def _line(results: dict[str, Any], target: Path) -> str:
 @gan.command(name="sample")
 def gan_sample(
     run: Positional[Path],
-    n: int = 300,
+    n: int | None = None,
     seed: int = 0,
     epoch: int | None = None,
+    best: bool = False,
+    truncation: float = 1.0,
+    of_class: Annotated[str | None, tyro.conf.arg(name="class")] = None,
+    grid: bool = False,
+    walk: bool = False,
     out: Path | None = None,
     json: Json = False,
 ) -> None:
-    """Generate images with a trained GAN, into a folder of PNGs.
+    """Generate images with a trained GAN: a folder of PNGs, one sheet, or a walk that moves.
+
+    The same seed gives the same images, to the byte, however many.
 
     Args:
         run: The run directory of the GAN.
-        n: How many images.
-        seed: Decides the latents: the same seed, the same images.
+        n: How many images; 300 in a folder, 64 on a sheet, 6 that a walk leads through.
+        seed: Decides the latents.
         epoch: A snapshot's epoch in place of the end of training.
-        out: The folder; RUN/generated if not given.
+        best: In place of that, the generator that was nearest to the held-out images.
+        truncation: Psi, from 1 (none) to 0 (one mean image): better images, fewer kinds. Not
+            for images that a distance is taken of.
+        of_class: Images of this class only, of a run with classes.
+        grid: One PNG with all of them side by side, pixel for pixel.
+        walk: A closed walk from image to image, as .webp (every pixel as it is) or .gif.
+        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given.
     """
-    from genlab.lab import generate
+    from genlab import sampling
 
-    target = out or run / "generated"
-    results = generate(run, n, seed, target, epoch)
-    end(results, f"{n} images in {target}", json)
+    if grid and walk:
+        raise InputError("--grid, --walk: give one of them")
+    if walk:
+        target, count = out or run / "walk.webp", 6 if n is None else n
+        results = sampling.walk_file(run, count, seed, target, epoch, truncation, best, of_class)
+        line = f"a walk through {count} images, {results['frames']} frames, in {target}"
+    elif grid:
+        target, count = out or run / "grid.png", 64 if n is None else n
+        results = sampling.sheet(run, count, seed, target, epoch, truncation, best, of_class)
+        line = f"{count} images on {target}"
+    else:
+        target, count = out or run / "generated", 300 if n is None else n
+        results = sampling.generate(run, count, seed, target, epoch, truncation, best, of_class)
+        line = f"{count} images in {target}"
+    end(results, line, json)
+
+
+@gan.command(name="draw")
+def gan_draw(run: Positional[Path], data_dir: DataDir = None, json: Json = False) -> None:
+    """Draw the pictures of a finished GAN run again, without training.
+
+    Args:
+        run: The run directory of the GAN.
+    """
+    from genlab.figures.draw import draw_gan
+
+    use_data(data_dir)
+    drawn = draw_gan(run)
+    end({"pictures": drawn}, f"{run}: {', '.join(drawn)}", json)

@@ -1,6 +1,6 @@
 """The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
 
-__all__ = ["generate", "plan", "resume", "run_lab"]
+__all__ = ["plan", "resume", "run_lab"]
 
 import time
 
@@ -17,10 +17,10 @@ from genlab.engine.compare import compare
 from genlab.engine.fid import Sets, measure
 from genlab.engine.fid_numbers import Plan
 from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import gan_config, sample
+from genlab.engine.gan_sample import gan_config
 from genlab.engine.generated import of_run
 from genlab.engine.looking import Eyes
-from genlab.engine.progress import Progress, say
+from genlab.engine.progress import say
 from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
 from genlab.errors import InputError
@@ -29,6 +29,7 @@ from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
 from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
 from genlab.report.submission import check_author, submit
+from genlab.sampling import generate
 
 SIZE = 64
 
@@ -116,30 +117,6 @@ def resume(path: Path) -> dict[str, Any]:
     if run.kind == "lab":
         return run_lab(LabConfig(**run.config), path)
     raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
-
-
-def generate(
-    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None, of_class: str | None = None
-) -> dict[str, Any]:
-    """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
-
-    Raises:
-        InputError: If `gan` is not a finished GAN run, `n` is not positive, or it has no such
-            class.
-    """
-    if n < 1:
-        raise InputError(f"--n {n}: at least 1")
-    images = sample(gan, n, seed, epoch, of_class=of_class).permute(0, 2, 3, 1).numpy()
-    width = max(3, len(str(n - 1)))
-    with Progress(n, f"writing images into {out.name}", "images") as progress:
-        for index, image in enumerate(images):
-            atomic.write_png(out / f"{index:0{width}d}.png", image)
-            progress.advance()
-    results = {"gan": gan.name, "n": n, "seed": seed, "epoch": epoch, "size": images.shape[1]}
-    if of_class is not None:
-        results["class"] = of_class
-    atomic.write_json(out / "results.json", results)
-    return results
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     ["lab", "resume", "fid", "data list", "data check", "submit", "explore", "doctor",
      "vae train", "vae evaluate",
      "vae refit", "vae compare",
-     "gan train", "gan sample"],
+     "gan train", "gan sample", "gan draw"],
 )  # fmt: skip
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:
     result = genlab(*command.split(), "--help", cwd=tmp_path)

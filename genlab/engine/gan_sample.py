@@ -1,36 +1,98 @@
-"""Draws images from a trained GAN.
+r"""Draws images from a trained GAN: single ones, truncated ones, and walks between them.
 
 Image i follows from the seed, the stream and i alone: more images are the same ones and further
 ones, at any number, in any process. So does its class, where there are classes: they are drawn
-with the training images' frequencies, after the latent, which is the same for any class.
+with the training images' frequencies, after the latent, which is the same for any class. Images
+come from the averaged generator with its running statistics: none depends on those it is
+computed with.
 
-Shapes: N images, Z latent dimensions, S pixels a side, K classes.
+A walk leads through K latents and back to the first. On the sphere of radius r = sqrt(Z) the
+way from u to v is the arc of the great circle between them,
+
+    w(t) = (sin((1 - t) a) u + sin(t a) v) / sin(a),    cos(a) = <u, v> / r^2,                  (1)
+
+(Shoemake, section 3.3): straight lines would leave the sphere, and the generators send them back
+to it faster in the middle. t = (1 - cos(pi s)) / 2 for s = 0, 1/F, ..., (F - 1)/F: the walk
+slows down at each latent, and its velocity has no jumps, there and where the loop closes.
+
+References:
+    | Animating Rotation with Quaternion Curves (Shoemake, 1985)
+    | Sampling Generative Networks (White, 2016), section 2.1, https://arxiv.org/abs/1609.04468
+
+Shapes: N images, Z latent dimensions, S pixels a side, K latents of a walk, F steps between two.
 """
 
-__all__ = ["classes_of", "draw", "drawn_classes", "gan_config", "load_generator", "sample"]
+__all__ = [
+    "classes_of", "draw", "drawn_classes", "gan_config", "images_of", "load_generator", "sample",
+    "walk", "walk_latents",
+]  # fmt: skip
 
+import math
+
+from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from torch import Tensor, nn
 
 from genlab.data.classes import Classes
 from genlab.engine.classes import read_classes
-from genlab.engine.players import build_generator, told
+from genlab.engine.players import build_generator
 from genlab.engine.rng import generator
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.nets.truncation import Generator, mean_map, truncated
 from genlab.recipes.gan import GanConfig
 
 CHUNK = 20
 """Images made at a time, always: so that an image's bits never depend on how many are wanted."""
 
+STEPS = 24
+"""Steps of a walk from one latent to the next."""
+
+
+def latents(config: GanConfig, places: range, seed: int, stream: str) -> Tensor:
+    """Returns the latents of these places, with shape `(N, Z)`."""
+    return torch.stack([
+        torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
+    ])
+
 
 @torch.no_grad()
+def images_of(
+    network: nn.Module, z: Tensor, psi: float = 1.0, labels: Tensor | None = None
+) -> Tensor:
+    """Returns the images of latents `(N, Z)`, truncated to `psi`: uint8 `(N, 3, S, S)`.
+
+    Arguments:
+        network: The generator, in evaluation mode.
+        z: The latents.
+        psi: Truncation; 1 for none.
+        labels: The images' classes `(N,)`, of a generator that has classes.
+    """
+    make = network
+    if psi != 1:
+        assert isinstance(network, Generator)
+        mean = mean_map(network, generator(0, "mean map"))  # the run's, whatever the seed
+        make = partial(truncated, network, psi=psi, mean=mean)
+    parts = []
+    for start in range(0, len(z), CHUNK):
+        rows = z[start : start + CHUNK]
+        empty = CHUNK - len(rows)
+        full, of_full = F.pad(rows, (0, 0, 0, empty), value=1.0), None
+        if labels is not None:
+            of_full = F.pad(labels[start : start + CHUNK], (0, empty))
+        made = make(full) if of_full is None else make(full, of_full)
+        images = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        parts.append(images[: len(rows)])
+    return torch.cat(parts)
+
+
 def draw(
     network: nn.Module, config: GanConfig, n: int, seed: int, stream: str,
-    classes: Classes | None = None, of_class: int | None = None,
+    classes: Classes | None = None, of_class: int | None = None, psi: float = 1.0,
 ) -> Tensor:
     """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone.
 
@@ -42,19 +104,14 @@ def draw(
         stream: Names what they are drawn for.
         classes: The classes of a generator that has them.
         of_class: The class of all images, 0..K-1, in place of drawn ones.
+        psi: Truncation, as of `sample`.
     """
-    parts = []
-    for start in range(0, n, CHUNK):
-        randoms = [generator(seed, stream, i) for i in range(start, start + CHUNK)]
-        z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
-        labels = None
-        if classes is not None:
-            labels = torch.stack([_class_of(classes, random) for random in randoms])
-            if of_class is not None:
-                labels = torch.full_like(labels, of_class)
-        images = told(network, z, labels)
-        parts.append(((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
-    return torch.cat(parts)[:n]
+    labels = None
+    if classes is not None:
+        labels = drawn_classes(classes, config, n, seed, stream)
+        if of_class is not None:
+            labels = torch.full_like(labels, of_class)
+    return images_of(network, latents(config, range(n), seed, stream), psi, labels)
 
 
 def drawn_classes(
@@ -140,9 +197,36 @@ def classes_of(path: Path) -> Classes | None:
     return None if gan_config(Run(path)).classes == "none" else read_classes(path)
 
 
+def check_truncation(psi: float, classes: Classes | None) -> None:
+    """Raises `InputError` if `psi` is not between 0 and 1, or truncation has no meaning."""
+    if not 0 <= psi <= 1:  # not a number is neither
+        raise InputError(
+            f"--truncation {psi:g}: give a number from 0 (one mean image) to 1 (none)"
+        )
+    if psi != 1 and classes is not None:
+        raise InputError(
+            f"--truncation {psi:g}: images of a run with classes are drawn towards their own "
+            "class, not towards one mean image; leave it out"
+        )
+
+
+def _choose(
+    path: Path, epoch: int | None, psi: float, best: bool, of_class: str | None
+) -> tuple[nn.Module, GanConfig, Classes | None, int | None]:
+    """Returns the generator that is asked for, its configuration, its classes and the one."""
+    network, classes = load_generator(path, epoch, best), classes_of(path)
+    check_truncation(psi, classes)
+    only = None
+    if of_class is not None:
+        if classes is None:
+            raise InputError(f"--class {of_class}: {path} was trained without classes")
+        only = classes.index(of_class)
+    return network, gan_config(Run(path)), classes, only
+
+
 def sample(
-    path: Path, n: int, seed: int, epoch: int | None = None, best: bool = False,
-    of_class: str | None = None,
+    path: Path, n: int, seed: int, epoch: int | None = None, psi: float = 1.0,
+    best: bool = False, of_class: str | None = None,
 ) -> Tensor:
     """Draws images from the generator of a run.
 
@@ -153,6 +237,8 @@ def sample(
         n: How many images N.
         seed: Decides the latents, and the classes where there are any.
         epoch: A snapshot's epoch; without it, the end of the run.
+        psi: Truncation (`nets/truncation.py`): 1 leaves the images as they are, bit for
+            bit; 0 makes all of them the mean image.
         best: In place of that, the generator that was nearest to the held-out images.
         of_class: Draws images of this class only, of a run with classes.
 
@@ -160,15 +246,66 @@ def sample(
         Images, uint8 with shape `(N, 3, S, S)`.
 
     Raises:
-        InputError: If `n` is under 1, `path` is no GAN run, it has no such class, or as of
-            `load_generator`.
+        InputError: If `n` is under 1, `psi` outside [0, 1] (or not 1 with classes), `path` is no
+            GAN run, it has no such class, or as of `load_generator`.
     """
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
-    network, classes = load_generator(path, epoch, best), classes_of(path)
-    only = None
-    if of_class is not None:
-        if classes is None:
-            raise InputError(f"--class {of_class}: {path} was trained without classes")
-        only = classes.index(of_class)
-    return draw(network, gan_config(Run(path)), n, seed, "sample", classes, only)
+    network, config, classes, only = _choose(path, epoch, psi, best, of_class)
+    return draw(network, config, n, seed, "sample", classes, only, psi)
+
+
+def walk_latents(stops: Tensor, steps: int) -> Tensor:
+    """Returns the closed walk (1) through latents of any length.
+
+    Arguments:
+        stops: Latents, with shape `(K, Z)`; only their directions count.
+        steps: Steps F from one to the next.
+
+    Returns:
+        Latents, with shape `(K F, Z)`; row k F is stop k itself, the others have length sqrt(Z).
+    """
+    u = F.normalize(stops.double(), dim=1)
+    v = u.roll(-1, 0)
+    s = torch.arange(steps, dtype=torch.float64) / steps
+    t = ((1 - (math.pi * s).cos()) / 2)[:, None]
+    # By half-angle tangents: the arc cosine loses half of its digits near 0 and pi.
+    angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))[:, None, None]
+    way = ((1 - t) * angle).sin() * u[:, None] + (t * angle).sin() * v[:, None]
+    way = (F.normalize(way, dim=2) * stops.shape[1] ** 0.5).to(stops.dtype)
+    way[:, 0] = stops
+    return way.flatten(0, 1)
+
+
+def walk(
+    path: Path, stops: int, seed: int, epoch: int | None = None, psi: float = 1.0,
+    best: bool = False, of_class: str | None = None, steps: int = STEPS,
+) -> Tensor:
+    """Returns the images of a closed walk through the latents of the seed's first images.
+
+    Arguments:
+        path: The run directory.
+        stops: Through how many latents K: those of the first K images of `sample`.
+        seed: Decides the latents.
+        epoch: A snapshot's epoch; without it, the end of the run.
+        psi: Truncation, as of `sample`.
+        best: In place of `epoch`, the generator that was nearest to the held-out images.
+        of_class: Of a run with classes, the class of all images; that of the first of `sample`
+            if not given.
+        steps: Steps F from one to the next.
+
+    Returns:
+        Images, uint8 with shape `(K F, 3, S, S)`; the last is one step before the first.
+
+    Raises:
+        InputError: If `stops` is under 2, or as of `sample`.
+    """
+    if stops < 2:
+        raise InputError(f"--n {stops}: a walk leads through at least 2 images")
+    network, config, classes, only = _choose(path, epoch, psi, best, of_class)
+    z = walk_latents(latents(config, range(stops), seed, "sample"), steps)
+    labels = None
+    if classes is not None:
+        first = drawn_classes(classes, config, 1, seed, "sample")
+        labels = (first if only is None else torch.full_like(first, only)).expand(len(z))
+    return images_of(network, z, psi, labels)

@@ -15,15 +15,22 @@ from PIL import Image
 from torch import Tensor
 
 from genlab import atomic
-from genlab.data.images import ImageSet
+from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.gan_sample import gan_config
+from genlab.engine.progress import say
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import binary_test_digits, load_vae
-from genlab.figures import comparison, curves, grids, latent
+from genlab.errors import InputError
+from genlab.figures import comparison, curves, gan_pictures, grids, latent
+from genlab.figures.animation import animation
+from genlab.sampling import walk_file
 from genlab.vae import VAE
 
 DOTS = 3000
+STOPS = 6
+"""Images that the walk of a GAN run leads through."""
 TITLES = {
     "standard": "standard Gaussian", "mixture": "mixture of Gaussians", "vamp": "VampPrior",
     "vamp-mixture": "VampPrior mixture", "gtm": "GTM", "gtm-vamp": "GTM-VampPrior",
@@ -165,10 +172,28 @@ def read_sheet(folder: Path) -> np.ndarray:
     return np.stack([np.asarray(Image.open(p)) for p in sorted(folder.glob("*.png"))])
 
 
-def draw_gan(path: Path, real: ImageSet | None = None) -> None:
-    """Draws the strips of a GAN run, its curve, and the sheets of real and generated images."""
+def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
+    """Draws the pictures of a finished GAN run into it; returns their names.
+
+    samples/epoch_NNN.png, progress.png   the snapshots' images, a row an epoch
+    curve.png                             losses and scores
+    training.webp                         the same latents' images over training
+    walk.webp                             a closed walk between images
+    generated.png, real.png               some of both, where they are at hand
+    neighbours.png                        generated images beside their nearest training images
+
+    Arguments:
+        path: The run directory.
+        real: Its training images; looked for where the run had them from if not given. Where
+            they are not to be had, the pictures with real images are left out, with a note.
+
+    Raises:
+        InputError: If `path` is not a finished GAN run.
+    """
     run = Run(path)
-    rows = []
+    if run.kind != "gan" or not run.done:
+        raise InputError(f"{path}: not a finished GAN run; train it with: genlab gan train")
+    drawn, rows = ["progress.png", "curve.png", "training.webp", "walk.webp"], []
     for epoch in run.results["snapshots"]:
         name = f"epoch_{epoch:03d}"
         rows.append((f"epoch {epoch}", read_sheet(path / "samples" / name)))
@@ -176,10 +201,33 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> None:
     save(grids.labelled_rows(rows), path / "progress.png")
     title = f"GAN, recipe {run.config['recipe']}"
     save(curves.gan_curve(run.metrics(), title), path / "curve.png")
+    frames = gan_pictures.training_frames(path, run.config["epochs"])
+    shown = [min(1000, 6000 // len(frames))] * (len(frames) - 1) + [2500]
+    atomic.write_bytes(path / "training.webp", animation(frames, ".webp", shown))
+    walk_file(path, STOPS, run.config["seed"], path / "walk.webp")
     if (path / "generated").is_dir():
         fakes = read_sheet(path / "generated")[:60]
         atomic.write_png(path / "generated.png", grids.image_sheet(fakes, 10, 2))
-    if real is not None:
-        some = torch.randperm(len(real.images), generator=generator(0, "real sheet"))[:30]
-        reals = real.images[some].permute(0, 2, 3, 1).numpy()
-        atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))
+        drawn.append("generated.png")
+    real = real or _training_images(run)
+    if real is None:
+        return drawn
+    some = torch.randperm(len(real.images), generator=generator(0, "real sheet"))[:30]
+    reals = real.images[some].permute(0, 2, 3, 1).numpy()
+    atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))
+    found = gan_pictures.find_neighbours(path, real, run.config["seed"])
+    figure = gan_pictures.neighbour_pairs(found, real.identity.name)
+    save(figure, path / "neighbours.png")
+    return [*drawn, "real.png", "neighbours.png"]
+
+
+def _training_images(run: Run) -> ImageSet | None:
+    """The images that a GAN run was trained on; None, with a note, where they are not at hand."""
+    config = gan_config(run)
+    try:
+        real = load_images(config.dogs, config.size, config.images, config.crop)
+        run.refuse_other_data({"dogs": real.identity})
+    except InputError as error:
+        say(f"note: no pictures with training images (real.png, neighbours.png): {error}")
+        return None
+    return real

@@ -81,8 +81,16 @@ class DcganGenerator(nn.Module):
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
-        x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        for norm, up in zip(self.norms, self.ups):
+        return self.rest(self.first(z))
+
+    def first(self, z: Tensor) -> Tensor:
+        """Returns the map at 4x4 pixels, `(B, C, 4, 4)`, of latents."""
+        return F.relu(self.norms[0](self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))))
+
+    def rest(self, x: Tensor) -> Tensor:
+        """Returns the images of maps at 4x4 pixels."""
+        x = self.ups[0](x)
+        for norm, up in zip(self.norms[1:], self.ups[1:]):
             x = up(F.relu(norm(x)))
         return x.tanh()
 

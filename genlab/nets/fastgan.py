@@ -157,8 +157,14 @@ class FastGanGenerator(nn.Module):
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
-        x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        x = glu(self.norm(x))
+        return self.rest(self.first(z))
+
+    def first(self, z: Tensor) -> Tensor:
+        """Returns the map at 4x4 pixels, `(B, C, 4, 4)`, of latents."""
+        return glu(self.norm(self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))))
+
+    def rest(self, x: Tensor) -> Tensor:
+        """Returns the images of maps at 4x4 pixels."""
         maps = {4: x}
         for side in self.sides:
             x = self.get_submodule(f"to{side}")(x)

@@ -89,10 +89,18 @@ class ResidualGenerator(nn.Module):
         Arguments:
             z: Latents, with shape `(B, Z)`; only their direction counts.
         """
+        return self.rest(self.first(z))
+
+    def first(self, z: Tensor) -> Tensor:
+        """Returns the map at 4x4 pixels, `(B, C, 4, 4)`, of latents."""
         x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        x = x.contiguous(memory_format=torch.channels_last)  # faster throughout
-        for index, block in enumerate(self.blocks):
-            x = block(x if index == 0 else enlarge(x))
+        # channels last: faster throughout
+        return self.blocks[0](x.contiguous(memory_format=torch.channels_last))
+
+    def rest(self, x: Tensor) -> Tensor:
+        """Returns the images of maps at 4x4 pixels."""
+        for block in list(self.blocks)[1:]:
+            x = block(enlarge(x))
         return self.image(activation(x)).tanh()
 
 

@@ -1,0 +1,127 @@
+"""What a GAN learned, in pictures: over training, between latents, beside what it learned from.
+
+Shapes: N images, H x W pixels.
+"""
+
+__all__ = ["SHOWN", "Neighbours", "find_neighbours", "neighbour_pairs", "training_frames"]
+
+import re
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from genlab.data.images import ImageSet
+from genlab.data.pictures import of_tensor
+from genlab.engine.gan_sample import sample
+from genlab.engine.looking import Eyes
+from genlab.figures.animation import captioned
+from genlab.figures.grids import image_sheet
+from genlab.metrics.neighbours import kth_neighbour, nearest
+
+SHOWN = 16
+"""Images shown beside their neighbours."""
+
+WIDE = 700
+"""Frames narrower than half of it are enlarged, by whole numbers."""
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Returns a PNG's pixels, `(H, W, 3)`."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
+    """Returns the same latents' images over training, each frame with its epoch above it.
+
+    The frames are the sheets `progress/epoch_NNN.png` where the run kept them, otherwise the
+    samples of its snapshots.
+
+    Arguments:
+        path: The run directory.
+        epochs: How many epochs the run has.
+    """
+    kept = {_epoch(p): read_image(p) for p in (path / "progress").glob("epoch_*.png")}
+    if not kept:
+        for folder in (p for p in (path / "samples").glob("epoch_*") if p.is_dir()):
+            images = np.stack([read_image(p) for p in sorted(folder.glob("*.png"))])
+            kept[_epoch(folder)] = image_sheet(images, 5)
+    frames = []
+    for epoch, image in sorted(kept.items()):
+        scale = max(1, WIDE // image.shape[1])
+        large = image.repeat(scale, axis=0).repeat(scale, axis=1)
+        frames.append(captioned(large, f"epoch {epoch} of {epochs}"))
+    return frames
+
+
+def _epoch(path: Path) -> int:
+    found = re.fullmatch(r"epoch_(\d+)", path.stem)
+    assert found, path
+    return int(found[1])
+
+
+class Neighbours(NamedTuple):
+    """Generated images and the training images nearest to them."""
+
+    fakes: np.ndarray
+    """With shape `(N, H, W, 3)`."""
+    reals: np.ndarray
+    """The nearest training image of each, `(N, H, W, 3)`."""
+    distances: list[float]
+    """Between the features of the two."""
+    typical: float
+    """The median distance of a training image to its nearest other one."""
+    network: str
+    """What looked."""
+
+
+def find_neighbours(path: Path, real: ImageSet, seed: int) -> Neighbours:
+    """Finds the training images nearest to the run's first images, which nobody selected.
+
+    The features are EfficientNet-Lite0's, one of the networks that the test for copying looks
+    with: always at hand, and several times as fast as FID Inception.
+    """
+    fakes = sample(path, SHOWN, seed)
+    eyes, name = Eyes(), "efficientnet-lite0"
+    of_real = eyes.features(name, of_tensor(real.images, "training images")).double()
+    of_fake = eyes.features(name, of_tensor(fakes, "generated images")).double()
+    squared, index = nearest(of_fake, of_real)
+    return Neighbours(
+        fakes=fakes.permute(0, 2, 3, 1).numpy(),
+        reals=real.images[index].permute(0, 2, 3, 1).numpy(),
+        distances=squared.sqrt().tolist(),
+        typical=torch.median(kth_neighbour(of_real).squared.sqrt()).item(),
+        network=eyes.networks[name].name,
+    )
+
+
+def neighbour_pairs(found: Neighbours, data: str) -> Figure:
+    """Each generated image beside its nearest training image, with their distance."""
+    columns = 4
+    rows = -(-len(found.fakes) // columns)
+    height = 1.08 * rows + 0.62
+    figure = Figure(figsize=(7.6, height), dpi=150)
+    figure.suptitle(
+        f"The first {len(found.fakes)} generated images (left, not selected) and the nearest "
+        f"training image of each (right), by {found.network}\n"
+        f"Numbers: distance; from a training image to its nearest other one it is "
+        f"{found.typical:.3g} (median); {data}",
+        fontsize=7.5, y=0.985, va="top",
+    )
+    grid = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.62 / height, 0.06, 0.16)
+    for axis, fake, real, distance in zip(
+        grid.flat, found.fakes, found.reals, found.distances
+    ):
+        gap = np.full((len(fake), 2, 3), 255, np.uint8)
+        axis.imshow(np.concatenate([fake, gap, real], axis=1), interpolation="nearest")
+        axis.set_title(f"{distance:#.3g}", fontsize=7, pad=2)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    return figure
