@@ -1,18 +1,24 @@
-"""Numbers as a report prints them: true minus signs, errors with two digits, durations."""
+"""Numbers as a report prints them: true minus signs, errors with two digits, durations.
+
+A number that comes from a record keeps its origin (`genlab.report.bound`).
+"""
 
 __all__ = ["count", "decimals", "duration", "number", "plus_minus"]
 
 import math
+
+from genlab.report.bound import mark, plain
 
 MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float, places: int = 2, sign: bool = False) -> str:
     """Returns `value` with fixed decimal places; `sign` shows a plus too."""
-    text = f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
+    exact = plain(value)
+    text = f"{exact:+,.{places}f}" if sign else f"{exact:,.{places}f}"
     if float(text.replace(",", "")) == 0:  # no minus in front of a rounded zero
         text = text.replace("-", "").replace("+", "")
-    return text.replace("-", MINUS)
+    return mark(text.replace("-", MINUS), value)
 
 
 def decimals(error: float) -> int:
@@ -35,9 +41,9 @@ def count(value: int) -> str:
 
 def duration(seconds: float, lang: str) -> str:
     """Returns a duration to the second."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(plain(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     names = ("小时", "分", "秒") if lang == "zh" else ("\N{NO-BREAK SPACE}h ", "\N{NO-BREAK SPACE}min ", "\N{NO-BREAK SPACE}s")
     parts = [(hours, names[0]), (minutes, names[1]), (rest, names[2])]
     first = next((i for i, (value, _) in enumerate(parts) if value), 2)
-    return "".join(f"{value}{name}" for value, name in parts[first:])
+    return mark("".join(f"{value}{name}" for value, name in parts[first:]), seconds)
