@@ -154,4 +154,9 @@ def change_record(run: Path, file: str, **values: Any) -> str:
     """Changes a record of a copy of the run's numbers and returns the Chinese report."""
     record = json.loads((run / file).read_text(encoding="utf-8"))
     write(run / file, record | values)
-    return write_markdown(Run(run), "zh")
+    return plain_spaces(write_markdown(Run(run), "zh"))
+
+
+def plain_spaces(text: str) -> str:
+    """The text with ordinary spaces for those at which no line may break."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

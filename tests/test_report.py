@@ -19,6 +19,7 @@ from report_cases import (
     fid_record,
     image_values,
     make_lab_run,
+    plain_spaces,
     write,
 )
 from safetensors.numpy import save
@@ -49,11 +50,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # the numbers
 
 
+PAIRS = ((-141.2345, 0.4321), (0.66166, 0.0512), (3.5, 23.0))
+
+
 def test_numbers_are_printed_with_two_digits_of_their_error() -> None:
-    assert plus_minus(-141.2345, 0.4321) == "−141.23 ± 0.43"
-    assert plus_minus(0.66166, 0.0512) == "0.662 ± 0.051"
-    assert plus_minus(-165.02, 1.62, sign=True) == "−165.0 ± 1.6"
-    assert plus_minus(3.5, 23.0) == "3.5 ± 23.0"
+    assert plus_minus(-141.2345, 0.4321) == "−141.23\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.43"
+    shown = {plain_spaces(plus_minus(*pair)) for pair in PAIRS}
+    assert shown == {"−141.23 ± 0.43", "0.662 ± 0.051", "3.5 ± 23.0"}
+    assert plain_spaces(plus_minus(-165.02, 1.62, sign=True)) == "−165.0 ± 1.6"
     assert number(-0.0004, 2) == number(0.0004, 2, sign=True) == "0.00"
     assert number(12345.678, 1) == "12,345.7"
 
@@ -175,7 +179,7 @@ def test_the_trend_of_the_distance_is_told_as_it_is(tmp_path: Path) -> None:
     assert (
         "第10轮为190.3 ± 3.6，第50轮为104.2 ± 1.9，降低45%，为标准误的21.2倍，其间持续下降；"
         "末轮的下限为41.3，尚高出62.9"
-    ) in write_markdown(Run(run), "zh")
+    ) in plain_spaces(write_markdown(Run(run), "zh"))
     assert "45 % lower, 21.2 standard errors, falling all the way, with a floor of 41.3" in (
         write_markdown(Run(run), "en"))
     epochs = fid_record()["epochs"]

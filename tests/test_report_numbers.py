@@ -22,17 +22,18 @@ from genlab.report.writer import Writer
 
 TYPED = (
     # layout: numbers of sections, figures, tables, equations, works; widths; marks of a list
-    r"^#+ .*", r"\]\(#\S+?\)", r"\[(?:图|表|Figure|Table) \d+\]", r"\{#\S+\}", r"\{width=\S+\}",
-    r"\\\[\d+\\\]", r"\\tag\{\d\}", r"式\(?\d\)?", r"(?:eq\.|equations?) \d(?: (?:to|and) \d)?",
+    r"^#+ (?:Part )?\d(?:\.\d)?\.?", r"\[(?:图|表|Figure|Table) \d+\](?:\(#\S+?\)|\{#\S+\})",
+    r"\{#(?:section|page)-\d+\}", r"\{width=\S+\}",
+    r"\\\[\d+\\\]", r"\\tag\{\d\}", r"式\(?\d\)?", r"(?:eq\.|[Ee]quations?) \d(?: (?:to|and) \d)?",
     r"\*\*[（(]\d[)）]", r"^[（(]\d[)）]", r"\.\./\S+\.png",
     # the lab sheet: its course, its ten images a row
     r"2023—2024学年第一学期|2023–2024, term 1|Lab Assignment 5",
-    r"生成的10张|10 images drawn|每行10张|其余",
+    r"生成的10张|10 images drawn|每行10张",
     # formulas: exponents, bounds and halves; Adam's betas; ranges of values that hold always
-    r"\\frac\{[^{}]\}\{[^{}]\}", r"\\sum_\{\w=1\}", r"\^2", r"= 1(?=[$\n])", r"e\^\{l_i\}",
-    r"1 \+ (?:e|\\ln)", r"2\\pi|- 2 \\sqrt", r"\\boldsymbol\{0\}|\\mathcal\{N\}\(0",
+    r"\\frac\{\\?\w+\}\{\w\}", r"\\sum_\{\w=1\}", r"\^2", r"= 1(?=[$\n])", r"e\^\{l_i\}",
+    r"\\left\(1 [+-]", r"2\\pi|- 2 \\sqrt", r"\\boldsymbol\{0\}|\\mathcal\{N\}\(0,",
     r"\\max\\left\(0, 1", r"\(n-1\)\(m-1\)", r"\(0, 0\.99\)", r"和为1|sum 1", r"方差为1",
-    r"在0与1之间|between 0 and 1", r"降至0|1 - D", r"\+ 128 –", r"above 0|大于0|为0|\(0 for",
+    r"在0与1之间|between 0 and 1", r"降至0", r"\+ 128 –", r"above 0|大于0|为0|\(0 for",
     # the field: names and facts of networks, tests and hash functions
     r"EfficientNet-Lite0", r"118", r"4个尺度（步长4、8、16、32）|strides 4, 8, 16 and 32",
     r"4×4|3×3", r"1280|2048|768|192维|192 features|64维|64 features", r"95 ?%",

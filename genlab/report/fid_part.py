@@ -17,7 +17,7 @@ from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
 from genlab.report.fid_words import copies, kinds, sureness
-from genlab.report.numbers import count, decimals, number, plus_minus
+from genlab.report.numbers import PLUS_MINUS, count, decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
 
 
@@ -131,7 +131,7 @@ def _table(w: Writer, fid: dict[str, Any]) -> None:
     n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
     rows = [
         [escape(d["label"]),
-         f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
+         f"**{_distance(d['value'])}**{PLUS_MINUS}{number(d['error'], decimals(d['error']))}",
          number(d["null"]["mean"], decimals(d["error"])),
          plus_minus(d["kid"]["value"], d["kid"]["error"]),
          f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",

@@ -3,13 +3,14 @@
 A number that comes from a record keeps its origin (`genlab.report.bound`).
 """
 
-__all__ = ["count", "decimals", "duration", "number", "plus_minus"]
+__all__ = ["PLUS_MINUS", "count", "decimals", "duration", "number", "plus_minus", "with_error"]
 
 import math
 
 from genlab.report.bound import mark, plain
 
 MINUS = "\N{MINUS SIGN}"
+PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
 
 def number(value: float, places: int = 2, sign: bool = False) -> str:
@@ -29,9 +30,13 @@ def decimals(error: float) -> int:
 
 
 def plus_minus(value: float, error: float, sign: bool = False) -> str:
-    """Returns "value ± error", both to the error's second digit."""
-    places = decimals(error)
-    return f"{number(value, places, sign)} ± {number(error, places)}"
+    """Returns "value ± error" on one line, both to the error's second digit."""
+    return with_error(value, error, decimals(error), sign)
+
+
+def with_error(value: float, error: float, places: int, sign: bool = False) -> str:
+    """Returns "value ± error" on one line, with fixed decimal places."""
+    return f"{number(value, places, sign)}{PLUS_MINUS}{number(error, places)}"
 
 
 def count(value: int) -> str:

@@ -4,7 +4,7 @@ __all__ = ["figure_of_priors", "vae_results"]
 
 from genlab.report.data_words import data_name
 from genlab.report.facts import Facts
-from genlab.report.numbers import count, decimals, number
+from genlab.report.numbers import count, decimals, number, with_error
 from genlab.report.prior_words import PRIOR_WORDS
 from genlab.report.writer import Image, Writer
 
@@ -136,5 +136,5 @@ def _row(facts: Facts, key: str) -> list[str]:
     """The cells of a quantity: one number of decimals for the row, by its largest error."""
     places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
     return [
-        f"{number(r[key], places)} ± {number(r[f'{key}_se'], places)}" for r in facts.vae.values()
+        with_error(r[key], r[f"{key}_se"], places) for r in facts.vae.values()
     ]
