@@ -33,7 +33,8 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     run = make_lab_run(tmp_path_factory.mktemp("lab"))
     submit(run)
     assert sorted(p.name for p in (run / "report").iterdir()) == [
-        "numbers.json", "report.md", "submission.json", "实验五_姓名_学号.docx", "实验五代码_姓名_学号.zip",
+        "numbers.json", "report.md", "submission.json", "实验五_姓名_学号.docx",
+        "实验五代码_姓名_学号.zip",
         "实验五支撑材料_姓名_学号.zip",
     ]
     return run, submit(run, "张三", "2021210000", "en")

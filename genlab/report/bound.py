@@ -151,10 +151,11 @@ def origin(value: Any) -> frozenset[str]:
 
 def plain(value: Any) -> Any:
     """Returns the value without its origin."""
-    for kind, base in ((_Float, float), (_Int, int), (_Text, str)):
-        if isinstance(value, kind):
-            return base.__str__(value) if base is str else base.__pos__(value)
-    return value
+    if isinstance(value, _Float):
+        return float.__pos__(value)
+    if isinstance(value, _Int):
+        return int.__pos__(value)
+    return str.__str__(value) if isinstance(value, _Text) else value
 
 
 def mark(text: str, value: Any) -> str:

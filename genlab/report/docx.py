@@ -21,6 +21,7 @@ import pypandoc
 from docx.document import Document
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
+
 from genlab import atomic
 from genlab.errors import InputError
 from genlab.report.pictures import shrunk

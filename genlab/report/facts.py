@@ -93,7 +93,9 @@ def read_facts(run: Run) -> Facts:
         raise InputError(f"{run.path}: a {run.kind!r} run; a report is made of a genlab lab run")
     _require_all(run.path)
     priors = priors_of(run.path)
-    vae = {prior: _record(run.path, f"vae/{prior}/results.json") for prior in priors}
+    vae: dict[str, dict[str, Any]] = {
+        prior: _record(run.path, f"vae/{prior}/results.json") for prior in priors
+    }
     for prior, one in vae.items():
         one["values"] = {k: v.numpy() for k, v in measured(run.path / "vae" / prior).items()}
         one["measures"] = f"vae/{prior}/{MEASURES}"

@@ -78,7 +78,7 @@ def _paragraph(document: Document, before: Any, style: str) -> Paragraph:
     element = OxmlElement("w:p")
     before.addprevious(element)
     paragraph = Paragraph(element, document._body)
-    paragraph.style = document.styles[style]
+    paragraph.style = style
     return paragraph
 
 
