@@ -54,11 +54,14 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> Differen
 
 @dataclass(frozen=True)
 class Change:
-    """How an ELBO differs from another's, by the terms ELBO = RE - CE + H."""
+    """How an ELBO differs from another's, by ELBO = RE - I[x;z] - KL[q(z) || p(z)]."""
 
     elbo: Difference
     terms: dict[str, float]
-    """The part of each term: "re", "cross_entropy" (with its minus) and "conditional_entropy"."""
+    """The part of each term: "re", "mutual_information" and "marginal_kl", with their minus.
+
+    None changes where latent space and prior are scaled together; the parts of equation 3 do.
+    """
 
     @property
     def largest(self) -> str:
@@ -70,8 +73,8 @@ def change(a: Mapping[str, Any], b: Mapping[str, Any]) -> Change:
     """Returns how the ELBO of results `a` differs from that of `b`."""
     terms = {
         "re": a["re"] - b["re"],
-        "cross_entropy": -(a["cross_entropy"] - b["cross_entropy"]),
-        "conditional_entropy": a["conditional_entropy"] - b["conditional_entropy"],
+        "mutual_information": b["mutual_information"] - a["mutual_information"],
+        "marginal_kl": b["marginal_kl"] - a["marginal_kl"],
     }
     return Change(difference(a, b, "elbo"), terms)
 

@@ -3,7 +3,7 @@
 A number that comes from a record keeps its origin (`genlab.report.bound`).
 """
 
-__all__ = ["PLUS_MINUS", "count", "decimals", "duration", "number", "plus_minus", "with_error"]
+__all__ = ["PLUS_MINUS", "count", "decimals", "duration", "number", "plus_minus", "scientific", "with_error"]
 
 import math
 
@@ -37,6 +37,12 @@ def plus_minus(value: float, error: float, sign: bool = False) -> str:
 def with_error(value: float, error: float, places: int, sign: bool = False) -> str:
     """Returns "value ± error" on one line, with fixed decimal places."""
     return f"{number(value, places, sign)}{PLUS_MINUS}{number(error, places)}"
+
+
+def scientific(value: float) -> str:
+    """Returns a positive number to one digit as a power of ten, a formula in Markdown."""
+    digit, _, power = f"{plain(value):.0e}".partition("e")
+    return mark(rf"${digit} \times 10^{{{int(power)}}}$", value)
 
 
 def count(value: int) -> str:
