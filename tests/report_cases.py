@@ -36,7 +36,8 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
               "nll_exact": 0.3, "nll_is": 0.3, "inference_gap": 0.05}
     values = {"re": re_, "omega": entropy - ce + 0.0004, "cross_entropy": ce,
               "conditional_entropy": entropy, "elbo": re_ + entropy - ce + 0.0004,
-              "marginal_kl": kl, "prior_gap": kl - 0.1, "mutual_information": ce - entropy - kl - 0.0004,
+              "marginal_kl": kl, "prior_gap": kl - 0.1,
+              "mutual_information": ce - entropy - kl - 0.0004,
               "nll_exact": -re_ + 1.2, "nll_is": -re_ + 1.3, "inference_gap": 5.1}
     return {
         **values, **{f"{k}_se": v for k, v in errors.items()}, "prior": prior, "latent": 2,
