@@ -17,6 +17,7 @@ import genlab
 from genlab.engine.run import Run
 from genlab.report.docx import write_docx
 from genlab.report.text import write_markdown
+from genlab.report.writer import Writer
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
@@ -129,6 +130,24 @@ def test_tables_have_three_lines_and_pages_are_a4(document: zipfile.ZipFile) -> 
     page = body.find(f".//{W}sectPr/{W}pgSz")
     sides = [int(page.get(f"{W}{side}")) / 1440 * 25.4 for side in "wh"]
     assert [round(side) for side in sides] == [210, 297]
+
+
+def test_no_number_is_broken_in_a_table(tmp_path: Path) -> None:
+    """Six columns that want more than the page: each still has room for its longest word."""
+    error = "0.0112\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.0011"
+    head = ["Measure", "Value ± error", "If one law", "KID", "Precision / recall",
+            "Coverage (if one law)"]
+    cells = ["FD (EfficientNet-Lite0)", error, "41.3", error, "0.77 / 0.31", "0.42 (0.60)"]
+    w = Writer("en")
+    w.table("a", head, [cells], "", "A table", "lccccc")
+    write_docx(w.text(), tmp_path / "a.docx", tmp_path, "en", "", "")
+    with zipfile.ZipFile(tmp_path / "a.docx") as archive:
+        grid = [int(g.get(f"{W}w")) for g in xml(archive, "word/document.xml").iter(f"{W}gridCol")]
+    assert sum(grid) == pytest.approx(9072, abs=6)
+    margins = 2 * 108
+    for width, text in zip(grid, cells):
+        longest = max(map(len, re.split("[ -]", text)))
+        assert width - margins >= 5.25 * 20 * longest
 
 
 def test_a_missing_picture_is_an_error(tmp_path: Path) -> None:

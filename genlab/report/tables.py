@@ -19,6 +19,10 @@ NUMBER = re.compile(r"\(\w+\)")
 HEAVY, LIGHT = "12", "6"
 """Line widths, in eighths of a point."""
 LATER = {qn(f"w:{tag}") for tag in ("tblLayout", "tblCellMar", "tblLook", "vAlign")}
+BREAKS = re.compile(r"[ \-/]+|(?=[\u2e80-\uffef])")
+"""Where a line may break."""
+LETTER, PADDING = 105, 3
+"""The width of a Latin letter in twentieths of a point; letters that a cell's margins take."""
 EMU_PER_TWENTIETH = 635
 FEW = 12
 """A table of no more rows is not broken over pages."""
@@ -71,15 +75,20 @@ def _together(table: Table) -> None:
 
 
 def _widths(table: Table, room: int) -> None:
-    """Shares the text's width among the columns by their longest words' width."""
+    """Shares the text's width among the columns, no number or word broken where that can be."""
     columns = len(table.columns)
-    lengths = [0.0] * columns
+    wanted, least = [0.0] * columns, [0.0] * columns
     for row in table.rows:
         for index, cell in enumerate(row.cells):
-            width = 3 + min(_width(_text(cell)), 46.0 if index else 28.0)
-            lengths[index] = max(lengths[index], width)
-    share = room / sum(lengths)
-    widths = [round(length * share) for length in lengths]
+            text = _text(cell)
+            longest = max(map(_width, BREAKS.split(text)), default=0.0)
+            wanted[index] = max(wanted[index], PADDING + min(_width(text), 46.0))
+            least[index] = max(least[index], PADDING + min(longest, 46.0))
+    letters = room / LETTER
+    if sum(wanted) > letters:  # what is left over the longest words goes by what is wanted
+        more = max(0.0, letters - sum(least)) / max(1e-9, sum(wanted) - sum(least))
+        wanted = [low + more * (high - low) for low, high in zip(least, wanted)]
+    widths = [round(width * room / sum(wanted)) for width in wanted]
     properties = table._tbl.tblPr
     total = properties.find(qn("w:tblW"))
     total.set(qn("w:type"), "dxa")

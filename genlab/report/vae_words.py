@@ -224,7 +224,7 @@ def _gap(w: Writer, facts: Facts) -> None:
         "prior the aggregated posterior of the training images, which is then the best one: the "
         "ELBO on training images rises by exactly the prior gap, and that on test images by about "
         f"as much. The standard Gaussian's prior gap is {gap}; {told}. What is left under the other "
-        f"priors is: {left}; this much yet another prior could still gain.",
+        f"priors is: {left}; that is what yet another prior could still gain.",
     )
 
 
