@@ -56,7 +56,9 @@ def lab(
         print_json(sheet.plan(config, target))
         return
     results = sheet.run_lab(config, target)
-    end(results, f"report: {target / results['report']['docx']}", json)
+    page = results.get("explorer")  # a run that an older version finished has none
+    also = f"; to explore: {target / page}" if page else ""
+    end(results, f"report: {target / results['report']['docx']}{also}", json)
 
 
 @app.command
@@ -118,6 +120,7 @@ def submit(
     name: str | None = None,
     id: str | None = None,  # noqa: A002 - the option's name
     lang: Literal["zh", "en"] | None = None,
+    template: Path | None = None,
     json: Json = False,
 ) -> None:
     """Build the report and the two archives of a finished lab run again, without training.
@@ -127,11 +130,33 @@ def submit(
         name: The author's name.
         id: The author's student number.
         lang: Language of the report; the run's own if not given.
+        template: A TOML file with other file names, title or Word styles (docs/report.md).
     """
     from genlab.report.submission import submit as build
 
-    results = build(run, name, id, lang)
+    results = build(run, name, id, lang, template)
     end(results, f"report: {run / results['docx']}", json)
+
+
+@app.command
+def report(
+    run: Positional[Path],
+    lang: Literal["zh", "en"] | None = None,
+    format: str = "docx",  # noqa: A002 - the option's name
+    json: Json = False,
+) -> None:
+    """Write the report of a finished lab run as Word, HTML or PDF.
+
+    Args:
+        run: The lab's run directory.
+        lang: Language of the report; the run's own if not given.
+        format: docx, html, pdf, or several with commas.
+    """
+    from genlab.report.submission import make_report
+
+    formats = tuple(part.strip() for part in format.split(",") if part.strip())
+    results = make_report(run, lang, formats)
+    end(results, f"report: {', '.join(str(run / results[one]) for one in formats)}", json)
 
 
 @app.command

@@ -19,6 +19,7 @@ def verify(
     dogs: str | None = None,
     inception: str | None = None,
     minutes: float = 2.0,
+    template: Path | None = None,
     out: Path | None = None,
     lang: Literal["zh", "en"] | None = None,
     data_dir: DataDir = None,
@@ -40,11 +41,13 @@ def verify(
         dogs: SOURCE of the dogs here, likewise.
         inception: File of FID Inception weights.
         minutes: replay: time for each submission.
+        template: The TOML file that genlab submit was given, if the files are called otherwise.
         out: A folder for class.csv and class.html.
         lang: Language of the tables and the page; that of the reports if not given.
     """
     from genlab import atomic
     from genlab.errors import InputError
+    from genlab.report.template import SHEET, read_template
     from genlab.verify.check import verify as check
     from genlab.verify.findings import exit_code, worst
     from genlab.verify.page import class_page
@@ -54,7 +57,8 @@ def verify(
     if not files:
         raise InputError("FILES: give the files of a submission, or a folder of submissions")
     reports = check(
-        files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes
+        files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
+        template=SHEET if template is None else read_template(template),
     )
     chinese = sum(report.lang == "zh" for report in reports)
     language = lang or ("zh" if 2 * chinese >= len(reports) else "en")

@@ -25,6 +25,7 @@ from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
 from genlab.errors import InputError
 from genlab.figures.draw import draw_comparison, draw_gan, draw_priors, draw_vae
+from genlab.page.explore import explore
 from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
 from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
@@ -32,6 +33,8 @@ from genlab.report.submission import check_author, submit
 from genlab.sampling import generate
 
 SIZE = 64
+EXPLORER = "report/explorer.html"
+"""The page to explore, below the run."""
 
 
 def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
@@ -89,6 +92,9 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     draw_gan(out / "gan", real)
     atomic.write_json(out / "results.json", results)
     results["report"] = submit(out, config.name, config.id, config.lang)
+    say("making the page to explore")
+    explore(out, out / EXPLORER, config.lang, mnist)
+    results["explorer"] = EXPLORER
     run.finish(results)
     say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
     return results

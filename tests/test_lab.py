@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from PIL import Image
 from safetensors.torch import load
+from test_report_numbers import at
 
 PRIORS = ("standard", "mixture", "vamp")
 
@@ -63,7 +65,8 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def test_what_a_run_leaves(lab: Path) -> None:
-    for name in ("config.json", "env.json", "results.json", "DONE", "vae/priors.png"):
+    for name in ("config.json", "env.json", "results.json", "DONE", "vae/priors.png",
+                 "report/explorer.html"):
         assert (lab / name).exists(), name
     for prior in PRIORS:
         folder = lab / "vae" / prior
@@ -119,7 +122,8 @@ def test_every_snapshot_shows_the_same_latents(lab: Path) -> None:
 def test_report_and_archives_bear_the_names_of_the_sheet(lab: Path) -> None:
     names = {p.name for p in (lab / "report").iterdir() if p.is_file()}
     assert names >= {
-        "report.md", "实验五_张三_2021.docx", "实验五代码_张三_2021.zip",
+        "report.md", "numbers.json", "explorer.html", "实验五_张三_2021.docx",
+        "实验五代码_张三_2021.zip",
         "实验五支撑材料_张三_2021.zip",
     }
     core = docx.Document(str(lab / "report" / "实验五_张三_2021.docx")).core_properties
@@ -142,6 +146,50 @@ def test_a_finished_run_is_not_repeated_and_a_changed_one_refused(lab: Path) -> 
     )
     assert changed.returncode == 2
     assert "seed: 0 there, 7 now" in changed.stderr
+
+
+def test_the_page_is_of_this_run_and_is_named_at_the_end(lab: Path) -> None:
+    results = json.loads((lab / "results.json").read_text())
+    assert results["explorer"] == "report/explorer.html"
+    page = (lab / results["explorer"]).read_text(encoding="utf-8")
+    assert f">{lab.name}<" in page
+    assert "http-equiv" in page
+    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
+    again = subprocess.run(
+        options(lab.parent / "digits.npz", lab), env=environment, capture_output=True, text=True
+    )
+    assert f"to explore: {lab / results['explorer']}" in again.stdout
+
+
+def test_a_run_stopped_before_its_page_makes_it(lab: Path, tmp_path: Path) -> None:
+    """What was finished stays; the last steps are done again."""
+    run = tmp_path / "run"
+    shutil.copytree(lab, run)
+    (run / "DONE").unlink()
+    (run / "report" / "explorer.html").unlink()
+    weights = (run / "gan" / "generator.safetensors").stat().st_mtime_ns
+    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
+    again = subprocess.run(
+        [sys.executable, "-m", "genlab", "resume", str(run)],
+        env=environment, capture_output=True, text=True,
+    )
+    assert again.returncode == 0, again.stderr
+    assert (run / "report" / "explorer.html").exists()
+    assert (run / "DONE").exists()
+    assert (run / "gan" / "generator.safetensors").stat().st_mtime_ns == weights
+
+
+def test_the_report_of_a_true_run_has_no_typed_number(lab: Path) -> None:
+    """What the tests of the report show on records made for them holds for a true run's."""
+    from genlab.engine.run import Run
+    from genlab.report.text import compose
+
+    for lang in ("zh", "en"):
+        shown = compose(Run(lab), lang).shown()
+        assert len(shown) > 200
+        for one in shown:
+            if not one.derived:
+                assert one.value == at(lab, one.origin[0])
 
 
 def test_submit_renames_without_training(lab: Path) -> None:

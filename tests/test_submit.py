@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from test_report import VAES, make_lab_run
+from report_cases import VAES, make_lab_run
 
 import genlab
 
@@ -33,7 +33,8 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     run = make_lab_run(tmp_path_factory.mktemp("lab"))
     submit(run)
     assert sorted(p.name for p in (run / "report").iterdir()) == [
-        "report.md", "实验五_姓名_学号.docx", "实验五代码_姓名_学号.zip",
+        "numbers.json", "report.md", "submission.json", "实验五_姓名_学号.docx",
+        "实验五代码_姓名_学号.zip",
         "实验五支撑材料_姓名_学号.zip",
     ]
     return run, submit(run, "张三", "2021210000", "en")
@@ -52,7 +53,8 @@ def test_files_have_the_sheets_names_and_earlier_ones_are_gone(
         "hint": "",
     }
     there = {f"report/{p.name}" for p in (run / "report").iterdir()}
-    assert there == {result[k] for k in ("markdown", "docx", "code", "support")}
+    assert there == {"report/submission.json"} | {
+        result[k] for k in ("markdown", "numbers", "docx", "code", "support")}
     core = docx.Document(str(run / result["docx"])).core_properties
     assert (core.author, core.last_modified_by) == ("张三", "张三")
     assert "# Part 1." in (run / "report/report.md").read_text(encoding="utf-8")

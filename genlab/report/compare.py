@@ -10,13 +10,15 @@ which is several times below sqrt(se(a)^2 + se(b)^2), what it would be for indep
 Shapes: N images.
 """
 
-__all__ = ["Change", "Difference", "Trend", "change", "clear_of_noise", "difference", "trend"]
+__all__ = ["CLEAR", "Change", "Difference", "Trend", "change", "clear_of_noise", "difference", "trend"]
 
 import math
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from genlab.report.bound import like
 
 CLEAR = 2.0
 """A difference of so many standard errors is called clear."""
@@ -44,17 +46,22 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> Differen
     value = a[key] - b[key]
     if "values" in a and "values" in b:
         pairs = a["values"][key] - b["values"][key]
-        return Difference(value, float(pairs.std(ddof=1)) / math.sqrt(len(pairs)))
-    return Difference(value, math.hypot(a[f"{key}_se"], b[f"{key}_se"]))
+        files = [f"{one['measures']}#{key}" for one in (a, b) if "measures" in one]
+        return Difference(value, like(float(pairs.std(ddof=1)) / math.sqrt(len(pairs)), *files))
+    first, second = a[f"{key}_se"], b[f"{key}_se"]
+    return Difference(value, like(math.hypot(first, second), first, second))
 
 
 @dataclass(frozen=True)
 class Change:
-    """How an ELBO differs from another's, by the terms ELBO = RE - CE + H."""
+    """How an ELBO differs from another's, by ELBO = RE - I[x;z] - KL[q(z) || p(z)]."""
 
     elbo: Difference
     terms: dict[str, float]
-    """The part of each term: "re", "cross_entropy" (with its minus) and "conditional_entropy"."""
+    """The part of each term: "re", "mutual_information" and "marginal_kl", with their minus.
+
+    None changes where latent space and prior are scaled together; the parts of equation 3 do.
+    """
 
     @property
     def largest(self) -> str:
@@ -66,8 +73,8 @@ def change(a: Mapping[str, Any], b: Mapping[str, Any]) -> Change:
     """Returns how the ELBO of results `a` differs from that of `b`."""
     terms = {
         "re": a["re"] - b["re"],
-        "cross_entropy": -(a["cross_entropy"] - b["cross_entropy"]),
-        "conditional_entropy": a["conditional_entropy"] - b["conditional_entropy"],
+        "mutual_information": b["mutual_information"] - a["mutual_information"],
+        "marginal_kl": b["marginal_kl"] - a["marginal_kl"],
     }
     return Change(difference(a, b, "elbo"), terms)
 

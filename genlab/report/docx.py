@@ -6,6 +6,7 @@ pandoc leaves to its own taste (its styles for code come with each document, not
 
 __all__ = ["write_docx"]
 
+import copy
 import io
 import re
 import subprocess
@@ -20,11 +21,13 @@ import pypandoc
 from docx.document import Document
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from PIL import Image
 
 from genlab import atomic
+from genlab.errors import InputError
+from genlab.report.pictures import shrunk
 from genlab.report.styles import dress_page, dress_styles
 from genlab.report.tables import dress_tables, number_equations
+from genlab.report.toc import add_contents
 
 READER = "markdown-implicit_figures-fancy_lists-auto_identifiers+east_asian_line_breaks"
 DOTS_PER_INCH = 260
@@ -32,7 +35,8 @@ EMU_PER_INCH = 914400
 
 
 def write_docx(
-    markdown: str, target: Path, resources: Path, lang: str, author: str, title: str
+    markdown: str, target: Path, resources: Path, lang: str, author: str, title: str,
+    template: Path | None = None,
 ) -> None:
     r"""Writes a Word document.
 
@@ -43,6 +47,7 @@ def write_docx(
         lang: "zh" or "en": Chinese paragraphs begin two characters in.
         author: The author, also the one who last modified it.
         title: The title, also at the head of each page.
+        template: A Word document whose own styles, page and header are taken instead of ours.
 
     Raises:
         RuntimeError: If pandoc warns of anything, a missing picture for one.
@@ -51,7 +56,7 @@ def write_docx(
     plain = re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown)
     with tempfile.TemporaryDirectory() as folder:
         made, reference = Path(folder) / "pandoc.docx", Path(folder) / "reference.docx"
-        _write_reference(reference, title)
+        kept = _write_reference(reference, title, template)
         pypandoc.convert_text(
             plain, "docx", format=READER, outputfile=str(made),
             extra_args=[
@@ -60,7 +65,8 @@ def write_docx(
             ],
         )
         document = docx.Document(str(made))
-    dress_styles(document, lang)
+    add_contents(document, lang)
+    dress_styles(document, lang, kept)
     dress_tables(document)
     number_equations(document)
     _dress_pictures(document)
@@ -70,13 +76,35 @@ def write_docx(
     atomic.write_bytes(target, buffer.getvalue())
 
 
-def _write_reference(target: Path, title: str) -> None:
-    """Writes pandoc's own reference document with our page: pictures are fitted to its width."""
+def _write_reference(target: Path, title: str, template: Path | None) -> frozenset[str]:
+    """Writes the document whose page and styles pandoc takes: pictures are fitted to its width.
+
+    That is pandoc's own with our page, or the given one, with the styles that it lacks.
+
+    Returns:
+        The names of the styles that are to stay as they are.
+
+    Raises:
+        InputError: If the given document cannot be read.
+    """
     command = [pypandoc.get_pandoc_path(), "--print-default-data-file", "reference.docx"]
     default = subprocess.run(command, capture_output=True, check=True).stdout
     document = docx.Document(io.BytesIO(default))
-    dress_page(document, title)
-    document.save(str(target))
+    if template is None:
+        dress_page(document, title)
+        document.save(str(target))
+        return frozenset()
+    try:
+        given = docx.Document(str(template))
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{template}: not a Word document that can be read ({error})") from None
+    there = {style.style_id for style in given.styles}
+    kept = frozenset(style.name or "" for style in given.styles)
+    for style in document.styles:
+        if style.style_id not in there:
+            given.styles.element.append(copy.deepcopy(style.element))
+    given.save(str(target))
+    return kept
 
 
 def _dress_pictures(document: Document) -> None:
@@ -93,19 +121,7 @@ def _dress_pictures(document: Document) -> None:
     for name, width in widths.items():
         part = document.part.related_parts[name]
         most = round(width / EMU_PER_INCH * DOTS_PER_INCH)
-        part._blob = _shrunk(part.blob, most)
-
-
-def _shrunk(data: bytes, most: int) -> bytes:
-    """Returns a PNG at most `most` pixels wide; the given bytes if that is not smaller."""
-    with Image.open(io.BytesIO(data)) as image:
-        if image.width <= most:
-            return data
-        height = round(image.height * most / image.width)
-        small = image.convert("RGB").resize((most, height), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="PNG", optimize=True)
-    return min(data, buffer.getvalue(), key=len)
+        part._blob = shrunk(part.blob, most)
 
 
 def _sign(document: Document, author: str, title: str, lang: str) -> None:

@@ -34,24 +34,28 @@ def end_part(w: Writer, facts: Facts) -> None:
 def _reproduce(w: Writer, facts: Facts) -> None:
     p = w.pick
     first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
-    w.heading(1, "四、可复现性", "Part 4. How to repeat it")
+    w.heading(1, "四、可复现性", "Part 4. How to repeat it", page=True)
     w.para(
-        "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。",
+        "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。"
+        f"运行环境、命令与用时见{w.tab('environment')}。",
         "All numbers and pictures of this report are from the records of one run, written into it "
-        "by the program; the seed decides everything random.",
+        "by the program; the seed decides everything random. "
+        f"{w.tab('environment')} has the machine, the command and the time it took.",
     )
     total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
+    check = p("`genlab verify`加上提交的全部文件", "`genlab verify` with all the files handed in")
     rows = [
         [p("命令", "Command"), f"`{first['command']}`"],
         [p("随机种子", "Seed"), str(facts.config["seed"])],
-        [p("开始时间", "Started"), first["started"]],
-        [p("软件版本", "Versions"), escape(
-            f"genlab {last['genlab']}, Python {last['python']}, PyTorch {last['torch']}, "
-            f"NumPy {last['numpy']}")],
-        [p("硬件", "Hardware"), escape(f"{last['processor']}, {last['system']}") + p(
+        [p("开始时间", "Started"), f"{first['started']}"],
+        [p("软件版本", "Versions"),
+         f"genlab {escape(last['genlab'])}, Python {escape(last['python'])}, "
+         f"PyTorch {escape(last['torch'])}, NumPy {escape(last['numpy'])}"],
+        [p("硬件", "Hardware"), f"{escape(last['processor'])}, {escape(last['system'])}" + p(
             f"，{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
             f", {last['cores']} cores, threads used: {last['threads']} ({escape(last['capability'])})")],
         [p("训练总用时", "Training time"), duration(total, w.lang)],
+        [p("校验命令", "To verify"), check],
     ]
     w.table("environment", [p("项目", "Item"), p("内容", "Content")], rows,
             "运行环境", "The machine and the command", "ll")
@@ -67,12 +71,11 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     ]
     w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
     w.para(
-        "完整代码与训练好的模型在“实验五代码”压缩包中，GAN的全部图像在“实验五支撑材料”压缩包中；"
-        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，"
-        "三个文件一起可用`genlab verify 文件夹`检验（文件夹中放有这三个文件）。",
-        "The whole code and the trained models are in the archive 实验五代码, all images of the GAN "
-        "in 实验五支撑材料; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`, and "
-        "the three files together with `genlab verify FOLDER` (the folder that holds them).",
+        "完整代码与训练好的模型在代码压缩包中，GAN的全部图像在支撑材料压缩包中；"
+        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，三个文件一起可用`genlab verify`检验。",
+        "The whole code and the trained models are in the archive of code, all images of the GAN "
+        "in that of supporting material; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`, "
+        "and the three files together with `genlab verify`.",
     )
 
 

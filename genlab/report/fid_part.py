@@ -7,14 +7,17 @@ The numbers of a lab run are in `gan/fid.json`.
 
 __all__ = ["fid_part", "fid_verdict"]
 
+import math
+
 from typing import Any
 
-from genlab.report.compare import Trend, trend
+from genlab.report.bound import like
+from genlab.report.compare import Difference, trend
 from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
 from genlab.report.fid_words import copies, kinds, sureness
-from genlab.report.numbers import count, decimals, number, plus_minus
+from genlab.report.numbers import PLUS_MINUS, count, decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
 
 
@@ -77,6 +80,7 @@ def _result(w: Writer, facts: Facts) -> None:
             f"Note: the reference images are the embedded stand-in ({data_name(w, fid['real'])}); "
             "the numbers are not those of photographs of dogs.",
         )
+    w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} has the results.")
     _table(w, fid)
     sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
     w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
@@ -127,7 +131,7 @@ def _table(w: Writer, fid: dict[str, Any]) -> None:
     n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
     rows = [
         [escape(d["label"]),
-         f"**{_distance(d['value'])}** ± {number(d['error'], decimals(d['error']))}",
+         f"**{_distance(d['value'])}**{PLUS_MINUS}{number(d['error'], decimals(d['error']))}",
          number(d["null"]["mean"], decimals(d["error"])),
          plus_minus(d["kid"]["value"], d["kid"]["error"]),
          f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
@@ -164,6 +168,10 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     epochs = facts.fid["epochs"]
     labels = [d["label"] for d in facts.fid["distances"]]
     w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
+    w.para(
+        f"{w.tab('epochs')}是各轮保存的生成器用同样的方法测得的结果。",
+        f"{w.tab('epochs')} has the same measurements on the generators kept at each epoch.",
+    )
     rows = [
         [str(e["epoch"]), *(_with_error(e["distances"][label]) for label in labels),
          f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
@@ -180,10 +188,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     at = [e["epoch"] for e in epochs]
     if len(at) < 2:
         return
-    words = [
-        _trend(w, label, at, trend(at, [e["distances"][label]["value"] for e in epochs]))
-        for label in labels
-    ]
+    words = [_trend(w, label, epochs) for label in labels]
     first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
     if first == last:
         share = (f"识别为狗的比例首尾都是{last}%", f"The share recognised as dogs is {last} % at "
@@ -191,25 +196,47 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     else:
         share = (f"识别为狗的比例由{first}%变为{last}%",
                  f"The share recognised as dogs went from {first} % to {last} %")
-    w.para(f"{'；'.join(words)}。{share[0]}。", f"{'; '.join(words)}. {share[1]}.")
-
-
-def _trend(w: Writer, label: str, epochs: list[int], t: Trend) -> str:
-    first, last = _distance(t.first), _distance(t.last)
-    share = number(100 * abs(t.drop), 0)
-    if t.falling:
-        return w.pick(
-            f"{label}随轮数持续下降，由第{epochs[0]}轮的{first}降到第{epochs[-1]}轮的{last}（降低{share}%）",
-            f"{label} falls all the way, from {first} at epoch {epochs[0]} to {last} at epoch "
-            f"{epochs[-1]} ({share} % lower)",
-        )
-    word = w.pick(*(("降低", "lower") if t.drop >= 0 else ("升高", "higher")))
-    return w.pick(
-        f"{label}并非持续下降：第{epochs[0]}轮为{first}，第{epochs[-1]}轮为{last}（{word}{share}%），"
-        f"最低值出现在第{t.best_epoch}轮",
-        f"{label} does not fall all the way: {first} at epoch {epochs[0]}, {last} at epoch "
-        f"{epochs[-1]} ({share} % {word}), lowest at epoch {t.best_epoch}",
+    w.para(
+        f"{'；'.join(words)}。标准误之比按两次测量独立计算；下限是同样多的图像若来自同一分布平均会得到的距离，"
+        f"除非照抄参照图像，生成器很难降到它以下。{share[0]}。",
+        f"{'; '.join(words)}. Standard errors are put together as if the two measurements were "
+        "independent; the floor is what as many images of one distribution would give on average, "
+        f"and a generator that does not copy hardly goes below it. {share[1]}.",
     )
+
+
+def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
+    """How a distance went: first and last value, whether that is a change, and the floor."""
+    at = [e["epoch"] for e in epochs]
+    found = [e["distances"][label] for e in epochs]
+    t = trend(at, [d["value"] for d in found])
+    first, last = found[0], found[-1]
+    error = like(math.hypot(first["error"], last["error"]), first["error"], last["error"])
+    change = Difference(first["value"] - last["value"], error)
+    path = w.pick(
+        f"{escape(label)}第{at[0]}轮为{_with_error(first)}，第{at[-1]}轮为{_with_error(last)}，",
+        f"{escape(label)} is {_with_error(first)} at epoch {at[0]} and {_with_error(last)} at "
+        f"epoch {at[-1]}, ",
+    )
+    floor = number(last["null"]["mean"], decimals(last["error"]))
+    above = number(last["value"] - last["null"]["mean"], decimals(last["error"]))
+    rest = w.pick(
+        f"末轮的下限为{floor}，尚高出{above}",
+        f"with a floor of {floor} at the last, {above} above it",
+    )
+    if not change.clear:
+        told = w.pick("两者之差在两倍标准误以内，看不出变化", "no change beyond two standard errors")
+        return f"{path}{told}{w.pick('，', '; ')}{rest}"
+    share, times = number(100 * abs(t.drop), 0), number(abs(change.value) / error, 1)
+    word = w.pick(*(("降低", "lower") if t.drop >= 0 else ("升高", "higher")))
+    told = w.pick(f"{word}{share}%，为标准误的{times}倍",
+                  f"{share} % {word}, {times} standard errors")
+    if not t.falling:
+        told += w.pick(f"，但并非持续下降，最低值出现在第{t.best_epoch}轮",
+                       f", though it does not fall all the way: it is lowest at epoch {t.best_epoch}")
+    elif len(at) > 2:
+        told += w.pick("，其间持续下降", ", falling all the way")
+    return f"{path}{told}{w.pick('；', ', ')}{rest}"
 
 
 def _with_error(d: dict[str, Any]) -> str:

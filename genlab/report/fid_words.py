@@ -46,8 +46,6 @@ KINDS = {
 """What each label of a distance means."""
 
 
-
-
 def kinds(w: Writer, distances: list[dict[str, Any]]) -> str:
     """Returns what each distance of a list is."""
     return w.pick("；", "; ").join(
@@ -61,8 +59,8 @@ def sureness(w: Writer, d: dict[str, Any]) -> str:
     null, label = d["null"], escape(d["label"])
     smallest = 1 / (1 + null["permutations"])
     least = null["p"] <= smallest * 1.0001
-    sign = r"\le" if least else "="
-    p = f"$p {sign} {null['p']:.3f}$"
+    sign = "≤" if least else "="
+    p = f"*p* {sign} {null['p']:.3f}"
     found, places = plus_minus(d["value"], d["error"]), decimals(d["error"])
     floor, high = number(null["mean"], places), number(null["high"], places)
     if null["p"] <= LEVEL:
@@ -101,9 +99,9 @@ def copies(w: Writer, d: dict[str, Any]) -> str:
         told = ("没有发现记忆训练图像的迹象", "there is no sign of memorised images")
     return w.pick(
         f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d['network'])}特征，秩和检验）："
-        f"前者较小的概率为{share}%，$p = {p}$；与训练图像完全相同的有{m['duplicates']}张：{told[0]}",
+        f"前者较小的概率为{share}%，*p* = {p}；与训练图像完全相同的有{m['duplicates']}张：{told[0]}",
         f"the distances of the generated images to their nearest training images against "
         f"{against[1]} ({escape(d['network'])} features, rank test): the former are smaller with "
-        f"probability {share} %, $p = {p}$; {m['duplicates']} are exactly alike a training image: "
+        f"probability {share} %, *p* = {p}; {m['duplicates']} are exactly alike a training image: "
         f"{told[1]}",
     )

@@ -51,7 +51,7 @@ def _stand_in(w: Writer, facts: Facts) -> None:
 
 
 def _projected(w: Writer, facts: Facts) -> None:
-    c = facts.gan_config
+    c, size = facts.gan_config, facts.gan["size"]
     w.para(
         f"**判别器**采用投影GAN{w.cite('projected')}的结构：图像先放大到{c['feature_size']}像素，经在ImageNet上"
         f"预训练并冻结的EfficientNet-Lite0{w.cite('efficientnet')}提取4个尺度（步长4、8、16、32）的特征，再由冻结的"
@@ -69,10 +69,10 @@ def _projected(w: Writer, facts: Facts) -> None:
         "flatter it.",
     )
     w.para(
-        f"**生成器**仿照FastGAN{w.cite('fastgan')}：从球面上的{c['latent']}维隐变量出发，由4×4逐级放大到64×64，每级为"
+        f"**生成器**仿照FastGAN{w.cite('fastgan')}：从球面上的{c['latent']}维隐变量出发，由4×4逐级放大到{size}×{size}，每级为"
         "最近邻放大、3×3卷积、批归一化与门控线性单元（GLU）；跳层激励用低分辨率特征给高分辨率特征的各通道加权。",
         f"**The generator** follows FastGAN{w.cite('fastgan')}: from a latent of {c['latent']} "
-        "dimensions on a sphere it goes from 4×4 to 64×64 pixels, each stage a nearest-neighbour "
+        f"dimensions on a sphere it goes from 4×4 to {size}×{size} pixels, each stage a nearest-neighbour "
         "enlargement, a 3×3 convolution, batch normalisation and a gated linear unit; skip-layer "
         "excitation lets coarse maps weigh the channels of fine ones.",
     )
@@ -94,12 +94,12 @@ def _projected(w: Writer, facts: Facts) -> None:
 
 
 def _scratch(w: Writer, facts: Facts) -> None:
-    c = facts.gan_config
+    c, size = facts.gan_config, facts.gan["size"]
     w.para(
-        "**网络**：生成器与判别器都是不带归一化的残差网络，每级分辨率（4×4至64×64）一个残差块，末层卷积初始化为0；"
+        f"**网络**：生成器与判别器都是不带归一化的残差网络，每级分辨率（4×4至{size}×{size}）一个残差块，末层卷积初始化为0；"
         f"隐变量为球面上的{c['latent']}维向量。**两者都从零开始训练，不使用任何预训练网络。**",
         "**The networks** are residual, without normalisation: one block for each resolution "
-        "from 4×4 to 64×64, the last convolution of each starting at zero; the latent is a "
+        f"from 4×4 to {size}×{size}, the last convolution of each starting at zero; the latent is a "
         f"vector of {c['latent']} dimensions on a sphere. **Both learn from the images alone; no "
         "pretrained network is used.**",
     )
@@ -175,6 +175,11 @@ def _settings(w: Writer, facts: Facts) -> None:
             "per second)")],
     ]
     w.heading(2, "2.2 训练设置", "2.2 Training")
+    w.para(
+        f"网络与训练设置见{w.tab('gan_settings')}，损失与判别器得分的变化见{w.fig('gan_curve')}。",
+        f"{w.tab('gan_settings')} has the networks and the settings, {w.fig('gan_curve')} the "
+        "losses and the discriminator's scores.",
+    )
     w.table(
         "gan_settings", [p("项目", "Item"), p("取值", "Value")], rows,
         "GAN的网络与训练设置", "Networks and training of the GAN", "ll",
@@ -195,10 +200,12 @@ def _images(w: Writer, facts: Facts) -> None:
     w.heading(2, "2.3 不同轮数的生成图像", "2.3 Generated images over the epochs")
     w.para(
         f"{w.fig('progress')}为第{epochs}轮时随机生成的10张图像。隐变量随机抽取一次后固定，同一列始终是同一个隐变量，"
-        f"因而可以逐列比较质量的变化；数值上的变化见{w.tab('epochs')}。",
+        f"因而可以逐列比较质量的变化；数值上的变化见{w.tab('epochs')}。"
+        f"作为对照，{w.fig('real')}是真实的训练图像，{w.fig('generated')}是训练结束后生成的图像。",
         f"{w.fig('progress')} shows 10 images drawn at random at epochs {epochs}. The latents "
         "were drawn once and kept, so each column follows one latent; the change in numbers is "
-        f"in {w.tab('epochs')}.",
+        f"in {w.tab('epochs')}. For comparison {w.fig('real')} has real training images, and "
+        f"{w.fig('generated')} images generated after training.",
     )
     w.figure(
         "progress",

@@ -1,18 +1,25 @@
-"""Numbers as a report prints them: true minus signs, errors with two digits, durations."""
+"""Numbers as a report prints them: true minus signs, errors with two digits, durations.
 
-__all__ = ["count", "decimals", "duration", "number", "plus_minus"]
+A number that comes from a record keeps its origin (`genlab.report.bound`).
+"""
+
+__all__ = ["PLUS_MINUS", "count", "decimals", "duration", "number", "plus_minus", "scientific", "with_error"]
 
 import math
 
+from genlab.report.bound import mark, plain
+
 MINUS = "\N{MINUS SIGN}"
+PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
 
 def number(value: float, places: int = 2, sign: bool = False) -> str:
     """Returns `value` with fixed decimal places; `sign` shows a plus too."""
-    text = f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
+    exact = plain(value)
+    text = f"{exact:+,.{places}f}" if sign else f"{exact:,.{places}f}"
     if float(text.replace(",", "")) == 0:  # no minus in front of a rounded zero
         text = text.replace("-", "").replace("+", "")
-    return text.replace("-", MINUS)
+    return mark(text.replace("-", MINUS), value)
 
 
 def decimals(error: float) -> int:
@@ -23,9 +30,19 @@ def decimals(error: float) -> int:
 
 
 def plus_minus(value: float, error: float, sign: bool = False) -> str:
-    """Returns "value ± error", both to the error's second digit."""
-    places = decimals(error)
-    return f"{number(value, places, sign)} ± {number(error, places)}"
+    """Returns "value ± error" on one line, both to the error's second digit."""
+    return with_error(value, error, decimals(error), sign)
+
+
+def with_error(value: float, error: float, places: int, sign: bool = False) -> str:
+    """Returns "value ± error" on one line, with fixed decimal places."""
+    return f"{number(value, places, sign)}{PLUS_MINUS}{number(error, places)}"
+
+
+def scientific(value: float) -> str:
+    """Returns a positive number to one digit as a power of ten, a formula in Markdown."""
+    digit, _, power = f"{plain(value):.0e}".partition("e")
+    return mark(rf"${digit} \times 10^{{{int(power)}}}$", value)
 
 
 def count(value: int) -> str:
@@ -35,9 +52,9 @@ def count(value: int) -> str:
 
 def duration(seconds: float, lang: str) -> str:
     """Returns a duration to the second."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(plain(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     names = ("小时", "分", "秒") if lang == "zh" else ("\N{NO-BREAK SPACE}h ", "\N{NO-BREAK SPACE}min ", "\N{NO-BREAK SPACE}s")
     parts = [(hours, names[0]), (minutes, names[1]), (rest, names[2])]
     first = next((i for i, (value, _) in enumerate(parts) if value), 2)
-    return "".join(f"{value}{name}" for value, name in parts[first:])
+    return mark("".join(f"{value}{name}" for value, name in parts[first:]), seconds)

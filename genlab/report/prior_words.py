@@ -32,7 +32,7 @@ PRIOR_WORDS = {
     "mixture": PriorWords(
         zh="混合高斯",
         en="Mixture of Gaussians",
-        density=r"p_\lambda(\boldsymbol{z}) = \sum_{k=1}^{K} w_k\, \mathcal{N}\!\left("
+        density=r"p_\lambda(\boldsymbol{z}) = \sum_{k=1}^{K} w_k\, \mathcal{N}\left("
         r"\boldsymbol{z} \mid \boldsymbol{\mu}_k, \operatorname{diag}(\boldsymbol{\sigma}_k^2)"
         r"\right), \qquad \sum_{k=1}^{K} w_k = 1",
         source="vamp",

@@ -60,9 +60,13 @@ LOOKS = {
                           keep_next=True),
     "Source Code": Look(size=8, before=4, after=8, line=1.1),
     "Note": Look(size=10.5, colour="7C2D12", before=4, after=8, line=1.25, keep_next=True),
+    "TOC Heading": Look(size=14, font=HEI, bold=True, colour=DARK, before=10, after=6,
+                        align=CENTRE, keep_next=True),
+    "toc 1": Look(size=11, font=HEI, before=5, after=1),
+    "toc 2": Look(size=10.5, after=1),
     "Reference": Look(size=10.5, after=3, line=1.2),
 }
-"""By the style's name in Word. The last two are ours, the others pandoc's."""
+"""By the style's name in Word. Those of contents, "Note" and "Reference" are ours, the others pandoc's."""
 
 
 def set_fonts(style_or_run: Any, east_asian: str, latin: str) -> None:
@@ -74,31 +78,36 @@ def set_fonts(style_or_run: Any, east_asian: str, latin: str) -> None:
     fonts.set(qn("w:eastAsia"), east_asian)
 
 
-def dress_styles(document: Document, lang: str) -> None:
-    """Gives every style of the document its look."""
-    _defaults(document)
+def dress_styles(document: Document, lang: str, kept: frozenset[str] = frozenset()) -> None:
+    """Gives every style of the document its look, but for those named in `kept`."""
+    if not kept:
+        _defaults(document)
     styles: Any = document.styles  # iterated, they are known as styles of any kind
     for style in styles:
         if style.type == WD_STYLE_TYPE.LIST:
             continue
         name = style.name or ""
+        if name in kept:
+            continue
         code = name.endswith("Tok") or name in ("Source Code", "Verbatim Char")
-        hei = name.startswith(("Heading", "Title", "Subtitle")) or name.endswith("Caption")
+        hei = name.startswith(("Heading", "Title", "Subtitle", "TOC")) or name.endswith("Caption")
         set_fonts(style, HEI if hei else SONG, CODE if code else LATIN)
         if code and style.type == WD_STYLE_TYPE.CHARACTER:
             style.font.size = Pt(9.5 if name == "Verbatim Char" else 8)
         if style.type == WD_STYLE_TYPE.TABLE:
             for conditional in style.element.findall(qn("w:tblStylePr")):  # lines are set outright
                 style.element.remove(conditional)
+        if name == "Hyperlink":  # links within the text look like the text
+            style.font.color.rgb, style.font.underline = RGBColor.from_string("000000"), False
         if name.startswith(("Heading", "Title", "Subtitle")):
             style.font.italic = False
             for spaced in style.element.rPr.findall(qn("w:spacing")):
                 style.element.rPr.remove(spaced)
             style.font.color.rgb = RGBColor.from_string(DARK)
     for name, look in LOOKS.items():
-        if name in [s.name for s in document.styles]:
+        if name in [s.name for s in document.styles] and name not in kept:
             _dress(document, name, look, lang)
-    _boxes(document)
+    _boxes(document, kept)
 
 
 def _defaults(document: Document) -> None:
@@ -129,6 +138,8 @@ def _dress(document: Document, name: str, look: Look, lang: str) -> None:
     if look.indent and lang == "zh":
         indent.set(qn("w:firstLineChars"), "200")
         indent.set(qn("w:firstLine"), str(int(2 * 20 * look.size)))
+    elif name == "toc 2":
+        indent.set(qn("w:left"), "420")
     elif name == "Reference":
         indent.set(qn("w:left"), "420")
         indent.set(qn("w:hanging"), "420")
@@ -139,10 +150,10 @@ def _dress(document: Document, name: str, look: Look, lang: str) -> None:
         layout.space_after = Pt(look.after + 4)
 
 
-def _boxes(document: Document) -> None:
+def _boxes(document: Document, kept: frozenset[str]) -> None:
     """Code on a light ground, remarks with a bar at the left."""
     for name, ground, bar in (("Source Code", "F5F7FA", "CBD5E1"), ("Note", "FFF7ED", "F59E0B")):
-        if name not in [s.name for s in document.styles]:
+        if name in kept or name not in [s.name for s in document.styles]:
             continue
         properties = document.styles[name].element.get_or_add_pPr()
         for tag in ("w:pBdr", "w:shd", "w:wordWrap"):

@@ -4,38 +4,39 @@
     实验五代码_姓名_学号.zip          the source that ran, and the trained models
     实验五支撑材料_姓名_学号.zip      all images of the GAN
 
-姓名 (name) and 学号 (student number) stay as they are where none is given.
+姓名 (name) and 学号 (student number) stay as they are where none is given. A template
+(`genlab.report.template`) may ask for other names. `report/submission.json` says what was made.
 """
 
-__all__ = ["check_author", "submit"]
-
-import unicodedata
+__all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit"]
 
 from pathlib import Path
 from typing import Any
 
 from genlab import atomic
-from genlab.engine.run import Run
+from genlab.engine.run import Run, read_json
 from genlab.errors import InputError
 from genlab.report.archive import pack
+from genlab.report.bound import Shown
 from genlab.report.contents import code_files, support_files
 from genlab.report.docx import write_docx
-from genlab.report.text import PLACEHOLDERS, write_markdown
+from genlab.report.formats import check_pdf, write_html, write_pdf
+from genlab.report.template import SHEET, Template, check_file_name, read_template
+from genlab.report.text import PLACEHOLDERS, compose
 
-KINDS = {"docx": ("实验五", ".docx"), "code": ("实验五代码", ".zip"),
-         "support": ("实验五支撑材料", ".zip")}
-"""Prefix and suffix of each file's name, from the lab sheet."""
-FORBIDDEN = '/\\:*?"<>|'
-"""Letters that a file name cannot have on one system or another."""
+FORMATS = {"docx": write_docx, "html": write_html, "pdf": write_pdf}
 LONGEST, LONGEST_FILE = 80, 230
 """Letters of an option; bytes of a file name, less than the 255 that systems take."""
 TITLES = {
     "zh": "《神经网络与深度学习》课程实验作业（五）：生成模型基础",
     "en": "Neural Networks and Deep Learning, Lab Assignment 5: Foundations of Generative Models",
 }
+RECORD = "submission.json"
 
 
-def check_author(name: str | None, student_id: str | None) -> None:
+def check_author(
+    name: str | None, student_id: str | None, template: Template = SHEET
+) -> None:
     """Refuses a name or number that cannot be part of a file name; None is not given.
 
     Raises:
@@ -44,7 +45,8 @@ def check_author(name: str | None, student_id: str | None) -> None:
     for option, value in (("--name", name), ("--id", student_id)):
         if value is not None:
             _check(option, value)
-    longest = max(len(file.encode()) for file in file_names(name, student_id).values())
+    files = file_names(name, student_id, template)
+    longest = max(len(file.encode()) for file in files.values())
     if longest > LONGEST_FILE:
         raise InputError(
             f"--name and --id: together too long for a file name ({longest} bytes, at most "
@@ -55,29 +57,21 @@ def check_author(name: str | None, student_id: str | None) -> None:
 def _check(option: str, value: str) -> None:
     if not value.strip():
         raise InputError(f"{option}: empty; give it, or leave the option out")
-    bad = sorted(set(value) & set(FORBIDDEN))
-    if bad:
-        raise InputError(
-            f"{option} {value!r}: {bad[0]!r} cannot stand in a file name; leave it out"
-        )
-    unseen = [c for c in value if unicodedata.category(c)[0] == "C"]
-    if unseen:
-        raise InputError(f"{option} {value!r}: holds an invisible character; leave it out")
-    if value.startswith(".") or value != value.strip():
-        raise InputError(f"{option} {value!r}: begins with a dot, or begins or ends with a space")
+    check_file_name(value, option)
     if len(value) > LONGEST:
         raise InputError(f"{option}: {len(value)} characters; at most {LONGEST}")
 
 
-def file_names(name: str | None, student_id: str | None) -> dict[str, str]:
-    """Returns the lab sheet's file names; 姓名 and 学号 stand for what was not given."""
-    who = f"{name or PLACEHOLDERS[0]}_{student_id or PLACEHOLDERS[1]}"
-    return {kind: f"{prefix}_{who}{suffix}" for kind, (prefix, suffix) in KINDS.items()}
+def file_names(
+    name: str | None, student_id: str | None, template: Template = SHEET
+) -> dict[str, str]:
+    """Returns the files' names; 姓名 and 学号 stand for what was not given."""
+    return template.file_names(name or PLACEHOLDERS[0], student_id or PLACEHOLDERS[1])
 
 
 def submit(
     run_path: Path, name: str | None = None, student_id: str | None = None,
-    lang: str | None = None,
+    lang: str | None = None, template: Path | None = None,
 ) -> dict[str, Any]:
     """Builds everything that is handed in, into the run's folder `report`.
 
@@ -88,42 +82,102 @@ def submit(
         name: The author's name; the run's own if not given.
         student_id: The author's student number; the run's own if not given.
         lang: "zh" or "en"; the run's own if not given.
+        template: A TOML file with other names, title or look; the lab sheet's if not given.
 
     Returns:
-        Paths below the run: "markdown", "docx", "code", "support"; "author" (empty without a
-        name) and "hint", how to set what was not given, or "".
+        Paths below the run: "markdown", "numbers", "docx", "code", "support"; "author" (empty
+        without a name) and "hint", how to set what was not given, or "".
 
     Raises:
-        InputError: If a name cannot be part of a file name, or the run is not finished.
+        InputError: If a name cannot be part of a file name, the run is not finished, or the
+            template cannot be used.
     """
     run = Run(run_path)
+    asked = SHEET if template is None else read_template(template)
     name = name if name is not None else run.config.get("name")
     student_id = student_id if student_id is not None else run.config.get("id")
     language: str = lang or run.config.get("lang") or "zh"
-    check_author(name, student_id)
-    markdown = write_markdown(run, language, name, student_id)
+    check_author(name, student_id, asked)
+    writer = compose(run, language, name, student_id, asked.title)
+    code, support = pack(code_files(run_path)), pack(support_files(run_path))
 
     folder = run_path / "report"
-    files = {kind: folder / file for kind, file in file_names(name, student_id).items()}
-    atomic.write_bytes(folder / "report.md", markdown.encode())
-    write_docx(markdown, files["docx"], folder, language, name or "", TITLES[language])
-    atomic.write_bytes(files["code"], pack(code_files(run_path)))
-    atomic.write_bytes(files["support"], pack(support_files(run_path)))
-    _remove_earlier(folder, set(files.values()))
+    folder.mkdir(exist_ok=True)
+    names = file_names(name, student_id, asked)
+    write_docx(
+        writer.text(), folder / names["docx"], folder, language, name or "",
+        asked.title or TITLES[language], asked.reference,
+    )
+    atomic.write_bytes(folder / "report.md", writer.text().encode())
+    atomic.write_json(folder / "numbers.json", _numbers(language, writer.shown()))
+    atomic.write_bytes(folder / names["code"], code)
+    atomic.write_bytes(folder / names["support"], support)
+    _remove_earlier(folder, names)
+    atomic.write_json(folder / RECORD, {"lang": language, "author": name or "", "files": names})
     return {
         "markdown": "report/report.md",
-        **{kind: f"report/{path.name}" for kind, path in files.items()},
+        "numbers": "report/numbers.json",
+        **{kind: f"report/{file}" for kind, file in names.items()},
         "author": name or "",
         "lang": language,
         "hint": _hint(run_path, name, student_id),
     }
 
 
-def _remove_earlier(folder: Path, kept: set[Path]) -> None:
-    for prefix, suffix in KINDS.values():
-        for path in folder.glob(f"{prefix}_*{suffix}"):
-            if path not in kept:
-                path.unlink()
+def make_report(
+    run_path: Path, lang: str | None = None, formats: tuple[str, ...] = ("docx",)
+) -> dict[str, Any]:
+    """Writes the report alone, as `report/report-LANG.FORMAT` below the run.
+
+    Arguments:
+        run_path: A finished lab run.
+        lang: "zh" or "en"; the run's own if not given.
+        formats: Names in `FORMATS`.
+
+    Returns:
+        Paths below the run: "markdown", "numbers", and one a format; "lang".
+
+    Raises:
+        InputError: If a format is unknown or cannot be made here, or the run is not finished.
+    """
+    if unknown := [one for one in formats if one not in FORMATS] or ([] if formats else [""]):
+        raise InputError(
+            f"--format {unknown[0]!r}: no such format; there are {', '.join(FORMATS)} (several "
+            "with commas)"
+        )
+    run = Run(run_path)
+    language: str = lang or run.config.get("lang") or "zh"
+    writer = compose(run, language, run.config.get("name"), run.config.get("id"))
+    if "pdf" in formats:
+        check_pdf(language)
+    folder, stem = run_path / "report", f"report-{language}"
+    folder.mkdir(exist_ok=True)
+    author = run.config.get("name") or ""
+    for one in formats:
+        write = FORMATS[one]
+        target = folder / f"{stem}.{one}"
+        write(writer.text(), target, folder, language, author, TITLES[language])
+    atomic.write_bytes(folder / f"{stem}.md", writer.text().encode())
+    numbers = f"numbers-{language}.json"
+    atomic.write_json(folder / numbers, _numbers(language, writer.shown()))
+    return {
+        "markdown": f"report/{stem}.md", "numbers": f"report/{numbers}",
+        **{one: f"report/{stem}.{one}" for one in formats}, "lang": language,
+    }
+
+
+def _numbers(lang: str, shown: list[Shown]) -> dict[str, Any]:
+    """Every number and text of the records that the report shows, in order, with its place."""
+    return {"lang": lang, "shown": [one._asdict() for one in shown]}
+
+
+def _remove_earlier(folder: Path, names: dict[str, str]) -> None:
+    """Removes what an earlier submission made under other names."""
+    if not (folder / RECORD).exists():
+        return
+    for file in read_json(folder / RECORD)["files"].values():
+        if file not in names.values() and Path(file).name == file:
+            (folder / file).unlink(missing_ok=True)
 
 
 def _hint(run_path: Path, name: str | None, student_id: str | None) -> str:

@@ -19,10 +19,13 @@ NUMBER = re.compile(r"\(\w+\)")
 HEAVY, LIGHT = "12", "6"
 """Line widths, in eighths of a point."""
 LATER = {qn(f"w:{tag}") for tag in ("tblLayout", "tblCellMar", "tblLook", "vAlign")}
-FEW = 8
+BREAKS = re.compile(r"[ \-/]+|(?=[\u2e80-\uffef])")
+"""Where a line may break."""
+LETTER, PADDING = 105, 3
+"""The width of a Latin letter in twentieths of a point; letters that a cell's margins take."""
+EMU_PER_TWENTIETH = 635
+FEW = 12
 """A table of no more rows is not broken over pages."""
-TEXT_WIDTH = 9072
-"""The width of the text, in twentieths of a point: 16 cm."""
 
 
 def dress_tables(document: Document) -> None:
@@ -37,7 +40,7 @@ def dress_tables(document: Document) -> None:
             for run in (r for p in cell.paragraphs for r in p.runs):
                 run.font.bold = True
         _together(table)
-        _widths(table)
+        _widths(table, _text_width(document))
         after = table._tbl.getnext()
         if after is not None and after.tag == qn("w:p"):  # a table has no space of its own
             Paragraph(after, table._parent).paragraph_format.space_before = Pt(8)
@@ -71,16 +74,21 @@ def _together(table: Table) -> None:
             paragraph.paragraph_format.keep_with_next = True
 
 
-def _widths(table: Table) -> None:
-    """Shares the text's width among the columns by their longest words' width."""
+def _widths(table: Table, room: int) -> None:
+    """Shares the text's width among the columns, no number or word broken where that can be."""
     columns = len(table.columns)
-    lengths = [0.0] * columns
+    wanted, least = [0.0] * columns, [0.0] * columns
     for row in table.rows:
         for index, cell in enumerate(row.cells):
-            width = 3 + min(_width(_text(cell)), 46.0 if index else 28.0)
-            lengths[index] = max(lengths[index], width)
-    share = TEXT_WIDTH / sum(lengths)
-    widths = [round(length * share) for length in lengths]
+            text = _text(cell)
+            longest = max(map(_width, BREAKS.split(text)), default=0.0)
+            wanted[index] = max(wanted[index], PADDING + min(_width(text), 46.0))
+            least[index] = max(least[index], PADDING + min(longest, 46.0))
+    letters = room / LETTER
+    if sum(wanted) > letters:  # what is left over the longest words goes by what is wanted
+        more = max(0.0, letters - sum(least)) / max(1e-9, sum(wanted) - sum(least))
+        wanted = [low + more * (high - low) for low, high in zip(least, wanted)]
+    widths = [round(width * room / sum(wanted)) for width in wanted]
     properties = table._tbl.tblPr
     total = properties.find(qn("w:tblW"))
     total.set(qn("w:type"), "dxa")
@@ -90,6 +98,12 @@ def _widths(table: Table) -> None:
     for row in table.rows:
         for cell, width in zip(row.cells, widths):
             cell.width = Pt(width / 20)
+
+
+def _text_width(document: Document) -> int:
+    """The width of the text, in twentieths of a point."""
+    page: Any = document.sections[-1]
+    return round((page.page_width - page.left_margin - page.right_margin) / EMU_PER_TWENTIETH)
 
 
 def _text(cell: _Cell) -> str:
@@ -123,7 +137,8 @@ def number_equations(document: Document) -> None:
 
 def _equation_row(document: Document, paragraph: Any, number: str) -> Any:
     table = document.add_table(rows=1, cols=3)
-    widths = (TEXT_WIDTH // 12, TEXT_WIDTH - 2 * (TEXT_WIDTH // 12), TEXT_WIDTH // 12)
+    room = _text_width(document)
+    widths = (room // 12, room - 2 * (room // 12), room // 12)
     table.autofit = False
     for column, cell, width in zip(table.columns, table.rows[0].cells, widths):
         column.width = cell.width = Pt(width / 20)

@@ -1,6 +1,6 @@
 """The whole report as pandoc Markdown: one document, in Chinese or in English."""
 
-__all__ = ["PLACEHOLDERS", "write_markdown"]
+__all__ = ["PLACEHOLDERS", "compose", "write_markdown"]
 
 from genlab.engine.run import Run
 from genlab.report.data_words import data_name
@@ -29,17 +29,31 @@ def write_markdown(
     Raises:
         InputError: If `run` is not a lab run, or lacks something, with a list of that.
     """
+    return compose(run, lang, name, student_id).text()
+
+
+def compose(
+    run: Run, lang: str, name: str | None = None, student_id: str | None = None,
+    title: str | None = None,
+) -> Writer:
+    """Returns the writer that holds the report, for all that it shows; as `write_markdown`.
+
+    `title` stands for the lab sheet's own.
+    """
     facts = read_facts(run)
     w = Writer(lang)
-    _head(w, facts, name, student_id)
+    _title(w, title)
+    _author(w, facts, name, student_id)
     vae_part(w, facts)
     gan_part(w, facts)
     end_part(w, facts)
-    return w.text()
+    return w
 
 
-def _head(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> None:
-    """The lab sheet's own title, and the author."""
+def _title(w: Writer, title: str | None) -> None:
+    if title is not None:
+        w.styled("Title", escape(title))
+        return
     w.styled("Subtitle", w.pick(
         "北京邮电大学 2023—2024学年第一学期",
         "Beijing University of Posts and Telecommunications, 2023–2024, term 1"))
@@ -48,6 +62,9 @@ def _head(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> 
         "Neural Networks and Deep Learning, Lab Assignment 5"))
     w.styled("Subtitle", w.pick(
         "实验内容：生成模型基础", "Subject: foundations of generative models"))
+
+
+def _author(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> None:
     line = "\\_" * 12
     w.styled("Author", w.pick(
         f"姓名：{escape(name) if name else line}{SPACE * 2}学号：{escape(student_id) if student_id else line}",

@@ -7,6 +7,7 @@ p_lambda(z) prior. All values in nats per test image.
 __all__ = ["vae_part"]
 
 from genlab.nets.mlp import WAVES
+from genlab.report.bound import like
 from genlab.report.data_words import data_name
 from genlab.report.excerpts import excerpt
 from genlab.report.facts import Facts
@@ -16,7 +17,7 @@ from genlab.report.vae_results import figure_of_priors, vae_results
 from genlab.report.vae_words import discuss
 from genlab.report.writer import Writer, escape
 
-DATA = r"\boldsymbol{x} \sim p_{data}(\boldsymbol{x})"
+DATA = r"\boldsymbol{x} \sim p_{\text{data}}(\boldsymbol{x})"
 POSTERIOR = r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})"
 RE = (
     rf"\text{{RE}} = \mathbb{{E}}_{{{DATA}}} \left[ \mathbb{{E}}_{{{POSTERIOR}}} \left[ "
@@ -48,10 +49,10 @@ def _model(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.1 任务与模型", "1.1 Task and model")
     w.para(
         f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one['latent']}$的VAE{w.cite('vae')}，"
-        f"比较{len(facts.vae)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
+        f"比较{_count(facts)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
         r"$\text{ELBO} = \text{RE} + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
         f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one['latent']}$ "
-        f"dimensions are trained under {len(facts.vae)} priors, and their aggregated posteriors "
+        f"dimensions are trained under {_count(facts)} priors, and their aggregated posteriors "
         r"are drawn. A VAE maximises a lower bound of the log-likelihood, $\text{ELBO} = \text{RE} + "
         r"\Omega$, of a reconstruction term and a regulariser (equations 1 to 4 have the "
         "numbers of the lab sheet):",
@@ -60,12 +61,12 @@ def _model(w: Writer, facts: Facts) -> None:
     w.equation(OMEGA, "2")
     w.para(
         r"先验不依赖于$\boldsymbol{x}$，所以$\ln p_\lambda(\boldsymbol{z})$先对后验、再对数据求期望，"
-        r"就是对聚合后验$q_\phi(\boldsymbol{z}) = \mathbb{E}_{p_{data}(\boldsymbol{x})}["
+        r"就是对聚合后验$q_\phi(\boldsymbol{z}) = \mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}["
         r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$求期望，正则项因此可写成交叉熵与条件熵两部分：",
         r"The prior does not look at $\boldsymbol{x}$, so the mean of "
         r"$\ln p_\lambda(\boldsymbol{z})$ over the posterior and then over the data is its mean "
         r"over the aggregated posterior $q_\phi(\boldsymbol{z}) = "
-        r"\mathbb{E}_{p_{data}(\boldsymbol{x})}[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$, "
+        r"\mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$, "
         "and the regulariser splits into a cross-entropy and a conditional entropy:",
     )
     w.equation(SPLIT, "3")
@@ -78,7 +79,7 @@ def _model(w: Writer, facts: Facts) -> None:
         "Bernoulli:",
     )
     w.equation(
-        r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x}) = \mathcal{N}\!\left(\boldsymbol{z} \mid "
+        r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x}) = \mathcal{N}\left(\boldsymbol{z} \mid "
         r"\boldsymbol{\mu}(\boldsymbol{x}), \operatorname{diag}(\boldsymbol{\sigma}^2("
         r"\boldsymbol{x}))\right)"
     )
@@ -124,6 +125,11 @@ def _settings(w: Writer, facts: Facts) -> None:
     back = " – ".join(map(str, [inputs, *hidden[::-1], pixels]))
     w.heading(2, "1.3 网络与训练设置", "1.3 Networks and training")
     p = w.pick
+    w.para(
+        f"各先验下的网络结构与训练设置完全相同，见{w.tab('vae_settings')}；训练过程见{w.fig('curves')}。",
+        f"Networks and training are the same under every prior: {w.tab('vae_settings')}. "
+        f"{w.fig('curves')} shows how training went.",
+    )
     rows = [
         [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
         [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
@@ -206,6 +212,11 @@ def _digits(w: Writer, facts: Facts) -> str:
         f"手写数字数据集（{data_name(w, data)}{w.cite('mnist')}）",
         f"handwritten digits ({data_name(w, data)}{w.cite('mnist')})",
     )
+
+
+def _count(facts: Facts) -> str:
+    """How many priors there are: each result says of which it is."""
+    return f"{like(len(facts.vae), *(r['prior'] for r in facts.vae.values()))}"
 
 
 def _name(w: Writer, prior: str) -> str:

@@ -4,7 +4,7 @@ __all__ = ["figure_of_priors", "vae_results"]
 
 from genlab.report.data_words import data_name
 from genlab.report.facts import Facts
-from genlab.report.numbers import count, decimals, number
+from genlab.report.numbers import count, decimals, number, with_error
 from genlab.report.prior_words import PRIOR_WORDS
 from genlab.report.writer import Image, Writer
 
@@ -45,6 +45,11 @@ def _numbers(w: Writer, facts: Facts) -> None:
             f"not the whole of MNIST. For the real thing: "
             "`genlab lab --preset full --mnist mnist` (`genlab data` says how to get it).",
         )
+    w.para(
+        f"{w.tab('vae_results')}列出各先验下的全部结果，{w.tab('identity')}是式(3)的检验。",
+        f"{w.tab('vae_results')} has all results under each prior, {w.tab('identity')} the check "
+        "of equation 3.",
+    )
     header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
               *(_name(w, prior) for prior in facts.vae)]
     rows = [[w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()]
@@ -75,11 +80,15 @@ def _figures(w: Writer, facts: Facts) -> None:
     w.para(
         f"{w.fig('priors')}即实验指导书要求的图：等高线都得自标准高斯，黑点采自聚合后验，"
         "各图坐标范围相同。可训练的先验下，黑点不必落在这些等高线内，因为它们要匹配的是各自学到的先验，见"
-        f"{w.fig('own')}。",
+        f"{w.fig('own')}。{w.fig('manifold')}至{w.fig('samples')}依次是隐空间网格的解码结果、测试图像的重建"
+        f"（{w.fig('reconstructions')}）和由先验生成的图像。",
         f"{w.fig('priors')} is the lab sheet's figure: all contours are the standard "
         "Gaussian's, the black dots are drawn from the aggregated posterior, "
         "and the axes are equal. Under the learned priors the dots need not lie within these "
-        f"contours: they have to match the prior that was learned, shown in {w.fig('own')}.",
+        f"contours: they have to match the prior that was learned, shown in {w.fig('own')}. "
+        f"{w.fig('manifold')} to {w.fig('samples')} are what a grid over the latent plane decodes "
+        f"to, reconstructions of test images ({w.fig('reconstructions')}), and images made from "
+        "the prior.",
     )
     w.figure(
         "priors",
@@ -127,5 +136,5 @@ def _row(facts: Facts, key: str) -> list[str]:
     """The cells of a quantity: one number of decimals for the row, by its largest error."""
     places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
     return [
-        f"{number(r[key], places)} ± {number(r[f'{key}_se'], places)}" for r in facts.vae.values()
+        with_error(r[key], r[f"{key}_se"], places) for r in facts.vae.values()
     ]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from genlab.report.bound import Shown, mark, plain, release
 from genlab.report.references import REFERENCES
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>$#|~^@])")
@@ -21,7 +22,7 @@ TEXT_WIDTH_CM = 16.0
 
 def escape(text: str) -> str:
     """Returns text from outside (names, paths, notes) so that pandoc takes it literally."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return mark(SPECIAL.sub(r"\\\1", " ".join(plain(text).split())), text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Writer:
     blocks: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     cited: list[str] = field(default_factory=list)
+    headings: int = 0
 
     def pick(self, zh: str, en: str) -> str:
         """Returns the text of this document's language."""
@@ -55,9 +57,11 @@ class Writer:
         """Appends a block of Markdown."""
         self.blocks.append(block)
 
-    def heading(self, level: int, zh: str, en: str) -> None:
-        """Appends a heading."""
-        self.add(f"{'#' * level} {self.pick(zh, en)}")
+    def heading(self, level: int, zh: str, en: str, page: bool = False) -> None:
+        """Appends a heading; `page` begins a page with it."""
+        self.headings += 1
+        name = f"{'page' if page else 'section'}-{self.headings}"
+        self.add(f"{'#' * level} {self.pick(zh, en)} {{#{name}}}")
 
     def para(self, zh: str, en: str) -> None:
         """Appends a paragraph, on one line: a line break between Chinese words is a space."""
@@ -141,15 +145,26 @@ class Writer:
         """Returns a reference to a table, which may come later."""
         return f"@@tab:{key}@@"
 
+    def marked(self) -> str:
+        """Returns the whole document, what comes from the records still between marks."""
+        text = "\n\n".join(self.blocks) + "\n"
+        return re.sub(r"@@(fig|tab):(\w+)@@", lambda m: self._link(m[1], m[2]), text)
+
     def text(self) -> str:
         """Returns the whole document."""
-        text = "\n\n".join(self.blocks) + "\n"
-        return re.sub(r"@@(fig|tab):(\w+)@@", lambda m: self._label(m[1], m[2]), text)
+        return release(self.marked())[0]
+
+    def shown(self) -> list[Shown]:
+        """Returns all that the document shows of the records, in order."""
+        return release(self.marked())[1]
 
     def _number(self, kind: str, key: str) -> str:
         taken = sum(name.startswith(kind) for name in self.numbers)
         self.numbers[f"{kind}:{key}"] = taken + 1
-        return self._label(kind, key)
+        return f"[{self._label(kind, key)}]{{#{kind}-{key}}}"
+
+    def _link(self, kind: str, key: str) -> str:
+        return f"[{self._label(kind, key)}](#{kind}-{key})"
 
     def _label(self, kind: str, key: str) -> str:
         name = {"fig": ("图", "Figure"), "tab": ("表", "Table")}[kind]

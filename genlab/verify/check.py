@@ -12,6 +12,7 @@ from pathlib import Path
 from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.report.template import SHEET, Template
 from genlab.verify.findings import LEVELS, Finding, Refused, Verdict, Words, worst
 from genlab.verify.integrity import Unpacked, check_integrity
 from genlab.verify.submissions import Submission, find_submissions
@@ -46,6 +47,7 @@ class Report:
 def verify(
     paths: Iterable[Path], level: str = "recompute", *, mnist: str | None = None,
     dogs: str | None = None, inception: str | None = None, minutes: float = 2.0,
+    template: Template = SHEET,
 ) -> list[Report]:
     """Checks submissions; executes and unpickles nothing of them.
 
@@ -56,6 +58,7 @@ def verify(
         dogs: SOURCE of the dogs, likewise.
         inception: Where FID Inception's weights are.
         minutes: Time for the replay of each submission.
+        template: How the files are called, and the report's title.
 
     Returns:
         One report a submission, in the order of their names.
@@ -67,7 +70,7 @@ def verify(
         raise InputError(f"--level {level}: one of {', '.join(LEVELS)}")
     if not 0 < minutes <= 24 * 60:
         raise InputError(f"--minutes {minutes}: must be above 0 and at most a day")
-    submissions = find_submissions(paths)
+    submissions = find_submissions(paths, template)
     checker = _Checker(level, mnist, dogs, inception, minutes)
     with Progress(len(submissions), "verifying", "submissions") as progress:
         for submission in submissions:

@@ -110,7 +110,7 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
         document = read_docx(unpacked.docx)
         lang = _language(unpacked, document)
         name, number = _author(unpacked, document)
-        rebuilt = rebuild(unpacked.run, lang, name, number)
+        rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.title)
     except Refused as error:
         return [_row("text", Verdict.TAMPERED, Words(str(error), str(error)))]
     except InputError as error:

@@ -19,7 +19,7 @@ from genlab.verify.archive_reader import Archive, open_archive
 from genlab.verify.findings import Finding, Refused, Verdict, Words
 from genlab.verify.json_reader import read_object
 from genlab.verify.pictures import size_of
-from genlab.verify.submissions import KINDS, Submission
+from genlab.verify.submissions import Submission
 from genlab.verify.tensors import header_of
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
@@ -110,9 +110,9 @@ def _tampered(kind: str, error: Exception) -> Finding:
 
 def _complete(submission: Submission) -> Finding:
     problems_zh, problems_en = [], []
-    for kind, (prefix, suffix) in KINDS.items():
+    for kind in submission.naming.ends:
         count = len(submission.files.get(kind, ()))
-        name = f"{prefix}_{submission.who}{suffix}"
+        name = submission.naming.of(kind, submission.who)
         if count == 0:
             problems_zh.append(f"缺少{name}")
             problems_en.append(f"{name} is missing")

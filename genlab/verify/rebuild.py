@@ -13,11 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import docx
 import pypandoc
 
 from genlab.engine.run import Run
 from genlab.report.docx import READER
-from genlab.report.text import write_markdown
+from genlab.report.text import compose
+from genlab.report.toc import add_contents
 from genlab.verify.archive_reader import open_archive
 from genlab.verify.docx_reader import paragraphs_of, parse
 from genlab.verify.findings import Refused
@@ -36,7 +38,9 @@ class Rebuilt(NamedTuple):
     """Paths below the run, in reading order."""
 
 
-def rebuild(run: Path, lang: str, name: str | None, number: str | None) -> Rebuilt:
+def rebuild(
+    run: Path, lang: str, name: str | None, number: str | None, title: str | None = None
+) -> Rebuilt:
     """Writes the report on a run again.
 
     Arguments:
@@ -44,12 +48,13 @@ def rebuild(run: Path, lang: str, name: str | None, number: str | None) -> Rebui
         lang: "zh" or "en".
         name: The author's name.
         number: The author's student number.
+        title: The report's title; the lab sheet's if None.
 
     Raises:
         InputError: If the run lacks something that the report is made from.
         Refused: If no report can be made of it.
     """
-    markdown = write_markdown(Run(run), lang, name, number)
+    markdown = compose(Run(run), lang, name, number, title).text()
     if len(markdown) > LONGEST:
         raise Refused(f"the records give a report of {len(markdown):,} letters")
     pictures = [path.removeprefix("../") for path in PICTURE.findall(markdown)]
@@ -66,5 +71,8 @@ def rebuild(run: Path, lang: str, name: str | None, number: str | None) -> Rebui
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise Refused(f"pandoc makes no document of the records ({error})") from None
+        document = docx.Document(str(made))  # made here, by pandoc
+        add_contents(document, lang)
+        document.save(str(made))
         document = open_archive(made).read("word/document.xml")
     return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), pictures)

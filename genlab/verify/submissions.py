@@ -1,6 +1,6 @@
 """Finds submissions among files and folders, by the names that the lab sheet gives them."""
 
-__all__ = ["KINDS", "Submission", "find_submissions"]
+__all__ = ["Naming", "Submission", "find_submissions"]
 
 import os
 import re
@@ -11,17 +11,78 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlab.errors import InputError
-from genlab.report.submission import KINDS
+from genlab.report.template import SHEET, Template
 from genlab.report.text import PLACEHOLDERS
 
-NAMES = {
-    kind: re.compile(rf"{re.escape(prefix)}_(.+){re.escape(suffix)}")
-    for kind, (prefix, suffix) in KINDS.items()
-}
+FIELD = r"\{(?:name|id)\}"
+WHO = re.compile(rf"{FIELD}.*{FIELD}|{FIELD}")
+"""The part of a name that says whose a file is."""
 DEEPEST = 4
 """Folders within folders that are looked into."""
 MOST = 10_000
 """Files that are looked at in one folder tree."""
+
+
+class Naming:
+    """How the files of a submission are called.
+
+    Arguments:
+        template: The teacher's; the lab sheet's if not given.
+
+    Raises:
+        InputError: If the three names do not tell in the same way whose they are.
+    """
+
+    def __init__(self, template: Template = SHEET) -> None:
+        self.title = template.title
+        found = {kind: WHO.search(pattern) for kind, pattern in template.names.items()}
+        parts = {match[0] for match in found.values() if match}
+        if len(parts) != 1 or None in found.values():
+            raise InputError(
+                "--template: names: docx, code and support must have {name} and {id} in the same "
+                "order, with the same text between"
+            )
+        (self.who,) = parts
+        self.ends = {
+            kind: tuple(template.names[kind].split(self.who, 1)) for kind in template.names
+        }
+        """The text before and after that, by kind."""
+
+    def of(self, kind: str, who: str) -> str:
+        """Returns the name of a file."""
+        return who.join(self.ends[kind])
+
+    def kind(self, name: str) -> tuple[str, str]:
+        """Returns the kind of a file and whose it is, or ("", "")."""
+        name = unicodedata.normalize("NFC", name)  # macOS takes letters and their marks apart
+        # The longest beginning first: one name may begin as another does.
+        for kind, (before, after) in sorted(self.ends.items(), key=lambda e: -len(e[1][0])):
+            match = re.search(rf"{re.escape(before)}(.+){re.escape(after)}$", name)
+            if match:
+                return kind, match[1]
+        return "", ""
+
+    def authors(self, who: str) -> list[tuple[str | None, str | None]]:
+        """Returns every way to read name and number from that text, likeliest first.
+
+        A placeholder is None. Either may itself hold the text that stands between them.
+        """
+        first, second = self.who[1:-1].partition("}")[0], self.who[:-1].rpartition("{")[2]
+        if first == second:
+            pairs = [{first: who}]
+        else:
+            between = self.who[len(first) + 2 : -len(second) - 2]
+            cuts = [match.start() for match in re.finditer(f"(?={re.escape(between)})", who)]
+            pairs = [
+                {first: who[:cut], second: who[cut + len(between) :]} for cut in reversed(cuts)
+            ] or [{"name": who}]
+        return [
+            tuple(
+                None if pair.get(key, nobody) == nobody else pair[key]
+                for key, nobody in zip(("name", "id"), PLACEHOLDERS)
+            )
+            for pair in pairs
+        ]
 
 
 @dataclass(frozen=True)
@@ -32,22 +93,16 @@ class Submission:
     """NAME_NUMBER, as the files' names have it."""
     files: dict[str, list[Path]] = field(default_factory=dict)
     """Files by kind: "docx", "code", "support"; one each, if all is well."""
+    naming: Naming = field(default_factory=Naming)
 
     def authors(self) -> list[tuple[str | None, str | None]]:
-        """Returns every way to read name and number from the files' names, likeliest first.
-
-        A placeholder is None. Either may itself hold the low line that joins them.
-        """
-        cuts = [match.start() for match in re.finditer("_", self.who)]
-        pairs = [(self.who[:cut], self.who[cut + 1 :]) for cut in reversed(cuts)]
-        name, number = PLACEHOLDERS
-        return [
-            (None if a == name else a, None if b == number else b)
-            for a, b in pairs or [(self.who, number)]
-        ]
+        """As `Naming.authors`."""
+        return self.naming.authors(self.who)
 
 
-def find_submissions(paths: Iterable[Path]) -> list[Submission]:
+def find_submissions(
+    paths: Iterable[Path], template: Template = SHEET
+) -> list[Submission]:
     """Groups files into submissions by name and number.
 
     Files that are given one by one, and those of one folder, belong together if their names say
@@ -56,40 +111,30 @@ def find_submissions(paths: Iterable[Path]) -> list[Submission]:
 
     Arguments:
         paths: Files, or folders with files or with a sub-folder for each submission.
+        template: How the files are called.
 
     Raises:
         InputError: If a path does not exist, or nothing in all of them is a submission.
     """
+    naming = Naming(template)
+    wanted = ", ".join(naming.of(kind, "_".join(PLACEHOLDERS)) for kind in naming.ends)
     found: dict[tuple[Path | None, str], Submission] = {}
     paths = list(paths)
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
         for file in _files(path) if path.is_dir() else [path]:
-            kind, who = _kind(file.name)
+            kind, who = naming.kind(file.name)
             if kind:
                 place = file.parent if path.is_dir() else None
-                one = found.setdefault((place, who), Submission(who))
+                one = found.setdefault((place, who), Submission(who, naming=naming))
                 one.files.setdefault(kind, []).append(file)
             elif not path.is_dir():
-                raise InputError(
-                    f"{path}: not named as the lab sheet asks (实验五_姓名_学号.docx, "
-                    "实验五代码_姓名_学号.zip, 实验五支撑材料_姓名_学号.zip)"
-                )
+                raise InputError(f"{path}: not named as asked ({wanted})")
     if not found:
         shown = ", ".join(map(str, paths))
-        raise InputError(f"{shown}: no submission in it (looked for 实验五…_姓名_学号.docx/.zip)")
+        raise InputError(f"{shown}: no submission in it (looked for {wanted})")
     return sorted(found.values(), key=lambda one: one.who)
-
-
-def _kind(name: str) -> tuple[str, str]:
-    """Returns the kind of a file and whose it is, or ("", "")."""
-    name = unicodedata.normalize("NFC", name)  # macOS takes letters and their marks apart
-    for kind, pattern in NAMES.items():
-        if match := pattern.search(name):
-            if match.end() == len(name):
-                return kind, match[1]
-    return "", ""
 
 
 def _files(folder: Path) -> list[Path]:
