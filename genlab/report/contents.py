@@ -45,6 +45,8 @@ README_SUPPORT = """\
 - `progress.png`：各轮的对比 / the epochs side by side
 - `generated/`：用于计算FID的全部生成图像 / all generated images, those that FID was taken of
 - `generated.png`，`real.png`：部分生成图像与真实图像 / some generated and real images
+- `neighbours.png`：生成图像与最近的训练图像 / generated images beside the nearest training images
+- `training.webp`，`walk.webp`：训练过程与潜空间漫步（动画） / training and a latent walk, moving
 - `curve.png`，`metrics.jsonl`：训练曲线与记录 / training curves and records
 - `fid.json`：距离及其全部条件 / the distances with everything they depend on
 - `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
@@ -82,7 +84,7 @@ def support_files(run: Path) -> dict[str, Path | bytes]:
     """Returns all images of the GAN of a lab run, with what was measured on them."""
     gan = run / "gan"
     paths = [
-        *gan.glob("*.png"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
+        *gan.glob("*.png"), *gan.glob("*.webp"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
         gan / "fid.json", gan / "results.json", gan / "config.json",
         *gan.glob("metrics.jsonl"), *gan.glob("generated/results.json"),
     ]
