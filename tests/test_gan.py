@@ -116,12 +116,14 @@ def test_each_player_learns_from_its_own_loss_alone(recipe: str, tmp_path: Path)
     pair = build_players(config)
     real = [t.detach() for t in pair.view(torch.rand(8, 3, 64, 64) * 2 - 1)]
     seen = pair.view(pair.generator(torch.randn(8, config.latent)))
-    players.update_discriminator(pair, config, real, [t.detach() for t in seen], 1)
+    players.update_discriminator(
+        pair, config, (real, None), ([t.detach() for t in seen], None), 1
+    )
     assert all(p.grad is None for p in pair.generator.parameters())
     assert any(p.grad is not None and p.grad.any() for p in pair.discriminator.parameters())
     pair.discriminator.zero_grad()
     before = tensors(pair.discriminator)
-    players.update_generator(pair, config, seen)
+    players.update_generator(pair, config, (seen, None))
     assert all(p.grad is None for p in pair.discriminator.parameters())
     assert all(p.requires_grad for p in pair.discriminator.parameters())
     assert all(p.grad is not None for p in pair.generator.parameters())
@@ -166,7 +168,9 @@ def test_lazy_r1_is_seldom_and_as_much_heavier(
             generator=nn.Identity(), average=nn.Identity(), view=lambda x: [x],
             discriminator=judge, adam_generator=adam, adam_discriminator=adam,
         )
-        players.update_discriminator(pair, config, [real.clone()], [fake], step)
+        players.update_discriminator(
+            pair, config, ([real.clone()], None), ([fake], None), step
+        )
         assert judge.w.grad is not None
         gradients.append(judge.w.grad.clone())
     difference = gradients[1] - gradients[0]

@@ -71,7 +71,7 @@ from genlab.engine import gan
 from genlab.engine.processes import processes, rank
 orders = []
 play = gan.play
-def noted(players, config, images, step):
+def noted(players, config, images, step, labels):
     orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
     if stop == step:
         raise KeyboardInterrupt
@@ -128,7 +128,7 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     out, orders = tmp_path_factory.mktemp("alone"), []
 
-    def noted(players: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+    def noted(players: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
         return play(players, config, images, step)
 

@@ -32,7 +32,9 @@ def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> 
     for seen in (fake, other):
         pair = build_players(config)
         apart = copy.deepcopy(pair.discriminator)
-        loss, of_real, _ = players.update_discriminator(pair, config, [real], [seen], 0)
+        loss, of_real, _ = players.update_discriminator(
+            pair, config, ([real], None), ([seen], None), 0
+        )
         (high,), (low,) = apart([real]), apart([seen])
         bce = nn.functional.binary_cross_entropy_with_logits
         expected = bce(high, torch.ones(8, 1)) + bce(low, torch.zeros(8, 1))

@@ -75,7 +75,7 @@ def test_training_sees_none_of_the_images_held_out(
 ) -> None:
     seen = set()
 
-    def spying(pair: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+    def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         seen.update(image.numpy().tobytes() for image in images)
         return play(pair, config, images, step)
 
@@ -272,7 +272,7 @@ def test_a_stopped_run_measures_each_epoch_once_and_alike(
     """Stopped within an epoch and right at its end, with a state a step or some steps old."""
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0 if stop != 5 else 1e9)
 
-    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         if step == stop:
             raise KeyboardInterrupt
         return play(pair, config, images, step)
@@ -363,7 +363,7 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
 ) -> None:
     rates, spoilt = [], []
 
-    def spoiling(pair: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+    def spoiling(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         rates.append((step, pair.adam_generator.param_groups[0]["lr"]))
         (first, *_) = pair.generator.parameters()
         if step == 5 and not spoilt:
@@ -402,7 +402,7 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
 def test_what_fails_again_and_again_stops_and_keeps_the_last_good_state(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverging(pair: Players, config: GanConfig, images: Tensor, step: int) -> Tensor:
+    def diverging(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         if step == 5:
             raise FloatingPointError("the generator's loss is inf")
         return play(pair, config, images, step)

@@ -165,7 +165,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_pictures(folder / "pictures")
     config = dataclasses.replace(
         scratch(str(folder / "pictures")), images=20, batch=8, epochs=2, latent=8,
-        snapshots=(1, 2), seed=3, width=1, discriminator_width=1,
+        snapshots=(1, 2), seed=3, width=1, discriminator_width=1, measure_every=0,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

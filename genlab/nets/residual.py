@@ -93,12 +93,11 @@ class ResidualGenerator(nn.Module):
 
     def first(self, z: Tensor) -> Tensor:
         """Returns the map at 4x4 pixels, `(B, C, 4, 4)`, of latents."""
-        x = self.start(to_sphere(z)).unflatten(1, (-1, 4, 4))
-        # channels last: faster throughout
-        return self.blocks[0](x.contiguous(memory_format=torch.channels_last))
+        return self.blocks[0](self.start(to_sphere(z)).unflatten(1, (-1, 4, 4)))
 
     def rest(self, x: Tensor) -> Tensor:
         """Returns the images of maps at 4x4 pixels."""
+        x = x.contiguous(memory_format=torch.channels_last)  # faster throughout
         for block in list(self.blocks)[1:]:
             x = block(enlarge(x))
         return self.image(activation(x)).tanh()

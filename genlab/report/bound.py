@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from genlab.errors import InputError
+from genlab.errors import OtherVersion
 
 START, MIDDLE, END = "\ue000", "\ue001", "\ue002"
 """Private characters of Unicode: no text has them."""
@@ -101,14 +101,14 @@ class _Text(_Bound, str):
 
 
 class Record(dict[str, Any]):
-    """A record of a run; a key that it lacks is an `InputError` that says what to do."""
+    """A record of a run; a key that it lacks is an `OtherVersion` that says what to do."""
 
     def __init__(self, values: dict[str, Any], where: str, mend: str) -> None:
         super().__init__(values)
         self.where, self.mend = where, mend
 
     def __missing__(self, key: str) -> Any:
-        raise InputError(
+        raise OtherVersion(
             f"{self.where} lacks {key!r}: it was made by an older genlab; {self.mend}"
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from genlab.engine.run import Run, read_json
 from genlab.engine.vae import MEASURES
 from genlab.engine.vae import measured_values as measured
-from genlab.errors import InputError
+from genlab.errors import InputError, OtherVersion
 from genlab.report.bound import Record, bind, plain
 
 ASKED = ("standard", "mixture")
@@ -140,7 +140,7 @@ def _fid(run: Path) -> Record:
     for epoch in record["epochs"]:
         for label, distance in epoch["distances"].items():
             if not isinstance(distance, Record):
-                raise InputError(
+                raise OtherVersion(
                     f"{file}: the distance {label!r} of epoch {plain(epoch['epoch'])} has no "
                     f"error: it was made by an older genlab; {mend}"
                 )

@@ -16,7 +16,7 @@ import torch
 
 from torch import nn
 
-from genlab.errors import InputError
+from genlab.errors import OtherVersion
 from genlab.prior_options import PriorOptions
 from genlab.recipes.gan import GanConfig
 from genlab.recipes.vae import VaeConfig
@@ -33,10 +33,6 @@ LIMITS = {
 VAE_LIMITS = LIMITS | {"draws": 256, "samples": 256}
 LONGEST_LIST = 32
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
-
-
-class OtherVersion(InputError):
-    """The configuration has other fields than this genlab's."""
 
 
 def vae_of(record: dict[str, Any]) -> VaeConfig:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genlab.engine.run import Run
-from genlab.errors import InputError
+from genlab.errors import InputError, OtherVersion
 from genlab.verify.docx_reader import Document, read_docx
 from genlab.verify.findings import Finding, Refused, Verdict, Words
 from genlab.verify.integrity import Unpacked
@@ -113,6 +113,10 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
         rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.title)
     except Refused as error:
         return [_row("text", Verdict.TAMPERED, Words(str(error), str(error)))]
+    except OtherVersion as error:
+        return [_row("text", Verdict.CANNOT, Words(
+            f"此版genlab无法由这些记录写出报告（{error}）",
+            f"this genlab can make no report of these records: {error}"))]
     except InputError as error:
         return [_row("text", Verdict.TAMPERED, Words(f"记录不全：{error}", f"records missing: {error}"))]
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:

@@ -182,6 +182,9 @@ def _check_content(name: str, data: bytes) -> None:
         header_of(data, name)
     elif name.endswith(".png"):
         size_of(data, name)
+    elif name.endswith(".webp"):  # never decoded here
+        if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+            raise Refused(f"{name}: not a WebP picture")
     elif data:
         raise Refused(f"{name}: a kind of file that no run has")
 
