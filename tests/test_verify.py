@@ -30,7 +30,9 @@ from verify_cases import (
     submit_again,
 )
 
+from genlab.errors import InputError
 from genlab.report.archive import MANIFEST
+from genlab.report.template import Template
 from genlab.verify import replay
 from genlab.verify.check import Report, verify
 from genlab.verify.consistency import compare_texts
@@ -452,3 +454,17 @@ def test_the_command_ends_with_the_verdict(
     assert "neither authorship" in done.stdout
     done = run(str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_a_template_of_the_teachers_names_is_read(tmp_path: Path) -> None:
+    names = {"docx": "L3 {id}-{name}.docx", "code": "L3 code {id}-{name}.zip",
+             "support": "L3 images {id}-{name}.zip"}  # fmt: skip
+    for pattern in names.values():
+        (tmp_path / pattern.format(name="An-Na", id="42")).touch()
+    (found,) = find_submissions([tmp_path], Template(names=names))
+    assert (found.who, sorted(found.files)) == ("42-An-Na", ["code", "docx", "support"])
+    assert found.authors() == [("Na", "42-An"), ("An-Na", "42")]
+    with pytest.raises(InputError, match="no submission in it .*实验五_姓名_学号.docx"):
+        find_submissions([tmp_path])
+    with pytest.raises(InputError, match="in the same order"):
+        find_submissions([tmp_path], Template(names=names | {"code": "{name}.zip"}))

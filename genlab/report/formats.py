@@ -90,7 +90,10 @@ def write_pdf(
         for old, new in RENAMED.items():
             text = text.replace(old, new)
         inputs = {"title": title, "author": author}
-        data = typst.compile(text.encode(), root=folder, sys_inputs=inputs)
+        data = typst.compile(
+            text.encode(), sys_inputs=inputs,
+            root=folder,  # pyright: ignore[reportArgumentType] - stubs tie it to the input's type
+        )
     atomic.write_bytes(target, data)
 
 

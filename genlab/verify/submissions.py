@@ -76,13 +76,13 @@ class Naming:
             pairs = [
                 {first: who[:cut], second: who[cut + len(between) :]} for cut in reversed(cuts)
             ] or [{"name": who}]
-        return [
-            tuple(
-                None if pair.get(key, nobody) == nobody else pair[key]
-                for key, nobody in zip(("name", "id"), PLACEHOLDERS)
-            )
-            for pair in pairs
-        ]
+
+        def read(pair: dict[str, str], key: str, nobody: str) -> str | None:
+            found = pair.get(key, nobody)
+            return None if found == nobody else found
+
+        name, number = PLACEHOLDERS
+        return [(read(pair, "name", name), read(pair, "id", number)) for pair in pairs]
 
 
 @dataclass(frozen=True)
