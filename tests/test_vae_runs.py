@@ -15,6 +15,7 @@ from genlab.engine.vae import load_vae, measured_values, refit_config, train_vae
 from genlab.engine.vae_fit import splits_of
 from genlab.errors import InputError
 from genlab.figures.draw import draw_comparison
+from genlab.metrics.importance import pareto_k
 from genlab.prior_options import PRIOR_NAMES, PriorOptions
 from genlab.recipes.compare import CompareConfig
 from genlab.recipes.vae import RECIPES, VaeConfig
@@ -263,3 +264,13 @@ def test_options_that_would_do_nothing_are_refused(
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_resolve(name: str) -> None:
     assert RECIPES[name]().epochs > 0
+
+
+def test_too_few_draws_to_know_their_error_are_refused_before_training() -> None:
+    """Pareto's k of fewer than 100 draws is no number, and results hold numbers only."""
+    weights = torch.zeros(100, 2, dtype=torch.float64).normal_(generator=torch.Generator())
+    assert pareto_k(weights).isfinite().all()
+    assert pareto_k(weights[:99]).isnan().all()
+    assert VaeConfig(importance=100).importance == 100
+    with pytest.raises(InputError, match="--importance 99: at least 100"):
+        VaeConfig(importance=99)

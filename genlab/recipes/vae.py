@@ -11,6 +11,9 @@ import tyro
 from genlab.errors import InputError
 from genlab.prior_options import PriorName, PriorOptions
 
+FEWEST_DRAWS = 100
+"""Draws of an importance-sampled likelihood: 20 in the tail that Pareto's k is fitted to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig:
@@ -91,6 +94,11 @@ class VaeConfig:
         for name in ("fourier", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
+        if 0 < self.importance < FEWEST_DRAWS:
+            raise InputError(
+                f"--importance {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
+                "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
+            )
         self._check_objective()
         if self.em and (self.post_hoc is None or self.prior != "mixture"):
             raise InputError("--em: fits the prior 'mixture' post hoc: genlab vae refit RUN")
