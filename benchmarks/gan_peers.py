@@ -36,8 +36,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 from genlab.features.efficientnet_lite0 import (
     Unit,
     load_efficientnet_lite0,
-    same_padding,
 )
+
+
+def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Returns TensorFlow's "SAME" padding before and after an axis of `length` pixels."""
+    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    return total // 2, total - total // 2
 
 
 class Peer:
