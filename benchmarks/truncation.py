@@ -23,7 +23,7 @@ from torch import Tensor
 from genlab import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan_sample import CHUNK, gan_config, images_of, latents, load_generator
+from genlab.engine.gan_sample import CHUNK, drawn, gan_config, images_of, load_generator
 from genlab.engine.looking import Eyes
 from genlab.engine.run import Run
 from genlab.features.efficientnet_lite0 import dog_probability, load_efficientnet_lite0
@@ -74,7 +74,7 @@ def main() -> None:
     data = load_images(config.dogs, config.size, config.images, config.crop)
     eyes = Eyes()
     real = eyes.features(NETWORK, of_tensor(data.images, "training images"))
-    z = latents(config, range(options.n), 0, "sample")
+    z, _ = drawn(config, options.n, 0, "sample")
     rows, shown = [], []
     for place in ("latent", "first map"):
         for psi in AMOUNTS:

@@ -23,7 +23,7 @@ Shapes: N images, Z latent dimensions, S pixels a side, K latents of a walk, F s
 """
 
 __all__ = [
-    "classes_of", "draw", "drawn_classes", "gan_config", "images_of", "load_generator", "sample",
+    "classes_of", "draw", "drawn", "gan_config", "images_of", "load_generator", "sample",
     "walk", "walk_latents",
 ]  # fmt: skip
 
@@ -53,11 +53,20 @@ STEPS = 24
 """Steps of a walk from one latent to the next."""
 
 
-def latents(config: GanConfig, places: range, seed: int, stream: str) -> Tensor:
-    """Returns the latents of these places, with shape `(N, Z)`."""
-    return torch.stack([
-        torch.randn(config.latent, generator=generator(seed, stream, i)) for i in places
-    ])
+def drawn(
+    config: GanConfig, n: int, seed: int, stream: str, classes: Classes | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Returns the latents `(N, Z)` of images and, where there are classes, theirs, int64 `(N,)`.
+
+    A class is drawn with the training images' frequencies, by inversion of their sums.
+    """
+    randoms = [generator(seed, stream, index) for index in range(n)]
+    z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
+    if classes is None:
+        return z, None
+    count, sums = len(classes.labels), torch.tensor(classes.counts).cumsum(0)
+    places = [torch.randint(count, (), generator=random) for random in randoms]
+    return z, torch.searchsorted(sums, torch.stack(places), right=True)
 
 
 @torch.no_grad()
@@ -106,31 +115,10 @@ def draw(
         of_class: The class of all images, 0..K-1, in place of drawn ones.
         psi: Truncation, as of `sample`.
     """
-    labels = None
-    if classes is not None:
-        labels = drawn_classes(classes, config, n, seed, stream)
-        if of_class is not None:
-            labels = torch.full_like(labels, of_class)
-    return images_of(network, latents(config, range(n), seed, stream), psi, labels)
-
-
-def drawn_classes(
-    classes: Classes, config: GanConfig, n: int, seed: int, stream: str
-) -> Tensor:
-    """Returns the classes of the images that `draw` makes, int64 `(N,)`."""
-    found = []
-    for index in range(n):
-        random = generator(seed, stream, index)
-        torch.randn(config.latent, generator=random)  # the latent comes first
-        found.append(_class_of(classes, random))
-    return torch.stack(found)
-
-
-def _class_of(classes: Classes, random: torch.Generator) -> Tensor:
-    """Draws one class with the training images' frequencies: inversion of their sums."""
-    places = torch.tensor(classes.counts).cumsum(0)
-    place = torch.randint(len(classes.labels), (), generator=random)
-    return torch.searchsorted(places, place, right=True)
+    z, labels = drawn(config, n, seed, stream, classes)
+    if labels is not None and of_class is not None:
+        labels = torch.full_like(labels, of_class)
+    return images_of(network, z, psi, labels)
 
 
 def gan_config(run: Run) -> GanConfig:
@@ -303,9 +291,9 @@ def walk(
     if stops < 2:
         raise InputError(f"--n {stops}: a walk leads through at least 2 images")
     network, config, classes, only = _choose(path, epoch, psi, best, of_class)
-    z = walk_latents(latents(config, range(stops), seed, "sample"), steps)
-    labels = None
-    if classes is not None:
-        first = drawn_classes(classes, config, 1, seed, "sample")
+    z, labels = drawn(config, stops, seed, "sample", classes)
+    z = walk_latents(z, steps)
+    if labels is not None:
+        first = labels[:1]
         labels = (first if only is None else torch.full_like(first, only)).expand(len(z))
     return images_of(network, z, psi, labels)

@@ -42,7 +42,7 @@ from torch import Tensor, nn
 
 from genlab.data.pictures import of_tensor
 from genlab.engine.gan_images import Sides
-from genlab.engine.gan_sample import draw, drawn_classes
+from genlab.engine.gan_sample import draw, drawn
 from genlab.engine.looking import Eyes
 from genlab.engine.players import Players, to_signed, told
 from genlab.engine.rng import generator
@@ -120,14 +120,14 @@ class Watch:
         order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
         self.train, self.held_out = images.train[order], images.held_out
-        self.of_train = self.of_held_out = self.of_fakes = None
+        self.of_train = self.of_held_out = None
+        _, self.of_fakes = drawn(
+            config, config.measure_fakes, config.seed, "watch", images.classes
+        )
         if images.classes is not None:
             labels = images.classes.labels
             self.of_train = labels[images.learned][order]
             self.of_held_out = labels[~images.learned]
-            self.of_fakes = drawn_classes(
-                images.classes, config, config.measure_fakes, config.seed, "watch"
-            )
         side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
         self.eyes = Eyes(own={"efficientnet-lite0": smaller_efficientnet(side)})
         self.views = {name: self._view(name) for name in config.measure_with}
