@@ -236,17 +236,24 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An unbroken run of each recipe."""
+def trained(
+    configs: dict[str, GanConfig], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Trains an unbroken run of each configuration."""
     torch.set_num_threads(1)
     paths = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        for recipe in RECIPES:
-            paths[recipe] = tmp_path_factory.mktemp("runs") / recipe
-            train_gan(tiny(recipe, pictures), paths[recipe])
+        for name, config in configs.items():
+            paths[name] = tmp_path_factory.mktemp("runs") / name
+            train_gan(config, paths[name])
     return paths
+
+
+@pytest.fixture(scope="module")
+def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An unbroken run of each recipe."""
+    return trained({recipe: tiny(recipe, pictures) for recipe in RECIPES}, tmp_path_factory)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

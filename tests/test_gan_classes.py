@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from PIL import Image
-from test_gan import same, tensors, tiny
+from test_gan import same, tensors, tiny, trained
 from test_gan_nets import GENERATORS, features, noise, shaken
 from torch import Tensor, nn
 
@@ -230,14 +230,7 @@ def conditional(by: str, folder: Path) -> GanConfig:
 
 @pytest.fixture(scope="module")
 def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    torch.set_num_threads(1)
-    paths = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        for by in CASES:
-            paths[by] = tmp_path_factory.mktemp("runs") / by
-            train_gan(conditional(by, pictures), paths[by])
-    return paths
+    return trained({by: conditional(by, pictures) for by in CASES}, tmp_path_factory)
 
 
 @pytest.mark.parametrize("by", CASES)
