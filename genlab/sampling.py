@@ -18,8 +18,8 @@ from genlab import atomic
 from genlab.engine.gan_sample import sample, walk
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
-from genlab.figures.animation import FORMATS, animation, enlarged
-from genlab.figures.grids import image_sheet
+from genlab.figures.animation import FORMATS, animation
+from genlab.figures.grids import enlarged, image_sheet
 
 FRAME_MS = 50
 """How long a frame of a walk is shown: 20 a second."""
@@ -105,13 +105,8 @@ def sheet(
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: --grid writes a PNG; end the name in .png")
     images = sample(gan, n, seed, epoch, psi, best, of_class).permute(0, 2, 3, 1).numpy()
-    atomic.write_png(out, image_sheet(images, columns(n)))
+    atomic.write_png(out, image_sheet(images))
     return _record(gan, n, seed, epoch, psi, best, of_class) | {"file": str(out)}
-
-
-def columns(n: int) -> int:
-    """Returns the columns of a sheet of `n` images: a square one, or as nearly as can be."""
-    return int(np.ceil(np.sqrt(n)))
 
 
 def walk_frames(

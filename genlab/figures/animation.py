@@ -6,7 +6,7 @@ for ever. The same frames give the same bytes.
 Shapes: N frames of H x W pixels, `(N, H, W, 3)`, uint8.
 """
 
-__all__ = ["FORMATS", "animation", "captioned", "enlarged"]
+__all__ = ["FORMATS", "animation", "captioned"]
 
 import io
 
@@ -21,11 +21,6 @@ FORMATS = (".webp", ".gif")
 
 BAND = 22
 """Height in pixels of the line with a caption."""
-
-
-def enlarged(images: np.ndarray, scale: int) -> np.ndarray:
-    """Returns images `(N, H, W, 3)` with each pixel as a square of `scale` by `scale`."""
-    return images.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
 def captioned(image: np.ndarray, caption: str) -> np.ndarray:

@@ -21,7 +21,7 @@ from genlab.data.pictures import of_tensor
 from genlab.engine.gan_sample import sample
 from genlab.engine.looking import Eyes
 from genlab.figures.animation import captioned
-from genlab.figures.grids import image_sheet
+from genlab.figures.grids import enlarged, image_sheet
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
 SHOWN = 16
@@ -55,8 +55,7 @@ def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
     frames = []
     for epoch, image in sorted(kept.items()):
         scale = max(1, WIDE // image.shape[1])
-        large = image.repeat(scale, axis=0).repeat(scale, axis=1)
-        frames.append(captioned(large, f"epoch {epoch} of {epochs}"))
+        frames.append(captioned(enlarged(image[None], scale)[0], f"epoch {epoch} of {epochs}"))
     return frames
 
 

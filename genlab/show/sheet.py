@@ -2,8 +2,6 @@
 
 __all__ = ["sheet_of"]
 
-import math
-
 from PIL import Image
 from torch import Tensor
 
@@ -19,5 +17,4 @@ def sheet_of(images: Tensor) -> Image.Image:
     """
     if images.dim() == 3:
         images = (255 - images)[:, None].expand(-1, 3, -1, -1)
-    columns = math.ceil(math.sqrt(len(images)))
-    return Image.fromarray(tile(images.permute(0, 2, 3, 1).numpy(), columns))
+    return Image.fromarray(tile(images.permute(0, 2, 3, 1).numpy()))
