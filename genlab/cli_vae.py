@@ -16,7 +16,7 @@ from tyro.extras import SubcommandApp
 from genlab.cli_base import DataDir, Json, end, use_data
 from genlab.prior_options import PriorName, PriorOptions
 from genlab.recipes.compare import CompareConfig
-from genlab.recipes.vae import RecipeName, VaeConfig
+from genlab.recipes.vae import BY_EM, RecipeName, VaeConfig
 
 DEFAULT_OPTIONS, DEFAULT_COMPARISON = PriorOptions(), CompareConfig()
 
@@ -59,7 +59,7 @@ def vae_refit(
     prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = DEFAULT_OPTIONS,
     epochs: int = 20,
     learning_rate: float = 3e-3,
-    em: bool = False,
+    em: bool = True,
     out: Path | None = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -74,7 +74,9 @@ def vae_refit(
         prior_options: What it is built with.
         epochs: Passes over the training digits' codes.
         learning_rate: Highest learning rate of Adam.
-        em: Fit a mixture by expectation-maximisation instead.
+        em: Fit a mixture by expectation-maximisation in place of gradients, and begin vamp and
+            vamp-mixture with it (--no-em: gradients alone, from a few images). Other priors have
+            no components to fit.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
     from genlab.engine.vae import refit_config, train_vae
@@ -82,7 +84,8 @@ def vae_refit(
 
     use_data(data_dir)
     config = refit_config(
-        run, prior, prior_options, epochs=epochs, learning_rate=learning_rate, em=em
+        run, prior, prior_options, epochs=epochs, learning_rate=learning_rate,
+        em=em and prior in BY_EM,
     )
     target = out or run.with_name(f"{run.name}-{prior}")
     results = train_vae(config, target)

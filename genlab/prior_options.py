@@ -79,7 +79,7 @@ PRIOR_OPTIONS: dict[str, PriorOptions] = {
     "gtm": PriorOptions(grid=10, hidden=(64,)),
     "gtm-vamp": PriorOptions(grid=10, hidden=(300,)),
     "realnvp": PriorOptions(blocks=8, hidden=(64, 64)),
-    "spline": PriorOptions(blocks=4, hidden=(64, 64), bins=8, bound=5.0),
+    "spline": PriorOptions(blocks=4, hidden=(64, 64), bins=16, bound=5.0),
     "student": PriorOptions(),
     "exemplar": PriorOptions(components=1000),
     "lars": PriorOptions(hidden=(100, 100), truncation=100, draws=1024),

@@ -91,6 +91,29 @@ def test_same_start_reaches_the_optimum_of_scikit_learn(covariance: str) -> None
 
 
 @both
+def test_equal_weights_end_where_the_likelihood_has_no_slope(covariance: str) -> None:
+    """The slope in means and covariances, by autograd of another implementation."""
+    z = codes().double()
+    random = torch.Generator().manual_seed(2)
+    start = spread_start(z, 5, covariance, random, equal=True)
+    fit = expectation_maximisation(
+        z, start, covariance, equal=True, tolerance=1e-11, iterations=3000
+    )
+    assert torch.equal(fit.weights, torch.full((5,), 0.2, dtype=torch.float64))
+    assert (np.diff(fit.curve) > -1e-10).all()
+    assert fit.curve[-1] > fit.curve[0] + 0.02
+    mean = fit.mean.clone().requires_grad_()
+    tril = (torch.diag_embed(fit.tril.diagonal(dim1=-2, dim2=-1))
+            if covariance == "diagonal" else fit.tril).clone().requires_grad_()
+    shape = tril.diagonal(dim1=-2, dim2=-1).diag_embed() if covariance == "diagonal" else tril
+    parts = torch.distributions.MultivariateNormal(mean, scale_tril=shape)
+    log_p = parts.log_prob(z[:, None]).logsumexp(1).mean() - math.log(5)
+    assert log_p.item() == pytest.approx(fit.curve[-1], abs=1e-10)
+    slopes = torch.autograd.grad(log_p, [mean, tril])
+    assert max(slope.abs().max().item() for slope in slopes) < 1e-4
+
+
+@both
 def test_one_component_is_the_sample_mean_and_covariance(covariance: str) -> None:
     z = codes().double()
     fit = fit_mixture(z, 1, covariance, torch.Generator().manual_seed(0), starts=1)

@@ -230,6 +230,19 @@ def test_vamp_refuses_a_module_as_its_encoder_call(prior: type) -> None:
         prior(encoder(2), torch.rand(3, PIXELS))
 
 
+def test_divergences_of_posteriors_to_gaussians_are_those_of_torch() -> None:
+    prior, _ = stirred("vamp", 3)
+    random = torch.Generator().manual_seed(4)
+    mean = torch.randn(COMPONENTS, 3, generator=random)
+    std = 0.2 + torch.rand(COMPONENTS, 3, generator=random)
+    assert isinstance(prior, VampPrior)
+    ours, log_std = prior.encode(prior.pseudo_inputs)
+    wanted = torch.distributions.kl_divergence(
+        torch.distributions.Normal(ours, log_std.exp()), torch.distributions.Normal(mean, std)
+    ).sum(-1)
+    torch.testing.assert_close(prior.divergences(mean, std), wanted)
+
+
 def test_map_of_a_fine_grid_is_a_blurred_square() -> None:
     """With mu(u) = u and one s: p(z) = prod_d [Phi((1 - z_d) / s) - Phi((-1 - z_d) / s)] / 2."""
     s, grid = 0.2, 200

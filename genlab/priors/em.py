@@ -10,7 +10,8 @@ With :math:`r_{nk} = w_k \mathcal{N}(z_n; \mu_k, \Sigma_k) / p(z_n)`, one iterat
     \mu_k = \frac{\sum_n r_{nk} z_n}{\sum_n r_{nk}}, \quad
     \Sigma_k = \frac{\sum_n r_{nk} z_n z_n^T}{\sum_n r_{nk}} - \mu_k \mu_k^T
 
-after which no eigenvalue of :math:`\Sigma_k` may be below the floor. To raise those that are is
+after which no eigenvalue of :math:`\Sigma_k` may be below the floor (and :math:`w_k = 1/K` where
+the weights are to be equal, as the VampPrior's are). To raise those that are is
 the best choice among the covariances above the floor, so the likelihood still never falls.
 
 Everything is in float64. Only sums over codes are kept, so memory does not grow with N.
@@ -107,8 +108,11 @@ def expect(z: Tensor, mixture: Mixture, covariance: Covariance) -> tuple[float, 
     return total.item() / len(z), Moments(counts, sums, squares)
 
 
-def maximise(moments: Moments, covariance: Covariance) -> Mixture:
-    """Returns the most likely mixture, given the moments, with no variance below the floor."""
+def maximise(moments: Moments, covariance: Covariance, *, equal: bool = False) -> Mixture:
+    """Returns the most likely mixture, given the moments, with no variance below the floor.
+
+    Its weights are equal, if they have to be.
+    """
     counts = moments.counts.clamp(min=NOTHING)
     mean = moments.sums / counts[:, None]
     spread = moments.squares / counts[:, None] - products(mean, covariance)
@@ -118,15 +122,18 @@ def maximise(moments: Moments, covariance: Covariance) -> Mixture:
         values, vectors = torch.linalg.eigh(spread.unflatten(-1, mean.shape[1:] * 2))
         raised = vectors * values.clamp(min=VARIANCE_FLOOR).unsqueeze(-2)
         tril = torch.linalg.cholesky(raised @ vectors.mT)
-    return Mixture(counts / counts.sum(), mean, tril)
+    weights = torch.full_like(counts, 1 / len(counts)) if equal else counts / counts.sum()
+    return Mixture(weights, mean, tril)
 
 
 def spread_start(
-    z: Tensor, components: int, covariance: Covariance, random: torch.Generator
+    z: Tensor, components: int, covariance: Covariance, random: torch.Generator, *,
+    equal: bool = False,
 ) -> Mixture:
     """Returns a mixture around K codes far from each other, each code given to the nearest.
 
-    Each next code is drawn in proportion to its squared distance to the nearest so far.
+    Each next code is drawn in proportion to its squared distance to the nearest so far; where the
+    weights are equal, in proportion to nothing: components then have to be where codes are many.
 
     References:
         | k-means++: The Advantages of Careful Seeding (Arthur & Vassilvitskii, 2007)
@@ -138,19 +145,20 @@ def spread_start(
         to_chosen = (z - z[chosen]).square().sum(-1)
         nearest[to_chosen < distance] = k
         distance = torch.minimum(distance, to_chosen)
-        chosen = torch.multinomial(distance + NOTHING, 1, generator=random)
+        odds = torch.ones_like(distance) if equal else distance + NOTHING
+        chosen = torch.multinomial(odds, 1, generator=random)
     counts = torch.bincount(nearest, minlength=components).to(z.dtype)
     sums = z.new_zeros(components, z.shape[1]).index_add_(0, nearest, z)
     squares = z.new_zeros(components, products(z[:1], covariance).shape[1])
     for label, tile in zip(nearest.split(TILE), z.split(TILE)):
         squares.index_add_(0, label, products(tile, covariance))
-    return maximise(Moments(counts, sums, squares), covariance)
+    return maximise(Moments(counts, sums, squares), covariance, equal=equal)
 
 
 @torch.no_grad()
 def expectation_maximisation(
-    z: Tensor, start: Mixture, covariance: Covariance, *, tolerance: float = 1e-4,
-    iterations: int = 200,
+    z: Tensor, start: Mixture, covariance: Covariance, *, equal: bool = False,
+    tolerance: float = 1e-4, iterations: int = 200,
 ) -> Mixture:
     """Returns the mixture that expectation-maximisation reaches from `start`.
 
@@ -162,6 +170,7 @@ def expectation_maximisation(
         z: Codes, with shape `(N, D)`.
         start: The mixture to start from, in float64.
         covariance: The covariances: "diagonal" or "full".
+        equal: Whether the weights stay equal.
         tolerance: It has converged when the mean of ln p(z) rises by less, in nats.
         iterations: The most iterations.
     """
@@ -173,12 +182,12 @@ def expectation_maximisation(
         converged = len(curve) > 1 and curve[-1] - curve[-2] < tolerance
         if converged or len(curve) > iterations:
             return Mixture(mixture.weights, mixture.mean, mixture.tril, tuple(curve))
-        mixture = maximise(moments, covariance)
+        mixture = maximise(moments, covariance, equal=equal)
 
 
 def fit_mixture(
     z: Tensor, components: int, covariance: Covariance, random: torch.Generator, *,
-    starts: int = 5, tolerance: float = 1e-4, iterations: int = 200,
+    equal: bool = False, starts: int = 5, tolerance: float = 1e-4, iterations: int = 200,
 ) -> Mixture:
     """Fits a mixture to codes from several starts and returns the most likely.
 
@@ -194,6 +203,7 @@ def fit_mixture(
         components: The number of components K.
         covariance: The covariances: "diagonal" or "full".
         random: Draws the starts.
+        equal: Whether all weights have to be 1 / K.
         starts: The number of starts.
         tolerance: A start has converged when the mean of ln p(z) rises by less, in nats.
         iterations: The most iterations of a start.
@@ -206,8 +216,8 @@ def fit_mixture(
     z = z.double()
     fits = [
         expectation_maximisation(
-            z, spread_start(z, components, covariance, random), covariance,
-            tolerance=tolerance, iterations=iterations,
+            z, spread_start(z, components, covariance, random, equal=equal), covariance,
+            equal=equal, tolerance=tolerance, iterations=iterations,
         )
         for _ in range(starts)
     ]  # fmt: skip

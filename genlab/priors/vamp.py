@@ -78,3 +78,22 @@ class VampPrior(Prior):
         """Returns p(z), with event shape `(D,)`."""
         mean, log_std = self.encode(self.pseudo_inputs)
         return GaussianMixture(mean.new_zeros(len(mean)), mean, log_std.exp())
+
+    def divergences(self, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Returns :math:`\mathrm{KL}( q_\phi(z | u_k) \,\|\, \mathcal{N}(\mu_k, \sigma_k^2) )`.
+
+        .. math::
+            \frac{1}{2} \sum_d \frac{s_{kd}^2 + (m_{kd} - \mu_{kd})^2}{\sigma_{kd}^2} - 1
+            - 2 \ln \frac{s_{kd}}{\sigma_{kd}}, \quad
+            q_\phi(z | u_k) = \mathcal{N}(m_k, \mathrm{diag}(s_k^2))
+
+        Arguments:
+            mean: The Gaussians' means, with shape `(K, D)`.
+            std: Their standard deviations, with shape `(K, D)`.
+
+        Returns:
+            Nats, with shape `(K,)`, with gradients to the pseudo-inputs.
+        """
+        ours, log_std = self.encode(self.pseudo_inputs)
+        ratio = log_std.exp() / std
+        return 0.5 * (ratio**2 + ((ours - mean) / std) ** 2 - 1 - 2 * ratio.log()).sum(-1)

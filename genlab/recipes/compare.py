@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from genlab.errors import InputError
 from genlab.prior_options import PRIOR_NAMES, PRIOR_OPTIONS, PriorName, PriorOptions
-from genlab.recipes.vae import VaeConfig
+from genlab.recipes.vae import BY_EM, VaeConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,10 @@ class CompareConfig:
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
     epochs: int = VaeConfig.epochs
     """Passes over the training digits."""
+    fourier: float | None = None
+    """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for --post-hoc and
+    one or two dimensions, else 0, for a learned prior lets the scale of the plane run away from
+    it."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the digits' codes for each prior."""
     batch: int = VaeConfig.batch
@@ -38,7 +42,8 @@ class CompareConfig:
     learning_rate: float = VaeConfig.learning_rate
     """Highest learning rate of Adam."""
     refit_rate: float = 3e-3
-    """With --post-hoc: that of the priors."""
+    """With --post-hoc: that of the priors. (The mixture is fitted by expectation-maximisation,
+    with which the VampPriors begin as well.)"""
     importance: int = VaeConfig.importance
     """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
 
@@ -58,6 +63,7 @@ def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
         config: The comparison.
         folder: Where the runs are; a post-hoc prior names its VAE's run there.
     """
+    waves = 0.0 if config.fourier is None and not config.post_hoc else config.fourier
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
@@ -71,5 +77,6 @@ def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,
                 post_hoc=f"{folder}/standard/{seed}" if learned else None,
+                em=learned and prior in BY_EM, fourier=waves,
             )
     return rows

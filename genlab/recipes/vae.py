@@ -1,6 +1,6 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "RecipeName", "VaeConfig"]
+__all__ = ["BY_EM", "RECIPES", "RecipeName", "VaeConfig"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ import tyro
 from genlab.errors import InputError
 from genlab.prior_options import PriorName, PriorOptions
 
+BY_EM = ("mixture", "vamp", "vamp-mixture")
+"""Priors that expectation-maximisation can begin, once the codes are there."""
 FEWEST_DRAWS = 100
 """Draws of an importance-sampled likelihood: 20 in the tail that Pareto's k is fitted to."""
 
@@ -66,7 +68,8 @@ class VaeConfig:
     post_hoc: str | None = None
     """A finished run whose encoder and decoder are kept as they are: only the prior learns."""
     em: bool = False
-    """post hoc, mixture: fit by expectation-maximisation in place of gradients."""
+    """post hoc: a mixture is fitted by expectation-maximisation in place of gradients; vamp and
+    vamp-mixture begin with pseudo-inputs whose posteriors are such a mixture's components."""
     draws: int = 16
     """Draws of z per test digit when the bound is measured."""
     importance: int = 1000
@@ -100,8 +103,8 @@ class VaeConfig:
                 "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
             )
         self._check_objective()
-        if self.em and (self.post_hoc is None or self.prior != "mixture"):
-            raise InputError("--em: fits the prior 'mixture' post hoc: genlab vae refit RUN")
+        if self.em and (self.post_hoc is None or self.prior not in BY_EM):
+            raise InputError(f"--em: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
 
     def _check_objective(self) -> None:
         """Refuses options that the objective would not use."""
