@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -18,6 +19,7 @@ from small_data import make_pictures
 from torch import Tensor
 
 from genlab.data.images import load_images
+from genlab.engine import gan_images
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_sample import (
     draw,
@@ -31,9 +33,10 @@ from genlab.engine.gan_sample import (
 from genlab.engine.rng import seeded
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan
-from genlab.figures.gan_pictures import find_neighbours, training_frames
+from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.residual import ResidualGenerator
 from genlab.nets.truncation import mean_map, truncated
@@ -319,18 +322,40 @@ def test_neighbours_are_the_nearest_by_the_features(
     real = load_images(str(run.parent / "pictures"), 64)
     planted = real.images.clone()
     planted[5] = sample(run, 3, seed=3)[2]
-    found = find_neighbours(run, dataclasses.replace(real, images=planted), seed=3)
+    found = find_neighbours(run, planted, seed=3)
     assert found.distances[2] == 0
     assert np.array_equal(found.reals[2], found.fakes[2])
     assert found.typical > 0
     assert found.network == "EfficientNet-Lite0"
 
 
+def test_images_held_out_are_not_shown_as_learned_from(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    record["config"]["held_out"] = 0.5
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    monkeypatch.setattr(gan_images, "FEWEST", 4)
+    searched: list[Tensor] = []
+
+    def find(path: Path, learned: Tensor, seed: int) -> Neighbours:
+        searched.append(learned)
+        return find_neighbours(path, learned, seed)
+
+    monkeypatch.setattr(gan_pictures, "find_neighbours", find)
+    draw_gan(tmp_path / "run")
+    config = gan_config(Run(tmp_path / "run"))
+    images = load_images(config.dogs, config.size, config.images, config.crop).images
+    parts = gan_images.sides(images, config)
+    assert len(images) == 20
+    assert parts.held_out is not None
+    assert torch.equal(searched[0], parts.train)
+
+
 def test_without_the_training_images_the_rest_is_drawn_with_a_note(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shutil
-
     shutil.copytree(run, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["config"]["dogs"] = str(tmp_path / "gone")

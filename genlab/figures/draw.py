@@ -17,6 +17,7 @@ from torch import Tensor
 from genlab import atomic
 from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.gan_images import sides
 from genlab.engine.gan_sample import gan_config
 from genlab.engine.progress import say
 from genlab.engine.rng import generator, seeded
@@ -184,8 +185,9 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
 
     Arguments:
         path: The run directory.
-        real: Its training images; looked for where the run had them from if not given. Where
-            they are not to be had, the pictures with real images are left out, with a note.
+        real: Its images, those held out among them; looked for where the run had them from if not
+            given. Where they are not to be had, the pictures with real images are left out, with
+            a note.
 
     Raises:
         InputError: If `path` is not a finished GAN run.
@@ -209,20 +211,21 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
         fakes = read_sheet(path / "generated")[:60]
         atomic.write_png(path / "generated.png", grids.image_sheet(fakes, 10, 2))
         drawn.append("generated.png")
-    real = real or _training_images(run)
+    real = real or _images_of(run)
     if real is None:
         return drawn
-    some = torch.randperm(len(real.images), generator=generator(0, "real sheet"))[:30]
-    reals = real.images[some].permute(0, 2, 3, 1).numpy()
+    learned = sides(real.images, gan_config(run)).train
+    some = torch.randperm(len(learned), generator=generator(0, "real sheet"))[:30]
+    reals = learned[some].permute(0, 2, 3, 1).numpy()
     atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))
-    found = gan_pictures.find_neighbours(path, real, run.config["seed"])
+    found = gan_pictures.find_neighbours(path, learned, run.config["seed"])
     figure = gan_pictures.neighbour_pairs(found, real.identity.name)
     save(figure, path / "neighbours.png")
     return [*drawn, "real.png", "neighbours.png"]
 
 
-def _training_images(run: Run) -> ImageSet | None:
-    """The images that a GAN run was trained on; None, with a note, where they are not at hand."""
+def _images_of(run: Run) -> ImageSet | None:
+    """The images that a GAN run is about, all; None, with a note, where they are not at hand."""
     config = gan_config(run)
     try:
         real = load_images(config.dogs, config.size, config.images, config.crop)

@@ -15,8 +15,8 @@ import torch
 
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
-from genlab.data.images import ImageSet
 from genlab.data.pictures import of_tensor
 from genlab.engine.gan_sample import sample
 from genlab.engine.looking import Eyes
@@ -80,20 +80,25 @@ class Neighbours(NamedTuple):
     """What looked."""
 
 
-def find_neighbours(path: Path, real: ImageSet, seed: int) -> Neighbours:
+def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
     """Finds the training images nearest to the run's first images, which nobody selected.
 
     The features are EfficientNet-Lite0's, one of the networks that the test for copying looks
     with: always at hand, and several times as fast as FID Inception.
+
+    Arguments:
+        path: The run directory.
+        learned: The images it was trained on, uint8 with shape `(N, 3, S, S)`.
+        seed: Of the images that are looked for.
     """
     fakes = sample(path, SHOWN, seed)
     eyes, name = Eyes(), "efficientnet-lite0"
-    of_real = eyes.features(name, of_tensor(real.images, "training images")).double()
+    of_real = eyes.features(name, of_tensor(learned, "training images")).double()
     of_fake = eyes.features(name, of_tensor(fakes, "generated images")).double()
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),
-        reals=real.images[index].permute(0, 2, 3, 1).numpy(),
+        reals=learned[index].permute(0, 2, 3, 1).numpy(),
         distances=squared.sqrt().tolist(),
         typical=torch.median(kth_neighbour(of_real).squared.sqrt()).item(),
         network=eyes.networks[name].name,
