@@ -1,12 +1,13 @@
-"""How fast VAEs train and how fast their likelihood is estimated, beside pythae, in one run.
+"""How fast VAEs train and how fast their likelihood is estimated, beside others, in one run.
 
     pip install pythae==0.1.2
     GENLAB_DATA=... python benchmarks/vae.py [--rounds 3] [--threads 2]
 
-Both sides: the same perceptrons (784-300-300-D and back), batch 128, Adam, binary digits, float32,
+All sides: the same perceptrons (784-300-300-D and back), batch 128, Adam, binary digits, float32,
 the same threads, in turn, several rounds; the ratio is the median over the rounds. pythae trains
-through its own trainer and estimates through its own `get_nll`; genlab through the loop and the
-estimator that its commands use. Speeds are digits a second.
+through its own trainer and estimates through its own `get_nll`; the code published with the
+VampPrior is restated (`benchmarks/vae_peers.py`); genlab goes through the loop and the estimator
+that its commands use. Speeds are digits a second.
 
 The last column of training is the share of this machine's matrix-product rate (measured here on
 products of the step's own shape) that the arithmetic of the step's linear layers reaches.
@@ -23,7 +24,8 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn as nn
+
+from vae_peers import BATCH, HIDDEN, PEERS
 
 from genlab.data.mnist import load_digits
 from genlab.engine.run import open_run
@@ -33,7 +35,13 @@ from genlab.metrics.importance import draw_counts, importance_estimate, log_weig
 from genlab.prior_options import PriorOptions
 from genlab.recipes.vae import VaeConfig
 
-HIDDEN, BATCH = 300, 128
+DIGITS = {
+    ("training", "standard"): {"genlab": 20_000, "pythae": 20_000, "published code": 20_000},
+    ("training", "vamp"): {"genlab": 12_000, "pythae": 4_000, "published code": 4_000},
+    ("likelihood", "standard"): {"genlab": 300, "pythae": 20, "published code": 20},
+    ("likelihood", "vamp"): {"genlab": 300, "pythae": 4, "published code": 4},
+}
+"""How many each side is given: enough for seconds."""
 CASES = {"standard, D = 2": ("standard", 2), "VampPrior K = 500, D = 40": ("vamp", 40)}
 DRAWS = 1000
 
@@ -42,7 +50,7 @@ def config_of(prior: str, latent: int) -> VaeConfig:
     options = PriorOptions(components=500) if prior == "vamp" else PriorOptions()
     return VaeConfig(
         prior=prior, prior_options=options, latent=latent, hidden=(HIDDEN, HIDDEN), epochs=1,
-        batch=BATCH, importance=0,
+        batch=BATCH, importance=0, fourier=0.0,
     )
 
 
@@ -58,57 +66,6 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
         return count / (time.perf_counter() - began)
 
 
-def pythae_model(prior: str, latent: int):  # noqa: ANN201
-    from pythae.models import VAE, VAMP, VAEConfig, VAMPConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = nn.Sequential(
-                nn.Flatten(), nn.Linear(784, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN),
-                nn.SiLU(), nn.Linear(HIDDEN, 2 * latent),
-            )
-
-        def forward(self, x: torch.Tensor) -> ModelOutput:
-            mean, log_var = self.body(x).chunk(2, 1)
-            return ModelOutput(embedding=mean, log_covariance=log_var)
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = nn.Sequential(
-                nn.Linear(latent, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN), nn.SiLU(),
-                nn.Linear(HIDDEN, 784), nn.Sigmoid(),
-            )
-
-        def forward(self, z: torch.Tensor) -> ModelOutput:
-            return ModelOutput(reconstruction=self.body(z).view(-1, 1, 28, 28))
-
-    common = {"input_dim": (1, 28, 28), "latent_dim": latent, "reconstruction_loss": "bce"}
-    if prior == "vamp":
-        config = VAMPConfig(number_components=500, **common)
-        return VAMP(config, encoder=Encoder(), decoder=Decoder())
-    return VAE(VAEConfig(**common), encoder=Encoder(), decoder=Decoder())
-
-
-def pythae_training(prior: str, latent: int, digits, count: int) -> float:  # noqa: ANN001
-    from pythae.pipelines import TrainingPipeline
-    from pythae.trainers import BaseTrainerConfig
-
-    images = (grey(digits.train[:count]) > 0.5).float().view(-1, 1, 28, 28)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = BaseTrainerConfig(
-            output_dir=folder, num_epochs=1, learning_rate=1e-3, no_cuda=True,
-            per_device_train_batch_size=BATCH,
-        )
-        pipeline = TrainingPipeline(training_config=trainer, model=pythae_model(prior, latent))
-        began = time.perf_counter()
-        pipeline(train_data=images)
-        return count / (time.perf_counter() - began)
-
-
 @torch.no_grad()
 def genlab_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
     config = config_of(prior, latent)
@@ -120,14 +77,6 @@ def genlab_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
         noise = torch.randn(counts[0] + counts[1], len(batch), latent)
         common = p.sample(torch.Size((counts[2],)))
         importance_estimate(log_weights(model, p, batch, counts, noise, common))
-    return len(x) / (time.perf_counter() - began)
-
-
-@torch.no_grad()
-def pythae_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
-    model = pythae_model(prior, latent).eval()
-    began = time.perf_counter()
-    model.get_nll(x.view(-1, 1, 28, 28), n_samples=DRAWS, batch_size=100)
     return len(x) / (time.perf_counter() - began)
 
 
@@ -151,6 +100,28 @@ def step_products(prior: str, latent: int) -> float:
     return passes + (3 * encoder * 500 / BATCH if prior == "vamp" else 0)
 
 
+def one_round(what: str, prior: str, latent: int, digits, x: torch.Tensor) -> dict[str, float]:  # noqa: ANN001
+    """Returns the digits a second of each side."""
+    counts = DIGITS[what, prior]
+    if what == "training":
+        speeds = {"genlab": genlab_training(prior, latent, digits, counts["genlab"])}
+        for peer, (train, _) in PEERS.items():
+            speeds[peer] = train(prior, latent, grey(digits.train[: counts[peer]]))
+        return speeds
+    speeds = {"genlab": genlab_likelihood(prior, latent, x[: counts["genlab"]])}
+    for peer, (_, likelihood) in PEERS.items():
+        speeds[peer] = likelihood(prior, latent, x[: counts[peer]], DRAWS)
+    return speeds
+
+
+def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Returns each side's median speed and, by peer, the median of genlab's ratio to it."""
+    row = {side: statistics.median(r[side] for r in rounds) for side in rounds[0]}
+    for peer in PEERS:
+        row[f"times {peer}"] = statistics.median(r["genlab"] / r[peer] for r in rounds)
+    return row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -168,25 +139,16 @@ def main() -> None:
         "torch": torch.__version__, "product_rate_G_multiply_adds": rate / 1e9, "cases": {},
     }
     for name, (prior, latent) in CASES.items():
-        counts = {"standard": (20_000, 20_000), "vamp": (12_000, 4_000)}[prior]
-        speeds = {"training": [], "likelihood": []}
+        speeds = {what: [] for what in ("training", "likelihood")}
         for _ in range(options.rounds):
-            speeds["training"].append((
-                genlab_training(prior, latent, digits, counts[0]),
-                pythae_training(prior, latent, digits, counts[1]),
-            ))
-            speeds["likelihood"].append((
-                genlab_likelihood(prior, latent, x[:300]),
-                pythae_likelihood(prior, latent, x[:20] if prior == "standard" else x[:4]),
-            ))
-        for what, pairs in speeds.items():
-            ours, theirs = (statistics.median(p) for p in zip(*pairs))
-            ratio = statistics.median(a / b for a, b in pairs)
-            row = {"genlab": ours, "pythae": theirs, "ratio": ratio}
+            for what, rounds in speeds.items():
+                rounds.append(one_round(what, prior, latent, digits, x))
+        for what, rounds in speeds.items():
+            row = summary(rounds)
             if what == "training":
-                row["share_of_product_rate"] = ours * step_products(prior, latent) / rate
+                row["share_of_product_rate"] = row["genlab"] * step_products(prior, latent) / rate
             results["cases"][f"{what}, {name}"] = row
-            print(f"{what:10} {name:26} genlab {ours:9.1f}  pythae {theirs:9.1f}  x{ratio:.1f}")
+            print(f"{what:10} {name:26} " + "  ".join(f"{k} {v:.4g}" for k, v in row.items()))
     options.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
