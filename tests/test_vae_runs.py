@@ -260,13 +260,23 @@ def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: 
     assert len({row["re"] for row in rows.values()}) == 1  # one encoder, decoder and noise
 
 
+def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: Path) -> None:
+    assert VaeConfig(prior="vamp").clip == 20
+    assert VaeConfig(prior="vamp", clip=0.0).clip == 0
+    assert VaeConfig().clip == 0
+    post_hoc = refit_config(
+        base, "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=False
+    )
+    assert post_hoc.clip == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"objective": "exact", "latent": 3}, "--objective exact"),
         ({"objective": "iwae"}, "--samples"),
         ({"objective": "pooled", "prior": "exemplar"}, "--objective pooled"),
-        ({"clip": 0.0}, "--clip"),
+        ({"clip": -1.0}, "--clip"),
         ({"objective": "iwae", "samples": 4, "beta": 2.0}, "--beta"),
         ({"gradient": "stl"}, "--gradient"),
         ({"em": True}, "--em"),

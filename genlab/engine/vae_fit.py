@@ -169,7 +169,7 @@ def _step(
         )
     optimiser.zero_grad()
     loss.backward()
-    if config.clip is not None:
+    if config.clip:
         learned = [p for group in optimiser.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(learned, config.clip)
     optimiser.step()

@@ -32,9 +32,8 @@ class CompareConfig:
     epochs: int = VaeConfig.epochs
     """Passes over the training digits."""
     fourier: float | None = None
-    """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for --post-hoc and
-    one or two dimensions, else 0, for a learned prior lets the scale of the plane run away from
-    it."""
+    """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for one or two latent
+    dimensions, else 0."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the digits' codes for each prior."""
     batch: int = VaeConfig.batch
@@ -63,7 +62,6 @@ def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
         config: The comparison.
         folder: Where the runs are; a post-hoc prior names its VAE's run there.
     """
-    waves = 0.0 if config.fourier is None and not config.post_hoc else config.fourier
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
@@ -77,6 +75,6 @@ def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,
                 post_hoc=f"{folder}/standard/{seed}" if learned else None,
-                em=learned and prior in BY_EM, fourier=waves,
+                em=learned and prior in BY_EM, fourier=config.fourier,
             )
     return rows

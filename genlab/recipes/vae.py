@@ -61,7 +61,9 @@ class VaeConfig:
     schedule: Literal["cosine", "constant"] = "cosine"
     """cosine: the learning rate rises over the first 2 % and falls by a cosine to nothing."""
     clip: float | None = None
-    """Longest gradient; a longer one is scaled down to it (Pascanu et al., 2013)."""
+    """Longest gradient; a longer one is scaled down to it (Pascanu et al., 2013); 0 for any. Not
+    given: 20 where a prior is learned with the networks, else 0. Nothing but its gradients holds
+    a learned prior in place, and a few long ones can send the whole plane away."""
     patience: int | None = None
     """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
     They are the source's own or, where it has none, the last sixth of the training digits."""
@@ -84,17 +86,18 @@ class VaeConfig:
         object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
         if self.fourier is None:
             object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
+        if self.clip is None:
+            jointly = self.prior != "standard" and self.post_hoc is None
+            object.__setattr__(self, "clip", 20.0 if jointly else 0.0)
         for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: must be at least 1")
-        if self.clip is not None and self.clip <= 0:
-            raise InputError(f"--clip {self.clip}: must be above 0")
         if self.learning_rate <= 0:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
-        for name in ("fourier", "beta", "warmup", "free_bits", "importance", "annealed"):
+        for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
         if 0 < self.importance < FEWEST_DRAWS:
@@ -140,7 +143,7 @@ def vampprior_paper() -> VaeConfig:
     return VaeConfig(
         latent=40, hidden=(300, 300), gated=True, batch=100, learning_rate=5e-4,
         schedule="constant", epochs=2000, warmup=100, patience=50, importance=5000,
-        annealed=100,
+        annealed=100, clip=0.0,
     )
 
 
