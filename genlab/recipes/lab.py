@@ -74,6 +74,9 @@ class LabConfig:
     """Images to generate and to measure."""
     seed: int = 0
     """Decides everything random."""
+    checkpoints: bool = False
+    """Keep two training states of each network, half way and some steps later, for `genlab verify
+    --level replay` to train between; the code archive grows from SIZE0 to SIZE1 (quick)."""
 
     def __post_init__(self) -> None:
         if self.fakes < 2:
@@ -100,7 +103,7 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             # rate 4e-3, best for the standard Gaussian, learned priors let the latent scale run
             # away on few digits (ELBO -156 and -172 for -150 on 4,000).
             fourier=0.0, learning_rate=1e-3,
-            importance=preset.importance, seed=config.seed,
+            importance=preset.importance, seed=config.seed, checkpoints=config.checkpoints,
         )
         for prior in PRIORS
     }
