@@ -294,8 +294,7 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
         pytest.approx(line["test_elbo"], abs=1e-6)
     assert {s["step"].item() for s in adam.state_dict()["state"].values()} == {first}
     assert after.keys() == {key for key in before if key.startswith("module/")}
-    assert not torch.equal(before["module/vae/encoder.mean.weight"],
-                           after["module/vae/encoder.mean.weight"])
+    assert any(not torch.equal(before[key], value) for key, value in after.items())
 
 
 @pytest.mark.parametrize("changes", [{"epochs": 1}, {"patience": 3}, {"post_hoc": "run"}])
