@@ -48,10 +48,14 @@ def vae_kept(config: VaeConfig, images: int) -> Kept | None:
 def gan_kept(config: GanConfig, images: int) -> Kept | None:
     """Returns when a GAN keeps its states, as `vae_kept` does.
 
-    The epoch is the snapshot nearest to half way, the last one excepted; without one, half way.
+    The epoch is the snapshot nearest to half way, in the middle half of the run; without one, half
+    way.
     """
-    earlier = [epoch for epoch in config.snapshots if epoch < config.epochs]
-    epoch = min(earlier, key=lambda one: abs(2 * one - config.epochs), default=config.epochs // 2)
+    def far(epoch: int) -> int:
+        return abs(2 * epoch - config.epochs)
+
+    middle = [epoch for epoch in config.snapshots if 2 * far(epoch) <= config.epochs]
+    epoch = min(middle, key=far, default=config.epochs // 2)
     return _kept(config, epoch, images, GAN_STEPS)
 
 

@@ -90,7 +90,7 @@ class GanConfig:
     """Decides everything random."""
     checkpoints: bool = False
     """Keep two training states, half way (at a snapshot, if there is one) and a step later, for
-    `genlab verify` to train between: SIZETIMES the generator's own size."""
+    `genlab verify` to train between: seven times the generator's own size."""
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:

@@ -76,7 +76,7 @@ class LabConfig:
     """Decides everything random."""
     checkpoints: bool = False
     """Keep two training states of each network, half way and some steps later, for `genlab verify
-    --level replay` to train between; the code archive grows from SIZE0 to SIZE1 (quick)."""
+    --level replay` to train between: the code archive has 150 MB then, not 30."""
 
     def __post_init__(self) -> None:
         if self.fakes < 2:

@@ -1,9 +1,9 @@
 """Level 4: the training is begun again from the seed, and its records are compared.
 
-A finished run keeps no training state (optimiser moments), so there are no two checkpoints to
-train between. What can be repeated is the beginning: the same code, configuration, data and seed
-give the same first steps. They are trained here with the installed genlab for as long as the time
-allows. A run records each of its first 8 steps (`beginning.jsonl`) and every epoch.
+Only a run made with `--checkpoints` keeps training states to train between; `verify/between.py`
+does. What can be repeated of every run is the beginning: the same code, configuration, data and
+seed give the same first steps. They are trained here with the installed genlab for as long as the
+time allows. A run records each of its first 8 steps (`beginning.jsonl`) and every epoch.
 
     on the same machine, versions and threads    every digit of all records is the same
     on another one                               VAE: the first 8 steps within 0.01 %
