@@ -36,7 +36,8 @@ def verify(
         files: The three files, or folders: all files flat, or a sub-folder a submission.
         level: How far: integrity (manifests), consistency (the report against the records),
             recompute (ELBO, images and distances from the models), replay (train the beginning
-            again). Each includes those before it.
+            again, and from one kept state to the next of a run made with --checkpoints).
+            Each includes those before it.
         mnist: SOURCE of the digits here; the recorded name if not given.
         dogs: SOURCE of the dogs here, likewise.
         inception: File of FID Inception weights.

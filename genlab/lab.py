@@ -46,7 +46,9 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
         dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
     )
     # The sheet asks for a GAN of all images and its distance to them.
-    return replace(gan, held_out=0.0, measure_fakes=max(16, config.fakes))
+    return replace(
+        gan, held_out=0.0, measure_fakes=max(16, config.fakes), checkpoints=config.checkpoints
+    )
 
 
 def plan(config: LabConfig, out: Path) -> dict[str, Any]:

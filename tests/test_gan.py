@@ -29,9 +29,10 @@ from genlab.recipes.gan import RECIPES, GanConfig, dcgan, projected, scratch
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
-    "measure_with": ("pixels",), "measure_fakes": 16,
+    "measure_with": ("pixels",), "measure_fakes": 16, "checkpoints": True,
 }  # fmt: skip
 STEPS = 9  # of which every third has 4 images
+KEPT = ("checkpoint-00000003.safetensors", "checkpoint-00000004.safetensors")
 
 
 @pytest.fixture(autouse=True)
@@ -280,6 +281,18 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
+def test_the_first_state_kept_is_that_of_a_snapshot(recipe: str, runs: dict[str, Path]) -> None:
+    first, second = (load((runs[recipe] / name).read_bytes()) for name in KEPT)
+    average = {k: v for k, v in first.items() if k.startswith("module/average/")}
+    snapshot = load((runs[recipe] / "snapshots/epoch_001.safetensors").read_bytes())
+    assert average.keys() == {f"module/average/{key}" for key in snapshot}
+    assert all(torch.equal(average[f"module/average/{k}"], v) for k, v in snapshot.items())
+    assert second.keys() == {key for key in first if key.startswith("module/")}
+    for name in ("generator", "average", "discriminator"):
+        assert any(not torch.equal(first[k], v) for k, v in second.items() if f"/{name}/" in k)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_snapshots_show_the_same_latents_without_loss(recipe: str, runs: dict[str, Path]) -> None:
     path = runs[recipe]
     config = gan_config(Run(path))
@@ -369,7 +382,7 @@ def test_a_killed_run_goes_on_as_if_unbroken(
     assert json.loads((tmp_path / "run/state.json").read_text())["step"] == 4
     train_gan(tiny(recipe, pictures), tmp_path / "run")
     for name in ("generator.safetensors", "snapshots/epoch_001.safetensors",
-                 "snapshots/epoch_002.safetensors", "samples/epoch_003/09.png"):
+                 "snapshots/epoch_002.safetensors", "samples/epoch_003/09.png", *KEPT):
         assert (tmp_path / "run" / name).read_bytes() == (runs[recipe] / name).read_bytes()
     assert without_times(tmp_path / "run") == without_times(runs[recipe])
 

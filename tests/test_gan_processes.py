@@ -35,7 +35,8 @@ COUNT, STEPS = 25, 4
 
 def tiny(folder: str) -> GanConfig:
     return tiny_scratch(
-        Path(folder), batch=8, epochs=2, held_out=0.0, snapshots=(1,), measure_with=("pixels",)
+        Path(folder), batch=8, epochs=2, held_out=0.0, snapshots=(1,), measure_with=("pixels",),
+        checkpoints=True,
     )
 
 
@@ -157,6 +158,10 @@ def test_both_processes_see_the_images_in_the_same_order(pair: Path, alone: Path
 
 def test_two_processes_train_what_one_does(pair: Path, alone: Path) -> None:
     assert apart(pair / "run", alone / "run") < 1e-5
+    for name in ("checkpoint-00000004.safetensors", "checkpoint-00000005.safetensors"):
+        left, right = (load((path / "run" / name).read_bytes()) for path in (pair, alone))
+        assert left.keys() == right.keys()
+        assert all(torch.allclose(left[k], right[k], 1e-4, 1e-6) for k in left if "average" in k)
     two, one = Run(pair / "run"), Run(alone / "run")
     assert [m["step"] for m in two.metrics()] == [m["step"] for m in one.metrics()] == [4, 8]
     for left, right in zip(two.metrics(), one.metrics()):

@@ -20,9 +20,12 @@ from scipy.special import logsumexp
 from scipy.stats import bernoulli, norm
 
 from genlab.data.mnist import load_digits
+from genlab.engine.checkpoints import VAE_STEPS, vae_kept
 from genlab.engine.measure import measure
-from genlab.engine.run import Run
-from genlab.engine.vae import binary_test_digits, evaluate_vae, load_vae, train_vae
+from genlab.engine.run import Run, checkpoint_name
+from genlab.engine.state import unpack
+from genlab.engine.vae import binary_test_digits, build_vae, evaluate_vae, load_vae, train_vae
+from genlab.engine.vae_fit import elbo_of, splits_of
 from genlab.errors import InputError
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.metrics.surgery import cross_entropy, log_aggregated_posterior
@@ -243,7 +246,7 @@ def test_killed_and_resumed_equals_unbroken(
     prior: str, tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped at several moments, inside and at the end of epochs: same weights, same metrics."""
-    config = config_of(tiny_digits, prior=prior)
+    config = config_of(tiny_digits, prior=prior, checkpoints=True)
     train_vae(config, tmp_path / "whole")
     monkeypatch.setattr("genlab.engine.vae_fit.SAVE_EVERY_S", -1.0)
     save = Run.save_state
@@ -266,6 +269,40 @@ def test_killed_and_resumed_equals_unbroken(
     assert metrics_of(tmp_path / "broken") == metrics_of(tmp_path / "whole")
     begun = [(tmp_path / run / "beginning.jsonl").read_bytes() for run in ("broken", "whole")]
     assert begun[0] == begun[1] != b""
+    assert kept_of(tmp_path / "broken") == kept_of(tmp_path / "whole")
+
+
+def kept_of(run: Path) -> dict[str, bytes]:
+    """The states that a run kept."""
+    return {path.name: path.read_bytes() for path in run.glob("checkpoint-*")}
+
+
+def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: Path) -> None:
+    """An epoch of which the test ELBO is recorded; later, when `fit` has gone on, the weights."""
+    config = config_of(tiny_digits, epochs=41, hidden=(4,), checkpoints=True)
+    images = len(load_digits(str(tiny_digits)).train)
+    epoch, first, second = vae_kept(config, images) or (0, 0, 0)
+    assert (epoch, first, second) == (20, 20 * math.ceil(images / 50), first + VAE_STEPS)
+    train_vae(config, tmp_path / "run")
+    assert sorted(kept_of(tmp_path / "run")) == [checkpoint_name(n) for n in (first, second)]
+    (line,) = [m for m in Run(tmp_path / "run").metrics() if m["epoch"] == epoch]
+    (before, after) = [load(data) for _, data in sorted(kept_of(tmp_path / "run").items())]
+    model = build_vae(config, 64)
+    adam = torch.optim.Adam(model.parameters())
+    unpack(before, {"vae": model}, {"adam": adam})
+    assert elbo_of(model, splits_of(load_digits(str(tiny_digits)), config).test) == \
+        pytest.approx(line["test_elbo"], abs=1e-6)
+    assert {s["step"].item() for s in adam.state_dict()["state"].values()} == {first}
+    assert after.keys() == {key for key in before if key.startswith("module/")}
+    assert any(not torch.equal(before[key], value) for key, value in after.items())
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 1}, {"patience": 3}, {"post_hoc": "run"}])
+def test_states_are_kept_of_whole_planned_trainings_only(
+    changes: dict, tiny_digits: Path
+) -> None:
+    with pytest.raises(InputError, match="--checkpoints"):
+        config_of(tiny_digits, checkpoints=True, **changes)
 
 
 def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(

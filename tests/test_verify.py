@@ -70,9 +70,10 @@ def test_an_honest_submission_passes_every_level(handed_in: Path, digits: str) -
     assert (report.who, report.lang) == (WHO, "zh")
     checks = rows(report)
     for name in REPLAYED:
-        assert f"training replayed: {name}" in checks
-        (found,) = [f.found.en for f in report.findings if f.check.en.endswith(f": {name}")]
+        (found,) = [f.found.en for f in report.findings
+                    if f.check.en == f"training replayed: {name}"]
         assert found.endswith("every digit is the same, and so are the weights at the end")
+        assert checks[f"trained between two states: {name}"] is Verdict.PASS
     assert {"ELBO of the VAE, prior vamp", "FD (EfficientNet-Lite0)"} <= set(checks)
     assert {p.name: p.read_bytes() for p in handed_in.iterdir()} == before
 
@@ -340,7 +341,16 @@ def test_another_beginning_fails(handed_in: Path, digits: str) -> None:  # noqa:
 def test_a_replay_stops_in_time_and_says_so(
     handed_in: Path, digits: str  # noqa: F811
 ) -> None:
+    def older(data: bytes) -> bytes:
+        record = json.loads(data)
+        del record["config"]["checkpoints"]
+        return json.dumps(record).encode()
+
+    rewrite(handed_in / CODE, {"models/vae/standard/config.json": older})
     report = one(handed_in, "replay", mnist=digits, minutes=1e-6)
+    checks = rows(report)
+    assert "trained between two states: vae/vamp" in checks
+    assert "trained between two states: vae/standard" not in checks  # it kept none
     found = {f.verdict for f in report.findings if f.level == "replay"}
     assert found == {Verdict.CANNOT}
     assert all("--minutes" in f.found.en for f in report.findings if f.level == "replay")

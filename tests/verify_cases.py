@@ -46,10 +46,11 @@ def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     gan = sheet.plan_gan
     patch.setattr(sheet, "plan_gan", lambda *a: replace(
         gan(*a), width=8, discriminator_width=8, feature_size=32, learning_rate=1e-2,
+        snapshots=(2, 4),
     ))
     config = recipe.LabConfig(
         mnist=str(folder / "digits.npz"), dogs="toydogs:16", vae_epochs=3, gan_epochs=4,
-        gan_images=16, fakes=FAKES, name="张三", id="2021",
+        gan_images=16, fakes=FAKES, name="张三", id="2021", checkpoints=True,
     )
     sheet.run_lab(config, folder / "run")
     return folder / "run"

@@ -34,6 +34,7 @@ from genlab import atomic
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
 from genlab.data.images import load_images
+from genlab.engine.checkpoints import gan_kept, keep_if_due
 from genlab.engine.classes import find_classes, keep_classes
 from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import Sides, sides
@@ -149,6 +150,7 @@ def _play_epoch(course: Course, images: Sides, progress: Progress) -> None:
     steps = math.ceil(count / config.batch)
     epoch, first = divmod(course.step, steps)
     order = torch.randperm(count, generator=generator(config.seed, "order", epoch))
+    kept = gan_kept(config, count) if rank() == 0 else None
     for rows in order.split(config.batch)[first:]:
         of_rows = None if labels is None else labels[rows]
         parts = play(course.players, config, images.train[rows], course.step, of_rows)
@@ -157,6 +159,8 @@ def _play_epoch(course: Course, images: Sides, progress: Progress) -> None:
         if course.step <= BEGINNING and rank() == 0:
             course.run.log_beginning({"step": course.step, **dict(zip(SUMS, parts.tolist()))})
         progress.advance(len(rows))
+        players = course.players
+        keep_if_due(course.run, kept, course.step, players.modules, players.optimisers)
         if course.step % steps:  # an epoch's last step is saved with what is measured after it
             course.save_if_due(SAVE_EVERY_S)
 

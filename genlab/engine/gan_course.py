@@ -13,7 +13,7 @@ After such an event a run is no longer repeatable bit for bit: which state was s
 on the clock. Without one it is.
 """
 
-__all__ = ["Course"]
+__all__ = ["FAILURE", "Course"]
 
 import copy
 import json

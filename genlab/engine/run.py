@@ -6,11 +6,12 @@ metrics.jsonl      one JSON object a line, each with its "step"
 beginning.jsonl    the same of each of the first steps, which another machine repeats closely
 state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
 state-STEP.safetensors   that state: weights, averages, optimiser moments
+checkpoint-STEP.safetensors   where asked for, two such states that stay (engine/checkpoints.py)
 results.json       the final numbers
 DONE               empty; the run is complete
 """
 
-__all__ = ["BEGINNING", "Run", "open_run", "read_json", "require_finite"]
+__all__ = ["BEGINNING", "Run", "checkpoint_name", "open_run", "read_json", "require_finite"]
 
 import hashlib
 import json
@@ -134,6 +135,15 @@ class Run:
             if old != target:
                 old.unlink()
 
+    def keep(self, tensors: "Mapping[str, Tensor]", step: int) -> None:
+        """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
+
+        Raises:
+            FloatingPointError: If a tensor is not finite.
+        """
+        require_finite(tensors, step)
+        atomic.write_tensors(self.path / checkpoint_name(step), tensors)
+
     def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
         """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
 
@@ -166,6 +176,11 @@ class Run:
         (self.path / "state.json").unlink(missing_ok=True)
         for old in self.path.glob("state-*.safetensors"):
             old.unlink()
+
+
+def checkpoint_name(step: int) -> str:
+    """Returns the name of the file in which `Run.keep` keeps a step."""
+    return f"checkpoint-{step:08d}.safetensors"
 
 
 def require_finite(tensors: "Mapping[str, Tensor]", step: int) -> None:

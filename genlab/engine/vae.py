@@ -107,7 +107,7 @@ def refit_config(
     return replace(
         config, prior=prior, prior_options=options, post_hoc=str(base), em=em, epochs=epochs,
         learning_rate=learning_rate, schedule="cosine", patience=None, clip=None, objective="elbo",
-        samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
+        samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0, checkpoints=False,
     )
 
 

@@ -1,6 +1,6 @@
 """The loop that trains a VAE, or the prior alone of one that is trained."""
 
-__all__ = ["Splits", "binarise", "binary_test_digits", "fit", "grey", "splits_of"]
+__all__ = ["Splits", "binarise", "binary_test_digits", "elbo_of", "fit", "grey", "splits_of"]
 
 import copy
 import math
@@ -14,6 +14,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from genlab.data.mnist import DigitSet
+from genlab.engine.checkpoints import keep_if_due, vae_kept
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
 from genlab.engine.run import BEGINNING, Run, Stopwatch
@@ -109,7 +110,7 @@ def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float,
     images = splits.train
     steps_per_epoch = math.ceil(len(images) / config.batch)
     steps = config.epochs * steps_per_epoch
-    step, watch = 0, Stopwatch()
+    step, watch, kept = 0, Stopwatch(), vae_kept(config, len(images))
     sums = torch.zeros(3, dtype=torch.float64)  # of the bound, RE and Omega, over this epoch
     best = Best(model) if splits.valid is not None else None
     modules: dict[str, nn.Module] = {"vae": model} | ({"best": best.model} if best else {})
@@ -139,6 +140,7 @@ def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float,
                     sums.zero_()
                     progress.advance(0, f"bound {record['bound']:.2f}")
                 progress.advance()
+                keep_if_due(run, kept, step, {"vae": model}, {"adam": optimiser})
                 if watch.seconds - saved > SAVE_EVERY_S:
                     tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
                     tensors |= {"best": best.record} if best else {}
@@ -188,18 +190,18 @@ def _record(
         record |= {"re": re, "omega": omega}
     model.eval()
     if best is not None and splits.valid is not None:
-        record["valid_elbo"] = _elbo(model, splits.valid)
+        record["valid_elbo"] = elbo_of(model, splits.valid)
         # While the regulariser is still warming up, no weights are kept: they are not yet it.
         if epoch >= config.warmup:
             best.note(model, record["valid_elbo"])
-    if epoch % max(1, config.epochs // 20) == 0 or epoch == config.epochs:
-        record["test_elbo"] = _elbo(model, splits.test)
+    if epoch % config.elbo_every == 0 or epoch == config.epochs:
+        record["test_elbo"] = elbo_of(model, splits.test)
     model.train()
     return record
 
 
 @torch.no_grad()
-def _elbo(model: VAE, x: Tensor) -> float:
+def elbo_of(model: VAE, x: Tensor) -> float:
     """The ELBO of binary images, one draw each, always the same noise."""
     random, total, log_prior = generator(TEST_SEED, "test curve"), 0.0, model.prior().log_prob
     for batch in x.split(1000):

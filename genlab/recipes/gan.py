@@ -88,6 +88,9 @@ class GanConfig:
     """Images drawn for each measurement."""
     seed: int = 0
     """Decides everything random."""
+    checkpoints: bool = False
+    """Keep two training states, half way (at a snapshot, if there is one) and a step later, for
+    `genlab verify` to train between: seven times the generator's own size."""
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -111,6 +114,8 @@ class GanConfig:
             raise InputError("--clusters: belongs to --classes clusters")
         if self.clusters is not None and self.clusters < 2:
             raise InputError(f"--clusters {self.clusters}: must be at least 2")
+        if self.checkpoints and self.epochs < 2:
+            raise InputError(f"--checkpoints: needs two --epochs at least, not {self.epochs}")
         if any(epoch < 1 for epoch in self.snapshots):
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
         self._check_measuring()

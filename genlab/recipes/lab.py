@@ -74,6 +74,9 @@ class LabConfig:
     """Images to generate and to measure."""
     seed: int = 0
     """Decides everything random."""
+    checkpoints: bool = False
+    """Keep two training states of each network, half way and some steps later, for `genlab verify
+    --level replay` to train between: the code archive has 150 MB then, not 30."""
 
     def __post_init__(self) -> None:
         if self.fakes < 2:
@@ -99,7 +102,7 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             # One network for all three priors, and nothing that favours one. (Fourier features,
             # rate 4e-3 suit the standard Gaussian best; learned priors need --clip with them.)
             fourier=0.0, learning_rate=1e-3, clip=0.0,
-            importance=preset.importance, seed=config.seed,
+            importance=preset.importance, seed=config.seed, checkpoints=config.checkpoints,
         )
         for prior in PRIORS
     }

@@ -81,6 +81,14 @@ class VaeConfig:
     the bias of the importance-sampled one."""
     seed: int = 0
     """Decides everything random."""
+    checkpoints: bool = False
+    """Keep two training states, half way and 8 steps later, for `genlab verify` to train between:
+    four times the model's own size."""
+
+    @property
+    def elbo_every(self) -> int:
+        """Epochs from one test ELBO in the metrics to the next."""
+        return max(1, self.epochs // 20)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
@@ -106,6 +114,11 @@ class VaeConfig:
                 "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
             )
         self._check_objective()
+        if self.checkpoints and (self.epochs < 2 or self.patience or self.post_hoc is not None):
+            raise InputError(
+                "--checkpoints: needs two --epochs at least, and goes with neither --patience nor "
+                "--post-hoc (genlab verify replays what begins at the seed and ends as planned)"
+            )
         if self.em and (self.post_hoc is None or self.prior not in BY_EM):
             raise InputError(f"--em: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
 

@@ -64,7 +64,8 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
     folders = {f"vae/{prior}": "model.safetensors" for prior in priors_of(run)}
     folders["gan"] = "generator.safetensors"
     for folder, weights in folders.items():
-        for name in (*RECORDS, weights):
+        kept = [path.name for path in (run / folder).glob("checkpoint-*.safetensors")]
+        for name in (*RECORDS, weights, *kept):
             if (run / folder / name).exists():
                 files[f"models/{folder}/{name}"] = run / folder / name
     # The report's figures: with the records they are all that it is made from (genlab verify).

@@ -4,7 +4,7 @@ A model is built only after its weights' header has been compared with what the 
 would build; that is found out on torch's "meta" device, which has shapes and no memory.
 """
 
-__all__ = ["gan_of", "shapes_of", "vae_of"]
+__all__ = ["gan_of", "shape_of", "shapes_of", "vae_of"]
 
 import types
 
@@ -60,7 +60,7 @@ def _config_of(record: dict[str, Any], kind: str) -> dict[str, Any]:
     config = record.get("config")
     if record.get("kind") != kind or not isinstance(config, dict):
         raise Refused(f"config.json: not of a {kind} run")
-    return config
+    return {"checkpoints": False} | config  # a run from before there was such a thing kept none
 
 
 def _checked(
@@ -107,7 +107,9 @@ def shapes_of(build: Callable[[], nn.Module]) -> Shapes:
     """Returns dtype and shape of each tensor of a network, which is not truly built."""
     with torch.device("meta"):
         network = build()
-    return {
-        name: (DTYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
-        for name, tensor in network.state_dict().items()
-    }
+    return {name: shape_of(tensor) for name, tensor in network.state_dict().items()}
+
+
+def shape_of(tensor: torch.Tensor) -> tuple[str, tuple[int, ...]]:
+    """Returns dtype and shape of a tensor, as a file's header has them."""
+    return DTYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape)

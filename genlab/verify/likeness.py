@@ -10,10 +10,11 @@ seeds have correlations near 0. Two people who took the same seed, data and sett
 weights honestly, above all on one kind of machine: equality is a reason to look, no verdict.
 """
 
-__all__ = ["Prints", "likeness", "prints_of"]
+__all__ = ["Prints", "likeness", "prints_of", "some_weights"]
 
 import hashlib
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from torch import Tensor
 
 from genlab.engine.run import read_json
 from genlab.report.facts import priors_of
@@ -62,7 +65,7 @@ def prints_of(who: str, run: Path) -> Prints:
             data, name = path.read_bytes(), path.parent.name
             files[name] = hashlib.sha256(data).hexdigest()
             try:
-                weights[name] = _some_weights(data, name)
+                weights[name] = some_weights(read_tensors(data, name))
             except Refused:  # said where the models are rebuilt
                 continue
     pixels, small = _images(run / "gan" / "generated")
@@ -80,6 +83,7 @@ def _settings(run: Path) -> dict[str, Any]:
                 found[f"{folder} {key}"] = read_json(run / folder / file).get(key)
     for value in found.values():
         if isinstance(value, dict):
+            value.pop("checkpoints", None)  # what a run keeps does not decide its weights
             for key in ("mnist", "dogs"):  # where the data lay does not matter, who they are does
                 if isinstance(one := value.get(key), dict):
                     value[key] = one.get("sha256")
@@ -88,10 +92,10 @@ def _settings(run: Path) -> dict[str, Any]:
     return found
 
 
-def _some_weights(data: bytes, name: str) -> tuple[object, np.ndarray]:
-    """Returns evenly spaced values of the matrices, each with mean 0 and variance 1."""
+def some_weights(weights: Mapping[str, Tensor]) -> tuple[object, np.ndarray]:
+    """Returns shapes and evenly spaced values of the matrices, each with mean 0 and variance 1."""
     tensors = {
-        key: tensor for key, tensor in sorted(read_tensors(data, name).items())
+        key: tensor for key, tensor in sorted(weights.items())
         if tensor.is_floating_point() and tensor.ndim > 1 and tensor.numel() >= SMALLEST
     }
     step = max(1, sum(tensor.numel() for tensor in tensors.values()) // WEIGHTS)

@@ -1,6 +1,6 @@
 """The models of a submission, rebuilt from safetensors and JSON; nothing is trusted on the way."""
 
-__all__ = ["generator_of", "vae_at"]
+__all__ = ["compare_shapes", "generator_of", "vae_at"]
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,13 +55,14 @@ def _filled(build: Callable[[], Model], data: bytes, name: str) -> Model:
     except (NotImplementedError, RuntimeError) as error:
         first = str(error).splitlines()[0][:100]
         raise InputError(f"{name}: its shapes are not known before it is built ({first})") from None
-    _compare(header_of(data, name), wanted, name)
+    compare_shapes(header_of(data, name), wanted, name)
     network = build()
     network.load_state_dict(read_tensors(data, name))
     return network.eval().requires_grad_(False)
 
 
-def _compare(found: Shapes, wanted: Shapes, name: str) -> None:
+def compare_shapes(found: Shapes, wanted: Shapes, name: str) -> None:
+    """Raises `Refused` if a file's tensors are not, by name, dtype and shape, those wanted."""
     differ = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
     if differ:
         key = differ[0]

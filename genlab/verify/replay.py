@@ -1,9 +1,9 @@
 """Level 4: the training is begun again from the seed, and its records are compared.
 
-A finished run keeps no training state (optimiser moments), so there are no two checkpoints to
-train between. What can be repeated is the beginning: the same code, configuration, data and seed
-give the same first steps. They are trained here with the installed genlab for as long as the time
-allows. A run records each of its first 8 steps (`beginning.jsonl`) and every epoch.
+Only a run made with `--checkpoints` keeps training states to train between; `verify/between.py`
+does. What can be repeated of every run is the beginning: the same code, configuration, data and
+seed give the same first steps. They are trained here with the installed genlab for as long as the
+time allows. A run records each of its first 8 steps (`beginning.jsonl`) and every epoch.
 
     on the same machine, versions and threads    every digit of all records is the same
     on another one                               VAE: the first 8 steps within 0.01 %
@@ -36,13 +36,13 @@ __all__ = ["check_replay"]
 import json
 import time
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from genlab.engine import gan as gans
 from genlab.engine import vae as vaes
@@ -50,16 +50,18 @@ from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import sides
 from genlab.engine.players import build_players
 from genlab.engine.progress import say
-from genlab.engine.run import Run
+from genlab.engine.run import read_json
 from genlab.engine.vae_fit import fit as fit_vae
 from genlab.engine.vae_fit import splits_of
 from genlab.errors import InputError
 from genlab.report.facts import priors_of
 from genlab.verify.bench import Bench, Record
+from genlab.verify.between import between_gan, between_vae
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged
 from genlab.verify.integrity import Unpacked
 from genlab.verify.models import generator_of, vae_at
 from genlab.verify.pictures import difference, read_picture
+from genlab.verify.rehearsal import Enough, Rehearsal, stop_after
 
 OFF = {"vae": 1e-4, "gan": 1e-2}
 """The largest difference of a first step on another machine, as a share of the value (of 1 where
@@ -70,36 +72,10 @@ FAR = {"vae": 0.05, "gan": 0.5}
 """Differences of an epoch above which a person should look."""
 EXACT = 1e-12
 """A smaller share is none."""
+Check = Callable[[Path, Bench, float], tuple[Verdict, Words]]
 UNCOMPARED = ("step", "epoch", "seconds", "images_per_second")
 SAME_WEIGHTS = 1e-5
 LEVELS_OFF = 2
-
-
-class Enough(Exception):
-    """The time is up."""
-
-
-class Rehearsal(Run):
-    """A run that keeps its records in memory, and nothing else but snapshots of samples."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.steps, self.epochs = list[dict[str, Any]](), list[dict[str, Any]]()
-
-    def load_state(self) -> tuple[dict[str, Tensor], int, float] | None:
-        """There is none: it begins at the beginning."""
-        return None
-
-    def save_state(self, tensors: Mapping[str, Tensor], step: int, seconds: float) -> None:
-        """Saves nothing."""
-
-    def log(self, record: Mapping[str, Any]) -> None:
-        """Keeps an epoch's record."""
-        self.epochs.append(dict(record))
-
-    def log_beginning(self, record: Mapping[str, Any]) -> None:
-        """Keeps a first step's record."""
-        self.steps.append(dict(record))
 
 
 @dataclass(kw_only=True)
@@ -118,30 +94,34 @@ class Replayed:
 
 
 def check_replay(unpacked: Unpacked, bench: Bench, minutes: float) -> list[Finding]:
-    """Trains each model of a submission from its seed, for `minutes` altogether.
+    """Trains each model of a submission again, for `minutes` altogether.
 
-    The VAEs share one half of the time, the GAN has the other.
+    The VAEs share one half of the time, the GAN has the other. Where a run kept two states, the
+    steps between them come first, then the beginning for as long as there is time.
     """
     run, folders = unpacked.run, [f"vae/{prior}" for prior in priors_of(unpacked.run)]
     findings = []
     for folder in folders:
         share = 30 * minutes / len(folders)
-        name = Words(f"重放训练：{folder}", f"training replayed: {folder}")
-        findings.append(judged("replay", name, partial(_vae, run / folder, bench, share)))
-    name = Words("重放训练：gan", "training replayed: gan")
-    findings.append(judged("replay", name, partial(_gan, run / "gan", bench, 30 * minutes)))
-    return findings
+        findings += _both(folder, run, bench, share, between_vae, _vae)
+    return findings + _both("gan", run, bench, 30 * minutes, between_gan, _gan)
 
 
-def _stop_after(seconds: float, network: nn.Module) -> None:
-    """Ends the training in which this network works when the time is up."""
-    end = time.monotonic() + seconds
+def _both(
+    folder: str, run: Path, bench: Bench, seconds: float, between: Check, beginning: Check
+) -> list[Finding]:
+    """Trains between the states that a model's run kept, if it did, and from the seed."""
+    end, findings = time.monotonic() + seconds, []
+    if _keeps_states(run / folder):
+        name = Words(f"两个检查点之间：{folder}", f"trained between two states: {folder}")
+        findings.append(judged("replay", name, partial(between, run / folder, bench, seconds)))
+    name = Words(f"重放训练：{folder}", f"training replayed: {folder}")
+    left = max(0.0, end - time.monotonic())
+    return [*findings, judged("replay", name, partial(beginning, run / folder, bench, left))]
 
-    def look(*_: object) -> None:
-        if time.monotonic() > end:
-            raise Enough
 
-    network.register_forward_pre_hook(look)
+def _keeps_states(folder: Path) -> bool:
+    return read_json(folder / "config.json")["config"].get("checkpoints") is True
 
 
 def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
@@ -154,7 +134,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
         raise Refused("config.json: more components than training digits")
     model, run = vaes.first_vae(config, splits), Rehearsal(folder.parent / "replayed")
     say(f"replaying {folder.name} for {seconds:.0f} s at most")
-    _stop_after(seconds, model.encoder)
+    stop_after(seconds, model.encoder)
     finished = True
     try:
         fit_vae(config, run, model, splits)
@@ -172,7 +152,7 @@ def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     players = build_players(config)
     run = Rehearsal(folder.parent / "replayed")
     say(f"replaying the GAN for {seconds:.0f} s at most")
-    _stop_after(seconds, players.generator)
+    stop_after(seconds, players.generator)
     finished = True
     try:
         gans.fit(Course(config, run, players, len(gans.SUMS)), images)
