@@ -253,10 +253,13 @@ def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # torch's own, as it compiles
-def test_compiled_rounds_are_the_eager_ones_but_for_rounding() -> None:
+def test_compiled_rounds_are_the_eager_ones_but_for_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A round with R1 (whose scores are not compiled) and one without; the same tensors' names.
     Fused kernels round sums in another order: 1e-5; Adam makes whole steps of its gradients'
     signs, so weights are compared by these gradients."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # no leftovers of a killed one
     config, found = config_of("scratch"), []
     assert choose(Running(device="cpu", compile=True)) == Hardware(compile=True)
     for on in (CPU, Hardware(compile=True)):
