@@ -2,6 +2,7 @@
 
     GENLAB_DATA=... python benchmarks/gan.py [--size 64] [--rounds 5] [--steps 8] [--threads 2]
     GENLAB_DATA=... python benchmarks/gan.py --to-quality [--distance 1.0] [--minutes 30]
+    GENLAB_DATA=... python benchmarks/gan.py --gpu [--steps 100] [--batches 16 64]
 
 One process, the same threads, float32, the same images; every round runs each contender for some
 steps, in turn, so that a ratio compares what ran within the same minute. A ratio stands with its
@@ -15,6 +16,10 @@ done when the Fréchet distance of its fakes to all the reals, over the 768 feat
 Inception (Mixed_6e, protocol pytorch-fid), is at most `--distance`, and gives up after
 `--minutes`. Its seconds are those of its steps; what drawing and measuring take is not counted.
 Each is one seed.
+
+On a GPU: genlab's recipes alone, at 64 and 128 pixels, in float32, bf16 and bf16 compiled, with
+the images on the GPU. Each is warmed up (and compiled) first; every round ends with a copy to the
+processor, so the clock sees all of it. Without a GPU nothing is measured.
 """
 
 import argparse
@@ -24,6 +29,7 @@ import sys
 import time
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,11 +43,13 @@ from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.engine import environment
 from genlab.engine.gan_sample import draw
+from genlab.engine.hardware import at_work, choose, stored
 from genlab.engine.looking import Eyes
 from genlab.engine.players import build_players, play
 from genlab.features.networks import look
 from genlab.metrics.frechet import frechet_distance
 from genlab.recipes.gan import RECIPES
+from genlab.recipes.running import Running
 
 OURS = ("projected", "scratch", "dcgan")
 WARM = 2
@@ -146,6 +154,56 @@ def show_speeds(result: dict[str, Any]) -> None:
             print(f"{mine:18} / {other:34} x{r['median']:.2f}  ({r['min']:.2f} to {r['max']:.2f})")
 
 
+# On a GPU
+
+WAYS = {
+    "float32": Running(device="cuda"),
+    "bf16": Running(device="cuda", precision="bf16"),
+    "bf16, compiled": Running(device="cuda", precision="bf16", compile=True),
+}
+GPU_SIZES, GPU_WARM = (64, 128), 12
+
+
+def gpu_speeds(options: argparse.Namespace) -> dict[str, Any]:
+    """Times genlab's recipes on a GPU, at each size, batch and way."""
+    if not torch.cuda.is_available():
+        sys.exit("benchmarks/gan.py --gpu: no GPU here; nothing was measured, nothing is kept")
+    rows = []
+    for size in GPU_SIZES:
+        images = load_images(options.dogs, size, 256).images
+        for recipe in OURS:
+            for batch in options.batches:
+                for way, running in WAYS.items():
+                    speeds = gpu_rounds(options, recipe, batch, images, running)
+                    row = {"size": size, "recipe": recipe, "batch": batch, "way": way,
+                           "images_per_second": spread(speeds)}  # fmt: skip
+                    print(row, flush=True)
+                    rows.append(row)
+    return {"gpu": torch.cuda.get_device_name(), "rounds": options.rounds,
+            "steps": options.steps, "rows": rows}  # fmt: skip
+
+
+def gpu_rounds(
+    options: argparse.Namespace, recipe: str, batch: int, images: Tensor, running: Running
+) -> list[float]:
+    """Returns the images a second of each round."""
+    torch.compiler.reset()  # one network's graphs do not count against another's limit
+    on, number = choose(running), iter(range(sys.maxsize))
+    config = replace(RECIPES[recipe]("dogs", size=images.shape[2]), batch=batch)
+    with at_work(on):
+        players, kept = build_players(config, on=on), stored(images, on.device)
+
+        def step(rows: Tensor) -> None:
+            play(players, config, kept[rows.to(kept.device)], next(number))
+
+        contender = Contender(batch, step, lambda n: draw(players.average, config, n, 0, "b"))
+        seconds_of(contender, len(images), GPU_WARM)
+        return [
+            options.steps * batch / seconds_of(contender, len(images), options.steps)
+            for _ in range(options.rounds)
+        ]
+
+
 # Time to quality
 
 
@@ -214,6 +272,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="parts of contenders' names")
     parser.add_argument("--to-quality", action="store_true")
+    parser.add_argument("--gpu", action="store_true", help="genlab's recipes on a GPU")
+    parser.add_argument("--batches", type=int, nargs="*", default=[16, 64], help="with --gpu")
     parser.add_argument("--distance", type=float, default=1.0)
     parser.add_argument("--minutes", type=float, default=30.0, help="of training, each")
     parser.add_argument("--fakes", type=int, default=1000)
@@ -233,6 +293,10 @@ def main() -> None:
 
     if options.to_quality:
         to_quality(options, keep)
+        return
+    if options.gpu:
+        part = "gpu"
+        keep(gpu_speeds(options))
         return
     result = step_speeds(options)
     show_speeds(result)

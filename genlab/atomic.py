@@ -73,11 +73,11 @@ def write_png(path: Path, image: "np.ndarray") -> None:
 
 
 def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
-    """Writes named tensors as safetensors.
+    """Writes named tensors, of any device, as safetensors.
 
     The bytes are made in memory and written here: the library's own `save_file` leaves a file
     that only its owner can read (mode 0600) and does not fsync.
     """
     from safetensors.torch import save
 
-    write_bytes(path, save({k: v.detach().contiguous() for k, v in tensors.items()}))
+    write_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}))

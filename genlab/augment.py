@@ -11,8 +11,9 @@ References:
     | Differentiable Augmentation for Data-Efficient GAN Training (Zhao et al., 2020), eq. 4, 5
     | https://arxiv.org/abs/2006.10738
 
-Each function draws its parameters anew for each image. Images lie in [-1, 1], where 0 is grey:
-what a translation uncovers or a cutout hides becomes grey.
+Each function draws its parameters anew for each image, on the processor whatever device the
+images are on: the same everywhere. Images lie in [-1, 1], where 0 is grey: what a translation
+uncovers or a cutout hides becomes grey.
 
 Shapes: B batch, C = 3 channels, H W pixels.
 """
@@ -35,12 +36,13 @@ HOLE = 1 / 2
 def uniform(x: Tensor, low: float, high: float, random: torch.Generator) -> Tensor:
     """Draws one number in [low, high) for each image, with shape `(B, 1, 1, 1)`."""
     draws = torch.rand(len(x), 1, 1, 1, generator=random, dtype=x.dtype)
-    return low + (high - low) * draws
+    return low + (high - low) * draws.to(x.device, non_blocking=True)
 
 
 def integers(x: Tensor, low: int, high: int, random: torch.Generator) -> Tensor:
     """Draws one of low, ..., high for each image, with shape `(B, 1)`."""
-    return torch.randint(low, high + 1, (len(x), 1), generator=random)
+    draws = torch.randint(low, high + 1, (len(x), 1), generator=random)
+    return draws.to(x.device, non_blocking=True)
 
 
 def colour(x: Tensor, random: torch.Generator) -> Tensor:
@@ -84,7 +86,7 @@ def translation(x: Tensor, random: torch.Generator) -> Tensor:
 
 def shifts(by: Tensor, length: int, like: Tensor) -> Tensor:
     """Returns matrices `(B, 1, L, L)` whose row i picks entry i - by, or nothing."""
-    places = torch.arange(length)
+    places = torch.arange(length, device=by.device)
     sources = (places - by)[:, None, :, None]
     return (sources == places).to(like.dtype)
 
@@ -110,7 +112,7 @@ def hidden(centre: Tensor, length: int) -> Tensor:
     """Returns which of `length` places a hole around `centre` covers, with shape `(B, L)`."""
     side = round(length * HOLE)
     start = centre - side // 2
-    places = torch.arange(length)
+    places = torch.arange(length, device=centre.device)
     return (places >= start) & (places < start + side)
 
 
@@ -149,4 +151,4 @@ def mirror(x: Tensor, random: torch.Generator) -> Tensor:
         With the shape of `x`.
     """
     heads = torch.rand(len(x), 1, 1, 1, generator=random) < 0.5
-    return torch.where(heads, x.flip(3), x)
+    return torch.where(heads.to(x.device, non_blocking=True), x.flip(3), x)

@@ -14,8 +14,10 @@ from tyro.extras import SubcommandApp
 from genlab.cli_base import DataDir, Json, end, print_json, use_data
 from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig, RecipeName
+from genlab.recipes.running import Running
 
 gan = SubcommandApp()
+AUTO = Running()
 
 
 def train_command(named: GanConfig) -> Callable[..., None]:
@@ -23,6 +25,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
 
     def gan_train(
         config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
+        running: Annotated[Running, tyro.conf.arg(name="")] = AUTO,
         recipe: RecipeName = "projected",
         minutes: float | None = None,
         out: Path | None = None,
@@ -47,21 +50,22 @@ def train_command(named: GanConfig) -> Callable[..., None]:
             raise InputError("--epochs, --minutes: give one of them")
         from genlab.engine.gan import train_gan
         from genlab.engine.gan_plan import describe, fit_into
+        from genlab.engine.hardware import choose
         from genlab.engine.processes import processes, rank
         from genlab.figures.draw import draw_gan
 
         use_data(data_dir)
         target = out or Path("runs") / f"gan-{recipe}"
         with processes():
-            first, plan = rank() == 0, None
+            first, plan, on = rank() == 0, None, choose(running)
             if minutes is not None:
                 own = config.snapshots != named.snapshots
-                config, plan = fit_into(config, minutes, target, own)
+                config, plan = fit_into(config, minutes, target, own, on)
             if dry_run:
                 if first:
-                    print_json(describe(config, plan, target))
+                    print_json(describe(config, plan, target, on))
                 return
-            results = train_gan(config, target)
+            results = train_gan(config, target, on)
         if first:
             draw_gan(target)
             end(results, _line(results, target), json)

@@ -19,6 +19,7 @@ from genlab.engine.fid_numbers import Plan
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_sample import gan_config
 from genlab.engine.generated import of_run
+from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
 from genlab.engine.progress import say
 from genlab.engine.run import Run, open_run, read_json
@@ -114,7 +115,7 @@ def resume(path: Path) -> dict[str, Any]:
         draw_vae(path)
         return results
     if run.kind == "gan":
-        results = train_gan(gan_config(run), path)
+        results = train_gan(gan_config(run), path, choose(as_before(run)))
         draw_gan(path)
         return results
     if run.kind == "compare":

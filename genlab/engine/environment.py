@@ -1,6 +1,6 @@
 """What a number depends on besides its configuration: versions, processor, threads, command."""
 
-__all__ = ["DECIDES_BITS", "session"]
+__all__ = ["DECIDES_BITS", "PLAIN", "session"]
 
 import os
 import platform
@@ -12,6 +12,9 @@ from typing import Any
 
 DECIDES_BITS = ("genlab", "torch", "processor", "capability", "threads")
 """The entries of a session that must agree for a resumed run to repeat an unbroken one."""
+
+PLAIN: dict[str, Any] = {"device": "cpu", "gpu": None, "precision": "float32", "compiled": False}
+"""What a session that says nothing of these ran on; a GAN's says (`engine/hardware.py`)."""
 
 
 def processor() -> str:

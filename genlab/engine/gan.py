@@ -19,6 +19,7 @@ Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 
 __all__ = ["SAMPLES", "fit", "train_gan"]
 
+import copy
 import math
 import time
 
@@ -40,6 +41,7 @@ from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import Sides, sides
 from genlab.engine.gan_sample import draw
 from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
+from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
 from genlab.engine.players import build_players, play
 from genlab.engine.processes import gather_text, rank, wait, world_size
 from genlab.engine.progress import Progress, say
@@ -56,12 +58,12 @@ SAMPLES = 10
 SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
 
-def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
+def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any]:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
-    same machine. Under `torchrun` all processes call this: they share each batch, the first one
-    writes.
+    processor of one machine; it may go on on other hardware. Under `torchrun` all processes call
+    this: they share each batch, the first one writes.
 
     Raises:
         InputError: If the images or `out` cannot be used.
@@ -74,33 +76,43 @@ def train_gan(config: GanConfig, out: Path) -> dict[str, Any]:
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)
     images = sides(dogs.images, config, classes)
-    run = _open(out, config, data)
+    run = _open(out, config, data, on)
     if run.done:
         return run.results
+    with at_work(on):
+        _train(config, run, images, on, dogs.identity)
+    wait()
+    return run.results
+
+
+def _train(
+    config: GanConfig, run: Run, images: Sides, on: Hardware, identity: Identity
+) -> None:
+    """Trains to the end of an opened run, and finishes it."""
+    out, classes = run.path, images.classes
     if classes is not None and rank() == 0:
         keep_classes(out, classes)
     epochs = epochs_to_measure(config, len(images.train))
-    watch = Watch(config, images) if epochs else None
-    players = build_players(config, classes.frequencies if classes else None)
+    watch = Watch(config, images, on.device) if epochs else None
+    players = build_players(config, classes.frequencies if classes else None, on)
     course = Course(config, run, players, len(SUMS))
+    images = images._replace(train=stored(images.train, on.device))
     fit(course, images, watch, epochs)
     if rank() == 0:
         average = course.players.average
         atomic.write_tensors(out / "generator.safetensors", average.state_dict())
         if course.best_epoch:
             atomic.write_tensors(out / "best.safetensors", course.best.state_dict())
-        run.finish(_results(course, images, watch) | {"data": asdict(dogs.identity)})
+        run.finish(_results(course, images, watch) | {"data": asdict(identity)})
         run.drop_state()
-    wait()
-    return run.results
 
 
-def _open(out: Path, config: GanConfig, data: dict[str, Identity]) -> Run:
+def _open(out: Path, config: GanConfig, data: dict[str, Identity], on: Hardware) -> Run:
     """Opens the run in the first process, then in the others."""
     problem, run = "", None
     if rank() == 0:
         try:
-            run = open_run(out, "gan", config, data)
+            run = open_run(out, "gan", config, data, on.facts)
         except InputError as error:
             problem = str(error)
     (problem, *_) = gather_text(problem)
@@ -153,7 +165,8 @@ def _play_epoch(course: Course, images: Sides, progress: Progress) -> None:
     kept = gan_kept(config, count) if rank() == 0 else None
     for rows in order.split(config.batch)[first:]:
         of_rows = None if labels is None else labels[rows]
-        parts = play(course.players, config, images.train[rows], course.step, of_rows)
+        real = rows_on(images.train, rows, course.players.on.device)
+        parts = play(course.players, config, real, course.step, of_rows)
         course.sums += parts
         course.step += 1
         if course.step <= BEGINNING and rank() == 0:
@@ -233,6 +246,8 @@ def _keep_snapshot(
     """Keeps the averaged generator of an epoch, and what it makes of the ten latents."""
     name = f"epoch_{epoch:03d}"
     atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
+    if next(average.parameters()).device.type != "cpu":  # as `gan sample` draws: the same bytes
+        average = copy.deepcopy(average).cpu()
     images = draw(average, config, SAMPLES, config.seed, "snapshot", classes)
     for index, image in enumerate(images):
         path = run.path / "samples" / name / f"{index:02d}.png"

@@ -23,6 +23,7 @@ from genlab.engine.classes import find_classes
 from genlab.engine.gan_images import Sides, sides
 from genlab.engine.gan_sample import gan_config
 from genlab.engine.gan_watch import Watch, epochs_to_measure
+from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
 from genlab.engine.players import build_players, play
 from genlab.engine.processes import from_first, rank
 from genlab.engine.progress import say
@@ -48,7 +49,8 @@ class MinutesPlan(NamedTuple):
 
 
 def plan_minutes(
-    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool = False
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool = False,
+    on: Hardware = CPU,
 ) -> MinutesPlan:
     """Chooses the epochs of a run so that it takes `minutes`, this trial included.
 
@@ -58,6 +60,7 @@ def plan_minutes(
         out: The run directory.
         keep_snapshots: Keep the configuration's snapshots; else they are taken at 20 %, 60 % and
             100 % of the run.
+        on: What the run will be on.
 
     Raises:
         InputError: If `minutes` is not above 0, or the images cannot be used.
@@ -66,7 +69,8 @@ def plan_minutes(
     if not 0 < minutes < math.inf:
         raise InputError(f"--minutes {minutes}: must be above 0")
     images = _images(config, out)
-    step, measure = _try(config, images)
+    with at_work(on):
+        step, measure = _try(config, images, on)
     left = from_first(60 * minutes - (time.monotonic() - began))
     steps = math.ceil(len(images.train) / config.batch)
 
@@ -91,9 +95,10 @@ def _images(config: GanConfig, out: Path) -> Sides:
     return sides(dogs.images, config, find_classes(config, dogs, out))
 
 
-def _try(config: GanConfig, images: Sides) -> tuple[float, float]:
+def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
     """Returns the seconds of a step and of a measurement."""
-    players = build_players(config, images.classes.frequencies if images.classes else None)
+    players = build_players(config, images.classes.frequencies if images.classes else None, on)
+    train = stored(images.train, on.device)
     rows = torch.arange(max(config.batch, len(images.train) // config.batch * config.batch))
     batches = (rows % len(images.train)).split(config.batch)
     say("trying out how long a step takes")
@@ -103,7 +108,7 @@ def _try(config: GanConfig, images: Sides) -> tuple[float, float]:
             began = time.monotonic()
         rows = batches[done % len(batches)]
         labels = None if images.labels is None else images.labels[rows]
-        play(players, config, images.train[rows], done, labels)
+        play(players, config, rows_on(train, rows, on.device), done, labels)
         done += 1
         late = done > WARM_UP and time.monotonic() - began > SECONDS
         if from_first(late):
@@ -111,7 +116,7 @@ def _try(config: GanConfig, images: Sides) -> tuple[float, float]:
     step = from_first((time.monotonic() - began) / (done - WARM_UP))
     if config.measure_every == 0:
         return step, 0.0
-    watch = Watch(config, images)
+    watch = Watch(config, images, on.device)
     began = time.monotonic()
     if rank() == 0:
         watch.measure(players)
@@ -119,7 +124,7 @@ def _try(config: GanConfig, images: Sides) -> tuple[float, float]:
 
 
 def fit_into(
-    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool, on: Hardware = CPU
 ) -> tuple[GanConfig, MinutesPlan | None]:
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
@@ -128,11 +133,13 @@ def fit_into(
     if (out / "config.json").exists() and Run(out).kind == "gan":
         before = gan_config(Run(out))
         return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
-    plan = plan_minutes(config, minutes, out, keep_snapshots)
+    plan = plan_minutes(config, minutes, out, keep_snapshots, on)
     return plan.config, plan
 
 
-def describe(config: GanConfig, plan: MinutesPlan | None, out: Path) -> dict[str, Any]:
+def describe(
+    config: GanConfig, plan: MinutesPlan | None, out: Path, on: Hardware = CPU
+) -> dict[str, Any]:
     """Returns what a run would do, resolved, as JSON values.
 
     Raises:
@@ -142,6 +149,7 @@ def describe(config: GanConfig, plan: MinutesPlan | None, out: Path) -> dict[str
     count = len(images.train)
     return {
         "config": asdict(config),
+        "runs_on": on.facts,
         "images": count,
         "held_out": 0 if images.held_out is None else len(images.held_out),
         "steps": config.epochs * math.ceil(count / config.batch),

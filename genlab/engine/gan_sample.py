@@ -76,8 +76,8 @@ def images_of(
     """Returns the images of latents `(N, Z)`, truncated to `psi`: uint8 `(N, 3, S, S)`.
 
     Arguments:
-        network: The generator, in evaluation mode.
-        z: The latents.
+        network: The generator, in evaluation mode, on any device.
+        z: The latents, on the processor, as the result is.
         psi: Truncation; 1 for none.
         labels: The images' classes `(N,)`, of a generator that has classes.
     """
@@ -86,16 +86,17 @@ def images_of(
         assert isinstance(network, Generator)
         mean = mean_map(network, generator(0, "mean map"))  # the run's, whatever the seed
         make = partial(truncated, network, psi=psi, mean=mean)
-    parts = []
+    parts, device = [], next(network.parameters()).device
     for start in range(0, len(z), CHUNK):
         rows = z[start : start + CHUNK]
         empty = CHUNK - len(rows)
         full, of_full = F.pad(rows, (0, 0, 0, empty), value=1.0), None
         if labels is not None:
             of_full = F.pad(labels[start : start + CHUNK], (0, empty))
-        made = make(full) if of_full is None else make(full, of_full)
+        told = [part.to(device) for part in (full, of_full) if part is not None]
+        made = make(*told)
         images = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        parts.append(images[: len(rows)])
+        parts.append(images[: len(rows)].cpu())
     return torch.cat(parts)
 
 

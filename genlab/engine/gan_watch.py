@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from genlab.data.pictures import of_tensor
 from genlab.engine.gan_images import Sides
 from genlab.engine.gan_sample import draw, drawn
+from genlab.engine.hardware import CPU
 from genlab.engine.looking import Eyes
 from genlab.engine.players import Players, to_signed, told
 from genlab.engine.rng import generator
@@ -110,12 +111,16 @@ class Watch:
     Arguments:
         config: The run's configuration.
         images: Its images.
+        device: Where the networks look. The statistics of what they see are taken on the
+            processor, in float64.
 
     Raises:
         InputError: If a network's weights are not at hand.
     """
 
-    def __init__(self, config: GanConfig, images: Sides) -> None:
+    def __init__(
+        self, config: GanConfig, images: Sides, device: torch.device = CPU.device
+    ) -> None:
         self.config, self.classes = config, images.classes
         order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
@@ -129,7 +134,8 @@ class Watch:
             self.of_train = labels[images.learned][order]
             self.of_held_out = labels[~images.learned]
         side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
-        self.eyes = Eyes(own={"efficientnet-lite0": smaller_efficientnet(side)})
+        own = {"efficientnet-lite0": smaller_efficientnet(side)}
+        self.eyes = Eyes(own=own, device=device)
         self.views = {name: self._view(name) for name in config.measure_with}
         first = self.views[config.measure_with[0]]
         self.mean = first.train.double().mean(0)
@@ -222,21 +228,21 @@ class Watch:
 
     @torch.no_grad()
     def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
-        """The discriminator's mean scores without augmentation, and equation 3."""
+        """The discriminator's mean scores without augmentation, and equation 3; in float32."""
         players.discriminator.eval()  # spectral norms stay as they are
+        judge, device = players.discriminator.forward, players.on.device  # never compiled
 
         def score(images: Tensor, labels: Tensor | None) -> float:
             parts = images[:MOST_SCORED].split(BATCH)
             of_parts = (
                 [None] * len(parts) if labels is None else labels[:MOST_SCORED].split(BATCH)
             )
-            heads = [
-                torch.stack([
-                    s.flatten(1).mean(1)
-                    for s in told(players.discriminator, players.view(to_signed(part)), of_part)
-                ]).mean(0)
-                for part, of_part in zip(parts, of_parts)
-            ]
+            heads = []
+            for part, of_part in zip(parts, of_parts):
+                views = players.view(to_signed(part.to(device)))
+                of_part = None if of_part is None else of_part.to(device)
+                scores = [s.flatten(1).mean(1) for s in told(judge, views, of_part)]
+                heads.append(torch.stack(scores).mean(0))
             return torch.cat(heads).double().mean().item()
 
         train, fake = score(self.train, self.of_train), score(fakes, self.of_fakes)

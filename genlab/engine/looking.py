@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from torch import Tensor
 
 from genlab.data.pictures import Pictures
@@ -45,14 +47,16 @@ class Eyes:
         precision: What the networks compute in.
         protocol: The way into FID Inception; other networks have one only.
         own: Networks of the caller's own (`network_of`) by name, beside those of `NETWORKS`.
+        device: Where they look; images are prepared for them on the processor.
     """
 
     def __init__(
         self, inception: str | None = None, precision: str = "fp32",
         protocol: str = "pytorch-fid", own: Mapping[str, Network] = MappingProxyType({}),
+        device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         self.inception, self.precision, self.protocol = inception, precision, protocol
-        self.networks = {**NETWORKS, **own}
+        self.networks, self.device = {**NETWORKS, **own}, torch.device(device)
         self._loaded: dict[str, Loaded] = {}
         self._seen: dict[tuple[object, ...], Tensor] = {}
 
@@ -65,7 +69,8 @@ class Eyes:
         if network not in self._loaded:
             if network.startswith("inception") and self.inception == DOWNLOAD:
                 say("fetching FID Inception (95 MB), unless it is on this machine")
-            self._loaded[network] = self.networks[network].load(self.inception, self.precision)
+            loaded = self.networks[network].load(self.inception, self.precision)
+            self._loaded[network] = loaded.moved(self.device)
         return self._loaded[network]
 
     def protocol_for(self, network: str, protocol: str | None = None) -> Protocol:

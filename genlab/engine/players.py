@@ -11,6 +11,9 @@ Of several processes (`torchrun`) each takes its share of the batch's rows. All 
 numbers of the whole batch; losses and gradients are added up, batch-norms are synchronised: what
 they learn is what one process would learn, but for rounding.
 
+The networks may be on any device and in mixed precision (`engine/hardware.py`); what lies between
+them, images and scores, is float32.
+
 Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores, K classes.
 """
 
@@ -30,6 +33,7 @@ from torch.optim import Adam
 
 from genlab import adversarial
 from genlab.augment import augment, mirror
+from genlab.engine.hardware import CPU, Hardware, keep_spectral_norms
 from genlab.engine.processes import add_up, share_of, world_size
 from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
@@ -78,6 +82,8 @@ class Players:
     adam_discriminator: Adam
     frequencies: Tensor | None = None
     """The share of training images that each class has, `(K,)`; None without classes."""
+    on: Hardware = CPU
+    """What the networks run on."""
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -128,12 +134,15 @@ def build_judge(config: GanConfig, classes: int = 0) -> nn.Module:
         return ClassHead(judge, classes) if classes else OneHead(judge)
 
 
-def build_players(config: GanConfig, frequencies: Tensor | None = None) -> Players:
+def build_players(
+    config: GanConfig, frequencies: Tensor | None = None, on: Hardware = CPU
+) -> Players:
     """Builds both players; all weights, the frozen random ones too, follow from the seed.
 
     Arguments:
         config: The configuration.
         frequencies: The share of images that each class has, `(K,)`; None without classes.
+        on: What the networks run on; their first weights are the same.
     """
     classes = 0 if frequencies is None else len(frequencies)
     maker, judge = build_generator(config, classes), build_judge(config, classes)
@@ -143,15 +152,22 @@ def build_players(config: GanConfig, frequencies: Tensor | None = None) -> Playe
         network = load_efficientnet_lite0()
         with seeded(config.seed, "projection"):
             view = Projection(network, config.feature_size, config.discriminator_width)
+        view = view.to(on.device)
     if world_size() > 1:
         maker, judge = synced(maker), synced(judge)
+    maker, judge = maker.to(on.device), judge.to(on.device)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
+    keep_spectral_norms(judge, on)
+    if on.compile:
+        for network in (maker, judge, view):
+            if isinstance(network, nn.Module):
+                network.compile(dynamic=False)  # an epoch's last, smaller batch is compiled too
     betas = BETAS[config.recipe]
     return Players(
         generator=maker, average=average, view=view, discriminator=judge,
         adam_generator=Adam(maker.parameters(), config.learning_rate, betas, fused=True),
         adam_discriminator=Adam(judge.parameters(), config.discriminator_rate, betas, fused=True),
-        frequencies=frequencies,
+        frequencies=frequencies, on=on,
     )
 
 
@@ -170,13 +186,13 @@ def play(
         players: The players; both are updated, and the average with them.
         config: The configuration.
         images: The round's real images, uint8 with shape `(B, 3, H, W)`, B at most the batch;
-            the same in all processes.
+            the same in all processes, on any device.
         step: The round's number: with the seed it decides all that is random.
-        labels: Their classes, int64 with shape `(B,)`; None without classes.
+        labels: Their classes, int64 with shape `(B,)`, on the processor; None without classes.
 
     Returns:
         The discriminator's loss, the generator's loss, the mean score of reals and that of
-        fakes, with shape `(4,)`, float64.
+        fakes, with shape `(4,)`, float64, on the processor.
 
     Raises:
         FloatingPointError: If a loss or gradient is not finite; that player is not updated.
@@ -184,29 +200,53 @@ def play(
     own_real, own_fake = share_of(len(images)), share_of(config.batch)
     shares = tuple((own.stop - own.start) / n
                    for own, n in ((own_real, len(images)), (own_fake, config.batch)))
-    random = generator(config.seed, "round", step)
-    real = to_signed(images)
+    random, device = generator(config.seed, "round", step), players.on.device
+    real = to_signed(images.to(device, non_blocking=True))
     real = augment(mirror(real, random) if config.mirror else real, config.augment, random)
     with torch.no_grad():
-        seen_real = players.view(real[own_real])
+        seen_real = seen(players, real[own_real])
     z = torch.randn(config.batch, config.latent, generator=random)
     of_real = of_fake = None
     if players.frequencies is not None and labels is not None:
         drawn = torch.multinomial(players.frequencies, config.batch, True, generator=random)
-        of_real, of_fake = labels[own_real], drawn[own_fake]
-    fake = in_batch(told(players.generator, z[own_fake], of_fake), own_fake, config.batch)
-    seen_fake = players.view(augment(fake, config.augment, random)[own_fake])
+        of_real, of_fake = (of[own].to(device, non_blocking=True)
+                            for of, own in ((labels, own_real), (drawn, own_fake)))
+    z = z.to(device, non_blocking=True)
+    fake = in_batch(made(players, z[own_fake], of_fake), own_fake, config.batch)
+    seen_fake = seen(players, augment(fake, config.augment, random)[own_fake])
     loss_d, score_real, score_fake = update_discriminator(
-        players, config, (seen_real, of_real), ([seen.detach() for seen in seen_fake], of_fake),
+        players, config, (seen_real, of_real), ([view.detach() for view in seen_fake], of_fake),
         step, shares,
     )
     loss_g = update_generator(players, config, (seen_fake, of_fake), shares[1])
     decay = average_decay(config, (step + 1) * config.batch)
     update_average(players.average, players.generator, decay)
-    return torch.stack([loss_d, loss_g, score_real, score_fake]).double()
+    return torch.stack([loss_d, loss_g, score_real, score_fake]).double().cpu()
 
 
-def told(player: nn.Module, what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
+def made(players: Players, z: Tensor, labels: Tensor | None) -> Tensor:
+    """Returns the generator's images of latents, float32."""
+    with players.on.autocast():
+        return told(players.generator, z, labels).float()
+
+
+def seen(players: Players, images: Tensor) -> list[Tensor]:
+    """Returns what the discriminator sees of images, in the networks' precision."""
+    with players.on.autocast():
+        return players.view(images)
+
+
+def judged(
+    players: Players, views: list[Tensor], labels: Tensor | None, exact: bool = False
+) -> list[Tensor]:
+    """Returns the discriminator's scores, float32; its own precision too is, if `exact`."""
+    # What is differentiated twice is not compiled: torch cannot.
+    judge = players.discriminator.forward if exact else players.discriminator
+    with players.on.autocast(not exact):
+        return [scores.float() for scores in told(judge, views, labels)]
+
+
+def told(player: Callable[..., Any], what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
     """Returns what a player makes of latents or views, told their classes where there are any."""
     return player(what) if labels is None else player(what, labels)
 
@@ -233,15 +273,15 @@ def update_discriminator(
     loss_real, loss_fake, _ = LOSSES[config.recipe]
     penalise = config.r1_every is not None and step % config.r1_every == 0
     (real, of_real), (fake, of_fake) = seen_real, seen_fake
-    real = [seen.requires_grad_(penalise) for seen in real]
+    real = [view.requires_grad_(penalise) for view in real]
     count = len(real[0])
     if config.recipe == "dcgan":  # batch-norm: reals and fakes are batches of their own
-        apart = [told(players.discriminator, *side) for side in ((real, of_real), (fake, of_fake))]
+        apart = [judged(players, *side) for side in ((real, of_real), (fake, of_fake))]
         scores = [torch.cat(pair) for pair in zip(*apart)]
     else:
         both = [torch.cat(pair) for pair in zip(real, fake)]
         of_both = None if of_real is None or of_fake is None else torch.cat([of_real, of_fake])
-        scores = told(players.discriminator, both, of_both)
+        scores = judged(players, both, of_both, exact=penalise)
     loss = sum_over_heads(loss_real, [s[:count] for s in scores], shares[0])
     loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores], shares[1])
     total = loss
@@ -250,8 +290,8 @@ def update_discriminator(
         assert config.r1_every is not None
         # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
         weight = config.r1_every * config.r1_gamma / 2
-        (head,), (seen,) = scores, real
-        total = loss + shares[0] * weight * adversarial.r1(head[:count], seen).mean()
+        (head,), (view,) = scores, real
+        total = loss + shares[0] * weight * adversarial.r1(head[:count], view).mean()
     descend(players.adam_discriminator, total, "discriminator")
     means = [loss.detach().clone(), *(
         share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
@@ -262,13 +302,13 @@ def update_discriminator(
 
 
 def update_generator(
-    players: Players, config: GanConfig, seen: Seen, share: float = 1.0
+    players: Players, config: GanConfig, seen_fake: Seen, share: float = 1.0
 ) -> Tensor:
     """Updates the generator through the views of its images; returns its loss."""
     _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
     try:
-        loss = sum_over_heads(loss_generator, told(players.discriminator, *seen), share)
+        loss = sum_over_heads(loss_generator, judged(players, *seen_fake), share)
         descend(players.adam_generator, loss, "generator")
     finally:  # training may go on after a failure
         players.discriminator.requires_grad_(True)

@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from genlab import atomic
@@ -190,7 +191,10 @@ def require_finite(tensors: "Mapping[str, Tensor]", step: int) -> None:
             raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
 
 
-def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]") -> Run:
+def open_run(
+    path: Path, kind: str, config: Any, data: "Mapping[str, Identity]",
+    ran_on: Mapping[str, Any] = MappingProxyType({}),
+) -> Run:
     """Starts a run in `path`, or goes on with the one that is there.
 
     Arguments:
@@ -198,6 +202,8 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
         kind: What the run is: "vae", "gan", "compare" or "lab".
         config: A frozen dataclass, saved as JSON.
         data: The identity of each data set used, by its role ("mnist", "dogs").
+        ran_on: What this session runs on, beside what `environment.session` knows: keys of
+            `environment.PLAIN`.
 
     Raises:
         InputError: If `path` holds something else, or a run with another configuration or data.
@@ -214,7 +220,7 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
         _refuse_changes(run, kind, wanted, defaults)
         run.refuse_other_data(data)
         if not run.done:
-            _note_session(run)
+            _note_session(run, ran_on)
         return run
     # A start that was killed may have left env.json, or a file half written.
     own = {"env.json"}
@@ -226,7 +232,7 @@ def open_run(path: Path, kind: str, config: Any, data: "Mapping[str, Identity]")
             f"--out {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
             "name a new or empty folder"
         )
-    env = {"data": identities, "sessions": [environment.session()]}
+    env = {"data": identities, "sessions": [environment.session() | dict(ran_on)]}
     atomic.write_json(path / "env.json", env)
     atomic.write_json(path / "config.json", {"kind": kind, "config": wanted})
     return Run(path)
@@ -261,10 +267,10 @@ def _refuse_changes(
         )
 
 
-def _note_session(run: Run) -> None:
-    env, now = run.env, environment.session()
-    last = env["sessions"][-1]
-    for key in environment.DECIDES_BITS:
+def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:
+    env, now = run.env, environment.session() | dict(ran_on)
+    last = environment.PLAIN | env["sessions"][-1]
+    for key in (*environment.DECIDES_BITS, *ran_on):
         if last[key] != now[key]:
             say(
                 f"note: {key} was {last[key]!r} and is {now[key]!r}: the run goes on, "

@@ -21,7 +21,7 @@ __all__ = ["NETWORKS", "Loaded", "Network", "identity", "look", "network_of", "p
 import hashlib
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -51,6 +51,18 @@ class Loaded:
     """How it computes: "fp32", "bf16", or "its own" for a module from outside."""
     logits: Callable[[Tensor], Tensor] | None = None
     """Features to the logits of its classes, `(B, K)`, if it is a classifier."""
+    module: nn.Module | None = None
+    """What `forward` computes with, where that has weights."""
+    device: torch.device = torch.device("cpu")
+    """Where it computes."""
+
+    def moved(self, device: torch.device) -> "Loaded":
+        """Returns it on a device, its precision told as "fp32 (cuda)": sums round otherwise."""
+        if device == self.device:
+            return self
+        if self.module is not None:
+            self.module.to(device)
+        return replace(self, device=device, precision=f"{self.precision} ({device.type})")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,16 +113,17 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
     Arguments:
         loaded: The network, ready.
         protocol: One of its protocols.
-        images: Images, uint8 with shape `(B, 3, H, W)` (or one grey channel).
+        images: Images, uint8 with shape `(B, 3, H, W)` (or one grey channel), on the
+            processor, where they are prepared.
 
     Returns:
-        Features, float32 with shape `(B, F)`.
+        Features, float32 with shape `(B, F)`, on the processor.
 
     Raises:
         InputError: If the network gives something else than finite features of that shape.
         ValueError: If `images` are no such images.
     """
-    features = loaded.forward(protocol.prepare(check_images(images)))
+    features = loaded.forward(protocol.prepare(check_images(images)).to(loaded.device))
     if not isinstance(features, Tensor) or not features.is_floating_point():
         kind = features.dtype if isinstance(features, Tensor) else type(features).__name__
         raise InputError(f"{loaded.name}: gives {kind}; a feature network gives floating point")
@@ -121,7 +134,7 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
         )
     if not features.isfinite().all():
         raise InputError(f"{loaded.name}: gives features that are infinite or not numbers")
-    return features.float()
+    return features.float().cpu()
 
 
 def identity(network: Network, protocol: Protocol, loaded: Loaded) -> dict[str, str | int]:
@@ -152,7 +165,7 @@ def _inception(dims: int, label: str) -> Network:
         network.to(dtype_of(resolved))
         return Loaded(
             name="FID Inception", forward=lambda x: network.features(x, dims),
-            sha256=network.sha256, precision=resolved,
+            sha256=network.sha256, precision=resolved, module=network,
         )  # fmt: skip
 
     return Network(
@@ -168,20 +181,22 @@ def _efficientnet(_: str | None, precision: str) -> Loaded:
         part.to(dtype_of(resolved))
     return Loaded(
         name="EfficientNet-Lite0", forward=network.features, logits=network.classify,
-        sha256=efficientnet_lite0.SHA256, precision=resolved,
+        sha256=efficientnet_lite0.SHA256, precision=resolved, module=network,
     )  # fmt: skip
 
 
 def _digits(_: str | None, __: str) -> Loaded:
     network = digits.load_digits_net()
     return Loaded(
-        name="digits", forward=network.features, logits=network.classify, sha256=digits.SHA256
+        name="digits", forward=network.features, logits=network.classify, sha256=digits.SHA256,
+        module=network,
     )
 
 
 def _random(_: str | None, __: str) -> Loaded:
+    network = weight_free.RandomConvolutions()
     return Loaded(
-        name="random", forward=weight_free.RandomConvolutions(), sha256=weight_free.RANDOM_SHA256
+        name="random", forward=network, sha256=weight_free.RANDOM_SHA256, module=network
     )
 
 
@@ -264,7 +279,8 @@ def network_of(
             f"{name}: in training mode, where features depend on chance and on the batch; call "
             "eval() on it first"
         )
-    loaded = Loaded(name=name, forward=module, sha256=_digest(module), precision="its own")
+    loaded = Loaded(name=name, forward=module, sha256=_digest(module), precision="its own",
+                    module=module)
     protocols = _own(name, words, prepare)
     if example is None:
         random = torch.Generator().manual_seed(0)

@@ -55,14 +55,15 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         """Returns the normalised `input`, with shape `(B, C, H, W)`; B may differ by process."""
         if not self.training:
             return super().forward(input)
-        count = input.new_tensor([input.numel() / input.shape[1]])
+        x = input.float()  # of bf16 maps too
+        count = x.new_tensor([x.numel() / x.shape[1]])
         dist.all_reduce(count)
-        mean = sum_over_processes(input.sum(AXES)) / count
-        centred = input - mean[:, None, None]
+        mean = sum_over_processes(x.sum(AXES)) / count
+        centred = x - mean[:, None, None]
         variance = sum_over_processes(centred.square().sum(AXES)) / count
         self._follow(mean.detach(), (variance * count / (count - 1)).detach())
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         """Moves the running statistics."""

@@ -41,10 +41,11 @@ Generator = FastGanGenerator | ResidualGenerator | DcganGenerator
 @torch.no_grad()
 def mean_map(network: Generator, random: torch.Generator, draws: int = DRAWS) -> Tensor:
     """Returns m of (1), the mean of the first map over random latents, with shape `(C, 4, 4)`."""
-    total = torch.zeros((), dtype=torch.float64)
+    device = next(network.parameters()).device
+    total = torch.zeros((), dtype=torch.float64, device=device)
     for start in range(0, draws, 500):
         z = torch.randn(min(500, draws - start), network.latent, generator=random)
-        total = total + network.first(z).sum(0, dtype=torch.float64)
+        total = total + network.first(z.to(device)).sum(0, dtype=torch.float64)
     return (total / draws).float()
 
 

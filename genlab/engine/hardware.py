@@ -1,0 +1,184 @@
+"""What a GAN's networks run on: a device, a precision, compiled or not.
+
+    randomness    drawn on the processor by `engine/rng.py`, then moved: the same latents, order
+                  and augmentations on any device
+    bf16          torch's autocast around the networks' forward passes. float32 stay: weights,
+                  losses, the R1 penalty with the pass it differentiates, spectral norms and batch
+                  statistics, averages, optimisers, and all that is measured
+    float32       means float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
+                  convolutions use) is off inside `at_work`
+    saved         tensors are saved from the processor and load onto any device
+
+Of several processes each takes the GPU that has its number on its machine.
+"""
+
+__all__ = [
+    "CPU", "Hardware", "as_before", "at_work", "choose", "keep_spectral_norms", "rows_on",
+    "stored",
+]  # fmt: skip
+
+import os
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from genlab.engine.environment import PLAIN
+from genlab.engine.processes import gather_text, world_size
+from genlab.engine.progress import say
+from genlab.engine.run import Run
+from genlab.errors import InputError
+from genlab.features.precision import speedup
+from genlab.recipes.running import Running
+
+SHARE = 0.25
+"""Of a GPU's free memory, what training images may take for good."""
+
+
+class Hardware(NamedTuple):
+    """What networks run on."""
+
+    device: torch.device = torch.device("cpu")
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
+
+    def autocast(self, wanted: bool = True) -> torch.autocast:
+        """Returns the block in which networks compute in bf16, if that is the precision."""
+        on = wanted and self.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=on)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a session notes of it, as JSON values: the keys of `environment.PLAIN`."""
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
+        return {
+            "device": self.device.type, "gpu": gpu, "precision": self.precision,
+            "compiled": self.compile,
+        }  # fmt: skip
+
+
+CPU = Hardware()
+
+
+def choose(running: Running) -> Hardware:
+    """Returns what is asked for; every process must call it.
+
+    Raises:
+        InputError: If this machine cannot do it.
+    """
+    device = _device(running.device)
+    if len(set(gather_text(device.type))) > 1:
+        raise InputError(
+            "--device auto: some of the machines have a GPU for each process and some have not; "
+            "give --device cpu, or leave the latter out"
+        )
+    if running.precision == "bf16":
+        _check_bf16(device)
+    if running.compile:
+        _check_compiler(device)
+    return Hardware(device, running.precision, running.compile)
+
+
+def _device(asked: str) -> torch.device:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    needed = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if asked == "cpu" or (asked == "auto" and gpus < needed):
+        if asked == "auto" and gpus:
+            say(f"note: {needed} processes and {gpus} GPUs here: training on the processors")
+        return torch.device("cpu")
+    if gpus == 0:
+        why = "no GPU is found (nvidia-smi lists those that the driver sees)"
+        if torch.version.cuda is None and torch.version.hip is None:
+            why = "this torch is built for processors only; install its CUDA build (README)"
+        raise InputError(f"--device cuda: {why}; or give --device cpu")
+    if gpus < needed:
+        raise InputError(
+            f"--device cuda: {needed} processes and {gpus} GPUs here; start --nproc-per-node "
+            f"{gpus} at most, or give --device cpu"
+        )
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _check_bf16(device: torch.device) -> None:
+    """Refuses a GPU without bf16; says of a processor that gains nothing by it."""
+    if device.type == "cpu":
+        if (times := speedup()) < 1:
+            say(f"note: --precision bf16: this processor has no units for it; a convolution runs "
+                f"at {times:.1f} times float32's speed")  # fmt: skip
+        return
+    with torch.cuda.device(device):
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise InputError(
+                f"--precision bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
+                "capability 8.0 and later can); leave it out"
+            )
+
+
+def _check_compiler(device: torch.device) -> None:
+    """Compiles one small function, to know now and not in the first step."""
+    if world_size() > 1:
+        raise InputError(
+            "--compile: not with several processes, whose batch-norms talk to each other inside "
+            "the networks; leave it out"
+        )
+    say("trying out torch.compile")
+    try:
+        torch.compile(lambda x: (x + 1).sin())(torch.zeros(8, device=device))
+    except RuntimeError as error:  # torch's errors of compiling are
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"--compile: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
+            "(g++ or clang; on a GPU Triton as well), or leave it out"
+        ) from None
+
+
+@contextmanager
+def at_work(on: Hardware) -> Iterator[None]:
+    """Makes the GPU the current one and float32 exact, inside the block."""
+    if on.device.type == "cpu":
+        yield
+        return
+    matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, convolutions.allow_tf32
+    matmul.allow_tf32 = convolutions.allow_tf32 = False  # pyright: ignore
+    try:
+        with torch.cuda.device(on.device):
+            yield
+    finally:
+        matmul.allow_tf32, convolutions.allow_tf32 = before  # pyright: ignore
+
+
+def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:
+    """Takes the norms' power iterations, products of matrices, out of autocast."""
+    if on.precision == "float32":
+        return
+    for module in network.modules():
+        if isinstance(module, parametrize.ParametrizationList):
+            for step in module:
+                step.forward = on.autocast(False)(step.forward)
+
+
+def stored(images: Tensor, device: torch.device) -> Tensor:
+    """Returns training images, uint8, on the device if they fit there well, else as they are."""
+    if device.type != "cuda" or images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return images
+    return images.to(device)
+
+
+def rows_on(images: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """Returns some of the images, wherever they are stored, on the device."""
+    if images.device.type != "cpu" or device.type == "cpu":
+        return images[rows.to(images.device, non_blocking=True)]
+    return images[rows].pin_memory().to(device, non_blocking=True)
+
+
+def as_before(run: Run) -> Running:
+    """Returns how the last session of a run ran; on the processor where there is no GPU now."""
+    last = PLAIN | run.env["sessions"][-1]
+    device = "cpu" if last["device"] == "cpu" else "auto"
+    return Running(device=device, precision=last["precision"], compile=last["compiled"])

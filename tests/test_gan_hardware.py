@@ -1,0 +1,489 @@
+"""What a GAN runs on: devices, mixed precision, compiled networks, and what is refused.
+
+No GPU is needed for most of it. Torch's "meta" device stands in for one: its tensors have shapes
+and no values, autograd works on them, and `Elsewhere` refuses what a GPU refuses, an operation on
+tensors of two devices. Tests that need a real GPU are skipped where there is none.
+"""
+
+import contextlib
+import dataclasses
+import json
+import shutil
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from safetensors.torch import load
+from test_gan import real_images, same, tensors, tiny
+from test_gan_watch import of, pictures
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from genlab import lab
+from genlab.engine import gan, hardware, players
+from genlab.engine.gan import train_gan
+from genlab.engine.gan_sample import draw, images_of, sample
+from genlab.engine.gan_watch import Watch
+from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stored
+from genlab.engine.players import Players, build_players, play
+from genlab.engine.run import Run
+from genlab.errors import InputError
+from genlab.recipes.gan import GanConfig
+from genlab.recipes.running import Running
+
+KINDS = ("projected", "scratch", "dcgan")
+META, BF16 = Hardware(torch.device("meta")), Hardware(precision="bf16")
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+COPIES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+
+
+class Elsewhere(TorchDispatchMode):
+    """The meta device as if it were a GPU: no operation on two devices; ways back are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        found = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+        assert func in COPIES or len({x.device for x in found}) < 2, f"{func}: two devices"
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
+            self.back += 1
+            return 1  # finite, true
+        if func in COPIES and args[0].is_meta and str(kwargs.get("device")) == "cpu":
+            self.back += 1
+            return torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
+        return func(*args, **kwargs)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    """What torch has for GPUs and not for the meta device is left out."""
+    adam = torch.optim.Adam
+    monkeypatch.setattr(players, "Adam", lambda *options, fused: adam(*options))
+    monkeypatch.setattr(Hardware, "autocast", lambda *_: contextlib.nullcontext())
+    return Elsewhere()
+
+
+def config_of(recipe: str, **changes: Any) -> GanConfig:
+    return dataclasses.replace(tiny(recipe, Path("none")), **changes)
+
+
+def devices(pair: Players) -> set[str]:
+    modules = [*pair.modules.values(), *([pair.view] if isinstance(pair.view, nn.Module) else [])]
+    found = {t.device.type for m in modules for t in m.state_dict().values()}
+    states = [s for o in pair.optimisers.values() for s in o.state.values()]
+    return found | {t.device.type for s in states for name, t in s.items() if name != "step"}
+
+
+# Devices
+
+
+def test_the_stand_in_refuses_what_a_gpu_refuses() -> None:
+    here, there = torch.ones(3), torch.ones(3, device="meta")
+    with Elsewhere() as mode:
+        assert (there + there).is_meta
+        assert (here.to("meta") + there).cpu().tolist() == [0, 0, 0]
+        assert mode.back == 1
+        for mixed in (lambda: there + here, lambda: torch.stack([there.sum(), here.sum()])):
+            with pytest.raises(AssertionError, match="two devices"):
+                mixed()
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("recipe", KINDS)
+def test_every_tensor_of_a_round_is_on_the_asked_device(
+    recipe: str, classes: bool, elsewhere: Elsewhere
+) -> None:
+    """Both kinds of round (with R1 and without), a full batch and an epoch's last, smaller one;
+    the way back is taken five times: two checks of each player, and what the round tells."""
+    config = config_of(recipe, augment=("colour", "translation", "cutout"), mirror=True)
+    frequencies = torch.tensor([0.25, 0.75]) if classes else None
+    pair = build_players(config, frequencies, META)
+    assert devices(pair) == {"meta"}
+    for step, count in enumerate((8, 8, 5)):
+        labels = torch.zeros(count, dtype=torch.int64) if classes else None
+        with elsewhere:
+            told = play(pair, config, real_images(count), step, labels)
+        assert told.device.type == "cpu"
+        assert elsewhere.back == 5 * (step + 1)
+    assert devices(pair) == {"meta"}
+    assert all(s["exp_avg"].is_meta for o in pair.optimisers.values() for s in o.state.values())
+
+
+@pytest.mark.parametrize("recipe", KINDS)
+def test_images_are_drawn_and_measured_on_the_asked_device(
+    recipe: str, elsewhere: Elsewhere
+) -> None:
+    """Drawing, every network's look, the discriminator's scores; what they give is on the CPU."""
+    config = config_of(recipe, measure_with=("random", "pixels", "efficientnet-lite0"))
+    watch = Watch(config, of(pictures(30), pictures(12, seed=1)))
+    watch.eyes = type(watch.eyes)(own=watch.eyes.networks, device=META.device)
+    pair = build_players(config, on=META)
+    with elsewhere:
+        fakes = draw(pair.average, config, 21, 0, "watch")
+        assert (fakes.device.type, fakes.shape) == ("cpu", (21, 3, 64, 64))
+        for name in config.measure_with:
+            features = watch.look(name, fakes)
+            assert features.device.type == "cpu"
+            assert watch.eyes.identity(name)["precision"] == "fp32 (meta)"
+        before = elsewhere.back
+        watch._scores(pair, fakes)
+        assert elsewhere.back > before
+
+
+def test_what_is_random_is_drawn_the_same_for_any_device(elsewhere: Elsewhere) -> None:
+    """The generators of a round end in the same state."""
+    config = config_of("scratch", augment=("colour", "translation", "cutout"))
+    randoms = []
+
+    def kept(*name: Any) -> torch.Generator:
+        randoms.append(gan.generator(*name))
+        return randoms[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(players, "generator", kept)
+        play(build_players(config), config, real_images(8), 3)
+        with elsewhere:
+            play(build_players(config, on=META), config, real_images(8), 3)
+    here, there = (random.get_state() for random in randoms)
+    assert torch.equal(here, there)
+
+
+def test_images_stay_on_a_device_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, gpu = real_images(4), torch.device("cuda", 0)
+    for free, moves in ((4 * images.nbytes, True), (4 * images.nbytes - 1, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 0))
+        with monkeypatch.context() as patch:
+            patch.setattr(Tensor, "to", lambda self, device: (self, device))
+            found = stored(images, gpu)
+        assert (found == (images, gpu)) if moves else (found is images)
+    assert stored(images, CPU.device) is images
+
+
+def test_rows_are_taken_where_images_are_and_pinned_on_their_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, rows, pinned = real_images(4), torch.tensor([2, 0]), []
+    assert torch.equal(rows_on(images, rows, CPU.device), images[rows])
+    monkeypatch.setattr(Tensor, "pin_memory", lambda self: pinned.append(self) or self)
+    with Elsewhere():
+        assert rows_on(images.to("meta"), rows, META.device).shape == (2, 3, 64, 64)
+        assert not pinned
+        assert rows_on(images, rows, META.device).is_meta
+    assert torch.equal(pinned[0], images[rows])
+
+
+# Mixed precision
+
+
+def round_of(recipe: str, on: Hardware, step: int) -> tuple[Players, Tensor]:
+    config = config_of(recipe, learning_rate=1e-12, discriminator_rate=1e-12)  # stands still
+    pair = build_players(config, on=on)
+    return pair, play(pair, config, pictures(8), step)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize("recipe", KINDS)
+def test_a_round_in_bf16_is_float32s_but_for_bf16s_rounding(recipe: str, step: int) -> None:
+    """bf16 keeps 8 bits, a rounding is off by 0.4 % at most. Losses are means over many scores.
+    Gradients are compared by their direction: through ten layers their roundings, which add up
+    as their squares, make some 2 % (a cosine of 0.9998), and dozens of times as much where units
+    on either side of a kink flip; projected's pass fifty layers more, those of the frozen network,
+    and four heads' losses are summed. What is kept is float32, and not bf16 in disguise.
+    """
+    off, cosine = {"projected": (0.05, 0.9)}.get(recipe, (0.005, 0.98))
+    (plain, exact), (mixed, told) = (round_of(recipe, on, step) for on in (CPU, BF16))
+    assert torch.allclose(told, exact, rtol=0, atol=off)
+    assert not torch.equal(told, exact)
+    for name, adam in mixed.optimisers.items():
+        found = [
+            torch.cat([s["exp_avg"].flatten() for s in o.state.values()])
+            for o in (adam, plain.optimisers[name])
+        ]
+        assert torch.cosine_similarity(*found, dim=0) > cosine, name
+        assert {t.dtype for s in adam.state.values() for t in s.values()} == {torch.float32}
+    for name, module in mixed.modules.items():
+        kept = [t for t in module.state_dict().values() if t.is_floating_point()]
+        assert {t.dtype for t in kept} == {torch.float32}
+        assert any(not torch.equal(t, t.bfloat16().float()) for t in kept), name
+
+
+def test_r1_and_the_scores_it_differentiates_are_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The discriminator of a round with R1 learns the very same in either precision from the
+    same images; of a round without, another thing."""
+    views = [pictures(8, seed=s).float() / 127.5 - 1 for s in (0, 1)]
+    for step, equal in ((0, True), (1, False)):
+        ends = []
+        for on in (CPU, BF16):
+            config = config_of("scratch")
+            pair = build_players(config, on=on)
+            sides = [([view.clone()], None) for view in views]
+            players.update_discriminator(pair, config, *sides, step)
+            ends.append(tensors(pair.discriminator))
+        assert same(*ends) is equal
+
+
+def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
+    """Power iterations see weights alone: the same bits as without bf16."""
+    norms = []
+    for on in (CPU, BF16):
+        pair = build_players(config_of("projected"), on=on)
+        views = players.seen(pair, pictures(4).float() / 127.5 - 1)
+        assert views[0].dtype == (torch.bfloat16 if on is BF16 else torch.float32)
+        scores = players.judged(pair, views, None)
+        assert {s.dtype for s in scores} == {torch.float32}
+        norms.append({n: b.clone() for n, b in pair.discriminator.named_buffers()})
+        made = players.made(pair, torch.randn(4, 8), None)
+        assert made.dtype == torch.float32
+        assert {b.dtype for b in pair.generator.buffers()} == {torch.float32, torch.int64}
+    assert norms[0]
+    assert same(*norms)
+
+
+# Compiled
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # torch's own, as it compiles
+def test_compiled_rounds_are_the_eager_ones_but_for_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round with R1 (whose scores are not compiled) and one without; the same tensors' names.
+    Fused kernels round sums in another order: 1e-5; Adam makes whole steps of its gradients'
+    signs, so weights are compared by these gradients."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # no leftovers of a killed one
+    config, found = config_of("scratch"), []
+    assert choose(Running(device="cpu", compile=True)) == Hardware(compile=True)
+    for on in (CPU, Hardware(compile=True)):
+        pair = build_players(config, on=on)
+        compiled = pair.generator._compiled_call_impl is not None
+        assert compiled is on.compile
+        told = [play(pair, config, pictures(8), step) for step in (0, 1)]
+        moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
+        found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
+                      list(pair.generator.state_dict())))
+    (told, moments, names), (told_c, moments_c, names_c) = found
+    assert names == names_c
+    assert torch.allclose(told, told_c, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(moments, moments_c, rtol=1e-2, atol=1e-3 * moments.abs().max().item())
+
+
+# What is refused, what is chosen
+
+
+def machine(patch: pytest.MonkeyPatch, gpus: int, processes: int = 1, rank: int = 0) -> None:
+    """A machine with so many GPUs, and this as one of so many processes on it."""
+    patch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    patch.setattr(torch.cuda, "device_count", lambda: gpus)
+    patch.setattr(torch.cuda, "device", lambda _: contextlib.nullcontext())
+    patch.setattr(torch.cuda, "get_device_name", lambda _: "Old GPU")
+    patch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    patch.setenv("LOCAL_RANK", str(rank))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processes", "rank", "asked", "found"),
+    [
+        (0, 1, 0, "auto", "cpu"), (1, 1, 0, "auto", "cuda:0"), (4, 3, 2, "auto", "cuda:2"),
+        (2, 3, 1, "auto", "cpu"), (1, 1, 0, "cpu", "cpu"), (2, 2, 1, "cuda", "cuda:1"),
+    ],
+)  # fmt: skip
+def test_each_process_has_a_gpu_of_its_own_or_none_has(
+    gpus: int, processes: int, rank: int, asked: Any, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, gpus, processes, rank)
+    assert choose(Running(device=asked)).device == torch.device(found)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "processes", "says"),
+    [(0, 1, "--device cuda: .*--device cpu"), (2, 3, "3 processes and 2 GPUs here")],
+)
+def test_too_few_gpus_are_refused(
+    gpus: int, processes: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, gpus, processes)
+    with pytest.raises(InputError, match=says):
+        choose(Running(device="cuda"))
+
+
+def test_bf16_is_refused_where_a_gpu_cannot(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine(monkeypatch, 1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    with pytest.raises(InputError, match="--precision bf16: Old GPU cannot"):
+        choose(Running(device="cuda", precision="bf16"))
+    for times, notes in ((0.4, 1), (1.6, 0)):
+        monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
+        assert choose(Running(device="cpu", precision="bf16")) == BF16
+        assert capsys.readouterr().err.count("at 0.4 times float32's speed") == notes
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_compiling_without_a_compiler_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import torch._inductor.config as inductor
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing compiled before
+    torch._dynamo.reset()
+    with inductor.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
+        with pytest.raises(InputError, match="--compile: torch cannot compile here") as found:
+            choose(Running(device="cpu", compile=True))
+    torch._dynamo.reset()
+    assert "\n" not in str(found.value)
+    monkeypatch.setattr(hardware, "world_size", lambda: 2)
+    with pytest.raises(InputError, match="--compile: not with several processes"):
+        choose(Running(device="cpu", compile=True))
+
+
+def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 1)
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [s.allow_tf32 for s in settings]
+    assert before == [False, True]  # torch's own: convolutions lose 13 bits
+    inside = []
+
+    def failing() -> None:
+        with at_work(Hardware(torch.device("cuda", 0))):
+            inside.extend(s.allow_tf32 for s in settings)
+            raise KeyError
+
+    pytest.raises(KeyError, failing)
+    assert inside == [False, False]
+    assert [s.allow_tf32 for s in settings] == before
+
+
+# Going on with other hardware
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("pictures")
+    for index, image in enumerate(pictures(20)):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
+    return path
+
+
+def stopped(
+    config: GanConfig, out: Path, on: Hardware, patch: pytest.MonkeyPatch, step: int = 4
+) -> None:
+    """Begins a run and stops it before a step; the state before that is saved."""
+    patch.setattr(gan, "SAVE_EVERY_S", 0.0)
+
+    def stopping(*told: Any) -> Tensor:
+        if told[3] == step:
+            raise KeyboardInterrupt
+        return play(*told)
+
+    with patch.context() as here:
+        here.setattr(gan, "play", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_gan(config, out, on)
+
+
+def test_a_run_goes_on_in_another_precision_and_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The steps before are the same bytes as without it, those after are not; a resumed run
+    keeps what its last session ran on; one of before there was a choice ran plainly."""
+    config, out = tiny("scratch", folder), tmp_path / "run"
+    stopped(config, out, CPU, monkeypatch)
+    assert hardware.as_before(Run(out)) == Running(device="cpu")
+    capsys.readouterr()
+    stopped(config, out, BF16, monkeypatch, step=6)
+    note = "note: precision was 'float32' and is 'bf16': the run goes on, but not bit for bit"
+    assert capsys.readouterr().err.count(note) == 1
+    assert hardware.as_before(Run(out)) == Running(device="cpu", precision="bf16")
+    lab.resume(out)
+    facts = [{k: s[k] for k in BF16.facts} for s in Run(out).env["sessions"]]
+    assert facts == [CPU.facts, BF16.facts, BF16.facts]
+    train_gan(config, tmp_path / "plain")
+    begun, plain = (
+        [json.loads(line) for line in (path / "beginning.jsonl").read_text().splitlines()]
+        for path in (out, tmp_path / "plain")
+    )
+    assert begun[:4] == plain[:4]
+    assert begun[4] != plain[4]
+    ends = [load((p / "generator.safetensors").read_bytes()) for p in (out, tmp_path / "plain")]
+    assert {t.dtype for t in ends[0].values()} == {t.dtype for t in ends[1].values()}
+    env = json.loads((out / "env.json").read_text())
+    env["sessions"] = [{k: v for k, v in env["sessions"][0].items() if k not in BF16.facts}]
+    (out / "env.json").write_text(json.dumps(env))
+    assert hardware.as_before(Run(out)) == Running(device="cpu")
+
+
+# On a real GPU
+
+
+def gpu() -> Hardware:
+    return choose(Running(device="cuda"))
+
+
+@GPU
+@pytest.mark.parametrize("recipe", KINDS)
+def test_a_round_on_a_gpu_is_the_processors_but_for_rounding(recipe: str) -> None:
+    pairs, told = zip(*(round_of(recipe, on, 0) for on in (CPU, gpu())))
+    assert torch.allclose(*told, rtol=1e-3, atol=1e-3)
+    for name in pairs[0].optimisers:
+        found = [
+            torch.cat([s["exp_avg"].flatten().cpu() for s in p.optimisers[name].state.values()])
+            for p in pairs
+        ]
+        assert torch.cosine_similarity(*found, dim=0) > 0.999
+
+
+@GPU
+@pytest.mark.parametrize("recipe", KINDS)
+def test_a_run_changes_between_processor_and_gpu(
+    recipe: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """There and back; its snapshots' files are what the processor draws of the same weights."""
+    config = tiny(recipe, folder)
+    stopped(config, tmp_path / "run", CPU, monkeypatch, step=2)
+    stopped(config, tmp_path / "run", gpu(), monkeypatch, step=7)
+    train_gan(config, tmp_path / "run")
+    assert capsys.readouterr().err.count("note: device was") == 2
+    drawn = draw(gan_of(tmp_path / "run", 2), config, 10, config.seed, "snapshot")
+    for index, image in enumerate(drawn):
+        kept = tmp_path / "run" / "samples" / "epoch_002" / f"{index:02d}.png"
+        assert torch.equal(picture(kept), image)
+    assert sample(tmp_path / "run", 3, 0).device.type == "cpu"
+
+
+def gan_of(run: Path, epoch: int) -> nn.Module:
+    from genlab.engine.gan_sample import load_generator
+
+    return load_generator(run, epoch)
+
+
+def picture(path: Path) -> Tensor:
+    import numpy as np
+
+    from PIL import Image
+
+    return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)
+
+
+@GPU
+def test_a_gpu_draws_what_the_processor_draws_but_for_rounding() -> None:
+    config, ends = config_of("projected"), []
+    for on in (CPU, gpu()):
+        with at_work(on):
+            average = build_players(config, on=on).average
+            ends.append(images_of(average, torch.randn(
+                30, 8, generator=torch.Generator().manual_seed(0))).int())
+    assert (ends[0] - ends[1]).abs().max() <= 1
