@@ -1,6 +1,7 @@
 """Features on a GPU: what can be known without one, and, where there is one, what they are."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -49,9 +50,11 @@ def test_no_network_mixes_devices(
     met: list[set[torch.device]] = []
     convolve = F.conv2d
 
-    def noting(x: Tensor, weight: Tensor, bias: Tensor | None = None, *more, **how) -> Tensor:
+    def noting(
+        x: Tensor, weight: Tensor, bias: Tensor | None = None, *more: Any, **named: Any
+    ) -> Tensor:
         met.append({t.device for t in (x, weight, bias) if t is not None})
-        return convolve(x, weight, bias, *more, **how)
+        return convolve(x, weight, bias, *more, **named)
 
     monkeypatch.setattr(F, "conv2d", noting)
     with FakeTensorMode(allow_non_fake_inputs=True) as imagined:

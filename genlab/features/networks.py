@@ -198,8 +198,9 @@ def _efficientnet(_: str | None, precision: str, device: torch.device = CPU) -> 
 
 
 def _digits(_: str | None, __: str, device: torch.device = CPU) -> Loaded:
-    network = digits.load_digits_net().to(device)
-    network.classifier.to(CPU)
+    network = digits.load_digits_net()
+    for part in (network.conv1, network.conv2, network.conv3, network.conv4, network.conv5):
+        part.to(device)  # the classifier stays where it is
     return Loaded(
         name="digits", forward=network.features, logits=network.classify, sha256=digits.SHA256,
         device=device,
