@@ -6,7 +6,9 @@ Both sides: the same weights, the same resize (pytorch-fid's), batch 32, float32
 threads, in turn, several rounds; the ratio is the median over the rounds. pytorch-fid's network is
 restated from its published description, for its package needs torchvision: each unit an eager
 convolution without bias, batch-norm (eps 1e-3) and ReLU, channels first. If the trial of
-`genlab.features.precision` finds bfloat16 worth it on this machine, that is a second case.
+`genlab.features.precision` finds bfloat16 worth it on this machine, that is a second case. With
+`--device auto` or `cuda` a GPU, if there is one, is given the network in fp32, bf16 and fp16: more
+rows, each with its distance's difference to that of float32 on the processor.
 
 The images are photographs of the data folder's dogs and as many drawn ones, at 64 px; the Fréchet
 distance between them by either side's features shows whether they are the same features. With
@@ -28,10 +30,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.data.images import load_images
+from genlab.engine.device import DEVICES, choose
 from genlab.features.inception import load_inception
 from genlab.features.inception_net import Inception, Unit, stages
 from genlab.features.networks import NETWORKS, Network, look
-from genlab.features.precision import WORTH, speedup
+from genlab.features.precision import CPU, WORTH, speedup
 from genlab.metrics.frechet import frechet_distance
 
 BATCH = 32
@@ -86,8 +89,10 @@ def their_look(network: nn.Sequential) -> Look:
     return features
 
 
-def our_look(network: Network, given: str | None, precision: str) -> Look:
-    loaded = network.load(given, precision)
+def our_look(
+    network: Network, given: str | None, precision: str, device: torch.device = CPU
+) -> Look:
+    loaded = network.load(given, precision, device)
     return lambda images: look(loaded, network.protocol, images)
 
 
@@ -105,8 +110,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dims", type=int, choices=sorted(LAST))
     parser.add_argument("--inception", type=Path)
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/features.json"))
     options = parser.parse_args()
+    device = choose(options.device)
     torch.set_num_threads(options.threads)
     inception = load_inception(options.inception)
     dims = options.dims or (2048 if inception.complete else 768)
@@ -118,6 +125,11 @@ def main() -> None:
     theirs = their_look(eager(inception, dims))
     precisions = ["fp32", *(["bf16"] if speedup() >= WORTH else [])]
     ours = {p: our_look(row, given, p) for p in precisions}
+    if device.type == "cuda":
+        for p in ("fp32", "bf16", "fp16"):
+            ours[f"{p} (cuda)"] = our_look(row, given, p, device)
+    else:
+        print("no rows of a GPU: " + ("not asked for" if options.device == "cpu" else "none here"))
     for features in (theirs, *ours.values()):  # the first pass allocates
         features(images[:BATCH])
     speeds: dict[str, list[float]] = {name: [] for name in ("pytorch-fid", *ours)}
@@ -132,6 +144,7 @@ def main() -> None:
     results = {
         "machine": platform.processor() or platform.machine(), "threads": options.threads,
         "torch": torch.__version__, "batch": BATCH, "images": len(images), "dims": dims,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "bf16_speedup_of_the_trial": speedup(), "cases": {},
     }  # fmt: skip
     for name in ours:
@@ -143,12 +156,13 @@ def main() -> None:
             "distance_genlab": distance[name],
             "distance_pytorch-fid": distance["pytorch-fid"],
             "difference": abs(distance[name] - distance["pytorch-fid"]),
+            "difference_to_fp32": abs(distance[name] - distance["fp32"]),
         }
         case = results["cases"][name]
         print(
             f"{name}  genlab {case['genlab']:7.1f}  pytorch-fid {case['pytorch-fid']:7.1f} "
             f"images/s  x{ratio:.2f}  {row.label} {distance[name]:.6f}, "
-            f"difference {case['difference']:.1e}"
+            f"difference {case['difference']:.1e}, to fp32 {case['difference_to_fp32']:.1e}"
         )
     options.out.write_text(json.dumps(results, indent=1) + "\n")
 

@@ -295,11 +295,13 @@ def test_bf16_is_asked_for_recorded_and_close(images: Tensor, files: dict[str, s
 def test_auto_takes_bf16_only_where_it_pays(
     times: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "speedup", lambda: times)
+    monkeypatch.setattr(precision, "speedup", lambda device, dtype: times)
     assert precision.resolve("auto") == chosen
     assert precision.resolve("fp32") == "fp32"
     assert precision.resolve("bf16") == "bf16"
-    with pytest.raises(InputError, match="'fp16': give one of fp32, bf16, auto"):
+    with pytest.raises(InputError, match="'fp8': give one of fp32, bf16, fp16, auto"):
+        precision.resolve("fp8")
+    with pytest.raises(InputError, match="fp16: on GPUs only"):
         precision.resolve("fp16")
 
 

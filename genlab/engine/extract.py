@@ -59,6 +59,8 @@ class Extractor:
     """What happens between pixels and the network: range, resizing, antialiasing."""
     precision: str = "float32"
     """What the network calculates in."""
+    device: str = "cpu"
+    """The kind of device on which it calculates: "cpu" or "cuda"."""
     version: int = 1
     """Of the code between an image and its features."""
 

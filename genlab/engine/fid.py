@@ -208,7 +208,7 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
     Raises:
         InputError: If a set cannot be opened, or as of `measure`.
     """
-    eyes = Eyes(config.inception, config.precision, config.protocol)
+    eyes = Eyes(config.inception, config.precision, config.protocol, device=config.device)
     if holds_statistics(Path(config.real)):
         return Measured(_from_statistics(config, eyes), [])
     plan = Plan(permutations=config.permutations, seed=config.seed)

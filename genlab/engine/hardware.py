@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from genlab.engine.device import problem
 from genlab.engine.environment import PLAIN
 from genlab.engine.processes import gather_text, world_size
 from genlab.engine.progress import say
@@ -92,10 +93,7 @@ def _device(asked: str) -> torch.device:
             say(f"note: {needed} processes and {gpus} GPUs here: training on the processors")
         return torch.device("cpu")
     if gpus == 0:
-        why = "no GPU is found (nvidia-smi lists those that the driver sees)"
-        if torch.version.cuda is None and torch.version.hip is None:
-            why = "this torch is built for processors only; install its CUDA build (README)"
-        raise InputError(f"--device cuda: {why}; or give --device cpu")
+        raise InputError(f"--device cuda: {problem()}; or give --device cpu")
     if gpus < needed:
         raise InputError(
             f"--device cuda: {needed} processes and {gpus} GPUs here; start --nproc-per-node "

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures
+from genlab.engine.device import choose
 from genlab.engine.extract import Extractor, extract
+from genlab.engine.processes import from_first
 from genlab.engine.progress import say
 from genlab.features.networks import (
     DOWNLOAD,
@@ -23,6 +25,7 @@ from genlab.features.networks import (
     look,
     protocol_of,
 )  # fmt: skip
+from genlab.features.precision import PRECISIONS, resolve
 
 VERSION = 2
 """Of everything between an image and its features: part of the cache's key."""
@@ -47,7 +50,11 @@ class Eyes:
         precision: What the networks compute in.
         protocol: The way into FID Inception; other networks have one only.
         own: Networks of the caller's own (`network_of`) by name, beside those of `NETWORKS`.
-        device: Where they look; images are prepared for them on the processor.
+        device: Where they look: a device, or "auto", "cpu", "cuda" as `device.choose` has them.
+
+    Raises:
+        InputError: If there is no such device, or it does not compute in that precision. Of
+            several processes every one must make its eyes.
     """
 
     def __init__(
@@ -55,8 +62,11 @@ class Eyes:
         protocol: str = "pytorch-fid", own: Mapping[str, Network] = MappingProxyType({}),
         device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
-        self.inception, self.precision, self.protocol = inception, precision, protocol
-        self.networks, self.device = {**NETWORKS, **own}, torch.device(device)
+        self.inception, self.protocol, self.networks = inception, protocol, {**NETWORKS, **own}
+        self.device = device if isinstance(device, torch.device) else choose(device)
+        self.precision = resolve(precision, self.device)
+        if precision == "auto":  # trials may end differently: the first process's counts
+            self.precision = PRECISIONS[int(from_first(PRECISIONS.index(self.precision)))]
         self._loaded: dict[str, Loaded] = {}
         self._seen: dict[tuple[object, ...], Tensor] = {}
 
@@ -69,8 +79,8 @@ class Eyes:
         if network not in self._loaded:
             if network.startswith("inception") and self.inception == DOWNLOAD:
                 say("fetching FID Inception (95 MB), unless it is on this machine")
-            loaded = self.networks[network].load(self.inception, self.precision)
-            self._loaded[network] = loaded.moved(self.device)
+            load = self.networks[network].load
+            self._loaded[network] = load(self.inception, self.precision, self.device)
         return self._loaded[network]
 
     def protocol_for(self, network: str, protocol: str | None = None) -> Protocol:
@@ -88,7 +98,7 @@ class Eyes:
         return Extractor(
             network=row.name, sha256=loaded.sha256, layer=row.layer,
             protocol=self.protocol_for(network, protocol).name, precision=loaded.precision,
-            version=VERSION,
+            device=loaded.device.type, version=VERSION,
         )  # fmt: skip
 
     def features(self, network: str, pictures: Pictures, protocol: str | None = None) -> Tensor:

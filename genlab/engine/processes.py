@@ -38,7 +38,8 @@ def processes() -> Iterator[None]:
     if alone or dist.is_initialized():
         yield
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    both = torch.cuda.is_available() and dist.is_nccl_available()  # nccl: not on Windows
+    dist.init_process_group("cpu:gloo,cuda:nccl" if both else "gloo")
     try:
         yield
     finally:

@@ -1,8 +1,12 @@
 r"""Every way to look at images: a network, the layer looked at, and the ways into it.
 
 A number from features means nothing without all of: the network, its weights (SHA-256), the
-layer, the protocol (what happens between an image and the network's input) and the precision.
-`identity` gives these; two numbers compare only if they agree.
+layer, the protocol (what happens between an image and the network's input), the precision and the
+kind of device. `identity` gives these; two numbers compare only if they agree (in float32 the
+device may differ: it is off by rounding, as one processor is from another).
+
+Images are decoded and resized on the processor, whatever the device: there each protocol is exact
+to the bit, and Pillow's is nowhere else. A GPU gets the network's input, and gives features back.
 
 Only the distance over the 2048 features of FID Inception is called "FID". Over its earlier
 layers it is "FID-64", "FID-192", "FID-768" (what pytorch-fid's `--dims` gives), over any other
@@ -21,8 +25,9 @@ __all__ = ["NETWORKS", "Loaded", "Network", "identity", "look", "network_of", "p
 import hashlib
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol as Shape
 
 import torch
 
@@ -30,7 +35,7 @@ from torch import Tensor, nn
 
 from genlab.errors import InputError
 from genlab.features import digits, efficientnet_lite0, inception, weight_free
-from genlab.features.precision import dtype_of, resolve
+from genlab.features.precision import CPU, dtype_of, exact, resolve
 from genlab.features.protocols import PROTOCOLS, Protocol, check_images
 
 DOWNLOAD = "download"
@@ -43,26 +48,27 @@ class Loaded:
     name: str
     """What it is called in messages."""
     forward: Callable[[Tensor], Tensor]
-    """What a protocol prepares, to features, float32 with shape `(B, F)`."""
+    """What a protocol prepares, on `device`, to features, float32 with shape `(B, F)`."""
     sha256: str
     """The SHA-256 of the file with its weights (of the weights themselves, where there is no
     file); empty where there are none."""
     precision: str = "fp32"
-    """How it computes: "fp32", "bf16", or "its own" for a module from outside."""
+    """How it computes: "fp32", "bf16", "fp16", or "its own" for a module from outside."""
     logits: Callable[[Tensor], Tensor] | None = None
-    """Features to the logits of its classes, `(B, K)`, if it is a classifier."""
-    module: nn.Module | None = None
-    """What `forward` computes with, where that has weights."""
-    device: torch.device = torch.device("cpu")
-    """Where it computes."""
+    """Features to the logits of its classes, `(B, K)`, if it is a classifier; both in float32 on
+    the processor."""
+    device: torch.device = CPU
+    """Where it computes its features."""
 
-    def moved(self, device: torch.device) -> "Loaded":
-        """Returns it on a device, its precision told as "fp32 (cuda)": sums round otherwise."""
-        if device == self.device:
-            return self
-        if self.module is not None:
-            self.module.to(device)
-        return replace(self, device=device, precision=f"{self.precision} ({device.type})")
+
+class Load(Shape):
+    """How a network is loaded."""
+
+    def __call__(
+        self, given: str | None, precision: str, device: torch.device = CPU, /
+    ) -> Loaded:
+        """Returns it ready, on the device."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,11 +85,12 @@ class Network:
     """Where in the network they are taken."""
     protocols: Mapping[str, Protocol]
     """The ways from an image into it, the default first."""
-    load: Callable[[str | None, str], Loaded]
+    load: Load
     """Loads it. The first argument says where FID Inception's weights are (a file, "download",
-    or None: where they are kept); the second is one of `PRECISIONS`. Small networks look in
-    float32 whatever is asked, modules from outside as they do; `Loaded.precision` says which.
-    Raises `InputError` if the weights are not at hand, saying how to get them."""
+    or None: where they are kept); the second is one of `PRECISIONS`; the third is the device.
+    Small networks look in float32 whatever is asked, modules from outside as and where they do;
+    `Loaded` says which. Raises `InputError` if the weights are not at hand, saying how to get
+    them, or the device does not compute in the precision."""
 
     @property
     def protocol(self) -> Protocol:
@@ -113,8 +120,7 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
     Arguments:
         loaded: The network, ready.
         protocol: One of its protocols.
-        images: Images, uint8 with shape `(B, 3, H, W)` (or one grey channel), on the
-            processor, where they are prepared.
+        images: Images, uint8 with shape `(B, 3, H, W)` (or one grey channel), on the processor.
 
     Returns:
         Features, float32 with shape `(B, F)`, on the processor.
@@ -123,7 +129,9 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
         InputError: If the network gives something else than finite features of that shape.
         ValueError: If `images` are no such images.
     """
-    features = loaded.forward(protocol.prepare(check_images(images)).to(loaded.device))
+    prepared = protocol.prepare(check_images(images))
+    with exact(loaded.device):
+        features = loaded.forward(prepared.to(loaded.device))
     if not isinstance(features, Tensor) or not features.is_floating_point():
         kind = features.dtype if isinstance(features, Tensor) else type(features).__name__
         raise InputError(f"{loaded.name}: gives {kind}; a feature network gives floating point")
@@ -133,7 +141,10 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
             f"feature network gives ({len(images)}, F): average over space, keep the batch axis"
         )
     if not features.isfinite().all():
-        raise InputError(f"{loaded.name}: gives features that are infinite or not numbers")
+        way_out = "; give another --precision" if loaded.precision == "fp16" else ""
+        raise InputError(
+            f"{loaded.name}: gives features that are infinite or not numbers{way_out}"
+        )
     return features.float().cpu()
 
 
@@ -148,6 +159,7 @@ def identity(network: Network, protocol: Protocol, loaded: Loaded) -> dict[str, 
         "protocol_words": protocol.words,
         "weights_sha256": loaded.sha256,
         "precision": loaded.precision,
+        "device": loaded.device.type,
     }
 
 
@@ -156,16 +168,16 @@ def _own(name: str, words: str, prepare: Callable[[Tensor], Tensor]) -> dict[str
 
 
 def _inception(dims: int, label: str) -> Network:
-    def load(given: str | None, precision: str) -> Loaded:
+    def load(given: str | None, precision: str, device: torch.device = CPU) -> Loaded:
         path = Path(given) if given and given != DOWNLOAD else None
         network = inception.load_inception(path, download=given == DOWNLOAD)
         if dims == 2048:
             network.require_complete()
-        resolved = resolve(precision)
-        network.to(dtype_of(resolved))
+        resolved = resolve(precision, device)
+        network.to(device, dtype_of(resolved))
         return Loaded(
             name="FID Inception", forward=lambda x: network.features(x, dims),
-            sha256=network.sha256, precision=resolved, module=network,
+            sha256=network.sha256, precision=resolved, device=device,
         )  # fmt: skip
 
     return Network(
@@ -174,33 +186,35 @@ def _inception(dims: int, label: str) -> Network:
     )  # fmt: skip
 
 
-def _efficientnet(_: str | None, precision: str) -> Loaded:
+def _efficientnet(_: str | None, precision: str, device: torch.device = CPU) -> Loaded:
     network = efficientnet_lite0.load_efficientnet_lite0()
-    resolved = resolve(precision)
-    for part in (network.stem, network.blocks, network.head):  # the classifier stays float32
-        part.to(dtype_of(resolved))
+    resolved = resolve(precision, device)
+    for part in (network.stem, network.blocks, network.head):  # the classifier stays as it is
+        part.to(device, dtype_of(resolved))
     return Loaded(
         name="EfficientNet-Lite0", forward=network.features, logits=network.classify,
-        sha256=efficientnet_lite0.SHA256, precision=resolved, module=network,
+        sha256=efficientnet_lite0.SHA256, precision=resolved, device=device,
     )  # fmt: skip
 
 
-def _digits(_: str | None, __: str) -> Loaded:
+def _digits(_: str | None, __: str, device: torch.device = CPU) -> Loaded:
     network = digits.load_digits_net()
+    for part in (network.conv1, network.conv2, network.conv3, network.conv4, network.conv5):
+        part.to(device)  # the classifier stays where it is
     return Loaded(
         name="digits", forward=network.features, logits=network.classify, sha256=digits.SHA256,
-        module=network,
-    )
+        device=device,
+    )  # fmt: skip
 
 
-def _random(_: str | None, __: str) -> Loaded:
-    network = weight_free.RandomConvolutions()
+def _random(_: str | None, __: str, device: torch.device = CPU) -> Loaded:
     return Loaded(
-        name="random", forward=network, sha256=weight_free.RANDOM_SHA256, module=network
-    )
+        name="random", forward=weight_free.RandomConvolutions().to(device),
+        sha256=weight_free.RANDOM_SHA256, device=device,
+    )  # fmt: skip
 
 
-def _pixels(_: str | None, __: str) -> Loaded:
+def _pixels(_: str | None, __: str, ___: torch.device = CPU) -> Loaded:  # nothing to compute
     return Loaded(name="pixels", forward=lambda x: x.flatten(1), sha256="")
 
 
@@ -264,7 +278,8 @@ def network_of(
     """Makes a way to look at images of any module; the distance is then "FD (NAME)".
 
     Arguments:
-        module: Gives features `(B, F)` for what `prepare` returns; in evaluation mode.
+        module: Gives features `(B, F)` for what `prepare` returns; in evaluation mode. It stays
+            on the device of its parameters, and gets its input there.
         name: What to call it; with the weights' SHA-256 it is what tells it from another.
         prepare: Images, uint8 with shape `(B, 3, H, W)`, to the module's input.
         words: One line on what `prepare` does, to stand beside a number.
@@ -279,8 +294,10 @@ def network_of(
             f"{name}: in training mode, where features depend on chance and on the batch; call "
             "eval() on it first"
         )
-    loaded = Loaded(name=name, forward=module, sha256=_digest(module), precision="its own",
-                    module=module)
+    loaded = Loaded(
+        name=name, forward=module, sha256=_digest(module), precision="its own",
+        device=next((p.device for p in module.parameters()), CPU),
+    )  # fmt: skip
     protocols = _own(name, words, prepare)
     if example is None:
         random = torch.Generator().manual_seed(0)
@@ -290,7 +307,7 @@ def network_of(
         raise InputError(f"{name}: gives {several.shape[1]} features, {alone.shape[1]} for one")
     return Network(
         name=name, label=f"FD ({name})", dims=several.shape[1], layer="its output",
-        protocols=protocols, load=lambda _, __: loaded,
+        protocols=protocols, load=lambda _, __, ___=CPU: loaded,
     )  # fmt: skip
 
 

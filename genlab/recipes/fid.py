@@ -40,8 +40,12 @@ class FidConfig:
     """Show how far the five protocols differ on these images."""
     inception: str | None = None
     """File with FID Inception's weights (.pth, .npz, .safetensors); "download" fetches it."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-    """What the networks compute in; auto: bf16 where a short trial shows that it is faster."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks compute; auto: on a GPU where there is one. Images are decoded and
+    resized on the processor, whose resizing is exact."""
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    """What the networks compute in; fp16: on GPUs only; auto: fp16 on a GPU, bf16 on a processor,
+    where a short trial shows that it is faster."""
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the side of the generated images."""

@@ -1,0 +1,59 @@
+"""Where networks look: `auto`, `cpu` or `cuda`, and what is said where that cannot be.
+
+Of several processes on a machine each takes the GPU of its number; if they are more than the GPUs,
+they share them. What the processes tell each other are rows of features, which are on the
+processor by then, so gloo carries them.
+"""
+
+__all__ = ["DEVICES", "choose", "problem"]
+
+import os
+
+import torch
+
+from genlab.engine.processes import gather_text
+from genlab.engine.progress import say
+from genlab.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda")
+"""What may be asked for."""
+
+
+def choose(asked: str) -> torch.device:
+    """Returns the device for one of `DEVICES`, with its number; every process must call it.
+
+    Raises:
+        InputError: If `asked` is another word, "cuda" finds no GPU that works, or "auto" finds
+            one for some processes only: a set's features must come from one kind of device.
+    """
+    if asked not in DEVICES:
+        raise InputError(f"--device {asked}: give one of {', '.join(DEVICES)}")
+    why = "" if asked == "cpu" else problem()
+    if asked == "cuda" and why:
+        raise InputError(f"--device cuda: {why}; or give --device cpu")
+    found = _gpu() if asked != "cpu" and not why else torch.device("cpu")
+    if asked == "auto" and torch.cuda.is_available() and why:
+        say(f"note: looking on the processor: {why}")
+    if len(set(gather_text(found.type))) > 1:
+        raise InputError(
+            f"--device {asked}: some processes have a GPU and some have none; give --device cpu"
+        )
+    return found
+
+
+def _gpu() -> torch.device:
+    own = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device("cuda", own % torch.cuda.device_count())
+
+
+def problem() -> str:
+    """Returns why no GPU can be used, or "" if one can: a sum on it is tried."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return "this torch is built for processors only; install its CUDA build"
+    if not torch.cuda.is_available():
+        return "no GPU is found (nvidia-smi lists those that the driver sees)"
+    try:
+        torch.ones(2, device=_gpu()).sum().item()
+    except RuntimeError as error:  # a GPU too old for this torch, or full
+        return f"the GPU does not work ({str(error).strip().splitlines()[0]})"
+    return ""
