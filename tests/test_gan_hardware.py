@@ -133,7 +133,8 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
         for name in config.measure_with:
             features = watch.look(name, fakes)
             assert features.device.type == "cpu"
-            assert watch.eyes.identity(name)["precision"] == "fp32 (meta)"
+            where = "cpu" if name == "pixels" else "meta"  # pixels are looked at where they are
+            assert watch.eyes.identity(name)["device"] == where
         before = elsewhere.back
         watch._scores(pair, fakes)
         assert elsewhere.back > before
