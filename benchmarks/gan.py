@@ -17,8 +17,8 @@ Inception (Mixed_6e, protocol pytorch-fid), is at most `--distance`, and gives u
 `--minutes`. Its seconds are those of its steps; what drawing and measuring take is not counted.
 Each is one seed.
 
-On a GPU: genlab's recipes alone, at 64 and 128 pixels, in float32, bf16 and bf16 compiled, with
-the images on the GPU. Each is warmed up (and compiled) first; every round ends with a copy to the
+On a GPU: genlab's recipes alone, at 64 and 128 pixels, in float32 and bf16, with the images
+on the GPU. Each is warmed up first; every round ends with a copy to the
 processor, so the clock sees all of it. Without a GPU nothing is measured.
 """
 
@@ -159,7 +159,6 @@ def show_speeds(result: dict[str, Any]) -> None:
 WAYS = {
     "float32": Running(device="cuda"),
     "bf16": Running(device="cuda", precision="bf16"),
-    "bf16, compiled": Running(device="cuda", precision="bf16", compile=True),
 }
 GPU_SIZES, GPU_WARM = (64, 128), 12
 
@@ -187,7 +186,6 @@ def gpu_rounds(
     options: argparse.Namespace, recipe: str, batch: int, images: Tensor, running: Running
 ) -> list[float]:
     """Returns the images a second of each round."""
-    torch.compiler.reset()  # one network's graphs do not count against another's limit
     on, number = choose(running), iter(range(sys.maxsize))
     config = replace(RECIPES[recipe]("dogs", size=images.shape[2]), batch=batch)
     with at_work(on):

@@ -1,4 +1,4 @@
-"""What a GAN runs on: devices, mixed precision, compiled networks, and what is refused.
+"""What a GAN runs on: devices, mixed precision, and what is refused.
 
 No GPU is needed for most of it. Torch's "meta" device stands in for one: its tensors have shapes
 and no values, autograd works on them, and `Elsewhere` refuses what a GPU refuses, an operation on
@@ -8,7 +8,6 @@ tensors of two devices. Tests that need a real GPU are skipped where there is no
 import contextlib
 import dataclasses
 import json
-import shutil
 
 from pathlib import Path
 from typing import Any
@@ -249,34 +248,6 @@ def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
     assert same(*norms)
 
 
-# Compiled
-
-
-@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) here")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # torch's own, as it compiles
-def test_compiled_rounds_are_the_eager_ones_but_for_rounding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A round with R1 (whose scores are not compiled) and one without; the same tensors' names.
-    Fused kernels round sums in another order: 1e-5; Adam makes whole steps of its gradients'
-    signs, so weights are compared by these gradients."""
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # no leftovers of a killed one
-    config, found = config_of("scratch"), []
-    assert choose(Running(device="cpu", compile=True)) == Hardware(compile=True)
-    for on in (CPU, Hardware(compile=True)):
-        pair = build_players(config, on=on)
-        compiled = pair.generator._compiled_call_impl is not None
-        assert compiled is on.compile
-        told = [play(pair, config, pictures(8), step) for step in (0, 1)]
-        moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
-        found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
-                      list(pair.generator.state_dict())))
-    (told, moments, names), (told_c, moments_c, names_c) = found
-    assert names == names_c
-    assert torch.allclose(told, told_c, rtol=1e-4, atol=1e-5)
-    assert torch.allclose(moments, moments_c, rtol=1e-2, atol=1e-3 * moments.abs().max().item())
-
-
 # What is refused, what is chosen
 
 
@@ -327,24 +298,6 @@ def test_bf16_is_refused_where_a_gpu_cannot(
         monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
         assert choose(Running(device="cpu", precision="bf16")) == BF16
         assert capsys.readouterr().err.count("at 0.4 times float32's speed") == notes
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
-def test_compiling_without_a_compiler_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import torch._inductor.config as inductor
-
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing compiled before
-    torch._dynamo.reset()
-    with inductor.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
-        with pytest.raises(InputError, match="--compile: torch cannot compile here") as found:
-            choose(Running(device="cpu", compile=True))
-    torch._dynamo.reset()
-    assert "\n" not in str(found.value)
-    monkeypatch.setattr(hardware, "world_size", lambda: 2)
-    with pytest.raises(InputError, match="--compile: not with several processes"):
-        choose(Running(device="cpu", compile=True))
 
 
 def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,7 +230,7 @@ class Watch:
     def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
         """The discriminator's mean scores without augmentation, and equation 3; in float32."""
         players.discriminator.eval()  # spectral norms stay as they are
-        judge, device = players.discriminator.forward, players.on.device  # never compiled
+        judge, device = players.discriminator, players.on.device
 
         def score(images: Tensor, labels: Tensor | None) -> float:
             parts = images[:MOST_SCORED].split(BATCH)

@@ -1,4 +1,4 @@
-"""What a GAN's networks run on: a device, a precision, compiled or not.
+"""What a GAN's networks run on: a device and a precision.
 
     randomness    drawn on the processor by `engine/rng.py`, then moved: the same latents, order
                   and augmentations on any device
@@ -30,7 +30,7 @@ from torch.nn.utils import parametrize
 
 from genlab.engine.device import problem
 from genlab.engine.environment import PLAIN
-from genlab.engine.processes import gather_text, world_size
+from genlab.engine.processes import gather_text
 from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -46,7 +46,6 @@ class Hardware(NamedTuple):
 
     device: torch.device = torch.device("cpu")
     precision: Literal["float32", "bf16"] = "float32"
-    compile: bool = False
 
     def autocast(self, wanted: bool = True) -> torch.autocast:
         """Returns the block in which networks compute in bf16, if that is the precision."""
@@ -57,10 +56,7 @@ class Hardware(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """What a session notes of it, as JSON values: the keys of `environment.PLAIN`."""
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
-        return {
-            "device": self.device.type, "gpu": gpu, "precision": self.precision,
-            "compiled": self.compile,
-        }  # fmt: skip
+        return {"device": self.device.type, "gpu": gpu, "precision": self.precision}
 
 
 CPU = Hardware()
@@ -80,9 +76,7 @@ def choose(running: Running) -> Hardware:
         )
     if running.precision == "bf16":
         _check_bf16(device)
-    if running.compile:
-        _check_compiler(device)
-    return Hardware(device, running.precision, running.compile)
+    return Hardware(device, running.precision)
 
 
 def _device(asked: str) -> torch.device:
@@ -115,24 +109,6 @@ def _check_bf16(device: torch.device) -> None:
                 f"--precision bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
                 "capability 8.0 and later can); leave it out"
             )
-
-
-def _check_compiler(device: torch.device) -> None:
-    """Compiles one small function, to know now and not in the first step."""
-    if world_size() > 1:
-        raise InputError(
-            "--compile: not with several processes, whose batch-norms talk to each other inside "
-            "the networks; leave it out"
-        )
-    say("trying out torch.compile")
-    try:
-        torch.compile(lambda x: (x + 1).sin())(torch.zeros(8, device=device))
-    except RuntimeError as error:  # torch's errors of compiling are
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"--compile: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
-            "(g++ or clang; on a GPU Triton as well), or leave it out"
-        ) from None
 
 
 @contextmanager
@@ -179,4 +155,4 @@ def as_before(run: Run) -> Running:
     """Returns how the last session of a run ran; on the processor where there is no GPU now."""
     last = PLAIN | run.env["sessions"][-1]
     device = "cpu" if last["device"] == "cpu" else "auto"
-    return Running(device=device, precision=last["precision"], compile=last["compiled"])
+    return Running(device=device, precision=last["precision"])

@@ -158,10 +158,6 @@ def build_players(
     maker, judge = maker.to(on.device), judge.to(on.device)
     average = copy.deepcopy(maker).eval().requires_grad_(False)
     keep_spectral_norms(judge, on)
-    if on.compile:
-        for network in (maker, judge, view):
-            if isinstance(network, nn.Module):
-                network.compile(dynamic=False)  # an epoch's last, smaller batch is compiled too
     betas = BETAS[config.recipe]
     return Players(
         generator=maker, average=average, view=view, discriminator=judge,
@@ -240,10 +236,8 @@ def judged(
     players: Players, views: list[Tensor], labels: Tensor | None, exact: bool = False
 ) -> list[Tensor]:
     """Returns the discriminator's scores, float32; its own precision too is, if `exact`."""
-    # What is differentiated twice is not compiled: torch cannot.
-    judge = players.discriminator.forward if exact else players.discriminator
     with players.on.autocast(not exact):
-        return [scores.float() for scores in told(judge, views, labels)]
+        return [scores.float() for scores in told(players.discriminator, views, labels)]
 
 
 def told(player: Callable[..., Any], what: Tensor | list[Tensor], labels: Tensor | None) -> Any:

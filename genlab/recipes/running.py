@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """Device, precision, compiled or not: no part of what is learned, so not of `GanConfig`.
+    """Device and precision: no part of what is learned, so not of `GanConfig`.
 
     A run may go on with others; it is then the same but for rounding, and says so.
     """
@@ -18,5 +18,3 @@ class Running:
     precision: Literal["float32", "bf16"] = "float32"
     """bf16: networks run in mixed precision (losses, penalties, averages, optimisers stay
     float32); needs a GPU, or a processor, with units for it to be of use."""
-    compile: bool = False
-    """Compile the networks first (torch.compile); needs a C++ compiler, takes minutes."""
