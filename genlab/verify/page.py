@@ -36,7 +36,7 @@ a { color: inherit } b { font-weight: 600; white-space: nowrap }
 .pass { color: var(--pass) } .look { color: var(--look) } .cannot { color: var(--cannot) }
 .fail { color: var(--fail) } .tampered { color: var(--tampered) }
 section { margin-top: 2rem; border-top: 2px solid var(--line) }
-.rows td:first-child { width: 6.5rem; color: var(--dim) } .rows td:nth-child(2) { width: 7.5rem }
+.rows td:first-child { white-space: nowrap; color: var(--dim) } .rows td:nth-child(2) { width: 7.5rem }
 .rows td:nth-child(3) { width: 15rem }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .25rem } .overview .word { display: none }
