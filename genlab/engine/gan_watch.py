@@ -230,7 +230,7 @@ class Watch:
     def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
         """The discriminator's mean scores without augmentation, and equation 3; in float32."""
         players.discriminator.eval()  # spectral norms stay as they are
-        judge, device = players.discriminator, players.on.device
+        player, device = players.discriminator, players.on.device
 
         def score(images: Tensor, labels: Tensor | None) -> float:
             parts = images[:MOST_SCORED].split(BATCH)
@@ -241,7 +241,7 @@ class Watch:
             for part, of_part in zip(parts, of_parts):
                 views = players.view(to_signed(part.to(device)))
                 of_part = None if of_part is None else of_part.to(device)
-                scores = [s.flatten(1).mean(1) for s in told(judge, views, of_part)]
+                scores = [s.flatten(1).mean(1) for s in told(player, views, of_part)]
                 heads.append(torch.stack(scores).mean(0))
             return torch.cat(heads).double().mean().item()
 

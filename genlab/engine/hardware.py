@@ -34,7 +34,7 @@ from genlab.engine.processes import gather_text
 from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
-from genlab.features.precision import speedup
+from genlab.features.precision import require_bf16, speedup
 from genlab.recipes.running import Running
 
 SHARE = 0.25
@@ -103,12 +103,7 @@ def _check_bf16(device: torch.device) -> None:
             say(f"note: --precision bf16: this processor has no units for it; a convolution runs "
                 f"at {times:.1f} times float32's speed")  # fmt: skip
         return
-    with torch.cuda.device(device):
-        if not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise InputError(
-                f"--precision bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
-                "capability 8.0 and later can); leave it out"
-            )
+    require_bf16(device)
 
 
 @contextmanager

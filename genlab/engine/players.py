@@ -240,7 +240,7 @@ def judged(
         return [scores.float() for scores in told(players.discriminator, views, labels)]
 
 
-def told(player: Callable[..., Any], what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
+def told(player: nn.Module, what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
     """Returns what a player makes of latents or views, told their classes where there are any."""
     return player(what) if labels is None else player(what, labels)
 

@@ -15,7 +15,10 @@ default, and the precision is part of what a number is. float32 means float32: c
 its factors to 10 bits (TensorFloat-32), which `exact` turns off.
 """
 
-__all__ = ["CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "resolve", "speedup"]
+__all__ = [
+    "CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "require_bf16", "resolve",
+    "speedup",
+]  # fmt: skip
 
 import time
 
@@ -56,18 +59,19 @@ def resolve(asked: str, device: torch.device = CPU) -> Precision:
     if asked == "fp16" and device.type != "cuda":
         raise InputError("--precision fp16: on GPUs only; on a processor take fp32 or bf16")
     if asked == "bf16" and device.type == "cuda":
-        _require_bf16(device)
+        require_bf16(device)
     if asked == "fp32" or asked == "bf16" or asked == "fp16":
         return asked
     raise InputError(f"precision {asked!r}: give one of {', '.join(PRECISIONS)}")
 
 
-def _require_bf16(device: torch.device) -> None:
+def require_bf16(device: torch.device) -> None:
+    """Raises `InputError` if a GPU has no units for bfloat16."""
     with torch.cuda.device(device):
         if not torch.cuda.is_bf16_supported(including_emulation=False):
             raise InputError(
-                f"--precision bf16: {torch.cuda.get_device_name(device)} has no units for it; "
-                "take fp16 or fp32"
+                f"--precision bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
+                "capability 8.0 and later can); take another"
             )
 
 

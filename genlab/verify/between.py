@@ -67,14 +67,13 @@ from genlab.verify.configs import shape_of
 from genlab.verify.findings import Refused, Verdict, Words
 from genlab.verify.likeness import some_weights
 from genlab.verify.models import compare_shapes, generator_of, vae_at
-from genlab.verify.pictures import difference, read_picture
+from genlab.verify.pictures import LEVELS_OFF, difference, read_picture
 from genlab.verify.rehearsal import Enough, Rehearsal, stop_after
 from genlab.verify.tensors import header_of, read_tensors
 
 OFF = {"vae": 0.01, "gan": 0.05}
 """The largest share of the way that may be off on another machine."""
 NATS = 0.01
-LEVELS_OFF = 2
 RESEMBLES = 0.1
 """A correlation of the weights half way with those at the end below which a training is not one."""
 

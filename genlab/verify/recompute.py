@@ -35,11 +35,10 @@ from genlab.verify.bench import Bench, Record
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged
 from genlab.verify.integrity import Unpacked
 from genlab.verify.models import generator_of, vae_at
-from genlab.verify.pictures import difference, read_picture
+from genlab.verify.pictures import LEVELS_OFF, difference, read_picture
 from genlab.verify.tensors import read_tensors
 
 NATS = 0.05
-LEVELS_OFF = 2
 SHARE = 2e-3
 ROUNDING = 1e-9
 MOST_IMAGES = 5_000

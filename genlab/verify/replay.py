@@ -60,7 +60,7 @@ from genlab.verify.between import between_gan, between_vae
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged
 from genlab.verify.integrity import Unpacked
 from genlab.verify.models import generator_of, vae_at
-from genlab.verify.pictures import difference, read_picture
+from genlab.verify.pictures import LEVELS_OFF, difference, read_picture
 from genlab.verify.rehearsal import Enough, Rehearsal, stop_after
 
 OFF = {"vae": 1e-4, "gan": 1e-2}
@@ -75,7 +75,6 @@ EXACT = 1e-12
 Check = Callable[[Path, Bench, float], tuple[Verdict, Words]]
 UNCOMPARED = ("step", "epoch", "seconds", "images_per_second")
 SAME_WEIGHTS = 1e-5
-LEVELS_OFF = 2
 
 
 @dataclass(kw_only=True)
