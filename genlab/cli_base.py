@@ -1,13 +1,13 @@
 """What all commands share: common options, where data is, and how a command ends."""
 
-__all__ = ["DataDir", "Json", "end", "print_json", "use_data"]
+__all__ = ["DataDir", "Device", "Json", "end", "print_json", "use_data"]
 
 import json
 import os
 import sys
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -17,6 +17,10 @@ Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout."
 DataDir = Annotated[
     Path | None,
     tyro.conf.arg(help="Folder with mnist/ and dogs/; the same as setting GENLAB_DATA."),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    tyro.conf.arg(help="Where networks compute; auto: on a GPU where there is one."),
 ]
 
 

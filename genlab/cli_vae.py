@@ -13,9 +13,10 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
-from genlab.cli_base import DataDir, Json, end, use_data
+from genlab.cli_base import DataDir, Device, Json, end, use_data
 from genlab.prior_options import PriorName, PriorOptions
 from genlab.recipes.compare import CompareConfig
+from genlab.recipes.running import Running
 from genlab.recipes.vae import BY_EM, RecipeName, VaeConfig
 
 DEFAULT_OPTIONS, DEFAULT_COMPARISON = PriorOptions(), CompareConfig()
@@ -29,6 +30,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
     def vae_train(
         config: Annotated[VaeConfig, tyro.conf.arg(name="")] = named,
         recipe: RecipeName = "default",
+        device: Device = "auto",
         out: Path | None = None,
         data_dir: DataDir = None,
         json: Json = False,
@@ -39,13 +41,14 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             recipe: A set of defaults for all other options; --help shows those of the one given.
             out: The run directory; runs/vae-PRIOR if not given.
         """
+        from genlab.engine.hardware import choose
         from genlab.engine.vae import train_vae
         from genlab.figures.draw import draw_vae
 
         del recipe  # its work is done: its values were the defaults of `config`
         use_data(data_dir)
         target = out or Path("runs") / f"vae-{config.prior}"
-        results = train_vae(config, target)
+        results = train_vae(config, target, choose(Running(device=device)))
         draw_vae(target)
         end(results, _vae_line(results, target), json)
 
@@ -60,6 +63,7 @@ def vae_refit(
     epochs: int = 20,
     learning_rate: float = 3e-3,
     em: bool = True,
+    device: Device = "auto",
     out: Path | None = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -79,6 +83,7 @@ def vae_refit(
             no components to fit.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
+    from genlab.engine.hardware import choose
     from genlab.engine.vae import refit_config, train_vae
     from genlab.figures.draw import draw_vae
 
@@ -88,7 +93,7 @@ def vae_refit(
         em=em and prior in BY_EM,
     )
     target = out or run.with_name(f"{run.name}-{prior}")
-    results = train_vae(config, target)
+    results = train_vae(config, target, choose(Running(device=device)))
     draw_vae(target)
     end(results, _vae_line(results, target), json)
 
@@ -99,6 +104,7 @@ def vae_evaluate(
     mnist: str | None = None,
     importance: int | None = None,
     annealed: int | None = None,
+    device: Device = "auto",
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -113,10 +119,11 @@ def vae_evaluate(
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
         annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
+    from genlab.engine.hardware import choose
     from genlab.engine.vae import evaluate_vae
 
     use_data(data_dir)
-    results = evaluate_vae(run, mnist, importance, annealed)
+    results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
     end(results, _vae_line(results, run), json)
 
 
@@ -124,6 +131,7 @@ def vae_evaluate(
 def vae_compare(
     config: OmitArgPrefixes[CompareConfig] = DEFAULT_COMPARISON,
     only: str | None = None,
+    device: Device = "auto",
     out: Path = Path("runs/compare"),
     data_dir: DataDir = None,
     json: Json = False,
@@ -138,10 +146,11 @@ def vae_compare(
         out: The run directory.
     """
     from genlab.engine.compare import compare, table
+    from genlab.engine.hardware import choose
     from genlab.figures.draw import draw_comparison
 
     use_data(data_dir)
-    results = compare(config, out, only)
+    results = compare(config, out, only, choose(Running(device=device)))
     if lacking := results.get("lacking"):
         end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
         return

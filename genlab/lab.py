@@ -111,7 +111,7 @@ def resume(path: Path) -> dict[str, Any]:
     """
     run = Run(path)
     if run.kind == "vae":
-        results = train_vae(vae_config(run), path)
+        results = train_vae(vae_config(run), path, choose(as_before(run)))
         draw_vae(path)
         return results
     if run.kind == "gan":
@@ -120,7 +120,8 @@ def resume(path: Path) -> dict[str, Any]:
         return results
     if run.kind == "compare":
         tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
-        results = compare(CompareConfig(**{**run.config, **tuples}), path)
+        config = CompareConfig(**{**run.config, **tuples})
+        results = compare(config, path, on=choose(as_before(run)))
         draw_comparison(path)
         return results
     if run.kind == "lab":

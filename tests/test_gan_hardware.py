@@ -1,8 +1,7 @@
 """What a GAN runs on: devices, mixed precision, and what is refused.
 
-No GPU is needed for most of it. Torch's "meta" device stands in for one: its tensors have shapes
-and no values, autograd works on them, and `Elsewhere` refuses what a GPU refuses, an operation on
-tensors of two devices. Tests that need a real GPU are skipped where there is none.
+No GPU is needed for most of it: torch's "meta" device stands in for one (`elsewhere.py`). Tests
+that need a real GPU are skipped where there is none.
 """
 
 import contextlib
@@ -15,12 +14,11 @@ from typing import Any
 import pytest
 import torch
 
+from elsewhere import Elsewhere
 from safetensors.torch import load
 from test_gan import real_images, same, tensors, tiny
 from test_gan_watch import of, pictures
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from genlab import lab
 from genlab.engine import gan, hardware, players
@@ -37,29 +35,6 @@ from genlab.recipes.running import Running
 KINDS = ("projected", "scratch", "dcgan")
 META, BF16 = Hardware(torch.device("meta")), Hardware(precision="bf16")
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-COPIES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
-
-
-class Elsewhere(TorchDispatchMode):
-    """The meta device as if it were a GPU: no operation on two devices; ways back are counted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.back = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        found = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-        assert func in COPIES or len({x.device for x in found}) < 2, f"{func}: two devices"
-        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
-            self.back += 1
-            return 1  # finite, true
-        if func in COPIES and args[0].is_meta and str(kwargs.get("device")) == "cpu":
-            self.back += 1
-            return torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
-        return func(*args, **kwargs)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.mnist import load_digits
+from genlab.engine.hardware import CPU, Hardware
 from genlab.engine.progress import say
 from genlab.engine.run import Run, open_run
 from genlab.engine.vae import measured_values, train_vae
@@ -41,13 +42,16 @@ PAIRED = ("nll_exact", "nll_is", "elbo")
 """Quantities whose difference to the standard Gaussian is given."""
 
 
-def compare(config: CompareConfig, out: Path, only: str | None = None) -> dict[str, Any]:
+def compare(
+    config: CompareConfig, out: Path, only: str | None = None, on: Hardware = CPU
+) -> dict[str, Any]:
     """Runs a comparison into `out`, or goes on there; returns its table.
 
     Arguments:
         config: The comparison.
         out: The run directory.
         only: A row, PRIOR/SEED: train that run alone. The table is made when all are there.
+        on: What the runs train on.
 
     Raises:
         InputError: If `only` is no row, or the digits or `out` cannot be used.
@@ -56,13 +60,13 @@ def compare(config: CompareConfig, out: Path, only: str | None = None) -> dict[s
     if only is not None and only not in rows:
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
     identity = load_digits(config.mnist).identity
-    run = open_run(out, "compare", config, {"mnist": identity})
+    run = open_run(out, "compare", config, {"mnist": identity}, on.facts)
     if run.done:
         return run.results
     for row in _order(rows, only):
         if not (out / row / "DONE").exists():
             say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
-        train_vae(rows[row], out / row)
+        train_vae(rows[row], out / row, on)
     lacking = [row for row in rows if not (out / row / "DONE").exists()]
     if lacking:
         return {"kind": "compare", "done": len(rows) - len(lacking), "lacking": lacking}

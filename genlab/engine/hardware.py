@@ -1,4 +1,4 @@
-"""What a GAN's networks run on: a device and a precision.
+"""What networks run on in training: a device and a precision.
 
     randomness    drawn on the processor by `engine/rng.py`, then moved: the same latents, order
                   and augmentations on any device
@@ -133,7 +133,7 @@ def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:
 
 
 def stored(images: Tensor, device: torch.device) -> Tensor:
-    """Returns training images, uint8, on the device if they fit there well, else as they are."""
+    """Returns training images on the device if they fit there well, else as they are."""
     if device.type != "cuda" or images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)

@@ -9,6 +9,7 @@ Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 
 __all__ = ["CHUNK", "Measures", "measure", "measured_terms"]
 
+import copy
 import math
 
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.engine.bracket import bracket
+from genlab.engine.hardware import CPU
 from genlab.engine.progress import Progress, say
 from genlab.engine.rng import generator, seeded
 from genlab.metrics.gaps import best_gaussian_elbo
@@ -70,7 +72,7 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
 @torch.no_grad()
 def measure(
     model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int,
-    annealed: int = 0,
+    annealed: int = 0, device: torch.device = CPU.device,
 ) -> Measures:
     """Measures a model.
 
@@ -82,6 +84,7 @@ def measure(
         importance: Draws K per image of the importance-sampled likelihood; 0 leaves it out.
         seed: The run's seed.
         annealed: Random test images whose likelihood is bracketed by annealing.
+        device: Where importance sampling runs, which above two dimensions is nearly all of it.
 
     Returns:
         Among the results, each with `..._se`: `re`, `omega`, `elbo`, `cross_entropy`,
@@ -115,7 +118,7 @@ def measure(
     extra |= model.prior.diagnostics(z, random)
     values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
     if importance:
-        extra |= _importance(model, prior, x, importance, seed, values)
+        extra |= _importance(model, prior, x, importance, seed, values, device)
     if annealed:
         extra |= _annealed(model, prior, x, annealed, seed, values)
     if model.latent <= 2:
@@ -202,20 +205,25 @@ def _prior_gap(model: VAE, prior: Distribution, x_train: Tensor, seed: int) -> T
 
 
 def _importance(
-    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor]
+    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor],
+    device: torch.device,
 ) -> dict[str, Any]:
     """Adds `nll_is` to the values; returns its diagnostics."""
     counts = draw_counts(draws, SHARES.get(model.latent, SHARES_ABOVE))
     size = max(1, min(100, 200_000 // draws))
-    estimates = []
+    there, p, estimates = model, prior, []
+    if device.type != "cpu" and not isinstance(prior, Tabulated):  # a table stays where it is
+        there = copy.deepcopy(model).to(device)
+        p = there.prior()
     with Progress(len(x), f"importance sampling, {draws} draws", "images") as progress:
         for index, batch in enumerate(x.split(size)):
             random = generator(seed, "importance", index)
             noise = torch.randn(draws - counts[2], len(batch), model.latent, generator=random)
             with seeded(seed, "importance, prior", index):
                 common = prior.sample(torch.Size((counts[2],)))
-            weights = log_weights(model, prior, batch, counts, noise, common)
-            estimates.append(importance_estimate(weights))
+            drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
+            weights = log_weights(there, p, drawn[0], counts, *drawn[1:])
+            estimates.append(importance_estimate(weights.cpu()))
             progress.advance(len(batch))
     values["nll_is"] = -torch.cat([e.log_p for e in estimates])
     ess, k = torch.cat([e.ess for e in estimates]), torch.cat([e.pareto_k for e in estimates])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.hardware import CPU, Hardware, at_work
 from genlab.engine.measure import Measures, measure
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run, open_run
@@ -111,11 +112,12 @@ def refit_config(
     )
 
 
-def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
+def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any]:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
-    same machine.
+    processor of one machine; it may go on on other hardware. Training and importance sampling
+    run on the device, what else is measured and expectation-maximisation on the processor.
 
     Raises:
         InputError: If the digits or `out` cannot be used.
@@ -128,7 +130,7 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
         raise InputError(
             f"--prior.components {components}: more than the {len(splits.train)} training digits"
         )
-    run = open_run(out, "vae", config, {"mnist": digits.identity})
+    run = open_run(out, "vae", config, {"mnist": digits.identity}, on.facts)
     if run.done:
         return run.results
     model = first_vae(config, splits)
@@ -139,9 +141,10 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
         begin_with_em(config, model, splits)
         seconds = time.monotonic() - began
     if not (config.em and config.prior == "mixture"):  # which is then at its best
-        took, epochs = fit(config, run, model, splits)
+        with at_work(on):
+            took, epochs = fit(config, run, model, splits, on.device)
         seconds += took
-    atomic.write_tensors(out / "model.safetensors", model.state_dict())
+    atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
     results = {
         "prior": config.prior,
         "components": components,
@@ -150,7 +153,7 @@ def train_vae(config: VaeConfig, out: Path) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "data": asdict(digits.identity),
     }
-    _finish(run, results, _measured(model.eval(), digits, config))
+    _finish(run, results, _measured(model.eval(), digits, config, on))
     run.drop_state()
     return run.results
 
@@ -169,7 +172,7 @@ def _take_over(model: VAE, config: VaeConfig, base: Path, run: Run) -> None:
 
 def evaluate_vae(
     out: Path, mnist: str | None = None, importance: int | None = None,
-    annealed: int | None = None,
+    annealed: int | None = None, on: Hardware = CPU,
 ) -> dict[str, Any]:
     """Measures a finished run again and writes its results.
 
@@ -178,6 +181,7 @@ def evaluate_vae(
         mnist: Where the digits are now, if no longer where they were; they must be the same.
         importance: Draws of the importance-sampled likelihood, if other than the run's own.
         annealed: Digits whose likelihood is bracketed by annealing, likewise.
+        on: What importance sampling runs on.
 
     Raises:
         InputError: If `out` is not a finished VAE run, or the digits are others.
@@ -190,15 +194,17 @@ def evaluate_vae(
         config = replace(config, importance=importance)
     if annealed is not None:
         config = replace(config, annealed=annealed)
-    _finish(run, run.results, _measured(model, digits, config))
+    _finish(run, run.results, _measured(model, digits, config, on))
     return run.results
 
 
-def _measured(model: VAE, digits: DigitSet, config: VaeConfig) -> Measures:
-    return measure(
-        model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
-        importance=config.importance, seed=config.seed, annealed=config.annealed,
-    )
+def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
+    with at_work(on):
+        return measure(
+            model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
+            importance=config.importance, seed=config.seed, annealed=config.annealed,
+            device=on.device,
+        )
 
 
 def _finish(run: Run, results: dict[str, Any], measures: Measures) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genlab.data.mnist import DigitSet
 from genlab.engine.checkpoints import keep_if_due, vae_kept
+from genlab.engine.hardware import CPU, rows_on, stored
 from genlab.engine.progress import Progress
 from genlab.engine.rng import generator
 from genlab.engine.run import BEGINNING, Run, Stopwatch
@@ -48,7 +49,7 @@ def grey(images: Tensor) -> Tensor:
 
 def binarise(x: Tensor, random: torch.Generator) -> Tensor:
     """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
-    return (torch.rand(x.shape, generator=random) < x).to(x.dtype)
+    return (torch.rand(x.shape, generator=random).to(x.device) < x).to(x.dtype)
 
 
 def binary_test_digits(digits: DigitSet) -> Tensor:
@@ -96,18 +97,22 @@ class Best:
             self.record[1] += 1
 
 
-def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float, int]:
+def fit(
+    config: VaeConfig, run: Run, model: VAE, splits: Splits, device: torch.device = CPU.device
+) -> tuple[float, int]:
     """Trains `model` from where `run` is; returns the seconds that took and the epochs done.
+
+    The model is moved to the device, and stays there.
 
     Raises:
         FloatingPointError: If training diverges; the last good state stays.
     """
-    learns = model if config.post_hoc is None else model.prior
+    learns = model.to(device) if config.post_hoc is None else model.to(device).prior
     parameters = [p for p in learns.parameters() if p.requires_grad]
     if not parameters:  # the standard Gaussian, post hoc
         return 0.0, 0
     optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
-    images = splits.train
+    images = stored(splits.train, device)
     steps_per_epoch = math.ceil(len(images) / config.batch)
     steps = config.epochs * steps_per_epoch
     step, watch, kept = 0, Stopwatch(), vae_kept(config, len(images))
@@ -128,7 +133,8 @@ def fit(config: VaeConfig, run: Run, model: VAE, splits: Splits) -> tuple[float,
             for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
-                parts = _step(config, model, optimiser, images[rows], rows, step, epoch)
+                batch = rows_on(images, rows, device), rows.to(device)
+                parts = _step(config, model, optimiser, batch, step, epoch)
                 sums += parts
                 step += 1
                 if step <= BEGINNING:
@@ -156,11 +162,12 @@ def _waited_enough(config: VaeConfig, best: Best | None) -> bool:
 
 
 def _step(
-    config: VaeConfig, model: VAE, optimiser: torch.optim.Optimizer, grey_images: Tensor,
-    rows: Tensor, step: int, epoch: int,
+    config: VaeConfig, model: VAE, optimiser: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor], step: int, epoch: int,
 ) -> Tensor:
-    """One step; returns the sums of the bound, RE and Omega over the batch."""
+    """One step on grey images and their rows; returns the sums of the bound, RE and Omega."""
     random = generator(config.seed, "step", step)
+    grey_images, rows = batch
     x = binarise(grey_images, random)
     bound, terms = step_bound(config, model, x, rows, random, epoch)
     loss = -bound.mean()
@@ -177,7 +184,7 @@ def _step(
     optimiser.step()
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
-    return torch.stack(parts).detach().sum(1, dtype=torch.float64)
+    return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
 
 
 def _record(
@@ -204,7 +211,9 @@ def _record(
 def elbo_of(model: VAE, x: Tensor) -> float:
     """The ELBO of binary images, one draw each, always the same noise."""
     random, total, log_prior = generator(TEST_SEED, "test curve"), 0.0, model.prior().log_prob
+    device = next(model.parameters()).device
     for batch in x.split(1000):
-        noise = torch.randn(1, len(batch), model.latent, generator=random)
+        batch = batch.to(device)
+        noise = torch.randn(1, len(batch), model.latent, generator=random).to(batch)
         total += model.terms(batch, noise, log_prior).elbo.double().sum().item()
     return total / len(x)

@@ -31,13 +31,13 @@ def step_bound(
 
     Arguments:
         config: Decides the objective.
-        model: The VAE.
-        x: Binary images, with shape `(B, X)`.
-        rows: Their places among the training images, with shape `(B,)`.
-        random: Draws all noise of this step.
+        model: The VAE, on any device.
+        x: Binary images, with shape `(B, X)`, on that device.
+        rows: Their places among the training images, with shape `(B,)`, likewise.
+        random: Draws all noise of this step, on the processor.
         epoch: The epoch, from 0.
     """
-    noise = torch.randn(config.samples, len(x), config.latent, generator=random)
+    noise = torch.randn(config.samples, len(x), config.latent, generator=random).to(x)
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
     if config.post_hoc is not None:
         with torch.no_grad():
@@ -68,7 +68,7 @@ def _exact(
         low, high = (mean - reach).amin(0), (mean + reach).amax(0)
         step = (high - low) / config.lattice
         line = torch.arange(config.lattice) + torch.rand(config.latent, 1, generator=random)
-        axes = low[:, None] + step[:, None] * line
+        axes = low[:, None] + step[:, None] * line.to(x)
         z = torch.cartesian_prod(*axes).view(-1, config.latent)
     prior = model.prior()
     value = objectives.exact(model, x, z, step.log().sum().item(), prior.log_prob)
