@@ -206,6 +206,13 @@ def main() -> None:
             sys.exit(1)
         print(f"genlab: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")  # not loaded only to know its errors
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        print(f"genlab: error: {str(error).split('.')[0]}: give the same command with --device "
+              "cpu, or another --out and a smaller --batch", file=sys.stderr)  # fmt: skip
+        sys.exit(2)
     except FloatingPointError as error:
         print(f"genlab: training diverged: {error}", file=sys.stderr)
         sys.exit(1)

@@ -116,20 +116,22 @@ def gan_sample(
         out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given.
     """
     from genlab import sampling
+    from genlab.engine.gan_sample import Choice
 
+    choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
     if grid and walk:
         raise InputError("--grid, --walk: give one of them")
     if walk:
         target, count = out or run / "walk.webp", 6 if n is None else n
-        results = sampling.walk_file(run, count, seed, target, epoch, truncation, best, of_class)
+        results = sampling.walk_file(run, count, seed, target, choice)
         line = f"a walk through {count} images, {results['frames']} frames, in {target}"
     elif grid:
         target, count = out or run / "grid.png", 64 if n is None else n
-        results = sampling.sheet(run, count, seed, target, epoch, truncation, best, of_class)
+        results = sampling.sheet(run, count, seed, target, choice)
         line = f"{count} images on {target}"
     else:
         target, count = out or run / "generated", 300 if n is None else n
-        results = sampling.generate(run, count, seed, target, epoch, truncation, best, of_class)
+        results = sampling.generate(run, count, seed, target, choice)
         line = f"{count} images in {target}"
     end(results, line, json)
 

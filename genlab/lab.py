@@ -10,9 +10,10 @@ from typing import Any
 
 from genlab import atomic
 from genlab.data.images import ImageSet, load_images
-from genlab.data.mnist import load_digits
+from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor, open_pictures
 from genlab.data.sources import decide_digits, decide_dogs
+from genlab.engine.alone import alone
 from genlab.engine.compare import compare
 from genlab.engine.fid import Sets, measure
 from genlab.engine.fid_numbers import Plan
@@ -67,13 +68,22 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     """Does the lab sheet into `out`; steps that are finished there are not repeated.
 
     Raises:
-        InputError: If an option, a data source or `out` cannot be used.
+        InputError: If an option, a data source or `out` cannot be used, or another process is at
+            it there.
     """
     check_author(config.name, config.id)
     mnist, dogs = _sources(config, out)
     digits = load_digits(mnist)
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
+    with alone(out):
+        return _run(config, out, mnist, gan, digits, real)
+
+
+def _run(
+    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: DigitSet, real: ImageSet
+) -> dict[str, Any]:
+    """Does what is not done yet of the lab sheet."""
     run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
     if run.done:
         return run.results

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from genlab import atomic
-from genlab.engine.gan_sample import sample, walk
+from genlab.engine.gan_sample import END, Choice, sample, walk
 from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.figures.animation import FORMATS, animation
@@ -30,22 +30,18 @@ SCALE = 3
 PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
 
 
-def generate(
-    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None,
-) -> dict[str, Any]:
+def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
     """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
 
     A folder that holds the same images, or some of them, is completed; one that holds others is
     left as it is: a set of images is to be of one origin, and nothing is to be lost.
 
     Raises:
-        InputError: If `gan` is not a finished GAN run, `n` or `psi` cannot be, or `out` holds
-            other images.
+        InputError: As of `sample`, or if `out` holds other images.
     """
     if out.suffix.lower() in PICTURES:
         raise InputError(f"--out {out}: many images go into a folder; for one sheet add --grid")
-    images = sample(gan, n, seed, epoch, psi, best, of_class).permute(0, 2, 3, 1).numpy()
+    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
     _refuse_others(out, paths, images)
@@ -53,16 +49,18 @@ def generate(
         for path, image in zip(paths, images):
             atomic.write_png(path, image)
             progress.advance()
-    results = _record(gan, n, seed, epoch, psi, best, of_class) | {"size": images.shape[1]}
+    results = _record(gan, n, seed, choice) | {"size": images.shape[1]}
     atomic.write_json(out / "results.json", results)
     return results
 
 
-def _record(
-    gan: Path, n: int, seed: int, epoch: int | None, psi: float, best: bool, of_class: str | None
-) -> dict[str, Any]:
-    record = {"gan": gan.name, "n": n, "seed": seed, "epoch": epoch, "truncation": psi}
-    return record | ({"best": True} if best else {}) | ({"class": of_class} if of_class else {})
+def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
+    record = {
+        "gan": gan.name, "n": n, "seed": seed, "epoch": choice.epoch,
+        "truncation": choice.truncation,
+    }  # fmt: skip
+    record |= {"best": True} if choice.best else {}
+    return record | ({} if choice.of_class is None else {"class": choice.of_class})
 
 
 def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
@@ -93,10 +91,7 @@ def _holds(path: Path, image: np.ndarray) -> bool:
         return False
 
 
-def sheet(
-    gan: Path, n: int, seed: int, out: Path, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None,
-) -> dict[str, Any]:
+def sheet(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
     """Writes `n` generated images as one PNG: the very pixels, two white ones between images.
 
     Raises:
@@ -104,23 +99,19 @@ def sheet(
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: --grid writes a PNG; end the name in .png")
-    images = sample(gan, n, seed, epoch, psi, best, of_class).permute(0, 2, 3, 1).numpy()
+    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
     atomic.write_png(out, image_sheet(images))
-    return _record(gan, n, seed, epoch, psi, best, of_class) | {"file": str(out)}
+    return _record(gan, n, seed, choice) | {"file": str(out)}
 
 
-def walk_frames(
-    gan: Path, stops: int, seed: int, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None,
-) -> np.ndarray:
+def walk_frames(gan: Path, stops: int, seed: int, choice: Choice = END) -> np.ndarray:
     """Returns the frames of a closed walk through the seed's first images, `(N, H, W, 3)`."""
-    images = walk(gan, stops, seed, epoch, psi, best, of_class).permute(0, 2, 3, 1).numpy()
+    images = walk(gan, stops, seed, choice).permute(0, 2, 3, 1).numpy()
     return enlarged(images, SCALE)
 
 
 def walk_file(
-    gan: Path, stops: int, seed: int, out: Path, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None,
+    gan: Path, stops: int, seed: int, out: Path, choice: Choice = END
 ) -> dict[str, Any]:
     """Writes a closed walk through the seed's first `stops` images as WebP or GIF.
 
@@ -129,8 +120,8 @@ def walk_file(
     """
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {out}: --walk writes a WebP or a GIF; end in .webp or .gif")
-    frames = walk_frames(gan, stops, seed, epoch, psi, best, of_class)
+    frames = walk_frames(gan, stops, seed, choice)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
     atomic.write_bytes(out, animation(frames, out.suffix.lower(), FRAME_MS))
-    record = _record(gan, stops, seed, epoch, psi, best, of_class)
+    record = _record(gan, stops, seed, choice)
     return record | {"frames": len(frames), "file": str(out)}

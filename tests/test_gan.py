@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from genlab.engine import gan, players
 from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import draw, gan_config, load_generator, sample
+from genlab.engine.gan_sample import Choice, draw, gan_config, load_generator, sample
 from genlab.engine.players import Players, average_decay, build_players, play, update_average
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -301,7 +301,7 @@ def test_snapshots_show_the_same_latents_without_loss(recipe: str, runs: dict[st
     ])
     for epoch in config.snapshots:
         with torch.no_grad():
-            expected = ((load_generator(path, epoch)(z) + 1) * 127.5).round()
+            expected = ((load_generator(path, Choice(epoch=epoch))(z) + 1) * 127.5).round()
         for index in range(10):
             file = path / "samples" / f"epoch_{epoch:03d}" / f"{index:02d}.png"
             drawn = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
@@ -331,7 +331,7 @@ def test_what_cannot_be_sampled_is_refused(runs: dict[str, Path], tmp_path: Path
     with pytest.raises(InputError, match="--n 0"):
         sample(runs["scratch"], 0, seed=0)
     with pytest.raises(InputError, match="epochs 1, 2, 3"):
-        sample(runs["scratch"], 1, seed=0, epoch=7)
+        sample(runs["scratch"], 1, 0, Choice(epoch=7))
     with pytest.raises(InputError, match="config.json"):
         sample(tmp_path, 1, seed=0)
     (tmp_path / "config.json").write_text(json.dumps({"kind": "vae", "config": {}}))

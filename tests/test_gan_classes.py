@@ -14,11 +14,13 @@ from test_gan import same, tensors, tiny, trained
 from test_gan_nets import GENERATORS, features, noise, shaken
 from torch import Tensor, nn
 
+import genlab
+
 from genlab.data.classes import Classes, by_folder
 from genlab.engine import gan, players
 from genlab.engine.classes import default_count, read_classes
 from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import draw, load_generator, sample
+from genlab.engine.gan_sample import Choice, draw, load_generator, sample
 from genlab.engine.players import build_players, play
 from genlab.engine.rng import seeded
 from genlab.engine.run import Run
@@ -278,12 +280,13 @@ def test_samples_of_a_class(runs: dict[str, Path]) -> None:
     path = runs["folders"]
     drawn = sample(path, 12, seed=1)
     assert torch.equal(sample(path, 5, seed=1), drawn[:5])
-    light, dark = (sample(path, 12, 1, of_class=name) for name in ("light", "dark"))
+    light, dark = (sample(path, 12, 1, Choice(of_class=name)) for name in ("light", "dark"))
+    assert torch.equal(genlab.Run(path).sample(12, 1, of_class="light"), light)
     assert not torch.equal(light, dark)
     for i in range(12):  # each drawn image is one of the two
         assert torch.equal(drawn[i], light[i]) or torch.equal(drawn[i], dark[i])
     with pytest.raises(InputError, match="--class cat: the classes are dark, light"):
-        sample(path, 1, 1, of_class="cat")
+        sample(path, 1, 1, Choice(of_class="cat"))
 
 
 def test_a_run_without_classes_has_none_to_ask_for(pictures: Path, tmp_path: Path) -> None:
@@ -292,7 +295,7 @@ def test_a_run_without_classes_has_none_to_ask_for(pictures: Path, tmp_path: Pat
     assert results["classes"] is None
     assert not (tmp_path / "run/classes.json").exists()
     with pytest.raises(InputError, match="without classes"):
-        sample(tmp_path / "run", 1, 1, of_class="dark")
+        sample(tmp_path / "run", 1, 1, Choice(of_class="dark"))
 
 
 def test_other_classes_of_the_same_pictures_are_refused(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from genlab import lab
 from genlab.engine import gan, hardware, players
 from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import draw, images_of, sample
+from genlab.engine.gan_sample import Choice, draw, images_of, load_generator, sample
 from genlab.engine.gan_watch import Watch
 from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stored
 from genlab.engine.players import Players, build_players, play
@@ -394,9 +394,7 @@ def test_a_run_changes_between_processor_and_gpu(
 
 
 def gan_of(run: Path, epoch: int) -> nn.Module:
-    from genlab.engine.gan_sample import load_generator
-
-    return load_generator(run, epoch)
+    return load_generator(run, Choice(epoch=epoch))
 
 
 def picture(path: Path) -> Tensor:

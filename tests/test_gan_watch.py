@@ -14,10 +14,12 @@ from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
+import genlab
+
 from genlab.engine import gan, gan_watch
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_images import Sides, sides
-from genlab.engine.gan_sample import draw, gan_config, load_generator, sample
+from genlab.engine.gan_sample import Choice, draw, gan_config, load_generator, sample
 from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.run import Run
@@ -142,7 +144,8 @@ def test_distances_are_those_of_the_images_themselves(run: Run, folder: Path) ->
     learned, kept, *_ = sides(everything, config)
     assert kept is not None
     for epoch, found in enumerate(measured(run), 1):
-        fakes = draw(load_generator(run.path, epoch), config, 40, config.seed, "watch")
+        network = load_generator(run.path, Choice(epoch=epoch))
+        fakes = draw(network, config, 40, config.seed, "watch")
         for side, images in (("train", learned), ("held_out", kept)):
             expected = frechet_distance(*(pixels(x).flatten(1) for x in (images, fakes)))
             assert found["distances"][0][side] == pytest.approx(expected, rel=1e-6)
@@ -175,7 +178,8 @@ def test_floors_are_what_real_images_get() -> None:
 def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:
     config = gan_config(run)
     for epoch in range(1, EPOCHS + 1):
-        fakes = draw(load_generator(run.path, epoch), config, 40, config.seed, "watch")
+        network = load_generator(run.path, Choice(epoch=epoch))
+        fakes = draw(network, config, 40, config.seed, "watch")
         with Image.open(run.path / "progress" / f"epoch_{epoch:03d}.png") as image:
             shown = torch.from_numpy(np.array(image))
         assert shown.shape == (6 * 64, 6 * 64, 3)  # the largest square of 40
@@ -201,7 +205,7 @@ def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> Non
     assert blind.results["memorisation"] is None
     assert not (tmp_path / "blind" / "progress").exists()
     with pytest.raises(InputError, match="--best: .*measured nothing"):
-        load_generator(tmp_path / "blind", best=True)
+        load_generator(tmp_path / "blind", Choice(best=True))
 
 
 def test_watching_leaves_every_tensor_of_the_players_as_it_was(tmp_path: Path) -> None:
@@ -252,9 +256,12 @@ def test_the_best_is_the_nearest_to_the_held_out_images(run: Run) -> None:
     assert run.results["measured_with"][0]["network"] == "pixels"
     kept = (run.path / "best.safetensors").read_bytes()
     assert kept == (run.path / "snapshots" / f"epoch_{best:03d}.safetensors").read_bytes()
-    assert torch.equal(sample(run.path, 3, 0, best=True), sample(run.path, 3, 0, epoch=best))
+    choices = Choice(best=True), Choice(epoch=best)
+    drawn = [sample(run.path, 3, 0, choice) for choice in choices]
+    assert torch.equal(*drawn)
+    assert torch.equal(genlab.Run(run.path).sample(3, best=True), drawn[0])
     with pytest.raises(InputError, match="one of them"):
-        sample(run.path, 3, 0, epoch=1, best=True)
+        sample(run.path, 3, 0, Choice(epoch=1, best=True))
 
 
 # Going on after a stop

@@ -22,6 +22,7 @@ from genlab.data.images import load_images
 from genlab.engine import gan_images
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_sample import (
+    Choice,
     draw,
     gan_config,
     images_of,
@@ -181,8 +182,8 @@ def test_a_walk_leads_through_the_images_of_its_seed(run: Path) -> None:
     frames, images = walk(run, 3, seed=4, steps=5), sample(run, 3, seed=4)
     assert frames.shape == (15, 3, 64, 64)
     assert torch.equal(frames[::5], images)
-    truncated_frames = walk(run, 3, seed=4, psi=0.5, steps=5)
-    assert torch.equal(truncated_frames[::5], sample(run, 3, seed=4, psi=0.5))
+    truncated_frames = walk(run, 3, 4, Choice(truncation=0.5), steps=5)
+    assert torch.equal(truncated_frames[::5], sample(run, 3, 4, Choice(truncation=0.5)))
     assert not torch.equal(truncated_frames, frames)
 
 
@@ -219,35 +220,35 @@ def test_a_walk_as_webp_has_every_pixel_and_the_same_bytes(run: Path, tmp_path: 
 
 def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
-    results = generate(run, 5, 1, out, psi=0.7)
+    results = generate(run, 5, 1, out, Choice(truncation=0.7))
     assert results["truncation"] == 0.7
     assert json.loads((out / "results.json").read_text()) == results
-    for index, image in enumerate(sample(run, 5, 1, psi=0.7)):
+    for index, image in enumerate(sample(run, 5, 1, Choice(truncation=0.7))):
         found = np.asarray(Image.open(out / f"{index:03d}.png"))
         assert np.array_equal(found, image.permute(1, 2, 0).numpy())
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     for n, seed, psi in ((5, 2, 0.7), (5, 1, 1.0), (3, 1, 0.7)):  # other images, or fewer
         with pytest.raises(InputError, match="other files"):
-            generate(run, n, seed, out, psi=psi)
+            generate(run, n, seed, out, Choice(truncation=psi))
         assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     (out / "004.png").unlink()
-    generate(run, 6, 1, out, psi=0.7)
+    generate(run, 6, 1, out, Choice(truncation=0.7))
     assert {n: b for n, b in before.items() if n != "results.json"}.items() <= {
         p.name: p.read_bytes() for p in out.iterdir()
     }.items()
     (out / "mine.txt").write_text("notes")
     with pytest.raises(InputError, match=r"mine\.txt"):
-        generate(run, 6, 1, out, psi=0.7)
+        generate(run, 6, 1, out, Choice(truncation=0.7))
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda r, o: sample(r, 1, 0, psi=1.5), "--truncation 1.5"),
-        (lambda r, o: sample(r, 1, 0, psi=-0.1), "--truncation -0.1"),
-        (lambda r, o: sample(r, 1, 0, psi=float("nan")), "--truncation nan"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=1.5)), "--truncation 1.5"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=-0.1)), "--truncation -0.1"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=float("nan"))), "--truncation nan"),
         (lambda r, o: walk(r, 1, 0), "--n 1: a walk"),
-        (lambda r, o: walk(r, 2, 0, epoch=7), "epochs 1, 2"),
+        (lambda r, o: walk(r, 2, 0, Choice(epoch=7)), "epochs 1, 2"),
         (lambda r, o: sheet(r, 4, 0, o / "a.jpg"), "--grid writes a PNG"),
         (lambda r, o: walk_file(r, 2, 0, o / "a.png"), r"end in \.webp or \.gif"),
         (lambda r, o: generate(r, 2, 0, o / "a.png"), "add --grid"),
@@ -276,7 +277,7 @@ def test_another_process_gives_the_same_bytes_by_the_command_line(
     options = "--n 4 --seed 9 --epoch 1 --truncation 0.5 --grid --out g.png"
     made = genlab(*options.split())
     assert made.returncode == 0, made.stderr
-    sheet(run, 4, 9, tmp_path / "here.png", epoch=1, psi=0.5)
+    sheet(run, 4, 9, tmp_path / "here.png", Choice(epoch=1, truncation=0.5))
     assert (tmp_path / "g.png").read_bytes() == (tmp_path / "here.png").read_bytes()
     refused = genlab("--grid", "--walk")
     assert refused.returncode == 2

@@ -1,9 +1,11 @@
-"""VAEs on a device: training's step and importance sampling, on what stands in for a GPU.
+"""VAEs on a device: training's step and importance sampling, on what stands in for a GPU;
+and what is said where a machine or a run is not what it should be.
 
 Tests that need a real GPU are skipped where there is none.
 """
 
 import copy
+import json
 import sys
 
 from pathlib import Path
@@ -16,12 +18,14 @@ from elsewhere import Elsewhere
 from prior_cases import PIXELS, SMALL
 from safetensors.torch import load
 
+from genlab.atomic import write_tensors
 from genlab.cli import main
 from genlab.engine.hardware import Hardware
 from genlab.engine.measure import _importance
 from genlab.engine.run import Run
-from genlab.engine.vae import evaluate_vae, first_vae, train_vae
+from genlab.engine.vae import evaluate_vae, first_vae, load_vae, train_vae
 from genlab.engine.vae_fit import Best, Splits, _step, elbo_of
+from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.priors import PRIORS
 from genlab.recipes.vae import VaeConfig
@@ -168,3 +172,39 @@ def test_cuda_without_a_gpu_is_refused(
     assert "--device cuda" in told
     assert "give --device cpu" in told
     assert not out.exists()
+
+
+def test_a_full_gpu_ends_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stand-in for what only a GPU does: torch's own error is raised as it raises it."""
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
+
+    monkeypatch.setattr("genlab.engine.vae.train_vae", full)
+    monkeypatch.setattr(sys, "argv", ["genlab", "vae", "train", "--out", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("genlab: error: CUDA out of memory: ")
+    assert "--device cpu" in told
+    assert "smaller --batch" in told
+
+
+def test_weights_that_are_not_the_configuration_s_end_in_one_line(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    """As a run of an older version has them, or a damaged one."""
+    run = tmp_path / "run"
+    train_vae(config_of("standard", 2, mnist=str(tiny_digits)), run)
+    whole = load((run / "model.safetensors").read_bytes())
+    name = next(key for key in whole if key.startswith("decoder"))
+    write_tensors(run / "model.safetensors", {k: v for k, v in whole.items() if k != name})
+    with pytest.raises(InputError, match=f"run: its weights and its .* do not fit .*{name}"):
+        load_vae(run)
+    config = json.loads((run / "config.json").read_text())
+    config["config"]["depth"] = 3
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="run: its weights and its .* do not fit .*depth"):
+        load_vae(run)

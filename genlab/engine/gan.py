@@ -23,6 +23,7 @@ import copy
 import math
 import time
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from genlab import atomic
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
 from genlab.data.images import load_images
+from genlab.engine.alone import alone
 from genlab.engine.checkpoints import gan_kept, keep_if_due
 from genlab.engine.classes import find_classes, keep_classes
 from genlab.engine.gan_course import Course
@@ -66,7 +68,7 @@ def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     this: they share each batch, the first one writes.
 
     Raises:
-        InputError: If the images or `out` cannot be used.
+        InputError: If the images or `out` cannot be used, or others train there.
         FloatingPointError: If training diverges again and again; the last good state stays.
     """
     if config.batch < world_size():
@@ -76,13 +78,13 @@ def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)
     images = sides(dogs.images, config, classes)
-    run = _open(out, config, data, on)
-    if run.done:
+    with ExitStack() as stack:
+        run = _open(out, config, data, on, stack)
+        if not run.done:
+            stack.enter_context(at_work(on))
+            _train(config, run, images, on, dogs.identity)
+            wait()
         return run.results
-    with at_work(on):
-        _train(config, run, images, on, dogs.identity)
-    wait()
-    return run.results
 
 
 def _train(
@@ -107,11 +109,14 @@ def _train(
         run.drop_state()
 
 
-def _open(out: Path, config: GanConfig, data: dict[str, Identity], on: Hardware) -> Run:
-    """Opens the run in the first process, then in the others."""
+def _open(
+    out: Path, config: GanConfig, data: dict[str, Identity], on: Hardware, stack: ExitStack
+) -> Run:
+    """Opens the run in the first process, for as long as `stack` lasts, then in the others."""
     problem, run = "", None
     if rank() == 0:
         try:
+            stack.enter_context(alone(out))
             run = open_run(out, "gan", config, data, on.facts)
         except InputError as error:
             problem = str(error)

@@ -23,12 +23,13 @@ Shapes: N images, Z latent dimensions, S pixels a side, K latents of a walk, F s
 """
 
 __all__ = [
-    "classes_of", "draw", "drawn", "gan_config", "images_of", "load_generator", "sample",
-    "walk", "walk_latents",
+    "END", "Choice", "classes_of", "draw", "drawn", "gan_config", "images_of", "load_generator",
+    "sample", "walk", "walk_latents",
 ]  # fmt: skip
 
 import math
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from genlab.engine.classes import read_classes
 from genlab.engine.players import build_generator
 from genlab.engine.rng import generator
 from genlab.engine.run import Run
+from genlab.engine.state import readable
 from genlab.errors import InputError
 from genlab.nets.truncation import Generator, mean_map, truncated
 from genlab.recipes.gan import GanConfig
@@ -51,6 +53,38 @@ CHUNK = 20
 
 STEPS = 24
 """Steps of a walk from one latent to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which of a run's generators draws, and what.
+
+    Raises:
+        InputError: If both an epoch and the best are asked for, or `truncation` is not in [0, 1].
+    """
+
+    epoch: int | None = None
+    """A snapshot's epoch; without it, the end of the run."""
+    best: bool = False
+    """In place of that, the generator that was nearest to the held-out images."""
+    truncation: float = 1.0
+    """Psi (`nets/truncation.py`): 1 leaves the images as they are, bit for bit; 0 makes all of
+    them the mean image."""
+    of_class: str | None = None
+    """Images of this class only, of a run with classes."""
+
+    def __post_init__(self) -> None:
+        if self.best and self.epoch is not None:
+            raise InputError(f"--best, --epoch {self.epoch}: give one of them")
+        if not 0 <= self.truncation <= 1:  # not a number is neither
+            raise InputError(
+                f"--truncation {self.truncation:g}: give a number from 0 (one mean image) to 1 "
+                "(none)"
+            )
+
+
+END = Choice()
+"""The generator at the end of the run, as it is."""
 
 
 def drawn(
@@ -130,49 +164,49 @@ def gan_config(run: Run) -> GanConfig:
     return GanConfig(**{**known, **lists})
 
 
-def load_generator(path: Path, epoch: int | None = None, best: bool = False) -> nn.Module:
+def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     """Rebuilds the averaged generator of a run from its JSON and safetensors.
 
     Arguments:
         path: The run directory.
-        epoch: A snapshot's epoch; without it, the end of the run.
-        best: In place of that, the one that was nearest to the held-out images.
+        choice: Which of its generators.
 
     Returns:
         The generator, in evaluation mode: latents `(B, Z)` (and labels `(B,)`, where the run has
         classes: `classes_of`) to images `(B, 3, S, S)` in [-1, 1].
 
     Raises:
-        InputError: If `path` is no GAN run, has not come as far, or kept no best generator.
+        InputError: If `path` is no GAN run, has not come as far, kept no best generator, or is
+            damaged.
     """
     from safetensors.torch import load
 
     run = Run(path)
     if run.kind != "gan":
         raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
-    config = gan_config(run)
+    with readable(path):
+        config = gan_config(run)
     weights = path / "generator.safetensors"
-    if epoch is not None:
-        weights = path / "snapshots" / f"epoch_{epoch:03d}.safetensors"
-        if epoch not in config.snapshots:
+    if choice.epoch is not None:
+        weights = path / "snapshots" / f"epoch_{choice.epoch:03d}.safetensors"
+        if choice.epoch not in config.snapshots:
             kept = ", ".join(map(str, config.snapshots))
-            raise InputError(f"--epoch {epoch}: {path} keeps the epochs {kept}")
-    if best:
-        weights = _best(run, epoch)
+            raise InputError(f"--epoch {choice.epoch}: {path} keeps the epochs {kept}")
+    if choice.best:
+        weights = _best(run)
     if not weights.exists():
         raise InputError(
             f"{path}: {weights.name} is not there yet; finish the training with: "
             f"genlab resume {path}"
         )
     classes = classes_of(path)
-    network = build_generator(config, len(classes.names) if classes else 0)
-    network.load_state_dict(load(weights.read_bytes()))
+    with readable(path):
+        network = build_generator(config, len(classes.names) if classes else 0)
+        network.load_state_dict(load(weights.read_bytes()))
     return network.eval().requires_grad_(False)
 
 
-def _best(run: Run, epoch: int | None) -> Path:
-    if epoch is not None:
-        raise InputError(f"--best, --epoch {epoch}: give one of them")
+def _best(run: Run) -> Path:
     if run.done and run.results.get("best_epoch") is None:
         raise InputError(
             f"--best: {run.path} measured nothing on held-out images, so none of its generators "
@@ -186,38 +220,26 @@ def classes_of(path: Path) -> Classes | None:
     return None if gan_config(Run(path)).classes == "none" else read_classes(path)
 
 
-def check_truncation(psi: float, classes: Classes | None) -> None:
-    """Raises `InputError` if `psi` is not between 0 and 1, or truncation has no meaning."""
-    if not 0 <= psi <= 1:  # not a number is neither
-        raise InputError(
-            f"--truncation {psi:g}: give a number from 0 (one mean image) to 1 (none)"
-        )
-    if psi != 1 and classes is not None:
-        raise InputError(
-            f"--truncation {psi:g}: images of a run with classes are drawn towards their own "
-            "class, not towards one mean image; leave it out"
-        )
-
-
-def _choose(
-    path: Path, epoch: int | None, psi: float, best: bool, of_class: str | None
+def _chosen(
+    path: Path, choice: Choice
 ) -> tuple[nn.Module, GanConfig, Classes | None, int | None]:
     """Returns the generator that is asked for, its configuration, its classes and the one."""
-    network, classes = load_generator(path, epoch, best), classes_of(path)
-    check_truncation(psi, classes)
+    network, classes = load_generator(path, choice), classes_of(path)
+    if choice.truncation != 1 and classes is not None:
+        raise InputError(
+            f"--truncation {choice.truncation:g}: images of a run with classes are drawn towards "
+            "their own class, not towards one mean image; leave it out"
+        )
     only = None
-    if of_class is not None:
+    if choice.of_class is not None:
         if classes is None:
-            raise InputError(f"--class {of_class}: {path} was trained without classes")
-        only = classes.index(of_class)
+            raise InputError(f"--class {choice.of_class}: {path} was trained without classes")
+        only = classes.index(choice.of_class)
     return network, gan_config(Run(path)), classes, only
 
 
-def sample(
-    path: Path, n: int, seed: int, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None,
-) -> Tensor:
-    """Draws images from the generator of a run.
+def sample(path: Path, n: int, seed: int, choice: Choice = END) -> Tensor:
+    """Draws images from a generator of a run.
 
     Image i depends on the seed and on i alone: more images are the same ones and further ones.
 
@@ -225,23 +247,19 @@ def sample(
         path: The run directory.
         n: How many images N.
         seed: Decides the latents, and the classes where there are any.
-        epoch: A snapshot's epoch; without it, the end of the run.
-        psi: Truncation (`nets/truncation.py`): 1 leaves the images as they are, bit for
-            bit; 0 makes all of them the mean image.
-        best: In place of that, the generator that was nearest to the held-out images.
-        of_class: Draws images of this class only, of a run with classes.
+        choice: Which generator, and what of it.
 
     Returns:
         Images, uint8 with shape `(N, 3, S, S)`.
 
     Raises:
-        InputError: If `n` is under 1, `psi` outside [0, 1] (or not 1 with classes), `path` is no
-            GAN run, it has no such class, or as of `load_generator`.
+        InputError: If `n` is under 1, `path` is no GAN run or has no such class, truncation is
+            asked of one with classes, or as of `load_generator`.
     """
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
-    network, config, classes, only = _choose(path, epoch, psi, best, of_class)
-    return draw(network, config, n, seed, "sample", classes, only, psi)
+    network, config, classes, only = _chosen(path, choice)
+    return draw(network, config, n, seed, "sample", classes, only, choice.truncation)
 
 
 def walk_latents(stops: Tensor, steps: int) -> Tensor:
@@ -267,8 +285,7 @@ def walk_latents(stops: Tensor, steps: int) -> Tensor:
 
 
 def walk(
-    path: Path, stops: int, seed: int, epoch: int | None = None, psi: float = 1.0,
-    best: bool = False, of_class: str | None = None, steps: int = STEPS,
+    path: Path, stops: int, seed: int, choice: Choice = END, steps: int = STEPS
 ) -> Tensor:
     """Returns the images of a closed walk through the latents of the seed's first images.
 
@@ -276,11 +293,8 @@ def walk(
         path: The run directory.
         stops: Through how many latents K: those of the first K images of `sample`.
         seed: Decides the latents.
-        epoch: A snapshot's epoch; without it, the end of the run.
-        psi: Truncation, as of `sample`.
-        best: In place of `epoch`, the generator that was nearest to the held-out images.
-        of_class: Of a run with classes, the class of all images; that of the first of `sample`
-            if not given.
+        choice: Which generator, and what of it; of a run with classes, the class of all images is
+            that of the first of `sample` if none is chosen.
         steps: Steps F from one to the next.
 
     Returns:
@@ -291,10 +305,10 @@ def walk(
     """
     if stops < 2:
         raise InputError(f"--n {stops}: a walk leads through at least 2 images")
-    network, config, classes, only = _choose(path, epoch, psi, best, of_class)
+    network, config, classes, only = _chosen(path, choice)
     z, labels = drawn(config, stops, seed, "sample", classes)
     z = walk_latents(z, steps)
     if labels is not None:
         first = labels[:1]
         labels = (first if only is None else torch.full_like(first, only)).expand(len(z))
-    return images_of(network, z, psi, labels)
+    return images_of(network, z, choice.truncation, labels)

@@ -11,7 +11,10 @@ results.json       the final numbers
 DONE               empty; the run is complete
 """
 
-__all__ = ["BEGINNING", "Run", "checkpoint_name", "open_run", "read_json", "require_finite"]
+__all__ = [
+    "BEGINNING", "Run", "checkpoint_name", "open_run", "read_json", "require_finite",
+    "require_folder",
+]  # fmt: skip
 
 import hashlib
 import json
@@ -211,7 +214,7 @@ def open_run(
     """
     wanted = json.loads(json.dumps(asdict(config)))
     identities = {role: asdict(identity) for role, identity in data.items()}
-    _require_folder(path)
+    require_folder(path)
     if (path / "config.json").exists():
         run = Run(path)
         defaults = {
@@ -222,8 +225,8 @@ def open_run(
         if not run.done:
             _note_session(run, ran_on)
         return run
-    # A start that was killed may have left env.json, or a file half written.
-    own = {"env.json"}
+    # A start that was killed may have left env.json, a lock, or a file half written.
+    own = {"env.json", ".lock"}
     leftovers = sorted(
         p.name for p in path.iterdir() if p.name not in own and ".tmp-" not in p.name
     )
@@ -238,7 +241,8 @@ def open_run(
     return Run(path)
 
 
-def _require_folder(path: Path) -> None:
+def require_folder(path: Path) -> None:
+    """Makes a run's folder; raises `InputError` if that cannot be, or it cannot be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK | os.X_OK)

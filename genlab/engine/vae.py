@@ -18,10 +18,12 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.engine.alone import alone
 from genlab.engine.hardware import CPU, Hardware, at_work
 from genlab.engine.measure import Measures, measure
 from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run, open_run
+from genlab.engine.state import readable
 from genlab.engine.vae_em import begin_with_em
 from genlab.engine.vae_fit import (
     TEST_SEED,
@@ -74,7 +76,7 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     """Rebuilds the model of a finished run from its JSON and safetensors.
 
     Raises:
-        InputError: If `path` is not a finished VAE run.
+        InputError: If `path` is not a finished VAE run, or is damaged.
     """
     from safetensors.torch import load
 
@@ -82,9 +84,10 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     weights = path / "model.safetensors"
     if run.kind != "vae" or not weights.exists():
         raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
-    config = vae_config(run)
-    model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
-    model.load_state_dict(load(weights.read_bytes()))
+    with readable(path):
+        config = vae_config(run)
+        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        model.load_state_dict(load(weights.read_bytes()))
     return model.eval(), config
 
 
@@ -120,7 +123,7 @@ def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     run on the device, what else is measured and expectation-maximisation on the processor.
 
     Raises:
-        InputError: If the digits or `out` cannot be used.
+        InputError: If the digits or `out` cannot be used, or another process trains there.
         FloatingPointError: If training diverges; the last good state stays.
     """
     digits = load_digits(config.mnist)
@@ -130,6 +133,14 @@ def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
         raise InputError(
             f"--prior.components {components}: more than the {len(splits.train)} training digits"
         )
+    with alone(out):
+        return _train(config, out, on, digits, splits)
+
+
+def _train(
+    config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits
+) -> dict[str, Any]:
+    """Trains and measures, or returns what a finished run has found."""
     run = open_run(out, "vae", config, {"mnist": digits.identity}, on.facts)
     if run.done:
         return run.results
@@ -147,7 +158,7 @@ def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
     results = {
         "prior": config.prior,
-        "components": components,
+        "components": config.prior_options.components,
         "epochs": epochs,
         "train_images": len(splits.train),
         "seconds": round(seconds, 1),

@@ -1,13 +1,9 @@
 """What a RUN holds that a page can show: VAEs, a GAN, or both."""
 
-__all__ = ["Found", "find", "readable"]
+__all__ = ["Found", "find"]
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 from genlab.engine.run import Run
 from genlab.errors import InputError
@@ -77,20 +73,3 @@ def _finished(path: Path, kind: str) -> bool:
     """Whether a run of this kind is there with its weights and numbers."""
     names = ("config.json", "results.json", "env.json", FINISHED[kind])
     return all((path / name).exists() for name in names) and Run(path).kind == kind
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turns what loading a run may fail with into an `InputError` that names the run.
-
-    Torch says that weights are of another shape by `RuntimeError`, safetensors that a file is
-    damaged by its own error, a configuration of other fields is a `TypeError`.
-    """
-    try:
-        yield
-    except (RuntimeError, SafetensorError, TypeError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "
-            "or was made by another version of genlab"
-        ) from error

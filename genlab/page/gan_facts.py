@@ -33,7 +33,6 @@ from genlab.engine.run import Run, read_json
 from genlab.errors import InputError
 from genlab.figures.draw import read_sheet
 from genlab.page.blobs import Blobs
-from genlab.page.find import readable
 from genlab.page.stills import Still
 
 ANCHORS = 6
@@ -109,8 +108,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     z = torch.nn.functional.normalize(z, dim=1)
     shares = torch.arange(STEPS) / STEPS
     points = torch.cat([slerp(a, b, shares) for a, b in zip(z, z.roll(-1, 0))])
-    with readable(path):
-        network, classes = load_generator(path), classes_of(path)
+    network, classes = load_generator(path), classes_of(path)
     labels = None
     if classes is not None:
         labels = torch.full((len(points),), int(classes.frequencies.argmax()))

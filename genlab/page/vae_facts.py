@@ -28,7 +28,6 @@ from genlab.figures.latent import common_limit
 from genlab.nets.mlp import LOG_STD_RANGE
 from genlab.page.assemble import word_table
 from genlab.page.blobs import Blobs
-from genlab.page.find import readable
 from genlab.page.plane_facts import density_facts, log_density
 from genlab.page.precision import Precision, choose
 from genlab.page.stills import Still, density_still, lattice_still, samples_still
@@ -125,8 +124,7 @@ def vae_facts(
 
 
 def _load(name: str, path: Path) -> Loaded:
-    with readable(path):
-        model, config = load_vae(path)
+    model, config = load_vae(path)
     return Loaded(name=name, path=path, run=Run(path), model=model, config=config)
 
 

@@ -100,7 +100,8 @@ class Run:
         return {p.relative_to(self.path).as_posix(): Run(p) for p in folders}
 
     def sample(
-        self, n: int, seed: int = 0, epoch: int | None = None, truncation: float = 1.0
+        self, n: int, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,
+        best: bool = False, of_class: str | None = None,
     ) -> "Tensor":
         """Draws images from the model; image i depends on the seed and on i alone.
 
@@ -109,6 +110,8 @@ class Run:
             seed: Decides the latents: the same seed, the same images.
             epoch: A GAN's snapshot in place of the end of training.
             truncation: A GAN's psi, from 1 (none) to 0 (one mean image).
+            best: A GAN's generator that was nearest to the held-out images, in place of the last.
+            of_class: Images of this class only, of a GAN with classes.
 
         Returns:
             uint8: a GAN's images with shape `(N, 3, S, S)`; a VAE's decoded draws of its prior
@@ -118,14 +121,17 @@ class Run:
             InputError: If the run is of another kind or not complete, or an option cannot be.
         """
         if self.kind == "gan":
-            from genlab.engine.gan_sample import sample
+            from genlab.engine.gan_sample import Choice, sample
 
-            return sample(self.path, n, seed, epoch, truncation)
+            choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
+            return sample(self.path, n, seed, choice)
         if self.kind == "vae":
             from genlab.engine.generated import decoded_draws
 
-            if epoch is not None or truncation != 1:
-                raise InputError(f"{self.path}: epoch and truncation are a GAN's; this is a VAE")
+            if epoch is not None or truncation != 1 or best or of_class is not None:
+                raise InputError(
+                    f"{self.path}: epoch, truncation, best and of_class are a GAN's; this is a VAE"
+                )
             return decoded_draws(self.path, n, seed)
         inside = ", ".join(self.runs)
         raise InputError(
@@ -134,12 +140,13 @@ class Run:
         )
 
     def sheet(
-        self, n: int = 64, seed: int = 0, epoch: int | None = None, truncation: float = 1.0
+        self, n: int = 64, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,
+        best: bool = False, of_class: str | None = None,
     ) -> "Image":
         """Returns `sample` as one picture, which a notebook shows."""
         from genlab.show.sheet import sheet_of
 
-        return sheet_of(self.sample(n, seed, epoch, truncation))
+        return sheet_of(self.sample(n, seed, epoch, truncation, best, of_class))
 
     def __repr__(self) -> str:
         return f"genlab.Run({str(self.path)!r}): {headline(self.kind, self.done, self._known())}"
