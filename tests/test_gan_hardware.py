@@ -29,6 +29,7 @@ from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stor
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.features.precision import exact
 from genlab.recipes.gan import GanConfig
 from genlab.recipes.running import Running
 
@@ -277,19 +278,21 @@ def test_bf16_is_refused_where_a_gpu_cannot(
 
 def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 1)
-    settings = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = [s.allow_tf32 for s in settings]
-    assert before == [False, True]  # torch's own: convolutions lose 13 bits
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    before = [s.fp32_precision for s in settings]
+    assert before == ["none", "tf32"]  # torch's own: convolutions lose 13 bits
     inside = []
 
     def failing() -> None:
         with at_work(Hardware(torch.device("cuda", 0))):
-            inside.extend(s.allow_tf32 for s in settings)
+            inside.extend(s.fp32_precision for s in settings)
+            with exact(torch.device("cuda", 0)):  # as measuring does while it trains
+                inside.extend(s.fp32_precision for s in settings)
             raise KeyError
 
     pytest.raises(KeyError, failing)
-    assert inside == [False, False]
-    assert [s.allow_tf32 for s in settings] == before
+    assert inside == ["ieee"] * 4
+    assert [s.fp32_precision for s in settings] == before
 
 
 # Going on with other hardware

@@ -34,7 +34,7 @@ from genlab.engine.processes import gather_text
 from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
-from genlab.features.precision import require_bf16, speedup
+from genlab.features.precision import ieee, require_bf16, speedup
 from genlab.recipes.running import Running
 
 SHARE = 0.25
@@ -112,14 +112,8 @@ def at_work(on: Hardware) -> Iterator[None]:
     if on.device.type == "cpu":
         yield
         return
-    matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, convolutions.allow_tf32
-    matmul.allow_tf32 = convolutions.allow_tf32 = False  # pyright: ignore
-    try:
-        with torch.cuda.device(on.device):
-            yield
-    finally:
-        matmul.allow_tf32, convolutions.allow_tf32 = before  # pyright: ignore
+    with torch.cuda.device(on.device), ieee(on.device):
+        yield
 
 
 def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:

@@ -12,11 +12,11 @@ compute in it as fast as in bfloat16, so it is what `auto` tries there; processo
 bfloat16 changes what is measured: over 768 features of FID Inception, for 20 photographs against
 20 drawn dogs at 64 pixels, a feature changed by 1 % and the distance by 0.2 %. So float32 is the
 default, and the precision is part of what a number is. float32 means float32: cuDNN would round
-its factors to 10 bits (TensorFloat-32), which `exact` turns off.
+its factors to 10 bits (TensorFloat-32), which `ieee` turns off.
 """
 
 __all__ = [
-    "CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "require_bf16", "resolve",
+    "CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "ieee", "require_bf16", "resolve",
     "speedup",
 ]  # fmt: skip
 
@@ -81,19 +81,36 @@ def dtype_of(precision: Precision) -> torch.dtype:
 
 
 @contextmanager
+def ieee(device: torch.device) -> Iterator[None]:
+    """Makes a GPU's products and convolutions of float32 those of IEEE 754 inside the block."""
+    if device.type != "cuda":
+        yield
+        return
+    parts = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # pyright: ignore
+    before = [part.fp32_precision for part in parts]  # pyright: ignore
+    for part in parts:
+        part.fp32_precision = "ieee"  # pyright: ignore
+    try:
+        yield
+    finally:
+        for part, setting in zip(parts, before):
+            part.fp32_precision = setting  # pyright: ignore
+
+
+@contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Makes a GPU's convolutions those of float32, and the same each time, inside the block."""
+    """Makes a GPU's float32 that of `ieee`, and the same each time, inside the block."""
     if device.type != "cuda":
         yield
         return
     cudnn = torch.backends.cudnn
-    before = cudnn.conv.fp32_precision, cudnn.benchmark, cudnn.deterministic  # pyright: ignore
-    cudnn.conv.fp32_precision = "ieee"  # pyright: ignore
+    before = cudnn.benchmark, cudnn.deterministic
     cudnn.benchmark, cudnn.deterministic = False, True
     try:
-        yield
+        with ieee(device):
+            yield
     finally:
-        cudnn.conv.fp32_precision, cudnn.benchmark, cudnn.deterministic = before  # pyright: ignore
+        cudnn.benchmark, cudnn.deterministic = before
 
 
 @cache

@@ -1,0 +1,63 @@
+"""Draws photographs beside the squares that `--crop centre` and `--crop subject` keep of them.
+
+    python benchmarks/crops.py DIR --out crops.jpg [--count 10] [--seed 0]
+
+The photographs are drawn at random, not chosen. How many of 500 such squares are recognised as
+dogs stands in `genlab/data/crop.py`.
+"""
+
+import argparse
+
+from pathlib import Path
+
+import numpy as np
+
+from PIL import Image, ImageDraw, ImageOps
+
+from genlab.data.crop import Box, central_box, subject_box
+from genlab.data.decode import image_files, open_upright
+from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
+from genlab.figures.grids import labelled_rows
+
+SIDE = 96
+LINES = {"centre": (255, 255, 255), "subject": (255, 60, 60)}
+
+
+def outlined(image: Image.Image, boxes: dict[str, Box]) -> np.ndarray:
+    """Returns the whole picture on a square, both squares drawn into it."""
+    image = image.copy()
+    pen = ImageDraw.Draw(image)
+    for name, box in boxes.items():
+        corners = (box.left, box.top, box.left + box.side - 1, box.top + box.side - 1)
+        pen.rectangle(corners, outline=LINES[name], width=3)
+    return np.asarray(ImageOps.pad(image, (SIDE, SIDE), color=(128, 128, 128)))
+
+
+def cut(image: Image.Image, box: Box) -> np.ndarray:
+    corners = (box.left, box.top, box.left + box.side, box.top + box.side)
+    return np.asarray(image.crop(corners).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    paths = image_files(options.folder)
+    order = np.random.default_rng(options.seed).permutation(len(paths))[: options.count]
+    network = load_efficientnet_lite0()
+    rows: dict[str, list[np.ndarray]] = {"photograph": [], "centre": [], "subject": []}
+    for path in (paths[i] for i in order):
+        image = open_upright(path)
+        boxes = {"centre": central_box(*image.size), "subject": subject_box(network, image)}
+        rows["photograph"].append(outlined(image, boxes))
+        for name, box in boxes.items():
+            rows[name].append(cut(image, box))
+    figure = labelled_rows([(name, np.stack(images)) for name, images in rows.items()])
+    figure.savefig(options.out, dpi=100, pil_kwargs={"quality": 88})
+
+
+if __name__ == "__main__":
+    main()
