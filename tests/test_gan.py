@@ -193,6 +193,22 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
 
 
+@pytest.mark.parametrize(("length", "kept"), [(100.0, 2.0), (1.5, 1.5), (0.0, 0.0)])
+def test_a_gradient_much_longer_than_usual_is_shortened(length: float, kept: float) -> None:
+    """After 50 gradients of length 1, v_i / (1 - beta^t) sums to 1: the usual length is 1."""
+    w = nn.Parameter(torch.zeros(3))
+    adam = torch.optim.Adam([w], 0.1, (0.0, 0.99))
+    way = torch.tensor([2.0, -1.0, 2.0]) / 3
+    for t in range(50):
+        players.descend(adam, (w * way * (100 if length == 0 and t == 0 else 1)).sum(), "w", 2.0)
+        if t == 0:  # nothing is usual yet
+            assert w.grad is not None
+            assert w.grad.norm().item() == pytest.approx(100 if length == 0 else 1)
+    players.descend(adam, (w * way * length).sum(), "w", 2.0)
+    assert w.grad is not None
+    assert torch.allclose(w.grad, way * kept, atol=1e-5)
+
+
 # The average
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -300,29 +301,89 @@ def test_a_stopped_run_measures_each_epoch_once_and_alike(
 # Alarms
 
 
-def test_collapse_is_named_once_and_stops_nothing(
+def collapsing(monkeypatch: pytest.MonkeyPatch, bad: Callable[[int], bool]) -> None:
+    """Has the measurements that `bad` says, counted from 1, see two images again and again."""
+    two, seen = pictures(2, seed=5), []
+
+    def drawn(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
+        seen.append(1)
+        return two.repeat(n // 2, 1, 1, 1) if bad(len(seen)) else pictures(n, seed=7)
+
+    monkeypatch.setattr(gan_watch, "draw", drawn)
+
+
+def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Two images repeated from the second epoch on: named at the third, and not again."""
-    two, epoch = pictures(2, seed=5), []
+    """Seen in epochs 2 and 3: back to the end of epoch 1, step 2, with half the rates.
 
-    def collapsed(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
-        epoch.append(1)
-        varied = pictures(n, seed=7)
-        return varied if len(epoch) == 1 else two.repeat(n // 2, 1, 1, 1)
+    Where it goes back to does not depend on what else was saved: the same bytes at the end.
+    """
+    ends, rates = [], []
 
-    monkeypatch.setattr(gan_watch, "draw", collapsed)
+    def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        rates.append((step, pair.adam_discriminator.param_groups[0]["lr"]))
+        return play(pair, config, images, step)
+
+    for often in (0.0, 1e9):
+        rates.clear()
+        collapsing(monkeypatch, lambda count: count in (2, 3))
+        monkeypatch.setattr(gan, "SAVE_EVERY_S", often)
+        monkeypatch.setattr(gan, "play", spying)
+        out = tmp_path / f"{often}"
+        (event,) = train_gan(tiny(folder), out)["events"]
+        assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
+        rate = tiny(folder).discriminator_rate
+        assert rates == [*((s, rate) for s in range(6)), *((s, rate / 2) for s in range(2, 8))]
+        assert capsys.readouterr().err.count("warning: collapse") == 1
+        assert [line["epoch"] for line in Run(out).metrics()] == [1, 2, 3, 4]
+        assert all(found["diversity"] > 0.7 for found in measured(Run(out)))
+        lines = (out / "events.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [event]
+        assert not list(out.glob("state*")) + list(out.glob("good*"))
+        ends.append((out / "generator.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+def test_what_collapses_again_and_again_is_told_of_once_more_and_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collapsing(monkeypatch, lambda count: count > 1)
     results = train_gan(tiny(folder), tmp_path / "run")
-    (event,) = [e for e in results["events"] if e["kind"] == "collapse"]
-    assert event["epoch"] == 3
-    diversity = [found["diversity"] for found in measured(Run(tmp_path / "run"))]
-    assert diversity[0] > 0.7
-    assert all(d < 0.3 for d in diversity[1:])
-    assert results["epochs"] == EPOCHS
-    assert capsys.readouterr().err.count("warning: collapse") == 1
-    lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == results["events"]
+    kinds = [(e["kind"], e["step"], e.get("failed"), e.get("epoch")) for e in results["events"]]
+    assert kinds == [*[("collapse", 2, 6, None)] * 3, ("collapse", 6, None, 3)]
+    varieties = [found["diversity"] for found in measured(Run(tmp_path / "run"))]
+    assert f"have {varieties[2]:.0%} of the real" in results["events"][-1]["words"]
+    assert [variety < 0.3 for variety in varieties] == [False, True, True, True]
+
+
+def test_images_that_never_were_varied_are_told_of_at_the_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a young or short run are: nothing has fallen, nothing is gone back to."""
+    collapsing(monkeypatch, lambda count: True)
+    (event,) = train_gan(tiny(folder), tmp_path / "run")["events"]
+    assert (event["kind"], event["epoch"], "failed" in event) == ("collapse", EPOCHS, False)
+
+
+def test_a_state_of_another_version_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        if step == 3:
+            raise KeyboardInterrupt
+        return play(pair, config, images, step)
+
+    monkeypatch.setattr(gan, "play", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_gan(tiny(folder), tmp_path / "run")
+    run = Run(tmp_path / "run")
+    state = run.load_state()
+    assert state is not None
+    run.save_state(state[0] | {"noted": torch.zeros(4).double()}, *state[1:])
+    with pytest.raises(InputError, match="another version"):
+        train_gan(tiny(folder), tmp_path / "run")
 
 
 def test_copies_of_training_images_are_named(
@@ -387,20 +448,20 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
 
     monkeypatch.setattr(gan, "play", spoiling)
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
-    go_back = gan.Course.go_back
+    fail = gan.Course.fail
 
     def counted(course: gan.Course, error: str) -> None:
         spoilt.append(0)
-        go_back(course, error)
+        fail(course, error)
 
-    monkeypatch.setattr(gan.Course, "go_back", counted)
+    monkeypatch.setattr(gan.Course, "fail", counted)
     results = train_gan(tiny(folder), tmp_path / "run")
     (event,) = [e for e in results["events"] if e["kind"] == "not finite"]
     assert {"weight": "loss is nan", "gradient": "generator's gradient is",
             "average": "average's start.weight is not finite"}[where] in event["words"]
-    assert event["step"] == 5
+    assert event["step"] == 4  # the end of the second epoch, measured and healthy
     rate = tiny(folder).learning_rate
-    assert [r for s, r in rates if s == 4] == [rate]
+    assert [r for s, r in rates if s == 4] == [rate, rate / 2]
     assert rates[-1][1] == rate / 2
     assert [line["epoch"] for line in Run(tmp_path / "run").metrics()] == [1, 2, 3, 4]
     assert finite(tmp_path / "run")
@@ -426,7 +487,7 @@ def test_what_fails_again_and_again_stops_and_keeps_the_last_good_state(
     assert not run.done
     state = run.load_state()
     assert state is not None
-    assert state[1] == 5
+    assert state[1] == 4
     assert finite(tmp_path / "run")
     with pytest.raises(InputError, match="not there yet"):
         load_generator(tmp_path / "run")

@@ -167,7 +167,7 @@ def test_a_training_whose_rates_were_halved_cannot_be_judged(
     run: Path, lab_run: Path  # noqa: F811
 ) -> None:
     path = run / "gan/results.json"
-    results = json.loads(path.read_text()) | {"events": [{"kind": "not finite"}]}
+    results = json.loads(path.read_text()) | {"events": [{"kind": "collapse", "failed": 8}]}
     path.write_text(json.dumps(results))
     with pytest.raises(InputError, match="halved"):
         between.between_gan(run / "gan", Bench(), 60.0)

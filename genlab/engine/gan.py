@@ -154,10 +154,14 @@ def fit(
                     _end_epoch(course, images, record, watch if epoch in measured else None)
                 sums.zero_()
                 progress.advance(0, f"epoch {epoch}/{config.epochs}")
-                course.save_if_due(SAVE_EVERY_S)
+                if watch and epoch in measured:
+                    course.settle(epoch)
+                    progress.advance(seen() - progress.done)
+                else:
+                    course.save_if_due(SAVE_EVERY_S)
             except FloatingPointError as error:
                 place = f"after step {course.step} ({course.step / steps:.2f} epochs)"
-                course.go_back(f"{error} {place}")
+                course.fail(f"{error} {place}")
                 progress.advance(seen() - progress.done)
 
 

@@ -2,18 +2,22 @@
 
     state           both players, the average, the best average so far, the optimisers' moments,
                     this epoch's sums, what was noted of the measurements, the alarms
-    events.jsonl    what happened, one JSON object a line: "kind" is "not finite" (a failure), or
-                    "collapse" or "memory" (alarms); the same list is in results.json
+    events.jsonl    what happened, one JSON object a line: "kind" is "not finite", "collapse" or
+                    "memory"; after one with "failed", a step, training went back to "step". The
+                    same list is in results.json
 
 Numbers that are not finite (a loss, a gradient, a weight) are found before they are written
-anywhere. Training then goes back to the last saved state with both learning rates halved, three
-times in a run at most, and stops at the fourth.
+anywhere. Collapse is a variety V (`gan_watch`, equation 2) that has fallen,
 
-After such an event a run is no longer repeatable bit for bit: which state was saved last depends
-on the clock. Without one it is.
+    V < min(COLLAPSED, 1/2 max of those before), in two measurements running.
+
+After either, training goes back to the state of the last measurement that was healthy (the
+beginning, if none was) with both learning rates halved, three times in a run at most. Then what is
+not finite ends the run; a collapse is told of, and training goes on. Where it goes back to does
+not depend on the clock: a run that failed is as repeatable, bit for bit, as any other.
 """
 
-__all__ = ["FAILURE", "Course"]
+__all__ = ["Course"]
 
 import copy
 import json
@@ -31,13 +35,18 @@ from genlab.engine.processes import from_first, rank, wait
 from genlab.engine.progress import say
 from genlab.engine.run import Run, Stopwatch, require_finite
 from genlab.engine.state import pack, unpack
+from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig
 
 RETRIES = 3
-FAILURE, FILE = "not finite", "events.jsonl"
+NOT_FINITE, COLLAPSE, MEMORY = "not finite", "collapse", "memory"
+FILE = "events.jsonl"
 NONE = torch.finfo(torch.float64).max
 RUNNING = 2
 """Measurements in a row that make an alarm."""
+NEAREST, EPOCH, VARIETY, COLLAPSING, COPYING = range(5)
+"""What is noted: the best distance and its epoch, the largest variety, and how many measurements
+in a row there were with a collapse, and with copies."""
 
 
 class Course:
@@ -55,12 +64,12 @@ class Course:
         self.step, self.clock = 0, Stopwatch()
         self.sums = torch.zeros(sums, dtype=torch.float64)
         self.best = copy.deepcopy(players.average)
-        # the best distance, its epoch, and how many measurements in a row were an alarm's
-        self.noted = torch.tensor([NONE, 0, 0, 0], dtype=torch.float64)
+        self.noted = torch.tensor([NONE, 0, 0, 0, 0], dtype=torch.float64)  # at NEAREST, ...
+        self.poor = ""  # what the last measurement says of a variety that is
         self.alarms: list[dict[str, Any]] = []  # part of the state; failures outlive going back
-        self.failures = [e for e in _read_events(run) if e["kind"] == FAILURE]
+        self.failures = [event for event in _read_events(run) if "failed" in event]
         if not self.restore():
-            self.save()  # so that there is a state to go back to from the first step on
+            self._save_good()  # there is a state to go back to from the first step on
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -75,7 +84,7 @@ class Course:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose generator was nearest to the held-out images, if that was measured."""
-        return int(self.noted[1]) or None
+        return int(self.noted[EPOCH]) or None
 
     def save(self) -> None:
         """Saves the state.
@@ -97,6 +106,11 @@ class Course:
         if from_first(self.clock.seconds - self.saved > every):
             self.save()
 
+    def _save_good(self) -> None:
+        self.save()
+        if rank() == 0:
+            self.run.mark_good()
+
     def restore(self) -> bool:
         """Goes to the last saved state; returns whether there was one."""
         wait()  # for the first to have written
@@ -105,6 +119,11 @@ class Course:
         if state is not None:
             tensors, self.step, seconds = state
             unpack(tensors, self.modules, self.players.optimisers)
+            if len(tensors["noted"]) != len(self.noted):
+                raise InputError(
+                    f"{self.run.path}: its training state is of another version of genlab; go on "
+                    "with that one, or train anew into another --out"
+                )
             self.sums, self.noted = tensors["sums"], tensors["noted"]
             self.alarms = json.loads(bytes(tensors["alarms"].tolist()))
             self.clock, self.saved = Stopwatch(seconds), seconds
@@ -112,8 +131,8 @@ class Course:
         self._write_events()
         return state is not None
 
-    def go_back(self, error: str) -> None:
-        """Goes back to the last saved state, to try again more slowly.
+    def fail(self, error: str) -> None:
+        """Goes back after numbers that were not finite.
 
         Arguments:
             error: What was not finite, and when.
@@ -121,17 +140,43 @@ class Course:
         Raises:
             FloatingPointError: If that was tried often enough.
         """
-        failed = self.step
-        self.restore()
-        if len(self.failures) == RETRIES:
-            raise FloatingPointError(
-                f"{error}, after {RETRIES} attempts with halved learning rates; the state of "
-                f"step {self.step} is kept; train anew with lower --learning-rate and "
-                "--discriminator-rate"
-            )
+        if len(self.failures) < RETRIES:
+            self._go_back(NOT_FINITE, error)
+            return
+        self._restore_good()
+        raise FloatingPointError(
+            f"{error}, after {RETRIES} attempts with halved learning rates; the state of step "
+            f"{self.step} is kept; train anew with lower --learning-rate and --discriminator-rate"
+        )
+
+    def settle(self, epoch: int) -> None:
+        """After a measurement: marks the state as one to go back to, or goes back, collapsed.
+
+        What still is collapsed after all attempts, or never was varied, is told of.
+        """
+        running, poor = (from_first(x) for x in (self.noted[COLLAPSING].item(), bool(self.poor)))
+        if running == RUNNING and len(self.failures) < RETRIES:
+            self._go_back(COLLAPSE, self.poor)
+            return
+        told = any(alarm["kind"] == COLLAPSE for alarm in self.alarms)
+        if poor and not told and (running == RUNNING or epoch == self.config.epochs):
+            self._tell(self.alarms, COLLAPSE, self.poor, epoch=epoch)
+        if running == 0:
+            self._save_good()
+
+    def _go_back(self, kind: str, error: str) -> None:
+        """Goes back to the last good state, to try again more slowly."""
+        failed, spent = self.step, self.clock.seconds
+        self._restore_good()
+        self.clock = Stopwatch(spent)
         words = f"{error}: back to step {self.step}, with half the learning rates"
-        self._tell(self.failures, FAILURE, words, failed=failed)
+        self._tell(self.failures, kind, words, failed=failed)
         self._use_rates()
+
+    def _restore_good(self) -> None:
+        if rank() == 0:
+            self.run.return_to_good()
+        self.restore()
 
     def check(self) -> None:
         """Raises `FloatingPointError` if a network or its average is not finite."""
@@ -141,26 +186,29 @@ class Course:
                     raise FloatingPointError(f"the {name}'s {key} is not finite")
 
     def judge(self, found: dict[str, Any], epoch: int) -> None:
-        """Keeps the generator if it is the best so far; warns where two measurements agree."""
+        """Keeps the generator if it is the best so far; notes a collapse; warns of copies."""
         nearness = found["distances"][0]["held_out"]
-        if nearness is not None and nearness < self.noted[0]:
+        if nearness is not None and nearness < self.noted[NEAREST]:
             self.best.load_state_dict(self.players.average.state_dict())
-            self.noted[:2] = torch.tensor([nearness, epoch])
-        collapsed = found["diversity"] < COLLAPSED
-        if self._running(2, collapsed):
-            words = (
-                f"epoch {epoch}: the generated images have {found['diversity']:.0%} of the real "
-                f"ones' variety, under {COLLAPSED:.0%} twice running"
+            self.noted[NEAREST], self.noted[EPOCH] = nearness, epoch
+        variety, most = found["diversity"], self.noted[VARIETY].item()
+        self.noted[VARIETY] = max(variety, most)
+        self._running(COLLAPSING, variety < min(COLLAPSED, most / 2))
+        self.poor = ""
+        if variety < COLLAPSED:
+            best = max(variety, most)
+            self.poor = (
+                f"epoch {epoch}: the generated images have {variety:.0%} of the real ones' "
+                f"variety, where the most so far was {best:.0%}"
             )
-            self._tell(self.alarms, "collapse", words, epoch=epoch)
         # One blurred image, again and again, is nearer to all others than any of them is.
-        copied = not collapsed and found["memory"] is not None and found["memory"] < LEVEL
-        if self._running(3, copied):
+        copied = not self.poor and found["memory"] is not None and found["memory"] < LEVEL
+        if self._running(COPYING, copied):
             words = (
                 f"epoch {epoch}: the generated images are nearer to the training images than held-"
                 f"out images are (p = {found['memory']:.1g}), twice running: they may be copies"
             )
-            self._tell(self.alarms, "memory", words, epoch=epoch)
+            self._tell(self.alarms, MEMORY, words, epoch=epoch)
 
     def _running(self, place: int, alarm: bool) -> bool:
         """Counts an alarm's measurements in a row; returns whether they are enough just now."""

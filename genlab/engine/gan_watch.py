@@ -13,8 +13,9 @@ from, 1 that it takes them for fakes.
 
 Measured with EfficientNet-Lite0 on 300 dog faces, (2) is 0.83 to 0.93 for the generators of a good
 run from epoch 10 on, 0.21 for 20 images repeated, 0.13 for 10, and 0.01 before training. Below
-`COLLAPSED` in two measurements running is called a collapse; p below `LEVEL` in two running, of
-images that are varied enough, memorising. Neither stops a run.
+`COLLAPSED`, and under half of what it was, in two measurements running is called a collapse; p
+below `LEVEL` in two running, of images that are varied enough, memorising. What follows from a
+collapse: `gan_course`. Memorising is told of, and stops nothing.
 
 EfficientNet-Lite0 looks at 96 pixels here (or the images' own side if that is larger, 224 at
 most), not always at 224: five times faster. The distances are therefore not those of `genlab fid`,

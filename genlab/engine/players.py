@@ -286,7 +286,7 @@ def update_discriminator(
         weight = config.r1_every * config.r1_gamma / 2
         (head,), (view,) = scores, real
         total = loss + shares[0] * weight * adversarial.r1(head[:count], view).mean()
-    descend(players.adam_discriminator, total, "discriminator")
+    descend(players.adam_discriminator, total, "discriminator", config.clip)
     means = [loss.detach().clone(), *(
         share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
         for part, share in zip((slice(count), slice(count, None)), shares)
@@ -303,7 +303,7 @@ def update_generator(
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
     try:
         loss = sum_over_heads(loss_generator, judged(players, *seen_fake), share)
-        descend(players.adam_generator, loss, "generator")
+        descend(players.adam_generator, loss, "generator", config.clip)
     finally:  # training may go on after a failure
         players.discriminator.requires_grad_(True)
     total = loss.detach().clone()
@@ -323,8 +323,11 @@ def mean_of(values: Tensor) -> Tensor:
     return values.mean() if len(values) else values.sum()
 
 
-def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
-    """Takes one step down the loss, unless it or its gradient is not finite."""
+def descend(optimiser: Adam, loss: Tensor, player: str, clip: float) -> None:
+    """Takes one step down the loss, unless it or its gradient is not finite.
+
+    A gradient longer than `clip` times its usual length is shortened to that; 0 shortens none.
+    """
     told = loss.detach().clone()
     add_up([told])  # all processes fail, or none does
     if not torch.isfinite(told):
@@ -337,7 +340,31 @@ def descend(optimiser: Adam, loss: Tensor, player: str) -> None:
     largest = torch.stack(norms).max()  # NaN if one is
     if not torch.isfinite(largest):
         raise FloatingPointError(f"the {player}'s gradient is {largest.item()}")
+    if clip:
+        shorten(optimiser, gradients, clip)
     optimiser.step()
+
+
+def shorten(optimiser: Adam, gradients: list[Tensor], most: float) -> None:
+    """Shortens the gradient g to `most` times its usual length, if it is longer:
+
+        g <- g min(1, most u / ||g||),   u = sqrt(sum_i v_i / (1 - beta_2^t)),
+
+    v being Adam's second moments after t steps. Adam forgets with beta_2: where gradients suddenly
+    are a hundred times as long, v lags behind and a step is up to 1 / sqrt(1 - beta_2) times the
+    learning rate in every weight (Adafactor, Shazeer and Stern, 2018, sections 5 and 6, clips
+    updates for that reason). The first step, of which nothing is usual, stays as it is.
+    """
+    (group,) = optimiser.param_groups
+    states = [optimiser.state[p] for p in group["params"] if p in optimiser.state]
+    if states:
+        moments = torch.stack([state["exp_avg_sq"].sum() for state in states]).sum()
+        steps = states[0]["step"].to(moments.device)  # where it is depends on the device
+        usual = (moments / (1 - group["betas"][1] ** steps)).sqrt()
+        norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        length = torch.stack(norms).norm().clamp(min=torch.finfo(torch.float32).tiny)
+        share = (most * usual / length).clamp(max=1.0)  # no question asked: it stays on its device
+        torch._foreach_mul_(gradients, share)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def average_decay(config: GanConfig, seen: int) -> float:

@@ -76,9 +76,10 @@ class Progress:
             return
         self.spoke = now
         rate = (self.done - self.start) / (now - self.began)
-        left = (self.total - self.done) / rate
+        # None is done where training has gone back to where it began, or before.
+        left = clock((self.total - self.done) / rate) if rate > 0 else "unknown time"
         say(
             f"{self.label}: {self.done}/{self.total} {self.unit} "
             f"({100 * self.done / self.total:.0f} %), {rate:.3g} {self.unit}/s, "
-            f"{clock(left)} left" + (f", {self.note}" if self.note else "")
+            f"{left} left" + (f", {self.note}" if self.note else "")
         )

@@ -6,6 +6,7 @@ metrics.jsonl      one JSON object a line, each with its "step"
 beginning.jsonl    the same of each of the first steps, which another machine repeats closely
 state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
 state-STEP.safetensors   that state: weights, averages, optimiser moments
+good.json          the marker of a GAN's last healthy state, kept to go back to (gan_course.py)
 checkpoint-STEP.safetensors   where asked for, two such states that stay (engine/checkpoints.py)
 results.json       the final numbers
 DONE               empty; the run is complete
@@ -135,9 +136,21 @@ class Run:
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
         marker = {"step": step, "seconds": seconds, "file": target.name, "sha256": digest}
         atomic.write_json(self.path / "state.json", marker)
+        kept = {target.name, (self._marker("good.json") or marker)["file"]}
         for old in self.path.glob("state-*.safetensors"):
-            if old != target:
+            if old.name not in kept:
                 old.unlink()
+
+    def mark_good(self) -> None:
+        """Has the newest state stay, to go back to, until another is marked."""
+        atomic.write_json(self.path / "good.json", read_json(self.path / "state.json"))
+
+    def return_to_good(self) -> None:
+        """Makes the state marked good the newest one."""
+        atomic.write_json(self.path / "state.json", read_json(self.path / "good.json"))
+
+    def _marker(self, name: str) -> dict[str, Any] | None:
+        return read_json(self.path / name) if (self.path / name).exists() else None
 
     def keep(self, tensors: "Mapping[str, Tensor]", step: int) -> None:
         """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
@@ -153,12 +166,12 @@ class Run:
 
         Lines of the logs after that step are dropped: they will be written again.
         """
-        if not (self.path / "state.json").exists():
+        marker = self._marker("state.json")
+        if marker is None:
             self._keep_logs(0)
             return None
         from safetensors.torch import load
 
-        marker = read_json(self.path / "state.json")
         data = (self.path / marker["file"]).read_bytes()
         if hashlib.sha256(data).hexdigest() != marker["sha256"]:
             raise InputError(
@@ -177,7 +190,8 @@ class Run:
 
     def drop_state(self) -> None:
         """Deletes the training state of a finished run: resuming needs it no more."""
-        (self.path / "state.json").unlink(missing_ok=True)
+        for name in ("state.json", "good.json"):
+            (self.path / name).unlink(missing_ok=True)
         for old in self.path.glob("state-*.safetensors"):
             old.unlink()
 

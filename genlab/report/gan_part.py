@@ -120,6 +120,12 @@ def _scratch(w: Writer, facts: Facts) -> None:
         r"\mathcal{L}_G = -\mathbb{E}_{\boldsymbol{z}} \left[ \ln \sigma(D(T(G(\boldsymbol{z}))))"
         r" \right]"
     )
+    if clip := c.get("clip"):
+        w.para(
+            f"任一网络的梯度若长于其平常长度的{clip:g}倍，则缩短至该长度{w.cite('adafactor')}，以免一次尖峰毁掉训练。",
+            f"A gradient of either network that is longer than {clip:g} times its usual length is "
+            f"shortened to that{w.cite('adafactor')}, so that one spike does not end the training.",
+        )
     w.code(excerpt("softplus"))
 
 

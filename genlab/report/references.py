@@ -31,6 +31,8 @@ REFERENCES = {
     "Generative Adversarial Networks. ICLR, 2018. arXiv:1802.05957.",
     "ema": "Yazıcı Y, Foo C-S, Winkler S, et al. The Unusual Effectiveness of Averaging in GAN "
     "Training. ICLR, 2019. arXiv:1806.04498.",
+    "adafactor": "Shazeer N, Stern M. Adafactor: Adaptive Learning Rates with Sublinear Memory "
+    "Cost. ICML, 2018. arXiv:1804.04235.",
     "r1": "Mescheder L, Geiger A, Nowozin S. Which Training Methods for GANs do actually "
     "Converge? ICML, 2018. arXiv:1801.04406.",
     "fid": "Heusel M, Ramsauer H, Unterthiner T, Nessler B, Hochreiter S. GANs Trained by a Two "

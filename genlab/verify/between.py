@@ -36,7 +36,7 @@ References:
     | https://arxiv.org/abs/2103.05633
 """
 
-__all__ = ["between_gan", "between_vae"]
+__all__ = ["between_gan", "between_vae", "refuse_gone_back"]
 
 import json
 
@@ -52,7 +52,7 @@ from torch.optim import Optimizer
 from genlab.engine import gan as gans
 from genlab.engine import vae as vaes
 from genlab.engine.checkpoints import Kept, gan_kept, vae_kept
-from genlab.engine.gan_course import FAILURE, Course
+from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import sides
 from genlab.engine.gan_sample import draw
 from genlab.engine.players import build_players
@@ -118,8 +118,7 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     """Trains a GAN from its first kept state to its second, as `between_vae` does."""
     final, config = generator_of(folder)
     images = sides(bench.dogs(Record(folder / "env.json"), config), config)
-    if any(e.get("kind") == FAILURE for e in Record(folder / "results.json").at("events")):
-        raise InputError("its learning rates were halved after a failure, which is not replayed")
+    refuse_gone_back(folder)
     kept = gan_kept(config, len(images.train))
     assert kept is not None  # whoever calls has looked
     players = build_players(config)
@@ -136,6 +135,12 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     stop_after(seconds, players.generator)
     offs = _trained(lambda: gans.fit(course, images), run, kept, first, second, seconds)
     return _verdict("gan", kept, offs, problems, _likeness(first, "average", final))
+
+
+def refuse_gone_back(folder: Path) -> None:
+    """Raises `InputError` if a GAN's training went back once and on with other learning rates."""
+    if any("failed" in event for event in Record(folder / "results.json").at("events")):
+        raise InputError("its learning rates were halved after a failure, which is not replayed")
 
 
 def _states(

@@ -41,6 +41,9 @@ class Rehearsal(Run):
     def save_state(self, tensors: Mapping[str, Tensor], step: int, seconds: float) -> None:
         """Saves nothing."""
 
+    def mark_good(self) -> None:
+        """Has nothing to mark."""
+
     def keep(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Keeps copies; ends the training if this step is its last."""
         self.kept[step] = {key: tensor.detach().clone() for key, tensor in tensors.items()}

@@ -56,7 +56,7 @@ from genlab.engine.vae_fit import splits_of
 from genlab.errors import InputError
 from genlab.report.facts import priors_of
 from genlab.verify.bench import Bench, Record
-from genlab.verify.between import between_gan, between_vae
+from genlab.verify.between import between_gan, between_vae, refuse_gone_back
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged
 from genlab.verify.integrity import Unpacked
 from genlab.verify.models import generator_of, vae_at
@@ -148,6 +148,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
 def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     kept, config = generator_of(folder)
     images = sides(bench.dogs(Record(folder / "env.json"), config), config)
+    refuse_gone_back(folder)
     players = build_players(config)
     run = Rehearsal(folder.parent / "replayed")
     say(f"replaying the GAN for {seconds:.0f} s at most")
