@@ -127,6 +127,27 @@ def test_state_survives_a_kill_between_its_two_files(
     assert torch.equal(tensors["w"], torch.zeros(2))
 
 
+def test_a_good_state_stays_to_go_back_to(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "gan", VaeConfig(), {"mnist": IDENTITY})
+
+    def saved() -> list[int]:
+        return sorted(int(p.stem.removeprefix("state-")) for p in run.path.glob("state-*"))
+
+    for step, good, there in ((1, True, [1]), (2, False, [1, 2]), (3, False, [1, 3]),
+                              (4, True, [4]), (5, False, [4, 5])):
+        run.save_state({"w": torch.full((2,), float(step))}, step, step / 2, good)
+        assert saved() == there
+    for _ in range(2):
+        run.return_to_good()
+        tensors, step, seconds = run.load_state()
+        assert (step, seconds) == (4, 2.0)
+        assert torch.equal(tensors["w"], torch.full((2,), 4.0))
+    run.save_state({"w": torch.zeros(2)}, 5, 3.0)
+    assert saved() == [4, 5]
+    run.drop_state()
+    assert not list(run.path.glob("state*")) + list(run.path.glob("good*"))
+
+
 def test_metrics_after_the_state_are_dropped(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
     for step in (1, 2, 3):

@@ -69,7 +69,7 @@ class Course:
         self.alarms: list[dict[str, Any]] = []  # part of the state; failures outlive going back
         self.failures = [event for event in _read_events(run) if "failed" in event]
         if not self.restore():
-            self._save_good()  # there is a state to go back to from the first step on
+            self.save(good=True)  # there is a state to go back to from the first step on
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -86,8 +86,8 @@ class Course:
         """The epoch whose generator was nearest to the held-out images, if that was measured."""
         return int(self.noted[EPOCH]) or None
 
-    def save(self) -> None:
-        """Saves the state.
+    def save(self, good: bool = False) -> None:
+        """Saves the state; a `good` one to go back to.
 
         Raises:
             FloatingPointError: If it is not finite; the one before stays.
@@ -96,7 +96,7 @@ class Course:
         own = {"sums": self.sums, "noted": self.noted, "alarms": text}
         tensors = pack(self.modules, self.players.optimisers) | own
         if rank() == 0:
-            self.run.save_state(tensors, self.step, self.clock.seconds)
+            self.run.save_state(tensors, self.step, self.clock.seconds, good)
         else:  # whose tensors are the same ones: all processes fail, or none does
             require_finite(tensors, self.step)
         self.saved = self.clock.seconds
@@ -105,11 +105,6 @@ class Course:
         """Saves the state if that was `every` seconds ago; errors as of `save`."""
         if from_first(self.clock.seconds - self.saved > every):
             self.save()
-
-    def _save_good(self) -> None:
-        self.save()
-        if rank() == 0:
-            self.run.mark_good()
 
     def restore(self) -> bool:
         """Goes to the last saved state; returns whether there was one."""
@@ -162,7 +157,7 @@ class Course:
         if poor and not told and (running == RUNNING or epoch == self.config.epochs):
             self._tell(self.alarms, COLLAPSE, self.poor, epoch=epoch)
         if running == 0:
-            self._save_good()
+            self.save(good=True)
 
     def _go_back(self, kind: str, error: str) -> None:
         """Goes back to the last good state, to try again more slowly."""

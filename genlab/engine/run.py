@@ -122,32 +122,38 @@ class Run:
         lines = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[:-1]]
 
-    def save_state(self, tensors: "Mapping[str, Tensor]", step: int, seconds: float) -> None:
+    def save_state(
+        self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False
+    ) -> None:
         """Saves the training state of `step`; a kill at any moment leaves this one or the last.
 
-        The tensors go to a new file; `state.json`, replaced after it, is what makes it count.
+        The tensors go to a new file; `state.json`, replaced after it, is what makes it count. A
+        `good` state stays, to go back to, until the next good one.
 
         Raises:
             FloatingPointError: If a tensor is not finite: the last good state stays.
         """
         require_finite(tensors, step)
+        before = self._marker("state.json")
+        if before and before.get("good"):  # runs of older versions have no such key
+            atomic.write_json(self.path / "good.json", before)
         target = self.path / f"state-{step:08d}.safetensors"
         atomic.write_tensors(target, tensors)
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
-        marker = {"step": step, "seconds": seconds, "file": target.name, "sha256": digest}
+        marker = {
+            "step": step, "seconds": seconds, "file": target.name, "sha256": digest, "good": good,
+        }  # fmt: skip
         atomic.write_json(self.path / "state.json", marker)
-        kept = {target.name, (self._marker("good.json") or marker)["file"]}
+        stays = marker if good else self._marker("good.json") or marker
+        kept = {target.name, stays["file"]}
         for old in self.path.glob("state-*.safetensors"):
             if old.name not in kept:
                 old.unlink()
 
-    def mark_good(self) -> None:
-        """Has the newest state stay, to go back to, until another is marked."""
-        atomic.write_json(self.path / "good.json", read_json(self.path / "state.json"))
-
     def return_to_good(self) -> None:
-        """Makes the state marked good the newest one."""
-        atomic.write_json(self.path / "state.json", read_json(self.path / "good.json"))
+        """Makes the last good state the newest one."""
+        if not read_json(self.path / "state.json")["good"]:
+            atomic.write_json(self.path / "state.json", read_json(self.path / "good.json"))
 
     def _marker(self, name: str) -> dict[str, Any] | None:
         return read_json(self.path / name) if (self.path / name).exists() else None

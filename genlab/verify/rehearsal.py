@@ -38,11 +38,10 @@ class Rehearsal(Run):
         """Returns what it begins with."""
         return self.state and (*self.state, 0.0)
 
-    def save_state(self, tensors: Mapping[str, Tensor], step: int, seconds: float) -> None:
+    def save_state(
+        self, tensors: Mapping[str, Tensor], step: int, seconds: float, good: bool = False
+    ) -> None:
         """Saves nothing."""
-
-    def mark_good(self) -> None:
-        """Has nothing to mark."""
 
     def keep(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Keeps copies; ends the training if this step is its last."""
