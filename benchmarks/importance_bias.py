@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 
 from genlab.data.mnist import load_digits
 from genlab.engine.measure import SHARES, exact_evidence
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator
 from genlab.engine.vae import binary_test_digits, load_vae
-from genlab.figures.draw import save
+from genlab.figures.png import save
 from genlab.metrics.importance import Estimate, draw_counts, importance_estimate, log_weights
+from genlab.progress import Progress
+from genlab.rng import generator
 
 DRAWS = (10, 30, 100, 300, 1000)
 PROPOSALS = {"encoder alone": (1.0, 0.0, 0.0), "defensive mixture": SHARES[2]}

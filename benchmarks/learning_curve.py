@@ -12,7 +12,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from genlab.engine.run import Run
-from genlab.figures.draw import save
+from genlab.figures.png import save
 
 
 def main() -> None:

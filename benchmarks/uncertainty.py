@@ -25,11 +25,11 @@ from genlab import atomic
 from genlab.data.pictures import open_pictures
 from genlab.engine.generated import of_run
 from genlab.engine.looking import Eyes
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator
-from genlab.figures.draw import save
+from genlab.figures.png import save
 from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.resampling import Subsets, jackknife, permutation_null
+from genlab.progress import Progress
+from genlab.rng import generator
 
 REPETITIONS = 16
 SINGLE = 5

@@ -48,11 +48,11 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         """
         if minutes is not None and config.epochs != named.epochs:
             raise InputError("--epochs, --minutes: give one of them")
+        from genlab.drawing import draw_gan
         from genlab.engine.gan import train_gan
         from genlab.engine.gan_plan import describe, fit_into
         from genlab.engine.hardware import choose
         from genlab.engine.processes import processes, rank
-        from genlab.figures.draw import draw_gan
 
         use_data(data_dir)
         target = out or Path("runs") / f"gan-{recipe}"
@@ -143,7 +143,7 @@ def gan_draw(run: Positional[Path], data_dir: DataDir = None, json: Json = False
     Args:
         run: The run directory of the GAN.
     """
-    from genlab.figures.draw import draw_gan
+    from genlab.drawing import draw_gan
 
     use_data(data_dir)
     drawn = draw_gan(run)

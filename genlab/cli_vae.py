@@ -41,9 +41,9 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             recipe: A set of defaults for all other options; --help shows those of the one given.
             out: The run directory; runs/vae-PRIOR if not given.
         """
+        from genlab.drawing import draw_vae
         from genlab.engine.hardware import choose
         from genlab.engine.vae import train_vae
-        from genlab.figures.draw import draw_vae
 
         del recipe  # its work is done: its values were the defaults of `config`
         use_data(data_dir)
@@ -83,9 +83,9 @@ def vae_refit(
             no components to fit.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
+    from genlab.drawing import draw_vae
     from genlab.engine.hardware import choose
     from genlab.engine.vae import refit_config, train_vae
-    from genlab.figures.draw import draw_vae
 
     use_data(data_dir)
     config = refit_config(
@@ -145,9 +145,9 @@ def vae_compare(
         only: Train this run alone: PRIOR/SEED, say vamp/0.
         out: The run directory.
     """
+    from genlab.drawing import draw_comparison
     from genlab.engine.compare import compare, table
     from genlab.engine.hardware import choose
-    from genlab.figures.draw import draw_comparison
 
     use_data(data_dir)
     results = compare(config, out, only, choose(Running(device=device)))

@@ -13,6 +13,7 @@ from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor, open_pictures
 from genlab.data.sources import decide_digits, decide_dogs
+from genlab.drawing import draw_comparison, draw_gan, draw_priors, draw_vae
 from genlab.engine.alone import alone
 from genlab.engine.compare import compare
 from genlab.engine.fid import Sets, measure
@@ -22,12 +23,11 @@ from genlab.engine.gan_sample import gan_config
 from genlab.engine.generated import of_run
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
-from genlab.engine.progress import say
 from genlab.engine.run import Run, open_run, read_json
 from genlab.engine.vae import train_vae, vae_config
 from genlab.errors import InputError
-from genlab.figures.draw import draw_comparison, draw_gan, draw_priors, draw_vae
 from genlab.page.explore import explore
+from genlab.progress import say
 from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
 from genlab.recipes.lab import PRESETS, LabConfig, vae_configs

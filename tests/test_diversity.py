@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
+from genlab.rng import generator
 
 
 def normal(name: str, *shape: int) -> Tensor:

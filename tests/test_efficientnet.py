@@ -16,10 +16,10 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
 from genlab.features.weights import cached, fold, read_cached, read_pinned
+from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
 

@@ -23,7 +23,6 @@ from genlab.engine import looking
 from genlab.engine.fid import Sets, fid, measure, rank_generators
 from genlab.engine.fid_numbers import Plan
 from genlab.engine.looking import Eyes
-from genlab.engine.rng import generator
 from genlab.engine.vae import train_vae
 from genlab.engine.verdict import ranking_words, verdict
 from genlab.errors import InputError
@@ -33,6 +32,7 @@ from genlab.features.protocols import PROTOCOLS
 from genlab.metrics.resampling import Subsets, jackknife
 from genlab.recipes.fid import FEATURE_NAMES, PROTOCOL_NAMES, FidConfig
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
 needs_data = pytest.mark.skipif(

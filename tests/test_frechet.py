@@ -16,7 +16,6 @@ from torch import Tensor
 
 import genlab
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.frechet import (
     Statistics,
@@ -25,6 +24,7 @@ from genlab.metrics.frechet import (
     frechet_loss,
     statistics,
 )
+from genlab.rng import generator
 
 
 def normal(name: str, *shape: int) -> Tensor:

@@ -22,7 +22,6 @@ from genlab.engine.classes import default_count, read_classes
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_sample import Choice, draw, load_generator, sample
 from genlab.engine.players import build_players, play
-from genlab.engine.rng import seeded
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.conditional import ClassGenerator, ClassHead, ClassHeads
@@ -32,6 +31,7 @@ from genlab.nets.residual import ResidualDiscriminator
 from genlab.page.blobs import Blobs
 from genlab.page.gan_facts import gan_facts
 from genlab.recipes.gan import GanConfig, projected
+from genlab.rng import seeded
 
 LABELS = torch.tensor([2, 0, 1])
 

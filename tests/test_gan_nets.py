@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.engine.players import build_generator, build_judge
-from genlab.engine.rng import seeded
 from genlab.features.efficientnet_lite0 import EfficientNetLite0, load_efficientnet_lite0
 from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import (
@@ -24,6 +23,7 @@ from genlab.nets.fastgan import (
 from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import Block, ResidualDiscriminator, ResidualGenerator
 from genlab.recipes.gan import RECIPES, projected, scratch
+from genlab.rng import seeded
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.features import inception
 from genlab.features.inception_net import Inception, average_pool, stages, to_input
+from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
 needs_data = pytest.mark.skipif(

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics import kernel
 from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
+from genlab.rng import generator
 
 
 def normal(name: str, *shape: int) -> Tensor:

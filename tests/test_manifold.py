@@ -12,11 +12,11 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics import neighbours
 from genlab.metrics.manifold import density_coverage, expected_coverage, precision_recall
 from genlab.metrics.neighbours import kth_neighbour, nearest, points_in_balls
+from genlab.rng import generator
 
 
 def normal(name: str, *shape: int) -> Tensor:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics import neighbours
 from genlab.metrics.memorisation import memorisation, rank_test
+from genlab.rng import generator
 
 
 def normal(name: str, *shape: int) -> Tensor:

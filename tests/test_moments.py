@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.moments import Moments
+from genlab.rng import generator
 
 
 def far_features(n: int, f: int) -> Tensor:

@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from genlab import atomic
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, precision, weight_free
 from genlab.features.inception_net import Inception, Unit, stages
@@ -27,6 +26,7 @@ from genlab.features.networks import (
     protocol_of,
 )
 from genlab.features.protocols import PROTOCOLS
+from genlab.rng import generator
 
 LACKING = ("Mixed_7b.branch3x3dbl_2.weight", "Mixed_7c.branch3x3dbl_2.weight")
 INCEPTIONS = [key for key in NETWORKS if key.startswith("inception")]

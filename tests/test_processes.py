@@ -113,7 +113,7 @@ def test_fewer_images_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch
 def test_only_the_first_process_speaks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from genlab.engine.progress import say
+    from genlab.progress import say
 
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)

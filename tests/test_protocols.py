@@ -11,8 +11,8 @@ import torch
 
 from PIL import Image
 
-from genlab.engine.rng import generator
 from genlab.features.protocols import PROTOCOLS, to_uint8
+from genlab.rng import generator
 
 SIDE = 299
 SIZES = [(64, 64), (299, 299), (512, 512), (100, 420), (299, 40), (640, 299), (1, 3)]

@@ -277,7 +277,7 @@ def test_figures_draw_every_glyph() -> None:
     from matplotlib import font_manager
     from matplotlib.ft2font import FT2Font
 
-    from genlab.figures.draw import TITLES
+    from genlab.drawing import TITLES
 
     family = FT2Font(font_manager.findfont("DejaVu Sans", fallback_to_default=False))
     there = set(family.get_charmap())

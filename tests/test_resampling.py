@@ -8,7 +8,6 @@ import torch
 
 from torch import Tensor
 
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.resampling import (
@@ -20,6 +19,7 @@ from genlab.metrics.resampling import (
     permutation_null,
     real_floor,
 )
+from genlab.rng import generator
 
 
 def features(name: str, n: int, f: int, power: float = 0.75) -> Tensor:

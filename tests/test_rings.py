@@ -11,12 +11,14 @@ import pytest
 import genlab
 
 ROOT = Path(genlab.__file__).parent
-RING = {
-    "errors": 0, "places": 0, "atomic": 0, "prior_options": 0, "__version__": 0,
+RING: dict[str, float] = {
+    "errors": 0, "places": 0, "atomic": 0, "progress": 0, "rng": 0, "prior_options": 0,
+    "__version__": 0,
     "priors": 1, "likelihoods": 1, "vae": 1, "nets": 1, "objectives": 1, "adversarial": 1,
     "augment": 1, "metrics": 1, "features": 1,
-    "recipes": 2, "data": 2, "engine": 2,
-    "figures": 3, "report": 3, "page": 3, "verify": 3, "lab": 3, "sampling": 3, "show": 3,
+    "recipes": 2, "data": 2, "engine": 2.5,  # which uses both, and neither it
+    "figures": 3, "report": 3, "page": 3, "verify": 3, "lab": 3, "sampling": 3, "drawing": 3,
+    "show": 3,
     "inventory": 3, "cli": 3,
     "__init__": 3,  # loads `Run` when it is asked for
     "cli_base": 3, "cli_data": 3, "cli_fid": 3, "cli_gan": 3, "cli_vae": 3,
@@ -25,7 +27,7 @@ RING = {
 FILES = sorted(ROOT.rglob("*.py"))
 
 
-def ring_of(module: str) -> int:
+def ring_of(module: str) -> float:
     parts = module.split(".")
     return RING[parts[1]] if len(parts) > 1 else 0
 

@@ -15,12 +15,12 @@ from safetensors.torch import load
 
 from genlab import atomic
 from genlab.data.identity import Identity
-from genlab.engine.progress import Progress
-from genlab.engine.rng import derive, generator, seeded
 from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
+from genlab.progress import Progress
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import derive, generator, seeded
 
 IDENTITY = Identity(
     name="x", source="x", count=1, shape=(1, 1), sha256="0" * 64, licence="none"
@@ -207,7 +207,7 @@ def test_progress_speaks_every_thirty_seconds_off_a_terminal(
 ) -> None:
     """With a clock of our own: the rate is units over seconds, earlier sessions not counted."""
     now = [0.0]
-    monkeypatch.setattr("genlab.engine.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("genlab.progress.time.monotonic", lambda: now[0])
     with Progress(100, "work", "steps", done=20) as progress:
         for _ in range(40):
             now[0] += 1.0

@@ -19,6 +19,7 @@ from small_data import make_pictures
 from torch import Tensor
 
 from genlab.data.images import load_images
+from genlab.drawing import draw_gan
 from genlab.engine import gan_images
 from genlab.engine.gan import train_gan
 from genlab.engine.gan_sample import (
@@ -31,17 +32,16 @@ from genlab.engine.gan_sample import (
     walk,
     walk_latents,
 )  # fmt: skip
-from genlab.engine.rng import seeded
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
-from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
 from genlab.nets.fastgan import FastGanGenerator
 from genlab.nets.residual import ResidualGenerator
 from genlab.nets.truncation import mean_map, truncated
 from genlab.recipes.gan import scratch
+from genlab.rng import seeded
 from genlab.sampling import generate, sheet, walk_file
 
 

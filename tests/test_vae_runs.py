@@ -10,12 +10,12 @@ from safetensors.torch import load
 
 from genlab import atomic
 from genlab.data.mnist import load_digits
+from genlab.drawing import draw_comparison
 from genlab.engine.compare import compare
 from genlab.engine.run import Run
 from genlab.engine.vae import evaluate_vae, load_vae, measured_values, refit_config, train_vae
 from genlab.engine.vae_fit import splits_of
 from genlab.errors import InputError
-from genlab.figures.draw import draw_comparison
 from genlab.metrics.importance import pareto_k
 from genlab.prior_options import PRIOR_NAMES, PriorOptions
 from genlab.recipes.compare import CompareConfig

@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path
 
 from genlab.data.decode import MEND, SUFFIXES
-from genlab.engine.progress import say
 from genlab.errors import InputError
+from genlab.progress import say
 
 LARGEST_MEMBER = 1 << 29
 """Bytes of one image, unpacked: more than any image has that `decode` takes."""

@@ -38,8 +38,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from genlab.data.crop import Box, central_box
-from genlab.engine.progress import say
 from genlab.errors import InputError
+from genlab.progress import say
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from genlab.data.identity import digest
 from genlab.data.twins import groups, near_duplicates, thumbnails
-from genlab.engine.rng import generator
 from genlab.errors import InputError
+from genlab.rng import generator
 
 SHARE = 0.1
 

@@ -34,10 +34,10 @@ from genlab.data.decode import (
     read_image,
 )
 from genlab.data.identity import Identity, digest
-from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.places import cache_folder, data_folder
+from genlab.progress import Progress, say
 
 IMAGEWOOF = (
     "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",

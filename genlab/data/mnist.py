@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from genlab.data.identity import Identity, digest
-from genlab.engine.progress import say
 from genlab.errors import InputError
 from genlab.places import cache_folder, data_folder
+from genlab.progress import say
 
 FILES = {
     "train images": ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),

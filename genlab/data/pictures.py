@@ -37,8 +37,8 @@ from genlab.data.crop import Crop
 from genlab.data.identity import Identity
 from genlab.data.images import chooser, find_folder, load_images
 from genlab.data.mnist import load_digits
-from genlab.engine.progress import Progress
 from genlab.errors import InputError
+from genlab.progress import Progress
 
 DRAWN_SIZE = 64
 """The side of drawn images, which have no size of their own."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from genlab.data import images, mnist
-from genlab.engine.progress import say
 from genlab.errors import InputError
 from genlab.places import cache_folder
+from genlab.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator, seeded
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.metrics.annealed import anneal, forward_bound, reverse_bound, temperatures
+from genlab.progress import Progress
+from genlab.rng import generator, seeded
 from genlab.vae import VAE
 
 CHAINS = 8

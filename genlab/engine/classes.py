@@ -19,11 +19,11 @@ from genlab.data.classes import Classes, by_folder
 from genlab.data.images import ImageSet
 from genlab.data.pictures import of_tensor
 from genlab.engine.looking import Eyes
-from genlab.engine.rng import generator
 from genlab.engine.run import read_json
 from genlab.errors import InputError
 from genlab.metrics.clusters import k_means
 from genlab.recipes.gan import GanConfig
+from genlab.rng import generator
 
 FILE = "classes.json"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from genlab import atomic
 from genlab.data.decode import image_files
-from genlab.engine.progress import Progress
 from genlab.errors import InputError
+from genlab.progress import Progress
 
 
 def check_target(option: str, target: Path, folder: Path) -> None:

@@ -26,10 +26,10 @@ from torch import Tensor
 from genlab import atomic
 from genlab.data.mnist import load_digits
 from genlab.engine.hardware import CPU, Hardware
-from genlab.engine.progress import say
 from genlab.engine.run import Run, open_run
 from genlab.engine.vae import measured_values, train_vae
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.recipes.compare import CompareConfig, cells
 
 QUANTITIES = {

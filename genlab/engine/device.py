@@ -12,8 +12,8 @@ import os
 import torch
 
 from genlab.engine.processes import gather_text
-from genlab.engine.progress import say
 from genlab.errors import InputError
+from genlab.progress import say
 
 DEVICES = ("auto", "cpu", "cuda")
 """What may be asked for."""

@@ -26,10 +26,10 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.mnist import DigitSet, load_digits
-from genlab.engine.progress import Progress, say
-from genlab.engine.rng import generator, seeded
 from genlab.errors import InputError
 from genlab.features.digits import DigitsNet, to_input
+from genlab.progress import Progress, say
+from genlab.rng import generator, seeded
 
 BATCH, RATE = 128, 4e-3
 TURN, SCALE, SHIFT = 10.0, 0.1, 2.0  # degrees, share, pixels

@@ -27,13 +27,13 @@ from genlab.data.decode import SUFFIXES
 from genlab.data.probe import VIEW, Probe, probe
 from genlab.data.twins import Twins, groups, near_duplicates
 from genlab.engine.advice import advice
-from genlab.engine.progress import Progress, say
 from genlab.errors import InputError
 from genlab.features.efficientnet_lite0 import (
     EfficientNetLite0,
     load_efficientnet_lite0,
     recognised_as_dogs,
 )
+from genlab.progress import Progress, say
 
 BATCH = 32
 OUTLIERS = 8  # shown of each kind

@@ -29,9 +29,9 @@ from genlab.data.decode import decoding, refuse_images
 from genlab.data.pictures import Pictures
 from genlab.engine.background import in_background
 from genlab.engine.processes import all_true, gather_rows, gather_text, rank, world_size
-from genlab.engine.progress import Progress
 from genlab.errors import InputError
 from genlab.features.weights import cached, read_cached
+from genlab.progress import Progress
 
 HELD = 4
 """Batches' worth of images that wait, at most, for others of their size."""

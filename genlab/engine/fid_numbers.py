@@ -12,8 +12,6 @@ import torch
 
 from torch import Tensor
 
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator
 from genlab.errors import InputError
 from genlab.metrics.frechet import frechet
 from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
@@ -30,6 +28,8 @@ from genlab.metrics.resampling import (
     permutation_null,
     real_floor,
 )
+from genlab.progress import Progress
+from genlab.rng import generator
 
 PARTS = 20
 """Splits of the real images for their own floor."""

@@ -46,11 +46,11 @@ from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
 from genlab.engine.players import build_players, play
 from genlab.engine.processes import gather_text, rank, wait, world_size
-from genlab.engine.progress import Progress, say
-from genlab.engine.rng import generator
 from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.errors import InputError
+from genlab.progress import Progress, say
 from genlab.recipes.gan import GanConfig
+from genlab.rng import generator
 
 SAVE_EVERY_S = 60.0
 

@@ -32,10 +32,10 @@ from genlab import atomic
 from genlab.engine.gan_watch import COLLAPSED, LEVEL
 from genlab.engine.players import Players
 from genlab.engine.processes import from_first, rank, wait
-from genlab.engine.progress import say
 from genlab.engine.run import Run, Stopwatch, require_finite
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.recipes.gan import GanConfig
 
 RETRIES = 3

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from genlab.data.classes import Classes
 from genlab.data.held_out import copies, held_out
-from genlab.engine.progress import say
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.recipes.gan import GanConfig
 
 FEWEST = 16

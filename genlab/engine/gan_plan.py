@@ -26,9 +26,9 @@ from genlab.engine.gan_watch import Watch, epochs_to_measure
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
 from genlab.engine.players import build_players, play
 from genlab.engine.processes import from_first, rank
-from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.recipes.gan import GanConfig
 
 WARM_UP, STEPS, SECONDS = 5, 30, 20.0

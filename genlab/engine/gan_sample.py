@@ -41,12 +41,12 @@ from torch import Tensor, nn
 from genlab.data.classes import Classes
 from genlab.engine.classes import read_classes
 from genlab.engine.players import build_generator
-from genlab.engine.rng import generator
 from genlab.engine.run import Run
 from genlab.engine.state import readable
 from genlab.errors import InputError
 from genlab.nets.truncation import Generator, mean_map, truncated
 from genlab.recipes.gan import GanConfig
+from genlab.rng import generator
 
 CHUNK = 20
 """Images made at a time, always: so that an image's bits never depend on how many are wanted."""

@@ -47,7 +47,6 @@ from genlab.engine.gan_sample import draw, drawn
 from genlab.engine.hardware import CPU
 from genlab.engine.looking import Eyes
 from genlab.engine.players import Players, to_signed, told
-from genlab.engine.rng import generator
 from genlab.features import efficientnet_lite0
 from genlab.features.networks import NETWORKS, Network, look
 from genlab.features.protocols import Protocol
@@ -56,6 +55,7 @@ from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.memorisation import memorisation, rank_test
 from genlab.metrics.neighbours import nearest
 from genlab.recipes.gan import GanConfig
+from genlab.rng import generator
 
 GRID = 64
 """Images of the grid, at most: the first of the fakes."""

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from genlab.data.pictures import Pictures, of_tensor
 from genlab.engine.gan_sample import Choice, sample
-from genlab.engine.rng import seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import load_vae
 from genlab.errors import InputError
+from genlab.rng import seeded
 
 CHUNK = 100
 """Digits drawn at a time, always."""

@@ -1,6 +1,6 @@
 """What networks run on in training: a device and a precision.
 
-    randomness    drawn on the processor by `engine/rng.py`, then moved: the same latents, order
+    randomness    drawn on the processor by `rng.py`, then moved: the same latents, order
                   and augmentations on any device
     bf16          torch's autocast around the networks' forward passes. float32 stay: weights,
                   losses, the R1 penalty with the pass it differentiates, spectral norms and batch
@@ -31,10 +31,10 @@ from torch.nn.utils import parametrize
 from genlab.engine.device import problem
 from genlab.engine.environment import PLAIN
 from genlab.engine.processes import gather_text
-from genlab.engine.progress import say
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features.precision import ieee, require_bf16, speedup
+from genlab.progress import say
 from genlab.recipes.running import Running
 
 SHARE = 0.25

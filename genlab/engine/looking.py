@@ -14,7 +14,6 @@ from genlab.data.pictures import Pictures
 from genlab.engine.device import choose
 from genlab.engine.extract import Extractor, extract
 from genlab.engine.processes import from_first
-from genlab.engine.progress import say
 from genlab.features.networks import (
     DOWNLOAD,
     NETWORKS,
@@ -26,6 +25,7 @@ from genlab.features.networks import (
     protocol_of,
 )  # fmt: skip
 from genlab.features.precision import PRECISIONS, resolve
+from genlab.progress import say
 
 VERSION = 2
 """Of everything between an image and its features: part of the cache's key."""

@@ -22,13 +22,13 @@ from torch.distributions import Distribution
 
 from genlab.engine.bracket import bracket
 from genlab.engine.hardware import CPU
-from genlab.engine.progress import Progress, say
-from genlab.engine.rng import generator, seeded
 from genlab.metrics.gaps import best_gaussian_elbo
 from genlab.metrics.importance import draw_counts, importance_estimate, log_weights
 from genlab.metrics.quadrature import Evidence, log_evidence
 from genlab.metrics.surgery import active_units, cross_entropy, log_aggregated_posterior
 from genlab.metrics.table import Tabulated
+from genlab.progress import Progress, say
+from genlab.rng import generator, seeded
 from genlab.vae import VAE, Terms, gaussian_entropy
 
 CHUNK = 1000

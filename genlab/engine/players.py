@@ -35,7 +35,6 @@ from genlab import adversarial
 from genlab.augment import augment, mirror
 from genlab.engine.hardware import CPU, Hardware, keep_spectral_norms
 from genlab.engine.processes import add_up, share_of, world_size
-from genlab.engine.rng import generator, seeded
 from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.nets.conditional import ClassGenerator, ClassHead, ClassHeads
 from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
@@ -44,6 +43,7 @@ from genlab.nets.projected import Heads, Projection
 from genlab.nets.residual import ResidualDiscriminator, ResidualGenerator
 from genlab.nets.synced import synced
 from genlab.recipes.gan import GanConfig
+from genlab.rng import generator, seeded
 
 HINGE = (adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator)
 SOFTPLUS = (

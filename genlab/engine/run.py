@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from genlab import atomic
 from genlab.engine import environment
-from genlab.engine.progress import say
 from genlab.errors import InputError
+from genlab.progress import say
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,7 +21,6 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.alone import alone
 from genlab.engine.hardware import CPU, Hardware, at_work
 from genlab.engine.measure import Measures, measure
-from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run, open_run
 from genlab.engine.state import readable
 from genlab.engine.vae_em import begin_with_em
@@ -37,6 +36,7 @@ from genlab.engine.vae_fit import (
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import generator, seeded
 from genlab.vae import VAE
 
 EXAMPLES = 100

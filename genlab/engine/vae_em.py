@@ -21,14 +21,14 @@ import torch
 
 from torch import Tensor
 
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator
 from genlab.engine.vae_fit import Splits, binarise
 from genlab.priors.em import fit_mixture
 from genlab.priors.mixture import MixturePrior
 from genlab.priors.vamp import VampPrior, image_logits
 from genlab.priors.vamp_mixture import VampMixturePrior
+from genlab.progress import Progress
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import generator
 from genlab.vae import VAE
 
 DRAWS = 50_000

@@ -16,12 +16,12 @@ from torch import Tensor
 from genlab.data.mnist import DigitSet
 from genlab.engine.checkpoints import keep_if_due, vae_kept
 from genlab.engine.hardware import CPU, rows_on, stored
-from genlab.engine.progress import Progress
-from genlab.engine.rng import generator
 from genlab.engine.run import BEGINNING, Run, Stopwatch
 from genlab.engine.state import pack, unpack
 from genlab.engine.vae_step import step_bound
+from genlab.progress import Progress
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import generator
 from genlab.vae import VAE
 
 SAVE_EVERY_S = 60.0

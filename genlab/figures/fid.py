@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genlab.data.pictures import Pictures
-from genlab.figures.draw import save
+from genlab.figures.png import save
 
 PAIRS = 12
 SHOWN = 10

@@ -26,14 +26,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from genlab.drawing import read_sheet
 from genlab.engine.gan_sample import classes_of, gan_config, load_generator
 from genlab.engine.players import told
-from genlab.engine.rng import generator
 from genlab.engine.run import Run, read_json
 from genlab.errors import InputError
-from genlab.figures.draw import read_sheet
 from genlab.page.blobs import Blobs
 from genlab.page.stills import Still
+from genlab.rng import generator
 
 ANCHORS = 6
 """Latents that the walk goes round."""

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from genlab.engine.progress import Progress
 from genlab.figures.latent import grid_points
 from genlab.page.blobs import Blobs
+from genlab.progress import Progress
 from genlab.vae import VAE
 
 GRID = 161

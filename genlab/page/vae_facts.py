@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.drawing import posterior_dots
 from genlab.engine.compare import PAIRED, paired
-from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import MEASURES, binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
-from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.nets.mlp import LOG_STD_RANGE
 from genlab.page.assemble import word_table
@@ -33,6 +32,7 @@ from genlab.page.precision import Precision, choose
 from genlab.page.stills import Still, density_still, lattice_still, samples_still
 from genlab.page.weights import deviation, pack
 from genlab.recipes.vae import VaeConfig
+from genlab.rng import generator, seeded
 from genlab.vae import VAE
 
 PIXEL_TOLERANCE = 2e-3

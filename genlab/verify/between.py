@@ -56,12 +56,12 @@ from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import sides
 from genlab.engine.gan_sample import draw
 from genlab.engine.players import build_players
-from genlab.engine.progress import say
 from genlab.engine.run import checkpoint_name
 from genlab.engine.state import pack, unpack
 from genlab.engine.vae_fit import elbo_of, splits_of
 from genlab.engine.vae_fit import fit as fit_vae
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.verify.bench import Bench, Record
 from genlab.verify.configs import shape_of
 from genlab.verify.findings import Refused, Verdict, Words

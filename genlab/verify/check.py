@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genlab.engine.progress import Progress, say
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.progress import Progress, say
 from genlab.report.template import SHEET, Template
 from genlab.verify.findings import LEVELS, Finding, Refused, Verdict, Words, worst
 from genlab.verify.integrity import Unpacked, check_integrity

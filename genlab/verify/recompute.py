@@ -27,9 +27,9 @@ from genlab.data.pictures import open_pictures
 from genlab.engine.gan import SAMPLES
 from genlab.engine.gan_sample import draw
 from genlab.engine.measure import CHUNK, measured_terms
-from genlab.engine.progress import Progress
 from genlab.engine.vae import MEASURES, binary_test_digits
 from genlab.metrics.frechet import frechet_distance
+from genlab.progress import Progress
 from genlab.report.facts import priors_of
 from genlab.verify.bench import Bench, Record
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged

@@ -49,11 +49,11 @@ from genlab.engine import vae as vaes
 from genlab.engine.gan_course import Course
 from genlab.engine.gan_images import sides
 from genlab.engine.players import build_players
-from genlab.engine.progress import say
 from genlab.engine.run import read_json
 from genlab.engine.vae_fit import fit as fit_vae
 from genlab.engine.vae_fit import splits_of
 from genlab.errors import InputError
+from genlab.progress import say
 from genlab.report.facts import priors_of
 from genlab.verify.bench import Bench, Record
 from genlab.verify.between import between_gan, between_vae, refuse_gone_back

@@ -1,8 +1,7 @@
 """Draws the figures of a run directory into it."""
 
-__all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae", "save"]
+__all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
-import io
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
@@ -19,13 +17,14 @@ from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.gan_images import sides
 from genlab.engine.gan_sample import gan_config
-from genlab.engine.progress import say
-from genlab.engine.rng import generator, seeded
 from genlab.engine.run import Run
 from genlab.engine.vae import binary_test_digits, load_vae
 from genlab.errors import InputError
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
+from genlab.figures.png import save
+from genlab.progress import say
+from genlab.rng import generator, seeded
 from genlab.sampling import walk_file
 from genlab.vae import VAE
 
@@ -40,13 +39,6 @@ TITLES = {
     "diffusion": "diffusion", "zuko": "zuko flow",
 }
 """What figures call each prior."""
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, without the library's version in it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    atomic.write_bytes(path, buffer.getvalue())
 
 
 def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
