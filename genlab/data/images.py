@@ -10,7 +10,6 @@ Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 __all__ = ["ImageSet", "Place", "chooser", "find_folder", "load_images"]
 
 import hashlib
-import io
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +21,7 @@ import torch
 
 from torch import Tensor
 
-from genlab import atomic
+from genlab.cache import cached
 from genlab.data import crop as crops
 from genlab.data import toydogs
 from genlab.data.crop import Crop
@@ -154,29 +153,35 @@ def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
         raise InputError(f"--dogs {source}: write toydogs or toydogs:COUNT, say toydogs:500")
     count = int(given) if given else toydogs.DEFAULT_COUNT
     count = min(count, limit) if limit else count
-    path = cache_folder() / "images" / f"toydogs-v{toydogs.VERSION}-{count}-{size}.npy"
-    array = _cached(path)
-    if array is None:
+
+    def draw() -> dict[str, Tensor]:
         rows = []
         with Progress(count, "drawing toy dogs", "dogs") as progress:
             for index in range(count):
                 rows.append(toydogs.draw_dog(index, size).transpose(2, 0, 1))
                 progress.advance()
-        array = np.stack(rows)
-        _keep(path, array)
-    return _image_set(array, source, "toy dogs (drawn, no photographs)", "MIT", stand_in=True)
+        return {"images": _stacked(rows)}
+
+    images = cached(f"images/toydogs-v{toydogs.VERSION}-{count}-{size}", draw)["images"]
+    return _image_set(images, source, "toy dogs (drawn, no photographs)", "MIT", stand_in=True)
+
+
+def _stacked(rows: list[np.ndarray]) -> Tensor:
+    """Stacks pictures in the memory layout in which the cache gives them back.
+
+    Kernels for another layout would round otherwise.
+    """
+    return torch.from_numpy(np.ascontiguousarray(np.stack(rows)))
 
 
 def _image_set(
-    array: np.ndarray, source: str, name: str, licence: str, stand_in: bool = False,
+    images: Tensor, source: str, name: str, licence: str, stand_in: bool = False,
     crop: Crop = "centre", names: tuple[str, ...] = (),
 ) -> ImageSet:
     identity = Identity(
-        name=name, source=source, count=len(array), shape=array.shape[1:],
-        sha256=digest(array), licence=licence, stand_in=stand_in, crop=crop,
+        name=name, source=source, count=len(images), shape=tuple(images.shape[1:]),
+        sha256=digest(images.numpy()), licence=licence, stand_in=stand_in, crop=crop,
     )
-    # One memory layout, cached or not: kernels for another would round otherwise.
-    images = torch.from_numpy(np.ascontiguousarray(array))
     return ImageSet(images=images, identity=identity, names=names)
 
 
@@ -190,19 +195,18 @@ def _from_folder(
         contents.update(str(path.relative_to(folder)).encode())
         contents.update(hashlib.sha256(path.read_bytes()).digest())
     kind = "" if crop == "centre" else f"-{crops.VERSION}"
-    target = cache_folder() / "images" / f"{contents.hexdigest()[:32]}-{size}{kind}.npy"
-    array = _cached(target)
-    if array is None:
-        choose = chooser(crop)
-        rows = []
+
+    def read() -> dict[str, Tensor]:
+        choose, rows = chooser(crop), []
         with Progress(len(paths), f"reading {folder.name}", "images") as progress:
             for path in paths:
                 rows.append(read_image(path, size, choose).transpose(2, 0, 1))
                 progress.advance()
-        array = np.stack(rows)
-        _keep(target, array)
+        return {"images": _stacked(rows)}
+
+    images = cached(f"images/{contents.hexdigest()[:32]}-{size}{kind}", read)["images"]
     names = tuple(path.relative_to(folder).as_posix() for path in paths)
-    return _image_set(array, source, place.name, place.licence, crop=crop, names=names)
+    return _image_set(images, source, place.name, place.licence, crop=crop, names=names)
 
 
 def chooser(crop: Crop) -> Choose:
@@ -210,22 +214,3 @@ def chooser(crop: Crop) -> Choose:
     if crop == "centre":
         return central_square
     return partial(crops.subject_box, load_efficientnet_lite0())
-
-
-def _cached(path: Path) -> np.ndarray | None:
-    if not path.exists():
-        return None
-    try:
-        return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-    except (ValueError, EOFError):
-        say(f"note: {path} is damaged and is made again")
-        return None
-
-
-def _keep(path: Path, array: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    try:
-        atomic.write_bytes(path, buffer.getvalue())
-    except OSError as error:
-        say(f"note: nothing cached ({error}); the images will be read again next time")

@@ -25,12 +25,12 @@ import torch
 
 from torch import Tensor
 
+from genlab.cache import cached, read_cached
 from genlab.data.decode import decoding, refuse_images
 from genlab.data.pictures import Pictures
 from genlab.engine.background import in_background
 from genlab.engine.processes import all_true, gather_rows, gather_text, rank, world_size
 from genlab.errors import InputError
-from genlab.features.weights import cached, read_cached
 from genlab.progress import Progress
 
 HELD = 4

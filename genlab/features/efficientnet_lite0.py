@@ -41,8 +41,9 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
+from genlab.cache import cached
 from genlab.errors import InputError
-from genlab.features.weights import Weights, cached, fold, read_pinned
+from genlab.features.weights import Weights, fold, read_pinned
 
 DOG_CLASSES = slice(151, 269)
 """ImageNet's 118 dog classes, Chihuahua to Mexican hairless."""

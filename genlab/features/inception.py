@@ -30,9 +30,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from genlab.cache import cached, is_cached, read_cached
 from genlab.errors import InputError
 from genlab.features.inception_net import DIMS, FILE, HOW, SHA256, URL, Inception, to_input
-from genlab.features.weights import Weights, cached, fold, is_cached, read_cached, read_pinned
+from genlab.features.weights import Weights, fold, read_pinned
 from genlab.places import data_folder
 
 CACHED = f"weights/fid-inception-{SHA256[:12]}"

@@ -1,4 +1,4 @@
-r"""Weights of other people's networks: checked, folded, and kept as safetensors in the cache.
+r"""Weights of other people's networks: checked and folded.
 
 A convolution followed by batch-norm in evaluation mode is one convolution:
 
@@ -13,21 +13,19 @@ A `.pth` file is a pickle: it is read only if its SHA-256 is the published one, 
 `weights_only=True`, which runs no code.
 """
 
-__all__ = ["Weights", "cached", "fold", "is_cached", "read_cached", "read_pinned"]
+__all__ = ["Weights", "fold", "read_pinned"]
 
 import hashlib
 import io
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from torch import Tensor
 
-from genlab import atomic
 from genlab.errors import InputError
-from genlab.places import cache_folder
 
 Weights = dict[str, Tensor]
 
@@ -68,46 +66,3 @@ def fold(conv: Tensor, norm: Mapping[str, Tensor], eps: float) -> tuple[Tensor, 
     scale = gamma / (var + eps).sqrt()
     weight = conv.double() * scale[:, None, None, None]
     return weight.float(), (beta - mean * scale).float()
-
-
-def cached(name: str, make: Callable[[], Weights]) -> Weights:
-    """Returns the tensors kept in the cache under `name`, made and kept first if need be.
-
-    A cache that cannot be written costs time, not the result.
-
-    Arguments:
-        name: Folder and name in the cache, say "weights/lenet"; it says all they depend on.
-        make: Makes the tensors.
-    """
-    found = read_cached(name)
-    if found is not None:
-        return found
-    tensors = make()
-    target = cache_folder() / f"{name}.safetensors"
-    try:
-        atomic.write_tensors(target, tensors)
-        digest = hashlib.sha256(target.read_bytes()).hexdigest()
-        atomic.write_bytes(target.with_suffix(".sha256"), digest.encode())
-    except OSError:
-        return tensors
-    return tensors
-
-
-def is_cached(name: str) -> bool:
-    """Returns whether something is kept under `name`, without reading it."""
-    path = cache_folder() / f"{name}.safetensors"
-    return path.exists() and path.with_suffix(".sha256").exists()
-
-
-def read_cached(name: str) -> Weights | None:
-    """Returns the tensors kept under `name`, or None if there are none, or damaged ones.
-
-    Beside `NAME.safetensors` lies `NAME.sha256`; only if both agree do the tensors count.
-    """
-    from safetensors.torch import load
-
-    if not is_cached(name):
-        return None
-    path = cache_folder() / f"{name}.safetensors"
-    data, seal = path.read_bytes(), path.with_suffix(".sha256").read_bytes()
-    return load(data) if hashlib.sha256(data).hexdigest().encode() == seal else None
