@@ -2,9 +2,9 @@
 
     state           both players, the average, the best average so far, the optimisers' moments,
                     this epoch's sums, what was noted of the measurements, the alarms
-    events.jsonl    what happened, one JSON object a line: "kind" is "not finite", "collapse" or
-                    "memory"; after one with "failed", a step, training went back to "step". The
-                    same list is in results.json
+    events.jsonl    what happened, one JSON object a line: "kind" is "not finite", "collapse",
+                    "memory" or "little variety"; after one with "failed", a step, training went
+                    back to "step". The same list is in results.json
 
 Numbers that are not finite (a loss, a gradient, a weight) are found before they are written
 anywhere. Collapse is a variety V (`gan_watch`, equation 2) that has fallen,
@@ -39,7 +39,7 @@ from genlab.progress import say
 from genlab.recipes.gan import GanConfig
 
 RETRIES = 3
-NOT_FINITE, COLLAPSE, MEMORY = "not finite", "collapse", "memory"
+NOT_FINITE, COLLAPSE, MEMORY, POOR = "not finite", "collapse", "memory", "little variety"
 FILE = "events.jsonl"
 NONE = torch.finfo(torch.float64).max
 RUNNING = 2
@@ -145,17 +145,18 @@ class Course:
         )
 
     def settle(self, epoch: int) -> None:
-        """After a measurement: marks the state as one to go back to, or goes back, collapsed.
+        """After a measurement: saves the state as one to go back to, or goes back, collapsed.
 
-        What still is collapsed after all attempts, or never was varied, is told of.
+        A collapse after all attempts is told of, and little variety at the end.
         """
         running, poor = (from_first(x) for x in (self.noted[COLLAPSING].item(), bool(self.poor)))
         if running == RUNNING and len(self.failures) < RETRIES:
             self._go_back(COLLAPSE, self.poor)
             return
-        told = any(alarm["kind"] == COLLAPSE for alarm in self.alarms)
-        if poor and not told and (running == RUNNING or epoch == self.config.epochs):
+        if running == RUNNING:
             self._tell(self.alarms, COLLAPSE, self.poor, epoch=epoch)
+        elif poor and epoch == self.config.epochs:
+            self._tell(self.alarms, POOR, self.poor, epoch=epoch)
         if running == 0:
             self.save(good=True)
 
