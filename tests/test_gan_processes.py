@@ -67,8 +67,9 @@ import torch
 sys.path[:0] = [{tests!r}]
 torch.set_num_threads(1)
 from safetensors.torch import save_file
-from test_gan_processes import rounds, tiny
-from genlab.engine import gan
+from dataclasses import replace
+from test_gan_processes import pictures, rounds, tiny
+from genlab.engine import gan, gan_watch
 from genlab.engine.processes import processes, rank
 orders = []
 play = gan.play
@@ -89,6 +90,12 @@ with processes():
         gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "stopped")
     except KeyboardInterrupt:
         pass
+    stop, seen = -1, []
+    def drawn(network, config, n, *rest):  # by the first process, which measures
+        seen.append(1)
+        return pictures(n) if len(seen) not in (2, 3) else pictures(2).repeat(n // 2, 1, 1, 1)
+    gan_watch.draw = drawn
+    gan.train_gan(replace(tiny({folder!r}), epochs=3), gan.Path({out!r}) / "fallen")
 """
 
 
@@ -188,3 +195,11 @@ def test_a_run_goes_on_with_another_number_of_processes(
     assert json.loads((pair / "stopped" / "state.json").read_text())["step"] == 3
     train_gan(tiny(str(folder)), pair / "stopped")
     assert apart(pair / "stopped", alone / "run") < 1e-4
+
+
+def test_a_collapse_takes_both_processes_back(pair: Path) -> None:
+    """Only the first measures; the other follows it to the same step and rates."""
+    run = Run(pair / "fallen")
+    (event,) = run.results["events"]
+    assert (event["kind"], event["failed"], event["step"]) == ("collapse", 3 * STEPS, STEPS)
+    assert [line["step"] for line in run.metrics()] == [STEPS, 2 * STEPS, 3 * STEPS]
