@@ -191,9 +191,13 @@ def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:
 
 
 def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
-    """Of dark and light pictures of one grey: those of the light class come out lighter."""
+    """Of dark and light pictures of one grey: those of the light class come out lighter.
+
+    Theirs are 1.41 apart. Of four seeds the recipe reaches 1.3 to 1.4 with three by step 100; dcgan,
+    without the penalty, is at 0.1 to 0.3, and moves with the processor's rounding.
+    """
     config = dataclasses.replace(
-        tiny("dcgan", tmp_path), width=4, discriminator_width=4, learning_rate=5e-3,
+        tiny("scratch", tmp_path), width=2, discriminator_width=2, learning_rate=5e-3,
         discriminator_rate=5e-3,
     )  # fmt: skip
     pair = build_players(config, torch.tensor([0.5, 0.5], dtype=torch.float64))
@@ -204,7 +208,7 @@ def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
     with torch.no_grad():
         z = noise(32, config.latent)
         dark, light = (pair.average(z, torch.full((32,), k)).mean() for k in (0, 1))
-    assert light - dark > 0.2
+    assert light - dark > 0.7
 
 
 # Whole runs
