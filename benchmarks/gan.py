@@ -4,7 +4,9 @@
     GENLAB_DATA=... python benchmarks/gan.py --to-quality [--distance 1.0] [--minutes 30]
     GENLAB_DATA=... python benchmarks/gan.py --gpu [--steps 100] [--batches 16 64]
 
-One process, the same threads, float32, the same images; every round runs each contender for some
+One process, the same threads, float32, the same images (and, where the trial of
+`genlab.features.precision` finds bf16 worth it on this machine, genlab's recipes in bf16 too, as
+`--precision auto` would train them); every round runs each contender for some
 steps, in turn, so that a ratio compares what ran within the same minute. A ratio stands with its
 smallest, median and largest value over the rounds. A step is one update of both players and of
 the average. The others are restated from their papers and documents in plain PyTorch
@@ -43,7 +45,7 @@ from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.engine import environment
 from genlab.engine.gan_sample import draw
-from genlab.engine.hardware import at_work, choose, stored
+from genlab.engine.hardware import CPU, Hardware, at_work, choose, stored
 from genlab.engine.looking import Eyes
 from genlab.engine.players import build_players, play
 from genlab.features.networks import look
@@ -70,9 +72,9 @@ class Contender(NamedTuple):
     """Draws so many images, uint8."""
 
 
-def ours(recipe: str, size: int, images: Tensor) -> Contender:
+def ours(recipe: str, size: int, images: Tensor, on: Hardware = CPU) -> Contender:
     config = RECIPES[recipe]("dogs", size=size)
-    players, number = build_players(config), iter(range(sys.maxsize))
+    players, number = build_players(config, on=on), iter(range(sys.maxsize))
     return Contender(
         config.batch, lambda rows: play(players, config, images[rows], next(number)),
         lambda n: draw(players.average, config, n, 0, "benchmark"),
@@ -91,6 +93,12 @@ def contenders(options: argparse.Namespace, images: Tensor) -> dict[str, Contend
     makers: dict[str, Callable[[], Contender]] = {
         f"genlab {recipe}": lambda recipe=recipe: ours(recipe, size, images) for recipe in OURS
     }
+    short = choose(Running(device="cpu", precision="auto"))
+    if short != CPU:
+        makers |= {
+            f"genlab {recipe}, bf16": lambda recipe=recipe: ours(recipe, size, images, short)
+            for recipe in OURS
+        }
     for b in (batch, 64):
         makers[f"DCGAN example, batch {b}"] = lambda b=b: theirs(DCGAN(size), b, reals)
     makers["lightweight-gan-like, batch 16"] = lambda: theirs(LightweightGAN(size), 16, reals)
@@ -151,7 +159,7 @@ def show_speeds(result: dict[str, Any]) -> None:
         print(f"{name:34} {s['median']:8.2f} images/s  ({s['min']:.2f} to {s['max']:.2f})")
     for mine, others in result["ratios"].items():
         for other, r in others.items():
-            print(f"{mine:18} / {other:34} x{r['median']:.2f}  ({r['min']:.2f} to {r['max']:.2f})")
+            print(f"{mine:22} / {other:34} x{r['median']:.2f}  ({r['min']:.2f} to {r['max']:.2f})")
 
 
 # On a GPU

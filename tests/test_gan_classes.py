@@ -193,8 +193,8 @@ def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:
 def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
     """Of dark and light pictures of one grey: those of the light class come out lighter.
 
-    Theirs are 1.41 apart. Of four seeds the recipe reaches 1.3 to 1.4 with three by step 100; dcgan,
-    without the penalty, is at 0.1 to 0.3, and moves with the processor's rounding.
+    Theirs are 1.41 apart. Of four seeds the recipe reaches 1.3 to 1.4 with three by step 100;
+    dcgan, without the penalty, is at 0.1 to 0.3, and moves with the processor's rounding.
     """
     config = dataclasses.replace(
         tiny("scratch", tmp_path), width=2, discriminator_width=2, learning_rate=5e-3,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from elsewhere import Elsewhere
 from safetensors.torch import load
@@ -29,6 +30,7 @@ from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stor
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.features.efficientnet_lite0 import Unit
 from genlab.features.precision import exact
 from genlab.recipes.gan import GanConfig
 from genlab.recipes.running import Running
@@ -192,6 +194,45 @@ def test_a_round_in_bf16_is_float32s_but_for_bf16s_rounding(recipe: str, step: i
         assert any(not torch.equal(t, t.bfloat16().float()) for t in kept), name
 
 
+def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
+    """Rounded before training, not in every pass: the same bits."""
+    config, images = config_of("projected"), pictures(4).float() / 127.5 - 1
+    exact, mixed = (build_players(config, on=on) for on in (CPU, BF16))
+    assert isinstance(exact.view, nn.Module)
+    assert isinstance(mixed.view, nn.Module)
+    assert {p.dtype for p in mixed.view.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in exact.view.parameters()} == {torch.float32}
+    with BF16.autocast():
+        views = exact.view(images)
+    for found, expected in zip(players.seen(mixed, images), views):
+        assert found.dtype == expected.dtype == torch.bfloat16
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(("side", "kernel"), [(12, 3), (9, 5), (11, 3), (8, 5)])
+def test_the_gradient_through_a_halving_layer_in_bf16(side: int, kernel: int) -> None:
+    """That of the formula with "SAME" padding, by autograd in float64, but for one rounding."""
+    random = torch.Generator().manual_seed(0)
+    unit = Unit(6, 6, kernel, 2, groups=6, active=False).requires_grad_(False)
+    for parameter in unit.parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=random))
+    unit.to(torch.bfloat16)
+    x = torch.randn(2, 6, side, side, generator=random).bfloat16().requires_grad_()
+    total = max((-(-side // 2) - 1) * 2 + kernel - side, 0)
+    y = x.detach().double().requires_grad_()
+    padded = F.pad(y, (total // 2, total - total // 2) * 2)
+    expected = F.conv2d(padded, unit.weight.double(), unit.bias.double(), 2, groups=6)
+    found = unit(x)
+    weights = torch.randn(expected.shape, generator=random).bfloat16()
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert torch.allclose(found.double(), expected, rtol=2**-8, atol=1e-6)
+    assert x.grad is not None
+    assert y.grad is not None
+    assert x.grad.dtype == torch.bfloat16
+    assert torch.allclose(x.grad.double(), y.grad, rtol=2**-8, atol=1e-6)
+
+
 def test_r1_and_the_scores_it_differentiates_are_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """The discriminator of a round with R1 learns the very same in either precision from the
     same images; of a round without, another thing."""
@@ -274,6 +315,14 @@ def test_bf16_is_refused_where_a_gpu_cannot(
         monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
         assert choose(Running(device="cpu", precision="bf16")) == BF16
         assert capsys.readouterr().err.count("at 0.4 times float32's speed") == notes
+
+
+@pytest.mark.parametrize(("times", "chosen"), [(1.6, "bf16"), (1.4, "float32")])
+def test_auto_takes_bf16_where_it_pays(
+    times: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "speedup", lambda device: times)
+    assert choose(Running(device="cpu", precision="auto")).precision == chosen
 
 
 def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,10 @@
 
     randomness    drawn on the processor by `rng.py`, then moved: the same latents, order
                   and augmentations on any device
-    bf16          torch's autocast around the networks' forward passes. float32 stay: weights,
-                  losses, the R1 penalty with the pass it differentiates, spectral norms and batch
-                  statistics, averages, optimisers, and all that is measured
+    bf16          torch's autocast around the networks' forward passes. float32 stay: weights
+                  that learn, losses, the R1 penalty with the pass it differentiates, spectral
+                  norms and batch statistics, averages, optimisers, and all that is measured
+    auto          bf16 where the trial of `features/precision.py` finds it worth it
     float32       means float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
                   convolutions use) is off inside `at_work`
     saved         tensors are saved from the processor and load onto any device
@@ -30,10 +31,10 @@ from torch.nn.utils import parametrize
 
 from genlab.engine.device import problem
 from genlab.engine.environment import PLAIN
-from genlab.engine.processes import gather_text
+from genlab.engine.processes import from_first, gather_text
 from genlab.engine.run import Run
 from genlab.errors import InputError
-from genlab.features.precision import ieee, require_bf16, speedup
+from genlab.features.precision import WORTH, ieee, require_bf16, speedup
 from genlab.progress import say
 from genlab.recipes.running import Running
 
@@ -51,6 +52,13 @@ class Hardware(NamedTuple):
         """Returns the block in which networks compute in bf16, if that is the precision."""
         on = wanted and self.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=on)
+
+    def frozen(self, network: nn.Module) -> nn.Module:
+        """Returns a network that learns nothing, ready to run.
+
+        In bf16 its weights are rounded once; autocast would do so, the same way, in every pass.
+        """
+        return network.to(self.device, torch.bfloat16 if self.precision == "bf16" else None)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -74,6 +82,9 @@ def choose(running: Running) -> Hardware:
             "--device auto: some of the machines have a GPU for each process and some have not; "
             "give --device cpu, or leave the latter out"
         )
+    if running.precision == "auto":  # trials may end differently: the first process's counts
+        pays = from_first(float(speedup(device) >= WORTH))
+        return Hardware(device, "bf16" if pays else "float32")
     if running.precision == "bf16":
         _check_bf16(device)
     return Hardware(device, running.precision)

@@ -35,11 +35,13 @@ import importlib.util
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 
 from genlab.cache import cached
 from genlab.errors import InputError
@@ -68,6 +70,27 @@ STAGES = (
 )
 
 
+class Halving(torch.autograd.Function):
+    """A depthwise convolution of stride 2 whose gradient is taken in float32.
+
+    On processors oneDNN has no kernel for that gradient in bfloat16 and falls back on one a
+    hundred times slower: four such layers then take three quarters of a pass and its gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+        ctx.shape, ctx.weight, ctx.padding = x.shape, weight, padding  # frozen, so not saved
+        return F.conv2d(x, weight, bias, 2, padding, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient,) = gradients
+        found = conv2d_input(
+            ctx.shape, ctx.weight.float(), gradient.float(), 2, ctx.padding, groups=len(ctx.weight)
+        )
+        return found.to(gradient.dtype), None, None, None
+
+
 class Unit(nn.Module):
     """A convolution with folded batch-norm and "SAME" padding, then ReLU6 if `active`."""
 
@@ -93,9 +116,11 @@ class Unit(nn.Module):
             # "SAME" pads an even side by one more at its end. A kernel led by zeros, as long as
             # the next even number, does so without a padded copy of the map.
             weight = F.pad(weight, (1 - x.shape[3] % 2, 0, 1 - x.shape[2] % 2, 0))
-        x = F.conv2d(
-            x, weight, self.bias, self.stride, padding=self.kernel // 2, groups=self.groups
-        )
+        padding = self.kernel // 2
+        if self.stride == 2 and self.groups > 1 and x.dtype == torch.bfloat16:
+            x = Halving.apply(x, weight, self.bias, padding)
+        else:
+            x = F.conv2d(x, weight, self.bias, self.stride, padding, groups=self.groups)
         return F.relu6(x, inplace=True) if self.active else x
 
 

@@ -15,6 +15,7 @@ class Running:
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks compute; auto: on a GPU where there is one for each process."""
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["float32", "bf16", "auto"] = "float32"
     """bf16: networks run in mixed precision (losses, penalties, averages, optimisers stay
-    float32); needs a GPU, or a processor, with units for it to be of use."""
+    float32); needs a GPU, or a processor, with units for it to be of use. auto: bf16 where a
+    short trial shows that it is faster."""
