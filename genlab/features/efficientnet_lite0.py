@@ -121,7 +121,8 @@ class Unit(nn.Module):
             x = Halving.apply(x, weight, self.bias, padding)
         else:
             x = F.conv2d(x, weight, self.bias, self.stride, padding, groups=self.groups)
-        return F.relu6(x, inplace=True) if self.active else x
+        # In place it would be copied first, where its gradient is wanted.
+        return F.relu6(x, inplace=not x.requires_grad) if self.active else x
 
 
 class Block(nn.Module):
