@@ -16,8 +16,6 @@ weights that lack `Mixed_7b..c` the features are 768, else 2048 (or what --dims 
 """
 
 import argparse
-import json
-import platform
 import statistics
 import time
 
@@ -27,6 +25,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from kept import keep
 from torch import Tensor, nn
 
 from genlab.data.images import load_images
@@ -142,8 +141,7 @@ def main() -> None:
         name: frechet_distance(found[:count], found[count:]) for name, found in seen.items()
     }
     results = {
-        "machine": platform.processor() or platform.machine(), "threads": options.threads,
-        "torch": torch.__version__, "batch": BATCH, "images": len(images), "dims": dims,
+        "batch": BATCH, "images": len(images), "dims": dims,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "bf16_speedup_of_the_trial": speedup(), "cases": {},
     }  # fmt: skip
@@ -164,7 +162,7 @@ def main() -> None:
             f"images/s  x{ratio:.2f}  {row.label} {distance[name]:.6f}, "
             f"difference {case['difference']:.1e}, to fp32 {case['difference_to_fp32']:.1e}"
         )
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    keep(options.out, results)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The Fréchet distance by every known formula on the same features: time and error.
 
     pip install scipy torchmetrics
-    python benchmarks/frechet.py --out benchmarks/frechet.json
+    python benchmarks/frechet.py
 
 Features: 2,048 non-negative ones with falling variances, as Inception's are. Sizes: 300 against
 300, 300 against 1,507, 2,048 against 2,048 and 10,000 against 10,000. Each peer gets what it
@@ -19,8 +19,6 @@ torchmetrics its own function if it is installed), and the symmetric form (two `
 """
 
 import argparse
-import json
-import platform
 import statistics as stats
 import time
 
@@ -30,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kept import keep
 from torch import Tensor
 
 from genlab.metrics.frechet import Statistics, frechet_distance
@@ -165,24 +164,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="only so many of the sizes")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/frechet.json"))
     options = parser.parse_args()
     ours(features("warm", 50), features("up", 50), (of_features(torch.eye(3)),) * 2)
     import scipy
 
     result = {
-        "machine": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
         "scipy": scipy.__version__,
         "rounds": options.rounds,
         "features": FEATURES,
         "rows": measure(options.rounds, SIZES[: options.sizes]),
     }
-    text = json.dumps(result, indent=2)
-    if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    keep(options.out, result)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ the average. The others are restated from their papers and documents in plain Py
 (`gan_peers.py`); they get their reals as floating-point tensors, genlab as uint8. Speeds are
 images a second: the batch over the seconds of a step.
 
-Time to quality: each contender in turn trains an epoch of all images, then is measured; it is
-done when the Fréchet distance of its fakes to all the reals, over the 768 features of FID
+Time to quality: each contender in turn trains `--every` epochs of all images, then is measured;
+it is done when the Fréchet distance of its fakes to all the reals, over the 768 features of FID
 Inception (Mixed_6e, protocol pytorch-fid), is at most `--distance`, and gives up after
 `--minutes`. Its seconds are those of its steps; what drawing and measuring take is not counted.
 Each is one seed.
@@ -25,7 +25,6 @@ processor, so the clock sees all of it. Without a GPU nothing is measured.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -38,12 +37,11 @@ from typing import Any, NamedTuple
 import torch
 
 from gan_peers import DCGAN, LightweightGAN, Peer, Prototype
+from kept import keep
 from torch import Tensor
 
-from genlab import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine import environment
 from genlab.engine.gan_sample import draw
 from genlab.engine.hardware import CPU, Hardware, at_work, choose, stored
 from genlab.engine.looking import Eyes
@@ -229,10 +227,10 @@ class Course:
             self.seconds += time.perf_counter() - began
 
 
-def to_quality(options: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> None:
-    """Trains and measures epoch by epoch; hands over what there is after every measurement."""
+def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], None]) -> None:
+    """Trains and measures, some epochs at a time; hands over what there is after each."""
     found = load_images(options.dogs, options.size, options.images)
-    eyes = Eyes()
+    eyes = Eyes(precision=options.precision)
     real = eyes.features(NETWORK, of_tensor(found.images, "reals")).double()
 
     def distance(fakes: Tensor) -> float:
@@ -244,16 +242,17 @@ def to_quality(options: argparse.Namespace, keep: Callable[[dict[str, Any]], Non
     running = dict(courses)
     while running:
         for name, course in list(running.items()):
-            course.epoch(len(found.images))
+            for _ in range(options.every):
+                course.epoch(len(found.images))
             value = distance(course.contender.sample(options.fakes))
-            epoch = len(course.points) + 1
+            epoch = options.every * (len(course.points) + 1)
             course.points.append({"epoch": epoch, "seconds": course.seconds, "distance": value})
             line = f"{name:34} epoch {epoch:3}  {course.seconds:7.1f} s  FD-768 {value:.3f}"
             print(line, flush=True)
             reached = value <= options.distance
             if reached or course.seconds > 60 * options.minutes:
                 del running[name]
-            keep({
+            told({
                 "network": eyes.identity(NETWORK), "data": found.identity.name,
                 "sha256": found.identity.sha256, "reals": len(found.images),
                 "fakes": options.fakes, "size": options.size, "distance": options.distance,
@@ -282,31 +281,26 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="*", default=[16, 64], help="with --gpu")
     parser.add_argument("--distance", type=float, default=1.0)
     parser.add_argument("--minutes", type=float, default=30.0, help="of training, each")
+    parser.add_argument("--every", type=int, default=1, help="epochs between two measurements")
+    parser.add_argument("--precision", default="fp32", help="of the network that measures")
     parser.add_argument("--fakes", type=int, default=1000)
     parser.add_argument("--images", type=int, help="train on the first so many images only")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/gan.json"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    session = environment.session()
-    session["command"] = " ".join(["python benchmarks/gan.py", *sys.argv[1:]])
     part = "quality" if options.to_quality else "steps"
     part += "" if options.size == 64 else f"_{options.size}"
 
-    def keep(result: dict[str, Any]) -> None:
-        kept = json.loads(options.out.read_text()) if options.out.exists() else {}
-        atomic.write_json(options.out, kept | {part: {"session": session, **result}})
-
     if options.to_quality:
-        to_quality(options, keep)
+        to_quality(options, lambda result: keep(options.out, result, part))
         return
     if options.gpu:
-        part = "gpu"
-        keep(gpu_speeds(options))
+        keep(options.out, gpu_speeds(options), "gpu")
         return
     result = step_speeds(options)
     show_speeds(result)
-    keep(result)
+    keep(options.out, result, part)
 
 
 if __name__ == "__main__":

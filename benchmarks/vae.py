@@ -14,9 +14,7 @@ products of the step's own shape) that the arithmetic of the step's linear layer
 """
 
 import argparse
-import json
 import logging
-import platform
 import statistics
 import tempfile
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 
 import torch
 
+from kept import keep
 from vae_peers import BATCH, HIDDEN, PEERS
 
 from genlab.data.mnist import load_digits
@@ -134,10 +133,7 @@ def main() -> None:
     digits = load_digits("mnist")
     x = binary_test_digits(digits)
     rate = product_rate()
-    results = {
-        "machine": platform.processor() or platform.machine(), "threads": options.threads,
-        "torch": torch.__version__, "product_rate_G_multiply_adds": rate / 1e9, "cases": {},
-    }
+    results = {"product_rate_G_multiply_adds": rate / 1e9, "cases": {}}
     for name, (prior, latent) in CASES.items():
         speeds = {what: [] for what in ("training", "likelihood")}
         for _ in range(options.rounds):
@@ -149,7 +145,7 @@ def main() -> None:
                 row["share_of_product_rate"] = row["genlab"] * step_products(prior, latent) / rate
             results["cases"][f"{what}, {name}"] = row
             print(f"{what:10} {name:26} " + "  ".join(f"{k} {v:.4g}" for k, v in row.items()))
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    keep(options.out, results)
 
 
 if __name__ == "__main__":

@@ -209,6 +209,17 @@ def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("recipe", KINDS)
+def test_scores_are_measured_of_players_in_bf16(recipe: str) -> None:
+    """As in float32, but for the rounding of a frozen network; without one, the same bits."""
+    config = config_of(recipe, measure_with=("pixels",))
+    watch, fakes = Watch(config, of(pictures(30), pictures(12, seed=1))), pictures(21, seed=2)
+    exact, mixed = (watch._scores(build_players(config, on=on), fakes) for on in (CPU, BF16))
+    for name in ("score_train", "score_held_out", "score_average"):
+        assert mixed[name] == pytest.approx(exact[name], abs=0.05), name
+        assert (mixed[name] == exact[name]) is (recipe != "projected"), name
+
+
 @pytest.mark.parametrize(("side", "kernel"), [(12, 3), (9, 5), (11, 3), (8, 5)])
 def test_the_gradient_through_a_halving_layer_in_bf16(side: int, kernel: int) -> None:
     """That of the formula with "SAME" padding, by autograd in float64, but for one rounding."""

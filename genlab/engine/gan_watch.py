@@ -46,7 +46,7 @@ from genlab.engine.gan_images import Sides
 from genlab.engine.gan_sample import draw, drawn
 from genlab.engine.hardware import CPU
 from genlab.engine.looking import Eyes
-from genlab.engine.players import Players, to_signed, told
+from genlab.engine.players import Players, seen, to_signed, told
 from genlab.features import efficientnet_lite0
 from genlab.features.networks import NETWORKS, Network, look
 from genlab.features.protocols import Protocol
@@ -229,7 +229,10 @@ class Watch:
 
     @torch.no_grad()
     def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
-        """The discriminator's mean scores without augmentation, and equation 3; in float32."""
+        """The discriminator's mean scores without augmentation, and equation 3.
+
+        Its heads are in float32, on what training's precision makes of the images.
+        """
         players.discriminator.eval()  # spectral norms stay as they are
         player, device = players.discriminator, players.on.device
 
@@ -240,7 +243,7 @@ class Watch:
             )
             heads = []
             for part, of_part in zip(parts, of_parts):
-                views = players.view(to_signed(part.to(device)))
+                views = [view.float() for view in seen(players, to_signed(part.to(device)))]
                 of_part = None if of_part is None else of_part.to(device)
                 scores = [s.flatten(1).mean(1) for s in told(player, views, of_part)]
                 heads.append(torch.stack(scores).mean(0))

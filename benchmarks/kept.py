@@ -1,0 +1,28 @@
+"""Where benchmarks keep their results: one JSON file each, by what the processor can do.
+
+    {"AVX2": {"session": {...}, ...}, "AVX512": {...}}
+
+A second run on a processor of the same kind replaces the first's; ratios on another kind may be
+others, and stand beside them.
+"""
+
+__all__ = ["keep"]
+
+import json
+import sys
+
+from pathlib import Path
+from typing import Any
+
+from genlab import atomic
+from genlab.engine import environment
+
+
+def keep(out: Path, results: dict[str, Any], part: str | None = None) -> None:
+    """Keeps results of this machine, or of one part of the benchmark on it."""
+    session = environment.session() | {"command": " ".join(["python", *sys.argv])}
+    entry = {"session": session, **results}
+    kept = json.loads(out.read_text()) if out.exists() else {}
+    here = session["capability"]
+    kept[here] = entry if part is None else kept.get(here, {}) | {part: entry}
+    atomic.write_json(out, kept)
