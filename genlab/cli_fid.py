@@ -10,6 +10,7 @@ from typing import Any
 from tyro.conf import OmitArgPrefixes
 
 from genlab.cli_base import DataDir, Json, end, use_data
+from genlab.engine.verdict import is_smallest
 from genlab.recipes.fid import FidConfig
 
 
@@ -67,7 +68,7 @@ def _table(one: dict[str, Any]) -> str:
     row("standard error", [f"{d['error']:.2g}" if "error" in d else "" for d in distances])
     row("floor: both sets mixed", [_floor(d) for d in distances])
     row("floor: real to real", [_real_floor(d) for d in distances])
-    row("p (not one law)", [f"{d['null']['p']:.2g}" if "null" in d else "" for d in distances])
+    row("p (not one law)", [_p(d) for d in distances])
     row("KID", [_kid(d) for d in distances])
     for name in ("precision", "recall", "density"):
         row(name, [f"{d[name]:.3f}" if name in d else "" for d in distances])
@@ -90,6 +91,13 @@ def _table(one: dict[str, Any]) -> str:
 
 def _floor(d: dict[str, Any]) -> str:
     return f"{d['null']['mean']:.3g} (95 % < {d['null']['high']:.3g})" if "null" in d else ""
+
+
+def _p(d: dict[str, Any]) -> str:
+    if "null" not in d:
+        return ""
+    null, few = d["null"], is_smallest(d["null"])
+    return f"<= {null['p']:.2g} ({null['permutations']} deals)" if few else f"{null['p']:.2g}"
 
 
 def _real_floor(d: dict[str, Any]) -> str:

@@ -18,13 +18,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from genlab.cli_fid import _p
 from genlab.data.pictures import of_tensor, open_pictures
 from genlab.engine import looking
 from genlab.engine.fid import Sets, fid, measure, rank_generators
 from genlab.engine.fid_numbers import Plan
 from genlab.engine.looking import Eyes
 from genlab.engine.vae import train_vae
-from genlab.engine.verdict import ranking_words, verdict
+from genlab.engine.verdict import is_smallest, ranking_words, verdict
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
 from genlab.features.networks import NETWORKS, Loaded, Protocol, look, network_of
@@ -317,6 +318,13 @@ def judged(value: float, null: float, **memory: Any) -> dict[str, Any]:
         "label": "FD (net)", "network": "net", "value": value, "error": 0.0312,
         "null": {"mean": 1.0, "high": 1.2, "p": null, "permutations": 199}, "memorisation": copied,
     }  # fmt: skip
+
+
+def test_the_smallest_p_that_there_can_be_is_shown_as_a_bound() -> None:
+    """One of 20 deals and the sets as they are: 1 / 21, however different they be."""
+    assert [is_smallest({"p": p, "permutations": 20}) for p in (1 / 21, 2 / 21)] == [True, False]
+    assert _p({"null": {"p": 1 / 21, "permutations": 20}}) == "<= 0.048 (20 deals)"
+    assert _p({"null": {"p": 2 / 21, "permutations": 20}}) == "0.095"
 
 
 def test_verdicts_say_what_the_tests_say() -> None:

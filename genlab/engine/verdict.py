@@ -4,7 +4,7 @@ Each sentence is true whatever the numbers are: it names the network and both N,
 difference one only where the test does, and never takes "not told apart" for "alike".
 """
 
-__all__ = ["ranking_words", "verdict"]
+__all__ = ["is_smallest", "ranking_words", "verdict"]
 
 from typing import Any
 
@@ -47,8 +47,12 @@ def _distance(d: dict[str, Any], sizes: str) -> str:
 
 def _p(null: dict[str, Any]) -> str:
     """A p-value; the smallest possible one is a bound."""
-    smallest = 1 / (1 + null["permutations"])
-    return f"<= {smallest:.2g}" if null["p"] <= smallest * 1.0001 else f"= {null['p']:.2g}"
+    return f"{'<=' if is_smallest(null) else '='} {null['p']:.2g}"
+
+
+def is_smallest(null: dict[str, Any]) -> bool:
+    """Returns whether p is the smallest that so many permutations can give, hence a bound."""
+    return null["p"] <= 1.0001 / (1 + null["permutations"])
 
 
 def _pair(value: float, error: float) -> str:

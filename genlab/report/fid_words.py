@@ -4,6 +4,7 @@ __all__ = ["KINDS", "copies", "kinds", "sureness"]
 
 from typing import Any
 
+from genlab.engine.verdict import is_smallest
 from genlab.report.numbers import decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
 
@@ -57,9 +58,7 @@ def kinds(w: Writer, distances: list[dict[str, Any]]) -> str:
 def sureness(w: Writer, d: dict[str, Any]) -> str:
     """Returns the sentence on one distance: is it above what two samples of one law give?"""
     null, label = d["null"], escape(d["label"])
-    smallest = 1 / (1 + null["permutations"])
-    least = null["p"] <= smallest * 1.0001
-    sign = "≤" if least else "="
+    sign = "≤" if is_smallest(null) else "="
     p = f"*p* {sign} {null['p']:.3f}"
     found, places = plus_minus(d["value"], d["error"]), decimals(d["error"])
     floor, high = number(null["mean"], places), number(null["high"], places)
