@@ -33,7 +33,7 @@ from genlab.engine.device import DEVICES, choose
 from genlab.features.inception import load_inception
 from genlab.features.inception_net import Inception, Unit, stages
 from genlab.features.networks import NETWORKS, Network, look
-from genlab.features.precision import CPU, WORTH, speedup
+from genlab.features.precision import CPU, pays, speedup
 from genlab.metrics.frechet import frechet_distance
 
 BATCH = 32
@@ -122,7 +122,7 @@ def main() -> None:
             load_images(f"toydogs:{options.images}", 64).images]  # fmt: skip
     images, count = torch.cat(sets), len(sets[0])
     theirs = their_look(eager(inception, dims))
-    precisions = ["fp32", *(["bf16"] if speedup() >= WORTH else [])]
+    precisions = ["fp32", *(["bf16"] if pays() else [])]
     ours = {p: our_look(row, given, p) for p in precisions}
     if device.type == "cuda":
         for p in ("fp32", "bf16", "fp16"):

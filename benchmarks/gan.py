@@ -6,12 +6,12 @@
 
 One process, the same threads, float32, the same images (and, where the trial of
 `genlab.features.precision` finds bf16 worth it on this machine, genlab's recipes in bf16 too, as
-`--precision auto` would train them); every round runs each contender for some
-steps, in turn, so that a ratio compares what ran within the same minute. A ratio stands with its
-smallest, median and largest value over the rounds. A step is one update of both players and of
-the average. The others are restated from their papers and documents in plain PyTorch
-(`gan_peers.py`); they get their reals as floating-point tensors, genlab as uint8. Speeds are
-images a second: the batch over the seconds of a step.
+`--precision auto` would train them); every round runs each contender for some steps, in turn, so
+that a ratio compares what ran within the same minute. A ratio stands with its smallest, median
+and largest value over the rounds. A step is one update of both players and of the average. The
+others are restated from their papers and documents in plain PyTorch (`gan_peers.py`); they get
+their reals as floating-point tensors, genlab as uint8. Speeds are images a second: the batch over
+the seconds of a step.
 
 Time to quality: each contender in turn trains `--every` epochs of all images, then is measured;
 it is done when the Fréchet distance of its fakes to all the reals, over the 768 features of FID

@@ -33,10 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genlab.features.efficientnet_lite0 import (
-    Unit,
-    load_efficientnet_lite0,
-)
+from genlab.features.efficientnet_lite0 import Unit, load_efficientnet_lite0
 
 
 def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stor
 from genlab.engine.players import Players, build_players, play
 from genlab.engine.run import Run
 from genlab.errors import InputError
+from genlab.features import precision
 from genlab.features.efficientnet_lite0 import Unit
 from genlab.features.precision import exact
 from genlab.recipes.gan import GanConfig
@@ -332,7 +333,7 @@ def test_bf16_is_refused_where_a_gpu_cannot(
 def test_auto_takes_bf16_where_it_pays(
     times: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "speedup", lambda device: times)
+    monkeypatch.setattr(precision, "speedup", lambda device, dtype: times)
     assert choose(Running(device="cpu", precision="auto")).precision == chosen
 
 

@@ -34,7 +34,7 @@ from genlab.engine.environment import PLAIN
 from genlab.engine.processes import from_first, gather_text
 from genlab.engine.run import Run
 from genlab.errors import InputError
-from genlab.features.precision import WORTH, ieee, require_bf16, speedup
+from genlab.features.precision import ieee, pays, require_bf16, speedup
 from genlab.progress import say
 from genlab.recipes.running import Running
 
@@ -83,8 +83,8 @@ def choose(running: Running) -> Hardware:
             "give --device cpu, or leave the latter out"
         )
     if running.precision == "auto":  # trials may end differently: the first process's counts
-        pays = from_first(float(speedup(device) >= WORTH))
-        return Hardware(device, "bf16" if pays else "float32")
+        short = from_first(float(pays(device)))
+        return Hardware(device, "bf16" if short else "float32")
     if running.precision == "bf16":
         _check_bf16(device)
     return Hardware(device, running.precision)

@@ -16,8 +16,8 @@ its factors to 10 bits (TensorFloat-32), which `ieee` turns off.
 """
 
 __all__ = [
-    "CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "ieee", "require_bf16", "resolve",
-    "speedup",
+    "CPU", "PRECISIONS", "Precision", "dtype_of", "exact", "ieee", "pays", "require_bf16",
+    "resolve", "speedup",
 ]  # fmt: skip
 
 import time
@@ -55,7 +55,7 @@ def resolve(asked: str, device: torch.device = CPU) -> Precision:
     """
     short: Precision = "fp16" if device.type == "cuda" else "bf16"
     if asked == "auto":
-        return short if speedup(device, dtype_of(short)) >= WORTH else "fp32"
+        return short if pays(device, dtype_of(short)) else "fp32"
     if asked == "fp16" and device.type != "cuda":
         raise InputError("--precision fp16: on GPUs only; on a processor take fp32 or bf16")
     if asked == "bf16" and device.type == "cuda":
@@ -111,6 +111,11 @@ def exact(device: torch.device) -> Iterator[None]:
             yield
     finally:
         cudnn.benchmark, cudnn.deterministic = before
+
+
+def pays(device: torch.device = CPU, dtype: torch.dtype = torch.bfloat16) -> bool:
+    """Returns whether the trial finds a short type worth taking."""
+    return speedup(device, dtype) >= WORTH
 
 
 @cache
