@@ -27,7 +27,8 @@ from genlab.engine.generated import of_run
 from genlab.engine.looking import Eyes
 from genlab.figures.png import save
 from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.resampling import Subsets, jackknife, permutation_null
+from genlab.metrics.jackknife import jackknife
+from genlab.metrics.resampling import Subsets, permutation_null
 from genlab.progress import Progress
 from genlab.rng import generator
 
@@ -60,7 +61,7 @@ def single(x: Tensor, y: Tensor, seed: int) -> dict[str, float]:
         return found
 
     bootstrap, half = draw(n, True), draw(n // 2, False)
-    known = jackknife(subsets, random)
+    known = jackknife(x, y)
     null = permutation_null(subsets, known.value, random, 100)
     return {
         "value": known.value, "bootstrap_mean": stats.mean(bootstrap),

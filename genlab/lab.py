@@ -149,14 +149,14 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
         generate(gan, config.fakes, config.seed, folder)
     eyes, real_pictures = Eyes(config.inception), _pictures(real)
     final = Sets(real=real_pictures, fake=open_pictures(str(folder), SIZE))
-    results = measure(final, eyes, Plan(seed=config.seed))
+    plan = Plan(seed=config.seed)
+    results = measure(final, eyes, plan)
     epochs = []
     snapshots = Run(gan).results["snapshots"]
     for epoch in snapshots:
         measured = results
         if epoch != snapshots[-1]:
             drawn = of_run(gan, config.fakes, config.seed, epoch)
-            plan = Plan(seed=config.seed, influences=False)
             measured = measure(Sets(real=real_pictures, fake=drawn), eyes, plan)
         keys = ("value", "error", "null")
         epochs.append({

@@ -30,7 +30,7 @@ from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
 from genlab.features.networks import NETWORKS, Loaded, Protocol, look, network_of
 from genlab.features.protocols import PROTOCOLS
-from genlab.metrics.resampling import Subsets, jackknife
+from genlab.metrics.jackknife import jackknife
 from genlab.recipes.fid import FEATURE_NAMES, PROTOCOL_NAMES, FidConfig
 from genlab.recipes.vae import VaeConfig
 from genlab.rng import generator
@@ -121,8 +121,9 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
     assert first["value"] == pytest.approx(first["mean_part"] + first["covariance_part"])
     assert first["weights_sha256"] == lite.SHA256
     features = [eyes.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
-    error = jackknife(Subsets(*features), generator(0, "distance: jackknife")).error
-    assert first["error"] == pytest.approx(error, rel=1e-9)
+    known = jackknife(*features)
+    assert first["error"] == pytest.approx(known.error, rel=1e-9)
+    assert first["influence"] == pytest.approx(known.influence.tolist(), rel=1e-9)
     assert [result["recognised_real"], result["recognised_fake"]] == shares
     assert [result["n_real"], result["n_fake"], result["size"]] == [13, 11, 32]
     assert result["real"]["sha256"] == sets.real.identity.sha256

@@ -1,4 +1,4 @@
-"""Standard errors, floors and influences against simulation and against leaving out by hand."""
+"""Floors and limits against simulation."""
 
 import math
 
@@ -10,15 +10,8 @@ from torch import Tensor
 
 from genlab.errors import InputError
 from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.resampling import (
-    Subsets,
-    influence,
-    jackknife,
-    jackknife_difference,
-    limit,
-    permutation_null,
-    real_floor,
-)
+from genlab.metrics.jackknife import jackknife
+from genlab.metrics.resampling import Subsets, limit, permutation_null, real_floor
 from genlab.rng import generator
 
 
@@ -40,45 +33,8 @@ def test_a_subset_is_at_the_distance_of_its_rows(n: int, m: int, f: int) -> None
         assert subsets.distance(i, j) == pytest.approx(exact, rel=1e-7)
 
 
-def test_jackknife_is_leaving_out_by_hand() -> None:
-    x, y = features("x", 12, 30), 1.2 * features("y", 9, 30)
-    found = jackknife(Subsets(x, y), generator(0, "groups"), groups=50)  # one image a group
-
-    def spread(values: list[float]) -> float:
-        n = len(values)
-        return (n - 1) / n * float(np.square(np.array(values) - np.mean(values)).sum())
-
-    def without(z: Tensor, i: int) -> Tensor:
-        return torch.cat([z[:i], z[i + 1 :]])
-
-    of_x = spread([frechet_distance(without(x, i), y) for i in range(12)])
-    of_y = spread([frechet_distance(x, without(y, i)) for i in range(9)])
-    assert found.value == pytest.approx(frechet_distance(x, y), rel=1e-7)
-    assert found.error == pytest.approx(math.sqrt(of_x + of_y), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("shift", "scale", "power"), [(0.3, 1.1, 0.5), (0.3, 1.1, 0.75), (0.0, 1.0, 0.5)]
-)
-def test_jackknife_error_is_the_deviation_over_repetitions(
-    shift: float, scale: float, power: float
-) -> None:
-    n, f, draws = 40, 256, 100
-
-    def pair(draw: int) -> tuple[Tensor, Tensor]:
-        y = scale * features(f"y{draw}", n, f, power)
-        y[:, 0] += shift
-        return features(f"x{draw}", n, f, power), y
-
-    values = [frechet_distance(*pair(draw)) for draw in range(draws)]
-    true = np.std(values, ddof=1)
-    errors = [jackknife(Subsets(*pair(d)), generator(d, "g")).error for d in range(12)]
-    # never much too small; at one law, where theta is at its minimum, up to twice too large
-    assert 0.85 * true < np.mean(errors) < 2.1 * true
-
-
 def test_bootstrap_would_lie_above() -> None:
-    """Why (1) and not the bootstrap: each of its values lies above the distance itself."""
+    """Each of the values that the bootstrap draws lies above the distance itself."""
     x, y = features("x", 60, 512, 0.5), features("y", 60, 512, 0.5)
     subsets, value = Subsets(x, y), frechet_distance(x, y)
     random = generator(0, "bootstrap")
@@ -90,7 +46,7 @@ def test_bootstrap_would_lie_above() -> None:
         for _ in range(40)
     ]
     assert min(drawn) > value
-    found = jackknife(subsets, random)
+    found = jackknife(x, y)
     fresh = frechet_distance(features("x2", 60, 512, 0.5), features("y2", 60, 512, 0.5))
     assert abs(found.value - fresh) < 4 * found.error
 
@@ -144,49 +100,6 @@ def test_real_floor_splits_the_real_images(n: int, m: int, sizes: tuple[int, int
 def test_no_floor_from_three_images() -> None:
     subsets = Subsets(features("x", 3, 5), features("y", 9, 5))
     assert real_floor(subsets, generator(0, "floor")) is None
-
-
-def test_influence_is_leaving_out_by_hand() -> None:
-    x, y = features("x", 15, 30), features("y", 8, 30)
-    y[5] += 4  # one image unlike all others
-    value = frechet_distance(x, y)
-    found = influence(Subsets(x, y), value)
-    by_hand = [value - frechet_distance(x, torch.cat([y[:i], y[i + 1 :]])) for i in range(8)]
-    assert found.tolist() == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
-    assert found.argmax() == 5
-
-
-def test_difference_of_a_generator_to_itself_is_certain() -> None:
-    x, y = features("x", 20, 30), 1.4 * features("y", 25, 30)
-    first, second = Subsets(x, y), Subsets(x, y.flip(0))
-    assert jackknife_difference(first, second, generator(0, "g")).value == pytest.approx(
-        0, abs=1e-6
-    )
-
-
-def test_paired_difference_is_the_deviation_over_repetitions() -> None:
-    n, f, found = 40, 60, []
-
-    def sets(draw: int) -> tuple[Subsets, Subsets]:
-        x = features(f"x{draw}", n, f)
-        return (
-            Subsets(x, 1.2 * features(f"a{draw}", n, f)),
-            Subsets(x, 1.6 * features(f"b{draw}", n, f)),
-        )
-
-    for draw in range(60):
-        first, second = sets(draw)
-        found.append(first.distance(first.x, first.y) - second.distance(second.x, second.y))
-    errors = [jackknife_difference(*sets(d), generator(d, "g")).error for d in range(10)]
-    assert 0.8 < np.mean(errors) / np.std(found, ddof=1) < 1.6
-    assert np.mean(found) < 0  # the first set is the nearer one
-
-
-def test_paired_difference_needs_the_same_real_images() -> None:
-    first = Subsets(features("x", 9, 5), features("y", 9, 5))
-    second = Subsets(features("x", 8, 5), features("y", 9, 5))
-    with pytest.raises(InputError, match="9 and 8 real images"):
-        jackknife_difference(first, second, generator(0, "g"))
 
 
 def test_limit_is_the_distance_of_the_laws() -> None:

@@ -38,6 +38,7 @@ from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS
 from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
 from genlab.metrics.frechet import frechet_distance, statistics
+from genlab.progress import Progress
 from genlab.recipes.fid import FidConfig
 
 FEWEST = 10
@@ -168,19 +169,22 @@ def rank_generators(
     found = [measure(sets, eyes, plan, features) for sets in all_sets]
     names = features or networks_at_hand(eyes)[0]
     rankings = []
-    for index, name in enumerate(names):
-        order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
-        looks = [eyes.features(name, sets.fake) for sets in all_sets]
-        real = eyes.features(name, all_sets[0].real)
-        steps = [difference(real, looks[a], looks[b], plan.seed) for a, b in pairwise(order)]
-        rankings.append(
-            {
-                "label": eyes.networks[name].label,
-                "order": [all_sets[g].fake.identity.source for g in order],
-                "values": [found[g]["distances"][index]["value"] for g in order],
-                "differences": steps,
-            }
-        )
+    with Progress(len(names) * (len(found) - 1), "comparing", "pairs") as progress:
+        for index, name in enumerate(names):
+            order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
+            looks = [eyes.features(name, sets.fake) for sets in all_sets]
+            real, steps = eyes.features(name, all_sets[0].real), []
+            for a, b in pairwise(order):
+                steps.append(difference(real, looks[a], looks[b]))
+                progress.advance()
+            rankings.append(
+                {
+                    "label": eyes.networks[name].label,
+                    "order": [all_sets[g].fake.identity.source for g in order],
+                    "values": [found[g]["distances"][index]["value"] for g in order],
+                    "differences": steps,
+                }
+            )
     return {"generators": found, "rankings": rankings, "verdict": ranking_words(rankings)}
 
 

@@ -14,31 +14,21 @@ from torch import Tensor
 
 from genlab.errors import InputError
 from genlab.metrics.frechet import frechet
+from genlab.metrics.jackknife import jackknife, jackknife_difference
 from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
 from genlab.metrics.manifold import density_coverage, expected_coverage, precision_recall
 from genlab.metrics.memorisation import memorisation
-from genlab.metrics.resampling import (
-    GROUPS,
-    SIZES,
-    Subsets,
-    influence,
-    jackknife,
-    jackknife_difference,
-    limit,
-    permutation_null,
-    real_floor,
-)
+from genlab.metrics.resampling import SIZES, Subsets, limit, permutation_null, real_floor
 from genlab.progress import Progress
 from genlab.rng import generator
 
 PARTS = 20
 """Splits of the real images for their own floor."""
-SLOW = 300
-"""Features above which a full-rank distance takes seconds, not milliseconds."""
+PERMUTATIONS = 200
+SLOW = 2e10
+"""(N + M + 20 F) F^2, what a distance of full rank costs, above which it takes a second or so."""
 FEWER = 20
-"""Permutations where each is slow."""
-MOST_INFLUENCES = 1000
-"""Generated images up to which each is left out once."""
+"""Permutations there."""
 NEIGHBOURS = 5
 
 
@@ -46,10 +36,8 @@ NEIGHBOURS = 5
 class Plan:
     """What is computed besides the distance itself."""
 
-    permutations: int = 200
-    """Of the null; 0 leaves out all that resamples."""
-    influences: bool = True
-    """Whether each generated image is left out once."""
+    permutations: int | None = None
+    """Of the null; 0 leaves out all that resamples. None: as many as are quickly had."""
     seed: int = 0
     """Decides every resampling."""
 
@@ -71,7 +59,7 @@ def numbers(real: Tensor, fake: Tensor, held_out: Tensor | None, plan: Plan) -> 
         "value": parts.distance, "mean_part": parts.mean, "covariance_part": parts.covariance,
     }  # fmt: skip
     found |= _neighbours(real, fake, held_out)
-    if plan.permutations:
+    if plan.permutations != 0:
         found |= _resampled(real, fake, parts.distance, plan)
     return found
 
@@ -106,25 +94,25 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
 
 def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str, Any]:
     subsets, count = Subsets(real, fake), plan.permutations
-    if subsets.gram is None and real.shape[1] > SLOW:
-        count = min(count, FEWER)
-    influences = len(fake) if plan.influences and 3 <= len(fake) <= MOST_INFLUENCES else 0
-    total = 2 * GROUPS + 1 + count + PARTS + influences
+    if count is None:
+        rows, features = subsets.rows.shape
+        slow = subsets.gram is None and (rows + 20 * features) * features**2 > SLOW
+        count = FEWER if slow else PERMUTATIONS
 
     def random(stream: str) -> torch.Generator:
         return generator(plan.seed, f"distance: {stream}")
 
-    with Progress(total, "resampling", "distances") as progress:
-        error = jackknife(subsets, random("jackknife"), advance=progress.advance).error
+    with Progress(1 + count + PARTS, "resampling", "distances") as progress:
+        known = jackknife(real, fake)
+        progress.advance()
         null = permutation_null(subsets, value, random("null"), count, progress.advance)
         floor = real_floor(subsets, random("floor"), PARTS, progress.advance)
-        driven = influence(subsets, value, progress.advance) if influences else torch.zeros(0)
     found: dict[str, Any] = {
-        "error": error,
+        "error": known.error,
         "null": {"mean": null.mean, "high": null.high, "p": null.p, "permutations": count},
         "above_floor": value - null.mean,
         "real_floor": None,
-        "influence": driven.tolist(),
+        "influence": known.influence.tolist(),
     }
     if floor:
         n, m, mean, deviation = floor
@@ -141,12 +129,9 @@ def _limit(subsets: Subsets, random: torch.Generator) -> dict[str, Any]:
         return {"limit": None, "limit_refused": str(refusal)}
 
 
-def difference(real: Tensor, first: Tensor, second: Tensor, seed: int) -> dict[str, float]:
-    """Returns how much farther the second generator is than the first, with paired errors."""
-    pair, random = (Subsets(real, first), Subsets(real, second)), generator(seed, "difference")
-    with Progress(4 * GROUPS + 2, "comparing", "distances") as progress:
-        found = jackknife_difference(*pair, random, advance=progress.advance)
-    kernel = kid_difference(real, first, second)
+def difference(real: Tensor, first: Tensor, second: Tensor) -> dict[str, float]:
+    """Returns how much farther the first generator is than the second, with paired errors."""
+    found, kernel = jackknife_difference(real, first, second), kid_difference(real, first, second)
     return {
         "value": found.value, "error": found.error,
         "kid_value": kernel.value, "kid_error": kernel.error,

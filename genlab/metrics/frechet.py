@@ -39,6 +39,7 @@ Shapes: N and M samples, F features. All in float64; covariances divide by N - 1
 __all__ = [
     "Frechet",
     "Statistics",
+    "factor_of",
     "frechet",
     "frechet_distance",
     "frechet_loss",
@@ -134,6 +135,14 @@ def statistics(x: Tensor) -> Statistics:
         InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
     """
     return _statistics(check_features(METRIC, "given", x))
+
+
+def factor_of(x: Tensor) -> Tensor:
+    """Returns a factor L of the covariance of features `(N, F)`: (3), or (4) and (5) for N > F.
+
+    With shape `(R, F)`, R at most min(N, F).
+    """
+    return _centred(x) if _few(x) else _root(_statistics(x).covariance)
 
 
 def nuclear_norm(a: Tensor) -> Tensor:

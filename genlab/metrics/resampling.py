@@ -1,33 +1,28 @@
-r"""How sure a Fréchet distance is: its standard error, its floor, the images that drive it.
+r"""What a Fréchet distance is at these N when nothing differs, and where it goes with growing N.
 
-With theta the distance of N images X to M images Y, all by leaving images out, never by drawing
+With theta the distance of N images X to M images Y, all by dealing images out, never by drawing
 some twice: the ordinary bootstrap is wrong here, for a resample has fewer distinct images, hence
 covariances of lower rank and a larger distance, every time.
 
-    jackknife    per set, J random groups; theta_j without group j:
-                 SE^2 = (J - 1) / J sum_j (theta_j - mean theta)^2, both sets added       (1)
     null         images exchanged between the sets at random, R times: theta*_r has the law of
                  theta if X and Y come from one law;
-                 p = (1 + #{r: theta*_r >= theta}) / (1 + R)                              (2)
-    real floor   two disjoint parts of X against each other                               (3)
-    influence    theta - theta_{-i}, without image i of Y                                 (4)
-    limit        theta_N = theta_inf + K / N + o(1 / N), a straight line in 1 / N, fitted (5)
+                 p = (1 + #{r: theta*_r >= theta}) / (1 + R)                              (1)
+    real floor   two disjoint parts of X against each other                               (2)
+    limit        theta_N = theta_inf + K / N + o(1 / N), a straight line in 1 / N, fitted (3)
 
-The error (1) is of sampling at these N and M. The bias is not in it: the null's mean (2) and (3)
-show that. (5) holds where N is well above the number of features only; below, the distance falls
-by another law.
+The null's mean (1) and (2) show the distance's bias. (3) holds where N is well above the number
+of features only; below, the distance falls by another law.
 
 For one law with N << F the distances need singular values of (N, M) matrices. They come from the
 Gram matrix G = Z Z^T of all rows, computed once: with H = I - 1 1^T / n the centred product of
 the rows I and J is H G_IJ H, so a subset costs one small eigenvalue problem.
 
 References:
-    | The Jackknife and the Bootstrap (Shao & Tu, 1995), section 2.3: groups
     | Permutation p-values should never be zero (Phipson & Smyth, 2010), equation 2
     | https://doi.org/10.2202/1544-6115.1585
     | The non-parametric bootstrap and spectral analysis in moderate and high dimension
     | (El Karoui & Purdom, 2019), https://arxiv.org/abs/1608.00948
-    | Effectively Unbiased FID and Inception Score (Chong & Forsyth, 2020), section 3: (5)
+    | Effectively Unbiased FID and Inception Score (Chong & Forsyth, 2020), section 3: (3)
     | https://arxiv.org/abs/1911.07023
 
 Shapes: N and M images, F features.
@@ -35,14 +30,9 @@ Shapes: N and M images, F features.
 
 __all__ = [
     "ENOUGH",
-    "GROUPS",
     "SIZES",
-    "Error",
     "Null",
     "Subsets",
-    "influence",
-    "jackknife",
-    "jackknife_difference",
     "limit",
     "permutation_null",
     "real_floor",
@@ -59,29 +49,20 @@ from torch import Tensor
 
 from genlab.errors import InputError
 from genlab.metrics.checks import check_sets
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet import factor_of, statistics
 
-GROUPS = 20
-"""Groups J of the jackknife."""
 LARGEST_GRAM = 6000
 """Rows up to which the Gram matrix is kept (288 MB)."""
 ENOUGH = 2.4
-"""Images a feature from which (5) is taken: 5,000 for 2,048, as it was published."""
+"""Images a feature from which (3) is taken: 5,000 for 2,048, as it was published."""
 SIZES = 15
-"""Sizes that (5) is fitted to."""
+"""Sizes that (3) is fitted to."""
 
 Advance = Callable[[], None]
 """Called after each distance, for a progress bar."""
 
 
 def _silent() -> None: ...
-
-
-class Error(NamedTuple):
-    """A distance and its standard error."""
-
-    value: float
-    error: float
 
 
 class Null(NamedTuple):
@@ -116,7 +97,7 @@ class Subsets:
     def distance(self, i: Tensor, j: Tensor) -> float:
         """Returns the distance between the rows `i` and the rows `j` of both sets together."""
         if self.gram is None:
-            return frechet_distance(self.rows[i], self.rows[j])
+            return _by_covariances(self.rows[i], self.rows[j])
         left, right = self.gram[i], self.gram[j]
         own_i, own_j, cross = left[:, i], right[:, j], left[:, j]
         square_i, square_j = own_i.mean(), own_j.mean()  # of the means' lengths
@@ -126,80 +107,16 @@ class Subsets:
         cross = cross - cross.mean(0) - cross.mean(1, keepdim=True) + cross.mean()
         small = cross @ cross.T if len(i) <= len(j) else cross.T @ cross
         # roots of eigenvalues: half the digits of the smallest, which add next to nothing
-        sigma = torch.linalg.eigvalsh(small).clamp(min=0).sqrt().sum()
+        sigma = _sum_of_roots(small)
         shared = sigma / math.sqrt((len(i) - 1) * (len(j) - 1))
         return max((shift + spread_i + spread_j - 2 * shared).item(), 0.0)
-
-
-def jackknife(
-    subsets: Subsets, random: torch.Generator, groups: int = GROUPS, advance: Advance = _silent
-) -> Error:
-    """Returns the distance of the two sets and its standard error (1).
-
-    Arguments:
-        subsets: The sets.
-        random: Draws the groups.
-        groups: J; at most so many as images remain of.
-        advance: Called 2 J + 1 times.
-    """
-    x, y = subsets.x, subsets.y
-    value = subsets.distance(x, y)
-    advance()
-    variance = 0.0
-    for whole, pair in ((x, lambda kept: (kept, y)), (y, lambda kept: (x, kept))):
-        values = []
-        for kept in _without_groups(whole, groups, random):
-            values.append(subsets.distance(*pair(kept)))
-            advance()
-        variance += _jackknife_variance(values)
-    return Error(value, math.sqrt(variance))
-
-
-def jackknife_difference(
-    first: Subsets, second: Subsets, random: torch.Generator, groups: int = GROUPS,
-    advance: Advance = _silent,
-) -> Error:
-    """Returns how much farther the first set is than the second from one real set, and its error.
-
-    Below 0 the first is nearer. The real images are the same for both, so their part of the
-    error is that of the difference.
-
-    Arguments:
-        first: The real images, then those of one generator.
-        second: The same real images, then those of another.
-        random: Draws the groups.
-        groups: J.
-        advance: Called 4 J + 2 times.
-
-    Raises:
-        InputError: If the numbers of real images differ.
-    """
-    if len(first.x) != len(second.x):
-        raise InputError(
-            f"{len(first.x)} and {len(second.x)} real images: a paired difference needs the same"
-        )
-
-    def distance(subsets: Subsets, i: Tensor, j: Tensor) -> float:
-        advance()
-        return subsets.distance(i, j)
-
-    value = distance(first, first.x, first.y) - distance(second, second.x, second.y)
-    differences = [
-        distance(first, kept, first.y) - distance(second, kept, second.y)
-        for kept in _without_groups(first.x, groups, random)
-    ]
-    variance = _jackknife_variance(differences)
-    for side in (first, second):
-        left = _without_groups(side.y, groups, random)
-        variance += _jackknife_variance([distance(side, side.x, kept) for kept in left])
-    return Error(value, math.sqrt(variance))
 
 
 def permutation_null(
     subsets: Subsets, value: float, random: torch.Generator, count: int = 200,
     advance: Advance = _silent,
 ) -> Null:
-    """Returns the law of the distance between sets of these sizes from one law (2).
+    """Returns the law of the distance between sets of these sizes from one law (1).
 
     Arguments:
         subsets: The sets.
@@ -221,7 +138,7 @@ def permutation_null(
 def real_floor(
     subsets: Subsets, random: torch.Generator, count: int = 20, advance: Advance = _silent
 ) -> tuple[int, int, float, float] | None:
-    """Returns how far disjoint parts of X are from each other (3): what a perfect generator gets.
+    """Returns how far disjoint parts of X are from each other (2): what a perfect generator gets.
 
     Parts as large as Y and what then remains of X, or two halves where Y is more than half of X.
 
@@ -248,24 +165,8 @@ def real_floor(
     return n - small, small, found.mean().item(), found.std().item()
 
 
-def influence(subsets: Subsets, value: float, advance: Advance = _silent) -> Tensor:
-    """Returns how much each image of Y raises the distance (4), with shape `(M,)`.
-
-    Arguments:
-        subsets: The sets; Y with at least three images.
-        value: Their distance.
-        advance: Called M times.
-    """
-    found = []
-    for out in range(len(subsets.y)):
-        kept = torch.cat([subsets.y[:out], subsets.y[out + 1 :]])
-        found.append(value - subsets.distance(subsets.x, kept))
-        advance()
-    return torch.tensor(found, dtype=torch.float64)
-
-
 def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent) -> float:
-    """Returns theta_inf of (5), "FID infinity", by least squares over growing parts of both sets.
+    """Returns theta_inf of (3), "FID infinity", by least squares over growing parts of both sets.
 
     Arguments:
         subsets: The sets, each with at least 4.8 images a feature: 2.4 for the smallest parts.
@@ -273,7 +174,7 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
         advance: Called 15 times.
 
     Raises:
-        InputError: If a set has fewer images: there (5) does not hold.
+        InputError: If a set has fewer images: there (3) does not hold.
     """
     features = subsets.rows.shape[1]
     n, m = len(subsets.x), len(subsets.y)
@@ -294,14 +195,14 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
     return torch.linalg.lstsq(line, right).solution[0].item()
 
 
-def _without_groups(whole: Tensor, groups: int, random: torch.Generator) -> list[Tensor]:
-    """Returns what remains without each of `groups` random groups."""
-    count = min(groups, len(whole))
-    shuffled = whole[torch.randperm(len(whole), generator=random)]
-    parts = shuffled.tensor_split(count)
-    return [torch.cat(parts[:g] + parts[g + 1 :]) for g in range(count)]
+def _by_covariances(x: Tensor, y: Tensor) -> float:
+    """Returns the distance as `frechet_distance` does, with roots of eigenvalues likewise."""
+    factor, right = factor_of(x), statistics(y)
+    shift = (x.mean(0) - right.mean).square().sum()
+    shared = _sum_of_roots(factor @ right.covariance @ factor.T)
+    spreads = factor.square().sum() + right.covariance.trace()
+    return max((shift + spreads - 2 * shared).item(), 0.0)
 
 
-def _jackknife_variance(values: list[float]) -> float:
-    found = torch.tensor(values, dtype=torch.float64)
-    return ((len(values) - 1) / len(values) * (found - found.mean()).square().sum()).item()
+def _sum_of_roots(square: Tensor) -> Tensor:
+    return torch.linalg.eigvalsh(square).clamp(min=0).sqrt().sum()

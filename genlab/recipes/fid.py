@@ -60,8 +60,9 @@ class FidConfig:
     """REAL is a file of statistics that does not say it: the number of its images."""
     real_ddof: Literal[0, 1] = 1
     """REAL is such a file: its covariance was divided by N - DDOF (StyleGAN: 0)."""
-    permutations: int = 200
-    """Exchanges of images for the floor and the p-value; 0 leaves out all that resamples."""
+    permutations: int | None = None
+    """Exchanges of images for the floor and the p-value; 0 leaves out all that resamples. Not
+    given: 200, or 20 where each takes seconds (thousands of images and features)."""
     save_statistics: bool = False
     """Write the real images' mean and covariance, a file a network, to measure against later."""
     seed: int = 0

@@ -71,9 +71,9 @@ def sureness(w: Writer, d: dict[str, Any]) -> str:
             "not mean that they are alike)",
         )
     return w.pick(
-        f"{label} = {found}（分组刀切法标准误）；若两组图像来自同一分布，同样的样本量下平均为{floor}，"
+        f"{label} = {found}（刀切法标准误）；若两组图像来自同一分布，同样的样本量下平均为{floor}，"
         f"95%不超过{high}（置换检验，{p}），{told[0]}",
-        f"{label} = {found} (standard error by the grouped jackknife); two samples of one "
+        f"{label} = {found} (standard error by the jackknife); two samples of one "
         f"distribution would give {floor} on average and at most {high} in 95 % of cases "
         f"(permutation test, {p}), {told[1]}",
     )
