@@ -42,10 +42,10 @@ from torch import Tensor
 
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan_sample import draw
+from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.sample import draw
 from genlab.engine.hardware import CPU, Hardware, at_work, choose, stored
 from genlab.engine.looking import Eyes
-from genlab.engine.players import build_players, play
 from genlab.features.networks import look
 from genlab.metrics.frechet import frechet_distance
 from genlab.recipes.gan import RECIPES

@@ -18,8 +18,8 @@ import torch
 from matplotlib.figure import Figure
 
 from genlab.data.mnist import load_digits
-from genlab.engine.measure import SHARES, exact_evidence
-from genlab.engine.vae import binary_test_digits, load_vae
+from genlab.engine.vae.measure import SHARES, exact_evidence
+from genlab.engine.vae.training import binary_test_digits, load_vae
 from genlab.figures.png import save
 from genlab.metrics.importance import Estimate, draw_counts, importance_estimate, log_weights
 from genlab.progress import Progress

@@ -23,7 +23,7 @@ from torch import Tensor
 from genlab import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan_sample import CHUNK, drawn, gan_config, images_of, load_generator
+from genlab.engine.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
 from genlab.engine.looking import Eyes
 from genlab.engine.run import Run
 from genlab.features.efficientnet_lite0 import dog_probability, load_efficientnet_lite0

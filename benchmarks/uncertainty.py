@@ -23,7 +23,7 @@ from torch import Tensor
 
 from genlab import atomic
 from genlab.data.pictures import open_pictures
-from genlab.engine.generated import of_run
+from genlab.engine.fid.generated import of_run
 from genlab.engine.looking import Eyes
 from genlab.figures.png import save
 from genlab.metrics.frechet import frechet_distance

@@ -28,8 +28,8 @@ from vae_peers import BATCH, HIDDEN, PEERS
 
 from genlab.data.mnist import load_digits
 from genlab.engine.run import open_run
-from genlab.engine.vae import binary_test_digits, build_vae
-from genlab.engine.vae_fit import Splits, fit, grey
+from genlab.engine.vae.fit import Splits, fit, grey
+from genlab.engine.vae.training import binary_test_digits, build_vae
 from genlab.metrics.importance import draw_counts, importance_estimate, log_weights
 from genlab.prior_options import PriorOptions
 from genlab.recipes.vae import VaeConfig

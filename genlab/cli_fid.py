@@ -10,7 +10,7 @@ from typing import Any
 from tyro.conf import OmitArgPrefixes
 
 from genlab.cli_base import DataDir, Json, end, use_data
-from genlab.engine.verdict import is_smallest
+from genlab.engine.fid.verdict import is_smallest
 from genlab.recipes.fid import FidConfig
 
 
@@ -31,7 +31,7 @@ def fid(
         out: Where results.json and the figures go.
     """
     from genlab import atomic
-    from genlab.engine.fid import fid as measured
+    from genlab.engine.fid.measure import fid as measured
     from genlab.engine.processes import processes
     from genlab.figures.fid import draw_fid
 

@@ -49,8 +49,8 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         if minutes is not None and config.epochs != named.epochs:
             raise InputError("--epochs, --minutes: give one of them")
         from genlab.drawing import draw_gan
-        from genlab.engine.gan import train_gan
-        from genlab.engine.gan_plan import describe, fit_into
+        from genlab.engine.gan.plan import describe, fit_into
+        from genlab.engine.gan.training import train_gan
         from genlab.engine.hardware import choose
         from genlab.engine.processes import processes, rank
 
@@ -116,7 +116,7 @@ def gan_sample(
         out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given.
     """
     from genlab import sampling
-    from genlab.engine.gan_sample import Choice
+    from genlab.engine.gan.sample import Choice
 
     choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
     if grid and walk:

@@ -43,7 +43,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         """
         from genlab.drawing import draw_vae
         from genlab.engine.hardware import choose
-        from genlab.engine.vae import train_vae
+        from genlab.engine.vae.training import train_vae
 
         del recipe  # its work is done: its values were the defaults of `config`
         use_data(data_dir)
@@ -85,7 +85,7 @@ def vae_refit(
     """
     from genlab.drawing import draw_vae
     from genlab.engine.hardware import choose
-    from genlab.engine.vae import refit_config, train_vae
+    from genlab.engine.vae.training import refit_config, train_vae
 
     use_data(data_dir)
     config = refit_config(
@@ -120,7 +120,7 @@ def vae_evaluate(
         annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
     from genlab.engine.hardware import choose
-    from genlab.engine.vae import evaluate_vae
+    from genlab.engine.vae.training import evaluate_vae
 
     use_data(data_dir)
     results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
@@ -146,8 +146,8 @@ def vae_compare(
         out: The run directory.
     """
     from genlab.drawing import draw_comparison
-    from genlab.engine.compare import compare, table
     from genlab.engine.hardware import choose
+    from genlab.engine.vae.compare import compare, table
 
     use_data(data_dir)
     results = compare(config, out, only, choose(Running(device=device)))

@@ -15,10 +15,10 @@ from torch import Tensor
 from genlab import atomic
 from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
-from genlab.engine.gan_images import sides
-from genlab.engine.gan_sample import gan_config
+from genlab.engine.gan.images import sides
+from genlab.engine.gan.sample import gan_config
 from genlab.engine.run import Run
-from genlab.engine.vae import binary_test_digits, load_vae
+from genlab.engine.vae.training import binary_test_digits, load_vae
 from genlab.errors import InputError
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation

@@ -15,16 +15,16 @@ from genlab.data.pictures import Pictures, of_tensor, open_pictures
 from genlab.data.sources import decide_digits, decide_dogs
 from genlab.drawing import draw_comparison, draw_gan, draw_priors, draw_vae
 from genlab.engine.alone import alone
-from genlab.engine.compare import compare
-from genlab.engine.fid import Sets, measure
-from genlab.engine.fid_numbers import Plan
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import gan_config
-from genlab.engine.generated import of_run
+from genlab.engine.fid.generated import of_run
+from genlab.engine.fid.measure import Sets, measure
+from genlab.engine.fid.numbers import Plan
+from genlab.engine.gan.sample import gan_config
+from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
 from genlab.engine.run import Run, open_run, read_json
-from genlab.engine.vae import train_vae, vae_config
+from genlab.engine.vae.compare import compare
+from genlab.engine.vae.training import train_vae, vae_config
 from genlab.errors import InputError
 from genlab.page.explore import explore
 from genlab.progress import say

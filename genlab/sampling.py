@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from genlab import atomic
-from genlab.engine.gan_sample import END, Choice, sample, walk
+from genlab.engine.gan.sample import END, Choice, sample, walk
 from genlab.errors import InputError
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.grids import enlarged, image_sheet

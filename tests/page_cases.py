@@ -15,10 +15,10 @@ from small_data import make_pictures, make_tiny_digits
 from genlab import atomic
 from genlab.data.images import load_images
 from genlab.data.mnist import load_digits
-from genlab.engine.compare import compare
-from genlab.engine.gan import train_gan
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import open_run
-from genlab.engine.vae import train_vae
+from genlab.engine.vae.compare import compare
+from genlab.engine.vae.training import train_vae
 from genlab.page.explore import explore
 from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import scratch

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from genlab.engine.run import Run
-from genlab.engine.vae import MEASURES
+from genlab.engine.vae.training import MEASURES
 from genlab.prior_options import PriorOptions
 from genlab.recipes.gan import RECIPES
 from genlab.recipes.lab import LabConfig

@@ -13,9 +13,9 @@ import pytest
 from test_gan import tiny
 
 from genlab.engine.alone import LOCK, alone
-from genlab.engine.gan import train_gan
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
-from genlab.engine.vae import train_vae
+from genlab.engine.vae.training import train_vae
 from genlab.errors import InputError
 from genlab.recipes.vae import VaeConfig
 

@@ -12,7 +12,7 @@ from genlab.data.crop import CELLS, SHARE, Box, central_box, smallest_square, su
 from genlab.data.images import load_images
 from genlab.data.pictures import open_pictures
 from genlab.data.toydogs import draw_dog
-from genlab.engine.gan_sample import gan_config
+from genlab.engine.gan.sample import gan_config
 from genlab.engine.run import open_run
 from genlab.errors import InputError
 from genlab.features.activation import activation_map

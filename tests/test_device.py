@@ -14,8 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from genlab.engine import device as module
 from genlab.engine.device import choose
 from genlab.engine.extract import Extractor
+from genlab.engine.fid.statistics import Origin, refuse_mismatch
 from genlab.engine.looking import Eyes
-from genlab.engine.statistics import Origin, refuse_mismatch
 from genlab.errors import InputError
 from genlab.features.networks import NETWORKS, look
 from genlab.features.precision import exact

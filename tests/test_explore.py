@@ -22,8 +22,8 @@ import genlab.page.explore as explorer
 
 from genlab.data.mnist import load_digits
 from genlab.drawing import read_sheet
-from genlab.engine.gan_sample import load_generator
-from genlab.engine.vae import binary_test_digits, load_vae, measured_values
+from genlab.engine.gan.sample import load_generator
+from genlab.engine.vae.training import binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
 from genlab.page.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.page.explore import LIMIT, explore, lines_of

@@ -20,7 +20,7 @@ from browser_cases import DESKTOP, PHONE, Visit
 from page_cases import Page
 
 from genlab.data.mnist import load_digits
-from genlab.engine.vae import load_vae
+from genlab.engine.vae.training import load_vae
 from genlab.page.explore import explore
 from genlab.vae import VAE
 

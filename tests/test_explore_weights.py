@@ -11,7 +11,7 @@ import torch
 from page_cases import Page
 
 from genlab.data.mnist import load_digits
-from genlab.engine.vae import binary_test_digits, load_vae
+from genlab.engine.vae.training import binary_test_digits, load_vae
 from genlab.nets.mlp import LOG_STD_RANGE, Decoder, Encoder
 from genlab.page.precision import LADDER, choose
 from genlab.page.weights import characters, deviation, pack

@@ -288,9 +288,9 @@ def test_decoding_overlaps_the_network() -> None:
 def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    from genlab.engine.gan_sample import sample
-    from genlab.engine.generated import of_run
-    from genlab.engine.players import build_generator
+    from genlab.engine.fid.generated import of_run
+    from genlab.engine.gan.players import build_generator
+    from genlab.engine.gan.sample import sample
     from genlab.recipes.gan import scratch
 
     config = replace(scratch("dogs"), width=1, latent=8)

@@ -21,11 +21,11 @@ from torch import Tensor
 from genlab.cli_fid import _p
 from genlab.data.pictures import of_tensor, open_pictures
 from genlab.engine import looking
-from genlab.engine.fid import Sets, fid, measure, rank_generators
-from genlab.engine.fid_numbers import Plan
+from genlab.engine.fid.measure import Sets, fid, measure, rank_generators
+from genlab.engine.fid.numbers import Plan
+from genlab.engine.fid.verdict import is_smallest, ranking_words, verdict
 from genlab.engine.looking import Eyes
-from genlab.engine.vae import train_vae
-from genlab.engine.verdict import is_smallest, ranking_words, verdict
+from genlab.engine.vae.training import train_vae
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0 as lite
 from genlab.features.networks import NETWORKS, Loaded, Protocol, look, network_of

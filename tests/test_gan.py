@@ -18,10 +18,11 @@ from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from genlab.engine import gan, players
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import Choice, draw, gan_config, load_generator, sample
-from genlab.engine.players import Players, average_decay, build_players, play, update_average
+from genlab.engine.gan import players
+from genlab.engine.gan import training as gan
+from genlab.engine.gan.players import Players, average_decay, build_players, play, update_average
+from genlab.engine.gan.sample import Choice, draw, gan_config, load_generator, sample
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.residual import ResidualDiscriminator
@@ -370,7 +371,7 @@ def without_times(path: Path) -> list[dict[str, float]]:
 
 KILLED = """
 import os, signal, sys, torch
-from genlab.engine import gan
+from genlab.engine.gan import training as gan
 sys.path.insert(0, sys.argv[4])
 from test_gan import Path, tiny
 torch.set_num_threads(1)

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 import genlab
 
 from genlab.data.classes import Classes, by_folder
-from genlab.engine import gan, players
-from genlab.engine.classes import default_count, read_classes
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import Choice, draw, load_generator, sample
-from genlab.engine.players import build_players, play
+from genlab.engine.gan import players
+from genlab.engine.gan import training as gan
+from genlab.engine.gan.classes import default_count, read_classes
+from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.sample import Choice, draw, load_generator, sample
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.conditional import ClassGenerator, ClassHead, ClassHeads

@@ -22,12 +22,14 @@ from test_gan_watch import of, pictures
 from torch import Tensor, nn
 
 from genlab import lab
-from genlab.engine import gan, hardware, players
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import Choice, draw, images_of, load_generator, sample
-from genlab.engine.gan_watch import Watch
+from genlab.engine import hardware
+from genlab.engine.gan import players
+from genlab.engine.gan import training as gan
+from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.sample import Choice, draw, images_of, load_generator, sample
+from genlab.engine.gan.training import train_gan
+from genlab.engine.gan.watch import Watch
 from genlab.engine.hardware import CPU, Hardware, at_work, choose, rows_on, stored
-from genlab.engine.players import Players, build_players, play
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features import precision

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-from genlab.engine.players import build_generator, build_judge
+from genlab.engine.gan.players import build_generator, build_judge
 from genlab.features.efficientnet_lite0 import EfficientNetLite0, load_efficientnet_lite0
 from genlab.nets.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.nets.fastgan import (

@@ -13,9 +13,9 @@ from typing import get_args
 
 import pytest
 
-from genlab.engine import gan_plan
-from genlab.engine.gan_plan import plan_minutes
-from genlab.engine.gan_watch import epochs_to_measure
+from genlab.engine.gan import plan as gan_plan
+from genlab.engine.gan.plan import plan_minutes
+from genlab.engine.gan.watch import epochs_to_measure
 from genlab.engine.run import read_json
 from genlab.errors import InputError
 from genlab.recipes.gan import RECIPES, GanConfig, RecipeName, scratch

@@ -23,9 +23,9 @@ from torch import Tensor
 
 import genlab
 
-from genlab.engine import gan
-from genlab.engine.gan import train_gan
-from genlab.engine.players import Players, build_players, play
+from genlab.engine.gan import training as gan
+from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
 from genlab.recipes.gan import GanConfig, projected
 
@@ -69,7 +69,7 @@ torch.set_num_threads(1)
 from safetensors.torch import save_file
 from dataclasses import replace
 from test_gan_processes import pictures, rounds, tiny
-from genlab.engine import gan, gan_watch
+from genlab.engine.gan import training as gan, watch as gan_watch
 from genlab.engine.processes import processes, rank
 orders = []
 play = gan.play

@@ -11,9 +11,9 @@ import torch
 from test_gan import same, tensors, tiny
 from torch import nn
 
-from genlab.engine import players
-from genlab.engine.gan_sample import draw
-from genlab.engine.players import build_players, play
+from genlab.engine.gan import players
+from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.sample import draw
 from genlab.recipes.gan import FEATURE_SIZES, RECIPES, SIZES
 
 

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 import genlab
 
-from genlab.engine import gan, gan_watch
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_images import Sides, sides
-from genlab.engine.gan_sample import Choice, draw, gan_config, load_generator, sample
-from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
-from genlab.engine.players import Players, build_players, play
+from genlab.engine.gan import training as gan
+from genlab.engine.gan import watch as gan_watch
+from genlab.engine.gan.images import Sides, sides
+from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.sample import Choice, draw, gan_config, load_generator, sample
+from genlab.engine.gan.training import train_gan
+from genlab.engine.gan.watch import Watch, epochs_to_measure, grid
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features.weight_free import pixels

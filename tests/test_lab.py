@@ -109,7 +109,7 @@ def test_every_snapshot_shows_the_same_latents(lab: Path) -> None:
     """The last snapshot's pictures are what the final generator makes of those latents."""
     import numpy as np
 
-    from genlab.engine.gan_sample import draw, gan_config, load_generator
+    from genlab.engine.gan.sample import draw, gan_config, load_generator
     from genlab.engine.run import Run
 
     config = gan_config(Run(lab / "gan"))

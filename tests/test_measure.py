@@ -9,8 +9,8 @@ import torch.nn as nn
 
 from scipy.stats import genpareto
 
-from genlab.engine.bracket import bracket
-from genlab.engine.measure import exact_evidence, measure
+from genlab.engine.vae.bracket import bracket
+from genlab.engine.vae.measure import exact_evidence, measure
 from genlab.metrics.annealed import anneal, forward_bound, reverse_bound, temperatures
 from genlab.metrics.gaps import best_gaussian_elbo
 from genlab.metrics.importance import draw_counts, importance_estimate, log_weights, pareto_k
@@ -315,7 +315,7 @@ def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
 
 def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two dimensions, where quadrature knows the truth, annealing from both sides meets it."""
-    monkeypatch.setattr("genlab.engine.bracket.TEMPERATURES", 40)
+    monkeypatch.setattr("genlab.engine.vae.bracket.TEMPERATURES", 40)
     model = small_vae(2, 9, "mixture", spread=3.0)
     x = all_images(3)[torch.randperm(512, generator=torch.Generator().manual_seed(0))[:60]]
     prior = model.prior()

@@ -27,7 +27,7 @@ from safetensors.numpy import save
 import genlab
 
 from genlab.engine.run import Run
-from genlab.engine.vae import MEASURES
+from genlab.engine.vae.training import MEASURES
 from genlab.errors import InputError
 from genlab.recipes.gan import RECIPES
 from genlab.recipes.lab import PRIORS

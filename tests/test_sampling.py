@@ -20,9 +20,8 @@ from torch import Tensor
 
 from genlab.data.images import load_images
 from genlab.drawing import draw_gan
-from genlab.engine import gan_images
-from genlab.engine.gan import train_gan
-from genlab.engine.gan_sample import (
+from genlab.engine.gan import images as gan_images
+from genlab.engine.gan.sample import (
     Choice,
     draw,
     gan_config,
@@ -32,6 +31,7 @@ from genlab.engine.gan_sample import (
     walk,
     walk_latents,
 )  # fmt: skip
+from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.figures import gan_pictures

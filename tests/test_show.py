@@ -20,8 +20,8 @@ from small_data import make_tiny_digits
 import genlab
 
 from genlab.drawing import draw_vae
-from genlab.engine.generated import of_run
-from genlab.engine.vae import load_vae, train_vae
+from genlab.engine.fid.generated import of_run
+from genlab.engine.vae.training import load_vae, train_vae
 from genlab.errors import InputError
 from genlab.recipes.vae import VaeConfig
 from genlab.show.sheet import sheet_of

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab.engine.extract import Extractor
-from genlab.engine.statistics import (
+from genlab.engine.fid.statistics import (
     Origin,
     holds_statistics,
     implied_count,

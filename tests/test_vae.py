@@ -21,11 +21,17 @@ from scipy.stats import bernoulli, norm
 
 from genlab.data.mnist import load_digits
 from genlab.engine.checkpoints import VAE_STEPS, vae_kept
-from genlab.engine.measure import measure
 from genlab.engine.run import Run, checkpoint_name
 from genlab.engine.state import unpack
-from genlab.engine.vae import binary_test_digits, build_vae, evaluate_vae, load_vae, train_vae
-from genlab.engine.vae_fit import elbo_of, splits_of
+from genlab.engine.vae.fit import elbo_of, splits_of
+from genlab.engine.vae.measure import measure
+from genlab.engine.vae.training import (
+    binary_test_digits,
+    build_vae,
+    evaluate_vae,
+    load_vae,
+    train_vae,
+)
 from genlab.errors import InputError
 from genlab.likelihoods import bernoulli_log_prob
 from genlab.metrics.surgery import cross_entropy, log_aggregated_posterior
@@ -180,7 +186,7 @@ def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) ->
     model = model_of("standard")
     x = (torch.rand(300, 9) < 0.5).float()
     monkeypatch.setattr(
-        "genlab.engine.measure.gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
+        "genlab.engine.vae.measure.gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
     )
     assert not measured(model, x, draws=64)["identity_holds"]
 
@@ -207,7 +213,7 @@ def test_measurement_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) 
     model = model_of("vamp")
     x = (torch.rand(300, 9) < 0.5).float()
     whole = measured(model, x, draws=4)
-    monkeypatch.setattr("genlab.engine.measure.CHUNK", 37)
+    monkeypatch.setattr("genlab.engine.vae.measure.CHUNK", 37)
     parts = measured(model, x, draws=4)
     for key in ("cross_entropy", "conditional_entropy"):
         assert parts[key] == pytest.approx(whole[key], rel=1e-5)
@@ -248,7 +254,7 @@ def test_killed_and_resumed_equals_unbroken(
     """Stopped at several moments, inside and at the end of epochs: same weights, same metrics."""
     config = config_of(tiny_digits, prior=prior, checkpoints=True)
     train_vae(config, tmp_path / "whole")
-    monkeypatch.setattr("genlab.engine.vae_fit.SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr("genlab.engine.vae.fit.SAVE_EVERY_S", -1.0)
     save = Run.save_state
     for stop in (1, 3, 7, 17):
 
@@ -310,7 +316,7 @@ def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(
 ) -> None:
     config = config_of(tiny_digits, epochs=400)
     program = (
-        "import sys, genlab.engine.vae as v, genlab.engine.vae_fit as f, torch;"
+        "import sys, genlab.engine.vae.training as v, genlab.engine.vae.fit as f, torch;"
         "torch.set_num_threads(1);"
         "from pathlib import Path; from genlab.recipes.vae import VaeConfig;"
         "f.SAVE_EVERY_S = 0.0;"

@@ -21,10 +21,10 @@ from safetensors.torch import load
 from genlab.atomic import write_tensors
 from genlab.cli import main
 from genlab.engine.hardware import Hardware
-from genlab.engine.measure import _importance
 from genlab.engine.run import Run
-from genlab.engine.vae import evaluate_vae, first_vae, load_vae, train_vae
-from genlab.engine.vae_fit import Best, Splits, _step, elbo_of
+from genlab.engine.vae.fit import Best, Splits, _step, elbo_of
+from genlab.engine.vae.measure import _importance
+from genlab.engine.vae.training import evaluate_vae, first_vae, load_vae, train_vae
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.priors import PRIORS
@@ -181,7 +181,7 @@ def test_a_full_gpu_ends_in_one_line(
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
 
-    monkeypatch.setattr("genlab.engine.vae.train_vae", full)
+    monkeypatch.setattr("genlab.engine.vae.training.train_vae", full)
     monkeypatch.setattr(sys, "argv", ["genlab", "vae", "train", "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as ended:
         main()

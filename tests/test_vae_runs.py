@@ -11,10 +11,16 @@ from safetensors.torch import load
 from genlab import atomic
 from genlab.data.mnist import load_digits
 from genlab.drawing import draw_comparison
-from genlab.engine.compare import compare
 from genlab.engine.run import Run
-from genlab.engine.vae import evaluate_vae, load_vae, measured_values, refit_config, train_vae
-from genlab.engine.vae_fit import splits_of
+from genlab.engine.vae.compare import compare
+from genlab.engine.vae.fit import splits_of
+from genlab.engine.vae.training import (
+    evaluate_vae,
+    load_vae,
+    measured_values,
+    refit_config,
+    train_vae,
+)
 from genlab.errors import InputError
 from genlab.metrics.importance import pareto_k
 from genlab.prior_options import PRIOR_NAMES, PriorOptions
@@ -183,7 +189,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Run, "save_state", save_and_die)
-    monkeypatch.setattr("genlab.engine.vae_fit.SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr("genlab.engine.vae.fit.SAVE_EVERY_S", -1.0)
     for _ in range(1000):
         try:
             train_vae(config, tmp_path / "broken")

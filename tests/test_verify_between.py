@@ -14,8 +14,8 @@ from torch import Tensor
 from verify_cases import drawn_anew, lab_run  # noqa: F401 - a fixture
 
 from genlab.data.mnist import load_digits
-from genlab.engine.vae import load_vae
-from genlab.engine.vae_fit import fit, splits_of
+from genlab.engine.vae.fit import fit, splits_of
+from genlab.engine.vae.training import load_vae
 from genlab.errors import InputError
 from genlab.verify import between
 from genlab.verify.bench import Bench

@@ -6,7 +6,7 @@ metrics.jsonl      one JSON object a line, each with its "step"
 beginning.jsonl    the same of each of the first steps, which another machine repeats closely
 state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
 state-STEP.safetensors   that state: weights, averages, optimiser moments
-good.json          the marker of a GAN's last healthy state, kept to go back to (gan_course.py)
+good.json          the marker of a GAN's last healthy state, kept to go back to (gan/course.py)
 checkpoint-STEP.safetensors   where asked for, two such states that stay (engine/checkpoints.py)
 results.json       the final numbers
 DONE               empty; the run is complete

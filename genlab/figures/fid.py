@@ -21,7 +21,7 @@ def draw_fid(results: dict[str, Any], real: Pictures, fake: Pictures, out: Path)
     """Draws `closest.png` and `influence.png` of one measurement into `out`.
 
     Arguments:
-        results: As of `engine.fid.measure`.
+        results: As of `engine.fid.measure.measure`.
         real: The real images.
         fake: The generated ones.
         out: The folder.

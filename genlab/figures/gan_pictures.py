@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan_sample import sample
+from genlab.engine.gan.sample import sample
 from genlab.engine.looking import Eyes
 from genlab.figures.animation import captioned
 from genlab.figures.grids import enlarged, image_sheet

@@ -27,8 +27,8 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.drawing import read_sheet
-from genlab.engine.gan_sample import classes_of, gan_config, load_generator
-from genlab.engine.players import told
+from genlab.engine.gan.players import told
+from genlab.engine.gan.sample import classes_of, gan_config, load_generator
 from genlab.engine.run import Run, read_json
 from genlab.errors import InputError
 from genlab.page.blobs import Blobs

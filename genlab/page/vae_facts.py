@@ -19,9 +19,9 @@ from torch import Tensor
 
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.drawing import posterior_dots
-from genlab.engine.compare import PAIRED, paired
 from genlab.engine.run import Run
-from genlab.engine.vae import MEASURES, binary_test_digits, load_vae, measured_values
+from genlab.engine.vae.compare import PAIRED, paired
+from genlab.engine.vae.training import MEASURES, binary_test_digits, load_vae, measured_values
 from genlab.errors import InputError
 from genlab.figures.latent import common_limit
 from genlab.nets.mlp import LOG_STD_RANGE

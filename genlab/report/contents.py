@@ -12,7 +12,7 @@ from pathlib import Path
 import genlab
 
 from genlab.engine.run import Run
-from genlab.engine.vae import MEASURES
+from genlab.engine.vae.training import MEASURES
 from genlab.report.facts import ASKED, priors_of
 
 RECORDS = (

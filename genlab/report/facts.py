@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from genlab.engine.run import Run, read_json
-from genlab.engine.vae import MEASURES
-from genlab.engine.vae import measured_values as measured
+from genlab.engine.vae.training import MEASURES
+from genlab.engine.vae.training import measured_values as measured
 from genlab.errors import InputError, OtherVersion
 from genlab.report.bound import Record, bind, plain
 

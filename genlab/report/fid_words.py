@@ -4,7 +4,7 @@ __all__ = ["KINDS", "copies", "kinds", "sureness"]
 
 from typing import Any
 
-from genlab.engine.verdict import is_smallest
+from genlab.engine.fid.verdict import is_smallest
 from genlab.report.numbers import decimals, number, plus_minus
 from genlab.report.writer import Writer, escape
 

@@ -121,12 +121,12 @@ class Run:
             InputError: If the run is of another kind or not complete, or an option cannot be.
         """
         if self.kind == "gan":
-            from genlab.engine.gan_sample import Choice, sample
+            from genlab.engine.gan.sample import Choice, sample
 
             choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
             return sample(self.path, n, seed, choice)
         if self.kind == "vae":
-            from genlab.engine.generated import decoded_draws
+            from genlab.engine.fid.generated import decoded_draws
 
             if epoch is not None or truncation != 1 or best or of_class is not None:
                 raise InputError(

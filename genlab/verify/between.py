@@ -49,17 +49,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from genlab.engine import gan as gans
-from genlab.engine import vae as vaes
 from genlab.engine.checkpoints import Kept, gan_kept, vae_kept
-from genlab.engine.gan_course import Course
-from genlab.engine.gan_images import sides
-from genlab.engine.gan_sample import draw
-from genlab.engine.players import build_players
+from genlab.engine.gan import training as gans
+from genlab.engine.gan.course import Course
+from genlab.engine.gan.images import sides
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.sample import draw
 from genlab.engine.run import checkpoint_name
 from genlab.engine.state import pack, unpack
-from genlab.engine.vae_fit import elbo_of, splits_of
-from genlab.engine.vae_fit import fit as fit_vae
+from genlab.engine.vae import training as vaes
+from genlab.engine.vae.fit import elbo_of, splits_of
+from genlab.engine.vae.fit import fit as fit_vae
 from genlab.errors import InputError
 from genlab.progress import say
 from genlab.verify.bench import Bench, Record

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from torch import nn
 
-from genlab.engine.players import build_generator
+from genlab.engine.gan.players import build_generator
 from genlab.engine.run import read_json
-from genlab.engine.vae import build_vae
+from genlab.engine.vae.training import build_vae
 from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig
 from genlab.recipes.vae import VaeConfig

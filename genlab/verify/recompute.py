@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import open_pictures
-from genlab.engine.gan import SAMPLES
-from genlab.engine.gan_sample import draw
-from genlab.engine.measure import CHUNK, measured_terms
-from genlab.engine.vae import MEASURES, binary_test_digits
+from genlab.engine.gan.sample import draw
+from genlab.engine.gan.training import SAMPLES
+from genlab.engine.vae.measure import CHUNK, measured_terms
+from genlab.engine.vae.training import MEASURES, binary_test_digits
 from genlab.metrics.frechet import frechet_distance
 from genlab.progress import Progress
 from genlab.report.facts import priors_of

@@ -44,14 +44,14 @@ from typing import Any
 
 from torch import Tensor
 
-from genlab.engine import gan as gans
-from genlab.engine import vae as vaes
-from genlab.engine.gan_course import Course
-from genlab.engine.gan_images import sides
-from genlab.engine.players import build_players
+from genlab.engine.gan import training as gans
+from genlab.engine.gan.course import Course
+from genlab.engine.gan.images import sides
+from genlab.engine.gan.players import build_players
 from genlab.engine.run import read_json
-from genlab.engine.vae_fit import fit as fit_vae
-from genlab.engine.vae_fit import splits_of
+from genlab.engine.vae import training as vaes
+from genlab.engine.vae.fit import fit as fit_vae
+from genlab.engine.vae.fit import splits_of
 from genlab.errors import InputError
 from genlab.progress import say
 from genlab.report.facts import priors_of

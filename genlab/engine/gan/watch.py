@@ -15,7 +15,7 @@ Measured with EfficientNet-Lite0 on 300 dog faces, (2) is 0.83 to 0.93 for the g
 run from epoch 10 on, 0.21 for 20 images repeated, 0.13 for 10, and 0.01 before training. Below
 `COLLAPSED`, and under half of what it was, in two measurements running is called a collapse; p
 below `LEVEL` in two running, of images that are varied enough, memorising. What follows from a
-collapse: `gan_course`. Memorising is told of, and stops nothing.
+collapse: `course.py`. Memorising is told of, and stops nothing.
 
 EfficientNet-Lite0 looks at 96 pixels here (or the images' own side if that is larger, 224 at
 most), not always at 224: five times faster. The distances are therefore not those of `genlab fid`,
@@ -42,11 +42,11 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan_images import Sides
-from genlab.engine.gan_sample import draw, drawn
+from genlab.engine.gan.images import Sides
+from genlab.engine.gan.players import Players, seen, to_signed, told
+from genlab.engine.gan.sample import draw, drawn
 from genlab.engine.hardware import CPU
 from genlab.engine.looking import Eyes
-from genlab.engine.players import Players, seen, to_signed, told
 from genlab.features import efficientnet_lite0
 from genlab.features.networks import NETWORKS, Network, look
 from genlab.features.protocols import Protocol

@@ -20,19 +20,19 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures, open_pictures
-from genlab.engine.fid_numbers import Plan, difference, numbers
-from genlab.engine.generated import of_run
-from genlab.engine.looking import Eyes
-from genlab.engine.processes import rank
-from genlab.engine.run import Run
-from genlab.engine.statistics import (
+from genlab.engine.fid.generated import of_run
+from genlab.engine.fid.numbers import Plan, difference, numbers
+from genlab.engine.fid.statistics import (
     Origin,
     holds_statistics,
     load_statistics,
     refuse_mismatch,
     save_statistics,
 )  # fmt: skip
-from genlab.engine.verdict import ranking_words, verdict
+from genlab.engine.fid.verdict import ranking_words, verdict
+from genlab.engine.looking import Eyes
+from genlab.engine.processes import rank
+from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS

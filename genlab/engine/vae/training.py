@@ -20,11 +20,10 @@ from genlab import atomic
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.alone import alone
 from genlab.engine.hardware import CPU, Hardware, at_work
-from genlab.engine.measure import Measures, measure
 from genlab.engine.run import Run, open_run
 from genlab.engine.state import readable
-from genlab.engine.vae_em import begin_with_em
-from genlab.engine.vae_fit import (
+from genlab.engine.vae.em import begin_with_em
+from genlab.engine.vae.fit import (
     TEST_SEED,
     Splits,
     binarise,
@@ -33,6 +32,7 @@ from genlab.engine.vae_fit import (
     grey,
     splits_of,
 )
+from genlab.engine.vae.measure import Measures, measure
 from genlab.errors import InputError
 from genlab.prior_options import PriorOptions
 from genlab.recipes.vae import VaeConfig

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import torch
 
 from genlab.data.images import load_images
-from genlab.engine.classes import find_classes
-from genlab.engine.gan_images import Sides, sides
-from genlab.engine.gan_sample import gan_config
-from genlab.engine.gan_watch import Watch, epochs_to_measure
+from genlab.engine.gan.classes import find_classes
+from genlab.engine.gan.images import Sides, sides
+from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.sample import gan_config
+from genlab.engine.gan.watch import Watch, epochs_to_measure
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
-from genlab.engine.players import build_players, play
 from genlab.engine.processes import from_first, rank
 from genlab.engine.run import Run
 from genlab.errors import InputError

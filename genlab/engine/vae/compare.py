@@ -27,7 +27,7 @@ from genlab import atomic
 from genlab.data.mnist import load_digits
 from genlab.engine.hardware import CPU, Hardware
 from genlab.engine.run import Run, open_run
-from genlab.engine.vae import measured_values, train_vae
+from genlab.engine.vae.training import measured_values, train_vae
 from genlab.errors import InputError
 from genlab.progress import say
 from genlab.recipes.compare import CompareConfig, cells

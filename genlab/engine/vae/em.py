@@ -21,7 +21,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.engine.vae_fit import Splits, binarise
+from genlab.engine.vae.fit import Splits, binarise
 from genlab.priors.em import fit_mixture
 from genlab.priors.mixture import MixturePrior
 from genlab.priors.vamp import VampPrior, image_logits

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.engine.bracket import bracket
 from genlab.engine.hardware import CPU
+from genlab.engine.vae.bracket import bracket
 from genlab.metrics.gaps import best_gaussian_elbo
 from genlab.metrics.importance import draw_counts, importance_estimate, log_weights
 from genlab.metrics.quadrature import Evidence, log_evidence

@@ -10,9 +10,9 @@ A run leaves, beside what every run leaves,
     best.safetensors                    the one nearest to the held-out images, where there are
                                         some; "best_epoch" in results.json says which
     progress/epoch_005.png              64 images, of the same latents each time it is measured
-    events.jsonl                        what went wrong, if anything did (`gan_course`)
+    events.jsonl                        what went wrong, if anything did (`course.py`)
 
-An epoch's line in metrics.jsonl has "measured" where it was measured (`gan_watch`).
+An epoch's line in metrics.jsonl has "measured" where it was measured (`watch.py`).
 
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
@@ -38,13 +38,13 @@ from genlab.data.identity import Identity
 from genlab.data.images import load_images
 from genlab.engine.alone import alone
 from genlab.engine.checkpoints import gan_kept, keep_if_due
-from genlab.engine.classes import find_classes, keep_classes
-from genlab.engine.gan_course import Course
-from genlab.engine.gan_images import Sides, sides
-from genlab.engine.gan_sample import draw
-from genlab.engine.gan_watch import Watch, epochs_to_measure, grid
+from genlab.engine.gan.classes import find_classes, keep_classes
+from genlab.engine.gan.course import Course
+from genlab.engine.gan.images import Sides, sides
+from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.sample import draw
+from genlab.engine.gan.watch import Watch, epochs_to_measure, grid
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
-from genlab.engine.players import build_players, play
 from genlab.engine.processes import gather_text, rank, wait, world_size
 from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.errors import InputError

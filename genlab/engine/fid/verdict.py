@@ -13,7 +13,7 @@ LEVEL = 0.05
 
 
 def verdict(results: dict[str, Any]) -> str:
-    """Returns the sentences on one generator; `results` as of `engine.fid.measure`."""
+    """Returns the sentences on one generator; `results` as of `engine.fid.measure.measure`."""
     sizes = f"{results['n_fake']} generated and {results['n_real']} real images"
     sentences = [_distance(d, sizes if index == 0 else "") for index, d in
                  enumerate(results["distances"])]  # fmt: skip
@@ -98,7 +98,7 @@ def _not_copied(d: dict[str, Any]) -> str:
 
 
 def ranking_words(rankings: list[dict[str, Any]]) -> str:
-    """Returns the sentences on several generators; `rankings` as of `engine.fid.rank`."""
+    """Returns the sentences on several generators; `rankings` as of `engine.fid.measure.rank`."""
     sentences = []
     for ranking in rankings:
         steps = []

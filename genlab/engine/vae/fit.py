@@ -18,7 +18,7 @@ from genlab.engine.checkpoints import keep_if_due, vae_kept
 from genlab.engine.hardware import CPU, rows_on, stored
 from genlab.engine.run import BEGINNING, Run, Stopwatch
 from genlab.engine.state import pack, unpack
-from genlab.engine.vae_step import step_bound
+from genlab.engine.vae.step import step_bound
 from genlab.progress import Progress
 from genlab.recipes.vae import VaeConfig
 from genlab.rng import generator

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures, of_tensor
-from genlab.engine.gan_sample import Choice, sample
+from genlab.engine.gan.sample import Choice, sample
 from genlab.engine.run import Run
-from genlab.engine.vae import load_vae
+from genlab.engine.vae.training import load_vae
 from genlab.errors import InputError
 from genlab.rng import seeded
 

@@ -39,8 +39,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.data.classes import Classes
-from genlab.engine.classes import read_classes
-from genlab.engine.players import build_generator
+from genlab.engine.gan.classes import read_classes
+from genlab.engine.gan.players import build_generator
 from genlab.engine.run import Run
 from genlab.engine.state import readable
 from genlab.errors import InputError

@@ -7,7 +7,7 @@
                     back to "step". The same list is in results.json
 
 Numbers that are not finite (a loss, a gradient, a weight) are found before they are written
-anywhere. Collapse is a variety V (`gan_watch`, equation 2) that has fallen,
+anywhere. Collapse is a variety V (`watch.py`, equation 2) that has fallen,
 
     V < min(COLLAPSED, 1/2 max of those before), in two measurements running.
 
@@ -29,8 +29,8 @@ import torch
 from torch import nn
 
 from genlab import atomic
-from genlab.engine.gan_watch import COLLAPSED, LEVEL
-from genlab.engine.players import Players
+from genlab.engine.gan.players import Players
+from genlab.engine.gan.watch import COLLAPSED, LEVEL
 from genlab.engine.processes import from_first, rank, wait
 from genlab.engine.run import Run, Stopwatch, require_finite
 from genlab.engine.state import pack, unpack

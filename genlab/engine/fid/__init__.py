@@ -1,0 +1,1 @@
+"""Generated images against real ones: what `genlab fid` computes and says."""

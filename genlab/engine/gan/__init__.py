@@ -1,0 +1,1 @@
+"""GANs: trained into a run directory, watched on the way, drawn from."""

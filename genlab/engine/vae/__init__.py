@@ -1,0 +1,1 @@
+"""VAEs: trained into a run directory, measured there, compared."""
