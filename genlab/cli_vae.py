@@ -108,10 +108,11 @@ def vae_evaluate(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Measure a trained VAE on all test digits again.
+    """Measure a trained VAE on all test digits again, or one that is still training.
 
     RE, Omega and the parts of eq. 3, mutual information and marginal KL, the likelihood exactly
-    (one or two latent dimensions) and by importance sampling, each with its standard error.
+    (one or two latent dimensions) and by importance sampling, each with its standard error. Of
+    an unfinished run the weights saved so far are measured, and nothing is written.
 
     Args:
         run: The run directory.
@@ -160,8 +161,9 @@ def vae_compare(
 
 
 def _vae_line(results: dict[str, Any], path: Path) -> str:
+    unfinished = f" ({results['unfinished']})" if "unfinished" in results else ""
     return (
-        f"{path}: ELBO {results['elbo']:.2f} = RE {results['re']:.2f} + Omega "
+        f"{path}{unfinished}: ELBO {results['elbo']:.2f} = RE {results['re']:.2f} + Omega "
         f"{results['omega']:.2f}; Omega = -CE {results['cross_entropy']:.3f} + H "
         f"{results['conditional_entropy']:.3f} (off by {results['identity_gap']:+.4f}, "
         f"{'within' if results['identity_holds'] else 'BEYOND'} "

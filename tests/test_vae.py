@@ -247,6 +247,52 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
         assert again[key] == results[key], key
 
 
+@pytest.mark.parametrize("patience", [None, 50])
+def test_an_unfinished_run_is_measured_and_left_alone(
+    patience: int | None, tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What training has saved: its weights, or with early stopping the best of them."""
+    config = config_of(tiny_digits, epochs=40, patience=patience, learning_rate=0.05)
+    monkeypatch.setattr("genlab.engine.vae.fit.SAVE_EVERY_S", -1.0)
+    save = Run.save_state
+
+    def save_and_die(run: Run, tensors: dict, step: int, seconds: float) -> None:
+        save(run, tensors, step, seconds)
+        waited = patience and tensors["best"][0] > -1e6 and tensors["best"][1] >= 2
+        if waited or (not patience and step == 7):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "save_state", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train_vae(config, tmp_path / "run")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    found = evaluate_vae(tmp_path / "run")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()} == before
+
+    state = Run(tmp_path / "run").newest_state()
+    assert state is not None
+    digits = load_digits(config.mnist)
+    x = binary_test_digits(digits)
+    model = build_vae(config, x.shape[1])
+    unpack(state[0], {"best" if patience else "vae": model}, {})
+    wanted = measured(model.eval(), x, config.draws)
+    assert found["re"] == pytest.approx(wanted["re"], abs=1e-9)
+    which = "the best by validation ELBO" if patience else "the last saved"
+    assert found["unfinished"] == f"not finished; weights measured: {which} until step {state[1]}"
+    if patience:
+        splits, lines = splits_of(digits, config), Run(tmp_path / "run").metrics()
+        assert splits.valid is not None
+        best = max(line["valid_elbo"] for line in lines)
+        assert elbo_of(model, splits.valid) == pytest.approx(best)
+        assert lines[-1]["valid_elbo"] < best
+
+
+def test_a_run_that_has_saved_nothing_cannot_be_measured(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"kind": "vae", "config": {}}')
+    with pytest.raises(InputError, match="no VAE run, or one that has saved nothing yet"):
+        evaluate_vae(tmp_path)
+
+
 @pytest.mark.parametrize("prior", PRIOR_NAMES)
 def test_killed_and_resumed_equals_unbroken(
     prior: str, tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -172,9 +172,14 @@ class Run:
 
         Lines of the logs after that step are dropped: they will be written again.
         """
+        state = self.newest_state()
+        self._keep_logs(state[1] if state else 0)
+        return state
+
+    def newest_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+        """Returns what `load_state` does, and touches nothing: the run may still be going on."""
         marker = self._marker("state.json")
         if marker is None:
-            self._keep_logs(0)
             return None
         from safetensors.torch import load
 
@@ -184,7 +189,6 @@ class Run:
                 f"{self.path / marker['file']}: damaged (its SHA-256 is not the recorded one); "
                 f"delete {self.path} and train again"
             )
-        self._keep_logs(marker["step"])
         return load(data), marker["step"], marker["seconds"]
 
     def _keep_logs(self, step: int) -> None:

@@ -30,8 +30,8 @@ the trapezoidal rule of step h errs by e^{-2 pi^2 / h}.
 
 References:
     | The Jackknife and the Bootstrap (Shao & Tu, 1995), section 2.1: (1)
-    | The jackknife estimate of variance (Efron & Stein, 1981): (1) is too large on average, never
-    | too small, https://doi.org/10.1214/aos/1176345462
+    | The jackknife estimate of variance (Efron & Stein, 1981): but for the step from N - 1 images
+    | to N, (1) is on average not too small, https://doi.org/10.1214/aos/1176345462
     | The Exponentially Convergent Trapezoidal Rule (Trefethen & Weideman, 2014), theorem 5.1
     | https://doi.org/10.1137/130932132
 

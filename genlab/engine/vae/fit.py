@@ -1,6 +1,8 @@
 """The loop that trains a VAE, or the prior alone of one that is trained."""
 
-__all__ = ["Splits", "binarise", "binary_test_digits", "elbo_of", "fit", "grey", "splits_of"]
+__all__ = [
+    "NEVER", "Splits", "binarise", "binary_test_digits", "elbo_of", "fit", "grey", "splits_of",
+]  # fmt: skip
 
 import copy
 import math
@@ -29,6 +31,9 @@ TEST_SEED = 20240115
 """Fixes the one binary draw of test and validation digits: the same for every model."""
 HELD_OUT = 6
 """Without a validation split, the last of so many parts of the training digits is one."""
+
+NEVER = torch.finfo(torch.float64).min
+"""The best ELBO where no weights were kept yet."""
 
 
 class Splits(NamedTuple):
@@ -85,8 +90,7 @@ class Best:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = copy.deepcopy(model)
-        none = torch.finfo(torch.float64).min
-        self.record = torch.tensor([none, 0.0], dtype=torch.float64)  # ELBO, epochs waited
+        self.record = torch.tensor([NEVER, 0.0], dtype=torch.float64)  # ELBO, epochs waited
 
     def note(self, model: nn.Module, elbo: float) -> None:
         """Takes the weights if they are better."""

@@ -21,9 +21,10 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.engine.alone import alone
 from genlab.engine.hardware import CPU, Hardware, at_work
 from genlab.engine.run import Run, open_run
-from genlab.engine.state import readable
+from genlab.engine.state import readable, unpack
 from genlab.engine.vae.em import begin_with_em
 from genlab.engine.vae.fit import (
+    NEVER,
     TEST_SEED,
     Splits,
     binarise,
@@ -185,7 +186,10 @@ def evaluate_vae(
     out: Path, mnist: str | None = None, importance: int | None = None,
     annealed: int | None = None, on: Hardware = CPU,
 ) -> dict[str, Any]:
-    """Measures a finished run again and writes its results.
+    """Measures a finished run again and writes its results; or an unfinished one, and writes none.
+
+    Of an unfinished run the weights last saved are measured: with early stopping the best so far.
+    Its results hold "unfinished", a line that says which; it may be training meanwhile.
 
     Arguments:
         out: The run directory.
@@ -195,18 +199,36 @@ def evaluate_vae(
         on: What importance sampling runs on.
 
     Raises:
-        InputError: If `out` is not a finished VAE run, or the digits are others.
+        InputError: If `out` is not a VAE run or has saved nothing yet, or the digits are others.
     """
-    model, config = load_vae(out)
-    digits = load_digits(mnist or config.mnist)
     run = Run(out)
+    model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
+    digits = load_digits(mnist or config.mnist)
     run.refuse_other_data({"mnist": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
     if annealed is not None:
         config = replace(config, annealed=annealed)
-    _finish(run, run.results, _measured(model, digits, config, on))
+    measures = _measured(model, digits, config, on)
+    if note:
+        return measures.results | {"unfinished": note}
+    _finish(run, run.results, measures)
     return run.results
+
+
+def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
+    """Returns the model that a run has saved so far, its configuration, and which weights."""
+    state = run.newest_state() if run.kind == "vae" else None
+    if state is None:
+        raise InputError(f"{run.path}: no VAE run, or one that has saved nothing yet")
+    tensors, step, _ = state
+    best = "best" in tensors and tensors["best"][0] > NEVER
+    with readable(run.path):
+        config = vae_config(run)
+        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        unpack(tensors, {"best" if best else "vae": model}, {})
+    which = "the best by validation ELBO" if best else "the last saved"
+    return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
 
 
 def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
