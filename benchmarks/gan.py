@@ -42,7 +42,8 @@ from torch import Tensor
 
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import draw
 from genlab.engine.hardware import CPU, Hardware, at_work, choose, stored
 from genlab.engine.looking import Eyes

@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
-from genlab.engine.gan.players import Players, average_decay, build_players, play, update_average
+from genlab.engine.gan.average import average_decay, update_average
+from genlab.engine.gan.descent import descend
+from genlab.engine.gan.players import Players, build_players
+from genlab.engine.gan.round import play, update_discriminator, update_generator
 from genlab.engine.gan.sample import Choice, draw, gan_config, load_generator, sample
 from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
@@ -118,14 +121,14 @@ def test_each_player_learns_from_its_own_loss_alone(recipe: str, tmp_path: Path)
     pair = build_players(config)
     real = [t.detach() for t in pair.view(torch.rand(8, 3, 64, 64) * 2 - 1)]
     seen = pair.view(pair.generator(torch.randn(8, config.latent)))
-    players.update_discriminator(
+    update_discriminator(
         pair, config, (real, None), ([t.detach() for t in seen], None), 1
     )
     assert all(p.grad is None for p in pair.generator.parameters())
     assert any(p.grad is not None and p.grad.any() for p in pair.discriminator.parameters())
     pair.discriminator.zero_grad()
     before = tensors(pair.discriminator)
-    players.update_generator(pair, config, (seen, None))
+    update_generator(pair, config, (seen, None))
     assert all(p.grad is None for p in pair.discriminator.parameters())
     assert all(p.requires_grad for p in pair.discriminator.parameters())
     assert all(p.grad is not None for p in pair.generator.parameters())
@@ -170,7 +173,7 @@ def test_lazy_r1_is_seldom_and_as_much_heavier(
             generator=nn.Identity(), average=nn.Identity(), view=lambda x: [x],
             discriminator=judge, adam_generator=adam, adam_discriminator=adam,
         )
-        players.update_discriminator(
+        update_discriminator(
             pair, config, ([real.clone()], None), ([fake], None), step
         )
         assert judge.w.grad is not None
@@ -201,11 +204,11 @@ def test_a_gradient_much_longer_than_usual_is_shortened(length: float, kept: flo
     adam = torch.optim.Adam([w], 0.1, (0.0, 0.99))
     way = torch.tensor([2.0, -1.0, 2.0]) / 3
     for t in range(50):
-        players.descend(adam, (w * way * (100 if length == 0 and t == 0 else 1)).sum(), "w", 2.0)
+        descend(adam, (w * way * (100 if length == 0 and t == 0 else 1)).sum(), "w", 2.0)
         if t == 0:  # nothing is usual yet
             assert w.grad is not None
             assert w.grad.norm().item() == pytest.approx(100 if length == 0 else 1)
-    players.descend(adam, (w * way * length).sum(), "w", 2.0)
+    descend(adam, (w * way * length).sum(), "w", 2.0)
     assert w.grad is not None
     assert torch.allclose(w.grad, way * kept, atol=1e-5)
 

@@ -20,7 +20,8 @@ from genlab.data.classes import Classes, by_folder
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
 from genlab.engine.gan.classes import default_count, read_classes
-from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import Choice, draw, load_generator, sample
 from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run

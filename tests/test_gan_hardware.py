@@ -25,7 +25,8 @@ from genlab import lab
 from genlab.engine import hardware
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
-from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.players import Players, build_players
+from genlab.engine.gan.round import play, update_discriminator
 from genlab.engine.gan.sample import Choice, draw, images_of, load_generator, sample
 from genlab.engine.gan.training import train_gan
 from genlab.engine.gan.watch import Watch
@@ -130,7 +131,7 @@ def test_what_is_random_is_drawn_the_same_for_any_device(elsewhere: Elsewhere) -
         return randoms[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(players, "generator", kept)
+        patch.setattr("genlab.engine.gan.round.generator", kept)
         play(build_players(config), config, real_images(8), 3)
         with elsewhere:
             play(build_players(config, on=META), config, real_images(8), 3)
@@ -257,7 +258,7 @@ def test_r1_and_the_scores_it_differentiates_are_float32(monkeypatch: pytest.Mon
             config = config_of("scratch")
             pair = build_players(config, on=on)
             sides = [([view.clone()], None) for view in views]
-            players.update_discriminator(pair, config, *sides, step)
+            update_discriminator(pair, config, *sides, step)
             ends.append(tensors(pair.discriminator))
         assert same(*ends) is equal
 

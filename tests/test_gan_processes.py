@@ -24,7 +24,8 @@ from torch import Tensor
 import genlab
 
 from genlab.engine.gan import training as gan
-from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.players import Players, build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.training import train_gan
 from genlab.engine.run import Run
 from genlab.recipes.gan import GanConfig, projected

@@ -11,8 +11,8 @@ import torch
 from test_gan import same, tensors, tiny
 from torch import nn
 
-from genlab.engine.gan import players
-from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.round import play, update_discriminator
 from genlab.engine.gan.sample import draw
 from genlab.recipes.gan import FEATURE_SIZES, RECIPES, SIZES
 
@@ -32,7 +32,7 @@ def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> 
     for seen in (fake, other):
         pair = build_players(config)
         apart = copy.deepcopy(pair.discriminator)
-        loss, of_real, _ = players.update_discriminator(
+        loss, of_real, _ = update_discriminator(
             pair, config, ([real], None), ([seen], None), 0
         )
         (high,), (low,) = apart([real]), apart([seen])

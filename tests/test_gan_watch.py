@@ -20,7 +20,8 @@ import genlab
 from genlab.engine.gan import training as gan
 from genlab.engine.gan import watch as gan_watch
 from genlab.engine.gan.images import Sides, sides
-from genlab.engine.gan.players import Players, build_players, play
+from genlab.engine.gan.players import Players, build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import Choice, draw, gan_config, load_generator, sample
 from genlab.engine.gan.training import train_gan
 from genlab.engine.gan.watch import Watch, epochs_to_measure, grid

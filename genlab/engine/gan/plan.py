@@ -21,7 +21,8 @@ import torch
 from genlab.data.images import load_images
 from genlab.engine.gan.classes import find_classes
 from genlab.engine.gan.images import Sides, sides
-from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import gan_config
 from genlab.engine.gan.watch import Watch, epochs_to_measure
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored

@@ -41,7 +41,8 @@ from genlab.engine.checkpoints import gan_kept, keep_if_due
 from genlab.engine.gan.classes import find_classes, keep_classes
 from genlab.engine.gan.course import Course
 from genlab.engine.gan.images import Sides, sides
-from genlab.engine.gan.players import build_players, play
+from genlab.engine.gan.players import build_players
+from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import draw
 from genlab.engine.gan.watch import Watch, epochs_to_measure, grid
 from genlab.engine.hardware import CPU, Hardware, at_work, rows_on, stored
