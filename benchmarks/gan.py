@@ -9,7 +9,7 @@ One process, the same threads, float32, the same images (and, where the trial of
 `--precision auto` would train them); every round runs each contender for some steps, in turn, so
 that a ratio compares what ran within the same minute. A ratio stands with its smallest, median
 and largest value over the rounds. A step is one update of both players and of the average. The
-others are restated from their papers and documents in plain PyTorch (`gan_peers.py`); they get
+others are restated from their papers and documents in plain PyTorch (`gan_peer_*.py`); they get
 their reals as floating-point tensors, genlab as uint8. Speeds are images a second: the batch over
 the seconds of a step.
 
@@ -36,7 +36,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_peers import DCGAN, LightweightGAN, Peer, Prototype
+from gan_peer import Peer
+from gan_peer_dcgan import DCGAN
+from gan_peer_lightweight import LightweightGAN
+from gan_peer_prototype import Prototype
 from kept import keep
 from torch import Tensor
 
