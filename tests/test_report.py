@@ -127,7 +127,7 @@ def test_a_trend_knows_whether_it_falls() -> None:
         ("gan/results.json", {"parameters_generator": 7_654_321}, "7,654,321"),
         ("gan/results.json", {"images_per_second": 98.76}, "98.8"),
         ("gan/fid.json", {"recognised_fake": 0.8766}, "87.7%"),
-        ("gan/fid.json", {"distances": [distance(FD, 87.654)]}, "**87.65**"),
+        ("gan/fid.json", {"distances": [distance(FD, 87.654)]}, "**87.7** ± 1.6"),
         ("gan/fid.json", {"n_fake": 277}, "277张生成图像"),
     ],
 )

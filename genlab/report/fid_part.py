@@ -30,7 +30,7 @@ def fid_part(w: Writer, facts: Facts) -> None:
 
 def fid_verdict(w: Writer, facts: Facts) -> str:
     """Returns the distances and the share recognised, as one clause."""
-    parts = [f"{d['label']} = {_distance(d['value'])}" for d in facts.fid["distances"]]
+    parts = [f"{d['label']} = {plus_minus(d['value'], d['error'])}" for d in facts.fid["distances"]]
     share = number(100 * facts.fid["recognised_fake"], 1)
     joined = w.pick("，", ", ").join(parts)
     return w.pick(f"{joined}，{share}%被识别为狗", f"{joined}, {share} % recognised as dogs")
@@ -125,19 +125,23 @@ def _result(w: Writer, facts: Facts) -> None:
     )
 
 
+def _row(d: dict[str, Any]) -> list[str]:
+    places = decimals(d["error"])
+    return [
+        escape(d["label"]),
+        f"**{number(d['value'], places)}**{PLUS_MINUS}{number(d['error'], places)}",
+        number(d["null"]["mean"], places),
+        plus_minus(d["kid"]["value"], d["kid"]["error"]),
+        f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
+        f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})",
+    ]
+
+
 def _table(w: Writer, fid: dict[str, Any]) -> None:
     """The distances and their kin, a row for each network."""
     p = w.pick
     n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
-    rows = [
-        [escape(d["label"]),
-         f"**{_distance(d['value'])}**{PLUS_MINUS}{number(d['error'], decimals(d['error']))}",
-         number(d["null"]["mean"], decimals(d["error"])),
-         plus_minus(d["kid"]["value"], d["kid"]["error"]),
-         f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
-         f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})"]
-        for d in fid["distances"]
-    ]
+    rows = [_row(d) for d in fid["distances"]]
     w.table(
         "fid",
         [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
@@ -241,8 +245,3 @@ def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
 
 def _with_error(d: dict[str, Any]) -> str:
     return plus_minus(d["value"], d["error"])
-
-
-def _distance(value: float) -> str:
-    """A distance with three or four significant digits."""
-    return number(value, 3 if value < 10 else 2 if value < 100 else 1)
