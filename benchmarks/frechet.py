@@ -38,6 +38,7 @@ from genlab.rng import generator
 
 FEATURES = 2048
 SIZES = ((300, 300), (300, 1507), (2048, 2048), (10_000, 10_000))
+KEPT = Path("benchmarks/frechet.json")
 Pair = tuple[Statistics, Statistics]
 
 
@@ -163,8 +164,11 @@ def measure(rounds: int, sizes: tuple[tuple[int, int], ...]) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sizes", type=int, default=len(SIZES), help="only so many of the sizes")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/frechet.json"))
+    parser.add_argument(
+        "--sizes", type=int, default=len(SIZES),
+        help="only so many of the sizes, and keep nothing without --out",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     ours(features("warm", 50), features("up", 50), (of_features(torch.eye(3)),) * 2)
     import scipy
@@ -175,7 +179,8 @@ def main() -> None:
         "features": FEATURES,
         "rows": measure(options.rounds, SIZES[: options.sizes]),
     }
-    keep(options.out, result)
+    if options.out or options.sizes >= len(SIZES):
+        keep(options.out or KEPT, result)
 
 
 if __name__ == "__main__":
