@@ -97,6 +97,11 @@ with processes():
         return pictures(n) if len(seen) not in (2, 3) else pictures(2).repeat(n // 2, 1, 1, 1)
     gan_watch.draw = drawn
     gan.train_gan(replace(tiny({folder!r}), epochs=3), gan.Path({out!r}) / "fallen")
+    first = rank() == 0
+tasks = gan.Path("/proc/self/task")
+if first and tasks.exists():
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()]
+    (gan.Path({out!r}) / "threads.json").write_text(json.dumps(names))
 """
 
 
@@ -204,3 +209,12 @@ def test_a_collapse_takes_both_processes_back(pair: Path) -> None:
     (event,) = run.results["events"]
     assert (event["kind"], event["failed"], event["step"]) == ("collapse", 3 * STEPS, STEPS)
     assert [line["step"] for line in run.metrics()] == [STEPS, 2 * STEPS, 3 * STEPS]
+
+
+def test_no_thread_of_the_processes_talk_is_left(pair: Path) -> None:
+    """One that is still there when Python ends aborts the process now and then."""
+    if not (pair / "threads.json").exists():
+        pytest.skip("this system does not tell a process's threads")
+    names = json.loads((pair / "threads.json").read_text())
+    assert "python" in " ".join(names)
+    assert not [name for name in names if "gloo" in name]

@@ -20,6 +20,7 @@ __all__ = [
     "world_size",
 ]
 
+import importlib
 import os
 
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ def processes() -> Iterator[None]:
     if alone or dist.is_initialized():
         yield
         return
+    # Its functions have the group of their import as a default. The first optimiser imports it: in
+    # here, that would keep the group, and gloo's threads, which abort the process as it ends.
+    importlib.import_module("torch.distributed.nn")
     both = torch.cuda.is_available() and dist.is_nccl_available()  # nccl: not on Windows
     dist.init_process_group("cpu:gloo,cuda:nccl" if both else "gloo")
     try:
