@@ -29,7 +29,7 @@ from kept import keep
 from torch import Tensor, nn
 
 from genlab.data.images import load_images
-from genlab.engine.device import DEVICES, choose
+from genlab.engine.device import DEVICES, device_for
 from genlab.features.inception import load_inception
 from genlab.features.inception_net import Inception, Unit, stages
 from genlab.features.networks import NETWORKS, Network, look
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/features.json"))
     options = parser.parse_args()
-    device = choose(options.device)
+    device = device_for(options.device)
     torch.set_num_threads(options.threads)
     inception = load_inception(options.inception)
     dims = options.dims or (2048 if inception.complete else 768)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from genlab.engine import device as module
-from genlab.engine.device import choose
+from genlab.engine.device import device_for
 from genlab.engine.extract import Extractor
 from genlab.engine.fid.statistics import Origin, refuse_mismatch
 from genlab.engine.looking import Eyes
@@ -85,20 +85,20 @@ def test_float32_is_exact_inside_and_as_it_was_outside() -> None:
 
 
 def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose("cpu") == CPU
+    assert device_for("cpu") == CPU
     with pytest.raises(InputError, match="--device tpu: give one of auto, cpu, cuda"):
-        choose("tpu")
+        device_for("tpu")
     monkeypatch.setattr(module, "problem", lambda: "no GPU is found")
-    assert choose("auto") == CPU
+    assert device_for("auto") == CPU
     with pytest.raises(InputError, match=r"^--device cuda: no GPU is found; or give"):
         Eyes(device="cuda")
     monkeypatch.setattr(module, "problem", lambda: "")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert choose("auto") == choose("cuda") == torch.device("cuda", 1)
+    assert device_for("auto") == device_for("cuda") == torch.device("cuda", 1)
     monkeypatch.setattr(module, "gather_text", lambda text: [text, "cpu"])
     with pytest.raises(InputError, match="some processes have a GPU and some have none"):
-        choose("auto")
+        device_for("auto")
 
 
 def test_fp16_is_refused_on_a_processor_before_anything_is_looked_at() -> None:

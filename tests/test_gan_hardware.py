@@ -22,7 +22,7 @@ from test_gan_watch import of, pictures
 from torch import Tensor, nn
 
 from genlab import lab
-from genlab.engine import hardware
+from genlab.engine import device, hardware
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
 from genlab.engine.gan.players import Players, build_players
@@ -287,6 +287,7 @@ def machine(patch: pytest.MonkeyPatch, gpus: int, processes: int = 1, rank: int 
     """A machine with so many GPUs, and this as one of so many processes on it."""
     patch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     patch.setattr(torch.cuda, "device_count", lambda: gpus)
+    patch.setattr(device, "problem", lambda: "" if gpus else "no GPU is found")
     patch.setattr(torch.cuda, "device", lambda _: contextlib.nullcontext())
     patch.setattr(torch.cuda, "get_device_name", lambda _: "Old GPU")
     patch.setenv("LOCAL_WORLD_SIZE", str(processes))
@@ -316,6 +317,18 @@ def test_too_few_gpus_are_refused(
 ) -> None:
     machine(monkeypatch, gpus, processes)
     with pytest.raises(InputError, match=says):
+        choose(Running(device="cuda"))
+
+
+def test_a_gpu_that_does_not_work_is_named_and_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine(monkeypatch, 1)
+    monkeypatch.setattr(device, "problem", lambda: "the GPU does not work (no kernel image)")
+    assert choose(Running(device="auto")) == CPU
+    said = capsys.readouterr().err
+    assert said.strip() == "note: on the processor: the GPU does not work (no kernel image)"
+    with pytest.raises(InputError, match=r"^--device cuda: the GPU does not work"):
         choose(Running(device="cuda"))
 
 

@@ -10,15 +10,13 @@
                   convolutions use) is off inside `at_work`
     saved         tensors are saved from the processor and load onto any device
 
-Of several processes each takes the GPU that has its number on its machine.
+Of several processes each has a GPU to itself (`engine/device.py`).
 """
 
 __all__ = [
     "CPU", "Hardware", "as_before", "at_work", "choose", "keep_spectral_norms", "rows_on",
     "stored",
 ]  # fmt: skip
-
-import os
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from genlab.engine.device import problem
+from genlab.engine.device import device_for
 from genlab.engine.environment import PLAIN
-from genlab.engine.processes import from_first, gather_text
+from genlab.engine.processes import from_first
 from genlab.engine.run import Run
-from genlab.errors import InputError
 from genlab.features.precision import ieee, pays, require_bf16, speedup
 from genlab.progress import say
 from genlab.recipes.running import Running
@@ -76,35 +73,13 @@ def choose(running: Running) -> Hardware:
     Raises:
         InputError: If this machine cannot do it.
     """
-    device = _device(running.device)
-    if len(set(gather_text(device.type))) > 1:
-        raise InputError(
-            "--device auto: some of the machines have a GPU for each process and some have not; "
-            "give --device cpu, or leave the latter out"
-        )
+    device = device_for(running.device, own=True)
     if running.precision == "auto":  # trials may end differently: the first process's counts
         short = from_first(float(pays(device)))
         return Hardware(device, "bf16" if short else "float32")
     if running.precision == "bf16":
         _check_bf16(device)
     return Hardware(device, running.precision)
-
-
-def _device(asked: str) -> torch.device:
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    needed = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if asked == "cpu" or (asked == "auto" and gpus < needed):
-        if asked == "auto" and gpus:
-            say(f"note: {needed} processes and {gpus} GPUs here: training on the processors")
-        return torch.device("cpu")
-    if gpus == 0:
-        raise InputError(f"--device cuda: {problem()}; or give --device cpu")
-    if gpus < needed:
-        raise InputError(
-            f"--device cuda: {needed} processes and {gpus} GPUs here; start --nproc-per-node "
-            f"{gpus} at most, or give --device cpu"
-        )
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def _check_bf16(device: torch.device) -> None:

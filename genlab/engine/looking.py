@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures
-from genlab.engine.device import choose
+from genlab.engine.device import device_for
 from genlab.engine.extract import Extractor, extract
 from genlab.engine.processes import from_first
 from genlab.features.networks import (
@@ -50,7 +50,7 @@ class Eyes:
         precision: What the networks compute in.
         protocol: The way into FID Inception; other networks have one only.
         own: Networks of the caller's own (`network_of`) by name, beside those of `NETWORKS`.
-        device: Where they look: a device, or "auto", "cpu", "cuda" as `device.choose` has them.
+        device: Where they look: a device, or "auto", "cpu", "cuda" as `device_for` has them.
 
     Raises:
         InputError: If there is no such device, or it does not compute in that precision. Of
@@ -63,7 +63,7 @@ class Eyes:
         device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         self.inception, self.protocol, self.networks = inception, protocol, {**NETWORKS, **own}
-        self.device = device if isinstance(device, torch.device) else choose(device)
+        self.device = device if isinstance(device, torch.device) else device_for(device)
         self.precision = resolve(precision, self.device)
         if precision == "auto":  # trials may end differently: the first process's counts
             self.precision = PRECISIONS[int(from_first(PRECISIONS.index(self.precision)))]
