@@ -116,7 +116,7 @@ class EnergyPrior(Prior):
         log_z = log_normaliser(self.log_weight, fresh_nodes(self.origin, self.draws, random))
         return TiltedGaussian(self.log_weight, log_z, self.origin).log_prob(z)
 
-    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
         """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
         del z
         return bracket_above_two(self.log_weight, self.origin, random)

@@ -141,7 +141,7 @@ class LarsPrior(Prior):
         log_z = log_normaliser(self.log_accept, fresh_nodes(self.origin, self.draws, random))
         return ResampledGaussian(self.log_accept, log_z, self.truncation, self.origin).log_prob(z)
 
-    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
         """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
         del z
         return bracket_above_two(self.log_accept, self.origin, random)

@@ -71,8 +71,13 @@ class Bracket(NamedTuple):
 
     low: float
     low_error: float
-    high: float
-    high_error: float
+    high: float | None
+    """None where p is too far from N(0, I) to be sampled."""
+    high_error: float | None
+
+
+class TooFarError(RuntimeError):
+    """Raised where draws of N(0, I) are next to never draws of p."""
 
 
 def tilt_net(latent: int, hidden: Sequence[int]) -> nn.Sequential:
@@ -159,12 +164,12 @@ def rejection_sample(
         With shape `(S, D)`.
 
     Raises:
-        RuntimeError: If next to nothing is accepted.
+        TooFarError: If next to nothing is accepted.
     """
     kept, found, proposed = [origin.new_empty(0, len(origin))], 0, 0
     while found < count:
         if proposed >= MOST_DRAWS:
-            raise RuntimeError(
+            raise TooFarError(
                 f"{found} of {proposed:.0e} draws of N(0, I) accepted, {count} wanted: the prior "
                 "is too far from N(0, I) to be sampled by rejection"
             )
@@ -202,14 +207,17 @@ def bracket(
     """
     points = torch.randn(count, len(origin), generator=random).to(origin)
     low, low_error = _log_mean(log_weight(points))
-    points = rejection_sample(log_weight, count, origin, random)
+    try:
+        points = rejection_sample(log_weight, count, origin, random)
+    except TooFarError:
+        return Bracket(low, low_error, None, None)
     minus_high, high_error = _log_mean(-log_weight(points))
     return Bracket(low, low_error, -minus_high, high_error)
 
 
 def bracket_above_two(
     log_weight: LogWeight, origin: Tensor, random: torch.Generator
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Returns the bracket of ln Z by name (`log_z_low`, ...); for D <= 2, where Z is exact, none.
 
     Arguments:

@@ -64,7 +64,7 @@ class Prior(nn.Module, ABC):
         del rows, random
         return self().log_prob(z)
 
-    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
         """Returns what tells whether the density can be trusted at codes: nothing, for most.
 
         Arguments:

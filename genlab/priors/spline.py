@@ -176,7 +176,7 @@ class SplinePrior(Prior):
         return FlowDistribution(self.base(), self.flow)
 
     @torch.no_grad()
-    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float]:
+    def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
         """Returns the share of codes that a layer finds outside [-B, B], where it is linear."""
         del random
         outside = torch.zeros(len(z), dtype=torch.bool)
