@@ -115,6 +115,48 @@ def test_bad_idx_files_are_named(case: str, tmp_path: Path) -> None:
         read_idx(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"test_labels": np.zeros(3, int)}, r"'test_labels' is int64 of shape \(3,\)"),
+        ({"train_labels": np.zeros(6)}, "'train_labels' is float64"),
+        ({"test": np.zeros((1, 28, 28), np.uint8)}, "6 images to train and 1 to test; two each"),
+        ({"test": np.zeros((4, 8, 8), np.uint8)}, "and test .* do not fit"),
+        ({"valid": np.zeros((4, 8, 8), np.uint8)}, "and valid .* do not fit"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(
+    changes: dict[str, np.ndarray], says: str, tmp_path: Path
+) -> None:
+    fitting = {"train": np.zeros((6, 28, 28), np.uint8), "test": np.zeros((4, 28, 28), np.uint8)}
+    np.savez(tmp_path / "a.npz", **(fitting | changes))
+    with pytest.raises(InputError, match=f"a.npz: .*{says}"):
+        load_digits(str(tmp_path / "a.npz"))
+
+
+def test_labels_are_parted_as_their_images_are(tmp_path: Path) -> None:
+    marks = np.arange(12, dtype=np.uint8)
+    images = np.broadcast_to(10 * marks[:, None, None], (12, 28, 28))
+    np.savez(tmp_path / "a.npz", train=images, train_labels=marks)
+    digits = load_digits(str(tmp_path / "a.npz"))
+    for split, labels in ((digits.train, digits.train_labels), (digits.test, digits.test_labels)):
+        assert labels is not None
+        assert (split[:, 0, 0] // 10).tolist() == labels.tolist()
+    assert len(digits.test) == 2
+
+
+def test_the_identity_covers_the_validation_digits(tmp_path: Path) -> None:
+    """They decide which weights early stopping keeps."""
+    found = []
+    for value in (0, 255):
+        path = tmp_path / "a.npz"
+        digits = np.arange(28 * 28 * 6, dtype=np.uint8).reshape(6, 28, 28)
+        np.savez(path, train=digits, test=digits[:2], valid=np.full((2, 28, 28), value, np.uint8))
+        found.append(load_digits(str(path)).identity)
+    assert found[0].sha256 != found[1].sha256
+    assert found[0].count == 10
+
+
 def test_object_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", train=np.array([{"a": 1}], dtype=object))
     with pytest.raises(InputError, match=r"a\.npz"):

@@ -132,9 +132,10 @@ def _digits(
     def tensor(array: np.ndarray | None) -> Tensor | None:
         return None if array is None else torch.from_numpy(array.copy())
 
+    splits = [train, test] if valid is None else [train, test, valid]
     identity = Identity(
-        name=name, source=source, count=len(train) + len(test), shape=train.shape[1:],
-        sha256=digest(train, test), licence=licence, stand_in=stand_in,
+        name=name, source=source, count=sum(map(len, splits)), shape=train.shape[1:],
+        sha256=digest(*splits), licence=licence, stand_in=stand_in,
     )
     return DigitSet(
         train=torch.from_numpy(train.copy()), test=torch.from_numpy(test.copy()),
@@ -218,18 +219,42 @@ def _from_arrays(path: Path) -> DigitSet:
     if "train" not in arrays:
         raise InputError(f"{path}: has {sorted(arrays)}, needs 'train' (and 'test', 'valid')")
     train = _pixels(arrays["train"], path, "train")
+    train_labels = _labels(arrays, path, "train", len(train))
     if "test" in arrays:
         test = _pixels(arrays["test"], path, "test")
+        test_labels = _labels(arrays, path, "test", len(test))
     else:
-        held = max(1, len(train) // 6)
-        train, test = train[:-held], train[-held:]
-    if len(train) < 2 or train.shape[1:] != test.shape[1:]:
-        raise InputError(f"{path}: train {train.shape} and test {test.shape} do not fit")
+        cut = len(train) - max(1, len(train) // 6)
+        train, test = train[:cut], train[cut:]
+        test_labels = None
+        if train_labels is not None:
+            train_labels, test_labels = train_labels[:cut], train_labels[cut:]
     valid = _pixels(arrays["valid"], path, "valid") if "valid" in arrays else None
+    for key, split in (("test", test), ("valid", valid)):
+        if split is not None and split.shape[1:] != train.shape[1:]:
+            raise InputError(f"{path}: train {train.shape} and {key} {split.shape} do not fit")
+    if min(len(train), len(test)) < 2:
+        raise InputError(
+            f"{path}: {len(train)} images to train and {len(test)} to test; two each at least, "
+            "for a mean of one has no standard error"
+        )
     return _digits(
-        train, test, arrays.get("train_labels"), arrays.get("test_labels"), str(path),
-        f"arrays of {path.name}", "as given by its owner", valid=valid,
+        train, test, train_labels, test_labels, str(path), f"arrays of {path.name}",
+        "as given by its owner", valid=valid,
     )
+
+
+def _labels(
+    arrays: dict[str, np.ndarray], path: Path, split: str, images: int
+) -> np.ndarray | None:
+    """Returns the labels of a split's images, if there are any."""
+    labels = arrays.get(f"{split}_labels")
+    if labels is not None and (labels.shape != (images,) or labels.dtype.kind not in "iu"):
+        raise InputError(
+            f"{path}: '{split}_labels' is {labels.dtype} of shape {labels.shape}; give one whole "
+            f"number for each of the {images} images of '{split}'"
+        )
+    return labels
 
 
 def _pixels(array: np.ndarray, path: Path, key: str) -> np.ndarray:
