@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from genlab.errors import InputError
+from genlab.options import require_finite
 
 PriorName = Literal[
     "standard", "mixture", "vamp", "vamp-mixture", "gtm", "gtm-vamp", "realnvp", "spline",
@@ -52,6 +53,7 @@ class PriorOptions:
         Raises:
             InputError: If an option is given that the prior does not take, or is out of range.
         """
+        require_finite(self, "prior.")
         defaults = PRIOR_OPTIONS[prior]
         changes = {}
         for field in fields(self):

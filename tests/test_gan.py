@@ -71,9 +71,9 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_snapshots_beyond_the_run_are_dropped_and_its_end_is_kept() -> None:
-    assert projected("dogs").snapshots == (10, 30, 50)
-    assert projected("dogs", epochs=35).snapshots == (10, 30, 35)
-    assert projected("dogs", epochs=3).snapshots == (3,)
+    assert projected("dogs").snapshot_epochs == (10, 30, 50)
+    assert projected("dogs", epochs=35).snapshot_epochs == (10, 30, 35)
+    assert projected("dogs", epochs=3).snapshot_epochs == (3,)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -19,7 +19,8 @@ import genlab
 from genlab.data.classes import Classes, by_folder
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
-from genlab.engine.gan.classes import default_count, read_classes
+from genlab.engine.gan.classes import default_count, keep_classes, read_classes
+from genlab.engine.gan.images import sides
 from genlab.engine.gan.players import build_players
 from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import Choice, draw, load_generator, sample
@@ -177,6 +178,26 @@ def test_drawn_classes_have_the_training_frequencies_and_follow_from_i() -> None
     z = network.z
     assert draw(network, config, 7, 3, "sample", classes, of_class=2).unique().tolist() == [2]
     assert torch.equal(network.z, z)
+
+
+def test_classes_are_counted_over_the_images_learned_from(tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (100, 3, 16, 16), generator=random, dtype=torch.uint8)
+    labels = torch.arange(100).div(75, rounding_mode="floor")
+    classes = Classes(by="folders", names=("a", "b"), labels=labels)
+    config = dataclasses.replace(projected("dogs"), held_out=0.2)
+    found = sides(images, config, classes)
+    assert found.held_out is not None
+    assert found.classes is not None
+    assert found.classes.counts == labels[found.learned].bincount().tolist()
+    assert sum(found.classes.counts) == 80
+    keep_classes(tmp_path, found.classes)
+    assert read_classes(tmp_path).counts == found.classes.counts
+    alone = (~found.learned).nonzero()[0]  # the only image of its class is held out
+    labels = labels.index_fill(0, alone, 2)
+    classes = Classes(by="folders", names=("a", "b", "c"), labels=labels)
+    with pytest.raises(InputError, match="dogs: class c has no image to learn from"):
+        sides(images, config, classes)
 
 
 def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:

@@ -49,10 +49,13 @@ def test_as_many_epochs_as_fit(
     assert plan.seconds == pytest.approx(seconds(epochs))
     assert seconds(epochs) <= 60 * minutes
     assert seconds(round(epochs * 1.02)) > 60 * minutes - 2  # loading took up to 2 s
-    assert plan.config.snapshots == (round(0.2 * epochs), round(0.6 * epochs), epochs)
-    own = dataclasses.replace(scratch(str(picture_folder)), snapshots=(4, 7))
+    assert plan.config.snapshot_epochs == (round(0.2 * epochs), round(0.6 * epochs), epochs)
+    default = scratch(str(picture_folder)).epochs
+    own = dataclasses.replace(
+        scratch(str(picture_folder)), snapshots=(4, default, epochs - 1, 10 * epochs)
+    )
     kept = plan_minutes(own, minutes, Path("none"), keep_snapshots=True).config
-    assert kept.snapshots == (4, 7, kept.epochs)
+    assert kept.snapshot_epochs == (4, default, epochs - 1, kept.epochs)
 
 
 def test_at_least_one_epoch(
@@ -60,7 +63,7 @@ def test_at_least_one_epoch(
 ) -> None:
     monkeypatch.setattr(gan_plan, "_try", lambda *_: (600.0, 2.0))
     plan = plan_minutes(scratch(str(picture_folder)), 1.0, Path("none"))
-    assert plan.config.snapshots == (plan.config.epochs,) == (1,)
+    assert plan.config.snapshot_epochs == (plan.config.epochs,) == (1,)
     assert "one epoch takes 20 minutes" in capsys.readouterr().err
     for wrong in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(InputError, match="--minutes"):
@@ -89,6 +92,7 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(
     assert found["config"]["recipe"] == "scratch"
     assert (found["images"], found["held_out"], found["steps"]) == (24, 0, 21)
     assert found["measured_epochs"] == [3, 6, 7]
+    assert found["snapshot_epochs"] == [7]
     assert list(folder.iterdir()) == []
 
 
@@ -103,6 +107,8 @@ def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> N
     weights = (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns
     again = genlab(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+    wrong = genlab(str(picture_folder), *SMALL, "--minutes", "-5", cwd=tmp_path)
+    assert (wrong.returncode, "--minutes -5" in wrong.stderr) == (2, True)
     assert "trying out" not in again.stderr
     assert (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns == weights
     both = genlab(str(picture_folder), *SMALL, "--minutes", "1", "--epochs", "3", cwd=tmp_path)

@@ -24,7 +24,7 @@ from genlab.engine.gan.players import Players, build_players
 from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import Choice, draw, gan_config, load_generator, sample
 from genlab.engine.gan.training import train_gan
-from genlab.engine.gan.watch import Watch, epochs_to_measure, grid
+from genlab.engine.gan.watch import COLLAPSED, Watch, epochs_to_measure, grid
 from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features.weight_free import pixels
@@ -176,6 +176,18 @@ def test_floors_are_what_real_images_get() -> None:
     assert view.floors["floor_held_out"] == pytest.approx(
         frechet_distance(view.held_out, new), rel=0.2
     )
+
+
+def test_few_training_images_are_compared_with_as_many() -> None:
+    """Variety grows with the number of images, and a floor has the numbers that there are."""
+    config = tiny(Path("p"), measure_fakes=100, measure_with=("pixels",))
+    images = pictures(140, seed=3)
+    watch = Watch(config, of(images[:40], None))
+    (view,) = watch.views.values()
+    assert view.floors["floor_train_n"] == [20, 20]
+    fresh = pixels(images[40:]).flatten(1)
+    assert watch._diversity(fresh) == pytest.approx(1, abs=0.1)
+    assert watch._diversity(fresh[:4].repeat(25, 1)) < COLLAPSED
 
 
 def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:

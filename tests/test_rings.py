@@ -13,6 +13,7 @@ import genlab
 ROOT = Path(genlab.__file__).parent
 RING: dict[str, float] = {
     "errors": 0, "places": 0, "atomic": 0, "cache": 0, "progress": 0, "rng": 0, "prior_options": 0,
+    "options": 0,
     "__version__": 0,
     "priors": 1, "likelihoods": 1, "vae": 1, "nets": 1, "objectives": 1, "adversarial": 1,
     "augment": 1, "metrics": 1, "features": 1,

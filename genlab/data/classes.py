@@ -31,16 +31,20 @@ class Classes:
     """What each of the K is called."""
     labels: Tensor
     """The class of each image, int64 with shape `(N,)`."""
+    learned: Tensor | None = None
+    """Which images are learned from, bool with shape `(N,)`; None for all."""
 
     @property
     def counts(self) -> list[int]:
-        """How many images each class has, `[K]`."""
-        return self.labels.bincount(minlength=len(self.names)).tolist()
+        """How many of the images learned from each class has, `[K]`."""
+        labels = self.labels if self.learned is None else self.labels[self.learned]
+        return labels.bincount(minlength=len(self.names)).tolist()
 
     @property
     def frequencies(self) -> Tensor:
-        """The share of images that each class has, float64 with shape `(K,)`."""
-        return torch.tensor(self.counts, dtype=torch.float64) / len(self.labels)
+        """The share of the images learned from that each class has, float64 `(K,)`."""
+        counts = torch.tensor(self.counts, dtype=torch.float64)
+        return counts / counts.sum()
 
     def identity(self, images: Identity) -> Identity:
         """Returns what is recorded of labels and names beside the identity of their images."""

@@ -54,7 +54,7 @@ def gan_kept(config: GanConfig, images: int) -> Kept | None:
     def far(epoch: int) -> int:
         return abs(2 * epoch - config.epochs)
 
-    middle = [epoch for epoch in config.snapshots if 2 * far(epoch) <= config.epochs]
+    middle = [epoch for epoch in config.snapshot_epochs if 2 * far(epoch) <= config.epochs]
     epoch = min(middle, key=far, default=config.epochs // 2)
     return _kept(config, epoch, images, GAN_STEPS)
 

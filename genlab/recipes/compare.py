@@ -52,16 +52,11 @@ class CompareConfig:
         asked = PRIOR_NAMES if "all" in self.priors else self.priors
         ordered = tuple(p for p in PRIOR_NAMES if p == "standard" or p in asked)
         object.__setattr__(self, "priors", ordered)
-        cells(self, "")  # refuses what a VAE refuses
+        cells(self)  # refuses what a VAE refuses
 
 
-def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
-    """Returns the configuration of every run, by its row: PRIOR/SEED.
-
-    Arguments:
-        config: The comparison.
-        folder: Where the runs are; a post-hoc prior names its VAE's run there.
-    """
+def cells(config: CompareConfig) -> dict[str, VaeConfig]:
+    """Returns the configuration of every run, by its row: PRIOR/SEED."""
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
@@ -74,7 +69,7 @@ def cells(config: CompareConfig, folder: str) -> dict[str, VaeConfig]:
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,
-                post_hoc=f"{folder}/standard/{seed}" if learned else None,
+                post_hoc=f"../../standard/{seed}" if learned else None,
                 em=learned and prior in BY_EM, fourier=config.fourier,
             )
     return rows

@@ -12,6 +12,7 @@ from typing import Literal
 from tyro.conf import Positional, Suppress
 
 from genlab.errors import InputError
+from genlab.options import option, require_finite
 
 SIZE = 64
 """The side of image, in pixels, unless another is asked for."""
@@ -95,6 +96,7 @@ class GanConfig:
     `genlab verify` to train between: seven times the generator's own size."""
 
     def __post_init__(self) -> None:
+        require_finite(self)
         if self.size not in SIZES:
             raise InputError(
                 f"--size {self.size}: the generators make {', '.join(map(str, SIZES))} pixels"
@@ -124,8 +126,12 @@ class GanConfig:
             raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
         self._check_measuring()
         self._check_recipe()
-        kept = {epoch for epoch in self.snapshots if epoch <= self.epochs} | {self.epochs}
-        object.__setattr__(self, "snapshots", tuple(sorted(kept)))
+
+    @property
+    def snapshot_epochs(self) -> tuple[int, ...]:
+        """The epochs of the snapshots: those asked for that the run has, and its last."""
+        kept = {epoch for epoch in self.snapshots if epoch <= self.epochs}
+        return tuple(sorted(kept | {self.epochs}))
 
     def _check_measuring(self) -> None:
         if not 0 <= self.held_out <= 0.5:
@@ -157,11 +163,6 @@ class GanConfig:
             raise InputError(f"--r1-gamma {self.r1_gamma}: the scratch recipe needs it, 0 or more")
         if self.r1_every is None or self.r1_every < 1:
             raise InputError(f"--r1-every {self.r1_every}: the scratch recipe needs it, 1 or more")
-
-
-def option(name: str) -> str:
-    """Returns the command line's spelling of a field."""
-    return name.replace("_", "-")
 
 
 FEATURE_SIZES = {64: 96, 128: 160, 256: 224}

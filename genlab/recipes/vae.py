@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from genlab.errors import InputError
+from genlab.options import option, require_finite
 from genlab.prior_options import PriorName, PriorOptions
 
 BY_EM = ("mixture", "vamp", "vamp-mixture")
@@ -68,7 +69,8 @@ class VaeConfig:
     """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
     They are the source's own or, where it has none, the last sixth of the training digits."""
     post_hoc: str | None = None
-    """A finished run whose encoder and decoder are kept as they are: only the prior learns."""
+    """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
+    run's configuration holds the way there from its own folder.)"""
     em: bool = False
     """post hoc: a mixture is fitted by expectation-maximisation in place of gradients; vamp and
     vamp-mixture begin with pseudo-inputs whose posteriors are such a mixture's components."""
@@ -91,6 +93,7 @@ class VaeConfig:
         return max(1, self.epochs // 20)
 
     def __post_init__(self) -> None:
+        require_finite(self)
         object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
         if self.fourier is None:
             object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
@@ -101,13 +104,20 @@ class VaeConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: must be at least 1")
+        if self.annealed == 1:
+            raise InputError("--annealed 1: at least 2, for an error; or 0 for none")
+        if self.patience is not None and self.warmup > self.epochs:
+            raise InputError(
+                f"--epochs {self.epochs}: early stopping (--patience) keeps no weights before "
+                f"the warm-up ends, after {self.warmup}; give more --epochs or a shorter --warmup"
+            )
         if self.learning_rate <= 0:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
         for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
-                raise InputError(f"--{name.replace('_', '-')}: must not be below 0")
+                raise InputError(f"--{option(name)}: must not be below 0")
         if 0 < self.importance < FEWEST_DRAWS:
             raise InputError(
                 f"--importance {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
@@ -130,10 +140,15 @@ class VaeConfig:
             raise InputError("--gradient: belongs to --objective iwae")
         if self.objective == "iwae" and self.samples < 2:
             raise InputError("--samples: give at least 2 for --objective iwae (1 is the ELBO)")
-        if self.objective == "pooled" and self.prior == "exemplar":
+        if self.objective in ("pooled", "exact") and self.prior == "exemplar":
             raise InputError(
-                "--objective pooled: the exemplar prior leaves each image itself out, which draws "
-                "that all share cannot; take elbo or iwae"
+                f"--objective {self.objective}: the exemplar prior leaves each image itself out, "
+                "which points that all images share cannot; take elbo or iwae"
+            )
+        if self.objective != "elbo" and self.prior == "diffusion":
+            raise InputError(
+                f"--objective {self.objective}: needs the prior's density, of which the diffusion "
+                "prior has only a random bound while it learns; take elbo"
             )
         if self.objective == "exact" and self.latent > 2:
             raise InputError(

@@ -128,7 +128,7 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     unpack(first, players.modules, players.optimisers)
     course.step = kept.first
     problems = []
-    if kept.epoch in config.snapshots:
+    if kept.epoch in config.snapshot_epochs:
         images_drawn = draw(players.average, config, gans.SAMPLES, config.seed, "snapshot")
         problems += _other_samples(images_drawn, folder / "samples" / f"epoch_{kept.epoch:03d}")
     say(f"training the GAN from step {kept.first} to {kept.second}")

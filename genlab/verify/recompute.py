@@ -137,7 +137,7 @@ def _samples(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     folder = gan / "samples" / f"epoch_{config.epochs:03d}"
     paths = _pictures(folder)[:SAMPLES]
     verdict, found = _compared(draw(network, config, SAMPLES, config.seed, "snapshot"), paths)
-    earlier = [str(epoch) for epoch in config.snapshots if epoch != config.epochs]
+    earlier = [str(epoch) for epoch in config.snapshot_epochs if epoch != config.epochs]
     if not earlier:
         return verdict, found
     shown = "、".join(earlier), ", ".join(earlier)

@@ -78,9 +78,10 @@ def default_count(images: int) -> int:
 
 def keep_classes(out: Path, classes: Classes) -> None:
     """Writes the classes into a run directory."""
+    held_out = [] if classes.learned is None else (~classes.learned).nonzero().flatten().tolist()
     atomic.write_json(out / FILE, {
         "by": classes.by, "names": list(classes.names), "counts": classes.counts,
-        "labels": classes.labels.tolist(),
+        "labels": classes.labels.tolist(), "held_out": held_out,
     })  # fmt: skip
 
 
@@ -92,7 +93,11 @@ def read_classes(path: Path) -> Classes:
     """
     kept = read_json(path / FILE)
     labels = torch.tensor(kept["labels"], dtype=torch.int64)
-    classes = Classes(by=kept["by"], names=tuple(kept["names"]), labels=labels)
+    learned = torch.ones(len(labels), dtype=torch.bool)
+    learned[kept.get("held_out", [])] = False  # which older versions counted too
+    classes = Classes(
+        by=kept["by"], names=tuple(kept["names"]), labels=labels, learned=learned
+    )
     if classes.counts != kept["counts"]:
         raise InputError(f"{path / FILE}: its counts are not those of its labels; it is damaged")
     return classes

@@ -5,6 +5,7 @@ Shapes: N images learned from, H held out, S pixels a side.
 
 __all__ = ["Sides", "sides"]
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -37,7 +38,7 @@ class Sides(NamedTuple):
     learned: Tensor
     """Which of all images the first are, bool with shape `(N + H,)`."""
     classes: Classes | None = None
-    """The classes of all images, where there are any."""
+    """The classes of all images, where there are any, counted over those learned from."""
 
     @property
     def labels(self) -> Tensor | None:
@@ -49,7 +50,7 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
     """Sets images aside, as `config.held_out` says, and no copy of one that is learned from.
 
     Raises:
-        InputError: If too few are left to learn from.
+        InputError: If too few are left to learn from, or none of a class.
     """
     if len(images) < FEWEST:
         raise InputError(
@@ -71,4 +72,12 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
             f"{config.dogs}: {int(learned.sum())} images to learn from beside {len(kept)} held "
             f"out; a GAN needs at least {FEWEST}: give more, or --held-out 0"
         )
+    if classes is not None:
+        classes = replace(classes, learned=learned)
+        if 0 in classes.counts:
+            raise InputError(
+                f"{config.dogs}: class {classes.names[classes.counts.index(0)]} has no image to "
+                "learn from beside those held out; give it more, or take its folder away, or "
+                "--held-out 0"
+            )
     return Sides(images[learned], images[kept], learned, classes)

@@ -67,8 +67,7 @@ def plan_minutes(
         InputError: If `minutes` is not above 0, or the images cannot be used.
     """
     began = time.monotonic()
-    if not 0 < minutes < math.inf:
-        raise InputError(f"--minutes {minutes}: must be above 0")
+    _require_time(minutes)
     images = _images(config, out)
     with at_work(on):
         step, measure = _try(config, images, on)
@@ -85,10 +84,15 @@ def plan_minutes(
     if seconds(epochs) > left:
         say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than --minutes "
             f"{minutes:g} leaves")  # fmt: skip
-    own = tuple(s for s in config.snapshots if s != config.epochs)  # the old end was added itself
-    snapshots = own if keep_snapshots else [max(1, round(s * epochs)) for s in SHARES]
+    shares = [max(1, round(share * epochs)) for share in SHARES]
+    snapshots = config.snapshots if keep_snapshots else shares
     found = replace(config, epochs=epochs, snapshots=tuple(snapshots))
     return MinutesPlan(found, step, measure, seconds(epochs))
+
+
+def _require_time(minutes: float) -> None:
+    if not 0 < minutes < math.inf:
+        raise InputError(f"--minutes {minutes}: must be above 0")
 
 
 def _images(config: GanConfig, out: Path) -> Sides:
@@ -130,7 +134,11 @@ def fit_into(
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
     A run that is there already keeps the epochs and snapshots that it has, and plans nothing.
+
+    Raises:
+        InputError: If `minutes` is not above 0, or the images cannot be used.
     """
+    _require_time(minutes)
     if (out / "config.json").exists() and Run(out).kind == "gan":
         before = gan_config(Run(out))
         return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
@@ -154,6 +162,7 @@ def describe(
         "images": count,
         "held_out": 0 if images.held_out is None else len(images.held_out),
         "steps": config.epochs * math.ceil(count / config.batch),
+        "snapshot_epochs": list(config.snapshot_epochs),
         "measured_epochs": sorted(epochs_to_measure(config, count)),
         "expected_minutes": plan and round(plan.seconds / 60, 2),
         "seconds_a_step": plan and round(plan.step_seconds, 4),

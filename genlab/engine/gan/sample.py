@@ -98,7 +98,8 @@ def drawn(
     z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
     if classes is None:
         return z, None
-    count, sums = len(classes.labels), torch.tensor(classes.counts).cumsum(0)
+    sums = torch.tensor(classes.counts).cumsum(0)
+    count = int(sums[-1])
     places = [torch.randint(count, (), generator=random) for random in randoms]
     return z, torch.searchsorted(sums, torch.stack(places), right=True)
 
@@ -189,8 +190,8 @@ def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     weights = path / "generator.safetensors"
     if choice.epoch is not None:
         weights = path / "snapshots" / f"epoch_{choice.epoch:03d}.safetensors"
-        if choice.epoch not in config.snapshots:
-            kept = ", ".join(map(str, config.snapshots))
+        if choice.epoch not in config.snapshot_epochs:
+            kept = ", ".join(map(str, config.snapshot_epochs))
             raise InputError(f"--epoch {choice.epoch}: {path} keeps the epochs {kept}")
     if choice.best:
         weights = _best(run)

@@ -193,7 +193,7 @@ def _end_epoch(
 ) -> None:
     """Writes what an epoch leaves; `watch` measures, if it is given."""
     epoch = record["epoch"]
-    if epoch in course.config.snapshots:
+    if epoch in course.config.snapshot_epochs:
         _keep_snapshot(course.run, course.config, course.players.average, epoch, images.classes)
     if watch:
         record |= _measure(course, watch, epoch)
@@ -207,8 +207,9 @@ def _measure(course: Course, watch: Watch, epoch: int) -> dict[str, Any]:
     path = course.run.path / "progress" / f"epoch_{epoch:03d}.png"
     atomic.write_png(path, grid(fakes).numpy())
     first = found["distances"][0]
-    parts = [f"{first['label']} {first['train']:.4g} to training images (real ones "
-             f"{first['floor_train']:.4g})"]  # fmt: skip
+    rest, part = first["floor_train_n"]
+    parts = [f"{first['label']} {first['train']:.4g} to training images ({part} of them to the "
+             f"other {rest}: {first['floor_train']:.4g})"]  # fmt: skip
     if first["held_out"] is not None:
         parts.append(f"{first['held_out']:.4g} to held-out ones ({first['floor_held_out']:.4g})")
     parts.append(f"{found['diversity']:.0%} of the real images' variety")
@@ -236,7 +237,7 @@ def _results(course: Course, images: Sides, watch: Watch | None) -> dict[str, An
         "images_per_second": round(config.epochs * count / seconds, 2),
         "parameters_generator": sum(p.numel() for p in players.generator.parameters()),
         "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
-        "snapshots": list(config.snapshots),
+        "snapshots": list(config.snapshot_epochs),
         "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
         "classes": _facts_of(images.classes) if images.classes else None,
         "best_epoch": course.best_epoch,

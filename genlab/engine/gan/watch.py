@@ -1,9 +1,10 @@
 r"""What a GAN's training is watched by: its distances, its variety, its discriminator's memory.
 
     distance    Fréchet distances of M fakes to the training images and to the held-out ones,
-                with floors: real against real, at the same numbers of images             (1)
-    diversity   VS(fakes) / VS(training images), M of each, VS being the Vendi score of
-                features less the mean of the training images' features                   (2)
+                with floors: M training images against the other T - M (half against half
+                where T < 2 M: fewer, so a higher floor), and against the held-out ones   (1)
+    diversity   VS(fakes) / VS(training images), min(M, T) of each, VS being the Vendi score
+                of features less the mean of the training images' features                (2)
     over-fit    r_v = (E D(train) - E D(held-out)) / (E D(train) - E D(fake))             (3)
     memory      p of the rank test "fakes are nearer to the training images than held-out
                 images are" (`metrics.memorisation`)                                      (4)
@@ -102,8 +103,8 @@ class View(NamedTuple):
     """Features of training images, with shape `(T, F)`."""
     held_out: Tensor | None
     """Those of the held-out ones, with shape `(H, F)`."""
-    floors: dict[str, float | None]
-    """Real against real (1)."""
+    floors: dict[str, Any]
+    """Real against real (1), as JSON values, with the numbers of training images compared."""
 
 
 class Watch:
@@ -141,6 +142,7 @@ class Watch:
         first = self.views[config.measure_with[0]]
         self.mean = first.train.double().mean(0)
         some = first.train[: config.measure_fakes]
+        self.varied = len(some)  # a Vendi score grows with the number of images
         self.variety = vendi_score(some - self.mean)
         self.strange: Tensor | None = None  # distances of held-out images to the training images
         if first.held_out is not None:
@@ -205,20 +207,23 @@ class Watch:
             held = self.eyes.features(name, of_tensor(self.held_out, "held-out images"))
         random = generator(self.config.seed, "watch: floors")
         sums = torch.zeros(2, dtype=torch.float64)
-        fakes, part = self.config.measure_fakes, len(train) // 2
+        fakes = self.config.measure_fakes
+        part = min(fakes, len(train) // 2)
         for _ in range(PARTS):
             order = torch.randperm(len(train), generator=random)
-            small = order[: min(fakes, part)]
-            sums[0] += frechet_distance(train[order[len(small):]], train[small])
+            sums[0] += frechet_distance(train[order[part:]], train[order[:part]])
             if held is not None:
                 sums[1] += frechet_distance(held, train[order[:fakes]])
         learned, kept = (sums / PARTS).tolist()
-        floors = {"floor_train": learned, "floor_held_out": None if held is None else kept}
+        floors = {
+            "floor_train": learned, "floor_train_n": [len(train) - part, part],
+            "floor_held_out": None if held is None else kept,
+        }  # fmt: skip
         return View(train, held, floors)
 
     def _diversity(self, features: Tensor) -> float:
         """Equation 2."""
-        return vendi_score(features - self.mean) / self.variety
+        return vendi_score(features[: self.varied] - self.mean) / self.variety
 
     def _memory(self, features: Tensor) -> float | None:
         """The p-value (4)."""
