@@ -1,6 +1,6 @@
 """Where genlab keeps what it fetches and makes, and where it looks for data."""
 
-__all__ = ["cache_folder", "data_folder"]
+__all__ = ["cache_folder", "data_folder", "way_from"]
 
 import os
 
@@ -24,3 +24,11 @@ def data_folder() -> Path | None:
     """
     given = os.environ.get("GENLAB_DATA")
     return Path(given) if given else None
+
+
+def way_from(folder: Path, path: Path) -> str:
+    """Returns how `path` is reached from within `folder`: it holds where both are moved to."""
+    try:
+        return os.path.relpath(path.resolve(), folder.resolve())
+    except ValueError:  # two drives of Windows
+        return str(path.resolve())

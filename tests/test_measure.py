@@ -9,12 +9,13 @@ import torch.nn as nn
 
 from scipy.stats import genpareto
 
+from genlab.engine.vae import measure as measures
 from genlab.engine.vae.bracket import bracket
 from genlab.engine.vae.measure import exact_evidence, measure
 from genlab.metrics.annealed import anneal, forward_bound, reverse_bound, temperatures
 from genlab.metrics.gaps import best_gaussian_elbo
 from genlab.metrics.importance import draw_counts, importance_estimate, log_weights, pareto_k
-from genlab.metrics.quadrature import log_evidence
+from genlab.metrics.quadrature import Evidence, log_evidence
 from genlab.metrics.surgery import active_units
 from genlab.metrics.table import Tabulated
 from genlab.prior_options import PriorOptions
@@ -170,6 +171,26 @@ def test_measures_hold_their_identities() -> None:
     assert r["identity_holds"]
     assert all(len(value) == 512 for value in measures.values.values())
     assert r["elbo"] == pytest.approx(measures.values["elbo"].mean().item())
+
+
+def test_quadrature_that_misses_what_sampling_finds_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, x = small_vae(2, 9), all_images(3)
+    assert measure(model, x, x, draws=4, importance=1000, seed=0).results["nll_exact_trusted"]
+
+    def missing(model: VAE, *rest: object) -> Evidence:
+        evidence = exact_evidence(model, *rest)  # type: ignore[arg-type]
+        return evidence._replace(log_p=evidence.log_p - 0.1)
+
+    def coarse(model: VAE, *rest: object) -> Evidence:
+        evidence = exact_evidence(model, *rest)  # type: ignore[arg-type]
+        return evidence._replace(error=evidence.error + 0.1)
+
+    for wrong in (missing, coarse):
+        monkeypatch.setattr(measures, "exact_evidence", wrong)
+        found = measure(model, x, x, draws=4, importance=1000, seed=0).results
+        assert not found["nll_exact_trusted"]
 
 
 def test_mutual_information_is_zero_or_at_its_cap() -> None:

@@ -1,8 +1,13 @@
 """Runs beyond the plain one: priors learned post hoc, other objectives, early stopping."""
 
+import math
+import time
+
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +16,9 @@ from safetensors.torch import load
 from genlab import atomic
 from genlab.data.mnist import load_digits
 from genlab.drawing import draw_comparison
-from genlab.engine.run import Run
+from genlab.engine.alone import alone
+from genlab.engine.hardware import CPU
+from genlab.engine.run import Run, open_run
 from genlab.engine.vae.compare import compare
 from genlab.engine.vae.fit import splits_of
 from genlab.engine.vae.training import (
@@ -68,7 +75,8 @@ def test_a_refitted_prior_leaves_the_networks_and_closes_the_gap(
     base: Path, tmp_path: Path
 ) -> None:
     config = refit_config(
-        base, "mixture", PriorOptions(components=8), epochs=60, learning_rate=0.02, em=False
+        base, tmp_path / "refit", "mixture", PriorOptions(components=8), epochs=60,
+        learning_rate=0.02, em=False,
     )
     results = train_vae(config, tmp_path / "refit")
     before, after = load_vae(base)[0], load_vae(tmp_path / "refit")[0]
@@ -87,8 +95,9 @@ def test_the_ex_post_mixture_by_em_closes_the_gap(
     covariance: str, base: Path, tmp_path: Path
 ) -> None:
     options = PriorOptions(components=8, covariance=covariance)
-    config = refit_config(base, "mixture", options, epochs=1, learning_rate=1e-3, em=True)
-    results = train_vae(config, tmp_path / "em")
+    out = tmp_path / "em"
+    config = refit_config(base, out, "mixture", options, epochs=1, learning_rate=1e-3, em=True)
+    results = train_vae(config, out)
     assert results["prior_gap"] < Run(base).results["prior_gap"]
     assert results["epochs"] == 0
 
@@ -105,16 +114,16 @@ def test_pseudo_inputs_begun_by_em_go_where_gradients_alone_do_not(
     evaluate_vae(base)
     gaps = {}
     for em in (True, False):
-        options = PriorOptions(components=8)
-        config = refit_config(base, prior, options, epochs=3, learning_rate=3e-3, em=em)
-        gaps[em] = train_vae(config, tmp_path / str(em))["prior_gap"]
+        options, out = PriorOptions(components=8), tmp_path / str(em)
+        config = refit_config(base, out, prior, options, epochs=3, learning_rate=3e-3, em=em)
+        gaps[em] = train_vae(config, out)["prior_gap"]
     assert gaps[True] < 0.5 * gaps[False]
     assert gaps[True] < Run(base).results["prior_gap"]
 
 
 def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: Path) -> None:
     config = refit_config(
-        base, "standard", PriorOptions(), epochs=3, learning_rate=1e-3, em=False
+        base, tmp_path / "same", "standard", PriorOptions(), epochs=3, learning_rate=1e-3, em=False
     )
     results, old = train_vae(config, tmp_path / "same"), Run(base).results
     for key in ("re", "omega", "cross_entropy", "nll_exact", "prior_gap"):
@@ -124,15 +133,24 @@ def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: P
 def test_refit_refuses_other_digits_and_stray_options(
     base: Path, tmp_path: Path, tiny_digits: Path
 ) -> None:
-    with pytest.raises(InputError, match="--em"):
-        refit_config(base, "student", PriorOptions(), epochs=1, learning_rate=1e-3, em=True)
-    with pytest.raises(InputError, match="not a finished VAE run|no such file"):
-        refit_config(
-            tmp_path / "none", "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=False
+    def of(run: Path, prior: str, em: bool = False) -> VaeConfig:
+        return refit_config(
+            run, tmp_path / "other", prior, PriorOptions(), epochs=1, learning_rate=1e-3, em=em
         )
-    config = refit_config(base, "standard", PriorOptions(), epochs=1, learning_rate=1e-3, em=False)
+
+    with pytest.raises(InputError, match="--em"):
+        of(base, "student", em=True)
+    with pytest.raises(InputError, match="not a finished VAE run|no such file"):
+        of(tmp_path / "none", "vamp")
+    config = of(base, "standard")
     with pytest.raises(InputError, match="networks"):
         train_vae(replace(config, hidden=(8,)), tmp_path / "other")
+    digits = np.load(tiny_digits)
+    changed = {**digits, "train": 255 - digits["train"]}
+    np.savez(tmp_path / "changed.npz", **changed)
+    with pytest.raises(InputError, match="other data for 'mnist'"):
+        train_vae(replace(config, mnist=str(tmp_path / "changed.npz")), tmp_path / "other")
+    assert not list((tmp_path / "other").iterdir())  # nothing binds the folder to what was refused
 
 
 @pytest.mark.parametrize(
@@ -266,12 +284,71 @@ def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: 
     assert len({row["re"] for row in rows.values()}) == 1  # one encoder, decoder and noise
 
 
+def post_hoc_students(digits: Path) -> CompareConfig:
+    return CompareConfig(
+        priors=("student", "mixture"), mnist=str(digits), components=4, hidden=(16,), epochs=2,
+        refit_epochs=1, batch=50, importance=0, post_hoc=True,
+    )
+
+
+def test_a_comparison_goes_on_wherever_its_folder_is(
+    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = post_hoc_students(tiny_digits)
+    monkeypatch.chdir(tmp_path)
+    compare(config, Path("there"), "student/0")
+    (tmp_path / "there").rename(tmp_path / "here")
+    assert compare(config, tmp_path / "here")["priors"].keys() == {
+        "standard", "student", "mixture"
+    }
+
+
+def test_a_row_waits_for_the_vae_that_another_process_trains(
+    tiny_digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, out = post_hoc_students(tiny_digits), tmp_path / "run"
+    open_run(out, "compare", config, {"mnist": load_digits(config.mnist).identity}, CPU.facts)
+    with ThreadPoolExecutor() as pool:
+        with alone(out / "standard" / "0"):
+            row = pool.submit(compare, config, out, "student/0")
+            while "waiting for its end" not in (said := capsys.readouterr().err):
+                assert not row.done(), said
+                time.sleep(0.01)
+        assert row.result()["lacking"] == ["mixture/0"]
+
+
+def test_a_comparison_is_refused_before_any_of_it_is_trained(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    config = replace(post_hoc_students(tiny_digits), priors=("exemplar",), components=1)
+    with pytest.raises(InputError, match="components"):
+        compare(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_measured_no_more_is_not_kept(tiny_digits: Path, tmp_path: Path) -> None:
+    """And a comparison of such runs is of what they share."""
+    config = replace(post_hoc_students(tiny_digits), priors=("student",), importance=100)
+    compare(config, tmp_path / "run", "standard/0")
+    out = tmp_path / "run" / "standard" / "0"
+    before = Run(out).results
+    after = evaluate_vae(out, importance=0)
+    assert {k for k in before if k not in after} == {
+        "nll_is", "nll_is_se", "ess", "ess_se", "pareto_k", "pareto_k_se", "importance_draws",
+        "importance_parts", "ess_lowest_percent", "pareto_k_above_0.7", "nll_is_trusted",
+    }
+    assert after == {k: before[k] for k in after}
+    rows = compare(config, tmp_path / "run")["priors"]
+    assert "nll_is" not in rows["standard"]
+    assert rows["student"]["differences"].keys() == {"nll_exact", "elbo"}
+
+
 def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: Path) -> None:
     assert VaeConfig(prior="vamp").clip == 20
     assert VaeConfig(prior="vamp", clip=0.0).clip == 0
     assert VaeConfig().clip == 0
     post_hoc = refit_config(
-        base, "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=False
+        base, base / "vamp", "vamp", PriorOptions(), epochs=1, learning_rate=1e-3, em=False
     )
     assert post_hoc.clip == 0
 
@@ -287,6 +364,14 @@ def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: 
         ({"gradient": "stl"}, "--gradient"),
         ({"em": True}, "--em"),
         ({"patience": 0}, "--patience 0"),
+        ({"patience": 5, "warmup": 4, "epochs": 3}, "--epochs 3: early stopping"),
+        ({"objective": "exact", "prior": "exemplar"}, "--objective exact: the exemplar"),
+        ({"objective": "pooled", "prior": "diffusion"}, "--objective pooled: needs"),
+        ({"objective": "iwae", "samples": 4, "prior": "diffusion"}, "--objective iwae: needs"),
+        ({"annealed": 1}, "--annealed 1"),
+        ({"learning_rate": math.nan}, "--learning-rate nan: give a finite number"),
+        ({"clip": math.inf}, "--clip inf"),
+        ({"prior": "spline", "prior_options": PriorOptions(bound=math.nan)}, "--prior.bound nan"),
         ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "--prior.bins"),
     ],
 )
@@ -295,6 +380,14 @@ def test_options_that_would_do_nothing_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         VaeConfig(**changes)
+
+
+def test_divergence_in_the_last_step_is_named(tiny_digits: Path, tmp_path: Path) -> None:
+    config = config_of(
+        tiny_digits, epochs=1, batch=500, schedule="constant", learning_rate=1e30
+    )
+    with pytest.raises(FloatingPointError, match="test_elbo is .* after epoch 1"):
+        train_vae(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", RECIPES)

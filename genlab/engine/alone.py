@@ -14,27 +14,37 @@ from filelock import FileLock, Timeout
 
 from genlab.engine.run import require_folder
 from genlab.errors import InputError
+from genlab.progress import say
 
 LOCK = ".lock"
 """The file's name."""
+POLL_S = 0.5
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Keeps other processes from training into a folder, made if missing, inside the block.
 
+    Arguments:
+        path: The folder.
+        wait: If another process trains there now: whether its end is waited for.
+
     Raises:
-        InputError: If one trains there now, or the folder cannot be written.
+        InputError: If one trains there now and is not waited for, or the folder cannot be
+            written.
     """
     require_folder(path)
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(
-            f"--out {path}: another process is training into it; wait for its end, stop it, or "
-            "name another --out"
-        ) from None
+        if not wait:
+            raise InputError(
+                f"--out {path}: another process is training into it; wait for its end, stop it, "
+                "or name another --out"
+            ) from None
+        say(f"{path}: another process is training into it; waiting for its end")
+        lock.acquire(poll_interval=POLL_S)
     try:
         yield
     finally:

@@ -175,11 +175,7 @@ def _step(
     x = binarise(grey_images, random)
     bound, terms = step_bound(config, model, x, rows, random, epoch)
     loss = -bound.mean()
-    if not torch.isfinite(loss):
-        raise FloatingPointError(
-            f"the bound is {-loss.item()} in epoch {epoch + 1}, step {step + 1}; the "
-            "last saved state is kept; try a lower --learning-rate"
-        )
+    _refuse_divergence("bound", -loss.item(), f"in epoch {epoch + 1}, step {step + 1}")
     optimiser.zero_grad()
     loss.backward()
     if config.clip:
@@ -189,6 +185,14 @@ def _step(
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
     return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
+
+
+def _refuse_divergence(name: str, value: float, when: str) -> None:
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the {name} is {value} {when}; the last saved state is kept; try a lower "
+            "--learning-rate"
+        )
 
 
 def _record(
@@ -208,6 +212,8 @@ def _record(
     if epoch % config.elbo_every == 0 or epoch == config.epochs:
         record["test_elbo"] = elbo_of(model, splits.test)
     model.train()
+    for name in ("valid_elbo", "test_elbo"):
+        _refuse_divergence(name, record.get(name, 0.0), f"after epoch {epoch}")
     return record
 
 

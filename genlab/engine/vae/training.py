@@ -6,6 +6,7 @@ __all__ = [
 ]
 
 import math
+import os
 import time
 
 from dataclasses import asdict, replace
@@ -35,6 +36,7 @@ from genlab.engine.vae.fit import (
 )
 from genlab.engine.vae.measure import Measures, measure
 from genlab.errors import InputError
+from genlab.places import way_from
 from genlab.prior_options import PriorOptions
 from genlab.recipes.vae import VaeConfig
 from genlab.rng import generator, seeded
@@ -42,6 +44,8 @@ from genlab.vae import VAE
 
 EXAMPLES = 100
 """Training images a prior is shown at its start, if it has no more components than that."""
+OF_TRAINING = ("prior", "components", "epochs", "train_images", "seconds", "data")
+"""What results say of the training; the rest is measured."""
 MEASURES = "measures.safetensors"
 """One value a test image of every term, in the test digits' order, for paired comparisons."""
 
@@ -101,27 +105,47 @@ def vae_config(run: Run) -> VaeConfig:
 
 
 def refit_config(
-    base: Path, prior: str, options: PriorOptions, *, epochs: int, learning_rate: float, em: bool
+    base: Path, out: Path, prior: str, options: PriorOptions, *, epochs: int,
+    learning_rate: float, em: bool,
 ) -> VaeConfig:
     """Returns the configuration of a new prior for a finished run.
+
+    Arguments:
+        base: The finished run.
+        out: The run directory of the new prior.
+        prior: The new prior.
+        options: What it is built with.
+        epochs: Passes over the digits' codes.
+        learning_rate: Highest learning rate of Adam.
+        em: Whether expectation-maximisation begins it.
 
     Raises:
         InputError: If `base` is not a finished VAE run, or an option does not fit.
     """
     _, config = load_vae(base)
     return replace(
-        config, prior=prior, prior_options=options, post_hoc=str(base), em=em, epochs=epochs,
-        learning_rate=learning_rate, schedule="cosine", patience=None, clip=None, objective="elbo",
-        samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0, checkpoints=False,
+        config, prior=prior, prior_options=options, post_hoc=way_from(out, base), em=em,
+        epochs=epochs, learning_rate=learning_rate, schedule="cosine", patience=None, clip=None,
+        objective="elbo", samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
+        checkpoints=False,
     )
 
 
-def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any]:
+def train_vae(
+    config: VaeConfig, out: Path, on: Hardware = CPU, *, wait: bool = False
+) -> dict[str, Any]:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
     processor of one machine; it may go on on other hardware. Training and importance sampling
     run on the device, what else is measured and expectation-maximisation on the processor.
+
+    Arguments:
+        config: What to train. Its `post_hoc` is the way from `out` to the run whose networks
+            are kept (`places.way_from`).
+        out: The run directory.
+        on: What it runs on.
+        wait: If another process trains there now: whether its end is waited for.
 
     Raises:
         InputError: If the digits or `out` cannot be used, or another process trains there.
@@ -134,7 +158,7 @@ def train_vae(config: VaeConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
         raise InputError(
             f"--prior.components {components}: more than the {len(splits.train)} training digits"
         )
-    with alone(out):
+    with alone(out, wait=wait):
         return _train(config, out, on, digits, splits)
 
 
@@ -142,12 +166,11 @@ def _train(
     config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits
 ) -> dict[str, Any]:
     """Trains and measures, or returns what a finished run has found."""
+    # What cannot be built is refused before the folder is bound to its configuration.
+    model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
     run = open_run(out, "vae", config, {"mnist": digits.identity}, on.facts)
-    if run.done:
+    if model is None:
         return run.results
-    model = first_vae(config, splits)
-    if config.post_hoc is not None:
-        _take_over(model, config, Path(config.post_hoc), run)
     began, seconds, epochs = time.monotonic(), 0.0, 0
     if config.em:
         begin_with_em(config, model, splits)
@@ -170,13 +193,22 @@ def _train(
     return run.results
 
 
-def _take_over(model: VAE, config: VaeConfig, base: Path, run: Run) -> None:
+def _beginning(config: VaeConfig, out: Path, digits: DigitSet, splits: Splits) -> VAE:
+    """Returns the model before training; post hoc with the networks of the finished run."""
+    model = first_vae(config, splits)
+    if config.post_hoc is not None:
+        base = Path(os.path.normpath(out.resolve() / config.post_hoc))
+        Run(base).refuse_other_data({"mnist": digits.identity})
+        _take_over(model, config, base)
+    return model
+
+
+def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
     """Gives the model the encoder and decoder of a finished run, as they are."""
     source, other = load_vae(base)
     mine = (config.latent, config.hidden, config.gated, config.fourier)
     if (other.latent, other.hidden, other.gated, other.fourier) != mine:
         raise InputError(f"--post-hoc {base}: its networks are not those of this configuration")
-    run.refuse_other_data({"mnist": load_digits(other.mnist).identity})
     for ours, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
         ours.load_state_dict(theirs.state_dict())
         ours.requires_grad_(False)
@@ -212,7 +244,8 @@ def evaluate_vae(
     measures = _measured(model, digits, config, on)
     if note:
         return measures.results | {"unfinished": note}
-    _finish(run, run.results, measures)
+    # What an earlier measurement found and this one leaves out goes.
+    _finish(run, {name: run.results[name] for name in OF_TRAINING}, measures)
     return run.results
 
 
