@@ -5,7 +5,8 @@
 Both sides: the same weights, the same resize (pytorch-fid's), batch 32, float32, the same
 threads, in turn, several rounds; the ratio is the median over the rounds. pytorch-fid's network is
 restated from its published description, for its package needs torchvision: each unit an eager
-convolution without bias, batch-norm (eps 1e-3) and ReLU, channels first. If the trial of
+convolution without bias, batch-norm (eps 1e-3) and ReLU, channels first, the pools torch's own
+and before the convolutions that follow them. If the trial of
 `genlab.features.precision` finds bfloat16 worth it on this machine, that is a second case. With
 `--device auto` or `cuda` a GPU, if there is one, is given the network in fp32, bf16 and fp16: more
 rows, each with its distance's difference to that of float32 on the processor.
@@ -31,7 +32,7 @@ from torch import Tensor, nn
 from genlab.data.images import load_images
 from genlab.engine.device import DEVICES, device_for
 from genlab.features.inception import load_inception
-from genlab.features.inception_net import Inception, Unit, stages
+from genlab.features.inception_net import Inception, MaxPool, Unit, average_pool, stages
 from genlab.features.networks import NETWORKS, Network, look
 from genlab.features.precision import CPU, pays, speedup
 from genlab.metrics.frechet import frechet_distance
@@ -43,11 +44,12 @@ Look = Callable[[Tensor], Tensor]
 
 
 class EagerUnit(nn.Module):
-    """Convolution, batch-norm, ReLU, one after the other."""
+    """Average pool (where there is one), convolution, batch-norm, ReLU, one after the other."""
 
     def __init__(self, unit: Unit, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         out, inputs, *kernel = weight.shape
+        self.averages = unit.averages
         self.conv = nn.Conv2d(
             inputs, out, tuple(kernel), unit.stride, unit.padding, bias=False
         )
@@ -58,6 +60,7 @@ class EagerUnit(nn.Module):
             self.bn.running_var.fill_(1 - 0.001)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = average_pool(x) if self.averages else x
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
@@ -69,10 +72,14 @@ def eager(network: Inception, dims: int) -> nn.Sequential:
             if isinstance(unit, Unit):
                 key = f"{stage}.{name}".rstrip(".")
                 made = EagerUnit(unit, weights[f"{key}.weight"], weights[f"{key}.bias"])
-                if name:
-                    setattr(module, name, made)
-                else:
-                    module = made
+            elif isinstance(unit, MaxPool):
+                made = nn.MaxPool2d(3, stride=2)
+            else:
+                continue
+            if name:
+                setattr(module, name, made)
+            else:
+                module = made
         path.add_module(stage, module)
         if stage == LAST[dims]:
             break

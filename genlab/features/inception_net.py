@@ -41,14 +41,31 @@ HOW = f"fetch {URL} (95 MB) and give it as --inception FILE, or say --inception 
 
 SIZE = 299
 
+AT_ONCE = 4
+"""Images that a processor takes through the network together. The largest map of so many (64
+channels at 147 pixels) stays below the 32 MB from which on memory is fetched from the system, and
+cleared by it, anew each time; batches of 32 take a fifth longer."""
+
+
+def average_pool(x: Tensor) -> Tensor:
+    """Averages 3 x 3 neighbourhoods; padding does not count, so edges average fewer pixels."""
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
 
 class Unit(nn.Module):
-    """relu(conv(x) + bias), zero-padded to keep the size unless `valid`."""
+    """relu(conv(x) + bias), zero-padded to keep the size unless `valid`.
+
+    If it `averages`, a 1x1 convolution of `average_pool(x)`. The two change places: both are
+    linear, each over its own axes, averages leave the bias as it is, and there are fewer channels
+    after the convolution than before.
+    """
 
     def __init__(
-        self, inputs: int, outputs: int, *kernel: int, stride: int = 1, valid: bool = False
+        self, inputs: int, outputs: int, *kernel: int, stride: int = 1, valid: bool = False,
+        averages: bool = False,
     ) -> None:
         super().__init__()
+        self.averages = averages
         height, width = kernel if len(kernel) == 2 else kernel * 2
         shape = (outputs, inputs, height, width)
         self.stride = stride
@@ -59,12 +76,25 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
-        return F.relu(x, inplace=True)
+        return F.relu(average_pool(x) if self.averages else x, inplace=True)
 
 
-def average_pool(x: Tensor) -> Tensor:
-    """Averages 3 x 3 neighbourhoods; padding does not count, so edges average fewer pixels."""
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+class MaxPool(nn.Module):
+    """The largest of every 3 x 3 pixels, at stride 2: of three rows, then of three columns.
+
+    On a processor torch's own pool also writes where each was found: 8 bytes, for 2 or 4.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return F.max_pool2d(x, 3, stride=2)
+        height, width = ((n - 3) // 2 * 2 + 1 for n in x.shape[2:])
+        x = x[:, :, :height:2].maximum(x[:, :, 1 : height + 1 : 2]).maximum(
+            x[:, :, 2 : height + 2 : 2]
+        )
+        return x[..., :width:2].maximum(x[..., 1 : width + 1 : 2]).maximum(
+            x[..., 2 : width + 2 : 2]
+        )
 
 
 class InceptionA(nn.Module):
@@ -76,11 +106,11 @@ class InceptionA(nn.Module):
         self.branch5x5_1, self.branch5x5_2 = Unit(inputs, 48, 1), Unit(48, 64, 5)
         self.branch3x3dbl_1, self.branch3x3dbl_2 = Unit(inputs, 64, 1), Unit(64, 96, 3)
         self.branch3x3dbl_3 = Unit(96, 96, 3)
-        self.branch_pool = Unit(inputs, pooled, 1)
+        self.branch_pool = Unit(inputs, pooled, 1, averages=True)
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        five, pool = self.branch5x5_2(self.branch5x5_1(x)), self.branch_pool(average_pool(x))
+        five, pool = self.branch5x5_2(self.branch5x5_1(x)), self.branch_pool(x)
         return torch.cat([self.branch1x1(x), five, double, pool], 1)
 
 
@@ -92,10 +122,11 @@ class InceptionB(nn.Module):
         self.branch3x3 = Unit(288, 384, 3, stride=2, valid=True)
         self.branch3x3dbl_1, self.branch3x3dbl_2 = Unit(288, 64, 1), Unit(64, 96, 3)
         self.branch3x3dbl_3 = Unit(96, 96, 3, stride=2, valid=True)
+        self.pool = MaxPool()
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, F.max_pool2d(x, 3, stride=2)], 1)
+        return torch.cat([self.branch3x3(x), double, self.pool(x)], 1)
 
 
 class InceptionC(nn.Module):
@@ -112,13 +143,13 @@ class InceptionC(nn.Module):
             Unit(inner, inner, 7, 1),
         )
         self.branch7x7dbl_5 = Unit(inner, 192, 1, 7)
-        self.branch_pool = Unit(768, 192, 1)
+        self.branch_pool = Unit(768, 192, 1, averages=True)
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(average_pool(x))], 1)
+        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(x)], 1)
 
 
 class InceptionD(nn.Module):
@@ -131,11 +162,12 @@ class InceptionD(nn.Module):
         self.branch7x7x3_1, self.branch7x7x3_2 = Unit(768, 192, 1), Unit(192, 192, 1, 7)
         self.branch7x7x3_3 = Unit(192, 192, 7, 1)
         self.branch7x7x3_4 = Unit(192, 192, 3, stride=2, valid=True)
+        self.pool = MaxPool()
 
     def forward(self, x: Tensor) -> Tensor:
         three = self.branch3x3_2(self.branch3x3_1(x))
         seven = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
-        return torch.cat([three, self.branch7x7x3_4(seven), F.max_pool2d(x, 3, stride=2)], 1)
+        return torch.cat([three, self.branch7x7x3_4(seven), self.pool(x)], 1)
 
 
 class InceptionE(nn.Module):
@@ -149,19 +181,19 @@ class InceptionE(nn.Module):
         self.branch3x3_2a, self.branch3x3_2b = Unit(384, 384, 1, 3), Unit(384, 384, 3, 1)
         self.branch3x3dbl_1, self.branch3x3dbl_2 = Unit(inputs, 448, 1), Unit(448, 384, 3)
         self.branch3x3dbl_3a, self.branch3x3dbl_3b = Unit(384, 384, 1, 3), Unit(384, 384, 3, 1)
-        self.branch_pool = Unit(inputs, 192, 1)
+        self.branch_pool = Unit(inputs, 192, 1, averages=not pool_by_maximum)
 
     def forward(self, x: Tensor) -> Tensor:
         three = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pool = F.max_pool2d(x, 3, stride=1, padding=1) if self.pool_by_maximum else average_pool(x)
+        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self.pool_by_maximum else x
         parts = [
             self.branch1x1(x),
             self.branch3x3_2a(three),
             self.branch3x3_2b(three),
             self.branch3x3dbl_3a(double),
             self.branch3x3dbl_3b(double),
-            self.branch_pool(pool),
+            self.branch_pool(pooled),
         ]
         return torch.cat(parts, 1)
 
@@ -235,9 +267,13 @@ class Inception(nn.Module):
             self.require_complete()
         dtype = next(self.parameters()).dtype
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
+        parts = x.split(AT_ONCE) if x.device.type == "cpu" else [x]
+        return torch.cat([self._averages(part, DIMS[dims]) for part in parts])
+
+    def _averages(self, x: Tensor, last: str) -> Tensor:
         for name, stage in self.path.named_children():
             x = stage(x)
-            if name == DIMS[dims]:
+            if name == last:
                 break
         return x.float().mean((2, 3))
 
@@ -248,10 +284,10 @@ def stages() -> list[tuple[str, nn.Module]]:
         ("Conv2d_1a_3x3", Unit(3, 32, 3, stride=2, valid=True)),
         ("Conv2d_2a_3x3", Unit(32, 32, 3, valid=True)),
         ("Conv2d_2b_3x3", Unit(32, 64, 3)),
-        ("max_pool_1", nn.MaxPool2d(3, stride=2)),
+        ("max_pool_1", MaxPool()),
         ("Conv2d_3b_1x1", Unit(64, 80, 1)),
         ("Conv2d_4a_3x3", Unit(80, 192, 3, valid=True)),
-        ("max_pool_2", nn.MaxPool2d(3, stride=2)),
+        ("max_pool_2", MaxPool()),
         ("Mixed_5b", InceptionA(192, pooled=32)),
         ("Mixed_5c", InceptionA(256, pooled=64)),
         ("Mixed_5d", InceptionA(288, pooled=64)),
@@ -278,4 +314,4 @@ def to_input(images: Tensor) -> Tensor:
         The network's input, with shape `(B, 3, 299, 299)`.
     """
     resized = F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
-    return 2 * resized - 1
+    return resized.mul_(2).sub_(1)
