@@ -47,11 +47,10 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
 
 from torch import Tensor
 
-from genlab.likelihoods import bernoulli_log_prob
+from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
 from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE, Terms
 
@@ -121,7 +120,8 @@ def pooled(
     residual = (z[:, None] - mean) * (-log_std).exp()
     log_q = standard_log_prob(residual) - log_std.sum(-1)  # (S B, B): ln q(z_j|x_k)
     logits = model.decoder(z)
-    offset = log_p - F.softplus(logits).sum(1) - log_q.detach().logsumexp(1) - math.log(len(noise))
+    offset = log_p - log_q.detach().logsumexp(1) - math.log(len(noise))
+    offset = offset - bernoulli_log_partition(logits)
     log_w = torch.addmm(offset, x, logits.T)
     wake = (torch.softmax(log_w.detach(), 1) * log_q.T).sum(1)
     return log_w.logsumexp(1) + (wake - wake.detach())
@@ -140,5 +140,5 @@ def exact(
         log_prior: ln p(z), `(G, D)` to `(G,)`.
     """
     logits = model.decoder(z)
-    offset = log_prior(z) + log_area - F.softplus(logits).sum(1)
+    offset = log_prior(z) + log_area - bernoulli_log_partition(logits)
     return (x @ logits.T + offset).logsumexp(1)

@@ -33,7 +33,7 @@ from genlab.engine.vae.training import (
     train_vae,
 )
 from genlab.errors import InputError
-from genlab.likelihoods import bernoulli_log_prob
+from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
 from genlab.metrics.surgery import cross_entropy, log_aggregated_posterior
 from genlab.nets.mlp import FourierFeatures
 from genlab.prior_options import PRIOR_OPTIONS, PriorOptions
@@ -92,6 +92,18 @@ def test_bernoulli_has_the_derivative_of_its_value() -> None:
     logits = 3 * torch.randn(3, 4, 5, generator=random, dtype=torch.float64)
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda value: bernoulli_log_prob(x, value), [logits])
+    assert torch.autograd.gradcheck(bernoulli_log_partition, [logits])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_log_partition_at_any_logit(dtype: torch.dtype) -> None:
+    far = torch.tensor([-1e4, -90, 0, 59, 61, 90, 1e4])
+    logits = torch.cat([torch.linspace(-30, 30, 601), far]).to(dtype)
+    wanted = np.logaddexp(0, logits.double().numpy())
+    found = bernoulli_log_partition(logits[:, None]).double().numpy()
+    eps = torch.finfo(dtype).eps
+    assert (abs(found - wanted) <= eps * (1 + 2 * wanted)).all()
+    assert bernoulli_log_partition(torch.tensor([math.nan])).isnan()
 
 
 def test_fourier_features_are_waves_of_the_stated_scale() -> None:

@@ -39,14 +39,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.likelihoods import bernoulli_log_prob
+from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
 from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE
 
 WIDEN = 3.0
 """How many times wider than the encoder's posterior the second proposal is."""
 
-TILE = 2000
+TILE = 500
 """Latent points decoded at a time: their images stay in the processor's cache."""
 
 
@@ -102,10 +102,10 @@ def _log_likelihood(model: VAE, x: Tensor, own: Tensor, prior_draws: Tensor) -> 
     """Returns ln p(x|z), float64, of the images' own draws, then of the common ones: `(K, B)`."""
     step = max(1, TILE // len(x))
     rows = [bernoulli_log_prob(x, model.decoder(z)) for z in own.split(step)]
-    # ln p(x|z) = x . l - sum_i ln(1 + e^{l_i}): for common draws a product of matrices.
+    # ln p(x|z) = x . l - A(l): for common draws a product of matrices.
     for z in prior_draws.split(TILE):
         logits = model.decoder(z)
-        rows.append(logits @ x.T - torch.nn.functional.softplus(logits).sum(1, keepdim=True))
+        rows.append(logits @ x.T - bernoulli_log_partition(logits)[:, None])
     return torch.cat(rows).double()
 
 

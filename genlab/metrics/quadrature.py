@@ -8,7 +8,7 @@ error is about 2 exp(-2 pi^2 s^2 / h^2) an axis (Trefethen & Weideman, 2014), 3e
 
 A Bernoulli likelihood makes (1) a product of matrices, images times the lattice's logits:
 
-    ln p(x|z_g) = x . l_g - sum_i ln(1 + e^{l_gi})                                        (2)
+    ln p(x|z_g) = x . l_g - A(l_g),    A(l) = sum_i ln(1 + e^{l_i})                       (2)
 
 What is narrow is refined where it lies: every image has its mass in few cells of the coarse
 lattice, and only those are divided, by 4 an axis and level, for only the images that need it.
@@ -34,9 +34,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 
 from torch import Tensor
+
+from genlab.likelihoods import bernoulli_log_partition
 
 CHUNK = 256
 """Images a product of matrices on the coarse lattice."""
@@ -97,12 +98,12 @@ class Model(NamedTuple):
     """The decoder: `(G, D)` to `(G, X)`."""
 
     def rows(self, z: Tensor, log_area: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns l_g; ln m_g - sum_i ln(1 + e^{l_gi}), all but x . l_g of (2); and ln m_g.
+        """Returns l_g; ln m_g - A(l_g), all but x . l_g of (2); and ln m_g.
 
         With m_g = p(z_g) h^D, the prior's mass in the cell.
         """
         logits, log_mass = self.logits(z), self.log_prior(z) + log_area
-        return logits, log_mass - F.softplus(logits).sum(1), log_mass
+        return logits, log_mass - bernoulli_log_partition(logits), log_mass
 
 
 @torch.no_grad()
