@@ -7,7 +7,9 @@ that need a real GPU are skipped where there is none.
 import contextlib
 import dataclasses
 import json
+import shutil
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from genlab import lab
 from genlab.engine import device, hardware
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
+from genlab.engine.gan.compiled import compile_players
 from genlab.engine.gan.players import Players, build_players
 from genlab.engine.gan.round import play, update_discriminator
 from genlab.engine.gan.sample import Choice, draw, images_of, load_generator, sample
@@ -278,6 +281,105 @@ def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
         assert {b.dtype for b in pair.generator.buffers()} == {torch.float32, torch.int64}
     assert norms[0]
     assert same(*norms)
+
+
+# Compiled
+
+
+@pytest.fixture
+def compiling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No leftovers of a process that was killed; nothing compiled before or after."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+COMPILER = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) here")
+THEIRS = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # as it compiles
+
+
+@COMPILER
+@THEIRS
+def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) -> None:
+    """Fused kernels round sums in another order. Adam makes whole steps of its gradients' signs,
+    so weights are compared by these gradients. (`scratch` is refused: torch 2.13 has gradients of
+    zero for part of its generator.)"""
+    config, found = config_of("dcgan"), []
+    on = choose(Running(device="cpu", compile=True))
+    assert on == Hardware(compile=True)
+    for hardware_of in (CPU, on):
+        pair = build_players(config, on=hardware_of)
+        if hardware_of.compile:
+            untouched = [tensors(m) for m in pair.modules.values()]
+            compile_players(pair, config)
+            assert all(map(same, untouched, map(tensors, pair.modules.values())))
+            assert all(p.grad is None for p in pair.generator.parameters())
+        told = [play(pair, config, real_images(8), step) for step in (0, 1)]
+        moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
+        found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
+                      list(pair.generator.state_dict())))  # fmt: skip
+    (told, moments, names), (told_c, moments_c, names_c) = found
+    assert names == names_c
+    assert torch.allclose(told, told_c, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(moments, moments_c, rtol=1e-2, atol=1e-3 * moments.abs().max().item())
+
+
+@pytest.mark.parametrize("off", ["a gradient is missing", "one is off", "those of the views are"])
+def test_a_compiled_network_with_other_gradients_is_refused(
+    off: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What torch did once with values that were right."""
+    config = config_of("scratch")
+    pair = build_players(config, on=Hardware(compile=True))
+    player = pair.discriminator if "views" in off else pair.generator
+
+    class Off(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+            return 1.01 * gradients[0]
+
+    def wrong(network: Any, dynamic: bool) -> None:
+        weights = dict(network.named_parameters())
+        name = list(weights)[-2]  # the last layer's: others begin without a gradient
+
+        def call(what: Any) -> Any:
+            if network is not player:
+                return network.forward(what)
+            if "views" in off:
+                return network.forward([Off.apply(view) for view in what])
+            weight = weights[name]
+            stand_in = weight.detach() if "missing" in off else Off.apply(weight)
+            network._compiled_call_impl = None
+            found = torch.func.functional_call(network, {name: stand_in}, what)
+            network._compiled_call_impl = call
+            return found
+
+        network._compiled_call_impl = call
+
+    monkeypatch.setattr(nn.Module, "compile", wrong)
+    named = "discriminator" if "views" in off else "generator"
+    with pytest.raises(InputError, match=f"--compile: what torch made of the {named} has grad"):
+        compile_players(pair, config)
+
+
+@THEIRS
+def test_compiling_without_a_compiler_is_refused_in_one_line(
+    compiling: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import torch._inductor.config as inductor
+
+    with inductor.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
+        with pytest.raises(InputError, match="--compile: torch cannot compile here") as found:
+            choose(Running(device="cpu", compile=True))
+    assert "\n" not in str(found.value)
+    monkeypatch.setattr(hardware, "world_size", lambda: 2)
+    with pytest.raises(InputError, match="--compile: not with several processes"):
+        choose(Running(device="cpu", compile=True))
 
 
 # What is refused, what is chosen

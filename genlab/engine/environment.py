@@ -13,7 +13,7 @@ from typing import Any
 DECIDES_BITS = ("genlab", "torch", "processor", "capability", "threads")
 """The entries of a session that must agree for a resumed run to repeat an unbroken one."""
 
-PLAIN: dict[str, Any] = {"device": "cpu", "gpu": None, "precision": "float32"}
+PLAIN: dict[str, Any] = {"device": "cpu", "gpu": None, "precision": "float32", "compiled": False}
 """What a session that says nothing of these ran on; a GAN's says (`engine/hardware.py`)."""
 
 

@@ -29,8 +29,9 @@ from torch.nn.utils import parametrize
 
 from genlab.engine.device import device_for
 from genlab.engine.environment import PLAIN
-from genlab.engine.processes import from_first
+from genlab.engine.processes import from_first, world_size
 from genlab.engine.run import Run
+from genlab.errors import InputError
 from genlab.features.precision import ieee, pays, require_bf16, speedup
 from genlab.progress import say
 from genlab.recipes.running import Running
@@ -44,6 +45,8 @@ class Hardware(NamedTuple):
 
     device: torch.device = torch.device("cpu")
     precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
+    """Whether a GAN's networks that learn are compiled (`engine/gan/compiled.py`)."""
 
     def autocast(self, wanted: bool = True) -> torch.autocast:
         """Returns the block in which networks compute in bf16, if that is the precision."""
@@ -61,7 +64,10 @@ class Hardware(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """What a session notes of it, as JSON values: the keys of `environment.PLAIN`."""
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
-        return {"device": self.device.type, "gpu": gpu, "precision": self.precision}
+        return {
+            "device": self.device.type, "gpu": gpu, "precision": self.precision,
+            "compiled": self.compile,
+        }  # fmt: skip
 
 
 CPU = Hardware()
@@ -74,12 +80,14 @@ def choose(running: Running) -> Hardware:
         InputError: If this machine cannot do it.
     """
     device = device_for(running.device, own=True)
+    if running.compile:
+        _check_compiler(device)
     if running.precision == "auto":  # trials may end differently: the first process's counts
         short = from_first(float(pays(device)))
-        return Hardware(device, "bf16" if short else "float32")
+        return Hardware(device, "bf16" if short else "float32", running.compile)
     if running.precision == "bf16":
         _check_bf16(device)
-    return Hardware(device, running.precision)
+    return Hardware(device, running.precision, running.compile)
 
 
 def _check_bf16(device: torch.device) -> None:
@@ -90,6 +98,23 @@ def _check_bf16(device: torch.device) -> None:
                 f"at {times:.1f} times float32's speed")  # fmt: skip
         return
     require_bf16(device)
+
+
+def _check_compiler(device: torch.device) -> None:
+    """Compiles one small function, to know now and not in the first step."""
+    if world_size() > 1:
+        raise InputError(
+            "--compile: not with several processes, whose batch-norms talk to each other inside "
+            "the networks; leave it out"
+        )
+    try:
+        torch.compile(lambda x: (x + 1).sin())(torch.zeros(8, device=device))
+    except RuntimeError as error:  # torch's errors of compiling are
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"--compile: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
+            "(g++ or clang; on a GPU Triton as well), or leave it out"
+        ) from None
 
 
 @contextmanager
@@ -130,4 +155,4 @@ def as_before(run: Run) -> Running:
     """Returns how the last session of a run ran; on the processor where there is no GPU now."""
     last = PLAIN | run.env["sessions"][-1]
     device = "cpu" if last["device"] == "cpu" else "auto"
-    return Running(device=device, precision=last["precision"])
+    return Running(device=device, precision=last["precision"], compile=last["compiled"])

@@ -20,6 +20,7 @@ import torch
 
 from genlab.data.images import load_images
 from genlab.engine.gan.classes import find_classes
+from genlab.engine.gan.compiled import compile_players
 from genlab.engine.gan.images import Sides, sides
 from genlab.engine.gan.players import build_players
 from genlab.engine.gan.round import play
@@ -103,6 +104,8 @@ def _images(config: GanConfig, out: Path) -> Sides:
 def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
     """Returns the seconds of a step and of a measurement."""
     players = build_players(config, images.classes.frequencies if images.classes else None, on)
+    if on.compile:
+        compile_players(players, config)
     train = stored(images.train, on.device)
     rows = torch.arange(max(config.batch, len(images.train) // config.batch * config.batch))
     batches = (rows % len(images.train)).split(config.batch)

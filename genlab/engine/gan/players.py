@@ -172,10 +172,12 @@ def judged(
     players: Players, views: list[Tensor], labels: Tensor | None, exact: bool = False
 ) -> list[Tensor]:
     """Returns the discriminator's scores, float32; its own precision too is, if `exact`."""
+    # What is differentiated twice is not compiled: torch cannot.
+    judge = players.discriminator.forward if exact else players.discriminator
     with players.on.autocast(not exact):
-        return [scores.float() for scores in told(players.discriminator, views, labels)]
+        return [scores.float() for scores in told(judge, views, labels)]
 
 
-def told(player: nn.Module, what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
+def told(player: Callable[..., Any], what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
     """Returns what a player makes of latents or views, told their classes where there are any."""
     return player(what) if labels is None else player(what, labels)

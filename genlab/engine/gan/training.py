@@ -39,6 +39,7 @@ from genlab.data.images import load_images
 from genlab.engine.alone import alone
 from genlab.engine.checkpoints import gan_kept, keep_if_due
 from genlab.engine.gan.classes import find_classes, keep_classes
+from genlab.engine.gan.compiled import compile_players
 from genlab.engine.gan.course import Course
 from genlab.engine.gan.images import Sides, sides
 from genlab.engine.gan.players import build_players
@@ -98,6 +99,8 @@ def _train(
     epochs = epochs_to_measure(config, len(images.train))
     watch = Watch(config, images, on.device) if epochs else None
     players = build_players(config, classes.frequencies if classes else None, on)
+    if on.compile:
+        compile_players(players, config)
     course = Course(config, run, players, len(SUMS))
     images = images._replace(train=stored(images.train, on.device))
     fit(course, images, watch, epochs)

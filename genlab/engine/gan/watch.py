@@ -239,7 +239,7 @@ class Watch:
         Its heads are in float32, on what training's precision makes of the images.
         """
         players.discriminator.eval()  # spectral norms stay as they are
-        player, device = players.discriminator, players.on.device
+        player, device = players.discriminator.forward, players.on.device  # never compiled
 
         def score(images: Tensor, labels: Tensor | None) -> float:
             parts = images[:MOST_SCORED].split(BATCH)
