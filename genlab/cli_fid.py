@@ -79,6 +79,7 @@ def _table(one: dict[str, Any]) -> str:
     row("nearer than real (p)", [_copies(d) for d in distances])
     row("infinitely many", [f"{d['limit']:.4g}" if d.get("limit") else "" for d in distances])
     row("protocol", [d["protocol"] for d in distances])
+    row("computed in", [_precision(d) for d in distances])
     left = max(len(name) for name, _ in rows)
     widths = [max(len(cells[i]) for _, cells in rows) for i in range(len(distances))]
     body = "\n".join(
@@ -116,6 +117,17 @@ def _copies(d: dict[str, Any]) -> str:
         return ""
     m = d["memorisation"]
     return f"{m['p']:.2g} ({m['duplicates']} same, {m['near_duplicates']} near)"
+
+
+def _precision(d: dict[str, Any]) -> str:
+    """The precision, and what it does to the distance of some of the images."""
+    where = "" if d["device"] == "cpu" else f" on {d['device']}"
+    words = f"{d['computed_in']}{where}"
+    found = d.get("rounding")
+    if not found or found["moved"] is None:
+        return words
+    n, m = found["images"]
+    return f"{words}: {found['moved']:+.2%} for {n} to {m}"
 
 
 def _protocols(table: dict[str, Any]) -> str:

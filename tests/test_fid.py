@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from genlab.cli_fid import _p
+from genlab.cli_fid import _p, _precision, _table
 from genlab.data.pictures import of_tensor, open_pictures
 from genlab.engine import looking
+from genlab.engine.fid import rounding
 from genlab.engine.fid.measure import Sets, fid, measure, rank_generators
 from genlab.engine.fid.numbers import Plan
 from genlab.engine.fid.verdict import is_smallest, ranking_words, verdict
@@ -172,6 +173,33 @@ def test_rows_follow_the_names_of_the_images(dogs: Tensor) -> None:
     assert torch.equal(rows, other.flip(0))
 
 
+@pytest.mark.usefixtures("quick")
+def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
+    dogs: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, (real, fake) = ("efficientnet-lite0", "random"), dogs.split(12)
+    sets = Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
+    found = {
+        p: measure(sets, Eyes(precision=p), Plan(permutations=0), names)["distances"]
+        for p in ("fp32", "bf16")
+    }
+    assert not any("rounding" in d for d in (*found["fp32"], found["bf16"][1]))  # of float32
+    short, exact = found["bf16"][0], found["fp32"][0]
+    moved = short["rounding"]
+    assert moved["images"] == [12, 12]
+    assert moved["value"] == pytest.approx(short["value"], rel=1e-12)
+    assert moved["value_fp32"] == pytest.approx(exact["value"], rel=1e-5)  # one image at a time
+    assert moved["moved"] == pytest.approx(short["value"] / exact["value"] - 1, abs=1e-5)
+    assert 1e-5 < abs(moved["moved"]) < 0.1
+    assert _precision(short) == f"bf16: {moved['moved']:+.2%} for 12 to 12"
+    assert _precision(exact) == "fp32"
+    assert 0 <= short["precision"] <= 1  # that of the manifolds is another
+    monkeypatch.setattr(rounding, "IMAGES", 5)
+    some = rounding.rounding(Eyes(precision="bf16"), names[0], sets.real, sets.fake)
+    assert some is not None
+    assert some["images"] == [4, 4]  # every third
+
+
 def test_networks_asked_for_but_missing_are_refused(dogs: Tensor) -> None:
     for name in ("inception", "inception-768"):
         with pytest.raises(InputError, match=r"--inception FILE, or say --inception download"):
@@ -258,6 +286,7 @@ def test_kept_statistics_stand_for_the_real_images(tmp_path: Path) -> None:
     (again,) = run(str(file), fake)["generators"]
     assert again["distances"][0]["value"] == pytest.approx(result["distances"][0]["value"], 1e-9)
     assert again["n_real"] == 30
+    assert "computed in" in _table(again)
     with pytest.raises(InputError, match="statistics-pixels.npz.*768.*random.*448"):
         run(str(file), fake, features=("random",))
     with pytest.raises(InputError, match="statistics are of one network; name it"):

@@ -98,7 +98,7 @@ def test_every_row_gives_what_it_says(key: str, images: Tensor, files: dict[str,
     torch.testing.assert_close(alone, features, rtol=1e-4, atol=1e-4 * features.abs().max().item())
     said = identity(network, network.protocol, loaded)
     assert said["weights_sha256"] == loaded.sha256
-    assert said["precision"] == "fp32"
+    assert said["computed_in"] == "fp32"
     assert said["protocol"] == network.protocol.name
     if key in INCEPTIONS:
         file = Path(files["whole"]).read_bytes()
@@ -213,7 +213,7 @@ def test_any_module_is_a_network(images: Tensor) -> None:
     torch.testing.assert_close(features, images.double().mean((2, 3)).float() / 255)
     assert not features.requires_grad
     said = identity(network, network.protocol, loaded)
-    assert (said["network"], said["precision"]) == ("mine", "its own")
+    assert (said["network"], said["computed_in"]) == ("mine", "its own")
 
 
 def test_own_weights_are_part_of_the_identity() -> None:
@@ -285,8 +285,8 @@ def test_bf16_is_asked_for_recorded_and_close(images: Tensor, files: dict[str, s
         assert other.dtype == torch.float32
         error = ((one - other).norm() / one.norm()).item()
         assert 1e-4 < error < 0.1  # 8 bits a number: different, but not by much
-        assert identity(network, network.protocol, fast)["precision"] == "bf16"
-        assert identity(network, network.protocol, exact)["precision"] == "fp32"
+        assert identity(network, network.protocol, fast)["computed_in"] == "bf16"
+        assert identity(network, network.protocol, exact)["computed_in"] == "fp32"
     assert fast.logits is not None
     assert fast.logits(other).dtype == torch.float32  # its classifier does not round
 

@@ -158,7 +158,7 @@ def identity(network: Network, protocol: Protocol, loaded: Loaded) -> dict[str, 
         "protocol": protocol.name,
         "protocol_words": protocol.words,
         "weights_sha256": loaded.sha256,
-        "precision": loaded.precision,
+        "computed_in": loaded.precision,
         "device": loaded.device.type,
     }
 

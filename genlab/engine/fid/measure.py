@@ -22,6 +22,7 @@ from torch import Tensor
 from genlab.data.pictures import Pictures, open_pictures
 from genlab.engine.fid.generated import of_run
 from genlab.engine.fid.numbers import Plan, difference, numbers
+from genlab.engine.fid.rounding import rounding
 from genlab.engine.fid.statistics import (
     Origin,
     holds_statistics,
@@ -81,9 +82,10 @@ def measure(
     for name in names:
         real, fake = eyes.features(name, sets.real), eyes.features(name, sets.fake)
         held = eyes.features(name, sets.held_out) if sets.held_out else None
-        distances.append(
-            eyes.identity(name) | numbers(real, fake, held, plan) | _diversity(eyes, name, fake)
-        )
+        found = eyes.identity(name) | numbers(real, fake, held, plan)
+        if moved := rounding(eyes, name, sets.real, sets.fake):
+            found["rounding"] = moved
+        distances.append(found | _diversity(eyes, name, fake))
     results = _who(sets) | {
         "distances": distances,
         "recognised_real": _recognised(eyes, sets.real),
