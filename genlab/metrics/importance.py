@@ -40,7 +40,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
-from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE
 
 WIDEN = 3.0
@@ -84,14 +83,16 @@ def log_weights(
             errors of images that share them are alike, so a new set for every hundred.
     """
     mean, log_std = model.encode(x)
-    encoder, wide, _ = counts
-    own = mean + log_std.exp() * torch.cat([noise[:encoder], WIDEN * noise[encoder:]])
+    encoder, _, _ = counts
+    scaled = torch.cat([noise[:encoder], WIDEN * noise[encoder:]])
+    own, log_volume = mean + log_std.exp() * scaled, log_std.double().sum(-1)
     z = torch.cat([own, prior_draws[:, None].expand(-1, len(x), -1)])
     log_prior = prior.log_prob(z).double()
-    residual = (z.double() - mean.double()) / log_std.double().exp()
-    log_volume = log_std.double().sum(-1)
-    narrow = standard_log_prob(residual) - log_volume
-    broad = standard_log_prob(residual / WIDEN) - log_volume - model.latent * math.log(WIDEN)
+    foreign = (prior_draws[:, None].double() - mean.double()) / log_std.double().exp()
+    square = torch.cat([scaled.double(), foreign]).square().sum(-1)  # |(z - mu) / sigma|^2
+    constant = 0.5 * model.latent * math.log(2 * math.pi) + log_volume
+    narrow = -0.5 * square - constant
+    broad = -0.5 / WIDEN**2 * square - constant - model.latent * math.log(WIDEN)
     parts = [narrow, broad, log_prior]
     shares = [math.log(n / sum(counts)) if n else -math.inf for n in counts]
     proposal = torch.stack([part + share for part, share in zip(parts, shares)]).logsumexp(0)
