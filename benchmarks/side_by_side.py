@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dpi", type=int, default=80, help="150 shows images of 128 px whole")
     options = parser.parse_args()
     rows = []
     for name, _, run in (text.partition("=") for text in options.runs):
@@ -24,7 +25,7 @@ def main() -> None:
             epoch = int(folder.name.removeprefix("epoch_"))
             rows.append((f"{name}\nepoch {epoch}", read_sheet(folder)))
     figure = labelled_rows(rows)
-    figure.savefig(options.out, dpi=80, pil_kwargs={"quality": 88})
+    figure.savefig(options.out, dpi=options.dpi, pil_kwargs={"quality": 88})
 
 
 if __name__ == "__main__":
