@@ -173,7 +173,8 @@ def judged(
 ) -> list[Tensor]:
     """Returns the discriminator's scores, float32; its own precision too is, if `exact`."""
     # What is differentiated twice is not compiled: torch cannot.
-    judge = players.discriminator.forward if exact else players.discriminator
+    eager = exact and players.on.compile
+    judge = players.discriminator.forward if eager else players.discriminator
     with players.on.autocast(not exact):
         return [scores.float() for scores in told(judge, views, labels)]
 
