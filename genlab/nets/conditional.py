@@ -2,9 +2,11 @@ r"""Conditions on a class y: of a generator by its latents, of a discriminator b
 
 A class has a learned direction e_y; the generator, which sees directions only, gets
 
-    G(z, y) = G(z / |z| + e_y / |e_y|),                                                        (1)
+    G(z, y) = G(z / |z| + s e_y / |e_y|),    s = 0.3,                                          (1)
 
-so that class and chance have equal shares. A discriminator whose score is psi(phi(x)) becomes
+so that chance keeps nine parts of ten of the variance: with equal shares `projected` made one
+image a class within six epochs (`LOG.md`, 2026-11-28). A discriminator whose score is psi(phi(x))
+becomes
 
     D(x, y) = v_y . phi(x) + psi(phi(x)),                                                      (2)
 
@@ -30,6 +32,9 @@ from genlab.nets.fastgan import to_sphere
 from genlab.nets.projected import STRIDES, Heads
 from genlab.nets.residual import ResidualDiscriminator
 
+SHARE = 0.3
+"""The length of a class's direction beside that of z."""
+
 
 class ClassGenerator(nn.Module):
     """A generator of latents and classes: equation (1).
@@ -47,7 +52,7 @@ class ClassGenerator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Returns the images of the latents `z`, `(B, Z)`, with shape `(B, 3, S, S)`."""
-        return self.generator(to_sphere(z) + to_sphere(self.classes(labels)))
+        return self.generator(to_sphere(z) + SHARE * to_sphere(self.classes(labels)))
 
 
 class ClassHeads(Heads):
