@@ -17,8 +17,7 @@ from torch import Tensor
 
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures
-from genlab.engine.looking import Eyes
-from genlab.features.networks import look
+from genlab.engine.looking import Eyes, Looking
 from genlab.metrics.frechet import frechet_distance
 from genlab.progress import Progress
 
@@ -47,9 +46,11 @@ def rounding(eyes: Eyes, name: str, real: Pictures, fake: Pictures) -> dict[str,
         eyes.features(name, pictures)[torch.tensor(rows)]
         for pictures, rows in zip((real, fake), some)
     ]
+    network = eyes.networks[name].load(eyes.inception, "fp32")
+    looking = Looking(network, eyes.protocol_for(name))
     with Progress(sum(map(len, some)), "looking again in float32", "images") as progress:
         exact = [
-            _exact(eyes, name, pictures, rows, progress)
+            _looked(looking, pictures, rows, progress)
             for pictures, rows in zip((real, fake), some)
         ]
     value, exact_value = frechet_distance(*short), frechet_distance(*exact)
@@ -59,14 +60,13 @@ def rounding(eyes: Eyes, name: str, real: Pictures, fake: Pictures) -> dict[str,
     }  # fmt: skip
 
 
-def _exact(
-    eyes: Eyes, name: str, pictures: Pictures, rows: list[int], progress: Progress
+def _looked(
+    looking: Looking, pictures: Pictures, rows: list[int], progress: Progress
 ) -> Tensor:
-    """Returns the features of some pictures in float32, with shape `(len(rows), F)`."""
-    network = eyes.networks[name].load(eyes.inception, "fp32")
+    """Returns the features of some pictures, with shape `(len(rows), F)`."""
     found = []
     with decoding():
         for index in rows:
-            found.append(look(network, eyes.protocol_for(name), pictures.read(index)[None]))
+            found.append(looking.features(pictures.read(index)[None]))
             progress.advance()
     return torch.cat(found)

@@ -63,8 +63,9 @@ def compare(
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
     digits = load_digits(config.mnist)
     if not (out / "config.json").exists():
+        splits = splits_of(digits, next(iter(rows.values())))  # the same for every row
         for cell in rows.values():  # what is refused is refused before hours of training
-            first_vae(cell, splits_of(digits, cell))
+            first_vae(cell, splits)
     run = open_run(out, "compare", config, {"mnist": digits.identity}, on.facts)
     if run.done:
         return run.results
