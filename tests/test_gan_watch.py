@@ -373,14 +373,25 @@ def test_what_collapses_again_and_again_is_told_of_once_more_and_goes_on(
     assert [variety < 0.3 for variety in varieties] == [False, True, True, True]
 
 
-def test_images_that_never_were_varied_are_told_of_at_the_end(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (lambda count: True, [2, EPOCHS]),
+        (lambda count: count <= 3, [2]),  # it is varied in the end
+        (lambda count: count <= 1, []),  # in the first third only
+    ],
+)
+def test_images_that_never_were_varied_are_told_of(
+    bad: Callable[[int], bool], told: list[int],
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As those of a young or short run are: nothing has fallen, nothing is gone back to."""
-    collapsing(monkeypatch, lambda count: True)
-    (event,) = train_gan(tiny(folder), tmp_path / "run")["events"]
-    assert (event["kind"], event["epoch"]) == ("little variety", EPOCHS)
-    assert "failed" not in event
+    """After a third of the run and at its end; nothing has fallen, nothing is gone back to."""
+    collapsing(monkeypatch, bad)
+    events = train_gan(tiny(folder), tmp_path / "run")["events"]
+    assert [(event["kind"], event["epoch"]) for event in events] == [
+        ("little variety", epoch) for epoch in told
+    ]
+    assert all("failed" not in event for event in events)
 
 
 def test_a_state_of_another_version_is_refused(

@@ -82,10 +82,11 @@ def measure(
     for name in names:
         real, fake = eyes.features(name, sets.real), eyes.features(name, sets.fake)
         held = eyes.features(name, sets.held_out) if sets.held_out else None
-        found = eyes.identity(name) | numbers(real, fake, held, plan)
+        who, found = eyes.identity(name), numbers(real, fake, held, plan)
+        assert not who.keys() & found.keys()  # one would hide the other
         if moved := rounding(eyes, name, sets.real, sets.fake):
             found["rounding"] = moved
-        distances.append(found | _diversity(eyes, name, fake))
+        distances.append(who | found | _diversity(eyes, name, fake))
     results = _who(sets) | {
         "distances": distances,
         "recognised_real": _recognised(eyes, sets.real),

@@ -11,10 +11,13 @@ anywhere. Collapse is a variety V (`watch.py`, equation 2) that has fallen,
 
     V < min(COLLAPSED, 1/2 max of those before), in two measurements running.
 
-After either, training goes back to the state of the last measurement that was healthy (the
-beginning, if none was) with both learning rates halved, three times in a run at most. Then what is
-not finite ends the run; a collapse is told of, and training goes on. Where it goes back to does
-not depend on the clock: a run that failed is as repeatable, bit for bit, as any other.
+A run that never had more is told of after a third of its epochs, and goes on.
+
+After what is not finite, or a collapse, training goes back to the state of the last measurement
+that was healthy (the beginning, if none was) with both learning rates halved, three times in a run
+at most. Then what is not finite ends the run; a collapse is told of, and training goes on. Where
+it goes back to does not depend on the clock: a run that failed is as repeatable, bit for bit, as
+any other.
 """
 
 __all__ = ["Course"]
@@ -44,6 +47,8 @@ FILE = "events.jsonl"
 NONE = torch.finfo(torch.float64).max
 RUNNING = 2
 """Measurements in a row that make an alarm."""
+EARLY = 1 / 3
+"""Of the epochs, in which little variety is no news."""
 NEAREST, EPOCH, VARIETY, COLLAPSING, COPYING = range(5)
 """What is noted: the best distance and its epoch, the largest variety, and how many measurements
 in a row there were with a collapse, and with copies."""
@@ -147,7 +152,8 @@ class Course:
     def settle(self, epoch: int) -> None:
         """After a measurement: saves the state as one to go back to, or goes back, collapsed.
 
-        A collapse after all attempts is told of, and little variety at the end.
+        A collapse after all attempts is told of; so is little variety, where it never was more,
+        after the first third of the run, and at the end in any case.
         """
         running, poor = (from_first(x) for x in (self.noted[COLLAPSING].item(), bool(self.poor)))
         if running == RUNNING and len(self.failures) < RETRIES:
@@ -155,10 +161,15 @@ class Course:
             return
         if running == RUNNING:
             self._tell(self.alarms, COLLAPSE, self.poor, epoch=epoch)
-        elif poor and epoch == self.config.epochs:
+        elif poor and (epoch == self.config.epochs or (running == 0 and self._late(epoch))):
             self._tell(self.alarms, POOR, self.poor, epoch=epoch)
         if running == 0:
             self.save(good=True)
+
+    def _late(self, epoch: int) -> bool:
+        """Whether little variety is more than a beginning, and was not yet told of."""
+        told = any(event["kind"] == POOR for event in self.alarms)
+        return not told and epoch > EARLY * self.config.epochs
 
     def _go_back(self, kind: str, error: str) -> None:
         """Goes back to the last good state, to try again more slowly."""
