@@ -4,9 +4,10 @@ A class has a learned direction e_y; the generator, which sees directions only, 
 
     G(z, y) = G(z / |z| + s e_y / |e_y|),    s = 0.3,                                          (1)
 
-so that chance keeps nine parts of ten of the variance: with equal shares `projected` made one
-image a class within six epochs (`LOG.md`, 2026-11-28). A discriminator whose score is psi(phi(x))
-becomes
+so that chance keeps eleven parts of twelve of the variance. Conditions make GANs collapse where
+images are few (Shahbazi et al., 2022): with equal shares `projected` made one image a class within
+six epochs. Their remedy, to begin without classes and to let them in by and by, only put that off
+here (`LOG.md`, 2026-11-28). A discriminator whose score is psi(phi(x)) becomes
 
     D(x, y) = v_y . phi(x) + psi(phi(x)),                                                      (2)
 
@@ -15,6 +16,8 @@ softmaxes of linear maps of phi(x). A head that scores places does so at each pl
 
 References:
     | cGANs with Projection Discriminator (Miyato & Koyama, 2018), eq. 3, https://arxiv.org/abs/1802.05637
+    | Collapse by Conditioning: Training Class-conditional GANs with Limited Data (Shahbazi et al.,
+    | 2022), https://arxiv.org/abs/2201.06578
 
 Shapes: B batch, K classes, Z latent dimensions, C channels, S pixels a side, P places that a
 head scores; labels int64 `(B,)` in 0..K-1.
