@@ -178,12 +178,13 @@ def test_every_mode_is_read(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     picture.save(tmp_path / "a.PNG")
     picture.save(deep / "b.JPEG", quality=95)
+    picture.save(deep / "g.jfif", quality=95)
     picture.convert("RGBA").save(tmp_path / "c.webp", lossless=True)
     picture.convert("P").save(tmp_path / "d.gif")
     picture.convert("CMYK").save(tmp_path / "e.tif")
     picture.save(tmp_path / "f.bmp")
     images = load_images(str(tmp_path), 16).images
-    assert images.shape == (6, 3, 16, 16)
+    assert images.shape == (7, 3, 16, 16)
     left, right = images[..., :6].float().mean((2, 3)), images[..., 10:].float().mean((2, 3))
     # Palettes and CMYK round: twelve grey values of tolerance.
     wanted = torch.tensor([[200.0, 30, 30]])
@@ -197,6 +198,21 @@ def test_grey_of_sixteen_bits_and_transparency(tmp_path: Path) -> None:
     assert read_image(tmp_path / "grey.png", 20)[0, 0].tolist() == [round(40_000 / 257)] * 3
     Image.new("RGBA", (20, 20), (10, 20, 30, 0)).save(tmp_path / "clear.png")
     assert read_image(tmp_path / "clear.png", 20)[5, 5].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_pixels_of_unknown_range_are_refused(kind: type, tmp_path: Path) -> None:
+    """Scaled as 16-bit grey they would be black."""
+    pixels = np.linspace(0, 1 if kind is np.float32 else 255, 400).reshape(20, 20)
+    Image.fromarray(pixels.astype(kind)).save(tmp_path / "a.tiff")
+    with pytest.raises(InputError, match=r"a\.tiff: not a readable image \(32-bit pixels"):
+        read_image(tmp_path / "a.tiff", 20)
+    deep = (pixels / pixels.max() * 65535).astype(np.uint16)
+    for name in ("b.tiff", "b.png", "b.pgm"):
+        Image.fromarray(deep).save(tmp_path / name)
+        np.testing.assert_array_equal(
+            read_image(tmp_path / name, 20)[..., 0], np.round(deep / 257).astype(np.uint8)
+        )
 
 
 def test_exif_rotation_is_followed(tmp_path: Path) -> None:
