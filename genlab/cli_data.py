@@ -67,27 +67,26 @@ def data_check(
         clean: Copy the usable images here, one of each group of copies.
     """
     from genlab import atomic
-    from genlab.engine.clean import check_clean, check_target
+    from genlab.engine.clean import PAGE, RESULTS, check_clean, check_out
     from genlab.engine.clean import clean as copy
-    from genlab.engine.doctor import check_folder, unpacked
+    from genlab.engine.doctor import check_folder
     from genlab.figures.doctor_page import doctor_page
 
     target = out or Path("runs") / f"check-{folder.resolve().stem}"
-    check_target("--out", target, folder)
+    check_out(target, folder, clean)
     if clean:
         check_clean(clean, folder)
-    with unpacked(folder) as place:
-        results = check_folder(place)
-        if clean:
-            results["clean"] = copy(results, place, clean)
-        atomic.write_bytes(target / "check.html", doctor_page(results, place).encode())
-    atomic.write_json(target / "results.json", results)
+    results = check_folder(folder)
+    atomic.write_bytes(target / PAGE, doctor_page(results, folder).encode())
+    if clean:
+        results["clean"] = copy(results, folder, clean)
+    atomic.write_json(target / RESULTS, results)
     if not json:
         for line in results["advice"]:
             print(f"- {line}")
     groups = len(results["groups"])
     line = (
         f"{results['images']} of {results['files']} images usable, {groups} with copies, "
-        f"{results['dogs']['share']:.1%} recognised as dogs; page: {target / 'check.html'}"
+        f"{results['dogs']['share']:.1%} recognised as dogs; page: {target / PAGE}"
     )
     end(results, line, json)
