@@ -42,11 +42,13 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
             print(f"{'':14} {'':7} licence: {row['licence']}")
             where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
             print(f"{'':14} {'':7} {where}")
+            if row["problem"]:
+                print(f"{'':14} {'':7} cannot be used: {row['problem']}")
             if identity := row["identity"]:
                 shape = " x ".join(map(str, identity["shape"]))
                 print(f"{'':14} {'':7} {identity['count']} of {shape}, "
                       f"SHA-256 {identity['sha256']}")
-    here = [row["name"] for row in rows if row["place"]]
+    here = [row["name"] for row in rows if row["identity"]]
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
 
 

@@ -7,16 +7,18 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 import torch
 
 from PIL import Image
 
 from genlab.data.decode import read_image
-from genlab.data.images import load_images
+from genlab.data.images import find_folder, load_images
 from genlab.data.mnist import FILES, load_digits, read_idx
 from genlab.data.sources import SOURCES, decide_digits
 from genlab.errors import InputError
+from genlab.inventory import check_machine, inventory
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -293,6 +295,65 @@ def test_toydogs_source() -> None:
     assert few.identity.stand_in
     with pytest.raises(InputError, match="toydogs:COUNT"):
         load_images("toydogs:many", 32)
+
+
+def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
+    (tmp_path / "some.zip").write_bytes(b"x")
+    for source, words in (
+        ("mnist", "mnist: digits, no folder of images"),
+        (str(tmp_path / "some.zip"), "a file; give the folder.*of a zip, the unpacked one"),
+        (str(tmp_path / "none"), "no such folder or name; give a folder"),
+    ):
+        with pytest.raises(InputError, match=f"{words}.*toydogs, toydogs:COUNT, dogs, imagewoof"):
+            load_images(source, 64)
+    with pytest.raises(InputError, match="^toydogs:x: write toydogs or toydogs:COUNT"):
+        load_images("toydogs:x", 64)
+
+
+def test_a_broken_off_unpacking_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
+    breaks = True
+
+    def retrieve(*_: object, processor: pooch.Untar) -> None:
+        folder = Path(processor.extract_dir)
+        folder.mkdir()
+        Image.new("RGB", (20, 20)).save(folder / "0.png")
+        if breaks:
+            raise KeyboardInterrupt
+        Image.new("RGB", (20, 20)).save(folder / "1.png")
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    with pytest.raises(KeyboardInterrupt):
+        find_folder("imagewoof-160")
+    assert SOURCES["imagewoof-160"].place() is None
+    breaks = False
+    folder = find_folder("imagewoof-160").folder
+    assert sorted(p.name for p in folder.iterdir()) == ["0.png", "1.png"]
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+
+
+def test_one_unusable_source_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
+    monkeypatch.setattr("genlab.data.toydogs.DEFAULT_COUNT", 3)
+    (tmp_path / "dogs").mkdir()
+    write_mnist(tmp_path / "mnist")
+    cut = tmp_path / "mnist" / FILES["train images"][0]
+    cut.write_bytes(cut.read_bytes()[:-9])
+    rows = {row["name"]: row for row in inventory()}
+    checks = {check["what"]: check for check in check_machine()}
+    assert set(rows) == set(SOURCES)
+    for name, words in (("dogs", "no images in it"), ("mnist", "damaged or truncated")):
+        assert words in rows[name]["problem"]
+        assert rows[name]["identity"] is None
+        assert words in checks[f"data {name}"]["found"]
+        assert not checks[f"data {name}"]["ok"]
+    assert rows["toydogs"]["identity"]["count"] == 3
+    assert rows["toydogs"]["problem"] is None
+    assert checks["data toydogs"]["ok"]
 
 
 def test_fallback_says_so(
