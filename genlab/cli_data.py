@@ -79,7 +79,8 @@ def data_check(
     if clean:
         check_clean(clean, folder)
     results = check_folder(folder)
-    atomic.write_bytes(target / PAGE, doctor_page(results, folder).encode())
+    page = doctor_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
+    atomic.write_bytes(target / PAGE, page)
     if clean:
         results["clean"] = copy(results, folder, clean)
     atomic.write_json(target / RESULTS, results)

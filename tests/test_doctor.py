@@ -20,6 +20,7 @@ from sklearn.datasets import load_sample_images
 
 from genlab.data.decode import image_files, open_upright
 from genlab.data.held_out import held_out
+from genlab.data.images import load_images
 from genlab.data.probe import probe
 from genlab.data.toydogs import draw_dog
 from genlab.data.twins import (
@@ -428,12 +429,16 @@ def test_command(ward: Path, tmp_path: Path) -> None:
             cwd=tmp_path, env=dict(os.environ),
         )
 
+    name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
+    dog(40).save(ward / name)
     before = state(ward)
     result = genlab("data", "check", "ward", "--clean", "good", "--json")
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
     kept = json.loads((tmp_path / "runs" / "check-ward" / "results.json").read_text())
     assert printed == kept
+    assert name in state(tmp_path / "good")
+    assert len(load_images(str(tmp_path / "good"), 32).images) == kept["clean"]["copied"]
     assert kept["clean"]["copied"] == len(state(tmp_path / "good"))
     assert (tmp_path / "runs" / "check-ward" / "check.html").stat().st_size > 20_000
     assert state(ward) == before

@@ -10,6 +10,7 @@ Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 __all__ = ["ImageSet", "Place", "chooser", "find_folder", "load_images"]
 
 import hashlib
+import os
 import tempfile
 
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ def _from_folder(
     paths = image_files(folder)[: limit or None]
     contents = hashlib.sha256(f"v{VERSION}".encode())
     for path in paths:
-        contents.update(str(path.relative_to(folder)).encode())
+        contents.update(os.fsencode(path.relative_to(folder)))
         contents.update(hashlib.sha256(path.read_bytes()).digest())
     kind = "" if crop == "centre" else f"-{crops.VERSION}"
 
