@@ -58,9 +58,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as readable JSON; NaN and infinities are refused with `ValueError`."""
+    """Writes `value` as readable JSON; NaN and infinities are refused with `ValueError`.
+
+    What is no UTF-8 in the name of a file is written as JSON's escape, `\\udcXX`.
+    """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
 
 
 def write_png(path: Path, image: "np.ndarray") -> None:

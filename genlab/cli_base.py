@@ -35,7 +35,8 @@ def use_data(data_dir: Path | None) -> None:
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON on standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    print(text.encode(errors="backslashreplace").decode())  # of names that are not UTF-8
 
 
 def end(results: dict[str, Any], line: str, as_json: bool) -> None:

@@ -42,11 +42,13 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
             print(f"{'':14} {'':7} licence: {row['licence']}")
             where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
             print(f"{'':14} {'':7} {where}")
+            if row["problem"]:
+                print(f"{'':14} {'':7} cannot be used: {row['problem']}")
             if identity := row["identity"]:
                 shape = " x ".join(map(str, identity["shape"]))
                 print(f"{'':14} {'':7} {identity['count']} of {shape}, "
                       f"SHA-256 {identity['sha256']}")
-    here = [row["name"] for row in rows if row["place"]]
+    here = [row["name"] for row in rows if row["identity"]]
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
 
 
@@ -67,27 +69,27 @@ def data_check(
         clean: Copy the usable images here, one of each group of copies.
     """
     from genlab import atomic
-    from genlab.engine.clean import check_clean, check_target
+    from genlab.engine.clean import PAGE, RESULTS, check_clean, check_out
     from genlab.engine.clean import clean as copy
-    from genlab.engine.doctor import check_folder, unpacked
+    from genlab.engine.doctor import check_folder
     from genlab.figures.doctor_page import doctor_page
 
     target = out or Path("runs") / f"check-{folder.resolve().stem}"
-    check_target("--out", target, folder)
+    check_out(target, folder, clean)
     if clean:
         check_clean(clean, folder)
-    with unpacked(folder) as place:
-        results = check_folder(place)
-        if clean:
-            results["clean"] = copy(results, place, clean)
-        atomic.write_bytes(target / "check.html", doctor_page(results, place).encode())
-    atomic.write_json(target / "results.json", results)
+    results = check_folder(folder)
+    page = doctor_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
+    atomic.write_bytes(target / PAGE, page)
+    if clean:
+        results["clean"] = copy(results, folder, clean)
+    atomic.write_json(target / RESULTS, results)
     if not json:
         for line in results["advice"]:
             print(f"- {line}")
     groups = len(results["groups"])
     line = (
         f"{results['images']} of {results['files']} images usable, {groups} with copies, "
-        f"{results['dogs']['share']:.1%} recognised as dogs; page: {target / 'check.html'}"
+        f"{results['dogs']['share']:.1%} recognised as dogs; page: {target / PAGE}"
     )
     end(results, line, json)

@@ -13,6 +13,7 @@ from typing import Any
 from genlab.data.images import load_images
 from genlab.data.mnist import load_digits
 from genlab.data.sources import SOURCES
+from genlab.errors import InputError
 
 
 def describe_source(source: str) -> dict[str, Any]:
@@ -29,14 +30,20 @@ def describe_source(source: str) -> dict[str, Any]:
 
 
 def inventory() -> list[dict[str, Any]]:
-    """Returns a row a source: name, role, size, licence, place, how to get it, identity."""
+    """Returns a row a source: name, role, size, licence, place, how to get it, identity.
+
+    Where what is in its place cannot be used, "problem" says why, and there is no identity.
+    """
     rows = []
     for name, source in SOURCES.items():
-        place = source.place()
-        identity = describe_source(name) if place else None
+        place, identity, problem = source.place(), None, None
+        try:
+            identity = describe_source(name) if place else None
+        except InputError as error:
+            problem = str(error)
         rows.append({
             "name": name, "role": source.role, "size": source.size, "licence": source.licence,
-            "place": place, "get": source.get, "identity": identity,
+            "place": place, "get": source.get, "identity": identity, "problem": problem,
         })
     return rows
 
@@ -46,7 +53,13 @@ def check_machine() -> list[dict[str, Any]]:
     checks = [_torch(), _threads(), _pandoc(), _fonts(), _disk(), _lite0(), _inception()]
     for name, source in SOURCES.items():
         place = source.place()
-        checks.append(_check(f"data {name}", place is not None, place or "no", source.get))
+        found = place or "no"
+        try:
+            if place:
+                source.check()
+        except InputError as error:
+            place, found = None, str(error)
+        checks.append(_check(f"data {name}", place is not None, found, source.get))
     return checks
 
 
@@ -105,7 +118,13 @@ def _lite0() -> dict[str, Any]:
 
 
 def _inception() -> dict[str, Any]:
-    from genlab.features.inception import HOW, at_hand
+    from genlab.features.inception import HOW, at_hand, load_inception
 
-    found = "in the cache or the data folder" if at_hand() else "no"
-    return _check("FID Inception weights", at_hand(), found, HOW)
+    whole, found = False, "no"
+    if at_hand():
+        try:
+            whole = load_inception().complete
+            found = "whole" if whole else "partial: up to 768 features"
+        except InputError as error:
+            found = str(error)
+    return _check("FID Inception weights", whole, found, HOW)

@@ -7,16 +7,18 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 import torch
 
 from PIL import Image
 
 from genlab.data.decode import read_image
-from genlab.data.images import load_images
+from genlab.data.images import find_folder, load_images
 from genlab.data.mnist import FILES, load_digits, read_idx
 from genlab.data.sources import SOURCES, decide_digits
 from genlab.errors import InputError
+from genlab.inventory import check_machine, inventory
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -178,12 +180,13 @@ def test_every_mode_is_read(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     picture.save(tmp_path / "a.PNG")
     picture.save(deep / "b.JPEG", quality=95)
+    picture.save(deep / "g.jfif", quality=95)
     picture.convert("RGBA").save(tmp_path / "c.webp", lossless=True)
     picture.convert("P").save(tmp_path / "d.gif")
     picture.convert("CMYK").save(tmp_path / "e.tif")
     picture.save(tmp_path / "f.bmp")
     images = load_images(str(tmp_path), 16).images
-    assert images.shape == (6, 3, 16, 16)
+    assert images.shape == (7, 3, 16, 16)
     left, right = images[..., :6].float().mean((2, 3)), images[..., 10:].float().mean((2, 3))
     # Palettes and CMYK round: twelve grey values of tolerance.
     wanted = torch.tensor([[200.0, 30, 30]])
@@ -197,6 +200,21 @@ def test_grey_of_sixteen_bits_and_transparency(tmp_path: Path) -> None:
     assert read_image(tmp_path / "grey.png", 20)[0, 0].tolist() == [round(40_000 / 257)] * 3
     Image.new("RGBA", (20, 20), (10, 20, 30, 0)).save(tmp_path / "clear.png")
     assert read_image(tmp_path / "clear.png", 20)[5, 5].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_pixels_of_unknown_range_are_refused(kind: type, tmp_path: Path) -> None:
+    """Scaled as 16-bit grey they would be black."""
+    pixels = np.linspace(0, 1 if kind is np.float32 else 255, 400).reshape(20, 20)
+    Image.fromarray(pixels.astype(kind)).save(tmp_path / "a.tiff")
+    with pytest.raises(InputError, match=r"a\.tiff: not a readable image \(32-bit pixels"):
+        read_image(tmp_path / "a.tiff", 20)
+    deep = (pixels / pixels.max() * 65535).astype(np.uint16)
+    for name in ("b.tiff", "b.png", "b.pgm"):
+        Image.fromarray(deep).save(tmp_path / name)
+        np.testing.assert_array_equal(
+            read_image(tmp_path / name, 20)[..., 0], np.round(deep / 257).astype(np.uint8)
+        )
 
 
 def test_exif_rotation_is_followed(tmp_path: Path) -> None:
@@ -277,6 +295,65 @@ def test_toydogs_source() -> None:
     assert few.identity.stand_in
     with pytest.raises(InputError, match="toydogs:COUNT"):
         load_images("toydogs:many", 32)
+
+
+def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
+    (tmp_path / "some.zip").write_bytes(b"x")
+    for source, words in (
+        ("mnist", "mnist: digits, no folder of images"),
+        (str(tmp_path / "some.zip"), "a file; give the folder.*of a zip, the unpacked one"),
+        (str(tmp_path / "none"), "no such folder or name; give a folder"),
+    ):
+        with pytest.raises(InputError, match=f"{words}.*toydogs, toydogs:COUNT, dogs, imagewoof"):
+            load_images(source, 64)
+    with pytest.raises(InputError, match="^toydogs:x: write toydogs or toydogs:COUNT"):
+        load_images("toydogs:x", 64)
+
+
+def test_a_broken_off_unpacking_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
+    breaks = True
+
+    def retrieve(*_: object, processor: pooch.Untar) -> None:
+        folder = Path(processor.extract_dir)
+        folder.mkdir()
+        Image.new("RGB", (20, 20)).save(folder / "0.png")
+        if breaks:
+            raise KeyboardInterrupt
+        Image.new("RGB", (20, 20)).save(folder / "1.png")
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    with pytest.raises(KeyboardInterrupt):
+        find_folder("imagewoof-160")
+    assert SOURCES["imagewoof-160"].place() is None
+    breaks = False
+    folder = find_folder("imagewoof-160").folder
+    assert sorted(p.name for p in folder.iterdir()) == ["0.png", "1.png"]
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+
+
+def test_one_unusable_source_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
+    monkeypatch.setattr("genlab.data.toydogs.DEFAULT_COUNT", 3)
+    (tmp_path / "dogs").mkdir()
+    write_mnist(tmp_path / "mnist")
+    cut = tmp_path / "mnist" / FILES["train images"][0]
+    cut.write_bytes(cut.read_bytes()[:-9])
+    rows = {row["name"]: row for row in inventory()}
+    checks = {check["what"]: check for check in check_machine()}
+    assert set(rows) == set(SOURCES)
+    for name, words in (("dogs", "no images in it"), ("mnist", "damaged or truncated")):
+        assert words in rows[name]["problem"]
+        assert rows[name]["identity"] is None
+        assert words in checks[f"data {name}"]["found"]
+        assert not checks[f"data {name}"]["ok"]
+    assert rows["toydogs"]["identity"]["count"] == 3
+    assert rows["toydogs"]["problem"] is None
+    assert checks["data toydogs"]["ok"]
 
 
 def test_fallback_says_so(

@@ -18,8 +18,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.fft import dctn
 from sklearn.datasets import load_sample_images
 
-from genlab.data.decode import open_upright
+from genlab.data.decode import image_files, open_upright
 from genlab.data.held_out import held_out
+from genlab.data.images import load_images
 from genlab.data.probe import probe
 from genlab.data.toydogs import draw_dog
 from genlab.data.twins import (
@@ -30,8 +31,8 @@ from genlab.data.twins import (
     thumbnails,
 )
 from genlab.engine.advice import advice
-from genlab.engine.clean import clean
-from genlab.engine.doctor import check_folder, unpacked
+from genlab.engine.clean import check_clean, check_out, clean
+from genlab.engine.doctor import check_folder
 from genlab.errors import InputError
 from genlab.figures.doctor_page import doctor_page
 
@@ -151,7 +152,9 @@ def test_probe_of_a_turned_file_is_of_the_upright_picture(tmp_path: Path) -> Non
     exif[0x0112] = 8
     picture.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "a.png", exif=exif)
     picture.save(tmp_path / "b.png")
-    turned, plain = probe(tmp_path / "a.png"), probe(tmp_path / "b.png")
+    turned, plain = (
+        probe((tmp_path / name).read_bytes(), name) for name in ("a.png", "b.png")
+    )
     assert (turned.width, turned.height) == (96, 60)
     assert turned.turned
     assert not plain.turned
@@ -161,7 +164,7 @@ def test_probe_of_a_turned_file_is_of_the_upright_picture(tmp_path: Path) -> Non
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "JPEG", "PNG", "BMP", "PPM"])
 def test_spoiled_files_are_refused_or_read_never_a_crash(kind: str, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    path = tmp_path / "x"
+    path = tmp_path / "x"  # its name in messages
     frames = {"save_all": True, "append_images": [dog(1, 48)]} if kind in ("GIF", "TIFF") else {}
     dog(0, 48).save(path, kind, **frames)
     data = np.frombuffer(path.read_bytes(), np.uint8)
@@ -171,9 +174,8 @@ def test_spoiled_files_are_refused_or_read_never_a_crash(kind: str, tmp_path: Pa
         spoiled = spoiled.copy()
         places = random.integers(0, min(len(spoiled), 300), 6)
         spoiled[places] = random.integers(0, 256, 6)
-        path.write_bytes(spoiled.tobytes())
         try:
-            probe(path)
+            probe(spoiled.tobytes(), str(path))
         except InputError as error:
             messages.append(str(error))
     assert len(messages) > 5
@@ -292,22 +294,127 @@ def test_page_is_whole_and_safe(tmp_path: Path) -> None:
     assert not re.findall(r"https?://", page)
 
 
+def test_names_count_as_in_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Links, links to folders, and the notes of macOS."""
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    for index in range(4):
+        dog(index, 48).save(folder / f"{index}.png")
+        (folder / f"._{index}.png").write_bytes(b"\0\5")
+    dog(9, 48).save(other / "9.png")
+    (folder / "again.png").symlink_to("0.png")
+    (folder / "more").symlink_to(other)
+    f = check_folder(folder)
+    assert (f["files"], f["images"], f["copies"], f["unusable"]) == (4, 4, [], [])
+    assert [p.name for p in image_files(folder)] == [f"{index}.png" for index in range(4)]
+    said = capsys.readouterr().err
+    for words in ("5 names", "links to folders: 1, as more"):
+        assert words in said, words
+        assert any(words in line for line in f["advice"]), words
+    (folder / "lost.png").symlink_to("nowhere")
+    f = check_folder(folder)
+    assert (f["files"], f["images"]) == (5, 4)
+    assert [entry["file"] for entry in f["unusable"]] == ["lost.png"]
+    assert "a link to nothing" in f["unusable"][0]["reason"]
+    assert "lost.png" in doctor_page(f, folder)
+    with pytest.raises(InputError, match=r"lost\.png: a link to nothing"):
+        image_files(folder)
+    assert clean(f, folder, tmp_path / "clean") == {"copied": 4, "left_out": 1}
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "more").symlink_to(other)
+    with pytest.raises(InputError, match="no images in it.*links to folders: 1, as more"):
+        check_folder(tmp_path / "links")
+
+
 def test_zip_is_the_folder(ward: Path, tmp_path: Path) -> None:
     path = tmp_path / "ward.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(p for p in ward.rglob("*") if p.is_file()):
             archive.write(file, file.relative_to(ward))
-    with unpacked(path) as folder:
-        assert check_folder(folder) == check_folder(ward)
-    assert not folder.exists()
-    path.write_bytes(path.read_bytes().replace(b"IHDR", b"IHDX"))
-    with pytest.raises(InputError, match=r"ward\.zip: cannot be unpacked"), unpacked(path):
+    f = check_folder(path)
+    assert f == check_folder(ward)
+    assert doctor_page(f, path) == doctor_page(f, ward)
+    assert clean(f, path, tmp_path / "a") == clean(f, ward, tmp_path / "b")
+    digests = [{n: s for n, (s, _) in state(tmp_path / x).items()} for x in "ab"]
+    assert digests[0] == digests[1]
+
+
+def test_damaged_members_of_a_zip_are_listed(tmp_path: Path) -> None:
+    """Whatever is wrong with one, the others are examined; what is no zip is said to be none."""
+    path = tmp_path / "some.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(4):
+            dog(index, 48).save(tmp_path / "x.png")
+            kind = zipfile.ZIP_LZMA if index == 1 else zipfile.ZIP_STORED
+            archive.write(tmp_path / "x.png", f"{index}.png", kind)
+        archive.write(tmp_path / "x.png", "n" * 300 + ".png")  # more than a file's name may have
+        archive.write(tmp_path / "x.png", "3.png/inside.png")  # a file and a folder
+        archive.write(tmp_path / "x.png", "../out.png")
+    with zipfile.ZipFile(path) as archive:
+        places = [(m.header_offset, m.filename) for m in archive.infolist()[:3]]
+    data = bytearray(path.read_bytes())
+    for offset, _ in places[1:]:
+        data[offset + 60 : offset + 70] = bytes(10)
+    path.write_bytes(data)
+    f = check_folder(path)
+    assert [entry["file"] for entry in f["unusable"]] == ["1.png", "2.png"]
+    assert all("cannot be read from the archive" in e["reason"] for e in f["unusable"])
+    assert (f["files"], f["images"]) == (7, 5)
+    assert "1.png" in doctor_page(f, path)
+    with pytest.raises(InputError, match=r"'\.\./out\.png', which leads out"):
+        clean(f | {"groups": []}, path, tmp_path / "clean")
+    assert not (tmp_path / "clean").exists()
+    (tmp_path / "text.zip").write_text("x")
+    with pytest.raises(InputError, match=r"text\.zip: not a readable zip"):
+        check_folder(tmp_path / "text.zip")
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
+    with pytest.raises(InputError, match=r"empty\.zip: no images in it"):
+        check_folder(tmp_path / "empty.zip")
+
+
+def test_a_zips_impossible_names_are_named_by_clean(tmp_path: Path) -> None:
+    dog(0, 48).save(tmp_path / "x.png")
+    with zipfile.ZipFile(tmp_path / "long.zip", "w") as archive:
+        archive.write(tmp_path / "x.png", "n" * 300 + ".png")
+    f = check_folder(tmp_path / "long.zip")
+    with pytest.raises(InputError, match=r"--clean .*nnn\.png' cannot be written there"):
+        clean(f, tmp_path / "long.zip", tmp_path / "clean")
+
+
+def test_places_that_hold_something_are_refused(tmp_path: Path) -> None:
+    folder, run, page = tmp_path / "folder", tmp_path / "run", tmp_path / "page"
+    for place in (folder, run, page):
+        place.mkdir()
+    check_out(page, folder)
+    check_out(tmp_path / "new" / "deep", folder)
+    (page / "check.html").write_text("x")
+    (page / "results.json").write_text("x")
+    check_out(page, folder)
+    (run / "results.json").write_text("x")
+    with pytest.raises(InputError, match="--out .*run: the folder holds 'results.json'"):
+        check_out(run, folder)
+    (page / "DONE").write_text("x")
+    with pytest.raises(InputError, match="--out .*page: the folder holds 'DONE'"):
+        check_out(page, folder)
+    for file in (page / "DONE", page / "DONE" / "deep"):
+        with pytest.raises(InputError, match="--out .*: a file is in the way"):
+            check_out(file, folder)
+        with pytest.raises(InputError, match="--clean .*: a file is in the way"):
+            check_clean(file, folder)
+    with pytest.raises(InputError, match="--out .*: lies in --clean"):
+        check_out(tmp_path / "good" / "page", folder, tmp_path / "good")
 
 
 def test_no_images_or_none_readable(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         check_folder(tmp_path / "nothing")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes\.txt: a file; give the folder"):
+        check_folder(tmp_path / "notes.txt")
     with pytest.raises(InputError, match="no images in it"):
         check_folder(tmp_path)
     (tmp_path / "a.png").write_text("x")
@@ -322,12 +429,16 @@ def test_command(ward: Path, tmp_path: Path) -> None:
             cwd=tmp_path, env=dict(os.environ),
         )
 
+    name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
+    dog(40).save(ward / name)
     before = state(ward)
     result = genlab("data", "check", "ward", "--clean", "good", "--json")
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
     kept = json.loads((tmp_path / "runs" / "check-ward" / "results.json").read_text())
     assert printed == kept
+    assert name in state(tmp_path / "good")
+    assert len(load_images(str(tmp_path / "good"), 32).images) == kept["clean"]["copied"]
     assert kept["clean"]["copied"] == len(state(tmp_path / "good"))
     assert (tmp_path / "runs" / "check-ward" / "check.html").stat().st_size > 20_000
     assert state(ward) == before

@@ -21,6 +21,7 @@ from torch import Tensor
 from genlab.errors import InputError
 from genlab.features import inception
 from genlab.features.inception_net import Inception, average_pool, stages, to_input
+from genlab.inventory import check_machine
 from genlab.rng import generator
 
 DATA = os.environ.get("GENLAB_DATA")
@@ -341,6 +342,8 @@ def test_data_folder_is_looked_into(
     (tmp_path / "inception" / "part.npz").symlink_to(folder / "partial.npz")
     assert inception.at_hand()
     assert not inception.load_inception().complete
+    check = next(c for c in check_machine() if "Inception" in c["what"])
+    assert (check["ok"], check["found"]) == (False, "partial: up to 768 features")
     whole = tmp_path / "inception" / inception.FILE
     whole.symlink_to(folder / inception.FILE)
     assert inception.find_inception() == whole

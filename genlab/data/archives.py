@@ -1,6 +1,6 @@
 """Zip archives read in place: nothing is written to the disk, so no name in one can do harm."""
 
-__all__ = ["open_zip", "read_member", "zip_images"]
+__all__ = ["Members", "list_members", "open_zip", "read_member", "zip_images"]
 
 import lzma
 import stat
@@ -8,8 +8,9 @@ import zipfile
 import zlib
 
 from pathlib import Path
+from typing import NamedTuple
 
-from genlab.data.decode import MEND, SUFFIXES
+from genlab.data.decode import MEND, SUFFIXES, no_images
 from genlab.errors import InputError
 from genlab.progress import say
 
@@ -47,25 +48,50 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def zip_images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Returns the images of an archive and the folders in it, in the order of their names.
-
-    Of members with one name the last counts, as when they are unpacked. The `._NAME` files that
-    macOS packs beside NAME are no images. What is left out is said.
+    """Returns the images of an archive, as of `list_members`; what is left out is said.
 
     Raises:
         InputError: If there are none.
     """
-    members = [m for m in archive.infolist() if not m.is_dir() and _suffix(m) in SUFFIXES]
+    found = list_members(archive)
+    if found.left_out:
+        say(f"note: {archive.filename}: left out: {'; '.join(found.left_out)}")
+    return found.images
+
+
+class Members(NamedTuple):
+    """What is in an archive and the folders in it."""
+
+    images: list[zipfile.ZipInfo]
+    """In the order of their names."""
+    others: list[zipfile.ZipInfo]
+    """Files whose names are not those of images."""
+    left_out: list[str]
+    """What is no image of the archive although it looks like some, in words."""
+
+
+def list_members(archive: zipfile.ZipFile) -> Members:
+    """Lists the images of an archive and the folders in it.
+
+    Of members with one name the last counts, as when they are unpacked. The `._NAME` files that
+    macOS packs beside NAME are no images.
+
+    Raises:
+        InputError: If there are none.
+    """
+    files = [m for m in archive.infolist() if not m.is_dir()]
+    members = [m for m in files if _suffix(m) in SUFFIXES]
     images = {m.filename: m for m in members if not _is_note(m)}
-    if not images:
-        raise InputError(
-            f"{archive.filename}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
-            "folders inside it too)"
-        )
+    left_out = []
     if len(images) < len(members):
-        say(f"note: {archive.filename}: left out: {len(members) - len(images)} members "
-            "(earlier ones of one name, or what macOS notes beside a file as ._NAME)")
-    return [images[name] for name in sorted(images)]
+        left_out.append(
+            f"{len(members) - len(images)} members (earlier ones of one name, or what macOS notes "
+            "beside a file as ._NAME)"
+        )
+    if not images:
+        raise InputError(no_images(str(archive.filename), left_out))
+    others = [m for m in files if _suffix(m) not in SUFFIXES]
+    return Members([images[name] for name in sorted(images)], others, left_out)
 
 
 def _suffix(member: zipfile.ZipInfo) -> str:

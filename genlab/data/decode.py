@@ -1,7 +1,8 @@
 """From a file to its pixels: which files are images, and how each becomes RGB.
 
 Every picture is turned upright (EXIF) and brought to RGB: transparent pixels lie on white, 16-bit
-grey is scaled to 8 bits, a palette is looked up, of an animation the first frame is taken.
+grey is scaled to 8 bits, a palette is looked up, of an animation the first frame is taken. Wider
+pixels (32-bit and floating-point TIFFs) are refused: nothing says which value is white.
 A square of it (the central one, if not another is chosen) is resized once with an antialiasing
 (Lanczos) filter.
 
@@ -11,18 +12,23 @@ Shapes: H W pixels of an image, S the side of a square.
 __all__ = [
     "FORMATS",
     "MEND",
+    "NOWHERE",
     "SUFFIXES",
     "VERSION",
     "Choose",
+    "Listing",
     "central_square",
     "decode",
     "decoding",
     "image_files",
+    "list_images",
+    "no_images",
     "open_upright",
     "read_image",
     "reading",
     "refuse_images",
     "square",
+    "upright",
 ]
 
 import os
@@ -31,7 +37,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -42,12 +48,13 @@ from genlab.errors import InputError
 from genlab.progress import say
 
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
-VERSION = 1
+VERSION = 2
 """Of what happens between a file and its pixels: part of cache keys."""
 MEND = "; mend or remove it"
+NOWHERE = f"a link to nothing{MEND}"
 LISTED = 10
 """How many unreadable images an error names."""
 SMALLEST_SIDE = 16
@@ -62,31 +69,70 @@ def central_square(image: Image.Image) -> Box:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Returns the images of a folder and the folders in it, in the order of their names.
-
-    A file that is there under several names (links) counts once, by its first name. The
-    `._NAME` files that macOS puts beside NAME are no images. What is left out is said.
+    """Returns the images of a folder, as of `list_images`; what is left out is said.
 
     Raises:
         InputError: If there are none, or a link leads nowhere.
     """
-    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    broken = [f"{p}: a link to nothing{MEND}" for p in named if not p.exists()]
-    refuse_images(broken, len(named), str(folder))
+    found = list_images(folder)
+    broken = [f"{path}: {NOWHERE}" for path in found.broken]
+    refuse_images(broken, len(found.files) + len(broken), str(folder))
+    if found.left_out:
+        say(f"note: {folder}: left out: {'; '.join(found.left_out)}")
+    return found.files
+
+
+class Listing(NamedTuple):
+    """What is in a folder and the folders in it."""
+
+    files: list[Path]
+    """The images, in the order of their names."""
+    broken: list[Path]
+    """Links with the name of an image that lead nowhere."""
+    others: list[Path]
+    """Files whose names are not those of images."""
+    left_out: list[str]
+    """What is no image of the folder although it looks like some, in words."""
+
+
+def list_images(folder: Path) -> Listing:
+    """Lists the images of a folder and the folders in it.
+
+    A file that is there under several names (links) counts once, by its first name. The
+    `._NAME` files that macOS puts beside NAME are no images. Links to folders are not followed.
+
+    Raises:
+        InputError: If there are none, not even links that lead nowhere.
+    """
+    everything = sorted(folder.rglob("*"))
+    named = [p for p in everything if p.suffix.lower() in SUFFIXES]
+    broken = [p for p in named if not p.exists()]
     paths = [p for p in named if p.is_file()]
     files = {}
     for path in paths:
         if not path.name.startswith("._"):
             files.setdefault(_file_key(path), path)
-    if not files:
-        raise InputError(
-            f"{folder}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
-            "folders inside it too)"
-        )
+    left_out = []
     if len(files) < len(paths):
-        say(f"note: {folder}: left out: {len(paths) - len(files)} names (links to images that are "
-            "counted already, or what macOS notes beside a file as ._NAME)")
-    return list(files.values())
+        left_out.append(
+            f"{len(paths) - len(files)} names (links to images that are counted already, or what "
+            "macOS notes beside a file as ._NAME)"
+        )
+    if linked := [p for p in everything if p.is_symlink() and p.is_dir()]:
+        left_out.append(
+            f"links to folders: {len(linked)}, as {linked[0].relative_to(folder).as_posix()} "
+            "(they are not followed: copy those folders here)"
+        )
+    if not files and not broken:
+        raise InputError(no_images(str(folder), left_out))
+    others = [p for p in everything if p.suffix.lower() not in SUFFIXES and p.is_file()]
+    return Listing(list(files.values()), broken, others, left_out)
+
+
+def no_images(source: str, left_out: Sequence[str]) -> str:
+    """Returns what is said of a source without images."""
+    looked = f"{source}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
+    return "; left out: ".join([f"{looked}folders inside it too)", *left_out])
 
 
 def _file_key(path: Path) -> tuple[int, int] | str:
@@ -121,9 +167,18 @@ def open_upright(path: Path) -> Image.Image:
     Raises:
         InputError: As of `read_image`.
     """
+    return upright(path, str(path))
+
+
+def upright(file: Path | BinaryIO, name: str) -> Image.Image:
+    """Reads one image at its own size, upright and in RGB, calling it `name` in errors.
+
+    Raises:
+        InputError: As of `read_image`.
+    """
     with decoding():
-        image = decode(path, str(path))
-    _require_side(image, str(path))
+        image = decode(file, name)
+    _require_side(image, name)
     return image
 
 
@@ -147,6 +202,9 @@ def decode(file: Path | BinaryIO, name: str) -> Image.Image:
         InputError: If it is no readable image, naming it `name`.
     """
     with reading(file, name) as image:
+        # 16-bit grey is "I;16"; of what is "I" without more, only PNG and PPM say what is white
+        if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
+            raise ValueError("32-bit pixels, of unknown range: save it with 8 or 16 bits")
         return _rgb(ImageOps.exif_transpose(image))
 
 
@@ -216,7 +274,7 @@ def _require_side(image: Image.Image, name: str) -> None:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey (and 32-bit, which PNG uses for 16)
+    if image.mode.startswith("I"):  # 16-bit grey
         wide = np.asarray(image).astype(np.float64)
         return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if "A" in image.mode or "transparency" in image.info:

@@ -10,6 +10,8 @@ Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 __all__ = ["ImageSet", "Place", "chooser", "find_folder", "load_images"]
 
 import hashlib
+import os
+import tempfile
 
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +40,8 @@ from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.places import cache_folder, data_folder
 from genlab.progress import Progress, say
 
+NAMES = "one of the names toydogs, toydogs:COUNT, dogs, imagewoof-160"
+DIGITS = ("mnist", "mnist-5k")
 IMAGEWOOF = (
     "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz",
     "md5:3d200a7be99704a0d7509be2a9fbfe15",
@@ -101,20 +105,21 @@ def find_folder(source: str) -> Place:
         folder = dogs_folder()
         if folder is None:
             raise InputError(
-                "--dogs dogs: put images into DIR/dogs and set GENLAB_DATA=DIR (or give a folder, "
-                "or one of: toydogs, imagewoof-160)"
+                "dogs: put images into DIR/dogs and set GENLAB_DATA=DIR (or give a folder, or one "
+                "of: toydogs, imagewoof-160)"
             )
         return Place(folder, f"dogs ({folder.name})", theirs)
     if source == "imagewoof-160":
         return Place(_imagewoof(), "Imagewoof 160 px", "Apache-2.0")
     folder = Path(source)
     if not folder.exists():
-        raise InputError(
-            f"{source}: no such folder or name; names are 'toydogs', 'dogs' and 'imagewoof-160' "
-            "(see: genlab data)"
-        )
+        what = "digits, no folder of images" if source in DIGITS else "no such folder or name"
+        raise InputError(f"{source}: {what}; give a folder, or {NAMES} (see: genlab data)")
     if not folder.is_dir():
-        raise InputError(f"{source}: a file; give the folder that holds the images")
+        raise InputError(
+            f"{source}: a file; give the folder that holds the images (of a zip, the unpacked "
+            f"one), or {NAMES}"
+        )
     return Place(folder, f"images in {folder.resolve().name}", theirs)
 
 
@@ -131,26 +136,31 @@ def _imagewoof() -> Path:
     import pooch
 
     folder = cache_folder() / "imagewoof2-160"
-    if not folder.is_dir():
-        say(f"fetching Imagewoof (88 MB) into {folder.parent}")
-        url, md5 = IMAGEWOOF
-        try:
+    if folder.is_dir():
+        return folder
+    say(f"fetching Imagewoof (88 MB) into {folder.parent}")
+    url, md5 = IMAGEWOOF
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # a folder of that name is whole: it is unpacked beside, and renamed
+        with tempfile.TemporaryDirectory(prefix=".imagewoof-", dir=folder.parent) as beside:
+            unpacked = Path(beside).resolve() / "images"
             pooch.retrieve(
                 url, md5, "imagewoof2-160.tgz", folder.parent,
-                processor=pooch.Untar(extract_dir="imagewoof2-160"),
+                processor=pooch.Untar(extract_dir=str(unpacked)),
             )
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"--dogs imagewoof-160: cannot be fetched ({error}); give a folder of dog images, "
-                "or use --dogs toydogs"
-            ) from None
+            unpacked.rename(folder)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"imagewoof-160: cannot be fetched ({error}); give a folder of dog images, or toydogs"
+        ) from None
     return folder
 
 
 def _toydogs(source: str, size: int, limit: int | None) -> ImageSet:
     _, _, given = source.partition(":")
     if given and not (given.isdigit() and int(given) > 0):
-        raise InputError(f"--dogs {source}: write toydogs or toydogs:COUNT, say toydogs:500")
+        raise InputError(f"{source}: write toydogs or toydogs:COUNT, say toydogs:500")
     count = int(given) if given else toydogs.DEFAULT_COUNT
     count = min(count, limit) if limit else count
 
@@ -192,7 +202,7 @@ def _from_folder(
     paths = image_files(folder)[: limit or None]
     contents = hashlib.sha256(f"v{VERSION}".encode())
     for path in paths:
-        contents.update(str(path.relative_to(folder)).encode())
+        contents.update(os.fsencode(path.relative_to(folder)))
         contents.update(hashlib.sha256(path.read_bytes()).digest())
     kind = "" if crop == "centre" else f"-{crops.VERSION}"
 

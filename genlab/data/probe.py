@@ -6,8 +6,8 @@ Shapes: V = 160 pixels a side of the view that a network gets.
 __all__ = ["VIEW", "Probe", "probe"]
 
 import hashlib
+import io
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from genlab.data.crop import central_box
-from genlab.data.decode import decoding, open_upright, reading
+from genlab.data.decode import decoding, reading, upright
 from genlab.data.twins import thumbnails
 
 VIEW = 160
@@ -74,14 +74,18 @@ class Probe(NamedTuple):
         return max(self.width, self.height) / min(self.width, self.height)
 
 
-def probe(path: Path) -> Probe:
+def probe(data: bytes, name: str) -> Probe:
     """Reads one image, wholly.
 
+    Arguments:
+        data: The bytes of its file.
+        name: What it is called in an error.
+
     Raises:
-        InputError: If it cannot be used for training, saying why, as of `open_upright`.
+        InputError: If it cannot be used for training, saying why, as of `decode.upright`.
     """
-    image = open_upright(path)
-    with decoding(), reading(path, str(path)) as file:
+    image = upright(io.BytesIO(data), name)
+    with decoding(), reading(io.BytesIO(data), name) as file:
         kind, mode = file.format or "unknown", file.mode
         turned = file.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
         frames = getattr(file, "n_frames", 1)
@@ -95,7 +99,7 @@ def probe(path: Path) -> Probe:
     luma = small @ (0.299, 0.587, 0.114)
     return Probe(
         format=kind, mode=mode, width=image.width, height=image.height, turned=turned,
-        frames=frames, transparent=transparent, bytes=path.stat().st_size,
+        frames=frames, transparent=transparent, bytes=len(data),
         sha256=hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest(),
         brightness=float(luma.mean()), contrast=float(luma.std()),
         grey=bool((small.max(2) - small.min(2)).mean() < GREYEST),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from genlab.data import images, mnist
+from genlab.data.decode import image_files
 from genlab.errors import InputError
 from genlab.places import cache_folder
 from genlab.progress import say
@@ -20,6 +21,8 @@ class Source:
     licence: str
     place: Callable[[], str | None]
     """Where it would come from on this machine; None if it is not at hand."""
+    check: Callable[[], object] = lambda: None
+    """Raises `InputError` if what is there cannot be used, so far as can be seen quickly."""
     get: str
     """How to get it where it is not."""
 
@@ -47,10 +50,14 @@ def _imagewoof_place() -> str | None:
     return str(folder) if folder.is_dir() else None
 
 
+def _list_images(source: str) -> None:
+    image_files(images.find_folder(source).folder)
+
+
 SOURCES = {
     "mnist": Source(
         role="digits", size="60,000 + 10,000 digits, 12 MB", licence=mnist.MNIST_LICENCE,
-        place=_mnist_place,
+        place=_mnist_place, check=lambda: mnist.load_digits("mnist"),
         get="put the four idx files into DIR/mnist and set GENLAB_DATA=DIR, or: "
         "genlab data --get mnist",
     ),
@@ -61,12 +68,13 @@ SOURCES = {
     ),
     "dogs": Source(
         role="dogs", size="as you have them", licence="as given by their owner",
-        place=_dogs_place,
+        place=_dogs_place, check=lambda: _list_images("dogs"),
         get="put images into DIR/dogs and set GENLAB_DATA=DIR",
     ),
     "imagewoof-160": Source(
         role="dogs", size="12,954 photos of ten breeds, 88 MB", licence="Apache-2.0",
-        place=_imagewoof_place, get="genlab data --get imagewoof-160",
+        place=_imagewoof_place, check=lambda: _list_images("imagewoof-160"),
+        get="genlab data --get imagewoof-160",
     ),
     "toydogs": Source(
         role="dogs", size="drawn, as many as you ask for (toydogs:COUNT)", licence="MIT",

@@ -34,6 +34,7 @@ def _reading(f: dict[str, Any]) -> list[str]:
             f"{many(bad, 'file')} cannot be used (the page lists them with the reason). Training "
             "stops at the first of them: mend or remove them, or let --clean copy the others."
         )
+    lines += [f"Left out, in training too: {words}." for words in f["left_out"]]
     if f["images"] < FEWEST:
         lines.append(
             f"{many(f['images'], 'usable image')}: a GAN needs at least {FEWEST}, better {FEW}."

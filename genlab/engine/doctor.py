@@ -1,29 +1,24 @@
-"""The data doctor: what a folder of images holds, before anything is trained on it.
+"""The data doctor: what a folder of images, or a zip, holds, before anything is trained on it.
 
 Every file is read once, wholly; kept of an image are a thumbnail of 32 x 32 pixels and a few
-numbers, so that memory grows by some five kilobytes an image. The folder is never written to.
+numbers, so that memory grows by some five kilobytes an image. The folder is never written to, and
+a zip is read in place.
 
 Shapes: N readable images.
 """
 
-__all__ = ["check_folder", "unpacked"]
-
-import shutil
-import tempfile
-import zipfile
-import zlib
+__all__ = ["check_folder"]
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 
-from genlab.data.decode import SUFFIXES
+from genlab.data.decode import NOWHERE
+from genlab.data.files import ImageFiles, open_files
 from genlab.data.probe import VIEW, Probe, probe
 from genlab.data.twins import Twins, groups, near_duplicates
 from genlab.engine.advice import advice
@@ -57,7 +52,7 @@ class Checkup:
 
 
 def check_folder(folder: Path) -> dict[str, Any]:
-    """Examines a folder of images.
+    """Examines a folder of images, or a zip.
 
     Returns:
         JSON values; files are named relative to `folder`, groups of copies begin with the one
@@ -66,30 +61,22 @@ def check_folder(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: If `folder` is none, or holds no readable image.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the one that holds the images, or a zip")
-    everything = sorted(p for p in folder.rglob("*") if p.is_file())
-    paths = [p for p in everything if p.suffix.lower() in SUFFIXES]
-    others = Counter(p.suffix.lower() or "no suffix" for p in everything) - Counter(
-        p.suffix.lower() for p in paths
-    )
-    if not paths:
-        raise InputError(
-            f"{folder}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
-            "folders inside it too)"
-        )
-    checkup = _read(folder, paths)
+    with open_files(folder) as files:
+        checkup = _read(files)
+    count = len(checkup.names) + len(checkup.refused)
     if not checkup.names:
         first = checkup.refused[0]
         raise InputError(
-            f"{folder}: none of its {len(paths)} images can be used; the first, "
+            f"{folder}: none of its {count} images can be used; the first, "
             f"{first['file']}: {first['reason']}"
         )
+    others = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in files.others)
     findings = {
-        "folder": folder.name,
-        "files": len(paths),
+        "folder": files.name,
+        "files": count,
         "images": len(checkup.names),
         "other_files": dict(others.most_common()),
+        "left_out": list(files.left_out),
         "unusable": checkup.refused,
         **_describe(checkup),
         **_copies(checkup),
@@ -98,17 +85,16 @@ def check_folder(folder: Path) -> dict[str, Any]:
     return {**findings, "advice": advice(findings)}
 
 
-def _read(folder: Path, paths: list[Path]) -> Checkup:
-    names, probes, refused, dogs, waiting = [], [], [], [], []
+def _read(files: ImageFiles) -> Checkup:
+    names, probes, dogs, waiting = [], [], [], []
+    refused = [{"file": name, "reason": NOWHERE} for name in files.broken]
     network = load_efficientnet_lite0()
-    with Progress(len(paths), f"examining {folder.name}", "images") as progress:
-        for path in paths:
-            name = path.relative_to(folder).as_posix()
+    with Progress(len(files.names), f"examining {files.name}", "images") as progress:
+        for name in files.names:
             try:
-                found = probe(path)
+                found = probe(files.read(name), name)
             except InputError as error:
-                reason = str(error).removeprefix(f"{path}: ").replace(str(path), name)
-                refused.append({"file": name, "reason": reason})
+                refused.append({"file": name, "reason": str(error).removeprefix(f"{name}: ")})
             else:
                 names.append(name)
                 waiting.append(found.view)
@@ -212,31 +198,3 @@ def _outliers(checkup: Checkup) -> dict[str, list[dict[str, Any]]]:
             for i in np.argsort(keys, kind="stable")[:OUTLIERS]
         ]
     return result
-
-
-@contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
-    """Yields the folder that `source` is, or a temporary one with what the zip holds.
-
-    Raises:
-        InputError: If the zip is damaged, encrypted or too large for the disk.
-    """
-    if not zipfile.is_zipfile(source):
-        yield source
-        return
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / source.stem
-        try:
-            with zipfile.ZipFile(source) as archive:
-                needed = sum(member.file_size for member in archive.infolist())
-                if needed > 0.8 * shutil.disk_usage(parent).free:
-                    raise InputError(
-                        f"{source}: unpacks to {needed / 1e9:.1f} GB, more than {parent} has "
-                        "room for; unpack it elsewhere and give the folder"
-                    )
-                archive.extractall(folder)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error) as error:
-            raise InputError(
-                f"{source}: cannot be unpacked ({error}); unpack it and give the folder"
-            ) from None
-        yield folder

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from genlab.data.decode import open_upright
+from genlab.data.decode import upright
+from genlab.data.files import ImageFiles, open_files
 
 SIDE = 120  # pixels of a picture on the page, at most
 PAIRS = 60  # shown at most
@@ -44,8 +45,13 @@ def doctor_page(findings: dict[str, Any], folder: Path) -> str:
 
     Arguments:
         findings: What `engine.doctor.check_folder` found in `folder`.
-        folder: Where the images are: some are shown, at 120 pixels at most.
+        folder: Where the images are, or the zip: some are shown, at 120 pixels at most.
     """
+    with open_files(folder) as files:
+        return _page(findings, files)
+
+
+def _page(findings: dict[str, Any], files: ImageFiles) -> str:
     f, title = findings, f"Images in {html.escape(findings['folder'])}"
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>",
@@ -55,12 +61,12 @@ def doctor_page(findings: dict[str, Any], folder: Path) -> str:
         "<h2>What to do</h2><ul>",
         *(f"<li>{html.escape(line)}</li>" for line in f["advice"]),
         "</ul>",
-        *_copies(f, folder),
+        *_copies(f, files),
     ]
     for kind, entries in f["outliers"].items():
         number, heading = CAPTIONS[kind]
         pictures = (
-            _figure(folder, entry["file"], number.format(entry["value"])) for entry in entries
+            _figure(files, entry["file"], number.format(entry["value"])) for entry in entries
         )
         parts += [f"<h2>{heading}</h2><div class=row>", *pictures, "</div>"]
     parts += [*_unusable(f), "<h2>In numbers</h2>", _numbers(f), "</html>\n"]
@@ -80,7 +86,7 @@ def _facts(f: dict[str, Any]) -> str:
     return f"<div class=facts>{cells}</div>"
 
 
-def _copies(f: dict[str, Any], folder: Path) -> Iterable[str]:
+def _copies(f: dict[str, Any], source: ImageFiles) -> Iterable[str]:
     pairs = [(entry["files"], f"likeness {entry['likeness']:.3f}") for entry in f["near_copies"]]
     exact = [(group[:2], f"{len(group)} exact copies") for group in f["copies"]]
     for heading, entries in (("Exact copies", exact), ("Near copies", pairs)):
@@ -88,7 +94,7 @@ def _copies(f: dict[str, Any], folder: Path) -> Iterable[str]:
             continue
         yield f"<h2>{heading}: {len(entries):,}{_shown(len(entries), PAIRS)}</h2><div class=row>"
         for files, words in entries[:PAIRS]:
-            both = "".join(_figure(folder, name, words) for name in files)
+            both = "".join(_figure(source, name, words) for name in files)
             yield f"<div class=pair>{both}</div>"
         yield "</div>"
 
@@ -138,8 +144,8 @@ def _numbers(f: dict[str, Any]) -> str:
     )
 
 
-def _figure(folder: Path, name: str, words: str) -> str:
-    image = open_upright(folder / name)
+def _figure(files: ImageFiles, name: str, words: str) -> str:
+    image = upright(io.BytesIO(files.read(name)), name)
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=80)
