@@ -28,19 +28,23 @@ def fid(
     images were copied. Several FAKES are ranked, with errors of their differences.
 
     Args:
-        out: Where results.json and the figures go.
+        out: Folder for results.json and the figures; new, empty, or an earlier measurement's,
+            which is replaced.
     """
     from genlab import atomic
     from genlab.engine.fid.measure import fid as measured
+    from genlab.engine.fid.target import check_target, drop_figures
     from genlab.engine.processes import processes
     from genlab.figures.fid import draw_fid
 
     use_data(data_dir)
+    check_target(out, config)
     with processes():
         found = measured(config, out)
     if found is None:
         return
     results, all_sets = found
+    drop_figures(out)
     atomic.write_json(out / "results.json", results)
     generators = results.get("generators", [results])
     for index, (sets, one) in enumerate(zip(all_sets, generators)):

@@ -24,6 +24,7 @@ from genlab.engine import looking
 from genlab.engine.fid import rounding
 from genlab.engine.fid.measure import Sets, fid, measure, rank_generators
 from genlab.engine.fid.numbers import Plan
+from genlab.engine.fid.target import check_target, drop_figures
 from genlab.engine.fid.verdict import is_smallest, ranking_words, verdict
 from genlab.engine.looking import Eyes
 from genlab.engine.vae.training import train_vae
@@ -294,6 +295,171 @@ def test_kept_statistics_stand_for_the_real_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_kept_statistics_bring_the_generated_images_to_their_size(tmp_path: Path) -> None:
+    real, fake = write(tmp_path / "real", 12, 40), write(tmp_path / "fake", 11, 20)
+    small = write(tmp_path / "small", 10, 16)
+
+    def value(result: dict[str, Any]) -> float:
+        (one,) = result.get("generators", [result])
+        return one["distances"][0]["value"]
+
+    file, sizes = str(tmp_path / "statistics-pixels.npz"), (20, "native")
+    for size in sizes:
+        asked: dict[str, Any] = {"size": size}
+        run(real, fake, out=tmp_path, save_statistics=True, **asked)
+        again = run(file, small)
+        assert again["size"] == size
+        assert f"are taken at size {size}, as the real ones were; from" in again["note"]
+        assert value(again) == pytest.approx(value(run(real, small, **asked)), rel=1e-9)
+        assert value(run(file, small, **asked)) == value(again)
+    with pytest.raises(InputError, match=r"--size 20: .*of images of size native; leave it out"):
+        run(file, small, size=20)
+    with np.load(file) as kept:
+        plain = {name: kept[name] for name in ("mu", "sigma")}
+    np.savez(tmp_path / "plain.npz", **plain)  # type: ignore[arg-type]
+    note = run(str(tmp_path / "plain.npz"), small, real_count=12)["note"]
+    assert "size and crop; the generated images are taken at size 16; from statistics" in note
+
+
+@pytest.mark.usefixtures("quick")
+def test_only_real_images_are_cropped_to_their_subject_and_it_is_said(tmp_path: Path) -> None:
+    real, words = write_dogs(tmp_path / "dogs"), "real images are cropped to the subject's square"
+    subject = run(real, real, crop="subject", out=tmp_path, save_statistics=True)
+    value = subject["distances"][0]["value"]
+    assert value > 1  # one Eyes looks at both squares of the same files
+    assert words in subject["note"]
+    assert words not in run(real, real)["note"]
+    file = str(tmp_path / "statistics-pixels.npz")
+    for again in (run(file, real), run(file, real, crop="subject")):
+        assert again["generators"][0]["distances"][0]["value"] == pytest.approx(value, rel=1e-9)
+        assert words in again["note"]
+    run(real, real, out=tmp_path, save_statistics=True)
+    with pytest.raises(InputError, match="--crop subject: .*cropped to the centre; leave it out"):
+        run(file, real, crop="subject")
+
+
+def write_dogs(folder: Path) -> str:
+    """Toy dogs that stand at the left of wide pictures."""
+    folder.mkdir()
+    drawn = open_pictures("toydogs:10", 48)
+    for index in range(10):
+        wide = torch.full((3, 48, 96), 128, dtype=torch.uint8)
+        wide[:, :, :48] = drawn.read(index)
+        Image.fromarray(wide.permute(1, 2, 0).numpy()).save(folder / f"{index}.png")
+    return str(folder)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_smallest_generated_image_decides_the_size_whatever_it_is_called(
+    tmp_path: Path
+) -> None:
+    real, fake = write(tmp_path / "real", 11, 48), write(tmp_path / "fake", 12, 30)
+    Image.new("RGB", (50, 20)).save(tmp_path / "fake" / "05.png")
+    first = run(real, fake)
+    assert first["size"] == 20
+    assert "from 20 to 30 px: all images, real ones too, are brought to 20 px" in first["note"]
+    (tmp_path / "fake" / "05.png").rename(tmp_path / "fake" / "0.png")
+    values = [result["distances"][0]["value"] for result in (first, run(real, fake))]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+    assert "brought to" not in run(real, fake, size=24)["note"]
+    other = write(tmp_path / "other", 10, 25)
+    for fakes in ((fake, other), (other, fake)):
+        both = run(real, *fakes)
+        assert [one["size"] for one in both["generators"]] == [20, 20]
+        assert "from 20 to 30 px" in both["note"]
+
+
+def test_options_that_cannot_apply_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", mu=np.zeros(768), sigma=np.eye(768))
+    real, file = write(tmp_path / "real", 10, 16), str(tmp_path / "s.npz")
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"held_out": real}, "--held-out: needs the real images"),
+        ({"save_statistics": True}, "--save-statistics: needs"),
+        ({"protocols": True}, "--protocols: needs"),
+        ({"permutations": 19}, "--permutations: needs"),
+        ({"crop": "subject"}, "--crop subject: .*cropped already"),
+    )
+    for options, words in refused:
+        with pytest.raises(InputError, match=words):
+            run(file, real, **options)
+    with pytest.raises(InputError, match="--compare: needs the real images"):
+        run(file, real, real, compare=True)
+    with pytest.raises(InputError, match=r"--real-count, --real-ddof: .*real is not"):
+        run(real, real, real_count=7)
+    with pytest.raises(InputError, match=r"--real-count, --real-ddof: .*real is not"):
+        run(real, real, real_ddof=0)
+    with pytest.raises(InputError, match="--protocols: these are of FID Inception"):
+        run(real, str(tmp_path / "never opened"), protocols=True)
+    few = write(tmp_path / "few", 9, 16)
+    with pytest.raises(InputError, match="few: 9 held-out images; the test of memorisation needs"):
+        run(real, real, held_out=few)
+
+
+def test_runs_are_no_real_images_and_some_draw_none(tmp_path: Path) -> None:
+    images = write(tmp_path / "images", 10, 16)
+    (tmp_path / "images" / "config.json").write_text('{"format": "of another program"}')
+    for kind in ("gan", "lab"):
+        write(tmp_path / kind, 10, 16)
+        record = json.dumps({"kind": kind, "config": {}})
+        (tmp_path / kind / "config.json").write_text(record)
+        with pytest.raises(InputError, match=rf"REAL .*{kind}: a genlab run"):
+            run(str(tmp_path / kind), images)
+        with pytest.raises(InputError, match=rf"--held-out .*{kind}: a genlab run"):
+            run(images, images, held_out=str(tmp_path / kind))
+    with pytest.raises(InputError, match="FAKES .*lab: a run of kind 'lab', which draws no"):
+        run(images, str(tmp_path / "lab"))
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_image_without_direction_takes_only_what_needs_one(tmp_path: Path) -> None:
+    real, fake = write(tmp_path / "real", 11, 16), write(tmp_path / "fake", 10, 16)
+    Image.new("RGB", (16, 16)).save(tmp_path / "fake" / "05.png")
+    result = run(real, fake, features=("pixels", "random"))
+    pixels, other = result["distances"]
+    assert pixels["value"] > 0
+    assert pixels["mmd"] is None
+    assert pixels["vendi"] is None
+    assert other["mmd"]
+    assert other["vendi"] > 1
+    assert "fake/05.png are all 0" in result["note"]
+    assert result["note"].count("no Gaussian MMD") == 1
+
+
+def test_a_place_that_a_measurement_cannot_go_to_is_refused_before_any_work(
+    tmp_path: Path
+) -> None:
+    real, fake = write(tmp_path / "real", 10, 16), write(tmp_path / "fake", 10, 16)
+    config, out = FidConfig(real=real, fakes=(fake,), held_out=real), tmp_path / "out"
+    for place in ("fake/out", "real", "fake/../real"):
+        with pytest.raises(InputError, match=r"--out .*: lies in the folder that is examined"):
+            check_target(tmp_path / place, config)
+    assert not (tmp_path / "fake" / "out").exists()
+    out.write_text("a file")
+    with pytest.raises(InputError, match=r"--out .*out: a file is in the way"):
+        check_target(out, config)
+    out.unlink()
+    for theirs in ("out/config.json", "out/1/notes.txt", "out/closest"):
+        (tmp_path / theirs).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / theirs).touch()
+        with pytest.raises(InputError, match=r"--out .*out: the folder holds .*of no measurement"):
+            check_target(out, config)
+        (tmp_path / theirs).unlink()
+    check_target(out, config)
+
+
+def test_a_measurement_replaces_an_earlier_one_and_its_figures(tmp_path: Path) -> None:
+    out, config = tmp_path / "out", FidConfig(real="toydogs:10", fakes=("toydogs:11",))
+    figures = [out / name for name in ("closest.png", "1/closest.png", "2/influence.png")]
+    kept = [out / name for name in ("results.json", "statistics-pixels.npz", ".x.tmp-1")]
+    for path in (*figures, *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    check_target(out, config)
+    drop_figures(out)
+    assert sorted(out.iterdir()) == sorted(kept)
+
+
+@pytest.mark.usefixtures("quick")
 @needs_data
 def test_protocols_differ_where_images_are_resized(
     dogs: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -311,7 +477,9 @@ def test_bad_configurations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         run("toydogs:10", str(tmp_path / "nowhere"))
     for options, words in (
-        ({"size": 8}, "--size 8"),
+        ({"size": 8}, "--size 8: must be from 16 to 4096"),
+        ({"size": 100_000}, "--size 100000: must be from 16 to 4096"),
+        ({"features": ("pixels", "pixels")}, "--features pixels pixels: name each network once"),
         ({"features": ("vgg",)}, "--features vgg.*efficientnet-lite0"),
         ({"compare": True}, "--compare: give at least two"),
         ({"permutations": 5}, "--permutations 5: at least 19"),
@@ -384,6 +552,9 @@ def test_rankings_claim_only_what_is_beyond_two_errors() -> None:
 
     assert "a is nearer than b (difference 0.50 ± 0.10, paired)" in words(-0.5)
     assert "a is not surely nearer than b" in words(-0.15)
+    equal = {"value": 0.0, "error": 1e-12}
+    found = ranking_words([{"label": "FD", "order": ["a", "b"], "differences": [equal]}])
+    assert "a is not surely nearer than b (difference 0, paired)" in found
 
 
 def test_a_module_of_ones_own_is_a_network(dogs: Tensor) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from genlab.data import archives, decode
 from genlab.data.images import load_images
-from genlab.data.pictures import Pictures, of_tensor, open_pictures
+from genlab.data.pictures import Pictures, of_tensor, open_pictures, shorter_sides
 from genlab.errors import InputError
 
 
@@ -380,3 +380,23 @@ def test_too_many_pixels_are_refused_whoever_asks(
     pictures = open_pictures(str(folder))
     with decode.decoding(), pytest.raises(InputError, match="24x20 pixels: too many"):
         pictures.read(0)
+
+
+def test_shorter_sides_are_those_of_the_files_whatever_is_asked_for(tmp_path: Path) -> None:
+    for index, shape in enumerate([(20, 30), (40, 18), (17, 17)]):
+        Image.new("RGB", shape).save(tmp_path / f"{index}.png")
+    for size in (None, 16):
+        assert shorter_sides(open_pictures(str(tmp_path), size)) == [20, 18, 17]
+    np.save(tmp_path / "x.npy", np.zeros((2, 20, 24, 3), np.uint8))
+    assert shorter_sides(open_pictures(str(tmp_path / "x.npy"), 16)) == [20, 20]
+    for index in range(2):
+        (tmp_path / f"{index}.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"2 of 3 images cannot be used"):
+        shorter_sides(open_pictures(str(tmp_path)))
+
+
+def test_a_crop_is_of_photographs_only(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 20, 24, 3), np.uint8))
+    for source in ("toydogs:3", "mnist", str(tmp_path / "x.npy")):
+        with pytest.raises(InputError, match="--crop subject: .*leave it"):
+            open_pictures(source, 32, "subject")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genlab.engine.extract import Extractor
 from genlab.engine.fid.statistics import (
+    Framing,
     Origin,
     holds_statistics,
     implied_count,
@@ -24,6 +25,7 @@ from genlab.errors import InputError
 from genlab.metrics.frechet import Statistics
 
 LITE = Extractor(network="Lite", sha256="ab" * 32, layer="head, mean", protocol="224 px")
+FRAMING = Framing(64, "subject")
 
 
 def features(count: int, dims: int, seed: int = 0) -> np.ndarray:
@@ -47,8 +49,9 @@ def moments(x: np.ndarray) -> tuple[Tensor, Tensor]:
 def test_what_is_written_is_read_and_is_what_pytorch_fid_reads(tmp_path: Path) -> None:
     path, x = tmp_path / "ref.npz", features(30, 12)
     mean, covariance = moments(x)
-    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs (faces)")
+    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs (faces)", FRAMING)
     read = load_statistics(path)
+    assert read.framing == FRAMING
     assert torch.equal(read.gaussian.mean, mean)
     assert torch.equal(read.gaussian.covariance, covariance)
     assert (read.gaussian.count, read.extractor, read.note) == (30, LITE, "")
@@ -67,13 +70,13 @@ def test_what_is_written_is_read_and_is_what_pytorch_fid_reads(tmp_path: Path) -
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "ref.npz"
     mean, covariance = moments(features(30, 12))
-    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs")
+    save_statistics(path, Statistics(mean, covariance, 30), LITE, "dogs", FRAMING)
     before = path.read_bytes()
     for wrong in (covariance[:5], covariance.triu(), covariance * float("nan"), -covariance):
         with pytest.raises(InputError, match=r"ref\.npz: "):
-            save_statistics(path, Statistics(mean, wrong, 30), LITE, "dogs")
+            save_statistics(path, Statistics(mean, wrong, 30), LITE, "dogs", FRAMING)
     with pytest.raises(InputError, match="at least 2"):
-        save_statistics(path, Statistics(mean, covariance, 1), LITE, "dogs")
+        save_statistics(path, Statistics(mean, covariance, 1), LITE, "dogs", FRAMING)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -89,6 +92,52 @@ def test_plain_files_are_read_with_a_note(tmp_path: Path) -> None:
     assert told.gaussian.count == 100
     with pytest.raises(InputError, match="rank 29, which needs at least 30 images"):
         load_statistics(tmp_path / "few.npz", count=20)
+    for count in (-5, 0, 1, 12):  # a rank of 12 needs 13
+        for ddof in (0, 1):
+            with pytest.raises(InputError, match=rf"N = {count} was given.*at least 13 images"):
+                load_statistics(tmp_path / "many.npz", count, ddof)
+    np.savez(tmp_path / "constant.npz", mu=np.zeros(3), sigma=np.zeros((3, 3)))
+    with pytest.raises(InputError, match="N = 1 was given.*at least 2 images"):
+        load_statistics(tmp_path / "constant.npz", 1, 0)
+
+
+def test_files_of_before_size_and_crop_were_kept_say_that_they_are_not_known(
+    tmp_path: Path
+) -> None:
+    for framing in (FRAMING, Framing("native", "centre")):
+        path = tmp_path / "new.npz"
+        save_statistics(path, Statistics(*moments(features(30, 12)), 30), LITE, "dogs", framing)
+        assert load_statistics(path).framing == framing
+    with np.load(path) as file:
+        kept = {name: file[name] for name in file.files if name not in ("size", "crop")}
+    np.savez(tmp_path / "old.npz", **kept)  # type: ignore[arg-type]
+    old = load_statistics(tmp_path / "old.npz")
+    assert (old.extractor, old.framing) == (LITE, None)
+    assert "old.npz does not say size and crop of the real images" in old.note
+    assert "size and crop" in load_statistics(plain(tmp_path / "plain.npz", features(9, 4))).note
+    np.savez(path, **kept, size=64, crop=np.str_("left"))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"new\.npz: not readable as statistics.*crop 'left'"):
+        load_statistics(path)
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f8", ">f4", np.longdouble])
+def test_numbers_of_any_machine_are_read(tmp_path: Path, dtype: str) -> None:
+    x = features(30, 12)
+    mu, sigma = x.mean(0).astype(dtype), np.cov(x, rowvar=False).astype(dtype)
+    np.savez(tmp_path / "other.npz", mu=mu, sigma=sigma)
+    mean, covariance, _ = load_statistics(tmp_path / "other.npz").gaussian
+    np.testing.assert_array_equal(mean, mu.astype(np.float64))
+    np.testing.assert_array_equal(covariance, sigma.astype(np.float64))
+
+
+def test_rounding_below_zero_is_no_fault(tmp_path: Path) -> None:
+    """Images fewer than features, in float16 and float32: eigenvalues that are 0 go below it."""
+    x = features(30, 64)
+    for dtype in (np.float16, np.float32):
+        sigma = np.cov(x, rowvar=False).astype(dtype)
+        assert np.linalg.eigvalsh(sigma.astype(np.float64))[0] < 0
+        np.savez(tmp_path / "short.npz", mu=x.mean(0).astype(dtype), sigma=sigma)
+        assert len(load_statistics(tmp_path / "short.npz").gaussian.mean) == 64
 
 
 def test_division_by_n_is_rescaled(tmp_path: Path) -> None:
@@ -146,6 +195,8 @@ def test_files_that_are_no_statistics_are_refused(tmp_path: Path) -> None:
         "infinite": {"mu": mu * np.inf, "sigma": sigma},
         "lopsided": {"mu": mu, "sigma": np.triu(sigma)},
         "negative": {"mu": mu, "sigma": -sigma},
+        "indefinite": {"mu": mu, "sigma": np.eye(12) + 5 * (np.eye(12)[::-1])},
+        "empty": {"mu": mu[:0], "sigma": sigma[:0, :0]},
         "images": {"arr_0": np.zeros((3, 8, 8, 3), np.uint8)},
         "objects": {"mu": np.array([{}] * 12), "sigma": sigma},
     }

@@ -13,7 +13,7 @@ same images renamed, shuffled or zipped are the same set; one changed byte makes
 Shapes: N images, each `(3, H, W)`, uint8, RGB; `(3, S, S)` where a size is asked for.
 """
 
-__all__ = ["Pictures", "of_tensor", "open_pictures"]
+__all__ = ["Pictures", "folder_of", "of_tensor", "open_pictures", "shorter_sides"]
 
 import hashlib
 import io
@@ -55,6 +55,8 @@ class Pictures:
     """The SHA-256 of each image's content."""
     load: Callable[[int], np.ndarray]
     """Decodes one image, uint8 with shape `(H, W, 3)`."""
+    side: Callable[[int], int]
+    """The shorter side of one image as it is kept, in pixels; reads no more than a header."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,6 +88,29 @@ class Label(NamedTuple):
     stand_in: bool = False
 
 
+def shorter_sides(pictures: Pictures) -> list[int]:
+    """Returns the shorter side of each image as it is kept, before any crop or resizing.
+
+    Raises:
+        InputError: If images are not readable; the first ten are named.
+    """
+    sides, problems = [], []
+    for index in range(len(pictures)):
+        try:
+            sides.append(pictures.side(index))
+        except InputError as error:
+            problems.append(str(error))
+    decode.refuse_images(problems, len(pictures), pictures.identity.source)
+    return sides
+
+
+def folder_of(source: str) -> Path | None:
+    """Returns the folder whose images a SOURCE names, or None if it is another kind of source."""
+    if source.partition(":")[0] in ("toydogs", "mnist", "mnist-5k"):
+        return None
+    return find_folder(source).folder if source == "dogs" or Path(source).is_dir() else None
+
+
 def open_pictures(source: str, size: int | None = None, crop: Crop = "centre") -> Pictures:
     """Opens the images that SOURCE names; each is decoded when it is read.
 
@@ -96,22 +121,29 @@ def open_pictures(source: str, size: int | None = None, crop: Crop = "centre") -
         crop: Which square of a photograph in a folder or zip; as of `load_images`.
 
     Raises:
-        InputError: If there is no such source or square, it is damaged or holds no images, or
+        InputError: If there is no such source or square, `crop` is another than the central one
+            and the source has no photographs, it is damaged or holds no images, or
             files in it cannot be read; the first ten are named.
     """
     if crop != "centre" and size is None:
         raise InputError(f"--crop {crop}: chooses a square, and --size native keeps images whole")
     if source.partition(":")[0] == "toydogs":
-        drawn = load_images(source, size or DRAWN_SIZE)
+        drawn = load_images(source, size or DRAWN_SIZE, crop=crop)
         who = drawn.identity
         label = Label(source, who.name, who.licence, who.stand_in)
         return _of_array(_last(drawn.images.numpy()), label, source, size)
+    path = Path(source)
+    is_array = path.is_file() and path.suffix.lower() in (".npy", ".npz")
+    if crop != "centre" and (is_array or source in ("mnist", "mnist-5k")):
+        raise InputError(
+            f"--crop {crop}: of photographs in a folder or zip, and {source} is neither; leave it "
+            "out"
+        )
     if source in ("mnist", "mnist-5k"):
         digits = load_digits(source)
         label = Label(source, f"{digits.identity.name}, test digits", digits.identity.licence)
         return _of_array(as_images(digits.test.numpy(), source), label, source, size)
-    path = Path(source)
-    if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+    if is_array:
         return _of_array(read_array(path), Label(source, f"images in {path.name}"), source, size)
     if path.is_file() and path.suffix.lower() == ".zip":
         return _of_zip(path, size, crop)
@@ -177,8 +209,12 @@ def _of_files(
         image = decode.decode(io.BytesIO(encoded), name)
         return np.asarray(image) if size is None else decode.square(image, size, name, choose)
 
+    def side(index: int) -> int:
+        with decode.reading(io.BytesIO(data(index)), names[index]) as image:
+            return min(image.size)
+
     shape = (3,) if size is None else (3, size, size)
-    return _pictures(names, digests, load, label, size, shape, crop)
+    return _pictures(names, digests, load, side, label, size, shape, crop)
 
 
 def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -> Pictures:
@@ -197,7 +233,10 @@ def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -
         return decode.square(Image.fromarray(pixels), size, names[index])
 
     shape = (3, height, width) if size is None else (3, size, size)
-    return _pictures(names, _digests(names, digest, label), load, label, size, shape)
+    def side(_: int) -> int:
+        return min(height, width)
+
+    return _pictures(names, _digests(names, digest, label), load, side, label, size, shape)
 
 
 def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -> list[str]:
@@ -215,7 +254,8 @@ def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -
 
 def _pictures(
     names: Sequence[str], digests: Sequence[str], load: Callable[[int], np.ndarray],
-    label: Label, size: int | None, shape: tuple[int, ...], crop: Crop = "centre",
+    side: Callable[[int], int], label: Label, size: int | None, shape: tuple[int, ...],
+    crop: Crop = "centre",
 ) -> Pictures:
     kind = "" if crop == "centre" else f" {crops.VERSION}"
     total = hashlib.sha256(f"pictures v{decode.VERSION} size {size}{kind}".encode())
@@ -226,4 +266,6 @@ def _pictures(
         sha256=total.hexdigest(), licence=label.licence, stand_in=label.stand_in,
         crop=crop,
     )
-    return Pictures(identity=identity, names=tuple(names), digests=tuple(digests), load=load)
+    return Pictures(
+        identity=identity, names=tuple(names), digests=tuple(digests), load=load, side=side
+    )

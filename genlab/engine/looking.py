@@ -108,7 +108,8 @@ class Eyes:
             InputError: If weights are not at hand, or images are not readable.
         """
         way = self.protocol_for(network, protocol)
-        key = (network, way.name, pictures.identity.shape, pictures.digests)  # in their order
+        # The content with its size and crop; the digests, for their order.
+        key = (network, way.name, pictures.identity.sha256, pictures.digests)
         if key not in self._seen:
             looking = Looking(self.loaded(network), way)
             extractor = self.extractor(network, protocol)

@@ -17,6 +17,8 @@ FEATURE_NAMES: tuple[str, ...] = get_args(FeatureName)
 ProtocolName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics", "edm2"]
 PROTOCOL_NAMES: tuple[str, ...] = get_args(ProtocolName)
 Size = int | Literal["native"] | None
+LARGEST = 4096
+"""Of --size: one such image has 50 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,10 @@ class FidConfig:
     where a short trial shows that it is faster."""
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
-    given: the side of the generated images."""
+    given: the shorter side of the smallest generated image."""
     crop: Literal["centre", "subject"] = "centre"
-    """The square kept of a real picture: as it was when the generator was trained."""
+    """The square kept of a real picture (REAL, --held-out), of a folder or zip: as it was when
+    the generator was trained. FAKES keep the central one."""
     n: int = 300
     """Images to draw from a run."""
     held_out: str | None = None
@@ -77,8 +80,10 @@ class FidConfig:
             if name not in FEATURE_NAMES:
                 names = ", ".join(FEATURE_NAMES)
                 raise InputError(f"--features {name}: no such network; there are {names}")
-        if isinstance(self.size, int) and self.size < 16:
-            raise InputError(f"--size {self.size}: must be at least 16 pixels")
+        if len(set(self.features)) < len(self.features):
+            raise InputError(f"--features {' '.join(self.features)}: name each network once")
+        if isinstance(self.size, int) and not 16 <= self.size <= LARGEST:
+            raise InputError(f"--size {self.size}: must be from 16 to {LARGEST} pixels")
         if self.permutations and self.permutations < 19:
             raise InputError(
                 f"--permutations {self.permutations}: at least 19 (p = 0.05 needs so many), or 0"

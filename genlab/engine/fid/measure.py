@@ -1,7 +1,8 @@
 """Generated images against real ones: distances, how sure they are, and what they cannot tell.
 
-Both sets are brought to squares of the generated images' side first (central square, Lanczos):
-what is compared is what was drawn, not how finely. `--size native` leaves all as they are.
+All sets are brought to squares of one side first (central square, Lanczos), the shorter side of
+the smallest generated image: what is compared is what was drawn, not how finely. `--size native`
+leaves all as they are.
 
 Only the distance over the 2048 features of FID Inception is called "FID".
 
@@ -13,17 +14,19 @@ __all__ = ["Measured", "Sets", "fid", "measure", "networks_at_hand", "rank_gener
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
 from torch import Tensor
 
-from genlab.data.pictures import Pictures, open_pictures
-from genlab.engine.fid.generated import of_run
-from genlab.engine.fid.numbers import Plan, difference, numbers
+from genlab.data.pictures import Pictures, folder_of, open_pictures, shorter_sides
+from genlab.engine.fid.generated import of_run, run_kind
+from genlab.engine.fid.numbers import Plan, difference, numbers, without_direction
 from genlab.engine.fid.rounding import rounding
 from genlab.engine.fid.statistics import (
+    Framing,
+    Kept,
     Origin,
     holds_statistics,
     load_statistics,
@@ -33,7 +36,6 @@ from genlab.engine.fid.statistics import (
 from genlab.engine.fid.verdict import ranking_words, verdict
 from genlab.engine.looking import Eyes
 from genlab.engine.processes import rank
-from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS
@@ -43,7 +45,10 @@ from genlab.progress import Progress
 from genlab.recipes.fid import FidConfig
 
 FEWEST = 10
-"""A covariance from fewer images says nothing."""
+"""A covariance from fewer images says nothing, nor does a test of ranks."""
+
+Size = int | Literal["native"]
+"""The side of the squares that images become; "native": each stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +80,7 @@ def measure(
     Raises:
         InputError: If a set has fewer than 10 images, or weights are not at hand.
     """
-    for pictures, role in ((sets.real, "real"), (sets.fake, "generated")):
-        _require_enough(pictures, role)
+    _require_enough(sets)
     names, note = (features, "") if features else networks_at_hand(eyes)
     distances = []
     for name in names:
@@ -87,6 +91,8 @@ def measure(
         if moved := rounding(eyes, name, sets.real, sets.fake):
             found["rounding"] = moved
         distances.append(who | found | _diversity(eyes, name, fake))
+        for rows, pictures in ((real, sets.real), (fake, sets.fake)):
+            note = _joined(note, _undirected(who["label"], rows, pictures))
     results = _who(sets) | {
         "distances": distances,
         "recognised_real": _recognised(eyes, sets.real),
@@ -114,17 +120,39 @@ def _side(pictures: Pictures) -> int | None:
     return int(shape[-1]) if len(shape) == 3 and shape[1] == shape[2] else None
 
 
-def _require_enough(pictures: Pictures, role: str) -> None:
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _require_enough(sets: Sets) -> None:
+    _require(sets.real, "real", "a Fréchet distance")
+    _require(sets.fake, "generated", "a Fréchet distance")
+    if sets.held_out:
+        _require(sets.held_out, "held-out", "the test of memorisation")
+
+
+def _require(pictures: Pictures, role: str, what: str) -> None:
     if len(pictures) < FEWEST:
         raise InputError(
-            f"{pictures.identity.source}: {len(pictures)} {role} images; a Fréchet distance "
-            f"needs at least {FEWEST}, better 300"
+            f"{pictures.identity.source}: {len(pictures)} {role} images; {what} needs at least "
+            f"{FEWEST}, better 300"
         )
+
+
+def _undirected(label: str, features: Tensor, pictures: Pictures) -> str:
+    """What cannot be had where an image has features that are all 0 (`pixels` of a black one)."""
+    rows = without_direction(features)
+    if not rows:
+        return ""
+    return (
+        f"{label}: no Gaussian MMD and, of generated images, no Vendi score, for the features of "
+        f"{pictures.name(rows[0])} are all 0"
+    )
 
 
 def _diversity(eyes: Eyes, name: str, fake: Tensor) -> dict[str, Any]:
     """The spread of the generated images alone, and over a classifier's classes."""
-    found: dict[str, Any] = {"vendi": vendi_score(fake)}
+    found: dict[str, Any] = {"vendi": None if without_direction(fake) else vendi_score(fake)}
     logits = eyes.loaded(name).logits
     if logits is not None:
         with torch.no_grad():
@@ -213,17 +241,24 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
         the first.
 
     Raises:
-        InputError: If a set cannot be opened, or as of `measure`.
+        InputError: If a set cannot be opened, an option does not apply to it, or as of `measure`.
     """
     eyes = Eyes(config.inception, config.precision, config.protocol, device=config.device)
     if holds_statistics(Path(config.real)):
-        return Measured(_from_statistics(config, eyes), [])
+        found = _from_statistics(config, eyes)
+        return Measured(found, []) if rank() == 0 else None
+    if config.real_count is not None or config.real_ddof != 1:
+        raise InputError(
+            f"--real-count, --real-ddof: of a file of statistics, which {config.real} is not; "
+            "leave them out"
+        )
+    if config.protocols and not networks_at_hand(eyes)[0][1].startswith("inception"):
+        raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
     plan = Plan(permutations=config.permutations, seed=config.seed)
-    all_sets = _open(config)
+    all_sets, size, note = _open(config)
     names = config.features or networks_at_hand(eyes)[0]
     for sets in all_sets:
-        _require_enough(sets.real, "real")
-        _require_enough(sets.fake, "generated")
+        _require_enough(sets)
         for name in dict.fromkeys((*names, "efficientnet-lite0")):  # in one order everywhere
             for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
                 eyes.features(name, pictures)
@@ -236,36 +271,89 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
     if config.protocols:
         results["protocols"] = [_protocols(eyes, sets) for sets in all_sets]
     if config.save_statistics:
-        results["statistics"] = _keep_statistics(eyes, all_sets[0].real, config, out)
+        framing = Framing(size, config.crop)
+        results["statistics"] = _keep_statistics(eyes, all_sets[0].real, framing, config, out)
+    results["note"] = _joined(results.get("note", ""), note)
     return Measured(results, all_sets)
 
 
-def _open(config: FidConfig) -> list[Sets]:
-    fakes, size = _open_fakes(config)
-    real = open_pictures(config.real, size, config.crop)
-    held_out = open_pictures(config.held_out, size, config.crop) if config.held_out else None
-    return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes]
+def _open(config: FidConfig) -> tuple[list[Sets], Size, str]:
+    """Opens all images at one size; returns that too, and what is to be said of size and crop."""
+    for option, source in (("REAL", config.real), ("--held-out", config.held_out)):
+        folder = folder_of(source) if source else None
+        if folder and run_kind(folder):
+            raise InputError(f"{option} {source}: a genlab run; name a source of real images")
+    fakes, size, note = _open_fakes(config, config.size)
+    squares = None if size == "native" else size
+    real = open_pictures(config.real, squares, config.crop)
+    held_out = open_pictures(config.held_out, squares, config.crop) if config.held_out else None
+    if config.crop != "centre":
+        note = _joined(note, _cropped(config.crop))
+    return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes], size, note
 
 
-def _open_fakes(config: FidConfig) -> tuple[list[Pictures], int | None]:
-    """Opens the generated images at the size asked for, or at the first one's own."""
-    native = [_generated(source, config, None) for source in config.fakes]
-    if config.size == "native":
-        return native, None
-    size = config.size or min(native[0].read(0).shape[1:])
-    return [_generated(source, config, size) for source in config.fakes], size
+def _cropped(crop: str) -> str:
+    return f"real images are cropped to the {crop}'s square, generated ones to the central square"
+
+
+def _open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Size, str]:
+    """Opens the generated images at a size, or without one at that of the smallest of all.
+
+    Returns:
+        The images, the size, and what is to be said of it.
+    """
+    if size == "native":
+        return [_generated(source, config, None) for source in config.fakes], size, ""
+    note = ""
+    if size is None:
+        natives = [_generated(source, config, None) for source in config.fakes]
+        sides = {side for native in natives for side in shorter_sides(native)}
+        size = min(sides)
+        if len(sides) > 1:
+            note = (
+                f"the generated images' shorter sides are from {size} to {max(sides)} px: all "
+                f"images, real ones too, are brought to {size} px (--size SIDE says otherwise)"
+            )
+    return [_generated(source, config, size) for source in config.fakes], size, note
 
 
 def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    if (Path(source) / "config.json").exists() and Run(Path(source)).kind in ("gan", "vae"):
+    kind = run_kind(Path(source))
+    if kind in ("gan", "vae"):
         return of_run(Path(source), config.n, config.seed, size=size)
+    if kind is not None:
+        raise InputError(
+            f"FAKES {source}: a run of kind {kind!r}, which draws no images; name a GAN's or "
+            "VAE's run, say one in it"
+        )
     return open_pictures(source, size)
+
+
+def _refuse_options(config: FidConfig, kept: Kept) -> None:
+    """Refuses what a file of statistics cannot do: it has no images, and they had their size."""
+    given = {
+        "--held-out": config.held_out, "--compare": config.compare,
+        "--permutations": config.permutations, "--protocols": config.protocols,
+        "--save-statistics": config.save_statistics,
+    }  # fmt: skip
+    for option, value in given.items():
+        if value:
+            raise InputError(f"{option}: needs the real images, and {kept.source} has none")
+    size, crop = kept.framing or (None, "centre")
+    if size and config.size not in (None, size):
+        raise InputError(
+            f"--size {config.size}: {kept.source} is of images of size {size}; leave it out"
+        )
+    if config.crop not in ("centre", crop):
+        known = f"of images cropped to the {crop}" if kept.framing else "of images cropped already"
+        raise InputError(f"--crop {config.crop}: {kept.source} is {known}; leave it out")
 
 
 def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     """Distances to a file of statistics: no images, so no error, floor or neighbours."""
     path = Path(config.real)
     kept = load_statistics(path, config.real_count, config.real_ddof)
+    _refuse_options(config, kept)
     if len(config.features) != 1:
         raise InputError(
             f"{path}: statistics are of one network; name it (say --features inception-768)"
@@ -273,8 +361,10 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     (name,) = config.features
     refuse_mismatch(kept.origin, Origin(name, eyes.networks[name].dims, eyes.extractor(name)))
     found = []
-    for fake in _open_fakes(config)[0]:
-        _require_enough(fake, "generated")
+    size, crop = kept.framing or (config.size, "centre")
+    fakes, size, note = _open_fakes(config, size)
+    for fake in fakes:
+        _require(fake, "generated", "a Fréchet distance")
         value = frechet_distance(kept.gaussian, eyes.features(name, fake))
         found.append(
             {
@@ -282,18 +372,20 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
                 "distances": [eyes.identity(name) | {"value": value}],
             }
         )  # fmt: skip
-    note = f"{kept.note} " if kept.note else ""
+    alike = ", as the real ones were" if kept.framing else ""
+    note = _joined(note, f"the generated images are taken at size {size}{alike}")
+    if crop != "centre":
+        note = _joined(note, _cropped(crop))
+    alone = "from statistics alone: no standard error, no floor, no neighbours"
     return {
-        "generators": found, "real": {"source": str(path)},
-        "note": f"{note}from statistics alone: no standard error, no floor, no neighbours",
+        "generators": found, "real": {"source": str(path)}, "size": size,
+        "note": _joined(kept.note, note, alone),
     }  # fmt: skip
 
 
 def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
     """The same images by each of the ways to resize them."""
     name = networks_at_hand(eyes)[0][1]
-    if not name.startswith("inception"):
-        raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
     values = {
         protocol: frechet_distance(
             eyes.features(name, sets.real, protocol), eyes.features(name, sets.fake, protocol)
@@ -306,12 +398,14 @@ def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _keep_statistics(eyes: Eyes, real: Pictures, config: FidConfig, out: Path) -> dict[str, str]:
+def _keep_statistics(
+    eyes: Eyes, real: Pictures, framing: Framing, config: FidConfig, out: Path
+) -> dict[str, str]:
     """Writes the real images' statistics; returns the files' names by network."""
     files = {}
     for name in config.features or networks_at_hand(eyes)[0]:
         file = out / f"statistics-{name}.npz"
         found = statistics(eyes.features(name, real))
-        save_statistics(file, found, eyes.extractor(name), real.identity.source)
+        save_statistics(file, found, eyes.extractor(name), real.identity.source, framing)
         files[name] = file.name
     return files

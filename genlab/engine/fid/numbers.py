@@ -3,7 +3,7 @@
 Shapes: N real images, M generated ones, F features.
 """
 
-__all__ = ["Plan", "difference", "numbers"]
+__all__ = ["Plan", "difference", "numbers", "without_direction"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,8 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
     kernel = kid(real, fake)
     found: dict[str, Any] = {
         "kid": {"value": kernel.value, "error": kernel.error},
-        "mmd": gaussian_mmd(real, fake)._asdict(),
+        "mmd": None if without_direction(torch.cat([real, fake])) else
+               gaussian_mmd(real, fake)._asdict(),
     }
     k = min(NEIGHBOURS, len(real) - 1, len(fake) - 1)
     share, cover = precision_recall(real, fake, min(3, k)), density_coverage(real, fake, k)
@@ -90,6 +91,11 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
             ],
         }
     }  # fmt: skip
+
+
+def without_direction(features: Tensor) -> list[int]:
+    """Returns the rows that are all 0: what compares directions cannot be had with them."""
+    return (features == 0).all(1).nonzero()[:, 0].tolist()
 
 
 def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str, Any]:

@@ -6,16 +6,18 @@ pytorch-fid's files, so each program reads the other's; beside them lie
     count      N, the number of images
     ddof       what was taken from N in the covariance's divisor: 1
     extractor  JSON: network, SHA-256 of its weights, layer, protocol, precision, device, version
+    size, crop the side of the squares that the images became (0: each as it was), and which square
     source     what the images are
     versions   JSON: of the programs
 
-A plain file says neither N nor the network. The rank of a covariance of N images is N - 1 unless
-N > F, so a small N can be read off it.
+A plain file says neither N nor the network, and an older one of these not size and crop. The rank
+of a covariance of N images is N - 1 unless N > F, so a small N can be read off it.
 
 Shapes: F features.
 """
 
 __all__ = [
+    "Framing",
     "Kept",
     "Origin",
     "holds_statistics",
@@ -32,7 +34,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -40,11 +42,23 @@ import torch
 from torch import Tensor
 
 from genlab import __version__, atomic
+from genlab.data.crop import Crop
 from genlab.engine.extract import Extractor
 from genlab.errors import InputError
 from genlab.metrics.frechet import Statistics
 
+NEGATIVE = 1e-3
+"""Of the largest eigenvalue: how far below 0 rounding in float16 or float32 may bring one."""
 UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, TypeError, KeyError)
+
+
+class Framing(NamedTuple):
+    """What images were brought to before a network looked at them."""
+
+    size: int | Literal["native"]
+    """The side of their squares; "native": each as it was."""
+    crop: Crop
+    """Which square of a photograph."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +69,8 @@ class Kept:
     """Mean, covariance (divided by N - 1 as far as is known) and N."""
     extractor: Extractor | None
     """What the features come from; None if nobody knows."""
+    framing: Framing | None
+    """Size and crop of the images; None if nobody knows."""
     source: str
     """The file."""
     note: str
@@ -67,7 +83,7 @@ class Kept:
 
 
 def save_statistics(
-    path: Path, gaussian: Statistics, extractor: Extractor, source: str
+    path: Path, gaussian: Statistics, extractor: Extractor, source: str, framing: Framing
 ) -> None:
     """Writes statistics, wholly or not at all.
 
@@ -76,6 +92,7 @@ def save_statistics(
         gaussian: Mean, covariance (divided by N - 1) and N.
         extractor: What the features come from.
         source: What the images are.
+        framing: Their size and crop.
 
     Raises:
         InputError: If they are no statistics, as of `load_statistics`.
@@ -91,7 +108,8 @@ def save_statistics(
     np.savez(
         buffer, mu=mu, sigma=sigma, count=np.int64(count), ddof=np.int64(1),
         extractor=np.str_(json.dumps(asdict(extractor))), source=np.str_(source),
-        versions=np.str_(json.dumps(versions)),
+        size=np.int64(0 if framing.size == "native" else framing.size),
+        crop=np.str_(framing.crop), versions=np.str_(json.dumps(versions)),
     )
     atomic.write_bytes(path, buffer.getvalue())
 
@@ -122,22 +140,39 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept
         with np.load(path, allow_pickle=False) as file:
             mu, sigma = file["mu"], file["sigma"]
             _check(str(path), mu, sigma)
+            known, kept, framing = None, None, None
             if "extractor" in file.files:
                 known = Extractor(**json.loads(str(file["extractor"])))
                 kept = int(file["count"])
-            else:
-                known, kept = None, None
+            if "crop" in file.files:
+                framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
     except InputError:
         raise
     except UNREADABLE as error:
         raise InputError(f"{path}: not readable as statistics mu and sigma ({error})") from None
-    mean, covariance = torch.from_numpy(mu), torch.from_numpy(sigma)
+    mean, covariance = (torch.from_numpy(_in_torch(array)) for array in (mu, sigma))
     if known is not None:
         if count not in (None, kept) or ddof != 1:
             raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
         gaussian = Statistics(mean.double(), covariance.double(), kept)
-        return Kept(gaussian=gaussian, extractor=known, source=str(path), note="")
+        note = "" if framing else f"{path} does not say size and crop of the real images"
+        return Kept(
+            gaussian=gaussian, extractor=known, framing=framing, source=str(path), note=note
+        )
     return _plain(path, mean, covariance, count, ddof)
+
+
+def _crop(name: str) -> Crop:
+    for crop in get_args(Crop):
+        if name == crop:
+            return crop
+    raise ValueError(f"crop {name!r}")
+
+
+def _in_torch(array: np.ndarray) -> np.ndarray:
+    """Returns an array in a type that torch has: of this machine's byte order, 64 bits at most."""
+    wide = array.dtype.itemsize > 8
+    return array.astype(np.float64 if wide else array.dtype.newbyteorder("="))
 
 
 def _plain(
@@ -146,13 +181,19 @@ def _plain(
     """Completes statistics that say nothing of themselves."""
     if ddof not in (0, 1):
         raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
-    implied = implied_count(covariance)
-    if count is not None and implied is not None and implied > count:
+    values, rank, alive = _spectrum(covariance)
+    if values.amin() < -NEGATIVE * values.amax():
         raise InputError(
-            f"{path}: N = {count} was given, but the covariance has rank {implied - 1}, which "
-            f"needs at least {implied} images"
+            f"{path}: sigma is no covariance: it has the eigenvalue {values.amin().item():.4g}"
         )
-    words = "does not say which network its features come from"
+    least = max(2, rank + 1)
+    if count is not None and count < least:
+        raise InputError(
+            f"{path}: N = {count} was given, but the covariance has rank {rank}, which needs at "
+            f"least {least} images"
+        )
+    implied = rank + 1 if rank < alive else None
+    words = "does not say which network its features come from, nor their images' size and crop"
     if count is None and implied is not None:
         words += f", nor N; the covariance has rank {implied - 1}: N = {implied} if all differ"
     elif count is None:
@@ -165,13 +206,15 @@ def _plain(
         covariance = covariance * (count / (count - 1))
         words += f"; rescaled by {count}/{count - 1}, from division by N to division by N - 1"
     gaussian = Statistics(mean.double(), covariance, count)
-    return Kept(gaussian=gaussian, extractor=None, source=str(path), note=f"{path} {words}")
+    return Kept(
+        gaussian=gaussian, extractor=None, framing=None, source=str(path), note=f"{path} {words}"
+    )
 
 
 def _check(name: str, mu: np.ndarray, sigma: np.ndarray) -> None:
-    if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+    if mu.ndim != 1 or not len(mu) or sigma.shape != (len(mu), len(mu)):
         raise InputError(
-            f"{name}: mu {mu.shape} and sigma {sigma.shape}; they must be (F,) and (F, F)"
+            f"{name}: mu {mu.shape} and sigma {sigma.shape}; they must be (F,) and (F, F), F > 0"
         )
     for key, array in (("mu", mu), ("sigma", sigma)):
         if not (np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()):
@@ -191,12 +234,18 @@ def implied_count(covariance: Tensor) -> int | None:
     Arguments:
         covariance: A covariance in the precision that it was calculated in, shape `(F, F)`.
     """
+    _, rank, alive = _spectrum(covariance)
+    return rank + 1 if rank < alive else None
+
+
+def _spectrum(covariance: Tensor) -> tuple[Tensor, int, int]:
+    """Returns the eigenvalues, the rank, and how many features vary."""
     diagonal = covariance.diagonal()
     eps = torch.finfo(covariance.dtype).eps * len(covariance)
     values = torch.linalg.eigvalsh((covariance + covariance.T).double() / 2)
     rank = int((values > eps * values.amax()).sum())
     alive = int((diagonal > eps * diagonal.amax()).sum())
-    return rank + 1 if rank < alive else None
+    return values, rank, alive
 
 
 class Origin(NamedTuple):

@@ -57,9 +57,9 @@ def is_smallest(null: dict[str, Any]) -> bool:
 
 def _pair(value: float, error: float) -> str:
     """A value and its standard error, to two digits of the error."""
-    if error <= 0:
+    if error < 1e-8:  # rounding
         return f"{value:.4g}"
-    digits = max(0, min(8, 2 - len(f"{error:.0f}") if error >= 1 else _decimals(error)))
+    digits = max(0, min(9, 2 - len(f"{error:.0f}") if error >= 1 else _decimals(error)))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
@@ -104,7 +104,7 @@ def ranking_words(rankings: list[dict[str, Any]]) -> str:
         steps = []
         for index, step in enumerate(ranking["differences"]):
             nearer, farther = ranking["order"][index : index + 2]
-            gap = _pair(-step["value"], step["error"])
+            gap = _pair(0.0 - step["value"], step["error"])  # 0, not -0
             sure = -step["value"] > 2 * step["error"]
             verb = "is nearer than" if sure else "is not surely nearer than"
             steps.append(f"{nearer} {verb} {farther} (difference {gap}, paired)")
