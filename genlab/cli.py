@@ -62,16 +62,24 @@ def lab(
 
 
 @app.command
-def resume(run: Positional[Path], data_dir: DataDir = None, json: Json = False) -> None:
+def resume(
+    run: Positional[Path],
+    mnist: str | None = None,
+    dogs: str | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """Go on with a stopped run, with the options it was started with.
 
     Args:
         run: The run directory.
+        mnist: Where the digits are now, if they have moved since the run began.
+        dogs: Where the images are now, if they have moved since the run began.
     """
     from genlab import lab as sheet
 
     use_data(data_dir)
-    results = sheet.resume(run)
+    results = sheet.resume(run, mnist, dogs)
     end(results, f"{run}: done", json)
 
 

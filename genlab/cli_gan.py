@@ -48,6 +48,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         """
         if minutes is not None and config.epochs != named.epochs:
             raise InputError("--epochs, --minutes: give one of them")
+        from genlab.data.images import load_images
         from genlab.drawing import draw_gan
         from genlab.engine.gan.plan import describe, fit_into
         from genlab.engine.gan.training import train_gan
@@ -67,7 +68,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
                 return
             results = train_gan(config, target, on)
         if first:
-            draw_gan(target)
+            draw_gan(target, load_images(config.dogs, config.size, config.images, config.crop))
             end(results, _line(results, target), json)
 
     return gan_train

@@ -23,12 +23,12 @@ from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
 from genlab.engine.run import Run, open_run, read_json
-from genlab.engine.vae.compare import compare
+from genlab.engine.state import readable
+from genlab.engine.vae.compare import compare, compare_config
 from genlab.engine.vae.training import train_vae, vae_config
 from genlab.errors import InputError
 from genlab.page.explore import explore
 from genlab.progress import say
-from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
 from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
 from genlab.report.submission import check_author, submit
@@ -37,6 +37,11 @@ from genlab.sampling import generate
 SIZE = 64
 EXPLORER = "report/explorer.html"
 """The page to explore, below the run."""
+DRAWN = {
+    "vae": "figures/samples.png", "gan": "neighbours.png", "compare": "comparison.png",
+    "lab": EXPLORER,
+}
+"""What is made last of a run of each kind."""
 
 
 def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
@@ -96,10 +101,11 @@ def _run(
     for prior, vae in vae_configs(config, mnist).items():
         path = out / "vae" / prior
         results["vae"][prior] = train_vae(vae, path)
-        if not (path / "figures" / "manifold.png").exists():
+        if not (path / DRAWN["vae"]).exists():
             draw_vae(path, digits)
     if not (out / "vae" / "priors.png").exists():
-        draw_priors({p: out / "vae" / p for p in results["vae"]}, out / "vae" / "priors.png")
+        paths = {prior: out / "vae" / prior for prior in results["vae"]}
+        draw_priors(paths, out / "vae" / "priors.png", digits)
     results["gan"] = train_gan(gan, out / "gan")
     results["fid"] = _distances(config, real, out / "gan")
     draw_gan(out / "gan", real)
@@ -113,30 +119,44 @@ def _run(
     return results
 
 
-def resume(path: Path) -> dict[str, Any]:
+def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
     """Goes on with any run, with the options it was started with.
 
+    A run that is done and drawn needs no data, and is left as it is.
+
+    Arguments:
+        path: The run directory.
+        mnist: Where the digits are now, if no longer where they were; they must be the same.
+        dogs: Where the images are now, likewise.
+
     Raises:
-        InputError: If `path` is not a run.
+        InputError: If `path` is not a run, or its data is not at hand.
     """
     run = Run(path)
+    if run.kind not in DRAWN:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    if run.done and (path / DRAWN[run.kind]).exists():
+        return run.results
+    now = {"mnist": mnist, "dogs": dogs}
+    moved = {name: source for name, source in now.items() if source and name in run.config}
     if run.kind == "vae":
-        results = train_vae(vae_config(run), path, choose(as_before(run)))
-        draw_vae(path)
+        config = replace(vae_config(run), **moved)
+        results = train_vae(config, path, choose(as_before(run)))
+        draw_vae(path, load_digits(config.mnist))
         return results
     if run.kind == "gan":
-        results = train_gan(gan_config(run), path, choose(as_before(run)))
-        draw_gan(path)
+        config = replace(gan_config(run), **moved)
+        results = train_gan(config, path, choose(as_before(run)))
+        draw_gan(path, load_images(config.dogs, config.size, config.images, config.crop))
         return results
     if run.kind == "compare":
-        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
-        config = CompareConfig(**{**run.config, **tuples})
+        config = replace(compare_config(run), **moved)
         results = compare(config, path, on=choose(as_before(run)))
-        draw_comparison(path)
+        draw_comparison(path, load_digits(config.mnist))
         return results
-    if run.kind == "lab":
-        return run_lab(LabConfig(**run.config), path)
-    raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    with readable(path):
+        config = LabConfig(**{**run.config, **moved})
+    return run_lab(config, path)
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from genlab import lab
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
 from genlab.engine.gan.average import average_decay, update_average
@@ -428,3 +430,19 @@ def test_too_few_images_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 images"):
         train_gan(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_where_its_images_have_moved_to(pictures: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(pictures, tmp_path / "copied"))
+    config, out = tiny("dcgan", copied), tmp_path / "run"
+    train_gan(config, out)
+    (out / "DONE").unlink()
+    before = (out / "config.json").read_bytes()
+    moved = copied.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="copied"):
+        lab.resume(out)
+    results = lab.resume(out, dogs=str(moved))
+    assert (out / "config.json").read_bytes() == before
+    assert (out / "neighbours.png").exists()
+    shutil.rmtree(moved)
+    assert lab.resume(out) == results

@@ -13,7 +13,7 @@ import torch
 
 from safetensors.torch import load
 
-from genlab import atomic
+from genlab import atomic, lab
 from genlab.data.mnist import load_digits
 from genlab.drawing import draw_comparison
 from genlab.engine.alone import alone
@@ -403,3 +403,39 @@ def test_too_few_draws_to_know_their_error_are_refused_before_training() -> None
     assert VaeConfig(importance=100).importance == 100
     with pytest.raises(InputError, match="--importance 99: at least 100"):
         VaeConfig(importance=99)
+
+
+def test_a_run_goes_on_where_its_digits_have_moved_to(
+    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What counts is their content; a run that is done needs none."""
+    monkeypatch.chdir(tmp_path)
+    config, out = config_of(Path(tiny_digits.name), epochs=1), tmp_path / "run"
+    open_run(out, "vae", config, {"mnist": load_digits(config.mnist).identity})
+    before = (out / "config.json").read_bytes()
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    with pytest.raises(InputError, match="--mnist tiny.npz: no such file"):
+        lab.resume(out)
+    np.savez(tmp_path / "others.npz", train=np.ones((99, 8, 8)), test=np.ones((40, 8, 8)))
+    with pytest.raises(InputError, match="used other data"):
+        lab.resume(out, str(tmp_path / "others.npz"))
+    capsys.readouterr()
+    results = lab.resume(out, str(moved))
+    assert "--mnist was 'tiny.npz'" in capsys.readouterr().err
+    assert (out / "config.json").read_bytes() == before
+    assert (out / "figures" / "manifold.png").exists()
+    assert train_vae(replace(config, mnist=str(moved)), out) == results
+    moved.unlink()
+    assert lab.resume(out) == results
+
+
+def test_a_comparison_goes_on_where_its_digits_have_moved_to(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    compare(post_hoc_students(tiny_digits), out, "student/0")
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    results = lab.resume(out, str(moved))
+    moved.unlink()
+    assert lab.resume(out) == results

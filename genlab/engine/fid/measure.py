@@ -33,7 +33,7 @@ from genlab.engine.fid.statistics import (
 from genlab.engine.fid.verdict import ranking_words, verdict
 from genlab.engine.looking import Eyes
 from genlab.engine.processes import rank
-from genlab.engine.run import Run
+from genlab.engine.run import kind_of
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS
@@ -257,7 +257,7 @@ def _open_fakes(config: FidConfig) -> tuple[list[Pictures], int | None]:
 
 
 def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    if (Path(source) / "config.json").exists() and Run(Path(source)).kind in ("gan", "vae"):
+    if kind_of(Path(source)) in ("gan", "vae"):
         return of_run(Path(source), config.n, config.seed, size=size)
     return open_pictures(source, size)
 

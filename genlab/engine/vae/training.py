@@ -97,11 +97,19 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
 
 def vae_config(run: Run) -> VaeConfig:
-    """Returns the configuration of a VAE run."""
-    options = dict(run.config["prior_options"])
-    options["hidden"] = options["hidden"] and tuple(options["hidden"])
-    changes = {"hidden": tuple(run.config["hidden"]), "prior_options": PriorOptions(**options)}
-    return VaeConfig(**{**run.config, **changes})
+    """Returns the configuration of a VAE run.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    with readable(run.path):
+        options = run.config["prior_options"]
+        hidden = options["hidden"] and tuple(options["hidden"])
+        changes = {
+            "hidden": tuple(run.config["hidden"]),
+            "prior_options": PriorOptions(**{**options, "hidden": hidden}),
+        }
+        return VaeConfig(**{**run.config, **changes})
 
 
 def refit_config(
@@ -235,6 +243,8 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
+    # What an earlier measurement found and this one leaves out goes.
+    kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
     digits = load_digits(mnist or config.mnist)
     run.refuse_other_data({"mnist": digits.identity})
     if importance is not None:
@@ -244,8 +254,7 @@ def evaluate_vae(
     measures = _measured(model, digits, config, on)
     if note:
         return measures.results | {"unfinished": note}
-    # What an earlier measurement found and this one leaves out goes.
-    _finish(run, {name: run.results[name] for name in OF_TRAINING}, measures)
+    _finish(run, kept, measures)
     return run.results
 
 
