@@ -21,6 +21,8 @@ class Found:
     """The finished VAEs by their names: the prior's, or the folder's of a single run."""
     gan: Path | None
     """The finished GAN."""
+    seeds: int = 1
+    """Of how many seeds of a comparison the VAEs are the first."""
 
 
 def find(path: Path, only: tuple[str, ...] = ()) -> Found:
@@ -36,13 +38,14 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
     """
     run = Run(path)
     vaes: dict[str, Path] = {}
-    gan = None
+    gan, seeds = None, 1
     if run.kind == "vae":
         vaes = {run.config["prior"]: path}
     elif run.kind == "gan":
         gan = path
     elif run.kind == "compare":
         vaes = {prior: path / prior / "0" for prior in run.config["priors"]}
+        seeds = run.config["seeds"]
     elif run.kind == "lab":
         vaes = {p.name: p for p in _in_order(path / "vae")}
         gan = path / "gan"
@@ -60,7 +63,7 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
         raise InputError(
             f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
         )
-    return Found(run=run, vaes=vaes, gan=gan)
+    return Found(run=run, vaes=vaes, gan=gan, seeds=seeds)
 
 
 def _in_order(folder: Path) -> list[Path]:
