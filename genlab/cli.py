@@ -140,9 +140,11 @@ def submit(
         lang: Language of the report; the run's own if not given.
         template: A TOML file with other file names, title or Word styles (docs/report.md).
     """
+    from genlab.lab import refresh
     from genlab.report.submission import submit as build
 
     results = build(run, name, id, lang, template)
+    refresh(run)
     end(results, f"report: {run / results['docx']}", json)
 
 

@@ -127,9 +127,11 @@ def vae_evaluate(
     """
     from genlab.engine.hardware import choose
     from genlab.engine.vae.training import evaluate_vae
+    from genlab.lab import refresh
 
     use_data(data_dir)
     results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
+    refresh(run)  # the lab that it may be a part of
     end(results, _vae_line(results, run), json)
 
 

@@ -1,6 +1,6 @@
 """The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
 
-__all__ = ["plan", "resume", "run_lab"]
+__all__ = ["gather", "plan", "refresh", "resume", "run_lab"]
 
 import time
 
@@ -22,7 +22,7 @@ from genlab.engine.gan.sample import gan_config
 from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
-from genlab.engine.run import Run, open_run, read_json
+from genlab.engine.run import Run, kind_of, open_run, read_json
 from genlab.engine.state import readable
 from genlab.engine.vae.compare import compare, compare_config
 from genlab.engine.vae.training import train_vae, vae_config
@@ -30,8 +30,8 @@ from genlab.errors import InputError
 from genlab.page.explore import explore
 from genlab.progress import say
 from genlab.recipes.gan import RECIPES, GanConfig
-from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
-from genlab.report.submission import check_author, submit
+from genlab.recipes.lab import PRESETS, PRIORS, LabConfig, vae_configs
+from genlab.report.submission import check_author, submit, submitted
 from genlab.sampling import generate
 
 SIZE = 64
@@ -91,32 +91,59 @@ def _run(
     """Does what is not done yet of the lab sheet."""
     run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
     if run.done:
-        return run.results
+        if not submitted(out):  # its folder was taken away
+            submit(out, config.name, config.id, config.lang)
+        return gather(out)
     for identity in (digits.identity, real.identity):
         if identity.stand_in:
             say(f"note: {identity.name} are an embedded stand-in; for the real thing give "
                 "--preset full, or --mnist and --dogs (see: genlab data)")
     began = time.monotonic()
-    results: dict[str, Any] = {"vae": {}}
     for prior, vae in vae_configs(config, mnist).items():
         path = out / "vae" / prior
-        results["vae"][prior] = train_vae(vae, path)
+        train_vae(vae, path)
         if not (path / DRAWN["vae"]).exists():
             draw_vae(path, digits)
     if not (out / "vae" / "priors.png").exists():
-        paths = {prior: out / "vae" / prior for prior in results["vae"]}
+        paths = {prior: out / "vae" / prior for prior in PRIORS}
         draw_priors(paths, out / "vae" / "priors.png", digits)
-    results["gan"] = train_gan(gan, out / "gan")
-    results["fid"] = _distances(config, real, out / "gan")
+    train_gan(gan, out / "gan")
+    _distances(config, real, out / "gan")
     draw_gan(out / "gan", real)
-    atomic.write_json(out / "results.json", results)
-    results["report"] = submit(out, config.name, config.id, config.lang)
+    submit(out, config.name, config.id, config.lang)
     say("making the page to explore")
     explore(out, out / EXPLORER, config.lang, mnist)
-    results["explorer"] = EXPLORER
-    run.finish(results)
+    run.finish(_gathered(out))
     say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
+    return run.results
+
+
+def _gathered(out: Path) -> dict[str, Any]:
+    results = {
+        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
+        "gan": Run(out / "gan").results,
+        "fid": read_json(out / "gan" / "fid.json"),
+        "report": submitted(out),
+    }
+    return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
+
+    A part may have been measured again, or the report be of another name.
+    """
+    results = _gathered(out)
+    if results != read_json(out / "results.json"):
+        atomic.write_json(out / "results.json", results)
     return results
+
+
+def refresh(path: Path) -> None:
+    """Does `gather` after a change: of a lab, or of a VAE that may be in one."""
+    for out in (path, path.resolve().parent.parent):
+        if (out / "DONE").exists() and kind_of(out) == "lab":
+            gather(out)
 
 
 def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
@@ -136,7 +163,7 @@ def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dic
     if run.kind not in DRAWN:
         raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
     if run.done and (path / DRAWN[run.kind]).exists():
-        return run.results
+        return gather(path) if run.kind == "lab" else run.results
     now = {"mnist": mnist, "dogs": dogs}
     moved = {name: source for name, source in now.items() if source and name in run.config}
     if run.kind == "vae":
