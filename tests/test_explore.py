@@ -289,6 +289,9 @@ def test_bad_input_is_one_line(explored: Path, tmp_path: Path) -> None:
         explore(explored / "lab", tmp_path)
     shutil.copytree(explored / "deep", tmp_path / "unfinished")
     (tmp_path / "unfinished" / "results.json").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks results\.json: the run is damaged"):
+        explore(tmp_path / "unfinished")
+    (tmp_path / "unfinished" / "DONE").unlink()
     with pytest.raises(InputError, match="nothing finished .* genlab resume"):
         explore(tmp_path / "unfinished")
     assert not (tmp_path / "unfinished" / "explorer.html").exists()

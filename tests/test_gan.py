@@ -92,6 +92,8 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
         (projected, {"size": 96}, "--size 96: the generators make 64, 128, 256"),
         (projected, {"epochs": 0}, "--epochs 0"),
         (projected, {"batch": 0}, "--batch 0"),
+        (projected, {"batch": 10**20}, "--batch 100000000000000000000: at most"),
+        (projected, {"width": 10**11}, "--width"),
         (projected, {"images": 0}, "--images 0"),
         (projected, {"discriminator_width": 0}, "--discriminator-width 0"),
         (projected, {"learning_rate": math.nan}, "--learning-rate nan"),
@@ -359,6 +361,21 @@ def test_what_cannot_be_sampled_is_refused(runs: dict[str, Path], tmp_path: Path
     (tmp_path / "config.json").write_text(json.dumps({"kind": "vae", "config": {}}))
     with pytest.raises(InputError, match="'vae' run"):
         sample(tmp_path, 1, seed=0)
+
+
+def test_a_finished_run_that_lacks_its_generator_is_damaged(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(runs["scratch"], tmp_path / "run"))
+    (run / "generator.safetensors").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks generator\.safetensors"):
+        sample(run, 1, seed=0)
+    (run / "results.json").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks results\.json"):
+        lab.resume(run)
+    (run / "DONE").unlink()
+    with pytest.raises(InputError, match="is not there yet; .*genlab resume"):
+        sample(run, 1, seed=0)
 
 
 def test_a_finished_run_returns_at_once(

@@ -130,6 +130,20 @@ def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: P
         assert results[key] == old[key], key
 
 
+def test_a_finished_run_that_lacks_its_weights_is_damaged(base: Path) -> None:
+    (base / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks model\.safetensors"):
+        load_vae(base)
+
+
+def test_a_run_by_quadrature_is_refitted(tiny_digits: Path, tmp_path: Path) -> None:
+    """Its own lattice is none of the new prior's options."""
+    config = config_of(tiny_digits, epochs=1, objective="exact", lattice=10)
+    train_vae(config, tmp_path / "base")
+    options = {"epochs": 1, "learning_rate": 1e-3, "em": False}
+    refit_config(tmp_path / "base", tmp_path / "new", "mixture", PriorOptions(), **options)
+
+
 def test_refit_refuses_other_digits_and_stray_options(
     base: Path, tmp_path: Path, tiny_digits: Path
 ) -> None:
@@ -373,6 +387,14 @@ def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: 
         ({"clip": math.inf}, "--clip inf"),
         ({"prior": "spline", "prior_options": PriorOptions(bound=math.nan)}, "--prior.bound nan"),
         ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "--prior.bins"),
+        ({"prior": "spline", "prior_options": PriorOptions(bound=1e10)}, "--prior.bound .*at mo"),
+        ({"prior": "gtm", "prior_options": PriorOptions(hidden=(10**9,))}, "--prior.hidden"),
+        ({"batch": 10**20}, "--batch 100000000000000000000: must be at most"),
+        ({"hidden": (99999999999,)}, "--hidden"),
+        ({"post_hoc": "base", "beta": 5.0}, "--beta.* not to --post-hoc"),
+        ({"post_hoc": "base", "warmup": 1}, "--warmup.* not to --post-hoc"),
+        ({"post_hoc": "base", "free_bits": 1.0}, "--free-bits.* not to --post-hoc"),
+        ({"lattice": 10}, "--lattice: belongs to --objective exact"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(

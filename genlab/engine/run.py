@@ -144,12 +144,26 @@ class Run:
     @property
     def results(self) -> dict[str, Any]:
         """The contents of `results.json`."""
+        if not (self.path / "results.json").exists():
+            raise self.lacking("results.json")
         return read_json(self.path / "results.json")
 
     @property
     def env(self) -> dict[str, Any]:
         """The contents of `env.json`."""
         return read_json(self.path / "env.json")
+
+    def lacking(self, name: str) -> InputError:
+        """Returns the error to raise where something that a finished run has is not there."""
+        if self.done:
+            return InputError(
+                f"{self.path}: done, yet it lacks {name}: the run is damaged; train it again in "
+                "another folder"
+            )
+        return InputError(
+            f"{self.path}: {name} is not there yet; finish the training with: "
+            f"genlab resume {self.path}"
+        )
 
     def refuse_other_data(self, data: "Mapping[str, Identity]") -> None:
         """Raises `InputError` if a data set is not, byte for byte, the one the run began with."""

@@ -33,8 +33,8 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
         only: Of several VAEs, these; all if empty.
 
     Raises:
-        InputError: If `path` is no run, or nothing in it is finished, or `only` names what is
-            not there.
+        InputError: If `path` is no run, or nothing in it is finished, or something is damaged,
+            or `only` names what is not there.
     """
     run = Run(path)
     vaes: dict[str, Path] = {}
@@ -60,6 +60,8 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
     if gan is not None and not _finished(gan, "gan"):
         gan = None
     if not vaes and gan is None:
+        if run.done:
+            raise run.lacking("what it trained")
         raise InputError(
             f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
         )
@@ -73,6 +75,15 @@ def _in_order(folder: Path) -> list[Path]:
 
 
 def _finished(path: Path, kind: str) -> bool:
-    """Whether a run of this kind is there with its weights and numbers."""
-    names = ("config.json", "results.json", "env.json", FINISHED[kind])
-    return all((path / name).exists() for name in names) and Run(path).kind == kind
+    """Whether a run of this kind is there with its weights and numbers.
+
+    Raises:
+        InputError: If it is done and lacks some.
+    """
+    if not (path / "config.json").exists() or Run(path).kind != kind:
+        return False
+    run, names = Run(path), ("results.json", "env.json", FINISHED[kind])
+    missing = [name for name in names if not (path / name).exists()]
+    if missing and run.done:
+        raise run.lacking(missing[0])
+    return not missing

@@ -200,10 +200,7 @@ def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     if choice.best:
         weights = _best(run)
     if not weights.exists():
-        raise InputError(
-            f"{path}: {weights.name} is not there yet; finish the training with: "
-            f"genlab resume {path}"
-        )
+        raise run.lacking(weights.relative_to(path).as_posix())
     classes = classes_of(path)
     with readable(path):
         network = build_generator(config, len(classes.names) if classes else 0)

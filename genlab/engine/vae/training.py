@@ -87,8 +87,10 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
     run = Run(path)
     weights = path / "model.safetensors"
-    if run.kind != "vae" or not weights.exists():
+    if run.kind != "vae" or not (run.done or weights.exists()):
         raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
+    if not weights.exists():
+        raise run.lacking(weights.name)
     with readable(path):
         config = vae_config(run)
         model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
@@ -134,8 +136,8 @@ def refit_config(
     return replace(
         config, prior=prior, prior_options=options, post_hoc=way_from(out, base), em=em,
         epochs=epochs, learning_rate=learning_rate, schedule="cosine", patience=None, clip=None,
-        objective="elbo", samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
-        checkpoints=False,
+        objective="elbo", lattice=VaeConfig.lattice, samples=1, gradient="dreg", beta=1.0,
+        warmup=0, free_bits=0.0, checkpoints=False,
     )
 
 
