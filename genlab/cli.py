@@ -203,7 +203,9 @@ def main() -> None:
     of_gan = _chosen(arguments, "--recipe", gan_recipes.RECIPES, "projected")
     sizes = {str(size): size for size in gan_recipes.SIZES}  # a recipe's numbers depend on it
     size = sizes[_chosen(arguments, "--size", sizes, str(gan_recipes.SIZE))]
-    gan.command(name="train")(gan_train(gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)))
+    recipe = gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)
+    given = {argument.partition("=")[0] for argument in arguments}
+    gan.command(name="train")(gan_train(recipe, given))
     try:
         app.cli(
             prog="genlab",

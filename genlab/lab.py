@@ -18,6 +18,7 @@ from genlab.engine.alone import alone
 from genlab.engine.fid.generated import of_run
 from genlab.engine.fid.measure import Sets, measure
 from genlab.engine.fid.numbers import Plan
+from genlab.engine.gan.images import refuse_within
 from genlab.engine.gan.sample import gan_config
 from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
@@ -81,6 +82,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     digits = load_digits(mnist)
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
+    refuse_within(dogs, out)
     with alone(out):
         return _run(config, out, mnist, gan, digits, real)
 

@@ -32,6 +32,7 @@ from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.residual import ResidualDiscriminator
 from genlab.recipes.gan import RECIPES, GanConfig, dcgan, projected, scratch
+from genlab.recipes.lab import LabConfig
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
@@ -463,3 +464,16 @@ def test_a_run_goes_on_where_its_images_have_moved_to(pictures: Path, tmp_path: 
     assert (out / "neighbours.png").exists()
     shutil.rmtree(moved)
     assert lab.resume(out) == results
+
+
+def test_a_run_inside_its_images_is_refused_before_it_begins(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """Its own pictures would be other images, and it could never go on."""
+    folder = Path(shutil.copytree(pictures, tmp_path / "pictures"))
+    for out in (folder, folder / "runs" / "one"):
+        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+            train_gan(tiny("dcgan", folder), out)
+        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+            lab.run_lab(LabConfig(mnist="mnist-5k", dogs=str(folder)), out)
+    assert len(list(folder.iterdir())) == 24
