@@ -62,16 +62,24 @@ def lab(
 
 
 @app.command
-def resume(run: Positional[Path], data_dir: DataDir = None, json: Json = False) -> None:
+def resume(
+    run: Positional[Path],
+    mnist: str | None = None,
+    dogs: str | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """Go on with a stopped run, with the options it was started with.
 
     Args:
         run: The run directory.
+        mnist: Where the digits are now, if they have moved since the run began.
+        dogs: Where the images are now, if they have moved since the run began.
     """
     from genlab import lab as sheet
 
     use_data(data_dir)
-    results = sheet.resume(run)
+    results = sheet.resume(run, mnist, dogs)
     end(results, f"{run}: done", json)
 
 
@@ -132,9 +140,11 @@ def submit(
         lang: Language of the report; the run's own if not given.
         template: A TOML file with other file names, title or Word styles (docs/report.md).
     """
+    from genlab.lab import refresh
     from genlab.report.submission import submit as build
 
     results = build(run, name, id, lang, template)
+    refresh(run)
     end(results, f"report: {run / results['docx']}", json)
 
 
@@ -193,7 +203,9 @@ def main() -> None:
     of_gan = _chosen(arguments, "--recipe", gan_recipes.RECIPES, "projected")
     sizes = {str(size): size for size in gan_recipes.SIZES}  # a recipe's numbers depend on it
     size = sizes[_chosen(arguments, "--size", sizes, str(gan_recipes.SIZE))]
-    gan.command(name="train")(gan_train(gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)))
+    recipe = gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)
+    given = {argument.partition("=")[0] for argument in arguments}
+    gan.command(name="train")(gan_train(recipe, given))
     try:
         app.cli(
             prog="genlab",

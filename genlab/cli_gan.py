@@ -2,7 +2,7 @@
 
 __all__ = ["gan", "train_command"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +20,13 @@ gan = SubcommandApp()
 AUTO = Running()
 
 
-def train_command(named: GanConfig) -> Callable[..., None]:
-    """Returns the command `gan train`, whose options default to those of a recipe."""
+def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[..., None]:
+    """Returns the command `gan train`.
+
+    Arguments:
+        named: The recipe, whose values the options default to.
+        given: The options on the command line, whatever their values.
+    """
 
     def gan_train(
         config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
@@ -46,8 +51,9 @@ def train_command(named: GanConfig) -> Callable[..., None]:
             out: The run directory; runs/gan-RECIPE if not given.
             dry_run: Print the resolved configuration and stop; nothing is written.
         """
-        if minutes is not None and config.epochs != named.epochs:
+        if minutes is not None and "--epochs" in given:
             raise InputError("--epochs, --minutes: give one of them")
+        from genlab.data.images import load_images
         from genlab.drawing import draw_gan
         from genlab.engine.gan.plan import describe, fit_into
         from genlab.engine.gan.training import train_gan
@@ -59,15 +65,14 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         with processes():
             first, plan, on = rank() == 0, None, choose(running)
             if minutes is not None:
-                own = config.snapshots != named.snapshots
-                config, plan = fit_into(config, minutes, target, own, on)
+                config, plan = fit_into(config, minutes, target, "--snapshots" in given, on)
             if dry_run:
                 if first:
                     print_json(describe(config, plan, target, on))
                 return
             results = train_gan(config, target, on)
         if first:
-            draw_gan(target)
+            draw_gan(target, load_images(config.dogs, config.size, config.images, config.crop))
             end(results, _line(results, target), json)
 
     return gan_train

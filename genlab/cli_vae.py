@@ -43,6 +43,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             recipe: A set of defaults for all other options; --help shows those of the one given.
             out: The run directory; runs/vae-PRIOR if not given.
         """
+        from genlab.data.mnist import load_digits
         from genlab.drawing import draw_vae
         from genlab.engine.hardware import choose
         from genlab.engine.vae.training import train_vae
@@ -53,7 +54,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         if config.post_hoc is not None:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, choose(Running(device=device)))
-        draw_vae(target)
+        draw_vae(target, load_digits(config.mnist))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -126,9 +127,11 @@ def vae_evaluate(
     """
     from genlab.engine.hardware import choose
     from genlab.engine.vae.training import evaluate_vae
+    from genlab.lab import refresh
 
     use_data(data_dir)
     results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
+    refresh(run)  # the lab that it may be a part of
     end(results, _vae_line(results, run), json)
 
 
@@ -150,6 +153,7 @@ def vae_compare(
         only: Train this run alone: PRIOR/SEED, say vamp/0.
         out: The run directory.
     """
+    from genlab.data.mnist import load_digits
     from genlab.drawing import draw_comparison
     from genlab.engine.hardware import choose
     from genlab.engine.vae.compare import compare, table
@@ -159,7 +163,7 @@ def vae_compare(
     if lacking := results.get("lacking"):
         end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
         return
-    draw_comparison(out)
+    draw_comparison(out, load_digits(config.mnist))
     print(table(results), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results['priors'])} priors compared", json)
 

@@ -64,6 +64,10 @@ def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray 
 def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     """Draws the figures of one VAE run into its folder `figures`.
 
+    Arguments:
+        path: The run directory.
+        digits: Its digits; those where the run had them from if not given.
+
     Raises:
         InputError: If `path` is not a finished VAE run.
     """
@@ -75,8 +79,9 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
         objective = "ln p(z)" if config.post_hoc else config.objective.upper()
         figure = curves.bound_curve(metrics, f"{title} prior", objective)
         save(figure, folder / "curve.png")
+    if config.latent == 2:
+        _draw_plane(path, digits)
     height, width = digits.test.shape[1:]
-
     x = binary_test_digits(digits)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
@@ -86,9 +91,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     rows = [("test digits", x.view(shape).numpy()), ("decoded", decoded.view(shape).numpy())]
     save(grids.reconstruction_rows(rows, f"{title} prior"), folder / "reconstructions.png")
     drawn = grids.digit_grid(samples.view(shape).numpy(), 16, f"samples, {title} prior")
-    save(drawn, folder / "samples.png")
-    if config.latent == 2:
-        _draw_plane(path, digits)
+    save(drawn, folder / "samples.png")  # the last: with it all are there
 
 
 def _twelve(digits: DigitSet) -> list[int]:
@@ -116,12 +119,11 @@ def _draw_plane(path: Path, digits: DigitSet) -> None:
     save(figure, folder / "manifold.png")
 
 
-def draw_priors(paths: Mapping[str, Path], target: Path) -> None:
+def draw_priors(paths: Mapping[str, Path], target: Path, digits: DigitSet) -> None:
     """Draws the sheet's figure for several runs in one row, on equal axes.
 
     The same axes are used for the single figures, which are drawn again.
     """
-    digits = load_digits(load_vae(next(iter(paths.values())))[1].mnist)
     panels = {name: _panel(path, digits)[0] for name, path in paths.items()}
     limit = latent.common_limit(*(panel.z for panel in panels.values()))
     save(latent.aggregated_row(list(panels.values()), limit), target)
@@ -130,8 +132,13 @@ def draw_priors(paths: Mapping[str, Path], target: Path) -> None:
         save(figure, path / "figures" / "aggregated.png")
 
 
-def draw_comparison(path: Path) -> None:
-    """Draws all priors of a finished comparison in one figure, `comparison.png`."""
+def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
+    """Draws all priors of a finished comparison in one figure, `comparison.png`.
+
+    Arguments:
+        path: The run directory.
+        digits: Its digits; those where the run had them from if not given.
+    """
     results = Run(path).results
     how = "post hoc" if results["post_hoc"] else "jointly"
     title = f"{results['data']['name']}, priors learned {how}, seeds: {results['seeds']}"
@@ -145,7 +152,7 @@ def draw_comparison(path: Path) -> None:
         save(comparison.differences(compared, "NLL", title), path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = load_digits(load_vae(runs["standard"])[1].mnist)
+    digits = digits or load_digits(load_vae(runs["standard"])[1].mnist)
     drawn = {prior: _panel(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(panel.z for panel, _, _ in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()

@@ -1,6 +1,6 @@
 """The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
 
-__all__ = ["plan", "resume", "run_lab"]
+__all__ = ["gather", "plan", "refresh", "resume", "run_lab"]
 
 import time
 
@@ -18,25 +18,31 @@ from genlab.engine.alone import alone
 from genlab.engine.fid.generated import of_run
 from genlab.engine.fid.measure import Sets, measure
 from genlab.engine.fid.numbers import Plan
+from genlab.engine.gan.images import refuse_within
 from genlab.engine.gan.sample import gan_config
 from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
-from genlab.engine.run import Run, open_run, read_json
-from genlab.engine.vae.compare import compare
+from genlab.engine.run import Run, kind_of, open_run, read_json
+from genlab.engine.state import readable
+from genlab.engine.vae.compare import compare, compare_config
 from genlab.engine.vae.training import train_vae, vae_config
 from genlab.errors import InputError
 from genlab.page.explore import explore
 from genlab.progress import say
-from genlab.recipes.compare import CompareConfig
 from genlab.recipes.gan import RECIPES, GanConfig
-from genlab.recipes.lab import PRESETS, LabConfig, vae_configs
-from genlab.report.submission import check_author, submit
+from genlab.recipes.lab import PRESETS, PRIORS, LabConfig, vae_configs
+from genlab.report.submission import check_author, submit, submitted
 from genlab.sampling import generate
 
 SIZE = 64
 EXPLORER = "report/explorer.html"
 """The page to explore, below the run."""
+DRAWN = {
+    "vae": "figures/samples.png", "gan": "neighbours.png", "compare": "comparison.png",
+    "lab": EXPLORER,
+}
+"""What is made last of a run of each kind."""
 
 
 def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
@@ -76,6 +82,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     digits = load_digits(mnist)
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
+    refuse_within(dogs, out)
     with alone(out):
         return _run(config, out, mnist, gan, digits, real)
 
@@ -86,57 +93,99 @@ def _run(
     """Does what is not done yet of the lab sheet."""
     run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
     if run.done:
-        return run.results
+        if not submitted(out):  # its folder was taken away
+            submit(out, config.name, config.id, config.lang)
+        return gather(out)
     for identity in (digits.identity, real.identity):
         if identity.stand_in:
             say(f"note: {identity.name} are an embedded stand-in; for the real thing give "
                 "--preset full, or --mnist and --dogs (see: genlab data)")
     began = time.monotonic()
-    results: dict[str, Any] = {"vae": {}}
     for prior, vae in vae_configs(config, mnist).items():
         path = out / "vae" / prior
-        results["vae"][prior] = train_vae(vae, path)
-        if not (path / "figures" / "manifold.png").exists():
+        train_vae(vae, path)
+        if not (path / DRAWN["vae"]).exists():
             draw_vae(path, digits)
     if not (out / "vae" / "priors.png").exists():
-        draw_priors({p: out / "vae" / p for p in results["vae"]}, out / "vae" / "priors.png")
-    results["gan"] = train_gan(gan, out / "gan")
-    results["fid"] = _distances(config, real, out / "gan")
+        paths = {prior: out / "vae" / prior for prior in PRIORS}
+        draw_priors(paths, out / "vae" / "priors.png", digits)
+    train_gan(gan, out / "gan")
+    _distances(config, real, out / "gan")
     draw_gan(out / "gan", real)
-    atomic.write_json(out / "results.json", results)
-    results["report"] = submit(out, config.name, config.id, config.lang)
+    submit(out, config.name, config.id, config.lang)
     say("making the page to explore")
     explore(out, out / EXPLORER, config.lang, mnist)
-    results["explorer"] = EXPLORER
-    run.finish(results)
+    run.finish(_gathered(out))
     say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
+    return run.results
+
+
+def _gathered(out: Path) -> dict[str, Any]:
+    results = {
+        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
+        "gan": Run(out / "gan").results,
+        "fid": read_json(out / "gan" / "fid.json"),
+        "report": submitted(out),
+    }
+    return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
+
+    A part may have been measured again, or the report be of another name.
+    """
+    results = _gathered(out)
+    if results != read_json(out / "results.json"):
+        atomic.write_json(out / "results.json", results)
     return results
 
 
-def resume(path: Path) -> dict[str, Any]:
+def refresh(path: Path) -> None:
+    """Does `gather` after a change: of a lab, or of a VAE that may be in one."""
+    for out in (path, path.resolve().parent.parent):
+        if (out / "DONE").exists() and kind_of(out) == "lab":
+            gather(out)
+
+
+def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
     """Goes on with any run, with the options it was started with.
 
+    A run that is done and drawn needs no data, and is left as it is.
+
+    Arguments:
+        path: The run directory.
+        mnist: Where the digits are now, if no longer where they were; they must be the same.
+        dogs: Where the images are now, likewise.
+
     Raises:
-        InputError: If `path` is not a run.
+        InputError: If `path` is not a run, or its data is not at hand.
     """
     run = Run(path)
+    if run.kind not in DRAWN:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    if run.done and (path / DRAWN[run.kind]).exists():
+        return gather(path) if run.kind == "lab" else run.results
+    now = {"mnist": mnist, "dogs": dogs}
+    moved = {name: source for name, source in now.items() if source and name in run.config}
     if run.kind == "vae":
-        results = train_vae(vae_config(run), path, choose(as_before(run)))
-        draw_vae(path)
+        config = replace(vae_config(run), **moved)
+        results = train_vae(config, path, choose(as_before(run)))
+        draw_vae(path, load_digits(config.mnist))
         return results
     if run.kind == "gan":
-        results = train_gan(gan_config(run), path, choose(as_before(run)))
-        draw_gan(path)
+        config = replace(gan_config(run), **moved)
+        results = train_gan(config, path, choose(as_before(run)))
+        draw_gan(path, load_images(config.dogs, config.size, config.images, config.crop))
         return results
     if run.kind == "compare":
-        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
-        config = CompareConfig(**{**run.config, **tuples})
+        config = replace(compare_config(run), **moved)
         results = compare(config, path, on=choose(as_before(run)))
-        draw_comparison(path)
+        draw_comparison(path, load_digits(config.mnist))
         return results
-    if run.kind == "lab":
-        return run_lab(LabConfig(**run.config), path)
-    raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    with readable(path):
+        config = LabConfig(**{**run.config, **moved})
+    return run_lab(config, path)
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:

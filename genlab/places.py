@@ -1,10 +1,12 @@
 """Where genlab keeps what it fetches and makes, and where it looks for data."""
 
-__all__ = ["cache_folder", "data_folder", "way_from"]
+__all__ = ["cache_folder", "data_folder", "require_outside", "way_from", "within"]
 
 import os
 
 from pathlib import Path
+
+from genlab.errors import InputError
 
 
 def cache_folder() -> Path:
@@ -32,3 +34,21 @@ def way_from(folder: Path, path: Path) -> str:
         return os.path.relpath(path.resolve(), folder.resolve())
     except ValueError:  # two drives of Windows
         return str(path.resolve())
+
+
+def within(inner: Path, outer: Path) -> bool:
+    """Whether `inner` is `outer` or lies in it, links followed."""
+    return inner.resolve().is_relative_to(outer.resolve())
+
+
+def require_outside(option: str, target: Path, folder: Path) -> None:
+    """Refuses a place to write to, named by `option`, that lies in a folder of images.
+
+    Raises:
+        InputError: If `target` is `folder` or within it.
+    """
+    if within(target, folder):
+        raise InputError(
+            f"{option} {target}: lies in the folder of the images, {folder}, which is not to "
+            "change; name another"
+        )

@@ -16,6 +16,10 @@ PriorName = Literal[
     "student", "exemplar", "lars", "energy", "diffusion", "zuko",
 ]  # fmt: skip
 PRIOR_NAMES: tuple[str, ...] = get_args(PriorName)
+WIDEST = 16_384
+"""The widest layer of a network."""
+LARGEST = {"hidden": WIDEST, "grid": 1000, "blocks": 1000, "bins": 1000, "bound": 1000}
+"""More of these is out of all proportion, and most of it fits into no machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,10 @@ class PriorOptions:
             low = min(value, default=0) if isinstance(value, tuple) else value
             if not isinstance(low, str) and not low > 0:
                 raise InputError(f"--prior.{field.name} {value}: must be above 0")
+            high = max(value, default=0) if isinstance(value, tuple) else value
+            if field.name in LARGEST and high > LARGEST[field.name]:
+                most = LARGEST[field.name]
+                raise InputError(f"--prior.{field.name} {value}: must be at most {most}")
             changes[field.name] = value
         return replace(defaults, **changes)
 

@@ -289,6 +289,9 @@ def test_bad_input_is_one_line(explored: Path, tmp_path: Path) -> None:
         explore(explored / "lab", tmp_path)
     shutil.copytree(explored / "deep", tmp_path / "unfinished")
     (tmp_path / "unfinished" / "results.json").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks results\.json: the run is damaged"):
+        explore(tmp_path / "unfinished")
+    (tmp_path / "unfinished" / "DONE").unlink()
     with pytest.raises(InputError, match="nothing finished .* genlab resume"):
         explore(tmp_path / "unfinished")
     assert not (tmp_path / "unfinished" / "explorer.html").exists()
@@ -358,3 +361,19 @@ def test_what_does_not_fit_is_said(
     assert [row["decoder"] is None for row in rows] == [False, True]
     assert [row["encoder"] for row in rows] == [None, None]
     assert all("density" in row for row in rows)
+
+
+def test_one_seed_of_several_is_named_as_that(explored: Path, tmp_path: Path) -> None:
+    """In the head, beside the numbers and, without scripts, above the table."""
+    shutil.copytree(explored / "compare", tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    cases = ((1, "en", None), (3, "en", "of seed 0 of 3;"), (3, "zh", "3 个种子中的种子 0；"))
+    for seeds, lang, words in cases:
+        record["config"]["seeds"] = seeds
+        (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+        explore(tmp_path / "run", tmp_path / "page.html", lang)
+        page = Page(tmp_path / "page.html")
+        assert page.json("facts")["vae"]["seeds"] == seeds
+        head, _, rest = page.html.partition("<noscript>")
+        for part in (head, rest.partition("</noscript>")[0]):
+            assert "seed 0" not in part if words is None else words in part

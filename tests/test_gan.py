@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from genlab import lab
 from genlab.engine.gan import players
 from genlab.engine.gan import training as gan
 from genlab.engine.gan.average import average_decay, update_average
@@ -30,6 +32,7 @@ from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.nets.residual import ResidualDiscriminator
 from genlab.recipes.gan import RECIPES, GanConfig, dcgan, projected, scratch
+from genlab.recipes.lab import LabConfig
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
@@ -90,6 +93,8 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
         (projected, {"size": 96}, "--size 96: the generators make 64, 128, 256"),
         (projected, {"epochs": 0}, "--epochs 0"),
         (projected, {"batch": 0}, "--batch 0"),
+        (projected, {"batch": 10**20}, "--batch 100000000000000000000: at most"),
+        (projected, {"width": 10**11}, "--width"),
         (projected, {"images": 0}, "--images 0"),
         (projected, {"discriminator_width": 0}, "--discriminator-width 0"),
         (projected, {"learning_rate": math.nan}, "--learning-rate nan"),
@@ -359,6 +364,21 @@ def test_what_cannot_be_sampled_is_refused(runs: dict[str, Path], tmp_path: Path
         sample(tmp_path, 1, seed=0)
 
 
+def test_a_finished_run_that_lacks_its_generator_is_damaged(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(runs["scratch"], tmp_path / "run"))
+    (run / "generator.safetensors").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks generator\.safetensors"):
+        sample(run, 1, seed=0)
+    (run / "results.json").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks results\.json"):
+        lab.resume(run)
+    (run / "DONE").unlink()
+    with pytest.raises(InputError, match="is not there yet; .*genlab resume"):
+        sample(run, 1, seed=0)
+
+
 def test_a_finished_run_returns_at_once(
     runs: dict[str, Path], pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,3 +448,32 @@ def test_too_few_images_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 images"):
         train_gan(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_where_its_images_have_moved_to(pictures: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(pictures, tmp_path / "copied"))
+    config, out = tiny("dcgan", copied), tmp_path / "run"
+    train_gan(config, out)
+    (out / "DONE").unlink()
+    before = (out / "config.json").read_bytes()
+    moved = copied.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="copied"):
+        lab.resume(out)
+    results = lab.resume(out, dogs=str(moved))
+    assert (out / "config.json").read_bytes() == before
+    assert (out / "neighbours.png").exists()
+    shutil.rmtree(moved)
+    assert lab.resume(out) == results
+
+
+def test_a_run_inside_its_images_is_refused_before_it_begins(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """Its own pictures would be other images, and it could never go on."""
+    folder = Path(shutil.copytree(pictures, tmp_path / "pictures"))
+    for out in (folder, folder / "runs" / "one"):
+        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+            train_gan(tiny("dcgan", folder), out)
+        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+            lab.run_lab(LabConfig(mnist="mnist-5k", dogs=str(folder)), out)
+    assert len(list(folder.iterdir())) == 24

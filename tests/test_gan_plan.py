@@ -111,6 +111,17 @@ def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> N
     assert (wrong.returncode, "--minutes -5" in wrong.stderr) == (2, True)
     assert "trying out" not in again.stderr
     assert (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns == weights
-    both = genlab(str(picture_folder), *SMALL, "--minutes", "1", "--epochs", "3", cwd=tmp_path)
-    assert both.returncode == 2
-    assert "--epochs, --minutes: give one of them" in both.stderr
+
+
+def test_options_that_are_given_count_whatever_their_values(
+    picture_folder: Path, tmp_path: Path
+) -> None:
+    """Those of the recipe, too."""
+    own = (str(picture_folder), *SMALL, "--minutes")
+    for epochs in ("--epochs=3", "--epochs=50"):
+        both = genlab(*own, "1", epochs, cwd=tmp_path)
+        assert both.returncode == 2
+        assert "--epochs, --minutes: give one of them" in both.stderr
+    kept = genlab(*own, "0.05", "--snapshots", "10", "30", "50", "--dry-run", cwd=tmp_path)
+    assert kept.returncode == 0, kept.stderr
+    assert json.loads(kept.stdout)["config"]["snapshots"] == [10, 30, 50]

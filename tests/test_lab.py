@@ -206,3 +206,33 @@ def test_submit_renames_without_training(lab: Path) -> None:
     text = (lab / "report" / "report.md").read_text(encoding="utf-8")
     assert "Standard Gaussian" in text or "standard Gaussian" in text
     assert (lab / "gan" / "generator.safetensors").stat().st_mtime_ns == weights
+
+
+def test_the_results_of_a_lab_are_those_of_its_parts(lab: Path) -> None:
+    """After a part is measured again, and after the report is given another name."""
+    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
+
+    def genlab(*arguments: str) -> str:
+        run = subprocess.run(
+            [sys.executable, "-m", "genlab", *arguments],
+            env=environment, capture_output=True, text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    genlab("vae", "evaluate", str(lab / "vae" / "vamp"), "--importance", "100")
+    part = json.loads((lab / "vae" / "vamp" / "results.json").read_text())
+    assert part["importance_draws"] == 100
+    assert json.loads((lab / "results.json").read_text())["vae"]["vamp"] == part
+    genlab("submit", str(lab), "--name", "王五", "--id", "7")
+    made = lab / "report" / "实验五_王五_7.docx"
+    assert made.exists()
+    results = json.loads((lab / "results.json").read_text())
+    assert lab / results["report"]["docx"] == made
+    text = (lab / "report" / "report.md").read_text(encoding="utf-8")
+    assert "（100次抽样）" in text
+    assert "（200次抽样）" in text
+    again = subprocess.run(
+        options(lab.parent / "digits.npz", lab), env=environment, capture_output=True, text=True
+    )
+    assert f"report: {made};" in again.stdout

@@ -160,6 +160,17 @@ def test_a_difference_within_noise_is_called_so(tmp_path: Path) -> None:
     assert "the ELBOs of all priors differ by no more than" in write_markdown(Run(run), "en")
 
 
+def test_draws_are_said_where_they_differ(tmp_path: Path) -> None:
+    run = make_lab_run(tmp_path)
+    for prior in ("standard", "mixture"):
+        text = change_record(run, f"vae/{prior}/results.json", importance_draws=200)
+    text = change_record(run, "vae/vamp/results.json", importance_draws=200)
+    assert "次抽样）" not in text
+    text = change_record(run, "vae/vamp/results.json", importance_draws=5000)
+    assert text.count("（200次抽样）") == 2
+    assert text.count("（5,000次抽样）") == 1
+
+
 def test_two_that_cannot_be_told_apart_are_named_together(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
     near = VAES["vamp"]["elbo"] - 0.1

@@ -15,7 +15,8 @@ from safetensors.torch import load
 
 from genlab import atomic
 from genlab.data.identity import Identity
-from genlab.engine.run import BEGINNING, Run, open_run
+from genlab.engine.gan.course import _read_events
+from genlab.engine.run import BEGINNING, Run, kind_of, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.progress import Progress
@@ -231,3 +232,50 @@ def test_the_first_steps_are_kept_up_to_the_state(tmp_path: Path) -> None:
     (tmp_path / "state.json").unlink()
     assert run.load_state() is None
     assert (tmp_path / "beginning.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"model_type": "x"}', '{"kind": "vae"}', "{"])
+def test_a_foreign_config_makes_no_run(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json: not"):
+        Run(tmp_path)
+    if text != "{":
+        assert kind_of(tmp_path) is None
+
+
+def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run.save_state({"w": torch.zeros(2)}, 1, 0.5)
+    (run.path / "results.json").write_text('{"data": {}}')
+    with pytest.raises(InputError, match=r"results\.json: 'elbo' is missing; the run is damaged"):
+        run.results["elbo"]
+    with pytest.raises(InputError, match=r"results\.json: 'name' is missing"):
+        run.results["data"]["name"]
+    (run.path / "env.json").write_text("{}")
+    with pytest.raises(InputError, match=r"env\.json: 'data' is missing"):
+        run.refuse_other_data({"mnist": IDENTITY})
+    (run.path / "state-00000001.safetensors").unlink()
+    with pytest.raises(InputError, match=r"state-00000001\.safetensors: missing"):
+        run.load_state()
+    (run.path / "state.json").write_text("{}")
+    with pytest.raises(InputError, match=r"state\.json: 'file' is missing"):
+        run.load_state()
+
+
+@pytest.mark.parametrize("line", ["garbage", "[]", '{"step": 1, "bou'])
+def test_a_bad_line_of_a_log_is_named(line: str, tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run.log({"step": 1})
+    with open(run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    run.log({"step": 3})
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2: not .*the run is damaged"):
+        run.metrics()
+
+
+def test_a_cut_list_of_events_is_named(tmp_path: Path) -> None:
+    """It is written whole: a cut line is no kill's, and a failure of it would be forgotten."""
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    (run.path / "events.jsonl").write_text('{"kind": "x", "step": 1}\n{"failed": 3, "st')
+    with pytest.raises(InputError, match=r"events\.jsonl, line 2: not valid JSON"):
+        _read_events(run)

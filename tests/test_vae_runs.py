@@ -13,7 +13,7 @@ import torch
 
 from safetensors.torch import load
 
-from genlab import atomic
+from genlab import atomic, lab
 from genlab.data.mnist import load_digits
 from genlab.drawing import draw_comparison
 from genlab.engine.alone import alone
@@ -128,6 +128,20 @@ def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: P
     results, old = train_vae(config, tmp_path / "same"), Run(base).results
     for key in ("re", "omega", "cross_entropy", "nll_exact", "prior_gap"):
         assert results[key] == old[key], key
+
+
+def test_a_finished_run_that_lacks_its_weights_is_damaged(base: Path) -> None:
+    (base / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"done, yet it lacks model\.safetensors"):
+        load_vae(base)
+
+
+def test_a_run_by_quadrature_is_refitted(tiny_digits: Path, tmp_path: Path) -> None:
+    """Its own lattice is none of the new prior's options."""
+    config = config_of(tiny_digits, epochs=1, objective="exact", lattice=10)
+    train_vae(config, tmp_path / "base")
+    options = {"epochs": 1, "learning_rate": 1e-3, "em": False}
+    refit_config(tmp_path / "base", tmp_path / "new", "mixture", PriorOptions(), **options)
 
 
 def test_refit_refuses_other_digits_and_stray_options(
@@ -373,6 +387,14 @@ def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: 
         ({"clip": math.inf}, "--clip inf"),
         ({"prior": "spline", "prior_options": PriorOptions(bound=math.nan)}, "--prior.bound nan"),
         ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "--prior.bins"),
+        ({"prior": "spline", "prior_options": PriorOptions(bound=1e10)}, "--prior.bound .*at mo"),
+        ({"prior": "gtm", "prior_options": PriorOptions(hidden=(10**9,))}, "--prior.hidden"),
+        ({"batch": 10**20}, "--batch 100000000000000000000: must be at most"),
+        ({"hidden": (99999999999,)}, "--hidden"),
+        ({"post_hoc": "base", "beta": 5.0}, "--beta.* not to --post-hoc"),
+        ({"post_hoc": "base", "warmup": 1}, "--warmup.* not to --post-hoc"),
+        ({"post_hoc": "base", "free_bits": 1.0}, "--free-bits.* not to --post-hoc"),
+        ({"lattice": 10}, "--lattice: belongs to --objective exact"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(
@@ -403,3 +425,39 @@ def test_too_few_draws_to_know_their_error_are_refused_before_training() -> None
     assert VaeConfig(importance=100).importance == 100
     with pytest.raises(InputError, match="--importance 99: at least 100"):
         VaeConfig(importance=99)
+
+
+def test_a_run_goes_on_where_its_digits_have_moved_to(
+    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What counts is their content; a run that is done needs none."""
+    monkeypatch.chdir(tmp_path)
+    config, out = config_of(Path(tiny_digits.name), epochs=1), tmp_path / "run"
+    open_run(out, "vae", config, {"mnist": load_digits(config.mnist).identity})
+    before = (out / "config.json").read_bytes()
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    with pytest.raises(InputError, match="--mnist tiny.npz: no such file"):
+        lab.resume(out)
+    np.savez(tmp_path / "others.npz", train=np.ones((99, 8, 8)), test=np.ones((40, 8, 8)))
+    with pytest.raises(InputError, match="used other data"):
+        lab.resume(out, str(tmp_path / "others.npz"))
+    capsys.readouterr()
+    results = lab.resume(out, str(moved))
+    assert "--mnist was 'tiny.npz'" in capsys.readouterr().err
+    assert (out / "config.json").read_bytes() == before
+    assert (out / "figures" / "manifold.png").exists()
+    assert train_vae(replace(config, mnist=str(moved)), out) == results
+    moved.unlink()
+    assert lab.resume(out) == results
+
+
+def test_a_comparison_goes_on_where_its_digits_have_moved_to(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    compare(post_hoc_students(tiny_digits), out, "student/0")
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    results = lab.resume(out, str(moved))
+    moved.unlink()
+    assert lab.resume(out) == results

@@ -10,6 +10,7 @@ from typing import Any
 from genlab import atomic
 from genlab.data.files import open_files
 from genlab.errors import InputError
+from genlab.places import require_outside, within
 from genlab.progress import Progress
 
 PAGE, RESULTS = "check.html", "results.json"
@@ -28,7 +29,7 @@ def check_out(target: Path, folder: Path, cleaned: Path | None = None) -> None:
             or cannot be written.
     """
     _check_place("--out", target, folder)
-    if cleaned and _within(target, cleaned):
+    if cleaned and within(target, cleaned):
         raise InputError(f"--out {target}: lies in --clean {cleaned}, which is for images only")
     there = list(target.iterdir()) if target.exists() else []
     held = {path.name for path in there if ".tmp-" not in path.name}
@@ -41,20 +42,12 @@ def check_out(target: Path, folder: Path, cleaned: Path | None = None) -> None:
 
 
 def _check_place(option: str, target: Path, folder: Path) -> None:
-    if _within(target, folder):
-        raise InputError(
-            f"{option} {target}: lies in the folder that is examined, and that is not changed; "
-            "name another"
-        )
+    require_outside(option, target, folder)
     there = next(p for p in (target, *target.absolute().parents) if p.exists())
     if not there.is_dir():
         raise InputError(f"{option} {target}: a file is in the way; name a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"{option} {target}: {there} is not writable; name another folder")
-
-
-def _within(inner: Path, outer: Path) -> bool:
-    return inner.resolve().is_relative_to(outer.resolve())
 
 
 def check_clean(target: Path, folder: Path) -> None:
@@ -88,7 +81,7 @@ def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any
     with open_files(folder) as files:
         chosen = [name for name in files.names if name not in out]
         for name in chosen:
-            if not _within(target / name, target):  # a zip may name anything
+            if not within(target / name, target):  # a zip may name anything
                 raise InputError(
                     f"--clean {target}: {folder} names {name!r}, which leads out of it; unpack "
                     "the zip and give the folder"

@@ -13,8 +13,8 @@ DONE               empty; the run is complete
 """
 
 __all__ = [
-    "BEGINNING", "Run", "checkpoint_name", "open_run", "read_json", "require_finite",
-    "require_folder",
+    "BEGINNING", "Run", "checkpoint_name", "kind_of", "open_run", "read_json", "read_lines",
+    "require_finite", "require_folder",
 ]  # fmt: skip
 
 import hashlib
@@ -26,11 +26,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from genlab import atomic
 from genlab.engine import environment
-from genlab.errors import InputError
+from genlab.errors import InputError, OtherVersion
 from genlab.progress import say
 
 if TYPE_CHECKING:
@@ -42,20 +42,85 @@ if TYPE_CHECKING:
 BEGINNING = 8
 """Steps that are recorded one by one: rounding has not grown yet (see genlab/verify/replay.py)."""
 LOGS = ("metrics.jsonl", "beginning.jsonl")
+SOURCES = ("mnist", "dogs")
+"""Options that say where data is, and the roles of that data: what counts is its content."""
 
 
-def read_json(path: Path) -> Any:
-    """Reads a JSON file.
+class Kept(dict[str, Any]):
+    """A JSON object of a run's file: what it lacks is an `InputError` that names the file."""
+
+    def __init__(self, entries: Mapping[str, Any], place: str) -> None:
+        super().__init__(entries)
+        self.place = place
+
+    def __missing__(self, key: str) -> Any:
+        raise OtherVersion(
+            f"{self.place}: {key!r} is missing; the run is damaged or was made by another version "
+            "of genlab"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON file of a run.
 
     Raises:
-        InputError: If it is missing or not JSON, naming the file.
+        InputError: If it is missing or no JSON object; later, where a key is asked for that it
+            lacks. All name the file.
     """
+    return _object(_text(path), str(path))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads a file with a JSON object a line; errors are those of `read_json`, naming the line."""
+    return _objects(_text(path), path)
+
+
+def _text(path: Path) -> str:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error}); the run is damaged") from None
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    value = _parsed(text, place)
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: not a JSON object; the run is damaged")
+    return value
+
+
+def _objects(text: str, path: Path) -> list[dict[str, Any]]:
+    lines = enumerate(text.split("\n"), 1)
+    return [_object(line, f"{path}, line {number}") for number, line in lines if line]
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        return json.loads(text, object_hook=lambda entries: Kept(entries, place))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place}: not valid JSON ({error}); the run is damaged") from None
+
+
+def kind_of(path: Path) -> str | None:
+    """Returns what kind of run a folder is; None if it is none.
+
+    Other programs, too, keep a config.json.
+
+    Raises:
+        InputError: If its config.json is not JSON.
+    """
+    file = path / "config.json"
+    record = _parsed(_text(file), str(file)) if file.exists() else None
+    return record["kind"] if _is_config(record) else None
+
+
+def _is_config(record: Any) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("kind"), str) and isinstance(record.get("config"), dict)
+    )
 
 
 class Run:
@@ -64,6 +129,10 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         record = read_json(path / "config.json")
+        if not _is_config(record):
+            raise InputError(
+                f"{path / 'config.json'}: not that of a genlab run, which has 'kind' and 'config'"
+            )
         self.kind: str = record["kind"]
         self.config: dict[str, Any] = record["config"]
 
@@ -75,12 +144,26 @@ class Run:
     @property
     def results(self) -> dict[str, Any]:
         """The contents of `results.json`."""
+        if not (self.path / "results.json").exists():
+            raise self.lacking("results.json")
         return read_json(self.path / "results.json")
 
     @property
     def env(self) -> dict[str, Any]:
         """The contents of `env.json`."""
         return read_json(self.path / "env.json")
+
+    def lacking(self, name: str) -> InputError:
+        """Returns the error to raise where something that a finished run has is not there."""
+        if self.done:
+            return InputError(
+                f"{self.path}: done, yet it lacks {name}: the run is damaged; train it again in "
+                "another folder"
+            )
+        return InputError(
+            f"{self.path}: {name} is not there yet; finish the training with: "
+            f"genlab resume {self.path}"
+        )
 
     def refuse_other_data(self, data: "Mapping[str, Identity]") -> None:
         """Raises `InputError` if a data set is not, byte for byte, the one the run began with."""
@@ -119,8 +202,7 @@ class Run:
         path = self.path / name
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        return _objects(_text(path).rpartition("\n")[0], path)
 
     def save_state(
         self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False
@@ -183,11 +265,14 @@ class Run:
             return None
         from safetensors.torch import load
 
-        data = (self.path / marker["file"]).read_bytes()
+        file = self.path / marker["file"]
+        if not file.exists():
+            raise InputError(f"{file}: missing; delete {self.path} and train again")
+        data = file.read_bytes()
         if hashlib.sha256(data).hexdigest() != marker["sha256"]:
             raise InputError(
-                f"{self.path / marker['file']}: damaged (its SHA-256 is not the recorded one); "
-                f"delete {self.path} and train again"
+                f"{file}: damaged (its SHA-256 is not the recorded one); delete {self.path} and "
+                "train again"
             )
         return load(data), marker["step"], marker["seconds"]
 
@@ -233,7 +318,8 @@ def open_run(
             `environment.PLAIN`.
 
     Raises:
-        InputError: If `path` holds something else, or a run with another configuration or data.
+        InputError: If `path` holds something else, or a run with another configuration or data;
+            the data may lie elsewhere now.
         OSError: If `path` cannot be written.
     """
     wanted = json.loads(json.dumps(asdict(config)))
@@ -244,8 +330,9 @@ def open_run(
         defaults = {
             f.name: f.default for f in fields(config) if f.default is not MISSING
         }  # fmt: skip
-        _refuse_changes(run, kind, wanted, defaults)
+        _refuse_changes(run, kind, wanted, defaults, data)
         run.refuse_other_data(data)
+        _note_moves(run, wanted, data)
         if not run.done:
             _note_session(run, ran_on)
         return run
@@ -279,20 +366,30 @@ def require_folder(path: Path) -> None:
 
 
 def _refuse_changes(
-    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any]
+    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any],
+    data: "Mapping[str, Identity]",
 ) -> None:
+    """Refuses other options, but for where data is that is compared by its content."""
     if run.kind != kind:
         raise InputError(f"--out {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
     # An option that came after the run was made had its default there.
     there = json.loads(json.dumps(defaults | run.config, default=str))
     keys = sorted(set(run.config) | set(wanted))
-    changed = [k for k in keys if there.get(k) != wanted.get(k)]
+    moved = [k for k in SOURCES if k in data]
+    changed = [k for k in keys if k not in moved and there.get(k) != wanted.get(k)]
     if changed:
         lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
         raise InputError(
             f"--out {run.path}: that run was made with other options ({lines}); "
             "give the same options to go on, or another --out"
         )
+
+
+def _note_moves(run: Run, wanted: dict[str, Any], data: "Mapping[str, Identity]") -> None:
+    for name in SOURCES:
+        before, now = run.config.get(name), wanted.get(name)
+        if name in data and before != now:
+            say(f"note: {run.path}: --{name} was {before!r} and is {now!r}: the same content")
 
 
 def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:

@@ -69,6 +69,7 @@ def explore(
     if found.vaes:
         budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
         facts["vae"], stills = vae_facts(found.vaes, mnist, blobs, budget)
+        facts["vae"]["seeds"] = found.seeds
     texts = _texts(found, facts, opened)
     if facts["gan"]:
         stills += gan_stills(facts["gan"], blobs)
@@ -130,6 +131,8 @@ def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
             identity = part["digits"]["identity"] if "digits" in part else part["data"]
             standin = words["standin"] if identity["stand_in"] else ""
             data.append(words[key].format(name=identity["name"], standin=standin))
+    if facts["vae"] and found.seeds > 1:
+        data.append(words["one-seed"].format(seeds=found.seeds))
     return {
         "title": words[f"title-{subject}"].format(name=name), "name": name,
         "heading": f"heading-{subject}", "lead": f"lead-{subject}", "data": " ".join(data),
@@ -147,6 +150,9 @@ def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
             f"<figcaption>{text}</figcaption></figure>"
         )
     if facts["vae"]:
+        if facts["vae"]["seeds"] > 1:
+            text = words["one-seed"].format(seeds=facts["vae"]["seeds"])
+            parts.append(f"<p>{html.escape(text)}</p>")
         parts.append(_table(facts["vae"]["models"], words, lang))
     return "\n".join(parts)
 

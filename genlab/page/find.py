@@ -21,6 +21,8 @@ class Found:
     """The finished VAEs by their names: the prior's, or the folder's of a single run."""
     gan: Path | None
     """The finished GAN."""
+    seeds: int = 1
+    """Of how many seeds of a comparison the VAEs are the first."""
 
 
 def find(path: Path, only: tuple[str, ...] = ()) -> Found:
@@ -31,18 +33,19 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
         only: Of several VAEs, these; all if empty.
 
     Raises:
-        InputError: If `path` is no run, or nothing in it is finished, or `only` names what is
-            not there.
+        InputError: If `path` is no run, or nothing in it is finished, or something is damaged,
+            or `only` names what is not there.
     """
     run = Run(path)
     vaes: dict[str, Path] = {}
-    gan = None
+    gan, seeds = None, 1
     if run.kind == "vae":
         vaes = {run.config["prior"]: path}
     elif run.kind == "gan":
         gan = path
     elif run.kind == "compare":
         vaes = {prior: path / prior / "0" for prior in run.config["priors"]}
+        seeds = run.config["seeds"]
     elif run.kind == "lab":
         vaes = {p.name: p for p in _in_order(path / "vae")}
         gan = path / "gan"
@@ -57,10 +60,12 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
     if gan is not None and not _finished(gan, "gan"):
         gan = None
     if not vaes and gan is None:
+        if run.done:
+            raise run.lacking("what it trained")
         raise InputError(
             f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
         )
-    return Found(run=run, vaes=vaes, gan=gan)
+    return Found(run=run, vaes=vaes, gan=gan, seeds=seeds)
 
 
 def _in_order(folder: Path) -> list[Path]:
@@ -70,6 +75,15 @@ def _in_order(folder: Path) -> list[Path]:
 
 
 def _finished(path: Path, kind: str) -> bool:
-    """Whether a run of this kind is there with its weights and numbers."""
-    names = ("config.json", "results.json", "env.json", FINISHED[kind])
-    return all((path / name).exists() for name in names) and Run(path).kind == kind
+    """Whether a run of this kind is there with its weights and numbers.
+
+    Raises:
+        InputError: If it is done and lacks some.
+    """
+    if not (path / "config.json").exists() or Run(path).kind != kind:
+        return False
+    run, names = Run(path), ("results.json", "env.json", FINISHED[kind])
+    missing = [name for name in names if not (path / name).exists()]
+    if missing and run.done:
+        raise run.lacking(missing[0])
+    return not missing

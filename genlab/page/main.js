@@ -10,6 +10,7 @@ function wordsOfHead() {
     data.push(word(key, { name, standin: standin ? word("standin") : "" }));
   if (FACTS.vae) say("data-digits", FACTS.vae.digits.identity);
   if (FACTS.gan) say("data-images", FACTS.gan.data);
+  if (FACTS.vae && FACTS.vae.seeds > 1) data.push(word("one-seed", FACTS.vae));
   document.getElementById("data").textContent = data.join(" ");
 }
 

@@ -31,14 +31,13 @@ function startNumbers() {
 }
 
 function drawNumbers() {
-  const { models } = FACTS.vae;
+  const { models, seeds } = FACTS.vae;
   const shown = [...new Set(models.flatMap((of) => Object.keys(of.numbers)))];
   const compared = models.some((of) => of.difference);
-  document.getElementById("numbers-words").textContent =
-    word("numbers-words", { n: models[0].test_images }) +
-    (compared
-      ? (language === "zh" ? "" : " ") + word("numbers-paired", { title: title(models[0]) })
-      : "");
+  const said = [word("numbers-words", { n: models[0].test_images })];
+  if (seeds > 1) said.push(word("one-seed", { seeds }));
+  if (compared) said.push(word("numbers-paired", { title: title(models[0]) }));
+  document.getElementById("numbers-words").textContent = said.join(language === "zh" ? "" : " ");
   const table = document.getElementById("table");
   table.replaceChildren();
   const head = make("tr", { parent: make("thead", { parent: table }) });

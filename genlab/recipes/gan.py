@@ -20,6 +20,12 @@ SIZE = 64
 SIZES = (64, 128, 256)
 """The sides that the generators make."""
 
+LARGEST = {
+    "batch": 1_000_000, "latent": 10_000, "width": 512, "discriminator_width": 4096,
+    "feature_size": 1024,
+}  # fmt: skip
+"""More of these fits into no machine."""
+
 Augment = Literal["colour", "translation", "cutout"]
 Network = Literal["efficientnet-lite0", "random", "pixels"]
 
@@ -106,6 +112,9 @@ class GanConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{option(name)} {value}: must be at least 1")
+        for name, most in LARGEST.items():
+            if (getattr(self, name) or 0) > most:
+                raise InputError(f"--{option(name)} {getattr(self, name)}: at most {most}")
         for name in ("learning_rate", "discriminator_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"--{option(name)} {getattr(self, name)}: must be above 0")

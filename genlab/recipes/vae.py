@@ -10,10 +10,12 @@ import tyro
 
 from genlab.errors import InputError
 from genlab.options import option, require_finite
-from genlab.prior_options import PriorName, PriorOptions
+from genlab.prior_options import WIDEST, PriorName, PriorOptions
 
 BY_EM = ("mixture", "vamp", "vamp-mixture")
 """Priors that expectation-maximisation can begin, once the codes are there."""
+LARGEST = {"batch": 1_000_000, "latent": 10_000, "samples": 10_000, "lattice": 10_000}
+"""More of these fits into no machine."""
 FEWEST_DRAWS = 100
 """Draws of an importance-sampled likelihood: 20 in the tail that Pareto's k is fitted to."""
 
@@ -104,6 +106,9 @@ class VaeConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} {value}: must be at least 1")
+        for name, most in LARGEST.items():
+            if getattr(self, name) > most:
+                raise InputError(f"--{name} {getattr(self, name)}: must be at most {most}")
         if self.annealed == 1:
             raise InputError("--annealed 1: at least 2, for an error; or 0 for none")
         if self.patience is not None and self.warmup > self.epochs:
@@ -113,8 +118,8 @@ class VaeConfig:
             )
         if self.learning_rate <= 0:
             raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
-        if not self.hidden or min(self.hidden) < 1:
-            raise InputError(f"--hidden {self.hidden}: give at least one width of at least 1")
+        if not self.hidden or min(self.hidden) < 1 or max(self.hidden) > WIDEST:
+            raise InputError(f"--hidden {self.hidden}: give one width or more, from 1 to {WIDEST}")
         for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{option(name)}: must not be below 0")
@@ -134,8 +139,13 @@ class VaeConfig:
 
     def _check_objective(self) -> None:
         """Refuses options that the objective would not use."""
-        if self.objective != "elbo" and (self.beta != 1 or self.warmup or self.free_bits):
-            raise InputError("--beta, --warmup, --free-bits: belong to --objective elbo")
+        if self.beta != 1 or self.warmup or self.free_bits:
+            if self.objective != "elbo" or self.post_hoc is not None:
+                raise InputError(
+                    "--beta, --warmup, --free-bits: belong to --objective elbo, not to --post-hoc"
+                )
+        if self.objective != "exact" and self.lattice != VaeConfig.lattice:
+            raise InputError("--lattice: belongs to --objective exact")
         if self.objective != "iwae" and self.gradient != "dreg":
             raise InputError("--gradient: belongs to --objective iwae")
         if self.objective == "iwae" and self.samples < 2:

@@ -8,7 +8,7 @@
 (`genlab.report.template`) may ask for other names. `report/submission.json` says what was made.
 """
 
-__all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit"]
+__all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit", "submitted"]
 
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,7 @@ def submit(
         template: A TOML file with other names, title or look; the lab sheet's if not given.
 
     Returns:
-        Paths below the run: "markdown", "numbers", "docx", "code", "support"; "author" (empty
-        without a name) and "hint", how to set what was not given, or "".
+        What `submitted` does.
 
     Raises:
         InputError: If a name cannot be part of a file name, the run is not finished, or the
@@ -113,14 +112,30 @@ def submit(
     atomic.write_bytes(folder / names["code"], code)
     atomic.write_bytes(folder / names["support"], support)
     _remove_earlier(folder, names)
-    atomic.write_json(folder / RECORD, {"lang": language, "author": name or "", "files": names})
+    record = {"lang": language, "author": name or "", "id": student_id or "", "files": names}
+    atomic.write_json(folder / RECORD, record)
+    return _described(run_path, record)
+
+
+def submitted(run_path: Path) -> dict[str, Any] | None:
+    """Returns what was last built to be handed in; None if nothing was.
+
+    Returns:
+        Paths below the run: "markdown", "numbers", "docx", "code", "support"; "author" (empty
+        without a name), "lang", and "hint", how to set what was not given, or "".
+    """
+    file = run_path / "report" / RECORD
+    return _described(run_path, read_json(file)) if file.exists() else None
+
+
+def _described(run_path: Path, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "markdown": "report/report.md",
         "numbers": "report/numbers.json",
-        **{kind: f"report/{file}" for kind, file in names.items()},
-        "author": name or "",
-        "lang": language,
-        "hint": _hint(run_path, name, student_id),
+        **{kind: f"report/{file}" for kind, file in record["files"].items()},
+        "author": record["author"],
+        "lang": record["lang"],
+        "hint": _hint(run_path, record["author"], record.get("id")),
     }
 
 

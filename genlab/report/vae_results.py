@@ -52,9 +52,10 @@ def _numbers(w: Writer, facts: Facts) -> None:
     )
     header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
               *(_name(w, prior) for prior in facts.vae)]
-    rows = [[w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()]
+    rows = {key: [w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()}
+    rows["nll_is"][1:] = map("".join, zip(rows["nll_is"][1:], _draws(w, facts)))
     w.table(
-        "vae_results", header, rows,
+        "vae_results", header, list(rows.values()),
         f"不同先验下VAE在测试集（{count(facts.standard['test_images'])}张）上的结果",
         f"The VAEs on the test set ({count(facts.standard['test_images'])} images)",
         "l" + "c" * len(facts.vae),
@@ -137,4 +138,16 @@ def _row(facts: Facts, key: str) -> list[str]:
     places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
     return [
         with_error(r[key], r[f"{key}_se"], places) for r in facts.vae.values()
+    ]
+
+
+def _draws(w: Writer, facts: Facts) -> list[str]:
+    """What the importance-sampled likelihoods say of their draws: nothing, where all have as many
+    (one measured again may have others), for with more of them the estimate is lower.
+    """
+    draws = [r.get("importance_draws") for r in facts.vae.values()]
+    if len(set(draws)) == 1:
+        return [""] * len(draws)
+    return [
+        "" if n is None else w.pick(f"（{count(n)}次抽样）", f" ({count(n)} draws)") for n in draws
     ]

@@ -48,7 +48,8 @@ class Run:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: no such folder; give the folder of a genlab run")
+            what = "a file" if self.path.exists() else "no such folder"
+            raise InputError(f"{self.path}: {what}; give the folder of a genlab run")
         self.kind: str
         self.config: dict[str, Any]
         if not (self.path / "config.json").exists() and _is_measurement(self.path):

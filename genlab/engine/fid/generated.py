@@ -1,6 +1,6 @@
 """The images of a run as pictures, without files in between."""
 
-__all__ = ["decoded_draws", "of_run", "run_kind"]
+__all__ = ["decoded_draws", "of_run"]
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,27 +11,13 @@ from torch import Tensor
 
 from genlab.data.pictures import Pictures, of_tensor
 from genlab.engine.gan.sample import Choice, sample
-from genlab.engine.run import Run, read_json
+from genlab.engine.run import Run
 from genlab.engine.vae.training import load_vae
 from genlab.errors import InputError
 from genlab.rng import seeded
 
 CHUNK = 100
 """Digits drawn at a time, always."""
-
-
-def run_kind(path: Path) -> str | None:
-    """Returns what kind of run a folder is, or None if it is none: images may lie beside JSON.
-
-    Raises:
-        InputError: If its `config.json` is not JSON.
-    """
-    if not (path / "config.json").is_file():
-        return None
-    record = read_json(path / "config.json")
-    if not (isinstance(record, dict) and {"kind", "config"} <= set(record)):
-        return None
-    return record["kind"]
 
 
 def of_run(

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.pictures import Pictures, folder_of, open_pictures, shorter_sides
-from genlab.engine.fid.generated import of_run, run_kind
+from genlab.engine.fid.generated import of_run
 from genlab.engine.fid.numbers import Plan, difference, numbers, without_direction
 from genlab.engine.fid.rounding import rounding
 from genlab.engine.fid.statistics import (
@@ -36,6 +36,7 @@ from genlab.engine.fid.statistics import (
 from genlab.engine.fid.verdict import ranking_words, verdict
 from genlab.engine.looking import Eyes
 from genlab.engine.processes import rank
+from genlab.engine.run import kind_of
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS
@@ -281,7 +282,7 @@ def _open(config: FidConfig) -> tuple[list[Sets], Size, str]:
     """Opens all images at one size; returns that too, and what is to be said of size and crop."""
     for option, source in (("REAL", config.real), ("--held-out", config.held_out)):
         folder = folder_of(source) if source else None
-        if folder and run_kind(folder):
+        if folder and kind_of(folder):
             raise InputError(f"{option} {source}: a genlab run; name a source of real images")
     fakes, size, note = _open_fakes(config, config.size)
     squares = None if size == "native" else size
@@ -318,7 +319,7 @@ def _open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], S
 
 
 def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    kind = run_kind(Path(source))
+    kind = kind_of(Path(source))
     if kind in ("gan", "vae"):
         return of_run(Path(source), config.n, config.seed, size=size)
     if kind is not None:

@@ -5,10 +5,9 @@ __all__ = ["check_target", "drop_figures"]
 from pathlib import Path
 
 from genlab.data.pictures import folder_of
-from genlab.engine import clean
-from genlab.engine.fid.generated import run_kind
-from genlab.engine.run import require_folder
+from genlab.engine.run import kind_of, require_folder
 from genlab.errors import InputError
+from genlab.places import require_outside
 from genlab.recipes.fid import FEATURE_NAMES, FidConfig
 
 FIGURES = frozenset({"closest.png", "influence.png"})
@@ -24,8 +23,8 @@ def check_target(out: Path, config: FidConfig) -> None:
     """
     for source in (config.real, *config.fakes, config.held_out):
         folder = folder_of(source) if source else None
-        if folder and not run_kind(folder):
-            clean.check_target("--out", out, folder)
+        if folder and not kind_of(folder):
+            require_outside("--out", out, folder)
     require_folder(out)
     others = sorted(p.name for p in out.iterdir() if not _own(p))
     if others:

@@ -35,7 +35,7 @@ from genlab import atomic
 from genlab.engine.gan.players import Players
 from genlab.engine.gan.watch import COLLAPSED, LEVEL
 from genlab.engine.processes import from_first, rank, wait
-from genlab.engine.run import Run, Stopwatch, require_finite
+from genlab.engine.run import Run, Stopwatch, read_lines, require_finite
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.progress import say
@@ -247,5 +247,4 @@ class Course:
 
 def _read_events(run: Run) -> list[dict[str, Any]]:
     path = run.path / FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
+    return read_lines(path) if path.exists() else []

@@ -3,9 +3,10 @@
 Shapes: N images learned from, H held out, S pixels a side.
 """
 
-__all__ = ["Sides", "sides"]
+__all__ = ["Sides", "refuse_within", "sides"]
 
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 
 from genlab.data.classes import Classes
 from genlab.data.held_out import copies, held_out
+from genlab.data.images import find_folder
 from genlab.errors import InputError
+from genlab.places import require_outside
 from genlab.progress import say
 from genlab.recipes.gan import GanConfig
 
@@ -44,6 +47,16 @@ class Sides(NamedTuple):
     def labels(self) -> Tensor | None:
         """The class of each image of `train`, int64 with shape `(N,)`."""
         return None if self.classes is None else self.classes.labels[self.learned]
+
+
+def refuse_within(source: str, out: Path) -> None:
+    """Refuses to begin a run inside the folder of its images: its pictures would be among them.
+
+    Raises:
+        InputError: If a new run directory `out` lies in the folder that SOURCE names.
+    """
+    if not (out / "config.json").exists() and source.partition(":")[0] != "toydogs":
+        require_outside("--out", out, find_folder(source).folder)
 
 
 def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> Sides:

@@ -158,11 +158,16 @@ def draw(
 
 
 def gan_config(run: Run) -> GanConfig:
-    """Returns the configuration of a GAN run."""
+    """Returns the configuration of a GAN run.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
     # A run from before there was such a thing held nothing out and measured nothing.
     known = {"held_out": 0.0, "measure_every": 0} | run.config
     lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    return GanConfig(**{**known, **lists})
+    with readable(run.path):
+        return GanConfig(**{**known, **lists})
 
 
 def load_generator(path: Path, choice: Choice = END) -> nn.Module:
@@ -185,8 +190,7 @@ def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     run = Run(path)
     if run.kind != "gan":
         raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
-    with readable(path):
-        config = gan_config(run)
+    config = gan_config(run)
     weights = path / "generator.safetensors"
     if choice.epoch is not None:
         weights = path / "snapshots" / f"epoch_{choice.epoch:03d}.safetensors"
@@ -196,10 +200,7 @@ def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     if choice.best:
         weights = _best(run)
     if not weights.exists():
-        raise InputError(
-            f"{path}: {weights.name} is not there yet; finish the training with: "
-            f"genlab resume {path}"
-        )
+        raise run.lacking(weights.relative_to(path).as_posix())
     classes = classes_of(path)
     with readable(path):
         network = build_generator(config, len(classes.names) if classes else 0)

@@ -41,7 +41,7 @@ from genlab.engine.checkpoints import gan_kept, keep_if_due
 from genlab.engine.gan.classes import find_classes, keep_classes
 from genlab.engine.gan.compiled import compile_players
 from genlab.engine.gan.course import Course
-from genlab.engine.gan.images import Sides, sides
+from genlab.engine.gan.images import Sides, refuse_within, sides
 from genlab.engine.gan.players import build_players
 from genlab.engine.gan.round import play
 from genlab.engine.gan.sample import draw
@@ -76,6 +76,7 @@ def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     if config.batch < world_size():
         raise InputError(f"--batch {config.batch}: for {world_size()} processes; start fewer")
     dogs = load_images(config.dogs, config.size, config.images, config.crop)
+    refuse_within(config.dogs, out)
     classes, data = find_classes(config, dogs, out), {"dogs": dogs.identity}
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)

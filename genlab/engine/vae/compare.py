@@ -11,7 +11,7 @@ Differences to the standard Gaussian are paired: the same test images, the same 
 standard error over images is that of the differences, a tenth of what unpaired errors suggest.
 """
 
-__all__ = ["compare", "tabulate"]
+__all__ = ["compare", "compare_config", "tabulate"]
 
 import math
 
@@ -27,6 +27,7 @@ from genlab import atomic
 from genlab.data.mnist import load_digits
 from genlab.engine.hardware import CPU, Hardware
 from genlab.engine.run import Run, open_run
+from genlab.engine.state import readable
 from genlab.engine.vae.fit import splits_of
 from genlab.engine.vae.training import first_vae, measured_values, train_vae
 from genlab.errors import InputError
@@ -41,6 +42,17 @@ QUANTITIES = {
 """The table's columns, as `results.json` of a run calls them."""
 PAIRED = ("nll_exact", "nll_is", "elbo")
 """Quantities whose difference to the standard Gaussian is given."""
+
+
+def compare_config(run: Run) -> CompareConfig:
+    """Returns the configuration of a comparison.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    with readable(run.path):
+        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
+        return CompareConfig(**{**run.config, **tuples})
 
 
 def compare(

@@ -190,8 +190,8 @@ def _step(
 def _refuse_divergence(name: str, value: float, when: str) -> None:
     if not math.isfinite(value):
         raise FloatingPointError(
-            f"the {name} is {value} {when}; the last saved state is kept; try a lower "
-            "--learning-rate"
+            f"the {name} is {value} {when}; the last saved state, if there is one, is kept; try a "
+            "lower --learning-rate"
         )
 
 

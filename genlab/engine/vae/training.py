@@ -87,8 +87,10 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
     run = Run(path)
     weights = path / "model.safetensors"
-    if run.kind != "vae" or not weights.exists():
+    if run.kind != "vae" or not (run.done or weights.exists()):
         raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
+    if not weights.exists():
+        raise run.lacking(weights.name)
     with readable(path):
         config = vae_config(run)
         model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
@@ -97,11 +99,19 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
 
 def vae_config(run: Run) -> VaeConfig:
-    """Returns the configuration of a VAE run."""
-    options = dict(run.config["prior_options"])
-    options["hidden"] = options["hidden"] and tuple(options["hidden"])
-    changes = {"hidden": tuple(run.config["hidden"]), "prior_options": PriorOptions(**options)}
-    return VaeConfig(**{**run.config, **changes})
+    """Returns the configuration of a VAE run.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    with readable(run.path):
+        options = run.config["prior_options"]
+        hidden = options["hidden"] and tuple(options["hidden"])
+        changes = {
+            "hidden": tuple(run.config["hidden"]),
+            "prior_options": PriorOptions(**{**options, "hidden": hidden}),
+        }
+        return VaeConfig(**{**run.config, **changes})
 
 
 def refit_config(
@@ -126,8 +136,8 @@ def refit_config(
     return replace(
         config, prior=prior, prior_options=options, post_hoc=way_from(out, base), em=em,
         epochs=epochs, learning_rate=learning_rate, schedule="cosine", patience=None, clip=None,
-        objective="elbo", samples=1, gradient="dreg", beta=1.0, warmup=0, free_bits=0.0,
-        checkpoints=False,
+        objective="elbo", lattice=VaeConfig.lattice, samples=1, gradient="dreg", beta=1.0,
+        warmup=0, free_bits=0.0, checkpoints=False,
     )
 
 
@@ -235,6 +245,8 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
+    # What an earlier measurement found and this one leaves out goes.
+    kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
     digits = load_digits(mnist or config.mnist)
     run.refuse_other_data({"mnist": digits.identity})
     if importance is not None:
@@ -244,8 +256,7 @@ def evaluate_vae(
     measures = _measured(model, digits, config, on)
     if note:
         return measures.results | {"unfinished": note}
-    # What an earlier measurement found and this one leaves out goes.
-    _finish(run, {name: run.results[name] for name in OF_TRAINING}, measures)
+    _finish(run, kept, measures)
     return run.results
 
 
