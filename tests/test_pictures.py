@@ -223,9 +223,9 @@ def test_floats_at_halves_go_up_and_outside_values_are_refused() -> None:
     assert of_tensor(torch.full((1, 4, 4), 1.0)).read(0).unique().tolist() == [255]
     assert of_tensor(torch.full((1, 4, 4), 0.5, dtype=torch.bfloat16)).read(0)[0, 0, 0] == 128
     bad = torch.full((3, 4, 4), 0.5)
-    for value in (-0.01, 1.01, float("nan")):
+    for value, words in ((-0.01, "values in"), (1.01, "values in"), (float("nan"), "holds NaN")):
         bad[1, 2, 2] = value
-        with pytest.raises(InputError, match=r"fakes\[1\].*\[0, 1\]"):
+        with pytest.raises(InputError, match=rf"fakes\[1\]: {words}.*\[0, 1\]"):
             of_tensor(bad, "fakes")
 
 

@@ -95,7 +95,9 @@ def to_rgb(image: np.ndarray, name: str) -> np.ndarray:
     """
     if image.dtype != np.uint8:
         low, high = image.min(), image.max()
-        if not (low >= 0 and high <= 1):  # NaN fails too
+        if np.isnan(low):
+            raise InputError(f"{name}: holds NaN; floating-point images lie in [0, 1]")
+        if low < 0 or high > 1:
             raise InputError(
                 f"{name}: values in [{low:.4g}, {high:.4g}]; floating-point images lie in [0, 1]: "
                 "rescale them, or give uint8"
