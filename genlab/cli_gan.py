@@ -118,7 +118,8 @@ def gan_sample(
         of_class: Images of this class only, of a run with classes.
         grid: One PNG with all of them side by side, pixel for pixel.
         walk: A closed walk from image to image, as .webp (every pixel as it is) or .gif.
-        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given.
+        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. What
+            is named here and holds anything else is left alone.
     """
     from genlab import sampling
     from genlab.engine.gan.sample import Choice
@@ -128,11 +129,11 @@ def gan_sample(
         raise InputError("--grid, --walk: give one of them")
     if walk:
         target, count = out or run / "walk.webp", 6 if n is None else n
-        results = sampling.walk_file(run, count, seed, target, choice)
+        results = sampling.walk_file(run, count, seed, target, choice, new=out is not None)
         line = f"a walk through {count} images, {results['frames']} frames, in {target}"
     elif grid:
         target, count = out or run / "grid.png", 64 if n is None else n
-        results = sampling.sheet(run, count, seed, target, choice)
+        results = sampling.sheet(run, count, seed, target, choice, new=out is not None)
         line = f"{count} images on {target}"
     else:
         target, count = out or run / "generated", 300 if n is None else n

@@ -91,16 +91,26 @@ def _holds(path: Path, image: np.ndarray) -> bool:
         return False
 
 
-def sheet(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
+def _in_the_way(out: Path) -> InputError:
+    return InputError(f"--out {out}: another file is there; name a new one, or take it away")
+
+
+def sheet(
+    gan: Path, n: int, seed: int, out: Path, choice: Choice = END, new: bool = False
+) -> dict[str, Any]:
     """Writes `n` generated images as one PNG: the very pixels, two white ones between images.
 
     Raises:
-        InputError: As of `sample`, or if `out` is no .png.
+        InputError: As of `sample`, or if `out` is no .png, or, where it is to be `new`, another
+            file.
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: --grid writes a PNG; end the name in .png")
     images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
-    atomic.write_png(out, image_sheet(images))
+    image = image_sheet(images)
+    if new and out.exists() and not _holds(out, image):
+        raise _in_the_way(out)
+    atomic.write_png(out, image)
     return _record(gan, n, seed, choice) | {"file": str(out)}
 
 
@@ -111,17 +121,21 @@ def walk_frames(gan: Path, stops: int, seed: int, choice: Choice = END) -> np.nd
 
 
 def walk_file(
-    gan: Path, stops: int, seed: int, out: Path, choice: Choice = END
+    gan: Path, stops: int, seed: int, out: Path, choice: Choice = END, new: bool = False
 ) -> dict[str, Any]:
     """Writes a closed walk through the seed's first `stops` images as WebP or GIF.
 
     Raises:
-        InputError: As of `walk`, or if `out` is neither.
+        InputError: As of `walk`, or if `out` is neither, or, where it is to be `new`, another
+            file.
     """
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {out}: --walk writes a WebP or a GIF; end in .webp or .gif")
     frames = walk_frames(gan, stops, seed, choice)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
-    atomic.write_bytes(out, animation(frames, out.suffix.lower(), FRAME_MS))
+    data = animation(frames, out.suffix.lower(), FRAME_MS)
+    if new and out.exists() and out.read_bytes() != data:
+        raise _in_the_way(out)
+    atomic.write_bytes(out, data)
     record = _record(gan, stops, seed, choice)
     return record | {"frames": len(frames), "file": str(out)}

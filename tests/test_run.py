@@ -15,11 +15,13 @@ from safetensors.torch import load
 
 from genlab import atomic
 from genlab.data.identity import Identity
+from genlab.engine.fid.measure import _generated
 from genlab.engine.gan.course import _read_events
 from genlab.engine.run import BEGINNING, Run, kind_of, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.progress import Progress
+from genlab.recipes.fid import FidConfig
 from genlab.recipes.vae import VaeConfig
 from genlab.rng import derive, generator, seeded
 
@@ -279,3 +281,9 @@ def test_a_cut_list_of_events_is_named(tmp_path: Path) -> None:
     (run.path / "events.jsonl").write_text('{"kind": "x", "step": 1}\n{"failed": 3, "st')
     with pytest.raises(InputError, match=r"events\.jsonl, line 2: not valid JSON"):
         _read_events(run)
+
+
+def test_images_beside_a_foreign_config_are_images(picture_folder: Path) -> None:
+    (picture_folder / "config.json").write_text('{"model_type": "x"}')
+    source = str(picture_folder)
+    assert len(_generated(source, FidConfig(real=source, fakes=(source,)), None)) == 24

@@ -241,6 +241,19 @@ def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> Non
         generate(run, 6, 1, out, Choice(truncation=0.7))
 
 
+def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Path) -> None:
+    for name, write in (("a.png", sheet), ("a.webp", walk_file)):
+        out = tmp_path / name
+        out.write_bytes(b"mine")
+        with pytest.raises(InputError, match="another file is there"):
+            write(run, 2, 0, out, new=True)
+        assert out.read_bytes() == b"mine"
+        write(run, 2, 0, out)
+        write(run, 2, 0, out, new=True)  # which it is already
+        with pytest.raises(InputError, match="another file is there"):
+            write(run, 2, 1, out, new=True)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
