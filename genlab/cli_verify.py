@@ -2,6 +2,7 @@
 
 __all__ = ["verify"]
 
+import os
 import sys
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from genlab.cli_base import DataDir, Json, end, use_data
+from genlab.errors import InputError
 
 
 def verify(
@@ -47,7 +49,6 @@ def verify(
         lang: Language of the tables and the page; that of the reports if not given.
     """
     from genlab import atomic
-    from genlab.errors import InputError
     from genlab.report.template import SHEET, read_template
     from genlab.verify.check import verify as check
     from genlab.verify.findings import exit_code, worst
@@ -57,6 +58,8 @@ def verify(
     use_data(data_dir)
     if not files:
         raise InputError("FILES: give the files of a submission, or a folder of submissions")
+    if out is not None:
+        _make(out)
     reports = check(
         files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
         template=SHEET if template is None else read_template(template),
@@ -75,3 +78,13 @@ def verify(
     end({"exit_code": code, "submissions": [as_json(report, language) for report in reports]},
         line, json)
     sys.exit(code)
+
+
+def _make(out: Path) -> None:
+    """Makes the folder of the results, before the work that leads to them."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: no folder can be made there ({error.strerror})") from None
+    if not os.access(out, os.W_OK):
+        raise InputError(f"--out {out}: nothing can be written there")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from verify_cases import (
 from genlab.errors import InputError
 from genlab.report.archive import MANIFEST
 from genlab.report.template import Template
-from genlab.verify import replay
+from genlab.verify import recompute, replay
 from genlab.verify.check import Report, verify
 from genlab.verify.consistency import compare_texts
 from genlab.verify.findings import LEVELS, Verdict, exit_code, worst
@@ -43,6 +44,7 @@ from genlab.verify.table import as_csv, as_text
 
 TEXT = "numbers and words of the report"
 PICTURES = "pictures of the report"
+BESIDE = "what is hidden or no text"
 REPLAYED = ["vae/standard", "vae/mixture", "vae/vamp", "gan"]
 
 
@@ -185,6 +187,93 @@ def test_texts_are_compared_by_paragraphs_and_their_numbers() -> None:
     assert compare_texts(report[1:], report).gone == report[:1]
 
 
+def test_numbers_keep_their_places() -> None:
+    prose, other = "The bound is −141.2 ± 0.4 nats.", "No surprise."
+    rows = ["prior\tELBO\tNLL", "standard\t12.5\t144.2", "vamp\t13.5\t142.6", "seed\t7"]
+    report = [prose, *rows, other]
+    swapped = [prose, rows[0], "standard\t144.2\t12.5", *rows[2:], other]
+    for changed in (
+        swapped, [prose, rows[0], rows[2], *rows[1:2], *rows[3:], other],  # a row moved
+        [prose, *rows[:2], rows[3], other], report[:4] + report[5:],  # a row left out
+        [*rows, other, prose],  # prose with weighty numbers elsewhere
+        [prose, *rows[:1], "standard", "12.5", "144.2", *rows[2:], other],  # a row no more
+    ):
+        changes = compare_texts(changed, report)
+        assert changes.numbers or changes.displaced, changed
+    for honest in (
+        [prose, "My own 12.5 cups.", *rows, "I am glad.", other], [*rows, other], report[:-1],
+        [prose.replace("bound", "ELBO"), *rows, other], [other, prose, *rows],
+        [prose, rows[0], "mine\t12.5\t142.6", *rows[1:], other],
+    ):
+        changes = compare_texts(honest, report)
+        assert not changes.numbers + changes.displaced + changes.foreign, honest
+        assert changes.words or changes.added or changes.gone
+
+
+def test_two_cells_swapped_in_the_document_fail(handed_in: Path) -> None:  # noqa: F811
+    with zipfile.ZipFile(handed_in / DOCX) as archive:
+        text = archive.read("word/document.xml").decode()
+    row = next(r for r in re.findall(r"<w:tr>.*?</w:tr>", text, re.DOTALL) if "±" in r)
+    first, second, *_ = re.findall(r"<w:t[^>]*>([^<]*±[^<]*)</w:t>", row)
+    assert first != second
+    swapped = row.replace(first, "?", 1).replace(second, first, 1).replace("?", second, 1)
+    spoil_text(handed_in, row, swapped)
+    report = one(handed_in, "consistency")
+    assert (rows(report)[TEXT], code_of(report)) == (Verdict.FAIL, 1)
+
+
+@pytest.mark.parametrize(("xml", "named"), [
+    ("<w:r><w:rPr><w:vanish/></w:rPr></w:r>", "w:vanish"),
+    ('<w:r><w:sym w:font="Symbol" w:char="0031"/></w:r>', "w:sym"),
+    ('<w:del w:id="1" w:author="x"><w:r><w:delText>1</w:delText></w:r></w:del>', "w:del"),
+    ('<w:ins w:id="1" w:author="x"><w:r/></w:ins>', "w:ins"),
+    ("<w:r><w:pict/></w:r>", "w:pict"),
+])
+def test_what_hides_text_or_is_none_is_shown(
+    xml: str, named: str, handed_in: Path  # noqa: F811
+) -> None:
+    spoil_text(handed_in, "</w:pPr><w:r>", f"</w:pPr>{xml}<w:r>")
+    report = one(handed_in, "consistency")
+    assert (rows(report)[BESIDE], code_of(report)) == (Verdict.LOOK, 0)
+    assert any(named in f.found.en for f in report.findings)
+
+
+def test_text_of_headers_notes_and_further_parts_is_seen(handed_in: Path) -> None:  # noqa: F811
+    good = (handed_in / DOCX).read_bytes()
+    note = ('<w:footnote w:id="2"><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:footnote>'
+            "</w:footnotes>")
+    cases: list[tuple[str, str, str, Verdict]] = [
+        ("word/header1.xml", "</w:t>", "</w:t><w:t>, FID = 1.23</w:t>", Verdict.FAIL),
+        ("word/footnotes.xml", "</w:footnotes>", note.format("FID = 1.23"), Verdict.FAIL),
+        ("word/footnotes.xml", "</w:footnotes>", note.format("as I found"), Verdict.LOOK),
+        ("word/footer1.xml", "<w:t>1</w:t>", "<w:t>23</w:t>", Verdict.PASS),  # Word's page number
+    ]
+    for name, old, new, verdict in cases:
+        (handed_in / DOCX).write_bytes(good)
+        rewrite(handed_in / DOCX, {name: lambda d: d.replace(old.encode(), new.encode(), 1)})  # noqa: B023
+        assert rows(one(handed_in, "consistency"))[TEXT] is verdict, new
+    (handed_in / DOCX).write_bytes(good)
+    rewrite(handed_in / DOCX, {"word/_rels/document.xml.rels": lambda d: d.replace(
+        b"</Rel", b'<Relationship Id="z" Type="http://x/chart" Target="c.xml"/></Rel')})
+    assert rows(one(handed_in, "consistency"))[BESIDE] is Verdict.LOOK
+    (handed_in / DOCX).write_bytes(good)
+    rewrite(handed_in / DOCX, {"_rels/.rels": lambda d: d.replace(
+        b"word/document.xml", b"word/other.xml")})
+    assert code_of(one(handed_in, "consistency")) == 2
+
+
+def test_records_of_which_no_report_can_be_made_are_tampered_with(
+    handed_in: Path  # noqa: F811
+) -> None:
+    empty = b'{"data": {}, "sessions": []}'
+    rewrite(handed_in / CODE, {"models/env.json": lambda _: empty})
+    report = one(handed_in, "consistency")
+    assert (rows(report)[TEXT], code_of(report)) == (Verdict.TAMPERED, 2)
+    rewrite(handed_in / CODE, {"genlab/rng.py": lambda d: d + b"\n"})
+    report = one(handed_in, "consistency")  # another version may write such records
+    assert (rows(report)[TEXT], code_of(report)) == (Verdict.CANNOT, 3)
+
+
 def test_a_replaced_figure_fails(handed_in: Path) -> None:  # noqa: F811
     with zipfile.ZipFile(handed_in / DOCX) as archive:
         names = sorted(n for n in archive.namelist() if n.startswith("word/media/"))
@@ -261,6 +350,70 @@ def test_a_changed_result_fails_though_the_report_was_made_from_it(
     assert checks["FD (EfficientNet-Lite0)"] is Verdict.FAIL
     assert checks["FD (random convolutions)"] is Verdict.PASS
     assert code_of(report) == 1
+
+
+def test_results_that_archived_values_contradict_fail(
+    lab_run: Path, tmp_path: Path, digits: str  # noqa: F811
+) -> None:
+    run = shutil.copytree(lab_run, tmp_path / "run")
+    changed = {"standard": "nll_exact", "mixture": "marginal_kl_se", "vamp": "identity_gap"}
+    for prior, key in changed.items():
+        path = run / "vae" / prior / "results.json"
+        path.write_bytes(raised(path.read_bytes(), key, 0.03))
+    path = run / "gan" / "fid.json"
+    record = json.loads(path.read_text())
+    record["recognised_fake"] = record["epochs"][-1]["recognised"] = 0.99
+    path.write_text(json.dumps(record))
+    report = one(submit_again(run, tmp_path / "in", "张三", "2021"), mnist=digits)
+    checks = rows(report)
+    for prior, key in changed.items():
+        assert checks[f"ELBO of the VAE, prior {prior}"] is Verdict.FAIL
+        assert any(f"results.json has {key} " in f.found.en for f in report.findings)
+    assert checks["shares recognised as dogs"] is Verdict.FAIL
+    assert checks["distances of the epochs"] is Verdict.PASS
+    assert code_of(report) == 1
+
+
+def test_the_last_epochs_row_is_that_of_the_images(
+    handed_in: Path, digits: str  # noqa: F811
+) -> None:
+    def better(data: bytes) -> bytes:
+        record = json.loads(data)
+        record["epochs"][-1]["distances"]["FD (EfficientNet-Lite0)"]["value"] *= 0.5
+        return json.dumps(record).encode()
+
+    rewrite(handed_in / SUPPORT, {"fid.json": better})
+    assert rows(one(handed_in, mnist=digits))["distances of the epochs"] is Verdict.FAIL
+
+
+def test_many_images_are_drawn_again_and_too_many_cannot_be_judged(
+    handed_in: Path, digits: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:
+    assert recompute.MOST_BYTES // (3 * 64**2) >= 20_000
+    monkeypatch.setattr(recompute, "MOST_BYTES", 11 * 3 * 64**2)  # there are 12
+    report = one(handed_in, mnist=digits)
+    assert (rows(report)["the generated images"], code_of(report)) == (Verdict.CANNOT, 3)
+    assert any("at most 11 are drawn" in f.found.en for f in report.findings)
+
+
+def test_values_of_single_digits_must_be_there_and_of_the_model(
+    handed_in: Path, digits: str  # noqa: F811
+) -> None:
+    def without(data: bytes) -> bytes:
+        return save({k: v for k, v in load(data).items() if k != "nll_is"})
+
+    def shifted(data: bytes) -> bytes:  # the ELBO is as it was, and so are all means
+        values = load(data)
+        for name, sign in (("re", 1.0), ("omega", -1.0)):
+            values[name][0] += sign
+            values[name][1] -= sign
+        return save(values)
+
+    rewrite(handed_in / CODE, {"models/vae/vamp/measures.safetensors": without,
+                               "models/vae/standard/measures.safetensors": shifted})
+    checks = rows(one(handed_in, mnist=digits))
+    assert checks["ELBO of the VAE, prior vamp"] is Verdict.TAMPERED
+    assert checks["ELBO of the VAE, prior standard"] is Verdict.FAIL
 
 
 def test_one_changed_weight_fails_though_the_manifest_was_made_again(
@@ -421,6 +574,9 @@ def test_a_class_is_found_in_folders_or_flat(class_folder: Path, tmp_path: Path)
     files = list((class_folder / WHO).iterdir())
     (single,) = find_submissions(files)
     assert single.authors() == [("张三", "2021")]
+    for twice in ([*files, *files], [flat, flat], [*files, class_folder], [flat, flat / "."]):
+        found = find_submissions(twice)
+        assert all(len(paths) == 1 for one in found for paths in one.files.values())
 
 
 def test_page_and_csv_of_a_class(class_folder: Path) -> None:
@@ -462,6 +618,11 @@ def test_the_command_ends_with_the_verdict(
     assert done.returncode == 2
     assert f"{SUPPORT} is missing" in done.stdout
     assert "neither authorship" in done.stdout
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        done = run(str(handed_in), "--out", str(out), "--json")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"--out {out}" in done.stderr
     done = run(str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 

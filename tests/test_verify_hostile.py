@@ -316,6 +316,9 @@ def test_configurations_are_of_this_version_and_of_reasonable_size() -> None:
 
     gan, vae = RECIPES["projected"]("toydogs"), VaeConfig()
     assert gan_of(record("gan", gan)) == gan
+    student = (1 << 63) - 1  # a student number may be longer than a float can hold
+    assert gan_of(record("gan", gan, seed=student)).seed == student
+    assert vae_of(record("vae", vae, seed=student)).seed == student
     assert vae_of(record("vae", vae)) == vae
     for changes in ({"width": 10**9}, {"latent": "128"}, {"mirror": 1}, {"augment": ["x"]},
                     {"snapshots": list(range(1, 100))}):

@@ -50,8 +50,10 @@ ENCRYPTED = 0x1 | 0x20 | 0x40 | 0x2000
 class Archive:
     """An archive whose every entry has been checked but not yet read."""
 
-    def __init__(self, zipped: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> None:
-        self._zip, self._members = zipped, members
+    def __init__(
+        self, name: str, zipped: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
+    ) -> None:
+        self._name, self._zip, self._members = name, zipped, members
         self._left = LARGEST_TOTAL
 
     @property
@@ -71,7 +73,7 @@ class Archive:
                 its packed form or all files of an archive may come to.
         """
         if name not in self._members:
-            raise Refused(f"{name}: not in the archive")
+            raise Refused(f"{self._name}: has no {name}")
         info, data = self._members[name], bytearray()
         limit = min(most, self._left, max(FREE, RATIO * info.compress_size))
         try:
@@ -117,7 +119,7 @@ def open_archive(path: Path) -> Archive:
     if total > LARGEST_TOTAL:
         raise Refused(f"{path.name}: unpacks to {total:,} bytes, more than {LARGEST_TOTAL:,}")
     _check_places(zipped.infolist(), data, start)
-    return Archive(zipped, members)
+    return Archive(path.name, zipped, members)
 
 
 def _check_end(name: str, data: bytes) -> int:

@@ -41,6 +41,13 @@ class Record:
             raise Refused(f"{self.name}: {'.'.join(keys)} is no number")
         return float(value)
 
+    def whole(self, *keys: str) -> int:
+        """Returns a whole number; raises `Refused` if there is none."""
+        value = self.at(*keys)
+        if type(value) is not int:
+            raise Refused(f"{self.name}: {'.'.join(keys)} is no whole number")
+        return value
+
     def text(self, *keys: str) -> str:
         """Returns a text; raises `Refused` if there is none."""
         value = self.at(*keys)

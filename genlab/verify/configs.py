@@ -27,7 +27,7 @@ LIMITS = {
     "latent": 4096, "hidden": 8192, "components": 100_000, "grid": 200, "blocks": 64, "bins": 256,
     "truncation": 10_000, "steps": 4096, "width": 256, "discriminator_width": 1024,
     "feature_size": 512, "size": 256, "batch": 100_000, "draws": 100_000, "samples": 10_000,
-    "epochs": 1_000_000,
+    "epochs": 1_000_000, "seed": (1 << 63) - 1,
 }
 """The largest value of a whole number, or of each in a list."""
 VAE_LIMITS = LIMITS | {"draws": 256, "samples": 256}

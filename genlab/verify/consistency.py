@@ -1,13 +1,18 @@
 """Level 2: the document says what the records in the archives say.
 
 The report is written again from the records (`rebuild.py`) and compared paragraph by paragraph;
-the cells of tables and the equations are paragraphs too. A student may have written into it:
+a row of a table is one, and so is an equation. A student may have written into it:
 
     a paragraph that has changed but for its numbers      look
     a paragraph added or left out                         look
     a number that has changed                             fail
-    a number in an added paragraph, with a decimal point or of three digits and more, that is
-    nowhere in the report that the records give           fail
+    a row of a table, with numbers, left out or moved     fail
+    a paragraph with weighty numbers (a decimal point, or three digits and more) moved    fail
+    a weighty number in an added paragraph that is nowhere in the report that the records give
+                                                          fail
+    hidden text, symbols, tracked changes, text boxes ... look
+
+Headers, footers, notes and comments are paragraphs like those of the body.
 
 Every picture must be, in its place, the picture of the run: the same file, or its pixels brought
 to the same size to within 3 of 255 levels (the report makes large pictures smaller).
@@ -47,6 +52,8 @@ class Changes(NamedTuple):
     """Paragraphs in which words only have changed."""
     added: list[str]
     gone: list[str]
+    displaced: list[str]
+    """Those of `gone` that hold numbers and are rows of tables, or are added elsewhere."""
     foreign: list[str]
     """Weighty numbers of added paragraphs that the records do not give."""
 
@@ -58,11 +65,17 @@ def numbers_in(text: str) -> list[str]:
 
 def compare_texts(document: list[str], report: list[str]) -> Changes:
     """Compares the paragraphs of a document with those of the report that the records give."""
-    changes = Changes([], [], [], [], [])
+    changes = Changes([], [], [], [], [], [])
     matcher = SequenceMatcher(None, document, report, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
             _compare_parts(document[a:b], report[c:d], changes)
+    added = [numbers_in(text) for text in changes.added]
+    for text in changes.gone:
+        numbers = numbers_in(text)
+        moved = any(map(WEIGHTY.search, numbers)) and numbers in added
+        if moved or (numbers and "\t" in text):
+            changes.displaced.append(text)
     known = set(numbers_in("\n".join(report)))
     for text in changes.added:
         changes.foreign.extend(
@@ -74,7 +87,7 @@ def compare_texts(document: list[str], report: list[str]) -> Changes:
 def _compare_parts(ours: list[str], theirs: list[str], changes: Changes) -> None:
     """Pairs paragraphs that are alike, in order; what stays alone was added or left out."""
     rest = list(ours)
-    same = len(ours) == len(theirs)  # cells of a table: too short to be told by their letters
+    same = len(ours) == len(theirs)  # some are too short to be told by their letters
     for index, wanted in enumerate(theirs):
         found = ours[index] if same else _most_alike(wanted, rest)
         if found is None:
@@ -101,7 +114,11 @@ def _where(found: str, wanted: str) -> str:
     """Returns the first place where two paragraphs differ, with a few letters around it."""
     at = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b), 0)
     start = max(0, at - 12)
-    return f"“{found[start : at + 24]}” ≠ “{wanted[start : at + 24]}”"
+    return f"{_quoted(found[start : at + 24])} ≠ {_quoted(wanted[start : at + 24])}"
+
+
+def _quoted(text: str) -> str:
+    return "“" + text.replace("\t", " | ") + "”"
 
 
 def check_consistency(unpacked: Unpacked) -> list[Finding]:
@@ -110,7 +127,7 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
         document = read_docx(unpacked.docx)
         lang = _language(unpacked, document)
         name, number = _author(unpacked, document)
-        rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.title)
+        rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
     except Refused as error:
         return [_row("text", Verdict.TAMPERED, Words(str(error), str(error)))]
     except OtherVersion as error:
@@ -121,11 +138,19 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
         return [_row("text", Verdict.TAMPERED, Words(f"记录不全：{error}", f"records missing: {error}"))]
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
         why = f"{type(error).__name__}: {error}"
+        if unpacked.sources.same:  # genlab submit wrote a report of the records with this source
+            return [_row("text", Verdict.TAMPERED, Words(
+                f"由这些记录写不出报告（{why}）：记录在提交文件生成之后被改动",
+                f"no report can be made of these records ({why}): they were changed after the "
+                "files were made"))]
         return [_row("text", Verdict.CANNOT, Words(
             f"此版genlab无法由这些记录写出报告（{why}）",
             f"this genlab can make no report of these records ({why}): another version made them"))]
     findings = [_author_row(unpacked, document, name)]
-    findings.append(_text_row(compare_texts(document.paragraphs, rebuilt.paragraphs), rebuilt, unpacked))
+    further = [text for text in document.margins if text not in rebuilt.margins]
+    changes = compare_texts([*document.paragraphs, *further], rebuilt.paragraphs)
+    findings.append(_text_row(changes, rebuilt, unpacked))
+    findings.append(_beside_row(document))
     findings.append(_pictures_row(document, rebuilt, unpacked))
     return findings
 
@@ -134,6 +159,7 @@ def _row(kind: str, verdict: Verdict, found: Words) -> Finding:
     names = {
         "author": Words("作者", "the author"),
         "text": Words("报告的数字与文字", "numbers and words of the report"),
+        "beside": Words("文字之外的内容", "what is hidden or no text"),
         "pictures": Words("报告的图", "pictures of the report"),
     }
     return Finding("consistency", names[kind], verdict, found)
@@ -169,30 +195,44 @@ def _author_row(unpacked: Unpacked, document: Document, name: str | None) -> Fin
 
 
 def _text_row(changes: Changes, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding:
-    wrong = [*changes.numbers, *changes.foreign]
+    numbers = [Words(text, text) for text in (*changes.numbers, *changes.foreign)]
+    wrong = numbers + [
+        Words(f"{text}不在原处", f"{text} is not in its place")
+        for text in (_quoted(text[:36]) for text in changes.displaced)
+    ]
     count = len(rebuilt.paragraphs)
     if wrong:
-        shown = "; ".join(wrong[:SHOWN]) + (f" (+{len(wrong) - SHOWN})" if len(wrong) > SHOWN else "")
+        more = f" (+{len(wrong) - SHOWN})" if len(wrong) > SHOWN else ""
+        zh, en = ("; ".join(texts) + more for texts in zip(*wrong[:SHOWN]))
         if not unpacked.sources.same:
             return _row("text", Verdict.CANNOT, Words(
-                f"有{len(wrong)}处数字与此版genlab由记录写出的报告不同，但代码的版本也不同：{shown}",
+                f"有{len(wrong)}处数字与此版genlab由记录写出的报告不同，但代码的版本也不同：{zh}",
                 f"{len(wrong)} numbers are not those of the report that this genlab makes of the "
-                f"records, but the source is another too: {shown}"))
+                f"records, but the source is another too: {en}"))
         return _row("text", Verdict.FAIL, Words(
-            f"有{len(wrong)}处数字不是由记录得到的：{shown}",
-            f"{len(wrong)} numbers do not come from the records: {shown}"))
+            f"有{len(wrong)}处数字不是由记录得到的：{zh}",
+            f"{len(wrong)} numbers do not come from the records: {en}"))
     edits = len(changes.words) + len(changes.added) + len(changes.gone)
     if edits:
-        first = (*changes.words, *changes.added, *changes.gone)[0][:60]
+        first = _quoted((*changes.words, *changes.added, *changes.gone)[0][:60])
         return _row("text", Verdict.LOOK, Words(
             f"数字一致；文字有改动：{len(changes.words)}段改写，{len(changes.added)}段增加，"
-            f"{len(changes.gone)}段删去（“{first}”…）",
+            f"{len(changes.gone)}段删去（{first}…）",
             f"the numbers agree; paragraphs reworded: {len(changes.words)}, added: "
-            f"{len(changes.added)}, left out: {len(changes.gone)} (“{first}”…)"))
+            f"{len(changes.added)}, left out: {len(changes.gone)} ({first}…)"))
     total = sum(len(numbers_in(text)) for text in rebuilt.paragraphs)
     return _row("text", Verdict.PASS, Words(
         f"{count}段与由记录重写的报告逐字相同（{total}个数字）",
         f"all {count} paragraphs are those that the records give ({total} numbers)"))
+
+
+def _beside_row(document: Document) -> Finding:
+    if not document.beside:
+        return _row("beside", Verdict.PASS, Words("没有", "nothing"))
+    shown = ", ".join(document.beside)
+    return _row("beside", Verdict.LOOK, Words(
+        f"Word显示的与所比较的文字可能不同，请打开报告查看：{shown}",
+        f"Word may show other than the text that was compared, open the report: {shown}"))
 
 
 def _pictures_row(document: Document, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding:

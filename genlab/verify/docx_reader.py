@@ -1,16 +1,21 @@
 """Reads Word documents of strangers: paragraphs, pictures, author; no entity is ever expanded.
 
+Word shows more than the text of paragraphs, and hides some of it. What does either is not
+interpreted here but named (`Document.beside`), for a person to look at.
+
 References:
     | ECMA-376, Office Open XML, parts 1 and 2
     | https://docs.python.org/3/library/xml.html (attacks on XML parsers)
 """
 
-__all__ = ["Document", "paragraphs_of", "read_docx"]
+__all__ = ["Document", "paragraphs_of", "parse", "read_docx"]
 
 import posixpath
 import re
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
@@ -24,6 +29,28 @@ M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 DC = "{http://purl.org/dc/elements/1.1/}"
+MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+SVG = "{http://schemas.microsoft.com/office/drawing/2016/SVG/main}"
+TEXT = (f"{W}t", f"{M}t", f"{W}tab", f"{W}br")
+BESIDE = {
+    f"{space}{name}": f"{prefix}:{name}"
+    for prefix, space, names in (
+        ("w", W, "vanish specVanish webHidden sym noBreakHyphen ins del moveFrom moveTo pict object"),
+        ("w", W, "txbxContent altChunk dataBinding"), ("m", M, "phant"), ("a", A, "t"),
+        ("mc", MC, "AlternateContent"), ("asvg", SVG, "svgBlip"),
+    )
+    for name in names.split()
+}
+"""Elements that hide text, or show what is no text of a paragraph: hidden runs, symbols, tracked
+changes, old pictures, embedded objects, text boxes. No report has any."""
+READ = ("header", "footer", "footnotes", "endnotes", "comments")
+"""Kinds of parts, by the names of relations, whose text is read beside the body's."""
+SILENT = (
+    "styles", "stylesWithEffects", "numbering", "settings", "webSettings", "fontTable", "theme",
+    "image", "hyperlink", "customXml", "glossaryDocument", "commentsExtended", "commentsIds",
+    "commentsExtensible", "people",
+)
+"""Kinds of parts that show nothing by themselves."""
 ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
 
@@ -32,7 +59,11 @@ class Document:
     """What a reader sees of a Word document."""
 
     paragraphs: list[str]
-    """The text of each paragraph that has any, tables and equations too, in reading order."""
+    """As of `paragraphs_of`."""
+    margins: list[str]
+    """Likewise of headers, footers, notes and comments, but for page numbers."""
+    beside: list[str]
+    """What hides text or shows other things than text, as XML names it, sorted."""
     pictures: list[bytes]
     """The file of each picture, in reading order."""
     author: str
@@ -47,32 +78,63 @@ def read_docx(path: Path) -> Document:
         Refused: If it is none, or is not plain XML in a plain archive.
     """
     archive = open_archive(path)
-    body = _parse(archive, "word/document.xml")
-    links = _links(archive)
+    main = [target for kind, target, _ in _links(archive, "") if kind == "officeDocument"]
+    if main != ["word/document.xml"]:
+        raise Refused(f"{path.name}: what Word opens in it is {main}, not word/document.xml")
+    body, links = _parse(archive, main[0]), _links(archive, "word")
+    images = {name: target for _, target, name in links if target}
     pictures = []
     for blip in body.iter(f"{A}blip"):
-        target = links.get(blip.get(f"{R}embed", ""))
+        target = images.get(blip.get(f"{R}embed", ""))
         if target is None:
             raise Refused("word/document.xml: a picture that is not in the document")
         pictures.append(archive.read(target))
+    parts = [_parse(archive, target) for kind, target, _ in links if kind in READ]
+    beside = {BESIDE[e.tag] for part in (body, *parts) for e in part.iter(*BESIDE)}
+    beside |= {"a:blip" for part in parts for _ in part.iter(f"{A}blip")}
+    beside |= {kind for kind, _, _ in links if kind not in READ + SILENT}
     core = _parse(archive, "docProps/core.xml")
     return Document(
         paragraphs=paragraphs_of(body), pictures=pictures,
+        margins=[t for part in parts for t in paragraphs_of(part) if not t.isdecimal()],
+        beside=sorted(beside),
         author=core.findtext(f"{DC}creator") or "", language=core.findtext(f"{DC}language") or "",
     )
 
 
 def paragraphs_of(body: etree._Element) -> list[str]:
-    """Returns the text of each paragraph that has any, white space made single."""
+    """Returns the text of each paragraph that has any, white space made single, in reading order.
+
+    A row of a table is one paragraph, with a tab between any two cells; but an equation and its
+    number, which lie in a table of one row, are paragraphs of their own.
+    """
+    rows = {row for row in body.iter(f"{W}tr") if not _is_equation(row)}
     found = []
-    for paragraph in body.iter(f"{W}p"):
-        # A text box lies inside a paragraph and has paragraphs of its own.
-        own = [t for t in paragraph.iter(f"{W}t", f"{M}t", f"{W}tab", f"{W}br")
-               if next(t.iterancestors(f"{W}p")) is paragraph]
-        text = " ".join("".join(t.text or " " for t in own).split())
-        if text:
+    for part in body.iter(f"{W}p", f"{W}tr"):
+        if any(around in rows for around in part.iterancestors(f"{W}tr")):
+            continue  # read with that row
+        if part.tag == f"{W}p":
+            # A text box lies inside a paragraph and has paragraphs of its own.
+            text = _text(t for t in part.iter(*TEXT) if next(t.iterancestors(f"{W}p")) is part)
+        elif part in rows:
+            cells = [c for c in part.iter(f"{W}tc") if next(c.iterancestors(f"{W}tr")) is part]
+            text = "\t".join(_text(cell.iter(f"{W}p", *TEXT)) for cell in cells)
+        else:
+            continue
+        if text.strip():
             found.append(text)
     return found
+
+
+def _is_equation(row: etree._Element) -> bool:
+    """Returns whether this is the one row of a table that holds a display equation."""
+    table = next(row.iterancestors(f"{W}tbl"), row)
+    alone = len(list(islice(table.iter(f"{W}tr"), 2))) == 1
+    return alone and next(row.iter(f"{M}oMathPara"), None) is not None
+
+
+def _text(parts: Iterable[etree._Element]) -> str:
+    return " ".join("".join(part.text or " " for part in parts).split())
 
 
 def parse(data: bytes, name: str) -> etree._Element:
@@ -102,11 +164,18 @@ def _parse(archive: Archive, name: str) -> etree._Element:
     return parse(archive.read(name, LARGEST_XML), name)
 
 
-def _links(archive: Archive) -> dict[str, str]:
-    """Returns the file in the archive that each relation of the document names."""
-    found = {}
-    for link in _parse(archive, "word/_rels/document.xml.rels"):
-        target = link.get("Target", "")
-        if link.get("TargetMode") != "External":
-            found[link.get("Id", "")] = posixpath.normpath(posixpath.join("word", target)).lstrip("/")
+def _links(archive: Archive, folder: str) -> list[tuple[str, str, str]]:
+    """Returns kind, file in the archive ("" if it is not there) and name of each relation.
+
+    Arguments:
+        archive: The document's archive.
+        folder: "word" for those of the text, "" for those of the archive itself.
+    """
+    found = []
+    name = "word/_rels/document.xml.rels" if folder else "_rels/.rels"
+    for link in _parse(archive, name):
+        target, kind = link.get("Target", ""), link.get("Type", "").rpartition("/")[2]
+        inside = link.get("TargetMode") != "External"
+        path = posixpath.normpath(posixpath.join(folder, target)).lstrip("/") if inside else ""
+        found.append((kind, path, link.get("Id", "")))
     return found

@@ -18,10 +18,12 @@ import pypandoc
 
 from genlab.engine.run import Run
 from genlab.report.docx import READER
+from genlab.report.submission import TITLES
+from genlab.report.template import SHEET, Template
 from genlab.report.text import compose
 from genlab.report.toc import add_contents
 from genlab.verify.archive_reader import open_archive
-from genlab.verify.docx_reader import paragraphs_of, parse
+from genlab.verify.docx_reader import paragraphs_of, parse, read_docx
 from genlab.verify.findings import Refused
 
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]*)\)\{width=[\d.]+cm\}")
@@ -34,12 +36,14 @@ class Rebuilt(NamedTuple):
     """The report that the records give."""
 
     paragraphs: list[str]
+    margins: list[str]
+    """Texts of its headers and footers, but for page numbers."""
     pictures: list[str]
     """Paths below the run, in reading order."""
 
 
 def rebuild(
-    run: Path, lang: str, name: str | None, number: str | None, title: str | None = None
+    run: Path, lang: str, name: str | None, number: str | None, template: Template = SHEET
 ) -> Rebuilt:
     """Writes the report on a run again.
 
@@ -48,13 +52,13 @@ def rebuild(
         lang: "zh" or "en".
         name: The author's name.
         number: The author's student number.
-        title: The report's title; the lab sheet's if None.
+        template: Its title, and the document with its page, if it has one.
 
     Raises:
         InputError: If the run lacks something that the report is made from.
         Refused: If no report can be made of it.
     """
-    markdown = compose(Run(run), lang, name, number, title).text()
+    markdown = compose(Run(run), lang, name, number, template.title).text()
     if len(markdown) > LONGEST:
         raise Refused(f"the records give a report of {len(markdown):,} letters")
     pictures = [path.removeprefix("../") for path in PICTURE.findall(markdown)]
@@ -75,4 +79,7 @@ def rebuild(
         add_contents(document, lang)
         document.save(str(made))
         document = open_archive(made).read("word/document.xml")
-    return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), pictures)
+    margins = [template.title or TITLES[lang]]
+    if template.reference is not None:
+        margins = read_docx(template.reference).margins
+    return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), margins, pictures)

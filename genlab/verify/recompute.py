@@ -1,12 +1,14 @@
 """Level 3: the models are rebuilt and what they give is compared with the records.
 
     ELBO       of the first 1,000 test digits, each with the noise of the original measurement:
-               no value may be more than 0.05 nats off; and the records' mean over all digits must
-               be that of the recorded values
+               neither it nor one of its two terms may be more than 0.05 nats off; and every
+               result that follows from the recorded values of all digits (means, their standard
+               errors, the identity's gap) must be what they give
     images     all generated images, and the ten of the last snapshot, drawn again from the
                recorded seed: no pixel more than 2 of 255 levels off
-    distances  Fréchet distances of the generated images in the archive to the real ones at hand:
-               within 0.2 % of the recorded ones
+    distances  Fréchet distances of the generated images in the archive to the real ones at hand,
+               and their two parts: within 0.2 % of the recorded distance; the shares recognised
+               as dogs, but for one image; the last epoch's row has the same numbers
 
 The tolerances allow for another machine's rounding. A change of a weight that stays below them
 goes unnoticed, and could not have been noticed from rounding.
@@ -26,10 +28,13 @@ from torch import Tensor
 from genlab.data.pictures import open_pictures
 from genlab.engine.gan.sample import draw
 from genlab.engine.gan.training import SAMPLES
-from genlab.engine.vae.measure import CHUNK, measured_terms
+from genlab.engine.vae.measure import CHUNK, mean_and_error, measured_terms
 from genlab.engine.vae.training import MEASURES, binary_test_digits
-from genlab.metrics.frechet import frechet_distance
+from genlab.errors import InputError
+from genlab.features.efficientnet_lite0 import dog_probability
+from genlab.metrics.frechet import frechet
 from genlab.progress import Progress
+from genlab.recipes.gan import GanConfig
 from genlab.report.facts import priors_of
 from genlab.verify.bench import Bench, Record
 from genlab.verify.findings import Finding, Refused, Verdict, Words, judged
@@ -41,7 +46,15 @@ from genlab.verify.tensors import read_tensors
 NATS = 0.05
 SHARE = 2e-3
 ROUNDING = 1e-9
-MOST_IMAGES = 5_000
+OF_OTHERS = {
+    "prior_gap", "amortisation_gap", "approximation_gap", "nll_annealed", "annealing_gap",
+    "importance_bias",
+}
+"""Results with a standard error that are not of all test digits: no values of theirs are kept."""
+DOGS = "efficientnet-lite0"
+"""The network that recognises dogs."""
+MOST_BYTES = 1 << 28
+"""Of all generated images, decoded: 21,845 of 64 pixels."""
 
 
 def check_recompute(unpacked: Unpacked, bench: Bench) -> list[Finding]:
@@ -69,30 +82,49 @@ def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     model, config = vae_at(folder, x.shape[1])
     results = Record(folder / "results.json")
     kept = read_tensors((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
-    for name in ("elbo", "re", "omega"):
-        values = kept.get(name)
-        if values is None or values.shape != (len(x),):
-            raise Refused(f"{folder.name}/{MEASURES}: has no {name} of {len(x):,} digits")
-        mean, recorded = values.double().mean().item(), results.number(name)
-        if not abs(mean - recorded) <= ROUNDING * max(1, abs(mean)):
+    recorded = {name.removesuffix("_se") for name in results.value if name.endswith("_se")}
+    for name in sorted({"elbo", "re", "omega", *kept, *recorded} - OF_OTHERS):
+        if name not in kept or kept[name].shape != (len(x),):
+            raise Refused(f"{folder.name}/{MEASURES}: has no {name[:60]} of {len(x):,} digits")
+    for name, value in _given_by(kept).items():
+        if not abs(value - results.number(name)) <= ROUNDING * max(1, abs(value)):
             return Verdict.FAIL, Words(
-                f"results.json中{name}为{recorded:.6f}，各图像之值的平均为{mean:.6f}",
-                f"results.json has {name} {recorded:.6f}, the images' values a mean of {mean:.6f}")
+                f"results.json中{name}为{results.number(name):.6f}，由各图像之值得到{value:.6f}",
+                f"results.json has {name} {results.number(name):.6f}, the images' values give "
+                f"{value:.6f}")
     with torch.no_grad():
         prior = model.prior()
-        elbo = measured_terms(model, prior, x[:CHUNK], config.draws, config.seed, 0).elbo
-    off = (elbo.double() - kept["elbo"][:CHUNK].double()).abs().max().item()
-    count, mean = len(elbo), elbo.double().mean().item()
+        terms = measured_terms(model, prior, x[:CHUNK], config.draws, config.seed, 0)
+    again = {"elbo": terms.elbo, "re": terms.re, "omega": terms.omega}
+    off = max(
+        (value.double() - kept[name][:CHUNK].double()).abs().max().item()
+        for name, value in again.items()
+    )
+    count, mean = len(terms.elbo), terms.elbo.double().mean().item()
     verdict = Verdict.PASS if off <= NATS else Verdict.FAIL
     return verdict, Words(
         f"前{count}张测试图像：重算平均{mean:.3f} nats，单张最大偏差{off:.1e}",
         f"first {count} test digits: mean {mean:.3f} nats, largest difference of one {off:.1e}")
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _given_by(kept: dict[str, Tensor]) -> dict[str, float]:
+    """Returns the results that follow from the values of all digits."""
+    found: dict[str, float] = {}
+    for name, values in kept.items():
+        found[name], found[f"{name}_se"] = mean_and_error(values)
+    if {"conditional_entropy", "cross_entropy"} <= kept.keys():
+        identity = kept["omega"] - (kept["conditional_entropy"] - kept["cross_entropy"])
+        found["identity_gap"] = mean_and_error(identity)[0]
+    return found
+
+
+def _pictures(folder: Path, config: GanConfig) -> list[Path]:
     paths = sorted(folder.glob("[0-9]*.png"))
-    if not 0 < len(paths) <= MOST_IMAGES:
-        raise Refused(f"{folder.name}: {len(paths)} images; 1 to {MOST_IMAGES:,} are taken")
+    if not paths:
+        raise Refused(f"{folder.name}: no images")
+    most = MOST_BYTES // (3 * config.size**2)
+    if len(paths) > most:
+        raise InputError(f"{folder.name}: {len(paths):,} images; at most {most:,} are drawn again")
     return paths
 
 
@@ -123,10 +155,10 @@ def _compared(images: Tensor, paths: list[Path]) -> tuple[Verdict, Words]:
 
 def _images(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     network, config = generator_of(gan)
-    paths = _pictures(gan / "generated")
+    paths = _pictures(gan / "generated", config)
     record = Record(gan / "generated" / "results.json")
-    seed, count = int(record.number("seed")), int(record.number("n"))
-    if count != len(paths) or count != int(Record(gan / "fid.json").number("n_fake")):
+    seed, count = record.whole("seed"), record.whole("n")
+    if count != len(paths) or count != Record(gan / "fid.json").whole("n_fake"):
         return Verdict.FAIL, Words(
             f"有{len(paths)}张，记录为{count}张", f"{len(paths)} are there, the records say {count}")
     return _compared(draw(network, config, count, seed, "sample"), paths)
@@ -135,7 +167,7 @@ def _images(gan: Path, _: Bench) -> tuple[Verdict, Words]:
 def _samples(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     network, config = generator_of(gan)
     folder = gan / "samples" / f"epoch_{config.epochs:03d}"
-    paths = _pictures(folder)[:SAMPLES]
+    paths = _pictures(folder, config)[:SAMPLES]
     verdict, found = _compared(draw(network, config, SAMPLES, config.seed, "snapshot"), paths)
     earlier = [str(epoch) for epoch in config.snapshot_epochs if epoch != config.epochs]
     if not earlier:
@@ -148,7 +180,7 @@ def _samples(gan: Path, _: Bench) -> tuple[Verdict, Words]:
 
 def _measured(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     config = generator_of(gan)[1]
-    _pictures(gan / "generated")
+    _pictures(gan / "generated", config)
     recorded = Record(gan / "fid.json").text("fake", "sha256")
     found = open_pictures(str(gan / "generated"), config.size).identity.sha256
     if found != recorded:
@@ -158,10 +190,34 @@ def _measured(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     return Verdict.PASS, Words(f"SHA-256 {found[:12]}…", f"SHA-256 {found[:12]}…")
 
 
+class _Fakes:
+    """The generated images in the archive, looked at once by each network."""
+
+    def __init__(self, gan: Path, bench: Bench) -> None:
+        self.gan, self.bench, self._seen = gan, bench, dict[str, Tensor]()
+
+    def pair(self, network: str) -> tuple[Tensor, Tensor]:
+        """Returns features of the real images at hand and of the generated ones."""
+        config = generator_of(self.gan)[1]
+        dogs = self.bench.dogs(Record(self.gan / "env.json"), config)
+        real = self.bench.features(network, dogs, own=True)
+        if network not in self._seen:
+            self._seen[network] = self.bench.features(network, self._images(config), own=False)
+        return real, self._seen[network]
+
+    def _images(self, config: GanConfig) -> Tensor:
+        paths = _pictures(self.gan / "generated", config)
+        images = [torch.from_numpy(image.copy()) for _, image in _read(paths)]
+        if any(image.shape != (config.size, config.size, 3) for image in images):
+            raise Refused(f"generated: not all images have {config.size} pixels a side")
+        return torch.stack(images).permute(0, 3, 1, 2).contiguous()
+
+
 def _distances(gan: Path, bench: Bench) -> list[Finding]:
-    """One finding a distance of `fid.json`."""
-    record = Record(gan / "fid.json").value.get("distances")
-    rows = record[:16] if isinstance(record, list) else []
+    """Findings on `fid.json`: one a distance, then the shares recognised and the epochs' rows."""
+    record, fakes = Record(gan / "fid.json"), _Fakes(gan, bench)
+    rows = record.value.get("distances")
+    rows = rows[:16] if isinstance(rows, list) else []
     if not rows or not all(isinstance(row, dict) for row in rows):
         name = Words("Fréchet距离", "Fréchet distances")
         text = "fid.json: no distances"
@@ -171,25 +227,71 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
         label = str(row.get("label"))[:60]
         findings.append(judged(
             "recompute", Words(label, label),
-            partial(_distance, gan, Record(gan / "fid.json", row), bench),
+            partial(_distance, Record(gan / "fid.json", row), fakes),
         ))
+    findings.append(judged(
+        "recompute", Words("识别为狗的比例", "shares recognised as dogs"),
+        partial(_recognised, record, fakes)))
+    findings.append(judged(
+        "recompute", Words("各轮的距离", "distances of the epochs"),
+        partial(_epochs, record, gan)))
     return findings
 
 
-def _distance(gan: Path, record: Record, bench: Bench) -> tuple[Verdict, Words]:
-    _, config = generator_of(gan)
-    real = bench.dogs(Record(gan / "env.json"), config)
-    network = bench.network(record.text("label"), record.text("weights_sha256"))
-    images = [torch.from_numpy(image.copy()) for _, image in _read(_pictures(gan / "generated"))]
-    if any(image.shape != (config.size, config.size, 3) for image in images):
-        raise Refused(f"generated: not all images have {config.size} pixels a side")
-    fake = torch.stack(images).permute(0, 3, 1, 2).contiguous()
-    value = frechet_distance(
-        bench.features(network, real, own=True), bench.features(network, fake, own=False)
+def _distance(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
+    network = fakes.bench.network(record.text("label"), record.text("weights_sha256"))
+    real, fake = fakes.pair(network)
+    found = frechet(real, fake)
+    value, recorded = found.distance, record.number("value")
+    off = max(
+        abs(value - recorded), abs(found.mean - record.number("mean_part")),
+        abs(found.covariance - record.number("covariance_part")),
     )
-    recorded = record.number("value")
-    off = abs(value - recorded) / max(abs(recorded), 1e-12)
-    verdict = Verdict.PASS if off <= SHARE else Verdict.FAIL
+    verdict = Verdict.PASS if off <= SHARE * max(abs(recorded), 1e-12) else Verdict.FAIL
     return verdict, Words(
         f"记录{recorded:.6g}，重算{value:.6g}（{len(real)}张真实、{len(fake)}张生成图像）",
         f"recorded {recorded:.6g}, recomputed {value:.6g} ({len(real)} real, {len(fake)} generated)")
+
+
+def _recognised(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
+    recorded = [record.number(f"recognised_{kind}") for kind in ("real", "fake")]
+    classify = fakes.bench.eyes.loaded(DOGS).logits
+    assert classify is not None
+    found, verdict = [], Verdict.PASS
+    for share, features in zip(recorded, fakes.pair(DOGS)):
+        taken = int((dog_probability(classify(features)) > 0.5).sum())
+        if not abs(taken - share * len(features)) < 1.5:  # rounding: one image at one half
+            verdict = Verdict.FAIL
+        found.append(taken / len(features))
+    return verdict, Words(
+        f"真实、生成图像：记录{recorded[0]:.1%}、{recorded[1]:.1%}，重算{found[0]:.1%}、{found[1]:.1%}",
+        f"real, generated: recorded {recorded[0]:.1%}, {recorded[1]:.1%}, recomputed "
+        f"{found[0]:.1%}, {found[1]:.1%}")
+
+
+def _epochs(record: Record, gan: Path) -> tuple[Verdict, Words]:
+    """The row of the last epoch, which is that of the generated images, and which rows there are."""
+    rows = record.at("epochs")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise Refused("fid.json: epochs are no list of objects")
+    kept = list(generator_of(gan)[1].snapshot_epochs)
+    last = {
+        "epoch": kept[-1], "n": record.at("n_fake"), "recognised": record.at("recognised_fake"),
+        "distances": {
+            row.text("label"): {key: row.at(key) for key in ("value", "error", "null")}
+            for row in (Record(gan / "fid.json", one) for one in record.at("distances"))
+        },
+    }
+    epochs = [row.get("epoch") for row in rows]
+    if epochs != kept or rows[-1] != last:
+        return Verdict.FAIL, Words(
+            f"fid.json中末轮（{kept[-1]}）的一行与所测图像的数值不同，或轮次不是{kept}",
+            f"fid.json: the row of the last epoch ({kept[-1]}) has other numbers than the images "
+            f"measured, or the rows are not those of {kept}")
+    if len(kept) == 1:
+        return Verdict.PASS, Words("末轮与所测图像一致", "the last is that of the images measured")
+    shown = "、".join(map(str, kept[:-1])), ", ".join(map(str, kept[:-1]))
+    return Verdict.PASS, Words(
+        f"末轮与所测图像一致（第{shown[0]}轮的权重未提交，无法重算）",
+        f"the last is that of the images measured (the weights of epoch {shown[1]} are not handed "
+        "in: theirs cannot be)")

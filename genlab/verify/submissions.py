@@ -34,7 +34,7 @@ class Naming:
     """
 
     def __init__(self, template: Template = SHEET) -> None:
-        self.title = template.title
+        self.template = template
         found = {kind: WHO.search(pattern) for kind, pattern in template.names.items()}
         parts = {match[0] for match in found.values() if match}
         if len(parts) != 1 or None in found.values():
@@ -107,7 +107,7 @@ def find_submissions(
 
     Files that are given one by one, and those of one folder, belong together if their names say
     so; equal names in two folders are two submissions. Text before the sheet's names, as some
-    platforms put it there, does not matter.
+    platforms put it there, does not matter. A file that is given twice counts once.
 
     Arguments:
         paths: Files, or folders with files or with a sub-folder for each submission.
@@ -119,11 +119,14 @@ def find_submissions(
     naming = Naming(template)
     wanted = ", ".join(naming.of(kind, "_".join(PLACEHOLDERS)) for kind in naming.ends)
     found: dict[tuple[Path | None, str], Submission] = {}
-    paths = list(paths)
-    for path in paths:
+    paths, taken = list(paths), set[Path]()
+    for path in sorted(paths, key=Path.is_file):  # folders first: they say what belongs together
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
         for file in _files(path) if path.is_dir() else [path]:
+            if file.resolve() in taken:
+                continue
+            taken.add(file.resolve())
             kind, who = naming.kind(file.name)
             if kind:
                 place = file.parent if path.is_dir() else None
