@@ -270,7 +270,7 @@ def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
     assert again["groups"] == again["unusable"] == []
     with pytest.raises(InputError, match="not empty"):
         clean(f, ward, target)
-    with pytest.raises(InputError, match="not changed"):
+    with pytest.raises(InputError, match="not to change"):
         clean(f, ward, ward / "inside")
 
 

@@ -90,7 +90,7 @@ def test_plain_files_are_read_with_a_note(tmp_path: Path) -> None:
     assert "does not say which network" in many.note
     told = load_statistics(tmp_path / "many.npz", count=100)
     assert told.gaussian.count == 100
-    with pytest.raises(InputError, match="rank 29, which needs at least 30 images"):
+    with pytest.raises(InputError, match="rank 29 or more, which needs at least 30 images"):
         load_statistics(tmp_path / "few.npz", count=20)
     for count in (-5, 0, 1, 12):  # a rank of 12 needs 13
         for ddof in (0, 1):

@@ -186,11 +186,12 @@ def _plain(
         raise InputError(
             f"{path}: sigma is no covariance: it has the eigenvalue {values.amin().item():.4g}"
         )
-    least = max(2, rank + 1)
-    if count is not None and count < least:
+    # One that was calculated in float32 may be kept in float64: its small values are rounding.
+    sure = int((values > torch.finfo(torch.float32).eps * len(mean) * values.amax()).sum())
+    if count is not None and count < max(2, sure + 1):
         raise InputError(
-            f"{path}: N = {count} was given, but the covariance has rank {rank}, which needs at "
-            f"least {least} images"
+            f"{path}: N = {count} was given, but the covariance has rank {sure} or more, which "
+            f"needs at least {max(2, sure + 1)} images"
         )
     implied = rank + 1 if rank < alive else None
     words = "does not say which network its features come from, nor their images' size and crop"
