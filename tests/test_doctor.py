@@ -444,7 +444,7 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     assert state(ward) == before
     inside = genlab("data", "check", "ward", "--out", "ward/report")
     assert inside.returncode == 2
-    assert "not changed" in inside.stderr
+    assert "not to change" in inside.stderr
     assert state(ward) == before
     listed = genlab("data", "--json")
     assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
