@@ -51,7 +51,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
-VERSION = 2
+VERSION = 1
 """Of what happens between a file and its pixels: part of cache keys."""
 MEND = "; mend or remove it"
 NOWHERE = f"a link to nothing{MEND}"
