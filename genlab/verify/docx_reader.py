@@ -105,8 +105,8 @@ def read_docx(path: Path) -> Document:
 def paragraphs_of(body: etree._Element) -> list[str]:
     """Returns the text of each paragraph that has any, white space made single, in reading order.
 
-    A row of a table is one paragraph, with a tab between any two cells; but an equation and its
-    number, which lie in a table of one row, are paragraphs of their own.
+    A row of a table is one paragraph, with a tab between any two cells; but a display equation
+    and its number, which lie in a row too, are paragraphs of their own.
     """
     rows = {row for row in body.iter(f"{W}tr") if not _is_equation(row)}
     found = []
@@ -127,10 +127,9 @@ def paragraphs_of(body: etree._Element) -> list[str]:
 
 
 def _is_equation(row: etree._Element) -> bool:
-    """Returns whether this is the one row of a table that holds a display equation."""
-    table = next(row.iterancestors(f"{W}tbl"), row)
-    alone = len(list(islice(table.iter(f"{W}tr"), 2))) == 1
-    return alone and next(row.iter(f"{M}oMathPara"), None) is not None
+    """Returns whether this is a row of an empty cell, a display equation, and its number."""
+    begins_empty = not any(_text(cell.iter(*TEXT)) for cell in islice(row.iter(f"{W}tc"), 1))
+    return begins_empty and next(row.iter(f"{M}oMathPara"), None) is not None
 
 
 def _text(parts: Iterable[etree._Element]) -> str:
