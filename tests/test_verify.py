@@ -238,6 +238,23 @@ def test_what_hides_text_or_is_none_is_shown(
     assert any(named in f.found.en for f in report.findings)
 
 
+def test_page_numbers_that_word_adds_to_the_contents_are_no_change(
+    handed_in: Path  # noqa: F811
+) -> None:
+    """As Word leaves an entry when it updates the table (F9); another number is one."""
+    good = (handed_in / DOCX).read_bytes()
+    entry = ("<w:r><w:rPr><w:webHidden/></w:rPr><w:tab/></w:r>"
+             '<w:r><w:fldChar w:fldCharType="begin"/></w:r>'
+             "<w:r><w:instrText> PAGEREF _Toc9000 \\h </w:instrText></w:r>"
+             '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>{}</w:t></w:r>'
+             '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:hyperlink></w:p>')
+    for page, verdict in (("12", Verdict.PASS), ("144.2", Verdict.FAIL)):
+        (handed_in / DOCX).write_bytes(good)
+        spoil_text(handed_in, "</w:hyperlink></w:p>", entry.format(page))
+        checks = rows(one(handed_in, "consistency"))
+        assert (checks[TEXT], checks[BESIDE]) == (verdict, Verdict.PASS)
+
+
 def test_text_of_headers_notes_and_further_parts_is_seen(handed_in: Path) -> None:  # noqa: F811
     good = (handed_in / DOCX).read_bytes()
     note = ('<w:footnote w:id="2"><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:footnote>'

@@ -35,7 +35,7 @@ TEXT = (f"{W}t", f"{M}t", f"{W}tab", f"{W}br")
 BESIDE = {
     f"{space}{name}": f"{prefix}:{name}"
     for prefix, space, names in (
-        ("w", W, "vanish specVanish webHidden sym noBreakHyphen ins del moveFrom moveTo pict object"),
+        ("w", W, "vanish specVanish sym noBreakHyphen ins del moveFrom moveTo pict object"),
         ("w", W, "txbxContent altChunk dataBinding"), ("m", M, "phant"), ("a", A, "t"),
         ("mc", MC, "AlternateContent"), ("asvg", SVG, "svgBlip"),
     )
@@ -51,6 +51,7 @@ SILENT = (
     "commentsExtensible", "people",
 )
 """Kinds of parts that show nothing by themselves."""
+PAGE = re.compile(r"[0-9]{1,3}")
 ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
 
@@ -106,7 +107,8 @@ def paragraphs_of(body: etree._Element) -> list[str]:
     """Returns the text of each paragraph that has any, white space made single, in reading order.
 
     A row of a table is one paragraph, with a tab between any two cells; but a display equation
-    and its number, which lie in a row too, are paragraphs of their own.
+    and its number, which lie in a row too, are paragraphs of their own. Page numbers in the table
+    of contents, which Word adds when it is told to update it, are left out.
     """
     rows = {row for row in body.iter(f"{W}tr") if not _is_equation(row)}
     found = []
@@ -115,7 +117,8 @@ def paragraphs_of(body: etree._Element) -> list[str]:
             continue  # read with that row
         if part.tag == f"{W}p":
             # A text box lies inside a paragraph and has paragraphs of its own.
-            text = _text(t for t in part.iter(*TEXT) if next(t.iterancestors(f"{W}p")) is part)
+            own = [t for t in part.iter(*TEXT) if next(t.iterancestors(f"{W}p")) is part]
+            text = _text(_without_page(part, own))
         elif part in rows:
             cells = [c for c in part.iter(f"{W}tc") if next(c.iterancestors(f"{W}tr")) is part]
             text = "\t".join(_text(cell.iter(f"{W}p", *TEXT)) for cell in cells)
@@ -124,6 +127,17 @@ def paragraphs_of(body: etree._Element) -> list[str]:
         if text.strip():
             found.append(text)
     return found
+
+
+def _without_page(paragraph: etree._Element, parts: list[etree._Element]) -> list[etree._Element]:
+    """Returns the parts of a text without the tab and page number that end a link to a heading."""
+    links = {link for link in paragraph.iter(f"{W}hyperlink")
+             if link.get(f"{W}anchor", "").startswith("_Toc")}
+    tabs = [i for i, part in enumerate(parts) if part.tag == f"{W}tab"
+            and links.intersection(part.iterancestors())]
+    if not tabs or not PAGE.fullmatch(_text(parts[tabs[-1] :])):
+        return parts
+    return parts[: tabs[-1]]
 
 
 def _is_equation(row: etree._Element) -> bool:
