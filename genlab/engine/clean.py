@@ -20,8 +20,8 @@ def check_target(option: str, target: Path, folder: Path) -> None:
     inner, outer = target.resolve(), folder.resolve()
     if inner == outer or outer in inner.parents:
         raise InputError(
-            f"{option} {target}: lies in the folder of the images, {folder}, which is not to "
-            "change; name another"
+            f"{option} {target}: lies in the folder of the images, {folder}, and that is not "
+            "changed; name another"
         )
 
 
