@@ -49,6 +49,6 @@ def require_outside(option: str, target: Path, folder: Path) -> None:
     """
     if within(target, folder):
         raise InputError(
-            f"{option} {target}: lies in the folder of the images, {folder}, which is not to "
-            "change; name another"
+            f"{option} {target}: lies in the folder of the images, {folder}, and that is not "
+            "changed; name another"
         )

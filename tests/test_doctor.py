@@ -270,7 +270,7 @@ def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
     assert again["groups"] == again["unusable"] == []
     with pytest.raises(InputError, match="not empty"):
         clean(f, ward, target)
-    with pytest.raises(InputError, match="not to change"):
+    with pytest.raises(InputError, match="not changed"):
         clean(f, ward, ward / "inside")
 
 
@@ -444,7 +444,7 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     assert state(ward) == before
     inside = genlab("data", "check", "ward", "--out", "ward/report")
     assert inside.returncode == 2
-    assert "not to change" in inside.stderr
+    assert "not changed" in inside.stderr
     assert state(ward) == before
     listed = genlab("data", "--json")
     assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
