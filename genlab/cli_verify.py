@@ -2,7 +2,6 @@
 
 __all__ = ["verify"]
 
-import os
 import sys
 
 from pathlib import Path
@@ -12,6 +11,7 @@ from tyro.conf import Positional
 
 from genlab.cli_base import DataDir, Json, end, use_data
 from genlab.errors import InputError
+from genlab.places import require_place
 
 
 def verify(
@@ -59,7 +59,7 @@ def verify(
     if not files:
         raise InputError("FILES: give the files of a submission, or a folder of submissions")
     if out is not None:
-        _make(out)
+        require_place("--out", out)
     reports = check(
         files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
         template=SHEET if template is None else read_template(template),
@@ -78,13 +78,3 @@ def verify(
     end({"exit_code": code, "submissions": [as_json(report, language) for report in reports]},
         line, json)
     sys.exit(code)
-
-
-def _make(out: Path) -> None:
-    """Makes the folder of the results, before the work that leads to them."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: no folder can be made there ({error.strerror})") from None
-    if not os.access(out, os.W_OK):
-        raise InputError(f"--out {out}: nothing can be written there")

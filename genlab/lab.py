@@ -23,7 +23,8 @@ from genlab.engine.gan.sample import gan_config
 from genlab.engine.gan.training import train_gan
 from genlab.engine.hardware import as_before, choose
 from genlab.engine.looking import Eyes
-from genlab.engine.run import Run, kind_of, open_run, read_json
+from genlab.engine.records import kind_of, read_json
+from genlab.engine.run import Run, open_run
 from genlab.engine.state import readable
 from genlab.engine.vae.compare import compare, compare_config
 from genlab.engine.vae.training import train_vae, vae_config

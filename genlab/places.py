@@ -1,6 +1,6 @@
 """Where genlab keeps what it fetches and makes, and where it looks for data."""
 
-__all__ = ["cache_folder", "data_folder", "require_outside", "way_from", "within"]
+__all__ = ["cache_folder", "data_folder", "require_outside", "require_place", "way_from", "within"]
 
 import os
 
@@ -52,3 +52,16 @@ def require_outside(option: str, target: Path, folder: Path) -> None:
             f"{option} {target}: lies in the folder of the images, {folder}, and that is not "
             "changed; name another"
         )
+
+
+def require_place(option: str, target: Path) -> None:
+    """Refuses a folder to write to, named by `option`, that cannot be made or written.
+
+    Raises:
+        InputError: If a file is in its way, or it is not writable.
+    """
+    there = next(p for p in (target, *target.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise InputError(f"{option} {target}: a file is in the way; name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {target}: {there} is not writable; name another folder")

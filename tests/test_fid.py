@@ -431,7 +431,7 @@ def test_a_place_that_a_measurement_cannot_go_to_is_refused_before_any_work(
     real, fake = write(tmp_path / "real", 10, 16), write(tmp_path / "fake", 10, 16)
     config, out = FidConfig(real=real, fakes=(fake,), held_out=real), tmp_path / "out"
     for place in ("fake/out", "real", "fake/../real"):
-        with pytest.raises(InputError, match=r"--out .*: lies in the folder that is examined"):
+        with pytest.raises(InputError, match=r"--out .*: lies in the folder of the images"):
             check_target(tmp_path / place, config)
     assert not (tmp_path / "fake" / "out").exists()
     out.write_text("a file")

@@ -16,7 +16,7 @@ import pytest
 from genlab.engine.gan import plan as gan_plan
 from genlab.engine.gan.plan import plan_minutes
 from genlab.engine.gan.watch import epochs_to_measure
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.errors import InputError
 from genlab.recipes.gan import RECIPES, GanConfig, RecipeName, scratch
 

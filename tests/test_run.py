@@ -15,9 +15,10 @@ from safetensors.torch import load
 
 from genlab import atomic
 from genlab.data.identity import Identity
-from genlab.engine.fid.measure import _generated
+from genlab.engine.fid.sets import open_generated
 from genlab.engine.gan.course import _read_events
-from genlab.engine.run import BEGINNING, Run, kind_of, open_run
+from genlab.engine.records import kind_of
+from genlab.engine.run import BEGINNING, Run, open_run
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.progress import Progress
@@ -286,4 +287,4 @@ def test_a_cut_list_of_events_is_named(tmp_path: Path) -> None:
 def test_images_beside_a_foreign_config_are_images(picture_folder: Path) -> None:
     (picture_folder / "config.json").write_text('{"model_type": "x"}')
     source = str(picture_folder)
-    assert len(_generated(source, FidConfig(real=source, fakes=(source,)), None)) == 24
+    assert len(open_generated(source, FidConfig(real=source, fakes=(source,)), None)) == 24

@@ -2,15 +2,13 @@
 
 __all__ = ["PAGE", "RESULTS", "check_clean", "check_out", "clean"]
 
-import os
-
 from pathlib import Path
 from typing import Any
 
 from genlab import atomic
 from genlab.data.files import open_files
 from genlab.errors import InputError
-from genlab.places import require_outside, within
+from genlab.places import require_outside, require_place, within
 from genlab.progress import Progress
 
 PAGE, RESULTS = "check.html", "results.json"
@@ -43,11 +41,7 @@ def check_out(target: Path, folder: Path, cleaned: Path | None = None) -> None:
 
 def _check_place(option: str, target: Path, folder: Path) -> None:
     require_outside(option, target, folder)
-    there = next(p for p in (target, *target.absolute().parents) if p.exists())
-    if not there.is_dir():
-        raise InputError(f"{option} {target}: a file is in the way; name a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{option} {target}: {there} is not writable; name another folder")
+    require_place(option, target)
 
 
 def check_clean(target: Path, folder: Path) -> None:

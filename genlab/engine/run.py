@@ -13,8 +13,7 @@ DONE               empty; the run is complete
 """
 
 __all__ = [
-    "BEGINNING", "Run", "checkpoint_name", "kind_of", "open_run", "read_json", "read_lines",
-    "require_finite", "require_folder",
+    "BEGINNING", "Run", "checkpoint_name", "open_run", "require_finite", "require_folder",
 ]  # fmt: skip
 
 import hashlib
@@ -26,11 +25,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from genlab import atomic
 from genlab.engine import environment
-from genlab.errors import InputError, OtherVersion
+from genlab.engine.records import is_config, objects, read_json, text_of
+from genlab.errors import InputError
 from genlab.progress import say
 
 if TYPE_CHECKING:
@@ -46,90 +46,13 @@ SOURCES = ("mnist", "dogs")
 """Options that say where data is, and the roles of that data: what counts is its content."""
 
 
-class Kept(dict[str, Any]):
-    """A JSON object of a run's file: what it lacks is an `InputError` that names the file."""
-
-    def __init__(self, entries: Mapping[str, Any], place: str) -> None:
-        super().__init__(entries)
-        self.place = place
-
-    def __missing__(self, key: str) -> Any:
-        raise OtherVersion(
-            f"{self.place}: {key!r} is missing; the run is damaged or was made by another version "
-            "of genlab"
-        )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON file of a run.
-
-    Raises:
-        InputError: If it is missing or no JSON object; later, where a key is asked for that it
-            lacks. All name the file.
-    """
-    return _object(_text(path), str(path))
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads a file with a JSON object a line; errors are those of `read_json`, naming the line."""
-    return _objects(_text(path), path)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); the run is damaged") from None
-
-
-def _object(text: str, place: str) -> dict[str, Any]:
-    value = _parsed(text, place)
-    if not isinstance(value, dict):
-        raise InputError(f"{place}: not a JSON object; the run is damaged")
-    return value
-
-
-def _objects(text: str, path: Path) -> list[dict[str, Any]]:
-    lines = enumerate(text.split("\n"), 1)
-    return [_object(line, f"{path}, line {number}") for number, line in lines if line]
-
-
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return json.loads(text, object_hook=lambda entries: Kept(entries, place))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{place}: not valid JSON ({error}); the run is damaged") from None
-
-
-def kind_of(path: Path) -> str | None:
-    """Returns what kind of run a folder is; None if it is none.
-
-    Other programs, too, keep a config.json.
-
-    Raises:
-        InputError: If its config.json is not JSON.
-    """
-    file = path / "config.json"
-    record = _parsed(_text(file), str(file)) if file.exists() else None
-    return record["kind"] if _is_config(record) else None
-
-
-def _is_config(record: Any) -> TypeGuard[dict[str, Any]]:
-    return (
-        isinstance(record, dict)
-        and isinstance(record.get("kind"), str) and isinstance(record.get("config"), dict)
-    )
-
-
 class Run:
     """An existing run directory; `open_run` makes one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         record = read_json(path / "config.json")
-        if not _is_config(record):
+        if not is_config(record):
             raise InputError(
                 f"{path / 'config.json'}: not that of a genlab run, which has 'kind' and 'config'"
             )
@@ -202,7 +125,7 @@ class Run:
         path = self.path / name
         if not path.exists():
             return []
-        return _objects(_text(path).rpartition("\n")[0], path)
+        return objects(text_of(path).rpartition("\n")[0], path)
 
     def save_state(
         self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False

@@ -29,7 +29,8 @@ from torch import Tensor
 from genlab.drawing import read_sheet
 from genlab.engine.gan.players import told
 from genlab.engine.gan.sample import classes_of, gan_config, load_generator
-from genlab.engine.run import Run, read_json
+from genlab.engine.records import read_json
+from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.page.blobs import Blobs
 from genlab.page.stills import Still

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genlab.engine.run import Run, read_json
+from genlab.engine.records import read_json
+from genlab.engine.run import Run
 from genlab.engine.vae.training import MEASURES
 from genlab.engine.vae.training import measured_values as measured
 from genlab.errors import InputError, OtherVersion

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from genlab import atomic
-from genlab.engine.run import Run, read_json
+from genlab.engine.records import read_json
+from genlab.engine.run import Run
 from genlab.errors import InputError
 from genlab.report.archive import pack
 from genlab.report.bound import Shown

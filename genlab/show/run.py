@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.engine import run as written
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.errors import InputError
 from genlab.show.page import page
 from genlab.show.tables import headline

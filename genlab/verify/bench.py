@@ -17,7 +17,7 @@ from genlab.data.pictures import Pictures, of_tensor
 from genlab.data.sources import SOURCES
 from genlab.engine.extract import extract
 from genlab.engine.looking import Eyes, Looking
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.errors import InputError
 from genlab.features.networks import NETWORKS
 from genlab.recipes.gan import GanConfig

@@ -25,7 +25,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.report.facts import priors_of
 from genlab.verify.findings import Finding, Refused, Verdict, Words
 from genlab.verify.pictures import read_picture

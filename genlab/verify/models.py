@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import nn
 
 from genlab.engine.gan.players import build_generator
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.engine.vae.training import build_vae
 from genlab.errors import InputError
 from genlab.recipes.gan import GanConfig

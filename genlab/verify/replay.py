@@ -48,7 +48,7 @@ from genlab.engine.gan import training as gans
 from genlab.engine.gan.course import Course
 from genlab.engine.gan.images import sides
 from genlab.engine.gan.players import build_players
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.engine.vae import training as vaes
 from genlab.engine.vae.fit import fit as fit_vae
 from genlab.engine.vae.fit import splits_of

@@ -1,9 +1,5 @@
 """Generated images against real ones: distances, how sure they are, and what they cannot tell.
 
-All sets are brought to squares of one side first (central square, Lanczos), the shorter side of
-the smallest generated image: what is compared is what was drawn, not how finely. `--size native`
-leaves all as they are.
-
 Only the distance over the 2048 features of FID Inception is called "FID".
 
 Shapes: N real images, M generated ones, F features.
@@ -11,19 +7,19 @@ Shapes: N real images, M generated ones, F features.
 
 __all__ = ["Measured", "Sets", "fid", "measure", "networks_at_hand", "rank_generators"]
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from torch import Tensor
 
-from genlab.data.pictures import Pictures, folder_of, open_pictures, shorter_sides
-from genlab.engine.fid.generated import of_run
+from genlab.data.pictures import Pictures
 from genlab.engine.fid.numbers import Plan, difference, numbers, without_direction
 from genlab.engine.fid.rounding import rounding
+from genlab.engine.fid.sets import Sets, cropped, joined, open_fakes, open_sets
 from genlab.engine.fid.statistics import (
     Framing,
     Kept,
@@ -36,7 +32,6 @@ from genlab.engine.fid.statistics import (
 from genlab.engine.fid.verdict import ranking_words, verdict
 from genlab.engine.looking import Eyes
 from genlab.engine.processes import rank
-from genlab.engine.run import kind_of
 from genlab.errors import InputError
 from genlab.features import efficientnet_lite0, inception
 from genlab.features.protocols import PROTOCOLS
@@ -47,19 +42,6 @@ from genlab.recipes.fid import FidConfig
 
 FEWEST = 10
 """A covariance from fewer images says nothing, nor does a test of ranks."""
-
-Size = int | Literal["native"]
-"""The side of the squares that images become; "native": each stays as it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sets:
-    """The images of a measurement."""
-
-    real: Pictures
-    fake: Pictures
-    held_out: Pictures | None = None
-    """Real images that the generator was not trained on."""
 
 
 def measure(
@@ -93,7 +75,7 @@ def measure(
             found["rounding"] = moved
         distances.append(who | found | _diversity(eyes, name, fake))
         for rows, pictures in ((real, sets.real), (fake, sets.fake)):
-            note = _joined(note, _undirected(who["label"], rows, pictures))
+            note = joined(note, _undirected(who["label"], rows, pictures))
     results = _who(sets) | {
         "distances": distances,
         "recognised_real": _recognised(eyes, sets.real),
@@ -119,10 +101,6 @@ def _side(pictures: Pictures) -> int | None:
     """Returns the side of the squares that pictures are, or None where they are as they come."""
     shape = pictures.identity.shape
     return int(shape[-1]) if len(shape) == 3 and shape[1] == shape[2] else None
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
 
 
 def _require_enough(sets: Sets) -> None:
@@ -256,7 +234,7 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
     if config.protocols and not networks_at_hand(eyes)[0][1].startswith("inception"):
         raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
     plan = Plan(permutations=config.permutations, seed=config.seed)
-    all_sets, size, note = _open(config)
+    all_sets, size, note = open_sets(config)
     names = config.features or networks_at_hand(eyes)[0]
     for sets in all_sets:
         _require_enough(sets)
@@ -274,60 +252,8 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
     if config.save_statistics:
         framing = Framing(size, config.crop)
         results["statistics"] = _keep_statistics(eyes, all_sets[0].real, framing, config, out)
-    results["note"] = _joined(results.get("note", ""), note)
+    results["note"] = joined(results.get("note", ""), note)
     return Measured(results, all_sets)
-
-
-def _open(config: FidConfig) -> tuple[list[Sets], Size, str]:
-    """Opens all images at one size; returns that too, and what is to be said of size and crop."""
-    for option, source in (("REAL", config.real), ("--held-out", config.held_out)):
-        folder = folder_of(source) if source else None
-        if folder and kind_of(folder):
-            raise InputError(f"{option} {source}: a genlab run; name a source of real images")
-    fakes, size, note = _open_fakes(config, config.size)
-    squares = None if size == "native" else size
-    real = open_pictures(config.real, squares, config.crop)
-    held_out = open_pictures(config.held_out, squares, config.crop) if config.held_out else None
-    if config.crop != "centre":
-        note = _joined(note, _cropped(config.crop))
-    return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes], size, note
-
-
-def _cropped(crop: str) -> str:
-    return f"real images are cropped to the {crop}'s square, generated ones to the central square"
-
-
-def _open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Size, str]:
-    """Opens the generated images at a size, or without one at that of the smallest of all.
-
-    Returns:
-        The images, the size, and what is to be said of it.
-    """
-    if size == "native":
-        return [_generated(source, config, None) for source in config.fakes], size, ""
-    note = ""
-    if size is None:
-        natives = [_generated(source, config, None) for source in config.fakes]
-        sides = {side for native in natives for side in shorter_sides(native)}
-        size = min(sides)
-        if len(sides) > 1:
-            note = (
-                f"the generated images' shorter sides are from {size} to {max(sides)} px: all "
-                f"images, real ones too, are brought to {size} px (--size SIDE says otherwise)"
-            )
-    return [_generated(source, config, size) for source in config.fakes], size, note
-
-
-def _generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    kind = kind_of(Path(source))
-    if kind in ("gan", "vae"):
-        return of_run(Path(source), config.n, config.seed, size=size)
-    if kind is not None:
-        raise InputError(
-            f"FAKES {source}: a run of kind {kind!r}, which draws no images; name a GAN's or "
-            "VAE's run, say one in it"
-        )
-    return open_pictures(source, size)
 
 
 def _refuse_options(config: FidConfig, kept: Kept) -> None:
@@ -363,7 +289,7 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     refuse_mismatch(kept.origin, Origin(name, eyes.networks[name].dims, eyes.extractor(name)))
     found = []
     size, crop = kept.framing or (config.size, "centre")
-    fakes, size, note = _open_fakes(config, size)
+    fakes, size, note = open_fakes(config, size)
     for fake in fakes:
         _require(fake, "generated", "a Fréchet distance")
         value = frechet_distance(kept.gaussian, eyes.features(name, fake))
@@ -374,13 +300,13 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
             }
         )  # fmt: skip
     alike = ", as the real ones were" if kept.framing else ""
-    note = _joined(note, f"the generated images are taken at size {size}{alike}")
+    note = joined(note, f"the generated images are taken at size {size}{alike}")
     if crop != "centre":
-        note = _joined(note, _cropped(crop))
+        note = joined(note, cropped(crop))
     alone = "from statistics alone: no standard error, no floor, no neighbours"
     return {
         "generators": found, "real": {"source": str(path)}, "size": size,
-        "note": _joined(kept.note, note, alone),
+        "note": joined(kept.note, note, alone),
     }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ __all__ = ["check_target", "drop_figures"]
 from pathlib import Path
 
 from genlab.data.pictures import folder_of
-from genlab.engine.run import kind_of, require_folder
+from genlab.engine.records import kind_of
 from genlab.errors import InputError
-from genlab.places import require_outside
+from genlab.places import require_outside, require_place
 from genlab.recipes.fid import FEATURE_NAMES, FidConfig
 
 FIGURES = frozenset({"closest.png", "influence.png"})
@@ -15,7 +15,7 @@ OWN = FIGURES | {"results.json", *(f"statistics-{name}.npz" for name in FEATURE_
 
 
 def check_target(out: Path, config: FidConfig) -> None:
-    """Refuses a place that a measurement cannot go to, before any work is done, or makes it.
+    """Refuses a place that a measurement cannot go to, before any work is done.
 
     Raises:
         InputError: If `out` lies in a folder of images of `config`, holds something else than an
@@ -25,8 +25,9 @@ def check_target(out: Path, config: FidConfig) -> None:
         folder = folder_of(source) if source else None
         if folder and not kind_of(folder):
             require_outside("--out", out, folder)
-    require_folder(out)
-    others = sorted(p.name for p in out.iterdir() if not _own(p))
+    require_place("--out", out)
+    there = out.iterdir() if out.exists() else ()
+    others = sorted(p.name for p in there if not _own(p))
     if others:
         raise InputError(
             f"--out {out}: the folder holds {others[0]!r}, which is of no measurement; name a new "
@@ -45,6 +46,6 @@ def drop_figures(out: Path) -> None:
     for name in FIGURES:
         for path in (out / name, *out.glob(f"*/{name}")):
             path.unlink(missing_ok=True)
-    for folder in out.iterdir():
+    for folder in out.glob("*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -19,7 +19,7 @@ from genlab.data.classes import Classes, by_folder
 from genlab.data.images import ImageSet
 from genlab.data.pictures import of_tensor
 from genlab.engine.looking import Eyes
-from genlab.engine.run import read_json
+from genlab.engine.records import read_json
 from genlab.errors import InputError
 from genlab.metrics.clusters import k_means
 from genlab.recipes.gan import GanConfig

@@ -35,7 +35,8 @@ from genlab import atomic
 from genlab.engine.gan.players import Players
 from genlab.engine.gan.watch import COLLAPSED, LEVEL
 from genlab.engine.processes import from_first, rank, wait
-from genlab.engine.run import Run, Stopwatch, read_lines, require_finite
+from genlab.engine.records import read_lines
+from genlab.engine.run import Run, Stopwatch, require_finite
 from genlab.engine.state import pack, unpack
 from genlab.errors import InputError
 from genlab.progress import say
