@@ -64,4 +64,6 @@ def require_place(option: str, target: Path) -> None:
     if not there.is_dir():
         raise InputError(f"{option} {target}: a file is in the way; name a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{option} {target}: {there} is not writable; name another folder")
+        raise InputError(
+            f"{option} {target}: {there} is not writable; name another folder or mend its mode"
+        )

@@ -141,7 +141,8 @@ def test_a_run_by_quadrature_is_refitted(tiny_digits: Path, tmp_path: Path) -> N
     config = config_of(tiny_digits, epochs=1, objective="exact", lattice=10)
     train_vae(config, tmp_path / "base")
     options = {"epochs": 1, "learning_rate": 1e-3, "em": False}
-    refit_config(tmp_path / "base", tmp_path / "new", "mixture", PriorOptions(), **options)
+    refit = refit_config(tmp_path / "base", tmp_path / "new", "mixture", PriorOptions(), **options)
+    assert (refit.objective, refit.lattice) == ("elbo", VaeConfig.lattice)
 
 
 def test_refit_refuses_other_digits_and_stray_options(

@@ -56,7 +56,7 @@ class Pictures:
     load: Callable[[int], np.ndarray]
     """Decodes one image, uint8 with shape `(H, W, 3)`."""
     side: Callable[[int], int]
-    """The shorter side of one image as it is kept, in pixels; reads no more than a header."""
+    """The shorter side of one image as it is kept, in pixels; decodes no more than a header."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -232,10 +232,10 @@ def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -
             return pixels
         return decode.square(Image.fromarray(pixels), size, names[index])
 
-    shape = (3, height, width) if size is None else (3, size, size)
     def side(_: int) -> int:
         return min(height, width)
 
+    shape = (3, height, width) if size is None else (3, size, size)
     return _pictures(names, _digests(names, digest, label), load, side, label, size, shape)
 
 

@@ -18,7 +18,6 @@ __all__ = [
 
 import hashlib
 import json
-import os
 import time
 
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ from genlab import atomic
 from genlab.engine import environment
 from genlab.engine.records import is_config, objects, read_json, text_of
 from genlab.errors import InputError
+from genlab.places import require_place
 from genlab.progress import say
 
 if TYPE_CHECKING:
@@ -277,15 +277,11 @@ def open_run(
 
 def require_folder(path: Path) -> None:
     """Makes a run's folder; raises `InputError` if that cannot be, or it cannot be written."""
+    require_place("--out", path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK | os.X_OK)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"--out {path}: a file is in the way; name a folder") from None
     except OSError as error:
         raise InputError(f"--out {path}: cannot be made ({error.strerror})") from None
-    if not writable:
-        raise InputError(f"--out {path}: not writable; name another folder or mend its mode")
 
 
 def _refuse_changes(

@@ -80,9 +80,11 @@ def _finished(path: Path, kind: str) -> bool:
     Raises:
         InputError: If it is done and lacks some.
     """
-    if not (path / "config.json").exists() or Run(path).kind != kind:
+    if not (path / "config.json").exists():
         return False
     run, names = Run(path), ("results.json", "env.json", FINISHED[kind])
+    if run.kind != kind:
+        return False
     missing = [name for name in names if not (path / name).exists()]
     if missing and run.done:
         raise run.lacking(missing[0])
