@@ -3,7 +3,7 @@ r"""Likelihoods p(x|z) of an image given what the decoder says of it.
 Shapes: X pixels; everything before them is batch.
 """
 
-__all__ = ["bernoulli_log_partition", "bernoulli_log_prob"]
+__all__ = ["bernoulli_log_partition", "bernoulli_log_prob", "bernoulli_log_prob_over"]
 
 from typing import Any, cast
 
@@ -30,6 +30,30 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
         With shape `(*)`. Its derivative is for `logits` alone, and can itself not be derived.
     """
     return cast(Tensor, _Bernoulli.apply(x, logits))
+
+
+@torch.no_grad()
+def bernoulli_log_prob_over(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Returns ln p(x|z) of binary images and uses up the logits: nothing is stored but the sums.
+
+    .. math:: \ln p(x|z) = -\sum_i \ln(1 + e^{y_i}), \qquad y_i = (1 - 2 x_i) \, l_i
+
+    because a pixel without ink has probability :math:`1 / (1 + e^{l})`, and one with ink
+    :math:`1 / (1 + e^{-l})`.
+
+    Arguments:
+        x: Binary images, with shape `(B, X)`.
+        logits: With shape `(*, B, X)`; afterwards they are something else.
+
+    Returns:
+        With shape `(*, B)`.
+    """
+    y = logits.mul_(1 - 2 * x)
+    if y.amax() > STEEP:
+        y = softplus(y)
+    else:
+        y.exp_().add_(1).log_()
+    return y.sum(-1).neg_()
 
 
 def bernoulli_log_partition(logits: Tensor) -> Tensor:

@@ -33,9 +33,13 @@ from genlab.engine.vae.training import (
     train_vae,
 )
 from genlab.errors import InputError
-from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
+from genlab.likelihoods import (
+    bernoulli_log_partition,
+    bernoulli_log_prob,
+    bernoulli_log_prob_over,
+)
 from genlab.metrics.surgery import cross_entropy, log_aggregated_posterior
-from genlab.nets.mlp import FourierFeatures
+from genlab.nets.mlp import Decoder, FourierFeatures
 from genlab.prior_options import PRIOR_OPTIONS, PriorOptions
 from genlab.recipes.lab import PRIORS as PRIOR_NAMES
 from genlab.recipes.vae import VaeConfig
@@ -104,6 +108,32 @@ def test_log_partition_at_any_logit(dtype: torch.dtype) -> None:
     eps = torch.finfo(dtype).eps
     assert (abs(found - wanted) <= eps * (1 + 2 * wanted)).all()
     assert bernoulli_log_partition(torch.tensor([math.nan])).isnan()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("steepest", [8.0, 59.0, 1e4])
+def test_bernoulli_over_its_logits_equals_numpy(dtype: torch.dtype, steepest: float) -> None:
+    """With logits that e^l can hold and others; draws share an image."""
+    random = torch.Generator().manual_seed(0)
+    x = (torch.rand(6, 40, generator=random) < 0.4).to(dtype)
+    logits = (3 * torch.randn(7, 6, 40, generator=random)).to(dtype)
+    logits[0, 0, :2] = torch.tensor([steepest, -steepest])
+    ink = -np.logaddexp(0, -logits.double().numpy())
+    none = -np.logaddexp(0, logits.double().numpy())
+    wanted = np.where(x.bool().numpy(), ink, none).sum(-1)
+    found = bernoulli_log_prob_over(x, logits.clone()).double().numpy()
+    np.testing.assert_allclose(found, wanted, rtol=20 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("fourier", [0.0, 2.0])
+def test_logits_that_are_written_are_the_decoder_s(*, gated: bool, fourier: float) -> None:
+    decoder = Decoder(2, (8, 6), 9, gated=gated, fourier=fourier)
+    z = torch.randn(5, 4, 2)
+    sheet = torch.full((7, 4, 9), math.nan)
+    found = decoder.write(z, sheet[:5])
+    assert found.data_ptr() == sheet.data_ptr()
+    torch.testing.assert_close(found, decoder(z).detach())
 
 
 def test_fourier_features_are_waves_of_the_stated_scale() -> None:

@@ -39,14 +39,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
+from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob_over
 from genlab.vae import VAE
 
 WIDEN = 3.0
 """How many times wider than the encoder's posterior the second proposal is."""
 
-TILE = 500
+TILE = 1000
 """Latent points decoded at a time: their images stay in the processor's cache."""
+BLOCK = 20_000
+"""Latent points at a time for all else."""
 
 
 class Estimate(NamedTuple):
@@ -83,31 +85,32 @@ def log_weights(
             errors of images that share them are alike, so a new set for every hundred.
     """
     mean, log_std = model.encode(x)
-    encoder, _, _ = counts
-    scaled = torch.cat([noise[:encoder], WIDEN * noise[encoder:]])
-    own, log_volume = mean + log_std.exp() * scaled, log_std.double().sum(-1)
-    z = torch.cat([own, prior_draws[:, None].expand(-1, len(x), -1)])
-    log_prior = prior.log_prob(z).double()
-    foreign = (prior_draws[:, None].double() - mean.double()) / log_std.double().exp()
-    square = torch.cat([scaled.double(), foreign]).square().sum(-1)  # |(z - mu) / sigma|^2
-    constant = 0.5 * model.latent * math.log(2 * math.pi) + log_volume
+    widths = noise.new_ones(len(noise), 1, 1)
+    widths[counts[0] :] = WIDEN
+    step, block = max(1, TILE // len(x)), max(1, BLOCK // len(x))
+    sheet = x.new_empty(step, *x.shape)
+    tiles = []  # ln p(x|z), ln p(z) and |(z - mu) / sigma|^2 of some draws, each (., B)
+    for unit, width in zip(noise.split(block), widths.split(block)):
+        scaled = width * unit
+        z = mean + log_std.exp() * scaled
+        log_p = [
+            bernoulli_log_prob_over(x, model.decoder.write(part, sheet[: len(part)]))
+            for part in z.split(step)
+        ]
+        tiles.append((torch.cat(log_p), prior.log_prob(z), scaled.double().square().sum(-1)))
+    for z in prior_draws.split(TILE):
+        logits = model.decoder(z)  # ln p(x|z) = x . l - A(l): of all images, one product
+        log_p = logits @ x.T - bernoulli_log_partition(logits)[:, None]
+        scaled = (z[:, None].double() - mean.double()) / log_std.double().exp()
+        log_prior = prior.log_prob(z)[:, None].expand_as(log_p)
+        tiles.append((log_p, log_prior, scaled.square().sum(-1)))
+    log_likelihood, log_prior, square = (torch.cat(part).double() for part in zip(*tiles))
+    constant = 0.5 * model.latent * math.log(2 * math.pi) + log_std.double().sum(-1)
     narrow = -0.5 * square - constant
     broad = -0.5 / WIDEN**2 * square - constant - model.latent * math.log(WIDEN)
-    parts = [narrow, broad, log_prior]
     shares = [math.log(n / sum(counts)) if n else -math.inf for n in counts]
-    proposal = torch.stack([part + share for part, share in zip(parts, shares)]).logsumexp(0)
-    return _log_likelihood(model, x, own, prior_draws) + log_prior - proposal
-
-
-def _log_likelihood(model: VAE, x: Tensor, own: Tensor, prior_draws: Tensor) -> Tensor:
-    """Returns ln p(x|z), float64, of the images' own draws, then of the common ones: `(K, B)`."""
-    step = max(1, TILE // len(x))
-    rows = [bernoulli_log_prob(x, model.decoder(z)) for z in own.split(step)]
-    # ln p(x|z) = x . l - A(l): for common draws a product of matrices.
-    for z in prior_draws.split(TILE):
-        logits = model.decoder(z)
-        rows.append(logits @ x.T - bernoulli_log_partition(logits)[:, None])
-    return torch.cat(rows).double()
+    parts = [part + share for part, share in zip((narrow, broad, log_prior), shares)]
+    return log_likelihood + log_prior - torch.stack(parts).logsumexp(0)
 
 
 def importance_estimate(log_w: Tensor) -> Estimate:

@@ -6,6 +6,7 @@ Shapes: B batch, X pixels, D latent dimensions, H hidden units.
 __all__ = ["WAVES", "Decoder", "Encoder", "FourierFeatures", "GatedLinear"]
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn as nn
@@ -129,3 +130,17 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Returns logits with shape `(*, X)`, of latents with shape `(*, D)`."""
         return self.body(self.features(z))
+
+    @torch.no_grad()
+    def write(self, z: Tensor, logits: Tensor) -> Tensor:
+        """Writes the logits of latents `(*, D)` over `(*, X)`, and returns these.
+
+        Where many latents are decoded and little is kept, memory that is asked for anew each time
+        costs more than some of the layers.
+        """
+        hidden = self.features(z)
+        for layer in self.body[:-1]:
+            hidden = layer(hidden)
+        last, rows = cast(nn.Linear, self.body[-1]), logits.view(-1, logits.shape[-1])
+        torch.addmm(last.bias, hidden.flatten(0, -2), last.weight.T, out=rows)
+        return logits

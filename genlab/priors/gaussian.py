@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-PAIRS = 1_000_000
+PAIRS = 125_000
 """Pairs of a point and a component that are held at a time."""
 
 
@@ -90,8 +90,8 @@ class GaussianMixture(Distribution):
         mean, std = self.means.double(), self.scales.double()
         precision = std.pow(-2)
         constant = self.log_weights + standard_log_prob(mean / std) - std.log().sum(-1)
-        columns = torch.cat([-0.5 * precision, mean * precision], 1).T
-        return lambda z: torch.addmm(constant, torch.cat([z.square(), z], 1), columns)
+        columns = torch.cat([-0.5 * precision, mean * precision, constant[:, None]], 1).T
+        return lambda z: torch.cat([z.square(), z, torch.ones_like(z[:, :1])], 1) @ columns
 
     def _correlated(self) -> Callable[[Tensor], Tensor]:
         """Returns the map of z, `(B, D)`, to ln w_k N(z; mu_k, L_k L_k^T), `(B, K)`.
