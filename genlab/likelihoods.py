@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 STEEP = 60.0
-"""Beyond it ln(1 + e^l) is l, to the last digit of float64."""
+"""Beyond it ln(1 + e^l) is l, to the last digit of float64, and below its negative 0 (there e^l
+is cut off only because exponentials that underflow are slow)."""
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ def bernoulli_log_prob_over(x: Tensor, logits: Tensor) -> Tensor:
     if y.amax() > STEEP:
         y = softplus(y)
     else:
-        y.exp_().add_(1).log_()
+        y.clamp_(min=-STEEP).exp_().add_(1).log_()
     return y.sum(-1).neg_()
 
 
@@ -78,7 +79,7 @@ def softplus(logits: Tensor) -> Tensor:
 
     In float32 it is off by 6e-8 at most beside that, where e^l is next to nothing beside 1.
     """
-    return logits.clamp(max=STEEP).exp_().add_(1).log_().clamp_(min=logits)
+    return logits.clamp(-STEEP, STEEP).exp_().add_(1).log_().clamp_(min=logits)
 
 
 class _LogPartition(torch.autograd.Function):

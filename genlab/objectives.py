@@ -51,6 +51,7 @@ import torch
 from torch import Tensor
 
 from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
+from genlab.logsumexp import logsumexp
 from genlab.priors.gaussian import standard_log_prob
 from genlab.vae import VAE, Terms
 
@@ -120,11 +121,11 @@ def pooled(
     residual = (z[:, None] - mean) * (-log_std).exp()
     log_q = standard_log_prob(residual) - log_std.sum(-1)  # (S B, B): ln q(z_j|x_k)
     logits = model.decoder(z)
-    offset = log_p - log_q.detach().logsumexp(1) - math.log(len(noise))
+    offset = log_p - logsumexp(log_q.detach(), 1) - math.log(len(noise))
     offset = offset - bernoulli_log_partition(logits)
     log_w = torch.addmm(offset, x, logits.T)
     wake = (torch.softmax(log_w.detach(), 1) * log_q.T).sum(1)
-    return log_w.logsumexp(1) + (wake - wake.detach())
+    return logsumexp(log_w, 1) + (wake - wake.detach())
 
 
 def exact(
@@ -141,4 +142,4 @@ def exact(
     """
     logits = model.decoder(z)
     offset = log_prior(z) + log_area - bernoulli_log_partition(logits)
-    return (x @ logits.T + offset).logsumexp(1)
+    return logsumexp(x @ logits.T + offset, 1)

@@ -40,6 +40,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob_over
+from genlab.logsumexp import logsumexp
 from genlab.vae import VAE
 
 WIDEN = 3.0
@@ -116,8 +117,8 @@ def log_weights(
 def importance_estimate(log_w: Tensor) -> Estimate:
     """Returns the estimate and its diagnostics of log-weights `(K, B)`, float64."""
     draws = len(log_w)
-    total = log_w.logsumexp(0)
-    ess = (2 * total - (2 * log_w).logsumexp(0)).exp()
+    total = logsumexp(log_w, 0)
+    ess = (2 * total - logsumexp(2 * log_w, 0)).exp()
     return Estimate(total - math.log(draws), ess, pareto_k(log_w))
 
 

@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 
 from genlab.likelihoods import bernoulli_log_partition
+from genlab.logsumexp import logsumexp, small_exp_
 
 CHUNK = 256
 """Images a product of matrices on the coarse lattice."""
@@ -214,7 +215,7 @@ def _lower_bound(x: Tensor, model: Model, lattice: Lattice, log_area: float) -> 
     sums = torch.full((len(x),), -math.inf)
     for places in some.split(POINTS):
         logits, offset, _ = model.rows(lattice.points(places, 1), log_area)
-        terms = [torch.addmm(offset, batch, logits.T).logsumexp(1) for batch in x.split(CHUNK)]
+        terms = [logsumexp(torch.addmm(offset, batch, logits.T), 1) for batch in x.split(CHUNK)]
         sums = torch.logaddexp(sums, torch.cat(terms))
     return sums
 
@@ -281,7 +282,7 @@ def _groups(pairs: Tensor, size: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
 def _exponentiated(terms: Tensor) -> tuple[Tensor, Tensor]:
     """Returns e^(terms - top), in place of `terms`, and top, the largest of each row, float64."""
     top = terms.amax(1, keepdim=True)
-    return terms.sub_(top).exp_(), top.double()
+    return small_exp_(terms.sub_(top)), top.double()
 
 
 def _sublattice_sums(shares: Tensor, top: Tensor, counts: Sequence[int]) -> Tensor:

@@ -139,7 +139,7 @@ class Decoder(nn.Module):
         costs more than some of the layers.
         """
         hidden = self.features(z)
-        for layer in self.body[:-1]:
+        for layer in list(self.body)[:-1]:
             hidden = layer(hidden)
         last, rows = cast(nn.Linear, self.body[-1]), logits.view(-1, logits.shape[-1])
         torch.addmm(last.bias, hidden.flatten(0, -2), last.weight.T, out=rows)

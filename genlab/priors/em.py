@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from genlab.errors import InputError
+from genlab.logsumexp import logsumexp, small_exp_
 from genlab.priors.mixture import LOG_STD_FLOOR
 
 Covariance = Literal["diagonal", "full"]
@@ -99,8 +100,8 @@ def expect(z: Tensor, mixture: Mixture, covariance: Covariance) -> tuple[float, 
     for tile in z.split(TILE):
         pairs = products(tile, covariance)
         log_joint = constant + tile @ pull.T - 0.5 * pairs @ bend.T
-        log_p = log_joint.logsumexp(-1, keepdim=True)
-        share = (log_joint - log_p).exp()
+        log_p = logsumexp(log_joint, -1)[:, None]
+        share = small_exp_(log_joint - log_p)
         total += log_p.sum()
         counts += share.sum(0)
         sums += share.T @ tile

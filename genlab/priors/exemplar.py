@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.errors import InputError
+from genlab.logsumexp import logsumexp
 from genlab.priors.prior import Encode, Prior, Setting
 from genlab.priors.vamp import plain_function
 
@@ -59,7 +60,7 @@ class KernelDensity(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns ln p(z), with shape `(*)`, of z with shape `(*, D)`."""
-        return self.log_kernels(value).logsumexp(-1) - math.log(len(self.centres))
+        return logsumexp(self.log_kernels(value), -1) - math.log(len(self.centres))
 
     @torch.no_grad()
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
@@ -128,4 +129,4 @@ class ExemplarPrior(Prior):
         del random
         own = rows[:, None] == self.rows  # (B, K)
         log_kernels = self().log_kernels(z).masked_fill(own, -math.inf)
-        return log_kernels.logsumexp(-1) - (len(self.rows) - own.sum(-1)).to(z.dtype).log()
+        return logsumexp(log_kernels, -1) - (len(self.rows) - own.sum(-1)).to(z.dtype).log()
