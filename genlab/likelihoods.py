@@ -12,6 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from genlab.vml import settle
+
+settle()
+
 STEEP = 60.0
 """Beyond it ln(1 + e^l) is l, to the last digit of float64, and below its negative 0 (there e^l
 is cut off only because exponentials that underflow are slow)."""

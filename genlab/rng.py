@@ -12,6 +12,10 @@ from contextlib import contextmanager
 
 import torch
 
+from genlab.vml import settle
+
+settle()
+
 
 def derive(seed: int, stream: str, step: int = 0) -> int:
     """Returns a 63-bit seed for `step` of the named `stream`: the head of a SHA-256."""

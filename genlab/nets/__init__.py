@@ -1,1 +1,5 @@
 """Networks only: no losses, no training."""
+
+from genlab.vml import settle
+
+settle()

@@ -23,6 +23,9 @@ from genlab.priors.student import StudentPrior
 from genlab.priors.vamp import VampPrior
 from genlab.priors.vamp_mixture import VampMixturePrior
 from genlab.priors.zuko_flow import ZukoPrior
+from genlab.vml import settle
+
+settle()
 
 PRIORS: dict[str, Callable[[Setting], Prior]] = {
     "standard": StandardPrior.build,
