@@ -68,6 +68,7 @@ def vae_refit(
     epochs: int = 20,
     learning_rate: float = 3e-3,
     em: bool = True,
+    mnist: str | None = None,
     device: Device = "auto",
     out: Path | None = None,
     data_dir: DataDir = None,
@@ -86,6 +87,7 @@ def vae_refit(
         em: Fit a mixture by expectation-maximisation in place of gradients, and begin vamp and
             vamp-mixture with it (--no-em: gradients alone, from a few images). Other priors have
             no components to fit.
+        mnist: Where the digits are now, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
     from genlab.drawing import draw_vae
@@ -98,6 +100,8 @@ def vae_refit(
         run, target, prior, prior_options, epochs=epochs, learning_rate=learning_rate,
         em=em and prior in BY_EM,
     )
+    if mnist is not None:
+        config = replace(config, mnist=mnist)
     results = train_vae(config, target, choose(Running(device=device)))
     draw_vae(target)
     end(results, _vae_line(results, target), json)
@@ -131,7 +135,7 @@ def vae_evaluate(
 
     use_data(data_dir)
     results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
-    refresh(run)  # the lab that it may be a part of
+    refresh(run, mnist)  # the lab or the comparison that it may be a part of
     end(results, _vae_line(results, run), json)
 
 

@@ -26,6 +26,7 @@ from genlab.engine.looking import Eyes
 from genlab.engine.records import kind_of, read_json
 from genlab.engine.run import Run, open_run
 from genlab.engine.state import readable
+from genlab.engine.vae import compare as comparison
 from genlab.engine.vae.compare import compare, compare_config
 from genlab.engine.vae.training import train_vae, vae_config
 from genlab.errors import InputError
@@ -142,11 +143,20 @@ def gather(out: Path) -> dict[str, Any]:
     return results
 
 
-def refresh(path: Path) -> None:
-    """Does `gather` after a change: of a lab, or of a VAE that may be in one."""
+def refresh(path: Path, mnist: str | None = None) -> None:
+    """Brings results that are made of others up to date after a change.
+
+    Arguments:
+        path: A lab that was changed, or a VAE that may be in a lab or a comparison.
+        mnist: Where the digits are now, if no longer where they were.
+    """
     for out in (path, path.resolve().parent.parent):
-        if (out / "DONE").exists() and kind_of(out) == "lab":
+        kind = kind_of(out) if (out / "DONE").exists() else None
+        if kind == "lab":
             gather(out)
+        elif kind == "compare":
+            comparison.gather(out)
+            draw_comparison(out, load_digits(mnist) if mnist else None)
 
 
 def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:

@@ -77,14 +77,15 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     assert json.loads(evaluated.stdout)["omega"] == results["omega"]
     assert json.loads(evaluated.stdout)["importance_draws"] == 200
     refit = ("vae", "refit", "run", "--prior", "mixture", "--prior.components", "4", "--em")
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    refused(genlab(*refit, cwd=tmp_path), "no such file")
+    refit += ("--mnist", str(moved))
     made = genlab(*refit, "--json", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["prior"] == "mixture"
     assert json.loads(made.stdout)["re"] == results["re"]
     assert (tmp_path / "run-mixture" / "figures" / "prior.png").exists()
-    refused(
-        genlab(*refit[:-1], "--prior.bins", "4", cwd=tmp_path), "--prior.bins: not an option"
-    )
+    refused(genlab(*refit, "--prior.bins", "4", cwd=tmp_path), "--prior.bins: not an option")
     env = json.loads((tmp_path / "run" / "env.json").read_text())
     assert env["sessions"][0]["command"].startswith("genlab vae train --mnist")
     assert env["data"]["mnist"]["count"] == 160

@@ -358,6 +358,22 @@ def test_what_is_measured_no_more_is_not_kept(tiny_digits: Path, tmp_path: Path)
     assert rows["student"]["differences"].keys() == {"nll_exact", "elbo"}
 
 
+def test_a_finished_comparison_follows_its_rows(tiny_digits: Path, tmp_path: Path) -> None:
+    """Rows that are measured again: its table, its file and its picture are made anew."""
+    config, out = replace(post_hoc_students(tiny_digits), priors=("student",)), tmp_path / "run"
+    compare(config, out)
+    assert "nll_is" not in Run(out).results["priors"]["student"]
+    moved = tiny_digits.rename(tmp_path / "moved.npz")
+    for prior in ("standard", "student"):
+        evaluate_vae(out / prior / "0", str(moved), importance=100)
+        lab.refresh(out / prior / "0", str(moved))
+    rows = Run(out).results["priors"]
+    for prior in ("standard", "student"):
+        assert rows[prior]["nll_is"] == Run(out / prior / "0").results["nll_is"]
+    assert "NLL (importance sampling)" in (out / "table.md").read_text(encoding="utf-8")
+    assert (out / "comparison.png").exists()
+
+
 def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: Path) -> None:
     assert VaeConfig(prior="vamp").clip == 20
     assert VaeConfig(prior="vamp", clip=0.0).clip == 0

@@ -11,7 +11,7 @@ Differences to the standard Gaussian are paired: the same test images, the same 
 standard error over images is that of the differences, a tenth of what unpaired errors suggest.
 """
 
-__all__ = ["compare", "compare_config", "tabulate"]
+__all__ = ["compare", "compare_config", "gather", "tabulate"]
 
 import math
 
@@ -80,7 +80,7 @@ def compare(
             first_vae(cell, splits)
     run = open_run(out, "compare", config, {"mnist": digits.identity}, on.facts)
     if run.done:
-        return run.results
+        return gather(out)
     for row in _order(rows, only):
         if not (out / row / "DONE").exists():
             say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
@@ -89,7 +89,13 @@ def compare(
     lacking = [row for row in rows if not (out / row / "DONE").exists()]
     if lacking:
         return {"kind": "compare", "done": len(rows) - len(lacking), "lacking": lacking}
-    results = {"kind": "compare", **tabulate(config, out)}
+    return gather(out)
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Tables the rows, all finished; returns the table. A row may have been measured again."""
+    run = Run(out)
+    results = {"kind": "compare", **tabulate(compare_config(run), out)}
     atomic.write_bytes(out / "table.md", table(results).encode())
     run.finish(results)
     return results
