@@ -232,7 +232,7 @@ def _pictures(images: ImageSet) -> Pictures:
     """Returns the images as pictures that say where they are from."""
     found, who = of_tensor(images.images), images.identity
     named = {key: getattr(who, key) for key in ("name", "source", "licence", "stand_in")}
-    return replace(found, identity=replace(found.identity, **named))
+    return found.labelled(**named)
 
 
 def _sources(config: LabConfig, out: Path) -> tuple[str, str]:

@@ -120,6 +120,30 @@ def test_squares_are_those_of_load_images(folder: Path) -> None:
     assert native.identity.shape == (3,)
 
 
+def test_the_same_images_at_a_size_are_those_opened_at_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every kind of source; only what is drawn for a size is made anew."""
+    np.save(tmp_path / "a.npy", np.stack([pixels(i) for i in range(3)]))
+    zipped = pack(folder, tmp_path / "b.zip")
+    sources = [str(folder), str(zipped), str(tmp_path / "a.npy")]
+    opened = [(open_pictures(source), open_pictures(source, 12)) for source in sources]
+    images = torch.from_numpy(np.stack([pixels(i) for i in range(3)]))
+    opened.append((of_tensor(images, "drawn").labelled(name="named", licence="free"),
+                   of_tensor(images, "drawn", 12).labelled(name="named", licence="free")))
+    drawn = open_pictures("toydogs:3"), open_pictures("toydogs:3", 12)
+    assert drawn[0].at(12).identity == drawn[1].identity
+    monkeypatch.setattr("genlab.data.pictures._digests", None)
+    for native, wanted in opened:
+        found = native.at(12)
+        assert found.identity == wanted.identity
+        assert (found.names, found.digests) == (wanted.names, wanted.digests)
+        for ours, theirs in zip(all_of(found), all_of(wanted), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert shorter_sides(found) == shorter_sides(wanted)
+    assert found.identity.licence == "free"
+
+
 def test_names_that_load_images_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = load_images("toydogs:5", 32)
     pictures = open_pictures("toydogs:5", 32)

@@ -19,9 +19,9 @@ import hashlib
 import io
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +57,15 @@ class Pictures:
     """Decodes one image, uint8 with shape `(H, W, 3)`."""
     side: Callable[[int], int]
     """The shorter side of one image as it is kept, in pixels; decodes no more than a header."""
+    at: Callable[[int], "Pictures"]
+    """The same images as squares of this side; they are not looked through again."""
+
+    def labelled(self, **said: Any) -> "Pictures":
+        """Returns them with some of their identity's fields changed, at any size."""
+        return replace(
+            self, identity=replace(self.identity, **said),
+            at=lambda size: self.at(size).labelled(**said),
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -131,7 +140,8 @@ def open_pictures(source: str, size: int | None = None, crop: Crop = "centre") -
         drawn = load_images(source, size or DRAWN_SIZE, crop=crop)
         who = drawn.identity
         label = Label(source, who.name, who.licence, who.stand_in)
-        return _of_array(_last(drawn.images.numpy()), label, source, size)
+        found = _of_array(_last(drawn.images.numpy()), label, source, size)
+        return replace(found, at=lambda side: open_pictures(source, side))  # drawn anew, finer
     path = Path(source)
     is_array = path.is_file() and path.suffix.lower() in (".npy", ".npz")
     if crop != "centre" and (is_array or source in ("mnist", "mnist-5k")):
@@ -194,12 +204,14 @@ def _file(path: Path) -> bytes:
 
 
 def _of_files(
-    names: Sequence[str], data: Callable[[int], bytes], label: Label, size: int | None, crop: Crop
+    names: Sequence[str], data: Callable[[int], bytes], label: Label, size: int | None, crop: Crop,
+    digests: Sequence[str] | None = None,
 ) -> Pictures:
     """Makes pictures of encoded images, whose bytes `data` returns."""
     # A name may hold anything, a line's end or a terminal's commands too.
     names = [name if name.isprintable() else ascii(name) for name in names]
-    digests = _digests(names, lambda i: hashlib.sha256(data(i)).hexdigest(), label)
+    if digests is None:
+        digests = _digests(names, lambda i: hashlib.sha256(data(i)).hexdigest(), label)
     choose = chooser(crop)
 
     def load(index: int) -> np.ndarray:
@@ -213,11 +225,17 @@ def _of_files(
         with decode.reading(io.BytesIO(data(index)), names[index]) as image:
             return min(image.size)
 
+    def at(size: int) -> Pictures:
+        return _of_files(names, data, label, size, crop, digests)
+
     shape = (3,) if size is None else (3, size, size)
-    return _pictures(names, digests, load, side, label, size, shape, crop)
+    return _pictures(names, digests, load, side, at, label, size, shape, crop)
 
 
-def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -> Pictures:
+def _of_array(
+    images: np.ndarray, label: Label, source: str, size: int | None,
+    digests: Sequence[str] | None = None,
+) -> Pictures:
     """Makes pictures of an array with shape `(N, H, W, C)`."""
     names = [f"{source}[{index}]" for index in range(len(images))]
     height, width = images.shape[1:3]
@@ -235,8 +253,13 @@ def _of_array(images: np.ndarray, label: Label, source: str, size: int | None) -
     def side(_: int) -> int:
         return min(height, width)
 
+    digests = _digests(names, digest, label) if digests is None else digests
+
+    def at(size: int) -> Pictures:
+        return _of_array(images, label, source, size, digests)
+
     shape = (3, height, width) if size is None else (3, size, size)
-    return _pictures(names, _digests(names, digest, label), load, side, label, size, shape)
+    return _pictures(names, digests, load, side, at, label, size, shape)
 
 
 def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -> list[str]:
@@ -254,8 +277,8 @@ def _digests(names: Sequence[str], digest: Callable[[int], str], label: Label) -
 
 def _pictures(
     names: Sequence[str], digests: Sequence[str], load: Callable[[int], np.ndarray],
-    side: Callable[[int], int], label: Label, size: int | None, shape: tuple[int, ...],
-    crop: Crop = "centre",
+    side: Callable[[int], int], at: Callable[[int], Pictures], label: Label, size: int | None,
+    shape: tuple[int, ...], crop: Crop = "centre",
 ) -> Pictures:
     kind = "" if crop == "centre" else f" {crops.VERSION}"
     total = hashlib.sha256(f"pictures v{decode.VERSION} size {size}{kind}".encode())
@@ -267,5 +290,6 @@ def _pictures(
         crop=crop,
     )
     return Pictures(
-        identity=identity, names=tuple(names), digests=tuple(digests), load=load, side=side
+        identity=identity, names=tuple(names), digests=tuple(digests), load=load, side=side,
+        at=at,
     )

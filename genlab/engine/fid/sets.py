@@ -59,17 +59,17 @@ def open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Si
     """
     if size == "native":
         return [open_generated(source, config, None) for source in config.fakes], size, ""
-    note = ""
-    if size is None:
-        natives = [open_generated(source, config, None) for source in config.fakes]
-        sides = {side for native in natives for side in shorter_sides(native)}
-        size = min(sides)
-        if len(sides) > 1:
-            note = (
-                f"the generated images' shorter sides are from {size} to {max(sides)} px: all "
-                f"images, real ones too, are brought to {size} px (--size SIDE says otherwise)"
-            )
-    return [open_generated(source, config, size) for source in config.fakes], size, note
+    if size is not None:
+        return [open_generated(source, config, size) for source in config.fakes], size, ""
+    natives = [open_generated(source, config, None) for source in config.fakes]
+    sides = {side for native in natives for side in shorter_sides(native)}
+    size, note = min(sides), ""
+    if len(sides) > 1:
+        note = (
+            f"the generated images' shorter sides are from {size} to {max(sides)} px: all images, "
+            f"real ones too, are brought to {size} px (--size SIDE says otherwise)"
+        )
+    return [native.at(size) for native in natives], size, note
 
 
 def open_generated(source: str, config: FidConfig, size: int | None) -> Pictures:
