@@ -224,6 +224,7 @@ def test_two_cells_swapped_in_the_document_fail(handed_in: Path) -> None:  # noq
 
 @pytest.mark.parametrize(("xml", "named"), [
     ("<w:r><w:rPr><w:vanish/></w:rPr></w:r>", "w:vanish"),
+    ('<w:r><w:rPr><w:color w:val="FFFFFF"/></w:rPr></w:r>', "w:color FFFFFF"),
     ('<w:r><w:sym w:font="Symbol" w:char="0031"/></w:r>', "w:sym"),
     ('<w:del w:id="1" w:author="x"><w:r><w:delText>1</w:delText></w:r></w:del>', "w:del"),
     ('<w:ins w:id="1" w:author="x"><w:r/></w:ins>', "w:ins"),

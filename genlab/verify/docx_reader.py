@@ -21,6 +21,7 @@ from pathlib import Path
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
 
 from genlab.verify.archive_reader import Archive, open_archive
+from genlab.verify.docx_unseen import unseen
 from genlab.verify.findings import Refused
 
 LARGEST_XML = 32 << 20
@@ -92,6 +93,8 @@ def read_docx(path: Path) -> Document:
         pictures.append(archive.read(target))
     parts = [_parse(archive, target) for kind, target, _ in links if kind in READ]
     beside = {BESIDE[e.tag] for part in (body, *parts) for e in part.iter(*BESIDE)}
+    styles = [_parse(archive, target) for kind, target, _ in links if kind == "styles"]
+    beside |= {name for part in (body, *parts) for name in unseen(part, styles)}
     beside |= {"a:blip" for part in parts for _ in part.iter(f"{A}blip")}
     beside |= {kind for kind, _, _ in links if kind not in READ + SILENT}
     core = _parse(archive, "docProps/core.xml")
