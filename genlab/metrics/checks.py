@@ -8,6 +8,9 @@ __all__ = ["check_features", "check_sets"]
 from torch import Tensor
 
 from genlab.errors import InputError
+from genlab.vml import settle
+
+settle()
 
 
 def check_features(metric: str, which: str, x: Tensor, rows: int = 2) -> Tensor:
