@@ -26,8 +26,8 @@ from genlab.engine.looking import Eyes
 from genlab.engine.records import kind_of, read_json
 from genlab.engine.run import Run, open_run
 from genlab.engine.state import readable
-from genlab.engine.vae import compare as comparison
 from genlab.engine.vae.compare import compare, compare_config
+from genlab.engine.vae.compare import gather as gather_comparison
 from genlab.engine.vae.training import train_vae, vae_config
 from genlab.errors import InputError
 from genlab.page.explore import explore
@@ -155,7 +155,7 @@ def refresh(path: Path, mnist: str | None = None) -> None:
         if kind == "lab":
             gather(out)
         elif kind == "compare":
-            comparison.gather(out)
+            gather_comparison(out)
             draw_comparison(out, load_digits(mnist) if mnist else None)
 
 

@@ -111,7 +111,7 @@ def log_weights(
     broad = -0.5 / WIDEN**2 * square - constant - model.latent * math.log(WIDEN)
     shares = [math.log(n / sum(counts)) if n else -math.inf for n in counts]
     parts = [part + share for part, share in zip((narrow, broad, log_prior), shares)]
-    return log_likelihood + log_prior - torch.stack(parts).logsumexp(0)
+    return log_likelihood + log_prior - logsumexp(torch.stack(parts), 0)
 
 
 def importance_estimate(log_w: Tensor) -> Estimate:
