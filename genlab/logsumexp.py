@@ -22,11 +22,18 @@ def small_exp_(a: Tensor) -> Tensor:
     return a.clamp_(min=math.log(torch.finfo(a.dtype).tiny) + 1).exp_()
 
 
-def logsumexp(a: Tensor, dim: int) -> Tensor:
+def logsumexp(a: Tensor, dim: int, exponentials: torch.dtype | None = None) -> Tensor:
     r"""Returns :math:`\ln \sum_k e^{a_k}` over the dimension `dim`, which goes.
 
     Like `torch.logsumexp` where there are infinities and NaN.
+
+    Arguments:
+        a: The exponents.
+        dim: Over which the sum goes.
+        exponentials: The type of the exponentials and their sum, if another than that of `a`:
+            differences of large float64 exponents are small, and float32 costs half.
     """
     top = a.detach().amax(dim)
-    total = small_exp_(a - top.unsqueeze(dim)).sum(dim)
+    below = (a - top.unsqueeze(dim)).to(exponentials or a.dtype)
+    total = small_exp_(below).sum(dim)
     return torch.where(top.isinf(), top, total.log() + top)

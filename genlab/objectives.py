@@ -53,6 +53,7 @@ from torch import Tensor
 from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob
 from genlab.logsumexp import logsumexp
 from genlab.priors.gaussian import standard_log_prob
+from genlab.products import linear
 from genlab.vae import VAE, Terms
 
 Gradient = Literal["plain", "stl", "dreg"]
@@ -123,7 +124,7 @@ def pooled(
     logits = model.decoder(z)
     offset = log_p - logsumexp(log_q.detach(), 1) - math.log(len(noise))
     offset = offset - bernoulli_log_partition(logits)
-    log_w = torch.addmm(offset, x, logits.T)
+    log_w = linear(x, logits, offset)
     wake = (torch.softmax(log_w.detach(), 1) * log_q.T).sum(1)
     return logsumexp(log_w, 1) + (wake - wake.detach())
 
@@ -142,4 +143,4 @@ def exact(
     """
     logits = model.decoder(z)
     offset = log_prior(z) + log_area - bernoulli_log_partition(logits)
-    return logsumexp(x @ logits.T + offset, 1)
+    return logsumexp(linear(x, logits, offset), 1)

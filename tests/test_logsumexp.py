@@ -43,3 +43,17 @@ def test_small_exponentials_are_normal_numbers(dtype: torch.dtype) -> None:
     found, tiny = small_exp_(a.clone()), torch.finfo(dtype).tiny
     torch.testing.assert_close(found, a.exp(), atol=4 * tiny, rtol=1e-5)
     assert (found >= tiny).all()
+
+
+def test_exponentials_of_another_type() -> None:
+    """Exponents of a million, which float32 holds to 1/16 only, and sums in float32."""
+    random = torch.Generator().manual_seed(0)
+    a = 1e6 + 5 * torch.randn(30, 40, dtype=torch.float64, generator=random)
+    a.requires_grad_()
+    found, wanted = logsumexp(a, 1, torch.float32), a.logsumexp(1)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, wanted, rtol=0, atol=5e-7)
+    weight = torch.randn(30, dtype=torch.float64, generator=random)
+    (ours,) = torch.autograd.grad((found * weight).sum(), a)
+    (theirs,) = torch.autograd.grad((wanted * weight).sum(), a)
+    torch.testing.assert_close(ours, theirs, rtol=3e-6, atol=1e-30)

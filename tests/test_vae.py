@@ -19,11 +19,12 @@ from safetensors.torch import load
 from scipy.special import logsumexp
 from scipy.stats import bernoulli, norm
 
+from genlab import products
 from genlab.data.mnist import load_digits
 from genlab.engine.checkpoints import VAE_STEPS, vae_kept
 from genlab.engine.run import Run, checkpoint_name
 from genlab.engine.state import unpack
-from genlab.engine.vae.fit import elbo_of, splits_of
+from genlab.engine.vae.fit import _shorten, elbo_of, splits_of
 from genlab.engine.vae.measure import measure
 from genlab.engine.vae.training import (
     binary_test_digits,
@@ -111,13 +112,18 @@ def test_log_partition_at_any_logit(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("steepest", [8.0, 59.0, 1e4])
-def test_bernoulli_over_its_logits_equals_numpy(dtype: torch.dtype, steepest: float) -> None:
-    """With logits that e^l can hold and others; draws share an image."""
+@pytest.mark.parametrize("pixels", [40, 42, 41])
+@pytest.mark.parametrize("steepest", [8.0, 19.3, 30.0, 39.3, 59.0, 1e4])
+def test_bernoulli_over_its_logits_equals_numpy(
+    dtype: torch.dtype, pixels: int, steepest: float
+) -> None:
+    """With logits whose e^l, and products of four and of two 1 + e^l, fit into float32 or do not;
+    draws share an image."""
     random = torch.Generator().manual_seed(0)
-    x = (torch.rand(6, 40, generator=random) < 0.4).to(dtype)
-    logits = (3 * torch.randn(7, 6, 40, generator=random)).to(dtype)
-    logits[0, 0, :2] = torch.tensor([steepest, -steepest])
+    x = (torch.rand(6, pixels, generator=random) < 0.4).to(dtype)
+    logits = (3 * torch.randn(7, 6, pixels, generator=random)).to(dtype)
+    x[0], logits[0, 0] = 0, steepest
+    logits[1, 0, :2] = -steepest
     ink = -np.logaddexp(0, -logits.double().numpy())
     none = -np.logaddexp(0, logits.double().numpy())
     wanted = np.where(x.bool().numpy(), ink, none).sum(-1)
@@ -132,8 +138,20 @@ def test_logits_that_are_written_are_the_decoder_s(*, gated: bool, fourier: floa
     z = torch.randn(5, 4, 2)
     sheet = torch.full((7, 4, 9), math.nan)
     found = decoder.write(z, sheet[:5])
-    assert found.data_ptr() == sheet.data_ptr()
+    assert (found.data_ptr() == sheet.data_ptr()) is not products.wide()
     torch.testing.assert_close(found, decoder(z).detach())
+
+
+@pytest.mark.parametrize(("length", "left"), [(40.0, 20.0), (20.5, 20.0), (7.0, 7.0)])
+def test_gradients_are_shortened_to_the_longest(length: float, left: float) -> None:
+    """All by one factor; one without a gradient is passed over."""
+    parameters = [torch.nn.Parameter(torch.zeros(n)) for n in (3, 5, 2)]
+    whole = torch.randn(8, generator=torch.Generator().manual_seed(0))
+    whole *= length / whole.norm()
+    parameters[0].grad, parameters[1].grad = whole[:3].clone(), whole[3:].clone()
+    _shorten(parameters, 20.0)
+    found = torch.cat([p.grad for p in parameters if p.grad is not None])
+    torch.testing.assert_close(found, whole * (left / length))
 
 
 def test_fourier_features_are_waves_of_the_stated_scale() -> None:

@@ -41,6 +41,7 @@ from torch.distributions import Distribution
 
 from genlab.likelihoods import bernoulli_log_partition, bernoulli_log_prob_over
 from genlab.logsumexp import logsumexp
+from genlab.products import linear
 from genlab.vae import VAE
 
 WIDEN = 3.0
@@ -101,7 +102,7 @@ def log_weights(
         tiles.append((torch.cat(log_p), prior.log_prob(z), scaled.double().square().sum(-1)))
     for z in prior_draws.split(TILE):
         logits = model.decoder(z)  # ln p(x|z) = x . l - A(l): of all images, one product
-        log_p = logits @ x.T - bernoulli_log_partition(logits)[:, None]
+        log_p = linear(logits, x) - bernoulli_log_partition(logits)[:, None]
         scaled = (z[:, None].double() - mean.double()) / log_std.double().exp()
         log_prior = prior.log_prob(z)[:, None].expand_as(log_p)
         tiles.append((log_p, log_prior, scaled.square().sum(-1)))

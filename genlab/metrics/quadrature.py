@@ -39,6 +39,7 @@ from torch import Tensor
 
 from genlab.likelihoods import bernoulli_log_partition
 from genlab.logsumexp import logsumexp, small_exp_
+from genlab.products import linear
 
 CHUNK = 256
 """Images a product of matrices on the coarse lattice."""
@@ -190,7 +191,7 @@ def _coarse(
         logits, offset, log_mass = model.rows(lattice.points(places, 1), log_area)
         mass += log_mass.double().exp().sum().item()
         for start, (batch, low) in enumerate(zip(x.split(CHUNK), least.split(CHUNK))):
-            terms = torch.addmm(offset, batch, logits.T)
+            terms = linear(batch, logits, offset)
             rows = (terms.amax(1) > low - UNSEEN).nonzero()[:, 0]
             if not len(rows):
                 continue
@@ -215,7 +216,7 @@ def _lower_bound(x: Tensor, model: Model, lattice: Lattice, log_area: float) -> 
     sums = torch.full((len(x),), -math.inf)
     for places in some.split(POINTS):
         logits, offset, _ = model.rows(lattice.points(places, 1), log_area)
-        terms = [logsumexp(torch.addmm(offset, batch, logits.T), 1) for batch in x.split(CHUNK)]
+        terms = [logsumexp(linear(batch, logits, offset), 1) for batch in x.split(CHUNK)]
         sums = torch.logaddexp(sums, torch.cat(terms))
     return sums
 

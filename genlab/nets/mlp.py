@@ -13,6 +13,8 @@ import torch.nn as nn
 
 from torch import Tensor
 
+from genlab.products import Linear, linear_over
+
 LOG_STD_RANGE = (-6.0, 0.0)
 """Bounds on ln sigma of q(z|x).
 
@@ -40,7 +42,7 @@ class GatedLinear(nn.Module):
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
-        self.both = nn.Linear(inner, 2 * outer)
+        self.both = Linear(inner, 2 * outer)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns `(*, outer)`, of `(*, inner)`."""
@@ -81,8 +83,8 @@ def perceptron(widths: Sequence[int], *, gated: bool = False) -> nn.Sequential:
     """Returns layers of these widths, gated or with SiLU between them; the last is linear."""
     layers: list[nn.Module] = []
     for inner, outer in zip(widths[:-2], widths[1:-1]):
-        layers += [GatedLinear(inner, outer)] if gated else [nn.Linear(inner, outer), nn.SiLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+        layers += [GatedLinear(inner, outer)] if gated else [Linear(inner, outer), nn.SiLU()]
+    return nn.Sequential(*layers, Linear(widths[-2], widths[-1]))
 
 
 class Encoder(nn.Module):
@@ -132,15 +134,14 @@ class Decoder(nn.Module):
         return self.body(self.features(z))
 
     @torch.no_grad()
-    def write(self, z: Tensor, logits: Tensor) -> Tensor:
-        """Writes the logits of latents `(*, D)` over `(*, X)`, and returns these.
+    def write(self, z: Tensor, sheet: Tensor) -> Tensor:
+        """Returns the logits of latents `(*, D)`, over the `(*, X)` of a sheet where that helps.
 
         Where many latents are decoded and little is kept, memory that is asked for anew each time
-        costs more than some of the layers.
+        can cost more than some of the layers.
         """
         hidden = self.features(z)
         for layer in list(self.body)[:-1]:
             hidden = layer(hidden)
-        last, rows = cast(nn.Linear, self.body[-1]), logits.view(-1, logits.shape[-1])
-        torch.addmm(last.bias, hidden.flatten(0, -2), last.weight.T, out=rows)
-        return logits
+        last = cast(Linear, self.body[-1])
+        return linear_over(sheet, hidden, last.weight, last.bias)

@@ -84,7 +84,9 @@ class GaussianMixture(Distribution):
         z = value.reshape(-1, value.shape[-1]).double()
         log_joint = self._diagonal() if self.scales.ndim == 2 else self._correlated()
         each = self.scales.numel() // z.shape[1]  # K numbers a point, or K D
-        parts = [logsumexp(log_joint(part), 1) for part in z.split(max(1, PAIRS // each))]
+        parts = [
+            logsumexp(log_joint(part), 1, value.dtype) for part in z.split(max(1, PAIRS // each))
+        ]
         return torch.cat(parts).view(value.shape[:-1]).to(value.dtype)
 
     def _diagonal(self) -> Callable[[Tensor], Tensor]:

@@ -54,7 +54,8 @@ def grey(images: Tensor) -> Tensor:
 
 def binarise(x: Tensor, random: torch.Generator) -> Tensor:
     """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
-    return (torch.rand(x.shape, generator=random).to(x.device) < x).to(x.dtype)
+    u = torch.rand(x.shape, generator=random).to(x.device)
+    return torch.lt(u, x, out=u)
 
 
 def binary_test_digits(digits: DigitSet) -> Tensor:
@@ -179,12 +180,18 @@ def _step(
     optimiser.zero_grad()
     loss.backward()
     if config.clip:
-        learned = [p for group in optimiser.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(learned, config.clip)
+        _shorten([p for group in optimiser.param_groups for p in group["params"]], config.clip)
     optimiser.step()
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
     return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
+
+
+def _shorten(learned: list[nn.Parameter], longest: float) -> None:
+    """Scales a gradient that is too long; the others, most of them, are not written again."""
+    length = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
+    if not length <= longest:  # or is not a number
+        nn.utils.clip_grads_with_norm_(learned, longest, length)
 
 
 def _refuse_divergence(name: str, value: float, when: str) -> None:
