@@ -9,8 +9,10 @@ through its own trainer and estimates through its own `get_nll`; the code publis
 VampPrior is restated (`benchmarks/vae_peers.py`); genlab goes through the loop and the estimator
 that its commands use. Speeds are digits a second.
 
-The last column of training is the share of this machine's matrix-product rate (measured here on
-products of the step's own shape) that the arithmetic of the step's linear layers reaches.
+Training stands beside its limits as well (`benchmarks/vae_floor.py`): the products of the step
+alone and, for the standard prior, a step by hand. The last column is the share of this machine's
+matrix-product rate (measured here on products of the step's own shape) that the arithmetic of the
+step's linear layers reaches.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from pathlib import Path
 import torch
 
 from kept import keep
+from vae_floor import by_hand, products_alone
 from vae_peers import BATCH, HIDDEN, PEERS
 
 from genlab.data.mnist import load_digits
@@ -110,6 +113,9 @@ def one_round(what: str, prior: str, latent: int, digits, x: torch.Tensor) -> di
         speeds = {"genlab": genlab_training(prior, latent, digits, counts["genlab"])}
         for peer, (train, _) in PEERS.items():
             speeds[peer] = train(prior, latent, grey(digits.train[: counts[peer]]))
+        speeds["products alone"] = products_alone(prior, latent)
+        if prior == "standard":
+            speeds["by hand"] = by_hand(build_vae(config_of(prior, latent), 784), x)
         return speeds
     speeds = {"genlab": genlab_likelihood(prior, latent, x[: counts["genlab"]])}
     for peer, (_, likelihood) in PEERS.items():
@@ -122,6 +128,8 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
     row = {side: statistics.median(r[side] for r in rounds) for side in rounds[0]}
     for peer in PEERS:
         row[f"times {peer}"] = statistics.median(r["genlab"] / r[peer] for r in rounds)
+    for limit in {"products alone", "by hand"} & rounds[0].keys():
+        row[f"{limit}, times pythae"] = statistics.median(r[limit] / r["pythae"] for r in rounds)
     return row
 
 
