@@ -31,7 +31,7 @@ from torch.distributions import Distribution
 
 from genlab.logsumexp import logsumexp
 
-PAIRS = 250_000
+PAIRS = 1_000_000
 """Pairs of a point and a component that are held at a time."""
 
 
