@@ -24,8 +24,8 @@ from torch import Tensor
 def wide() -> bool:
     """Returns whether oneDNN's products are twice as wide as MKL's here."""
     able = torch.cpu.get_capabilities()
-    wide = bool(able.get("avx512_f")) and "AMD" in str(able.get("cpu_name", ""))
-    return wide and torch.backends.mkldnn.is_available()
+    amd = "AMD" in str(able.get("cpu_name", ""))
+    return amd and bool(able.get("avx512_f")) and torch.backends.mkldnn.is_available()
 
 
 def _ours(x: Tensor, weight: Tensor) -> bool:

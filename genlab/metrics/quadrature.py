@@ -266,6 +266,7 @@ def _refine(
         logits, offset, _ = model.rows(lattice.points(places, parts), log_area)
         per_cell = zip(slices, logits.split(parts**dim), offset.split(parts**dim))
         for rows, cell_logits, cell_offset in per_cell:
+            # Not `linear`: a cell's number of images is any, and oneDNN plans each shape anew.
             shares, top = _exponentiated(images[rows] @ cell_logits.T + cell_offset)
             more = _sublattice_sums(shares, top, (parts,) * dim)
             sums[rows] = torch.logaddexp(sums[rows], more)
