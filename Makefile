@@ -17,6 +17,7 @@ test: .venv/test
 
 lint: .venv/dev
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
 
 clean:

@@ -26,12 +26,12 @@ from torch import Tensor
 
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan.classes import read_classes
-from genlab.engine.gan.images import sides
-from genlab.engine.gan.sample import drawn, gan_config, images_of, load_generator
-from genlab.engine.looking import Eyes
-from genlab.engine.run import Run
+from genlab.features.extractors import Eyes
 from genlab.figures.grids import image_sheet
+from genlab.gan.classes import read_classes
+from genlab.gan.sample import drawn, gan_config, images_of, load_generator
+from genlab.gan.split import sides
+from genlab.runs.run import Run
 
 REALS, FAKES = 5, 7
 

@@ -25,9 +25,9 @@ from typing import Any
 
 from conformance_peers import PEERS, label
 
-from genlab.atomic import write_bytes, write_json
+from genlab.common.atomic import write_bytes, write_json
+from genlab.common.progress import Progress
 from genlab.metrics.conformance import CASES, run
-from genlab.progress import Progress
 
 ROOT = Path(__file__).parent.parent
 TITLES = {

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from genlab.data.crop import Box, central_box, subject_box
 from genlab.data.decode import image_files, open_upright
-from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
 from genlab.figures.grids import labelled_rows
+from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
 
 SIDE = 96
 LINES = {"centre": (255, 255, 255), "subject": (255, 60, 60)}

@@ -7,7 +7,7 @@ threads, in turn, several rounds; the ratio is the median over the rounds. pytor
 restated from its published description, for its package needs torchvision: each unit an eager
 convolution without bias, batch-norm (eps 1e-3) and ReLU, channels first, the pools torch's own
 and before the convolutions that follow them. If the trial of
-`genlab.features.precision` finds bfloat16 worth it on this machine, that is a second case. With
+`genlab.compute.precision` finds bfloat16 worth it on this machine, that is a second case. With
 `--device auto` or `cuda` a GPU, if there is one, is given the network in fp32, bf16 and fp16: more
 rows, each with its distance's difference to that of float32 on the processor.
 
@@ -29,13 +29,13 @@ import torch.nn.functional as F
 from kept import keep
 from torch import Tensor, nn
 
+from genlab.compute.device import DEVICES, device_for
+from genlab.compute.precision import CPU, pays, speedup
 from genlab.data.images import load_images
-from genlab.engine.device import DEVICES, device_for
-from genlab.features.inception import load_inception
-from genlab.features.inception_net import Inception, MaxPool, Unit, average_pool, stages
-from genlab.features.networks import NETWORKS, Network, look
-from genlab.features.precision import CPU, pays, speedup
+from genlab.features.registry import NETWORKS, Network, look
 from genlab.metrics.frechet import frechet_distance
+from genlab.networks.pretrained.inception import load_inception
+from genlab.networks.pretrained.inception_net import Inception, MaxPool, Unit, average_pool, stages
 
 BATCH = 32
 LAST = {64: "max_pool_1", 192: "max_pool_2", 768: "Mixed_6e", 2048: "Mixed_7c"}

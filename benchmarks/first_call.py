@@ -1,4 +1,5 @@
-"""How often the first exponential of a process is a wrong one, and whether `genlab.vml` ends that.
+"""Counts processes whose first exponential is wrong, with and without
+`genlab.numerics.mkl_warmup`.
 
     python benchmarks/first_call.py [--processes 100]
 
@@ -22,7 +23,7 @@ x = torch.linspace(-6, 0, 120_000)
 first, second = x.exp(), x.exp()
 print((first != second).sum().item(), ((first - second) / second).abs().max().item())
 """
-WAYS = {"as it is": "", "settled": "from genlab.vml import settle; settle()"}
+WAYS = {"as it is": "", "settled": "from genlab.numerics.mkl_warmup import settle; settle()"}
 
 
 def main() -> None:

@@ -31,10 +31,10 @@ import torch
 from kept import keep
 from torch import Tensor
 
+from genlab.common.progress import say
+from genlab.common.rng import generator
 from genlab.metrics.frechet import Statistics, frechet_distance
 from genlab.metrics.frechet import statistics as of_features
-from genlab.progress import say
-from genlab.rng import generator
 
 FEATURES = 2048
 SIZES = ((300, 300), (300, 1507), (2048, 2048), (10_000, 10_000))

@@ -5,7 +5,7 @@
     GENLAB_DATA=... python benchmarks/gan.py --gpu [--steps 100] [--batches 16 64]
 
 One process, the same threads, float32, the same images (and, where the trial of
-`genlab.features.precision` finds bf16 worth it on this machine, genlab's recipes in bf16 too, as
+`genlab.compute.precision` finds bf16 worth it on this machine, genlab's recipes in bf16 too, as
 `--precision auto` would train them); every round runs each contender for some steps, in turn, so
 that a ratio compares what ran within the same minute. A ratio stands with its smallest, median
 and largest value over the rounds. A step is one update of both players and of the average. The
@@ -43,19 +43,19 @@ from gan_peer_prototype import Prototype
 from kept import keep
 from torch import Tensor
 
+from genlab.common.errors import InputError
+from genlab.compute.hardware import CPU, Hardware, at_work, choose, stored
+from genlab.configs.gan import RECIPES
+from genlab.configs.hardware import Running
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan.compiled import compile_players
-from genlab.engine.gan.players import build_players
-from genlab.engine.gan.round import play
-from genlab.engine.gan.sample import draw
-from genlab.engine.hardware import CPU, Hardware, at_work, choose, stored
-from genlab.engine.looking import Eyes
-from genlab.errors import InputError
-from genlab.features.networks import look
+from genlab.features.extractors import Eyes
+from genlab.features.registry import look
+from genlab.gan.compile import compile_players
+from genlab.gan.players import build_players
+from genlab.gan.sample import draw
+from genlab.gan.step import play
 from genlab.metrics.frechet import frechet_distance
-from genlab.recipes.gan import RECIPES
-from genlab.recipes.running import Running
 
 OURS = ("projected", "scratch", "dcgan")
 WARM = 2

@@ -21,7 +21,7 @@ from gan_peer import Peer, SkipGenerator, colour_and_translation, follow, hinge,
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genlab.features.efficientnet_lite0 import Unit, load_efficientnet_lite0
+from genlab.networks.pretrained.efficientnet_lite0 import Unit, load_efficientnet_lite0
 
 
 def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -17,13 +17,13 @@ import torch
 
 from matplotlib.figure import Figure
 
+from genlab.common.progress import Progress
+from genlab.common.rng import generator
 from genlab.data.mnist import load_digits
-from genlab.engine.vae.measure import SHARES, exact_evidence
-from genlab.engine.vae.training import binary_test_digits, load_vae
 from genlab.figures.png import save
-from genlab.metrics.importance import Estimate, draw_counts, importance_estimate, log_weights
-from genlab.progress import Progress
-from genlab.rng import generator
+from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
+from genlab.vae.measure import SHARES, exact_evidence
+from genlab.vae.train import binary_test_digits, load_vae
 
 DRAWS = (10, 30, 100, 300, 1000)
 PROPOSALS = {"encoder alone": (1.0, 0.0, 0.0), "defensive mixture": SHARES[2]}

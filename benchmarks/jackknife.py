@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Chi2
 
+from genlab.common.rng import generator, seeded
 from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.jackknife import jackknife
 from genlab.metrics.resampling import Subsets
-from genlab.rng import generator, seeded
 
 GROUPS = 20
 ESTIMATES = 10

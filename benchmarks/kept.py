@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from genlab import atomic
-from genlab.engine import environment
+from genlab.common import atomic
+from genlab.runs import environment
 
 
 def keep(out: Path, results: dict[str, Any], part: str | None = None) -> None:

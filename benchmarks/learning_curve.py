@@ -11,8 +11,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from genlab.engine.run import Run
 from genlab.figures.png import save
+from genlab.runs.run import Run
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import torch
 
 from kept import keep
 
-from genlab.products import _product, wide
+from genlab.numerics.linear import _product, wide
 
 SHAPES = {
     "a batch into a layer": (128, 784, 300),

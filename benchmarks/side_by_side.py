@@ -9,7 +9,7 @@ import argparse
 
 from pathlib import Path
 
-from genlab.drawing import read_sheet
+from genlab.figures.draw import read_sheet
 from genlab.figures.grids import labelled_rows
 
 

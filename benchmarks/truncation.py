@@ -3,7 +3,7 @@
     python benchmarks/truncation.py RUN --n 300 --out DIR
 
 "first map" truncates towards the mean of the first map that is not linear in z (what genlab does,
-`genlab/nets/truncation.py`); "latent" shortens the latent inside its sphere, psi u(z), which is
+`genlab/gan/truncation.py`); "latent" shortens the latent inside its sphere, psi u(z), which is
 truncation towards the mean of the *linear* first map. RUN is a finished GAN of the projected
 recipe whose training images are at hand. One seed; all numbers by EfficientNet-Lite0, through
 which that GAN's discriminator looks: compare them with one another only.
@@ -20,17 +20,17 @@ import torch
 
 from torch import Tensor
 
-from genlab import atomic
+from genlab.common import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
-from genlab.engine.looking import Eyes
-from genlab.engine.run import Run
-from genlab.features.efficientnet_lite0 import dog_probability, load_efficientnet_lite0
+from genlab.features.extractors import Eyes
 from genlab.figures.grids import image_sheet
+from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
+from genlab.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
 from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.manifold import density_coverage, precision_recall
-from genlab.nets.fastgan import FastGanGenerator, to_sphere
+from genlab.networks.pretrained.efficientnet_lite0 import dog_probability, load_efficientnet_lite0
+from genlab.runs.run import Run
 
 AMOUNTS = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
 NETWORK = "efficientnet-lite0"

@@ -21,16 +21,16 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from genlab import atomic
+from genlab.common import atomic
+from genlab.common.progress import Progress
+from genlab.common.rng import generator
 from genlab.data.pictures import open_pictures
-from genlab.engine.fid.generated import of_run
-from genlab.engine.looking import Eyes
+from genlab.features.extractors import Eyes
+from genlab.fid.generated import of_run
 from genlab.figures.png import save
 from genlab.metrics.frechet import frechet_distance
 from genlab.metrics.jackknife import jackknife
 from genlab.metrics.resampling import Subsets, permutation_null
-from genlab.progress import Progress
-from genlab.rng import generator
 
 REPETITIONS = 16
 SINGLE = 5

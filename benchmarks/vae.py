@@ -29,14 +29,14 @@ from kept import keep
 from vae_floor import by_hand, products_alone
 from vae_peers import BATCH, HIDDEN, PEERS
 
+from genlab.configs.prior import PriorOptions
+from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import load_digits
-from genlab.engine.run import open_run
-from genlab.engine.vae.fit import Splits, fit, grey
-from genlab.engine.vae.training import binary_test_digits, build_vae
-from genlab.metrics.importance import draw_counts, importance_estimate, log_weights
-from genlab.prior_options import PriorOptions
-from genlab.products import linear
-from genlab.recipes.vae import VaeConfig
+from genlab.numerics.linear import linear
+from genlab.runs.run import open_run
+from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
+from genlab.vae.loop import Splits, fit, grey
+from genlab.vae.train import binary_test_digits, build_vae
 
 DIGITS = {
     ("training", "standard"): {"genlab": 20_000, "pythae": 20_000, "published code": 20_000},

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from vae_peers import BATCH, HIDDEN
 
-from genlab.likelihoods import bernoulli_log_prob
-from genlab.nets.mlp import LOG_STD_RANGE
-from genlab.products import linear
-from genlab.vae import VAE
+from genlab.networks.mlp import LOG_STD_RANGE
+from genlab.numerics.linear import linear
+from genlab.vae.likelihoods import bernoulli_log_prob
+from genlab.vae.model import VAE
 
 STEPS = 50
 

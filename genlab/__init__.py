@@ -4,18 +4,19 @@
 `import genlab` costs nothing.
 """
 
-__all__ = ["Run"]
-__version__ = "0.1.0"
+__all__ = ["Run", "__version__"]
 
 from typing import TYPE_CHECKING, Any
 
+from genlab.common.version import __version__
+
 if TYPE_CHECKING:
-    from genlab.show.run import Run
+    from genlab.notebook.run import Run
 
 
 def __getattr__(name: str) -> Any:
     if name == "Run":
-        from genlab.show.run import Run
+        from genlab.notebook.run import Run
 
         return Run
     raise AttributeError(f"module 'genlab' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """`python -m genlab` is the command line."""
 
-from genlab.cli import main
+from genlab.cli.main import main
 
 if __name__ == "__main__":
     main()

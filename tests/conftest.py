@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from page_cases import compare_page, explored, lab_page  # noqa: F401 - fixtures
-from small_data import make_pictures, make_tiny_digits
+from cases.explorer import compare_page, explored, lab_page  # noqa: F401 - fixtures
+from cases.small_data import make_pictures, make_tiny_digits
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from genlab.common.errors import InputError
+from genlab.common.progress import say
 from genlab.data.decode import MEND, SUFFIXES, no_images
-from genlab.errors import InputError
-from genlab.progress import say
 
 LARGEST_MEMBER = 1 << 29
 """Bytes of one image, unpacked: more than any image has that `decode` takes."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from genlab.common.errors import InputError
 from genlab.data.archives import open_zip
-from genlab.errors import InputError
 
 SHAPES = "(N, H, W, 3), (N, 3, H, W) or (N, H, W)"
 KINDS = "uint8, or floating-point in [0, 1]"

@@ -14,8 +14,8 @@ import torch
 
 from torch import Tensor
 
+from genlab.common.errors import InputError
 from genlab.data.identity import Identity, digest
-from genlab.errors import InputError
 
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test"})
 """Folders that part a data set, not its classes: looked past."""

@@ -1,9 +1,10 @@
 """Which square of a picture to keep: the central one, or the one that holds its subject.
 
-The subject is where EfficientNet-Lite0's class activation map (`features/activation.py`) is
-positive. The square is the smallest that holds 85 % of that activation, within 55 to 100 % of
-the shorter side; of squares of one size, the one that holds most, and of those that hold the
-same the most central one.
+The subject is where EfficientNet-Lite0's class activation map
+(`networks/pretrained/activation.py`) is positive. The square is the smallest that holds 85 % of
+that activation, within 55 to 100 % of the shorter side; of squares of one size, the one that
+holds most, and of those that hold the same the
+most central one.
 
 Measured on 500 photographs of whole dogs, cut to 64 pixels and enlarged again (share recognised
 as dogs and mean probability, central square, then subject's square; +- standard error of the
@@ -29,8 +30,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from genlab.features.activation import activation_map
-from genlab.features.efficientnet_lite0 import SHA256, SIZE, EfficientNetLite0
+from genlab.networks.pretrained.activation import activation_map
+from genlab.networks.pretrained.efficientnet_lite0 import SHA256, SIZE, EfficientNetLite0
 
 Crop = Literal["centre", "subject"]
 CROPS: tuple[str, ...] = get_args(Crop)

@@ -43,9 +43,9 @@ import numpy as np
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from genlab.common.errors import InputError
+from genlab.common.progress import say
 from genlab.data.crop import Box, central_box
-from genlab.errors import InputError
-from genlab.progress import say
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}

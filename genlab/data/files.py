@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from genlab.common.errors import InputError
 from genlab.data.archives import list_members, open_zip, read_member
 from genlab.data.decode import MEND, list_images
-from genlab.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)

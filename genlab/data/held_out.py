@@ -12,10 +12,10 @@ import torch
 
 from torch import Tensor
 
+from genlab.common.errors import InputError
+from genlab.common.rng import generator
 from genlab.data.identity import digest
-from genlab.data.twins import groups, near_duplicates, thumbnails
-from genlab.errors import InputError
-from genlab.rng import generator
+from genlab.data.near_duplicates import groups, near_duplicates, thumbnails
 
 SHARE = 0.1
 

@@ -23,9 +23,11 @@ import torch
 
 from torch import Tensor
 
-from genlab.cache import cached
+from genlab.common.cache import cached
+from genlab.common.errors import InputError
+from genlab.common.paths import cache_folder, data_folder
+from genlab.common.progress import Progress, say
 from genlab.data import crop as crops
-from genlab.data import toydogs
 from genlab.data.crop import Crop
 from genlab.data.decode import (
     VERSION,
@@ -35,10 +37,8 @@ from genlab.data.decode import (
     read_image,
 )
 from genlab.data.identity import Identity, digest
-from genlab.errors import InputError
-from genlab.features.efficientnet_lite0 import load_efficientnet_lite0
-from genlab.places import cache_folder, data_folder
-from genlab.progress import Progress, say
+from genlab.data.toydogs import draw as toydogs
+from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
 
 NAMES = "one of the names toydogs, toydogs:COUNT, dogs, imagewoof-160"
 DIGITS = ("mnist", "mnist-5k")

@@ -23,10 +23,10 @@ import torch
 
 from torch import Tensor
 
+from genlab.common.errors import InputError
+from genlab.common.paths import cache_folder, data_folder
+from genlab.common.progress import say
 from genlab.data.identity import Identity, digest
-from genlab.errors import InputError
-from genlab.places import cache_folder, data_folder
-from genlab.progress import say
 
 FILES = {
     "train images": ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),

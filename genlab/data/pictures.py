@@ -29,6 +29,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from genlab.common.errors import InputError
+from genlab.common.progress import Progress
 from genlab.data import crop as crops
 from genlab.data import decode
 from genlab.data.archives import open_zip, read_member, zip_images
@@ -37,8 +39,6 @@ from genlab.data.crop import Crop
 from genlab.data.identity import Identity
 from genlab.data.images import chooser, find_folder, load_images
 from genlab.data.mnist import load_digits
-from genlab.errors import InputError
-from genlab.progress import Progress
 
 DRAWN_SIZE = 64
 """The side of drawn images, which have no size of their own."""

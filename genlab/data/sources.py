@@ -5,11 +5,11 @@ __all__ = ["SOURCES", "Source", "decide_digits", "decide_dogs"]
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from genlab.common.errors import InputError
+from genlab.common.paths import cache_folder
+from genlab.common.progress import say
 from genlab.data import images, mnist
 from genlab.data.decode import image_files
-from genlab.errors import InputError
-from genlab.places import cache_folder
-from genlab.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)

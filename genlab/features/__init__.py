@@ -1,5 +1,5 @@
 """Feature networks: frozen, written out in plain torch, each with its weights' checksum."""
 
-from genlab.vml import settle
+from genlab.numerics.mkl_warmup import settle
 
 settle()

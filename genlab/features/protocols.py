@@ -52,8 +52,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from genlab.features.inception_net import SIZE
-from genlab.features.inception_net import to_input as pytorch_fid_input
+from genlab.networks.pretrained.inception_net import SIZE
+from genlab.networks.pretrained.inception_net import to_input as pytorch_fid_input
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 
 RANDOM_DIMS = 448
 RANDOM_SHA256 = "d46ba6cb75fa81696af73655c98fd8b9a96bf8c8f2a8983c837e8b36b7b2cf03"

@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.data.pictures import of_tensor
-from genlab.engine.gan.sample import sample
-from genlab.engine.looking import Eyes
+from genlab.features.extractors import Eyes
 from genlab.figures.animation import captioned
 from genlab.figures.grids import enlarged, image_sheet
+from genlab.gan.sample import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
 SHOWN = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from genlab import atomic
+from genlab.common import atomic
 
 
 def save(figure: Figure, path: Path) -> None:

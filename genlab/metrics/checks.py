@@ -7,8 +7,8 @@ __all__ = ["check_features", "check_sets"]
 
 from torch import Tensor
 
-from genlab.errors import InputError
-from genlab.vml import settle
+from genlab.common.errors import InputError
+from genlab.numerics.mkl_warmup import settle
 
 settle()
 

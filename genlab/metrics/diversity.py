@@ -35,7 +35,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.checks import check_features
 
 ROUNDING = 1e-2

@@ -62,7 +62,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.checks import check_sets
 
 PAIRS = 2**20

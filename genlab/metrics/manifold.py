@@ -46,7 +46,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.checks import check_sets
 from genlab.metrics.neighbours import kth_neighbour, points_in_balls
 

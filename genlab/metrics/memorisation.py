@@ -50,7 +50,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.checks import check_features, check_sets
 from genlab.metrics.neighbours import kth_neighbour, nearest
 

@@ -23,7 +23,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.frechet import Statistics
 
 

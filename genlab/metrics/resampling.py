@@ -47,7 +47,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
 from genlab.metrics.checks import check_sets
 from genlab.metrics.frechet import factor_of, statistics
 

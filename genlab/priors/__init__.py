@@ -8,6 +8,8 @@ __all__ = ["PRIORS", "Prior", "Setting"]
 
 from collections.abc import Callable
 
+from genlab.numerics.mkl_warmup import settle
+from genlab.priors.base import Prior, Setting
 from genlab.priors.diffusion import DiffusionPrior
 from genlab.priors.energy import EnergyPrior
 from genlab.priors.exemplar import ExemplarPrior
@@ -15,7 +17,6 @@ from genlab.priors.gtm import GTMPrior
 from genlab.priors.gtm_vamp import GTMVampPrior
 from genlab.priors.lars import LarsPrior
 from genlab.priors.mixture import MixturePrior
-from genlab.priors.prior import Prior, Setting
 from genlab.priors.realnvp import RealNVPPrior
 from genlab.priors.spline import SplinePrior
 from genlab.priors.standard import StandardPrior
@@ -23,7 +24,6 @@ from genlab.priors.student import StudentPrior
 from genlab.priors.vamp import VampPrior
 from genlab.priors.vamp_mixture import VampMixturePrior
 from genlab.priors.zuko_flow import ZukoPrior
-from genlab.vml import settle
 
 settle()
 
@@ -43,4 +43,4 @@ PRIORS: dict[str, Callable[[Setting], Prior]] = {
     "diffusion": DiffusionPrior.build,
     "zuko": ZukoPrior.build,
 }
-"""How each prior is built. Its options and their defaults stand in `genlab.prior_options`."""
+"""How each prior is built. Its options and their defaults stand in `genlab.configs.prior`."""

@@ -50,8 +50,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
-from genlab.priors.prior import Prior, Setting
 
 BETA = (0.1, 20.0)
 """The schedule's rate at t = 0 and t = 1 (Song et al., 2021a)."""

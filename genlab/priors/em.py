@@ -30,8 +30,8 @@ import torch
 
 from torch import Tensor
 
-from genlab.errors import InputError
-from genlab.logsumexp import logsumexp, small_exp_
+from genlab.common.errors import InputError
+from genlab.numerics.logsumexp import logsumexp, small_exp_
 from genlab.priors.mixture import LOG_STD_FLOOR
 
 Covariance = Literal["diagonal", "full"]

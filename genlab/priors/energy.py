@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import standard_log_prob
-from genlab.priors.normaliser import (
+from genlab.priors.tilt import (
     LogWeight,
     bracket_above_two,
     fixed_nodes,
@@ -33,7 +34,6 @@ from genlab.priors.normaliser import (
     rejection_sample,
     tilt_net,
 )
-from genlab.priors.prior import Prior, Setting
 
 RANGE = 7.0
 """The contrast R in nats: e^7 = 1097, about as many as a training step's draws."""

@@ -24,9 +24,9 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.errors import InputError
-from genlab.logsumexp import logsumexp
-from genlab.priors.prior import Encode, Prior, Setting
+from genlab.common.errors import InputError
+from genlab.numerics.logsumexp import logsumexp
+from genlab.priors.base import Encode, Prior, Setting
 from genlab.priors.vamp import plain_function
 
 LOG_STD_AT_START = -1.0

@@ -31,7 +31,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.nets.mlp import perceptron
+from genlab.networks.mlp import perceptron
 
 LOG_SCALE_BOUND = 5.0
 """The affine layer shrinks or stretches by at most e^5 = 148."""

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.logsumexp import logsumexp
+from genlab.numerics.logsumexp import logsumexp
 
 PAIRS = 1_000_000
 """Pairs of a point and a component that are held at a time."""

@@ -22,11 +22,11 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.errors import InputError
-from genlab.nets.mlp import perceptron
+from genlab.common.errors import InputError
+from genlab.networks.mlp import perceptron
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.mixture import LOG_STD_FLOOR
-from genlab.priors.prior import Prior, Setting
 
 STRETCH = 2.0
 """At the start the mean of a component is this times its grid point."""

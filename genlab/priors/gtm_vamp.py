@@ -18,10 +18,10 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.nets.mlp import perceptron
+from genlab.networks.mlp import perceptron
+from genlab.priors.base import Encode, Prior, Setting
 from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.gtm import square_grid
-from genlab.priors.prior import Encode, Prior, Setting
 from genlab.priors.vamp import image_logits, plain_function
 
 

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
-from genlab.priors.normaliser import (
+from genlab.priors.tilt import (
     LogWeight,
     bracket_above_two,
     fixed_nodes,
@@ -32,7 +33,6 @@ from genlab.priors.normaliser import (
     log_normaliser,
     tilt_net,
 )
-from genlab.priors.prior import Prior, Setting
 
 
 class ResampledGaussian(Distribution):

@@ -15,8 +15,8 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.prior import Prior, Setting
 
 LOG_STD_FLOOR = -3.0
 """A component narrower than e^-3 sits on a few codes and no longer describes a density."""

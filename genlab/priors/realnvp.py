@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Prior, Setting
 from genlab.priors.flow import Affine, Composed, Curve, FlowDistribution, couplings
-from genlab.priors.prior import Prior, Setting
 from genlab.priors.standard import StandardPrior
 
 SCALE_BOUND = 2.0

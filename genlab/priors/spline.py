@@ -29,9 +29,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
+from genlab.priors.base import Prior, Setting
 from genlab.priors.flow import Affine, Composed, Coupling, Curve, FlowDistribution, couplings
-from genlab.priors.prior import Prior, Setting
 from genlab.priors.standard import StandardPrior
 
 SMALLEST_BIN = 1e-3

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Prior, Setting
 from genlab.priors.gaussian import StandardGaussian
-from genlab.priors.prior import Prior, Setting
 
 
 class StandardPrior(Prior):

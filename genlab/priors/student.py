@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Chi2, Distribution
 from torch.nn.functional import softplus
 
-from genlab.priors.prior import Prior, Setting
+from genlab.priors.base import Prior, Setting
 
 DEGREES_AT_START = 10.0
 

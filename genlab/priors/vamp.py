@@ -17,8 +17,8 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Encode, Prior, Setting
 from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.prior import Encode, Prior, Setting
 
 EDGE = 0.02
 """Pseudo-inputs start this far inside (0, 1), where the sigmoid still has a slope."""

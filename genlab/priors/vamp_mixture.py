@@ -18,8 +18,8 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.priors.base import Encode
 from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.prior import Encode
 from genlab.priors.vamp import VampPrior
 
 

@@ -25,9 +25,9 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.errors import InputError
+from genlab.common.errors import InputError
+from genlab.priors.base import Prior, Setting
 from genlab.priors.flow import Affine, Bijection, Composed, FlowDistribution
-from genlab.priors.prior import Prior, Setting
 from genlab.priors.standard import StandardPrior
 
 FLOWS = ("BPF", "MAF", "NICE", "NSF", "RealNVP")

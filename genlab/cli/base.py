@@ -1,0 +1,46 @@
+"""What all commands share: common options, where data is, and how a command ends."""
+
+__all__ = ["DataDir", "Device", "Json", "end", "print_json", "use_data"]
+
+import json
+import os
+import sys
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from genlab.common.errors import InputError
+
+Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout.")]
+DataDir = Annotated[
+    Path | None,
+    tyro.conf.arg(help="Folder with mnist/ and dogs/; the same as setting GENLAB_DATA."),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    tyro.conf.arg(help="Where networks compute; auto: on a GPU where there is one."),
+]
+
+
+def use_data(data_dir: Path | None) -> None:
+    """Makes a folder the place where data is looked for, if one is given."""
+    if data_dir is None:
+        return
+    if not data_dir.is_dir():
+        raise InputError(f"--data-dir {data_dir}: no such folder")
+    os.environ["GENLAB_DATA"] = str(data_dir)
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON on standard output."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    print(text.encode(errors="backslashreplace").decode())  # of names that are not UTF-8
+
+
+def end(results: dict[str, Any], line: str, as_json: bool) -> None:
+    """Ends a command: its line of results, or its JSON with the line on standard error."""
+    print(line, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print_json(results)

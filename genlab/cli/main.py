@@ -1,0 +1,240 @@
+"""The command line: a table of commands, each a function; tyro turns signatures into options.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once.
+"""
+
+__all__ = ["main"]
+
+import sys
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from tyro.conf import OmitArgPrefixes, Positional
+from tyro.extras import SubcommandApp
+
+from genlab.cli.base import DataDir, Json, end, print_json, use_data
+from genlab.cli.data import data, with_default
+from genlab.cli.fid import fid
+from genlab.cli.gan import gan
+from genlab.cli.gan import train_command as gan_train
+from genlab.cli.vae import train_command as vae_train
+from genlab.cli.vae import vae
+from genlab.cli.verify import verify
+from genlab.common.errors import InputError
+from genlab.configs import gan as gan_recipes
+from genlab.configs import vae as vae_recipes
+from genlab.configs.lab import LabConfig
+
+app = SubcommandApp()
+
+
+@app.command
+def lab(
+    config: OmitArgPrefixes[LabConfig],
+    out: Path | None = None,
+    data_dir: DataDir = None,
+    dry_run: bool = False,
+    json: Json = False,
+) -> None:
+    """Do the whole lab sheet: three VAEs, a GAN, its FID, the report and the archives.
+
+    Run it again with the same options and it goes on where it was stopped.
+
+    Args:
+        out: The run directory; runs/lab-PRESET if not given.
+        dry_run: Print the resolved configuration and stop.
+    """
+    from genlab.lab import sheet
+
+    use_data(data_dir)
+    target = out or Path("runs") / f"lab-{config.preset}"
+    if dry_run:
+        print_json(sheet.plan(config, target))
+        return
+    results = sheet.run_lab(config, target)
+    page = results.get("explorer")  # a run that an older version finished has none
+    also = f"; to explore: {target / page}" if page else ""
+    end(results, f"report: {target / results['report']['docx']}{also}", json)
+
+
+@app.command
+def resume(
+    run: Positional[Path],
+    mnist: str | None = None,
+    dogs: str | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Go on with a stopped run, with the options it was started with.
+
+    Args:
+        run: The run directory.
+        mnist: Where the digits are now, if they have moved since the run began.
+        dogs: Where the images are now, if they have moved since the run began.
+    """
+    from genlab.lab import sheet
+
+    use_data(data_dir)
+    results = sheet.resume(run, mnist, dogs)
+    end(results, f"{run}: done", json)
+
+
+@app.command
+def explore(
+    run: Positional[Path],
+    out: Path | None = None,
+    lang: Literal["zh", "en"] | None = None,
+    priors: tuple[str, ...] = (),
+    mnist: str | None = None,
+    open: bool = True,  # noqa: A002 - the option's name
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Make one interactive page of a run, a file that works offline, and open it.
+
+    Move over the latent planes of its VAEs and see what each point decodes to, draw digits, walk
+    between pins; watch its GAN learn. The networks run in the browser, which checks them.
+
+    Args:
+        run: A VAE run, a comparison, a GAN run or a lab run.
+        out: The HTML file; RUN/explorer.html if not given.
+        lang: The language it opens in, the run's own if not given; the page can switch.
+        priors: Of several VAEs, show these.
+        mnist: Where the digits are now, if they have moved since training.
+        open: Show it in the browser, if this is a terminal.
+    """
+    from genlab.explorer.explore import explore as build
+    from genlab.explorer.explore import lines_of
+
+    use_data(data_dir)
+    results = build(run, out, lang, mnist, priors)
+    *notes, line = lines_of(results)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    end(results, line, json)
+    if open and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(Path(results["page"]).resolve().as_uri())
+
+
+@app.command
+def submit(
+    run: Positional[Path],
+    name: str | None = None,
+    id: str | None = None,  # noqa: A002 - the option's name
+    lang: Literal["zh", "en"] | None = None,
+    template: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Build the report and the two archives of a finished lab run again, without training.
+
+    Args:
+        run: The lab's run directory.
+        name: The author's name.
+        id: The author's student number.
+        lang: Language of the report; the run's own if not given.
+        template: A TOML file with other file names, title or Word styles (docs/report.md).
+    """
+    from genlab.lab.handin.submission import submit as build
+    from genlab.lab.sheet import refresh
+
+    results = build(run, name, id, lang, template)
+    refresh(run)
+    end(results, f"report: {run / results['docx']}", json)
+
+
+@app.command
+def report(
+    run: Positional[Path],
+    lang: Literal["zh", "en"] | None = None,
+    format: str = "docx",  # noqa: A002 - the option's name
+    json: Json = False,
+) -> None:
+    """Write the report of a finished lab run as Word, HTML or PDF.
+
+    Args:
+        run: The lab's run directory.
+        lang: Language of the report; the run's own if not given.
+        format: docx, html, pdf, or several with commas.
+    """
+    from genlab.lab.handin.submission import make_report
+
+    formats = tuple(part.strip() for part in format.split(",") if part.strip())
+    results = make_report(run, lang, formats)
+    end(results, f"report: {', '.join(str(run / results[one]) for one in formats)}", json)
+
+
+@app.command
+def doctor(json: Json = False) -> None:
+    """Say what is found and what is missing on this machine, and how to mend it."""
+    from genlab.cli.doctor import check_machine
+
+    checks = check_machine()
+    if not json:
+        for check in checks:
+            mark = "ok     " if check["ok"] else "missing"
+            print(f"{mark}  {check['what']}: {check['found']}")
+            if not check["ok"]:
+                print(f"         mend: {check['mend']}")
+    bad = [check["what"] for check in checks if not check["ok"]]
+    end({"checks": checks}, f"missing: {', '.join(bad)}" if bad else "all is well", json)
+
+
+def _chosen(arguments: list[str], option: str, allowed: Collection[str], default: str) -> str:
+    """Returns what the command line gives an option; a wrong value is left to the parser."""
+    for index, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == option:
+            value = value or "".join(arguments[index + 1 : index + 2])
+            return value if value in allowed else default
+    return default
+
+
+def main() -> None:
+    """Runs the command line; bad input ends with one line and exit code 2."""
+    arguments = sys.argv[1:]
+    of_vae = _chosen(arguments, "--recipe", vae_recipes.RECIPES, "default")
+    vae.command(name="train")(vae_train(vae_recipes.RECIPES[of_vae]()))
+    of_gan = _chosen(arguments, "--recipe", gan_recipes.RECIPES, "projected")
+    sizes = {str(size): size for size in gan_recipes.SIZES}  # a recipe's numbers depend on it
+    size = sizes[_chosen(arguments, "--size", sizes, str(gan_recipes.SIZE))]
+    recipe = gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)
+    given = {argument.partition("=")[0] for argument in arguments}
+    gan.command(name="train")(gan_train(recipe, given))
+    try:
+        app.cli(
+            prog="genlab",
+            args=with_default(arguments),
+            description="A laboratory of small deep generative models: VAEs under many priors, "
+            "GANs that learn from few images, Frechet distances, and the report of it all.",
+        )
+    except (InputError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        print(f"genlab: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")  # not loaded only to know its errors
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        print(f"genlab: error: {str(error).split('.')[0]}: give the same command with --device "
+              "cpu, or another --out and a smaller --batch", file=sys.stderr)  # fmt: skip
+        sys.exit(2)
+    except FloatingPointError as error:
+        print(f"genlab: training diverged: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("genlab: stopped; give the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+app.command(fid)
+app.command(verify)
+app.command(vae, name="vae", help="Train and measure variational auto-encoders.")
+app.command(gan, name="gan", help="Train generative adversarial networks and sample from them.")
+app.command(data, name="data", help="List the data sources; examine a folder of images.")

@@ -1,0 +1,196 @@
+"""The commands of `genlab vae`: train, refit, evaluate, compare."""
+
+__all__ = ["train_command", "vae"]
+
+import sys
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from tyro.conf import OmitArgPrefixes, Positional
+from tyro.extras import SubcommandApp
+
+from genlab.cli.base import DataDir, Device, Json, end, use_data
+from genlab.common.paths import way_from
+from genlab.configs.compare import CompareConfig
+from genlab.configs.hardware import Running
+from genlab.configs.prior import PriorName, PriorOptions
+from genlab.configs.vae import BY_EM, RecipeName, VaeConfig
+
+DEFAULT_OPTIONS, DEFAULT_COMPARISON = PriorOptions(), CompareConfig()
+
+vae = SubcommandApp()
+
+
+def train_command(named: VaeConfig) -> Callable[..., None]:
+    """Returns the command `vae train`, whose options default to those of a recipe."""
+
+    def vae_train(
+        config: Annotated[VaeConfig, tyro.conf.arg(name="")] = named,
+        recipe: RecipeName = "default",
+        device: Device = "auto",
+        out: Path | None = None,
+        data_dir: DataDir = None,
+        json: Json = False,
+    ) -> None:
+        """Train a VAE on digits under a prior, measure it and draw its figures.
+
+        Args:
+            recipe: A set of defaults for all other options; --help shows those of the one given.
+            out: The run directory; runs/vae-PRIOR if not given.
+        """
+        from genlab.compute.hardware import choose
+        from genlab.data.mnist import load_digits
+        from genlab.figures.draw import draw_vae
+        from genlab.vae.train import train_vae
+
+        del recipe  # its work is done: its values were the defaults of `config`
+        use_data(data_dir)
+        target = out or Path("runs") / f"vae-{config.prior}"
+        if config.post_hoc is not None:
+            config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
+        results = train_vae(config, target, choose(Running(device=device)))
+        draw_vae(target, load_digits(config.mnist))
+        end(results, _vae_line(results, target), json)
+
+    return vae_train
+
+
+@vae.command(name="refit")
+def vae_refit(
+    run: Positional[Path],
+    prior: PriorName,
+    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = DEFAULT_OPTIONS,
+    epochs: int = 20,
+    learning_rate: float = 3e-3,
+    em: bool = True,
+    mnist: str | None = None,
+    device: Device = "auto",
+    out: Path | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Learn a prior for a trained VAE post hoc: its encoder and decoder stay as they are.
+
+    What it leaves is a run like any other.
+
+    Args:
+        run: The run directory of the trained VAE.
+        prior: The prior to learn.
+        prior_options: What it is built with.
+        epochs: Passes over the training digits' codes.
+        learning_rate: Highest learning rate of Adam.
+        em: Fit a mixture by expectation-maximisation in place of gradients, and begin vamp and
+            vamp-mixture with it (--no-em: gradients alone, from a few images). Other priors have
+            no components to fit.
+        mnist: Where the digits are now, if they have moved since training.
+        out: The new run's directory; RUN-PRIOR beside RUN if not given.
+    """
+    from genlab.compute.hardware import choose
+    from genlab.figures.draw import draw_vae
+    from genlab.vae.train import refit_config, train_vae
+
+    use_data(data_dir)
+    target = out or run.with_name(f"{run.name}-{prior}")
+    config = refit_config(
+        run, target, prior, prior_options, epochs=epochs, learning_rate=learning_rate,
+        em=em and prior in BY_EM,
+    )
+    if mnist is not None:
+        config = replace(config, mnist=mnist)
+    results = train_vae(config, target, choose(Running(device=device)))
+    draw_vae(target)
+    end(results, _vae_line(results, target), json)
+
+
+@vae.command(name="evaluate")
+def vae_evaluate(
+    run: Positional[Path],
+    mnist: str | None = None,
+    importance: int | None = None,
+    annealed: int | None = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Measure a trained VAE on all test digits again, or one that is still training.
+
+    RE, Omega and the parts of eq. 3, mutual information and marginal KL, the likelihood exactly
+    (one or two latent dimensions) and by importance sampling, each with its standard error. Of
+    an unfinished run the weights saved so far are measured, and nothing is written.
+
+    Args:
+        run: The run directory.
+        mnist: Where the digits are now, if they have moved since training.
+        importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
+        annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
+    """
+    from genlab.compute.hardware import choose
+    from genlab.lab.sheet import refresh
+    from genlab.vae.train import evaluate_vae
+
+    use_data(data_dir)
+    results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
+    refresh(run, mnist)  # the lab or the comparison that it may be a part of
+    end(results, _vae_line(results, run), json)
+
+
+@vae.command(name="compare")
+def vae_compare(
+    config: OmitArgPrefixes[CompareConfig] = DEFAULT_COMPARISON,
+    only: str | None = None,
+    device: Device = "auto",
+    out: Path = Path("runs/compare"),
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train and measure VAEs that differ in their prior alone, and table them.
+
+    Each run can be made by itself (--only PRIOR/SEED), in any order and on any machine that sees
+    the folder; the table is made by the call that finds all of them finished.
+
+    Args:
+        only: Train this run alone: PRIOR/SEED, say vamp/0.
+        out: The run directory.
+    """
+    from genlab.compute.hardware import choose
+    from genlab.data.mnist import load_digits
+    from genlab.figures.draw import draw_comparison
+    from genlab.vae.compare import compare, table
+
+    use_data(data_dir)
+    results = compare(config, out, only, choose(Running(device=device)))
+    if lacking := results.get("lacking"):
+        end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
+        return
+    draw_comparison(out, load_digits(config.mnist))
+    print(table(results), file=sys.stderr if json else sys.stdout)
+    end(results, f"{out}: {len(results['priors'])} priors compared", json)
+
+
+def _vae_line(results: dict[str, Any], path: Path) -> str:
+    unfinished = f" ({results['unfinished']})" if "unfinished" in results else ""
+    return (
+        f"{path}{unfinished}: ELBO {results['elbo']:.2f} = RE {results['re']:.2f} + Omega "
+        f"{results['omega']:.2f}; Omega = -CE {results['cross_entropy']:.3f} + H "
+        f"{results['conditional_entropy']:.3f} (off by {results['identity_gap']:+.4f}, "
+        f"{'within' if results['identity_holds'] else 'BEYOND'} "
+        f"{results['identity_tolerance']:.4f})"
+        + _exact(results)
+        + f"; prior gap {results['prior_gap']:.3f}; nats, {results['test_images']} test digits"
+    )
+
+
+def _exact(results: dict[str, Any]) -> str:
+    if "nll_exact" not in results:
+        return ""
+    if results.get("nll_exact_trusted", True):  # a run measured before this was asked has none
+        return f"; exact NLL {results['nll_exact']:.2f}"
+    return (
+        f"; NLL by quadrature {results['nll_exact']:.2f}, NOT to be trusted (its error is "
+        f"{results['nll_exact_error']:.2g}, or importance sampling finds more)"
+    )

@@ -1,0 +1,80 @@
+"""The command that checks what students handed in."""
+
+__all__ = ["verify"]
+
+import sys
+
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from genlab.cli.base import DataDir, Json, end, use_data
+from genlab.common.errors import InputError
+from genlab.common.paths import require_place
+
+
+def verify(
+    files: Positional[tuple[Path, ...]],
+    level: Literal["integrity", "consistency", "recompute", "replay"] = "recompute",
+    mnist: str | None = None,
+    dogs: str | None = None,
+    inception: str | None = None,
+    minutes: float = 2.0,
+    template: Path | None = None,
+    out: Path | None = None,
+    lang: Literal["zh", "en"] | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Check submissions (a report and two archives each, as genlab submit makes them).
+
+    Executes nothing of a submission, unpickles nothing, and writes nothing but OUT. It does not
+    prove who made a submission. Exit code: 0 all is well; 1 a claim does not hold; 2 tampered
+    with, incomplete or hostile; 3 cannot be judged here (data, weights or a version are missing).
+    The worst decides: 2, then 1, then 3.
+
+    Args:
+        files: The three files, or folders: all files flat, or a sub-folder a submission.
+        level: How far: integrity (manifests), consistency (the report against the records),
+            recompute (ELBO, images and distances from the models), replay (train the beginning
+            again, and from one kept state to the next of a run made with --checkpoints).
+            Each includes those before it.
+        mnist: SOURCE of the digits here; the recorded name if not given.
+        dogs: SOURCE of the dogs here, likewise.
+        inception: File of FID Inception weights.
+        minutes: replay: time for each submission.
+        template: The TOML file that genlab submit was given, if the files are called otherwise.
+        out: A folder for class.csv and class.html.
+        lang: Language of the tables and the page; that of the reports if not given.
+    """
+    from genlab.common import atomic
+    from genlab.lab.handin.template import SHEET, read_template
+    from genlab.lab.verify.check import verify as check
+    from genlab.lab.verify.results.findings import exit_code, worst
+    from genlab.lab.verify.results.page import class_page
+    from genlab.lab.verify.results.table import DISCLAIMER, as_csv, as_json, as_text, summary
+
+    use_data(data_dir)
+    if not files:
+        raise InputError("FILES: give the files of a submission, or a folder of submissions")
+    if out is not None:
+        require_place("--out", out)
+    reports = check(
+        files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
+        template=SHEET if template is None else read_template(template),
+    )
+    chinese = sum(report.lang == "zh" for report in reports)
+    language = lang or ("zh" if 2 * chinese >= len(reports) else "en")
+    if not json:
+        print("\n\n".join(as_text(report, language) for report in reports), end="\n\n")
+    print(DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
+    line = summary(reports, language)
+    if out is not None:
+        atomic.write_bytes(out / "class.csv", as_csv(reports, language).encode())
+        atomic.write_bytes(out / "class.html", class_page(reports, language).encode())
+        line += f"; {out / 'class.html'}"
+    code = exit_code(worst(report.verdict for report in reports))
+    end({"exit_code": code, "submissions": [as_json(report, language) for report in reports]},
+        line, json)
+    sys.exit(code)

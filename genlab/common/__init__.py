@@ -1,0 +1,1 @@
+"""Errors, paths, the atomic writer, the cache, progress and randomness: used everywhere."""

@@ -1,0 +1,149 @@
+"""What networks run on in training: a device and a precision.
+
+    randomness    drawn on the processor by `common/rng.py`, then moved: the same latents, order
+                  and augmentations on any device
+    bf16          torch's autocast around the networks' forward passes. float32 stay: weights
+                  that learn, losses, the R1 penalty with the pass it differentiates, spectral
+                  norms and batch statistics, averages, optimisers, and all that is measured
+    auto          bf16 where the trial of `compute/precision.py` finds it worth it
+    float32       means float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
+                  convolutions use) is off inside `at_work`
+    saved         tensors are saved from the processor and load onto any device
+
+Of several processes each has a GPU to itself (`compute/device.py`).
+"""
+
+__all__ = [
+    "CPU", "Hardware", "at_work", "choose", "keep_spectral_norms", "rows_on",
+    "stored",
+]  # fmt: skip
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.compute.device import device_for
+from genlab.compute.distributed import from_first, world_size
+from genlab.compute.precision import ieee, pays, require_bf16, speedup
+from genlab.configs.hardware import Running
+
+SHARE = 0.25
+"""Of a GPU's free memory, what training images may take for good."""
+
+
+class Hardware(NamedTuple):
+    """What networks run on."""
+
+    device: torch.device = torch.device("cpu")
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
+    """Whether a GAN's networks that learn are compiled (`gan/compile.py`)."""
+
+    def autocast(self, wanted: bool = True) -> torch.autocast:
+        """Returns the block in which networks compute in bf16, if that is the precision."""
+        on = wanted and self.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=on)
+
+    def frozen(self, network: nn.Module) -> nn.Module:
+        """Returns a network that learns nothing, ready to run.
+
+        In bf16 its weights are rounded once; autocast would do so, the same way, in every pass.
+        """
+        return network.to(self.device, torch.bfloat16 if self.precision == "bf16" else None)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a session notes of it, as JSON values: the keys of `environment.PLAIN`."""
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
+        return {
+            "device": self.device.type, "gpu": gpu, "precision": self.precision,
+            "compiled": self.compile,
+        }  # fmt: skip
+
+
+CPU = Hardware()
+
+
+def choose(running: Running) -> Hardware:
+    """Returns what is asked for; every process must call it.
+
+    Raises:
+        InputError: If this machine cannot do it.
+    """
+    device = device_for(running.device, own=True)
+    if running.compile:
+        _check_compiler(device)
+    if running.precision == "auto":  # trials may end differently: the first process's counts
+        short = from_first(float(pays(device)))
+        return Hardware(device, "bf16" if short else "float32", running.compile)
+    if running.precision == "bf16":
+        _check_bf16(device)
+    return Hardware(device, running.precision, running.compile)
+
+
+def _check_bf16(device: torch.device) -> None:
+    """Refuses a GPU without bf16; says of a processor that gains nothing by it."""
+    if device.type == "cpu":
+        if (times := speedup()) < 1:
+            say(f"note: --precision bf16: this processor has no units for it; a convolution runs "
+                f"at {times:.1f} times float32's speed")  # fmt: skip
+        return
+    require_bf16(device)
+
+
+def _check_compiler(device: torch.device) -> None:
+    """Compiles one small function, to know now and not in the first step."""
+    if world_size() > 1:
+        raise InputError(
+            "--compile: not with several processes, whose batch-norms talk to each other inside "
+            "the networks; leave it out"
+        )
+    try:
+        torch.compile(lambda x: (x + 1).sin())(torch.zeros(8, device=device))
+    except RuntimeError as error:  # torch's errors of compiling are
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"--compile: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
+            "(g++ or clang; on a GPU Triton as well), or leave it out"
+        ) from None
+
+
+@contextmanager
+def at_work(on: Hardware) -> Iterator[None]:
+    """Makes the GPU the current one and float32 exact, inside the block."""
+    if on.device.type == "cpu":
+        yield
+        return
+    with torch.cuda.device(on.device), ieee(on.device):
+        yield
+
+
+def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:
+    """Takes the norms' power iterations, products of matrices, out of autocast."""
+    if on.precision == "float32":
+        return
+    for module in network.modules():
+        if isinstance(module, parametrize.ParametrizationList):
+            for step in module:
+                step.forward = on.autocast(False)(step.forward)
+
+
+def stored(images: Tensor, device: torch.device) -> Tensor:
+    """Returns training images on the device if they fit there well, else as they are."""
+    if device.type != "cuda" or images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return images
+    return images.to(device)
+
+
+def rows_on(images: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """Returns some of the images, wherever they are stored, on the device."""
+    if images.device.type != "cpu" or device.type == "cpu":
+        return images[rows.to(images.device, non_blocking=True)]
+    return images[rows].pin_memory().to(device, non_blocking=True)

@@ -1,0 +1,75 @@
+"""A comparison of priors: which, how often, and what is common to all."""
+
+__all__ = ["CompareConfig", "cells"]
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from genlab.common.errors import InputError
+from genlab.configs.prior import PRIOR_NAMES, PRIOR_OPTIONS, PriorName, PriorOptions
+from genlab.configs.vae import BY_EM, VaeConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """VAEs that differ in their prior alone."""
+
+    priors: tuple[PriorName | Literal["all"], ...] = ("standard", "mixture", "vamp")
+    """The priors compared; all for every one there is. The standard Gaussian is always there."""
+    seeds: int = 1
+    """Runs of each prior, with seeds 0, 1, ...; means and errors are over them."""
+    post_hoc: bool = False
+    """Learn each prior on the same trained VAE (that of the standard Gaussian and the same seed)
+    in place of training each jointly."""
+    mnist: str = "mnist"
+    """SOURCE of the digits (see: genlab data)."""
+    latent: int = VaeConfig.latent
+    """Latent dimensions D."""
+    components: int | None = None
+    """Components of the priors that have them; each has its own default."""
+    hidden: tuple[int, ...] = VaeConfig.hidden
+    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    epochs: int = VaeConfig.epochs
+    """Passes over the training digits."""
+    fourier: float | None = None
+    """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for one or two latent
+    dimensions, else 0."""
+    refit_epochs: int = 10
+    """With --post-hoc: passes over the digits' codes for each prior."""
+    batch: int = VaeConfig.batch
+    """Digits a step."""
+    learning_rate: float = VaeConfig.learning_rate
+    """Highest learning rate of Adam."""
+    refit_rate: float = 3e-3
+    """With --post-hoc: that of the priors. (The mixture is fitted by expectation-maximisation,
+    with which the VampPriors begin as well.)"""
+    importance: int = VaeConfig.importance
+    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise InputError(f"--seeds {self.seeds}: must be at least 1")
+        asked = PRIOR_NAMES if "all" in self.priors else self.priors
+        ordered = tuple(p for p in PRIOR_NAMES if p == "standard" or p in asked)
+        object.__setattr__(self, "priors", ordered)
+        cells(self)  # refuses what a VAE refuses
+
+
+def cells(config: CompareConfig) -> dict[str, VaeConfig]:
+    """Returns the configuration of every run, by its row: PRIOR/SEED."""
+    rows = {}
+    for seed in range(config.seeds):
+        for prior in config.priors:
+            has = PRIOR_OPTIONS[prior].components is not None
+            learned = config.post_hoc and prior != "standard"
+            rows[f"{prior}/{seed}"] = VaeConfig(
+                prior=cast(PriorName, prior),
+                prior_options=PriorOptions(components=config.components if has else None),
+                mnist=config.mnist, latent=config.latent, hidden=config.hidden,
+                epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
+                learning_rate=config.refit_rate if learned else config.learning_rate,
+                importance=config.importance, seed=seed,
+                post_hoc=f"../../standard/{seed}" if learned else None,
+                em=learned and prior in BY_EM, fourier=config.fourier,
+            )
+    return rows

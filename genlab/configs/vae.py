@@ -1,0 +1,203 @@
+"""The VAE's configuration, and the recipes that fill it."""
+
+__all__ = ["BY_EM", "RECIPES", "RecipeName", "VaeConfig"]
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from genlab.common.errors import InputError
+from genlab.configs.checks import option, require_finite
+from genlab.configs.prior import WIDEST, PriorName, PriorOptions
+
+BY_EM = ("mixture", "vamp", "vamp-mixture")
+"""Priors that expectation-maximisation can begin, once the codes are there."""
+LARGEST = {"batch": 1_000_000, "latent": 10_000, "samples": 10_000, "lattice": 10_000}
+"""More of these fits into no machine."""
+FEWEST_DRAWS = 100
+"""Draws of an importance-sampled likelihood: 20 in the tail that Pareto's k is fitted to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeConfig:
+    """A VAE on binarised digits."""
+
+    prior: PriorName = "standard"
+    """The prior over the latent."""
+    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = PriorOptions()
+    """What the prior is built with; each has its own defaults."""
+    mnist: str = "mnist"
+    """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
+    latent: int = 2
+    """Latent dimensions D."""
+    hidden: tuple[int, ...] = (512, 512)
+    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    gated: bool = False
+    """Gated layers (Dauphin et al., 2017) in place of SiLU."""
+    fourier: float | None = None
+    """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
+    given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
+    objective: Literal["elbo", "iwae", "pooled", "exact"] = "elbo"
+    """elbo; iwae, the bound of several draws; pooled, that of the whole batch's draws, for few
+    latent dimensions (its encoder covers the posterior, and has a poor ELBO); exact, the
+    likelihood itself by quadrature, for one or two (the encoder then follows by the ELBO)."""
+    samples: int = 1
+    """Draws of z per training digit."""
+    gradient: Literal["plain", "stl", "dreg"] = "dreg"
+    """iwae: the estimator of the encoder's gradient."""
+    beta: float = 1.0
+    """elbo: weight of the regulariser."""
+    warmup: int = 0
+    """elbo: epochs over which that weight rises from 0."""
+    free_bits: float = 0.0
+    """elbo: nats of the regulariser that cost nothing."""
+    lattice: int = 96
+    """exact: lattice points along each axis of the latent plane."""
+    epochs: int = 75
+    """Passes over the training digits; at most so many with --patience."""
+    batch: int = 256
+    """Digits a step."""
+    learning_rate: float = 4e-3
+    """Highest learning rate of Adam."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """cosine: the learning rate rises over the first 2 % and falls by a cosine to nothing."""
+    clip: float | None = None
+    """Longest gradient; a longer one is scaled down to it (Pascanu et al., 2013); 0 for any. Not
+    given: 20 where a prior is learned with the networks, else 0. Nothing but its gradients holds
+    a learned prior in place, and a few long ones can send the whole plane away."""
+    patience: int | None = None
+    """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
+    They are the source's own or, where it has none, the last sixth of the training digits."""
+    post_hoc: str | None = None
+    """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
+    run's configuration holds the way there from its own folder.)"""
+    em: bool = False
+    """post hoc: a mixture is fitted by expectation-maximisation in place of gradients; vamp and
+    vamp-mixture begin with pseudo-inputs whose posteriors are such a mixture's components."""
+    draws: int = 16
+    """Draws of z per test digit when the bound is measured."""
+    importance: int = 1000
+    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+    annealed: int = 0
+    """Random test digits whose likelihood is bracketed by annealing from both sides, which prices
+    the bias of the importance-sampled one."""
+    seed: int = 0
+    """Decides everything random."""
+    checkpoints: bool = False
+    """Keep two training states, half way and 8 steps later, for `genlab verify` to train between:
+    four times the model's own size."""
+
+    @property
+    def elbo_every(self) -> int:
+        """Epochs from one test ELBO in the metrics to the next."""
+        return max(1, self.epochs // 20)
+
+    def __post_init__(self) -> None:
+        require_finite(self)
+        object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
+        if self.fourier is None:
+            object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
+        if self.clip is None:
+            jointly = self.prior != "standard" and self.post_hoc is None
+            object.__setattr__(self, "clip", 20.0 if jointly else 0.0)
+        for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name} {value}: must be at least 1")
+        for name, most in LARGEST.items():
+            if getattr(self, name) > most:
+                raise InputError(f"--{name} {getattr(self, name)}: must be at most {most}")
+        if self.annealed == 1:
+            raise InputError("--annealed 1: at least 2, for an error; or 0 for none")
+        if self.patience is not None and self.warmup > self.epochs:
+            raise InputError(
+                f"--epochs {self.epochs}: early stopping (--patience) keeps no weights before "
+                f"the warm-up ends, after {self.warmup}; give more --epochs or a shorter --warmup"
+            )
+        if self.learning_rate <= 0:
+            raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
+        if not self.hidden or min(self.hidden) < 1 or max(self.hidden) > WIDEST:
+            raise InputError(f"--hidden {self.hidden}: give one width or more, from 1 to {WIDEST}")
+        for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"--{option(name)}: must not be below 0")
+        if 0 < self.importance < FEWEST_DRAWS:
+            raise InputError(
+                f"--importance {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
+                "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
+            )
+        self._check_objective()
+        if self.checkpoints and (self.epochs < 2 or self.patience or self.post_hoc is not None):
+            raise InputError(
+                "--checkpoints: needs two --epochs at least, and goes with neither --patience nor "
+                "--post-hoc (genlab verify replays what begins at the seed and ends as planned)"
+            )
+        if self.em and (self.post_hoc is None or self.prior not in BY_EM):
+            raise InputError(f"--em: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
+
+    def _check_objective(self) -> None:
+        """Refuses options that the objective would not use."""
+        if self.beta != 1 or self.warmup or self.free_bits:
+            if self.objective != "elbo" or self.post_hoc is not None:
+                raise InputError(
+                    "--beta, --warmup, --free-bits: belong to --objective elbo, not to --post-hoc"
+                )
+        if self.objective != "exact" and self.lattice != VaeConfig.lattice:
+            raise InputError("--lattice: belongs to --objective exact")
+        if self.objective != "iwae" and self.gradient != "dreg":
+            raise InputError("--gradient: belongs to --objective iwae")
+        if self.objective == "iwae" and self.samples < 2:
+            raise InputError("--samples: give at least 2 for --objective iwae (1 is the ELBO)")
+        if self.objective in ("pooled", "exact") and self.prior == "exemplar":
+            raise InputError(
+                f"--objective {self.objective}: the exemplar prior leaves each image itself out, "
+                "which points that all images share cannot; take elbo or iwae"
+            )
+        if self.objective != "elbo" and self.prior == "diffusion":
+            raise InputError(
+                f"--objective {self.objective}: needs the prior's density, of which the diffusion "
+                "prior has only a random bound while it learns; take elbo"
+            )
+        if self.objective == "exact" and self.latent > 2:
+            raise InputError(
+                f"--objective exact: needs one or two latent dimensions, not {self.latent}"
+            )
+        if self.post_hoc is not None and self.objective != "elbo":
+            raise InputError("--objective: a prior learned post hoc has one only, ln p(z)")
+
+
+def default() -> VaeConfig:
+    """Two latent dimensions, perceptrons of 512-512, 75 epochs."""
+    return VaeConfig()
+
+
+def vampprior_paper() -> VaeConfig:
+    """The set-up of "VAE with a VampPrior" (Tomczak & Welling, 2018), section 4: 40 latents,
+    gated 300-300 perceptrons, warm-up of 100 epochs, early stopping after 50, batch 100, rate
+    5e-4, 5,000 importance samples. Its VampPrior: --prior vamp --prior.components 500.
+    """
+    return VaeConfig(
+        latent=40, hidden=(300, 300), gated=True, batch=100, learning_rate=5e-4,
+        schedule="constant", epochs=2000, warmup=100, patience=50, importance=5000,
+        annealed=100, clip=0.0,
+    )
+
+
+def best_2d() -> VaeConfig:
+    """The lowest exact negative log-likelihood that two latent dimensions reach within an hour
+    on two cores: the default network, trained on the bound of pooled draws.
+    """
+    return VaeConfig(
+        objective="pooled", samples=2, batch=512, learning_rate=4e-3, clip=20.0, epochs=80
+    )
+
+
+RECIPES: dict[str, Callable[[], VaeConfig]] = {
+    "default": default,
+    "best-2d": best_2d,
+    "vampprior-paper": vampprior_paper,
+}
+"""The recipes by name."""
+RecipeName = Literal["default", "best-2d", "vampprior-paper"]

@@ -1,0 +1,1 @@
+"""The command `genlab data check`: examines a folder of images."""

@@ -1,0 +1,200 @@
+"""The data doctor: what a folder of images, or a zip, holds, before anything is trained on it.
+
+Every file is read once, wholly; kept of an image are a thumbnail of 32 x 32 pixels and a few
+numbers, so that memory grows by some five kilobytes an image. The folder is never written to, and
+a zip is read in place.
+
+Shapes: N readable images.
+"""
+
+__all__ = ["check_folder"]
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from genlab.common.errors import InputError
+from genlab.common.progress import Progress, say
+from genlab.data.check.advice import advice
+from genlab.data.check.probe import VIEW, Probe, probe
+from genlab.data.decode import NOWHERE
+from genlab.data.files import ImageFiles, open_files
+from genlab.data.near_duplicates import Twins, groups, near_duplicates
+from genlab.networks.pretrained.efficientnet_lite0 import (
+    EfficientNetLite0,
+    load_efficientnet_lite0,
+    recognised_as_dogs,
+)
+
+BATCH = 32
+OUTLIERS = 8  # shown of each kind
+WIDE = 2.0  # longer over shorter side from which the central square is half of the picture
+DARK, BRIGHT, FLAT = 30.0, 225.0, 10.0  # grey values: of the mean, and of the contrast
+SMALL = 64  # pixels: what the GAN's generators make
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkup:
+    """What was read of a folder."""
+
+    names: list[str]
+    """The readable images, relative to the folder, in the order of training."""
+    probes: list[Probe]
+    """What each of them is; their views are dropped."""
+    dog: np.ndarray
+    """The probability that each is a dog, float64 `(N,)`."""
+    refused: list[dict[str, str]]
+    """The others: "file" and "reason"."""
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Examines a folder of images, or a zip.
+
+    Returns:
+        JSON values; files are named relative to `folder`, groups of copies begin with the one
+        to keep (in colour if any is, then with most pixels, then the largest file).
+
+    Raises:
+        InputError: If `folder` is none, or holds no readable image.
+    """
+    with open_files(folder) as files:
+        checkup = _read(files)
+    count = len(checkup.names) + len(checkup.refused)
+    if not checkup.names:
+        first = checkup.refused[0]
+        raise InputError(
+            f"{folder}: none of its {count} images can be used; the first, "
+            f"{first['file']}: {first['reason']}"
+        )
+    others = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in files.others)
+    findings = {
+        "folder": files.name,
+        "files": count,
+        "images": len(checkup.names),
+        "other_files": dict(others.most_common()),
+        "left_out": list(files.left_out),
+        "unusable": checkup.refused,
+        **_describe(checkup),
+        **_copies(checkup),
+        "outliers": _outliers(checkup),
+    }
+    return {**findings, "advice": advice(findings)}
+
+
+def _read(files: ImageFiles) -> Checkup:
+    names, probes, dogs, waiting = [], [], [], []
+    refused = [{"file": name, "reason": NOWHERE} for name in files.broken]
+    network = load_efficientnet_lite0()
+    with Progress(len(files.names), f"examining {files.name}", "images") as progress:
+        for name in files.names:
+            try:
+                found = probe(files.read(name), name)
+            except InputError as error:
+                refused.append({"file": name, "reason": str(error).removeprefix(f"{name}: ")})
+            else:
+                names.append(name)
+                waiting.append(found.view)
+                probes.append(found._replace(view=torch.empty(0)))
+            if len(waiting) == BATCH:
+                dogs.append(_look(network, waiting))
+                waiting = []
+            progress.advance()
+    if waiting:
+        dogs.append(_look(network, waiting))
+    dog = np.concatenate(dogs) if dogs else np.empty(0)
+    return Checkup(names=names, probes=probes, dog=dog, refused=refused)
+
+
+def _look(network: EfficientNetLite0, views: list[torch.Tensor]) -> np.ndarray:
+    return recognised_as_dogs(network, torch.stack(views), size=VIEW).numpy()
+
+
+def _describe(checkup: Checkup) -> dict[str, Any]:
+    """What the images are like, as counts, quantiles and shares."""
+    probes = checkup.probes
+    short = [min(p.width, p.height) for p in probes]
+    aspect = [p.aspect for p in probes]
+    return {
+        "formats": dict(Counter(p.format for p in probes).most_common()),
+        "modes": dict(Counter(p.mode for p in probes).most_common()),
+        "turned_by_exif": sum(p.turned for p in probes),
+        "several_frames": sum(p.frames > 1 for p in probes),
+        "transparent": sum(p.transparent for p in probes),
+        "grey": sum(p.grey for p in probes),
+        "shorter_side": _quantiles(short),
+        "under_64_pixels": sum(s < SMALL for s in short),
+        "aspect": _quantiles(aspect),
+        "square": sum(p.width == p.height for p in probes),
+        "twice_as_long": sum(a >= WIDE for a in aspect),
+        "left_out_by_central_square": _quantiles([1 - 1 / a for a in aspect]),
+        "brightness": _quantiles([p.brightness for p in probes]),
+        "dark": sum(p.brightness < DARK for p in probes),
+        "bright": sum(p.brightness > BRIGHT for p in probes),
+        "flat": sum(p.contrast < FLAT for p in probes),
+        "dogs": {
+            "share": float((checkup.dog > 0.5).mean()),
+            "mean_probability": float(checkup.dog.mean()),
+            "network": "EfficientNet-Lite0 (ImageNet)",
+            "input": f"the central square at {VIEW} pixels",
+        },
+    }
+
+
+def _quantiles(values: list[Any]) -> dict[str, float]:
+    names = {"smallest": 0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "largest": 1}
+    return {name: round(float(np.quantile(values, q)), 4) for name, q in names.items()}
+
+
+def _copies(checkup: Checkup) -> dict[str, Any]:
+    """Exact copies, near copies, and how both hang together."""
+    names, probes = checkup.names, checkup.probes
+    first: dict[str, int] = {}
+    same = []
+    for index, p in enumerate(probes):
+        if (earlier := first.setdefault(p.sha256, index)) != index:
+            same.append((earlier, index))
+    single = sorted(first.values())  # copies are compared once
+    if len(single) > 1000:
+        say(f"comparing {len(single)} images with each other")
+    found = near_duplicates(torch.stack([probes[i].thumbnail for i in single]))
+    near = Twins(torch.tensor(single)[found.pairs], found.likeness)
+    pairs = [(i, j) for i, j in near.pairs.tolist()]
+
+    def best_first(group: list[int]) -> list[str]:
+        order = sorted(group, key=lambda i: (probes[i].grey, -probes[i].pixels, -probes[i].bytes))
+        return [names[i] for i in order]
+
+    n = len(names)
+    return {
+        "copies": [best_first(group) for group in groups(n, same)],
+        "near_copies": [
+            {"files": [names[i], names[j]], "likeness": round(r, 4)}
+            for r, (i, j) in sorted(zip(near.likeness.tolist(), pairs), reverse=True)
+        ],
+        "groups": [best_first(group) for group in groups(n, [*same, *pairs])],
+    }
+
+
+def _outliers(checkup: Checkup) -> dict[str, list[dict[str, Any]]]:
+    """The most unusual images of each kind, the most unusual first, with what makes them so."""
+    probes = checkup.probes
+    kinds = {
+        "least like a dog": checkup.dog,
+        "longest": [-p.aspect for p in probes],
+        "darkest": [p.brightness for p in probes],
+        "brightest": [-p.brightness for p in probes],
+        "least contrast": [p.contrast for p in probes],
+        "smallest": [min(p.width, p.height) for p in probes],
+    }
+    result = {}
+    for kind, values in kinds.items():
+        keys = np.asarray(values, np.float64)
+        result[kind] = [
+            {"file": checkup.names[i], "value": round(abs(float(keys[i])), 4)}
+            for i in np.argsort(keys, kind="stable")[:OUTLIERS]
+        ]
+    return result

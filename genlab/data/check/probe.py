@@ -1,0 +1,108 @@
+"""What one image file is, apart from what it shows: format, mode, size, content, look.
+
+Shapes: V = 160 pixels a side of the view that a network gets.
+"""
+
+__all__ = ["VIEW", "Probe", "probe"]
+
+import hashlib
+import io
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from PIL import ExifTags, Image
+from torch import Tensor
+
+from genlab.data.crop import central_box
+from genlab.data.decode import decoding, reading, upright
+from genlab.data.near_duplicates import thumbnails
+
+VIEW = 160
+"""The side of the view in pixels.
+
+At 160 pixels EfficientNet-Lite0 recognises a dog in 94.9 % of 313 photographs and 96.4 % of 251
+faces, at its own 224 in 94.2 % and 97.6 %; the two agree on 97 % and 98 % of the images, and
+160 takes a third to a half of the time.
+"""
+
+GREYEST = 4.0  # grey values between an image's channels, on average
+
+
+class Probe(NamedTuple):
+    """One readable image."""
+
+    format: str
+    """Pillow's name of the file's format, say "JPEG"."""
+    mode: str
+    """Pillow's name of its mode, say "RGB", "P" (palette), "L" (grey), "CMYK"."""
+    width: int
+    """Pixels, upright."""
+    height: int
+    """Pixels, upright."""
+    turned: bool
+    """Whether EXIF says that the stored pixels are to be turned or mirrored."""
+    frames: int
+    """More than one: an animation, or a file of several pages."""
+    transparent: bool
+    """Whether it can have transparent pixels."""
+    bytes: int
+    """Size of the file."""
+    sha256: str
+    """Of the upright RGB pixels: the same picture in another lossless format has the same."""
+    brightness: float
+    """Mean grey value, 0 to 255."""
+    contrast: float
+    """Standard deviation of the grey values."""
+    grey: bool
+    """Whether it has almost no colour."""
+    thumbnail: Tensor
+    """What `twins.thumbnails` returns, `(32, 32)`."""
+    view: Tensor
+    """The central square for a network, uint8 with shape `(3, V, V)`."""
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels there are."""
+        return self.width * self.height
+
+    @property
+    def aspect(self) -> float:
+        """The longer side over the shorter one."""
+        return max(self.width, self.height) / min(self.width, self.height)
+
+
+def probe(data: bytes, name: str) -> Probe:
+    """Reads one image, wholly.
+
+    Arguments:
+        data: The bytes of its file.
+        name: What it is called in an error.
+
+    Raises:
+        InputError: If it cannot be used for training, saying why, as of `decode.upright`.
+    """
+    image = upright(io.BytesIO(data), name)
+    with decoding(), reading(io.BytesIO(data), name) as file:
+        kind, mode = file.format or "unknown", file.mode
+        turned = file.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
+        frames = getattr(file, "n_frames", 1)
+        transparent = "A" in mode or "transparency" in file.info
+    array = np.array(image)
+    left, top, side = central_box(*image.size)
+    view = np.array(image.resize(
+        (VIEW, VIEW), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+    ))
+    small = np.asarray(image.resize((VIEW, VIEW), Image.Resampling.BOX)).astype(np.float64)
+    luma = small @ (0.299, 0.587, 0.114)
+    return Probe(
+        format=kind, mode=mode, width=image.width, height=image.height, turned=turned,
+        frames=frames, transparent=transparent, bytes=len(data),
+        sha256=hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest(),
+        brightness=float(luma.mean()), contrast=float(luma.std()),
+        grey=bool((small.max(2) - small.min(2)).mean() < GREYEST),
+        thumbnail=thumbnails(torch.from_numpy(array).permute(2, 0, 1)[None])[0],
+        view=torch.from_numpy(view).permute(2, 0, 1),
+    )

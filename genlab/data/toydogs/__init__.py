@@ -1,0 +1,1 @@
+"""Drawings of dogs: a data set that needs no download."""

@@ -1,0 +1,175 @@
+"""Makes the explorer of a run: one HTML file that works offline, in any browser, from anywhere."""
+
+__all__ = ["LIMIT", "explore", "lines_of"]
+
+import html
+
+from pathlib import Path
+from typing import Any
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.explorer.assemble import assemble, word_table
+from genlab.explorer.blobs import Blobs
+from genlab.explorer.find import Found, find
+from genlab.explorer.gan_facts import gan_facts, gan_stills
+from genlab.explorer.stills import Still
+from genlab.explorer.vae_facts import QUANTITIES, vae_facts
+from genlab.runs.run import Run
+
+LIMIT = 12_000_000
+"""Bytes that a page may take."""
+OTHER = 500_000
+"""Characters left for all but the networks, before codes, densities and pictures of a model."""
+A_MODEL = 150_000
+"""Characters of a model's codes, density, samples and still pictures."""
+
+
+def _target(run: Path, out: Path | None) -> Path:
+    """Returns where the page goes.
+
+    Raises:
+        InputError: If `out` is a folder.
+    """
+    target = out or run / "explorer.html"
+    if target.is_dir():
+        raise InputError(f"--out {target}: a folder; name a file, say {target / 'explorer.html'}")
+    return target
+
+
+def explore(
+    path: Path, out: Path | None = None, lang: str | None = None, mnist: str | None = None,
+    priors: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Writes the page of a run.
+
+    Arguments:
+        path: A VAE run, a comparison, a GAN run or a lab run.
+        out: The file; RUN/explorer.html if not given.
+        lang: "zh" or "en": the language it opens in; a lab run's own, else "zh", if not given.
+        mnist: Where the digits are now, if they have moved since training.
+        priors: Of several VAEs, these; all if empty.
+
+    Returns:
+        What was written: the file, its size in bytes, the models, those among them for whose
+        networks there was no room, and how far the stored weights are from torch's at most.
+
+    Raises:
+        InputError: If `path` is no run with anything finished, or its data is not at hand.
+        OSError: If the file cannot be written.
+    """
+    target = _target(path, out)
+    found = find(path, priors)
+    opened: str = lang or found.run.config.get("lang", "zh")
+    blobs = Blobs()
+    facts: dict[str, Any] = {"run": _run_facts(found.run, target), "vae": None, "gan": None}
+    stills: list[Still] = []
+    if found.gan is not None:
+        facts["gan"] = gan_facts(found.gan, blobs)
+    if found.vaes:
+        budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
+        facts["vae"], stills = vae_facts(found.vaes, mnist, blobs, budget)
+        facts["vae"]["seeds"] = found.seeds
+    texts = _texts(found, facts, opened)
+    if facts["gan"]:
+        stills += gan_stills(facts["gan"], blobs)
+    page = assemble(facts, blobs, texts, _stills(facts, stills, opened), opened)
+    data = page.encode("utf-8")
+    if len(data) > LIMIT:
+        raise InputError(
+            f"{path}: its page would take {len(data) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}; "
+            "choose models with --priors"
+        )
+    atomic.write_bytes(target, data)
+    models = facts["vae"]["models"] if facts["vae"] else []
+    networks = facts["vae"]["networks"] if facts["vae"] else {}
+    return {
+        "kind": "explore", "page": str(target), "bytes": len(data), "lang": opened,
+        "models": [model["name"] for model in models], "gan": found.gan is not None,
+        "without_decoder": [model["name"] for model in models if model["decoder"] is None],
+        "deviation": {
+            role: max((n["deviation"] for n in networks.values() if n["role"] == role), default=0)
+            for role in ("decoder", "encoder")
+        },
+    }
+
+
+def lines_of(results: dict[str, Any]) -> list[str]:
+    """Returns what `explore` did as lines for a person: notes, then the result."""
+    lines = []
+    if closed := results["without_decoder"]:
+        lines.append(
+            f"no room for the networks of {', '.join(closed)} in {LIMIT // 10**6} MB: they are "
+            "shown without decoding; choose models with --priors"
+        )
+    megabytes, count = results["bytes"] / 1e6, len(results["models"])
+    shown = [f"{count} VAE{'s' if count > 1 else ''}"] * bool(count)
+    shown += ["a GAN"] * results["gan"]
+    line = f"{results['page']}: {' and '.join(shown)}, {megabytes:.1f} MB"
+    if off := results["deviation"]["decoder"]:
+        line += f"; its weights change a pixel's probability by at most {off:.1g}"
+    return [*lines, line]
+
+
+def _run_facts(run: Run, target: Path) -> dict[str, Any]:
+    session = run.env["sessions"][-1]
+    return {
+        "name": run.path.resolve().name, "kind": run.kind, "page": target.name,
+        "command": session["command"], "started": session["started"],
+        "genlab": session["genlab"], "torch": session["torch"],
+    }
+
+
+def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
+    """The plain text of the template's slots."""
+    words = word_table()[lang]
+    name = facts["run"]["name"]
+    subject = "gan" if not found.vaes else ("vae" if facts["vae"]["plane"] else "space")
+    data = []
+    for key, part in (("data-digits", facts["vae"]), ("data-images", facts["gan"])):
+        if part:
+            identity = part["digits"]["identity"] if "digits" in part else part["data"]
+            standin = words["standin"] if identity["stand_in"] else ""
+            data.append(words[key].format(name=identity["name"], standin=standin))
+    if facts["vae"] and found.seeds > 1:
+        data.append(words["one-seed"].format(seeds=found.seeds))
+    return {
+        "title": words[f"title-{subject}"].format(name=name), "name": name,
+        "heading": f"heading-{subject}", "lead": f"lead-{subject}", "data": " ".join(data),
+    }
+
+
+def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
+    """What a reader without scripts sees: pictures and the numbers, as HTML."""
+    words = word_table()[lang]
+    parts = [f"<p>{html.escape(words['no-script'])}</p>"]
+    for still in stills:
+        text = html.escape(words[f"still-{still.what}"].format(title=still.title[lang]))
+        parts.append(
+            f'<figure class="{still.what}"><img src="{still.uri}" alt="{text}">'
+            f"<figcaption>{text}</figcaption></figure>"
+        )
+    if facts["vae"]:
+        if facts["vae"]["seeds"] > 1:
+            text = words["one-seed"].format(seeds=facts["vae"]["seeds"])
+            parts.append(f"<p>{html.escape(text)}</p>")
+        parts.append(_table(facts["vae"]["models"], words, lang))
+    return "\n".join(parts)
+
+
+def _table(models: list[dict[str, Any]], words: dict[str, str], lang: str) -> str:
+    shown = [q for q in QUANTITIES if any(q in model["numbers"] for model in models)]
+    head = "".join(f"<th>{html.escape(words[f'q-{q}'])}</th>" for q in shown)
+    rows = []
+    for model in models:
+        cells = "".join(f"<td>{_number(model['numbers'].get(q))}</td>" for q in shown)
+        rows.append(f"<tr><th>{html.escape(model['title'][lang])}</th>{cells}</tr>")
+    table = f"<table><tr><th>{words['prior']}</th>{head}</tr>{''.join(rows)}</table>"
+    return f'<div class="scroll">{table}</div>'
+
+
+def _number(pair: list[float | None] | None) -> str:
+    if pair is None or pair[0] is None:
+        return "–"
+    value, error = pair
+    return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")

@@ -1,0 +1,91 @@
+"""What a RUN holds that a page can show: VAEs, a GAN, or both."""
+
+__all__ = ["Found", "find"]
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genlab.common.errors import InputError
+from genlab.runs.run import Run
+
+FINISHED = {"vae": "model.safetensors", "gan": "generator.safetensors"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The runs within a run directory that a page can show."""
+
+    run: Run
+    """The directory that was named."""
+    vaes: dict[str, Path]
+    """The finished VAEs by their names: the prior's, or the folder's of a single run."""
+    gan: Path | None
+    """The finished GAN."""
+    seeds: int = 1
+    """Of how many seeds of a comparison the VAEs are the first."""
+
+
+def find(path: Path, only: tuple[str, ...] = ()) -> Found:
+    """Looks into a run directory.
+
+    Arguments:
+        path: A VAE run, a comparison, a GAN run or a lab run.
+        only: Of several VAEs, these; all if empty.
+
+    Raises:
+        InputError: If `path` is no run, or nothing in it is finished, or something is damaged,
+            or `only` names what is not there.
+    """
+    run = Run(path)
+    vaes: dict[str, Path] = {}
+    gan, seeds = None, 1
+    if run.kind == "vae":
+        vaes = {run.config["prior"]: path}
+    elif run.kind == "gan":
+        gan = path
+    elif run.kind == "compare":
+        vaes = {prior: path / prior / "0" for prior in run.config["priors"]}
+        seeds = run.config["seeds"]
+    elif run.kind == "lab":
+        vaes = {p.name: p for p in _in_order(path / "vae")}
+        gan = path / "gan"
+    else:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    vaes = {name: folder for name, folder in vaes.items() if _finished(folder, "vae")}
+    if only and (absent := [name for name in only if name not in vaes]):
+        there = f"it has {', '.join(vaes)}" if vaes else "it has none"
+        raise InputError(f"--priors {' '.join(absent)}: no such finished VAE in {path}; {there}")
+    if only:
+        vaes = {name: vaes[name] for name in only}
+    if gan is not None and not _finished(gan, "gan"):
+        gan = None
+    if not vaes and gan is None:
+        if run.done:
+            raise run.lacking("what it trained")
+        raise InputError(
+            f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
+        )
+    return Found(run=run, vaes=vaes, gan=gan, seeds=seeds)
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """The runs in a folder, the standard Gaussian first, the others by name."""
+    runs = [p.parent for p in folder.glob("*/config.json")]
+    return sorted(runs, key=lambda p: (p.name != "standard", p.name))
+
+
+def _finished(path: Path, kind: str) -> bool:
+    """Whether a run of this kind is there with its weights and numbers.
+
+    Raises:
+        InputError: If it is done and lacks some.
+    """
+    if not (path / "config.json").exists():
+        return False
+    run, names = Run(path), ("results.json", "env.json", FINISHED[kind])
+    if run.kind != kind:
+        return False
+    missing = [name for name in names if not (path / name).exists()]
+    if missing and run.done:
+        raise run.lacking(missing[0])
+    return not missing

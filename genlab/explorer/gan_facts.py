@@ -1,0 +1,159 @@
+r"""What a page holds of a GAN: its samples over training, a walk through its latents, distances.
+
+The walk goes round some latents along great circles,
+
+    z(t) = [sin((1 - t) w) a + sin(t w) b] / sin w,    w = angle between a and b,
+
+because the generators see the direction of z alone.
+
+References:
+    | Animating Rotation with Quaternion Curves (Shoemake, 1985), equation of "slerp"
+
+Shapes: N images, Z latent dimensions, S pixels a side.
+"""
+
+__all__ = ["gan_facts", "gan_stills", "slerp"]
+
+import hashlib
+import io
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from PIL import Image
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.common.rng import generator
+from genlab.explorer.blobs import Blobs
+from genlab.explorer.stills import Still
+from genlab.figures.draw import read_sheet
+from genlab.gan.players import told
+from genlab.gan.sample import classes_of, gan_config, load_generator
+from genlab.runs.records import read_json
+from genlab.runs.run import Run
+
+ANCHORS = 6
+"""Latents that the walk goes round."""
+STEPS = 8
+"""Pictures from one latent to the next."""
+QUALITY = 92
+"""Of the walk's pictures (WebP); the samples are kept without loss."""
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Returns points of the great circle from a to b, with shape `(N, Z)`.
+
+    Arguments:
+        a: A unit vector, with shape `(Z,)`.
+        b: Another, neither the same nor the opposite one.
+        t: Shares of the way, with shape `(N,)`.
+    """
+    angle = torch.arccos((a @ b).clamp(-1, 1))
+    t = t[:, None]
+    return (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+
+
+def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
+    """Returns everything a page holds of a finished GAN run, as JSON; pictures go into `blobs`.
+
+    Raises:
+        InputError: If weights or samples are missing or damaged.
+    """
+    run = Run(path)
+    results = run.results
+    identity = results["data"]
+    return {
+        "recipe": results["recipe"], "epochs": results["epochs"], "images": results["images"],
+        "size": results["size"], "looks_through": results["looks_through"],
+        "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
+        "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
+        "snapshots": [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]],
+        "walk": _walk(path, blobs),
+        "distances": distances_of(path / "fid.json"),
+    }
+
+
+def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
+    """Returns the samples of each epoch of `gan_facts` as still pictures."""
+    return [
+        Still(
+            "gan", {"zh": str(snapshot["epoch"]), "en": str(snapshot["epoch"])},
+            "data:image/webp;base64," + blobs.text(snapshot["sheet"]),
+        )
+        for snapshot in facts["snapshots"]
+    ]
+
+
+def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
+    """The samples of an epoch, side by side."""
+    folder = path / "samples" / f"epoch_{epoch:03d}"
+    if not any(folder.glob("*.png")):
+        raise InputError(f"{folder}: the samples of this epoch are gone; the run is damaged")
+    images = read_sheet(folder)
+    row = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1, 3)
+    return {"epoch": epoch, "count": len(images), "sheet": blobs.add(_webp(row, None))}
+
+
+@torch.no_grad()
+def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
+    """A closed walk through the generator's latents, as one sheet: a row from each latent.
+
+    Where there are classes, all of it is of the most frequent one.
+    """
+    config = gan_config(Run(path))
+    z = torch.randn(ANCHORS, config.latent, generator=generator(config.seed, "explorer walk"))
+    z = torch.nn.functional.normalize(z, dim=1)
+    shares = torch.arange(STEPS) / STEPS
+    points = torch.cat([slerp(a, b, shares) for a, b in zip(z, z.roll(-1, 0))])
+    network, classes = load_generator(path), classes_of(path)
+    labels = None
+    if classes is not None:
+        labels = torch.full((len(points),), int(classes.frequencies.argmax()))
+    images = told(network, points, labels)
+    pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
+    sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()
+    return {"anchors": ANCHORS, "steps": STEPS, "sheet": blobs.add(_webp(sheet, QUALITY))}
+
+
+def _webp(image: np.ndarray, quality: int | None) -> bytes:
+    """An image `(H, W, 3)` as WebP; without loss if no quality is given."""
+    buffer = io.BytesIO()
+    lossless = quality is None
+    Image.fromarray(image).save(buffer, "WEBP", lossless=lossless, quality=quality or 80, method=4)
+    return buffer.getvalue()
+
+
+def distances_of(path: Path) -> dict[str, Any] | None:
+    """Returns the distances by epoch, with errors and floors; None without the file.
+
+    The floor is what two samples of one law would give at these numbers of images.
+    """
+    if not path.exists():
+        return None
+    fid = read_json(path)
+    curves = []
+    for distance in fid["distances"]:
+        label = distance["label"]
+        points = [
+            {
+                "epoch": epoch["epoch"], "value": epoch["distances"][label]["value"],
+                "error": epoch["distances"][label]["error"],
+            }
+            for epoch in fid.get("epochs", []) if label in epoch["distances"]
+        ]
+        curves.append({
+            "label": label, "value": distance["value"], "points": points,
+            "floor": distance["null"]["mean"],
+        })
+    recognised = [
+        {"epoch": e["epoch"], "value": e["recognised"]} for e in fid.get("epochs", [])
+    ]
+    return {
+        "curves": curves, "recognised": recognised, "recognised_real": fid["recognised_real"],
+        "n_real": fid["n_real"], "n_fake": fid["n_fake"],
+    }

@@ -1,0 +1,71 @@
+"""Pictures for a reader without JavaScript, and for print: decoded planes and densities.
+
+Shapes: G grid points an axis, H x W pixels.
+"""
+
+__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still"]
+
+import base64
+import io
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from PIL import Image
+
+from genlab.figures.latent import grid_points
+from genlab.vae.model import VAE
+
+SIDE = 14
+"""Pictures an axis of the decoded plane."""
+DEPTH = 9.0
+"""Nats under the highest density at which the shading ends."""
+
+
+class Still(NamedTuple):
+    """A picture for a reader without scripts."""
+
+    what: str
+    """What it shows: the end of a key of the words, still-..."""
+    title: dict[str, str]
+    """Whose it is, by language."""
+    uri: str
+
+
+def png(image: np.ndarray) -> str:
+    """Returns a grey image `(H, W)`, uint8, as a data URI of PNG in 16 shades."""
+    buffer = io.BytesIO()
+    levels = (image.astype(np.uint16) * 15 + 127) // 255
+    small = Image.fromarray(levels.astype(np.uint8), "P")
+    small.putpalette([shade * 17 for shade in range(16) for _ in range(3)])
+    small.save(buffer, "PNG", bits=4, optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@torch.no_grad()
+def lattice_still(model: VAE, limit: float, height: int, width: int) -> str:
+    """Returns what a lattice over [-limit, limit]^2 decodes to, the highest z2 first."""
+    points = torch.from_numpy(grid_points(limit * (1 - 1 / SIDE), SIDE)).float()
+    ink = model.decode(points).view(SIDE, SIDE, height, width).flip(0).numpy()
+    sheet = ink.transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
+    return png(np.round(255 * (1 - sheet)).astype(np.uint8))
+
+
+def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
+    """Returns a density `(G, G)` as shades with the codes `(N, 2)` in it as dots."""
+    shade = np.clip(1 + (log_p - log_p.max()) / DEPTH, 0, 1)
+    image = np.repeat(np.repeat(255 - 150 * shade, 2, 0), 2, 1)
+    places = np.round((codes + limit) / (2 * limit) * (len(image) - 1)).astype(int)
+    inside = ((places >= 0) & (places < len(image))).all(1)
+    image[places[inside, 1], places[inside, 0]] = 0
+    return png(image[::-1].astype(np.uint8))
+
+
+def samples_still(model: VAE, z: torch.Tensor, height: int, width: int) -> str:
+    """Returns a row of what latents `(N, D)` decode to."""
+    with torch.no_grad():
+        ink = model.decode(z).view(-1, height, width).numpy()
+    row = ink.transpose(1, 0, 2).reshape(height, -1)
+    return png(np.round(255 * (1 - row)).astype(np.uint8))

@@ -1,0 +1,219 @@
+"""What a page holds of the VAEs of a run: networks, planes, codes, samples, numbers, checks.
+
+Shapes: N images, X pixels, D latent dimensions.
+"""
+
+__all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "QUANTITIES", "vae_facts"]
+
+import hashlib
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.common.rng import generator, seeded
+from genlab.configs.vae import VaeConfig
+from genlab.data.mnist import DigitSet, load_digits
+from genlab.explorer.assemble import word_table
+from genlab.explorer.blobs import Blobs
+from genlab.explorer.plane_facts import density_facts, log_density
+from genlab.explorer.precision import Precision, choose
+from genlab.explorer.stills import Still, density_still, lattice_still, samples_still
+from genlab.explorer.weights import deviation, pack
+from genlab.figures.draw import posterior_dots
+from genlab.figures.latent import common_limit
+from genlab.networks.mlp import LOG_STD_RANGE
+from genlab.runs.run import Run
+from genlab.vae.compare import PAIRED, paired
+from genlab.vae.model import VAE
+from genlab.vae.train import MEASURES, binary_test_digits, load_vae, measured_values
+
+PIXEL_TOLERANCE = 2e-3
+"""How far a decoded pixel's probability may be from torch's."""
+CODE_TOLERANCE = 2e-2
+"""How far an encoded mean or ln sigma may be from torch's."""
+DOTS = 2000
+"""Test digits that a plane shows."""
+SHOWN = 200
+"""Test digits kept where there is no plane."""
+DRAWS = 96
+"""Samples kept of each prior."""
+STILL_SAMPLES = 16
+PROBES = 6
+"""Latents and digits for which torch's values are kept."""
+QUANTITIES = (
+    "nll_exact", "nll_is", "elbo", "re", "omega", "cross_entropy", "conditional_entropy",
+    "mutual_information", "marginal_kl", "prior_gap", "inference_gap",
+)
+"""Numbers of a run's `results.json` that a page shows, those that it has."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """One VAE at work."""
+
+    name: str
+    path: Path
+    run: Run
+    model: VAE
+    config: VaeConfig
+
+
+def vae_facts(
+    paths: Mapping[str, Path], mnist: str | None, blobs: Blobs, budget: int
+) -> tuple[dict[str, Any], list[Still]]:
+    """Returns everything a page holds of VAEs, as JSON, and still pictures.
+
+    Large arrays go into `blobs`.
+
+    Arguments:
+        paths: The runs by name, all of the same digits and latent dimensions.
+        mnist: Where the digits are now; None for where they were.
+        blobs: Takes the arrays.
+        budget: Characters that the networks may take.
+
+    Raises:
+        InputError: If the digits are not at hand or others than those of the runs.
+    """
+    loaded = [_load(name, path) for name, path in paths.items()]
+    first = loaded[0]
+    digits = load_digits(mnist or first.config.mnist)
+    for one in loaded:
+        one.run.refuse_other_data({"mnist": digits.identity})
+    plane = first.config.latent == 2
+    count = min(DOTS if plane else SHOWN, len(digits.test))
+    rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
+    x = binary_test_digits(digits)[rows]
+    codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
+    precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
+    networks: dict[str, Any] = {}
+    models, stills = [], []
+    for one, precision in zip(loaded, precisions):
+        facts = _identity(one) | _networks(one.model, precision, x, networks, blobs)
+        facts |= _difference(one, first)
+        sides = digits.test.shape[1:]
+        if plane:
+            z = codes[one.name]
+            limit = facts["limit"] = common_limit(z)
+            density = log_density(one.model, limit, one.config.prior)
+            facts["density"] = density_facts(density, limit, blobs)
+            facts["codes"] = _codes(z, blobs)
+            stills.append(Still("density", facts["title"], density_still(density, z, limit)))
+            if one is first or one.config.post_hoc is None:  # the others decode as the first
+                picture = lattice_still(one.model, limit, *sides)
+                stills.append(Still("lattice", facts["title"], picture))
+        samples = _samples(one)
+        facts["samples"] = blobs.add(samples.numpy())
+        picture = samples_still(one.model, samples[:STILL_SAMPLES], *sides)
+        stills.append(Still("samples", facts["title"], picture))
+        models.append(facts)
+    return {
+        "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
+        "post_hoc": any(one.config.post_hoc is not None for one in loaded),
+        "digits": _digits(digits, rows, x, blobs),
+        "tolerance": {"pixel": PIXEL_TOLERANCE, "code": CODE_TOLERANCE},
+        "log_std_range": LOG_STD_RANGE,
+    }, stills
+
+
+def _load(name: str, path: Path) -> Loaded:
+    model, config = load_vae(path)
+    return Loaded(name=name, path=path, run=Run(path), model=model, config=config)
+
+
+def _identity(one: Loaded) -> dict[str, Any]:
+    """Who the model is, and its numbers."""
+    results = one.run.results
+    numbers = {
+        name: [results[name], results.get(f"{name}_se")] for name in QUANTITIES if name in results
+    }
+    return {
+        "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
+        "title": {lang: w[f"p-{one.config.prior}"] for lang, w in word_table().items()},
+        "test_images": results["test_images"], "numbers": numbers,
+        "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
+    }
+
+
+def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
+    """A model's difference to the first, digit by digit, in the best quantity that both have."""
+    if one is first or not all((m.path / MEASURES).exists() for m in (one, first)):
+        return {}
+    ours, theirs = measured_values(one.path), measured_values(first.path)
+    name = next((n for n in PAIRED if n in ours and n in theirs), None)
+    if name is None:
+        return {}
+    found = paired([ours[name] - theirs[name]])
+    return {"difference": {"of": name, "mean": found["mean"], "error": found["images_se"]}}
+
+
+def _networks(
+    model: VAE, precision: Precision, x: Tensor, networks: dict[str, Any], blobs: Blobs
+) -> dict[str, Any]:
+    """Packs a model's networks, each different one once, with what torch makes of probes."""
+    ids: dict[str, Any] = {"encoder": None, "decoder": None}
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+        for role, bits in (("encoder", precision.encoder), ("decoder", precision.decoder)):
+            if bits is None:
+                continue
+            network = getattr(model, role)
+            inputs = x[:512] if role == "encoder" else mean[:512]
+            packed = pack(network, bits)
+            name = blobs.add(packed.data)
+            ids[role] = name
+            if name in networks:
+                continue
+            networks[name] = packed.layout | {
+                "role": role, "data": name, "deviation": deviation(packed, network, inputs),
+            }
+            if role == "encoder":
+                expected = torch.cat([mean, log_std], 1)[:PROBES]
+                networks[name]["check"] = {
+                    "digits": len(expected), "expected": blobs.add(expected.numpy()),
+                }
+            else:
+                probes = mean[:PROBES]
+                networks[name]["check"] = {
+                    "z": probes.tolist(), "expected": blobs.add(model.decode(probes).numpy()),
+                }
+    return ids
+
+
+@torch.no_grad()
+def _samples(one: Loaded) -> Tensor:
+    with seeded(one.config.seed, "explorer samples"):
+        z = one.model.prior().sample((DRAWS,))
+    return z.float()
+
+
+def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
+    """One draw of q(z|x) of each shown digit, as 16-bit integers."""
+    scale = float(np.abs(z).max()) / 32767
+    return {"scale": scale, "values": blobs.add(np.round(z / scale).astype(np.int16))}
+
+
+def _digits(digits: DigitSet, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
+    """The shown test digits, binary as they were measured, eight pixels a byte."""
+    height, width = digits.test.shape[1:]
+    packed = np.packbits(x.numpy().astype(np.uint8), axis=1, bitorder="little")
+    labels = None
+    if digits.test_labels is not None:
+        values = digits.test_labels[rows].numpy()
+        if values.max() > 9:
+            raise InputError(f"{digits.identity.source}: labels above 9; a page shows ten classes")
+        labels = blobs.add(values.astype(np.uint8))
+    return {
+        "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
+        "labels": labels, "identity": {
+            "name": digits.identity.name, "sha256": digits.identity.sha256,
+            "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,
+        },
+    }

@@ -1,0 +1,338 @@
+"""Generated images against real ones: distances, how sure they are, and what they cannot tell.
+
+Only the distance over the 2048 features of FID Inception is called "FID".
+
+Shapes: N real images, M generated ones, F features.
+"""
+
+__all__ = ["Measured", "Sets", "fid", "measure", "networks_at_hand", "rank_generators"]
+
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.common.progress import Progress
+from genlab.compute.distributed import rank
+from genlab.configs.fid import FidConfig
+from genlab.data.pictures import Pictures
+from genlab.features.extractors import Eyes
+from genlab.features.protocols import PROTOCOLS
+from genlab.fid.numbers import Plan, difference, numbers, without_direction
+from genlab.fid.rounding import rounding
+from genlab.fid.sets import Sets, cropped, joined, open_fakes, open_sets
+from genlab.fid.statistics_file import (
+    Framing,
+    Kept,
+    Origin,
+    holds_statistics,
+    load_statistics,
+    refuse_mismatch,
+    save_statistics,
+)  # fmt: skip
+from genlab.fid.verdict import ranking_words, verdict
+from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
+from genlab.metrics.frechet import frechet_distance, statistics
+from genlab.networks.pretrained import efficientnet_lite0, inception
+
+FEWEST = 10
+"""A covariance from fewer images says nothing, nor does a test of ranks."""
+
+
+def measure(
+    sets: Sets, eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Compares generated images with real ones.
+
+    Arguments:
+        sets: The images.
+        eyes: The networks.
+        plan: What is computed besides the distance.
+        features: Names of the networks (`Eyes.networks`); none: two of those at hand.
+
+    Returns:
+        JSON values: counts, sizes and identities; "distances", all numbers of one network each;
+        "recognised_real" and "recognised_fake", the shares that EfficientNet-Lite0 takes for dogs
+        with more than half of its probability; "note", what could not be had, or ""; "verdict".
+
+    Raises:
+        InputError: If a set has fewer than 10 images, or weights are not at hand.
+    """
+    _require_enough(sets)
+    names, note = (features, "") if features else networks_at_hand(eyes)
+    distances = []
+    for name in names:
+        real, fake = eyes.features(name, sets.real), eyes.features(name, sets.fake)
+        held = eyes.features(name, sets.held_out) if sets.held_out else None
+        who, found = eyes.identity(name), numbers(real, fake, held, plan)
+        assert not who.keys() & found.keys()  # one would hide the other
+        if moved := rounding(eyes, name, sets.real, sets.fake):
+            found["rounding"] = moved
+        distances.append(who | found | _diversity(eyes, name, fake))
+        for rows, pictures in ((real, sets.real), (fake, sets.fake)):
+            note = joined(note, _undirected(who["label"], rows, pictures))
+    results = _who(sets) | {
+        "distances": distances,
+        "recognised_real": _recognised(eyes, sets.real),
+        "recognised_fake": _recognised(eyes, sets.fake),
+        "seed": plan.seed,
+        "note": note,
+    }
+    return results | {"verdict": verdict(results)}
+
+
+def _who(sets: Sets) -> dict[str, Any]:
+    return {
+        "n_real": len(sets.real),
+        "n_fake": len(sets.fake),
+        "size": _side(sets.fake),
+        "real": asdict(sets.real.identity),
+        "fake": asdict(sets.fake.identity),
+        "held_out": asdict(sets.held_out.identity) if sets.held_out else None,
+    }
+
+
+def _side(pictures: Pictures) -> int | None:
+    """Returns the side of the squares that pictures are, or None where they are as they come."""
+    shape = pictures.identity.shape
+    return int(shape[-1]) if len(shape) == 3 and shape[1] == shape[2] else None
+
+
+def _require_enough(sets: Sets) -> None:
+    _require(sets.real, "real", "a Fréchet distance")
+    _require(sets.fake, "generated", "a Fréchet distance")
+    if sets.held_out:
+        _require(sets.held_out, "held-out", "the test of memorisation")
+
+
+def _require(pictures: Pictures, role: str, what: str) -> None:
+    if len(pictures) < FEWEST:
+        raise InputError(
+            f"{pictures.identity.source}: {len(pictures)} {role} images; {what} needs at least "
+            f"{FEWEST}, better 300"
+        )
+
+
+def _undirected(label: str, features: Tensor, pictures: Pictures) -> str:
+    """What cannot be had where an image has features that are all 0 (`pixels` of a black one)."""
+    rows = without_direction(features)
+    if not rows:
+        return ""
+    return (
+        f"{label}: no Gaussian MMD and, of generated images, no Vendi score, for the features of "
+        f"{pictures.name(rows[0])} are all 0"
+    )
+
+
+def _diversity(eyes: Eyes, name: str, fake: Tensor) -> dict[str, Any]:
+    """The spread of the generated images alone, and over a classifier's classes."""
+    found: dict[str, Any] = {"vendi": None if without_direction(fake) else vendi_score(fake)}
+    logits = eyes.loaded(name).logits
+    if logits is not None:
+        with torch.no_grad():
+            probabilities = logits(fake).double().softmax(1)
+        score = inception_score(probabilities).value
+        found |= {"class_score": score, "class_entropy": class_entropy(probabilities)}
+    return found
+
+
+def _recognised(eyes: Eyes, pictures: Pictures) -> float:
+    features = eyes.features("efficientnet-lite0", pictures)
+    network = efficientnet_lite0.load_efficientnet_lite0()
+    with torch.no_grad():
+        probability = efficientnet_lite0.dog_probability(network.classify(features))
+    return (probability > 0.5).double().mean().item()
+
+
+def networks_at_hand(eyes: Eyes) -> tuple[tuple[str, ...], str]:
+    """Returns the two networks to look with by default, and what is missing for FID proper."""
+    missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
+    if eyes.inception is None and not inception.at_hand():
+        return ("efficientnet-lite0", "random"), missing
+    try:
+        eyes.loaded("inception")
+    except InputError:  # weights up to 768 features only, unless they are no weights at all
+        eyes.loaded("inception-768")
+        return ("efficientnet-lite0", "inception-768"), (
+            f"FID-768 is taken at 768 features; {missing}"
+        )
+    return ("efficientnet-lite0", "inception"), ""
+
+
+def rank_generators(
+    all_sets: list[Sets], eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Measures several generators against the same real images, and ranks them.
+
+    Returns:
+        JSON values: "generators", results as of `measure`; "rankings", one a network: the order,
+        nearest first, and the paired difference of each to the next one; "verdict".
+
+    Raises:
+        InputError: As of `measure`.
+    """
+    found = [measure(sets, eyes, plan, features) for sets in all_sets]
+    names = features or networks_at_hand(eyes)[0]
+    rankings = []
+    with Progress(len(names) * (len(found) - 1), "comparing", "pairs") as progress:
+        for index, name in enumerate(names):
+            order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
+            looks = [eyes.features(name, sets.fake) for sets in all_sets]
+            real, steps = eyes.features(name, all_sets[0].real), []
+            for a, b in pairwise(order):
+                steps.append(difference(real, looks[a], looks[b]))
+                progress.advance()
+            rankings.append(
+                {
+                    "label": eyes.networks[name].label,
+                    "order": [all_sets[g].fake.identity.source for g in order],
+                    "values": [found[g]["distances"][index]["value"] for g in order],
+                    "differences": steps,
+                }
+            )
+    return {"generators": found, "rankings": rankings, "verdict": ranking_words(rankings)}
+
+
+class Measured(NamedTuple):
+    """What a measurement found, and the images it looked at."""
+
+    results: dict[str, Any]
+    sets: list[Sets]
+    """One a generator; none where statistics stood for the real images."""
+
+
+def fid(config: FidConfig, out: Path) -> Measured | None:
+    """Opens the sets and compares them.
+
+    Under `torchrun` all processes look at the images, and the first does the rest.
+
+    Arguments:
+        config: What to compare, and how.
+        out: Where the real images' statistics go, if they are to be kept.
+
+    Returns:
+        Results as of `measure`, or of `rank_generators` for several; None in all processes but
+        the first.
+
+    Raises:
+        InputError: If a set cannot be opened, an option does not apply to it, or as of `measure`.
+    """
+    eyes = Eyes(config.inception, config.precision, config.protocol, device=config.device)
+    if holds_statistics(Path(config.real)):
+        found = _from_statistics(config, eyes)
+        return Measured(found, []) if rank() == 0 else None
+    if config.real_count is not None or config.real_ddof != 1:
+        raise InputError(
+            f"--real-count, --real-ddof: of a file of statistics, which {config.real} is not; "
+            "leave them out"
+        )
+    if config.protocols and not networks_at_hand(eyes)[0][1].startswith("inception"):
+        raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
+    plan = Plan(permutations=config.permutations, seed=config.seed)
+    all_sets, size, note = open_sets(config)
+    names = config.features or networks_at_hand(eyes)[0]
+    for sets in all_sets:
+        _require_enough(sets)
+        for name in dict.fromkeys((*names, "efficientnet-lite0")):  # in one order everywhere
+            for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
+                eyes.features(name, pictures)
+    if rank() > 0:
+        return None
+    if len(all_sets) > 1:
+        results = rank_generators(all_sets, eyes, plan, config.features)
+    else:
+        results = measure(all_sets[0], eyes, plan, config.features)
+    if config.protocols:
+        results["protocols"] = [_protocols(eyes, sets) for sets in all_sets]
+    if config.save_statistics:
+        framing = Framing(size, config.crop)
+        results["statistics"] = _keep_statistics(eyes, all_sets[0].real, framing, config, out)
+    results["note"] = joined(results.get("note", ""), note)
+    return Measured(results, all_sets)
+
+
+def _refuse_options(config: FidConfig, kept: Kept) -> None:
+    """Refuses what a file of statistics cannot do: it has no images, and they had their size."""
+    given = {
+        "--held-out": config.held_out, "--compare": config.compare,
+        "--permutations": config.permutations, "--protocols": config.protocols,
+        "--save-statistics": config.save_statistics,
+    }  # fmt: skip
+    for option, value in given.items():
+        if value:
+            raise InputError(f"{option}: needs the real images, and {kept.source} has none")
+    size, crop = kept.framing or (None, "centre")
+    if size and config.size not in (None, size):
+        raise InputError(
+            f"--size {config.size}: {kept.source} is of images of size {size}; leave it out"
+        )
+    if config.crop not in ("centre", crop):
+        known = f"of images cropped to the {crop}" if kept.framing else "of images cropped already"
+        raise InputError(f"--crop {config.crop}: {kept.source} is {known}; leave it out")
+
+
+def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
+    """Distances to a file of statistics: no images, so no error, floor or neighbours."""
+    path = Path(config.real)
+    kept = load_statistics(path, config.real_count, config.real_ddof)
+    _refuse_options(config, kept)
+    if len(config.features) != 1:
+        raise InputError(
+            f"{path}: statistics are of one network; name it (say --features inception-768)"
+        )
+    (name,) = config.features
+    refuse_mismatch(kept.origin, Origin(name, eyes.networks[name].dims, eyes.extractor(name)))
+    found = []
+    size, crop = kept.framing or (config.size, "centre")
+    fakes, size, note = open_fakes(config, size)
+    for fake in fakes:
+        _require(fake, "generated", "a Fréchet distance")
+        value = frechet_distance(kept.gaussian, eyes.features(name, fake))
+        found.append(
+            {
+                "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.gaussian.count,
+                "distances": [eyes.identity(name) | {"value": value}],
+            }
+        )  # fmt: skip
+    alike = ", as the real ones were" if kept.framing else ""
+    note = joined(note, f"the generated images are taken at size {size}{alike}")
+    if crop != "centre":
+        note = joined(note, cropped(crop))
+    alone = "from statistics alone: no standard error, no floor, no neighbours"
+    return {
+        "generators": found, "real": {"source": str(path)}, "size": size,
+        "note": joined(kept.note, note, alone),
+    }  # fmt: skip
+
+
+def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
+    """The same images by each of the ways to resize them."""
+    name = networks_at_hand(eyes)[0][1]
+    values = {
+        protocol: frechet_distance(
+            eyes.features(name, sets.real, protocol), eyes.features(name, sets.fake, protocol)
+        )
+        for protocol in PROTOCOLS
+    }
+    return {
+        "label": eyes.networks[name].label, "fake": sets.fake.identity.source, "values": values,
+        "words": {protocol: row.words for protocol, row in PROTOCOLS.items()},
+    }  # fmt: skip
+
+
+def _keep_statistics(
+    eyes: Eyes, real: Pictures, framing: Framing, config: FidConfig, out: Path
+) -> dict[str, str]:
+    """Writes the real images' statistics; returns the files' names by network."""
+    files = {}
+    for name in config.features or networks_at_hand(eyes)[0]:
+        file = out / f"statistics-{name}.npz"
+        found = statistics(eyes.features(name, real))
+        save_statistics(file, found, eyes.extractor(name), real.identity.source, framing)
+        files[name] = file.name
+    return files

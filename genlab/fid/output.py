@@ -1,0 +1,51 @@
+"""Where a measurement goes: a folder of its own, outside the images that it measures."""
+
+__all__ = ["check_target", "drop_figures"]
+
+from pathlib import Path
+
+from genlab.common.errors import InputError
+from genlab.common.paths import require_outside, require_place
+from genlab.configs.fid import FEATURE_NAMES, FidConfig
+from genlab.data.pictures import folder_of
+from genlab.runs.records import kind_of
+
+FIGURES = frozenset({"closest.png", "influence.png"})
+OWN = FIGURES | {"results.json", *(f"statistics-{name}.npz" for name in FEATURE_NAMES)}
+
+
+def check_target(out: Path, config: FidConfig) -> None:
+    """Refuses a place that a measurement cannot go to, before any work is done.
+
+    Raises:
+        InputError: If `out` lies in a folder of images of `config`, holds something else than an
+            earlier measurement, or cannot be written.
+    """
+    for source in (config.real, *config.fakes, config.held_out):
+        folder = folder_of(source) if source else None
+        if folder and not kind_of(folder):
+            require_outside("--out", out, folder)
+    require_place("--out", out)
+    there = out.iterdir() if out.exists() else ()
+    others = sorted(p.name for p in there if not _own(p))
+    if others:
+        raise InputError(
+            f"--out {out}: the folder holds {others[0]!r}, which is of no measurement; name a new "
+            "or empty folder"
+        )
+
+
+def _own(path: Path) -> bool:
+    if path.name.isdecimal() and path.is_dir():  # one of several generators
+        return {p.name for p in path.iterdir() if ".tmp-" not in p.name} <= FIGURES
+    return path.name in OWN or ".tmp-" in path.name  # a file half written by one that was killed
+
+
+def drop_figures(out: Path) -> None:
+    """Deletes the figures of an earlier measurement: this one may have fewer generators."""
+    for name in FIGURES:
+        for path in (out / name, *out.glob(f"*/{name}")):
+            path.unlink(missing_ok=True)
+    for folder in out.glob("*"):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,287 @@
+"""Statistics of features in a file: what a Fréchet distance needs of a reference set.
+
+The file is an `.npz` without pickle. `mu` `(F,)` and `sigma` `(F, F)` are named as in
+pytorch-fid's files, so each program reads the other's; beside them lie
+
+    count      N, the number of images
+    ddof       what was taken from N in the covariance's divisor: 1
+    extractor  JSON: network, SHA-256 of its weights, layer, protocol, precision, device, version
+    size, crop the side of the squares that the images became (0: each as it was), and which square
+    source     what the images are
+    versions   JSON: of the programs
+
+A plain file says neither N nor the network, and an older one of these not size and crop. The rank
+of a covariance of N images is N - 1 unless N > F, so a small N can be read off it.
+
+Shapes: F features.
+"""
+
+__all__ = [
+    "Framing",
+    "Kept",
+    "Origin",
+    "holds_statistics",
+    "implied_count",
+    "load_statistics",
+    "refuse_mismatch",
+    "save_statistics",
+]
+
+import io
+import json
+import zipfile
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+
+from torch import Tensor
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.version import __version__
+from genlab.data.crop import Crop
+from genlab.features.extract import Extractor
+from genlab.metrics.frechet import Statistics
+
+NEGATIVE = 1e-3
+"""Of the largest eigenvalue: how far below 0 rounding in float16 or float32 may bring one."""
+UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, TypeError, KeyError)
+
+
+class Framing(NamedTuple):
+    """What images were brought to before a network looked at them."""
+
+    size: int | Literal["native"]
+    """The side of their squares; "native": each as it was."""
+    crop: Crop
+    """Which square of a photograph."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """The statistics of a set of images, as a file keeps them."""
+
+    gaussian: Statistics
+    """Mean, covariance (divided by N - 1 as far as is known) and N."""
+    extractor: Extractor | None
+    """What the features come from; None if nobody knows."""
+    framing: Framing | None
+    """Size and crop of the images; None if nobody knows."""
+    source: str
+    """The file."""
+    note: str
+    """What is not known of them, and what was assumed; "" if all is known."""
+
+    @property
+    def origin(self) -> "Origin":
+        """Where the features come from."""
+        return Origin(self.source, len(self.gaussian.mean), self.extractor)
+
+
+def save_statistics(
+    path: Path, gaussian: Statistics, extractor: Extractor, source: str, framing: Framing
+) -> None:
+    """Writes statistics, wholly or not at all.
+
+    Arguments:
+        path: The file, `.npz`.
+        gaussian: Mean, covariance (divided by N - 1) and N.
+        extractor: What the features come from.
+        source: What the images are.
+        framing: Their size and crop.
+
+    Raises:
+        InputError: If they are no statistics, as of `load_statistics`.
+        OSError: If `path` cannot be written; what was there is as it was.
+    """
+    mean, covariance, count = gaussian
+    mu, sigma = mean.double().cpu().numpy(), covariance.double().cpu().numpy()
+    _check(str(path), mu, sigma)
+    if count is None or count < 2:
+        raise InputError(f"{path}: N = {count}; a covariance needs at least 2 images")
+    versions = {"genlab": __version__, **{name: version(name) for name in ("torch", "numpy")}}
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, mu=mu, sigma=sigma, count=np.int64(count), ddof=np.int64(1),
+        extractor=np.str_(json.dumps(asdict(extractor))), source=np.str_(source),
+        size=np.int64(0 if framing.size == "native" else framing.size),
+        crop=np.str_(framing.crop), versions=np.str_(json.dumps(versions)),
+    )
+    atomic.write_bytes(path, buffer.getvalue())
+
+
+def holds_statistics(path: Path) -> bool:
+    """Returns whether a file is an `.npz` with `mu` and `sigma`; reads neither."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept:
+    """Reads what `save_statistics` wrote, or a plain file with `mu` and `sigma`.
+
+    Arguments:
+        path: The file.
+        count: N of a plain file, where known.
+        ddof: What a plain file's covariance was divided by: N - `ddof`. pytorch-fid, TTUR and
+            clean-fid have 1; StyleGAN has 0 and is scaled by N / (N - 1), which needs N.
+
+    Raises:
+        InputError: If the file is damaged, `mu` and `sigma` are no mean and covariance, N is
+            other than the file says, or needed and not known.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mu, sigma = file["mu"], file["sigma"]
+            _check(str(path), mu, sigma)
+            known, kept, framing = None, None, None
+            if "extractor" in file.files:
+                known = Extractor(**json.loads(str(file["extractor"])))
+                kept = int(file["count"])
+            if "crop" in file.files:
+                framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not readable as statistics mu and sigma ({error})") from None
+    mean, covariance = (torch.from_numpy(_in_torch(array)) for array in (mu, sigma))
+    if known is not None:
+        if count not in (None, kept) or ddof != 1:
+            raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
+        gaussian = Statistics(mean.double(), covariance.double(), kept)
+        note = "" if framing else f"{path} does not say size and crop of the real images"
+        return Kept(
+            gaussian=gaussian, extractor=known, framing=framing, source=str(path), note=note
+        )
+    return _plain(path, mean, covariance, count, ddof)
+
+
+def _crop(name: str) -> Crop:
+    for crop in get_args(Crop):
+        if name == crop:
+            return crop
+    raise ValueError(f"crop {name!r}")
+
+
+def _in_torch(array: np.ndarray) -> np.ndarray:
+    """Returns an array in a type that torch has: of this machine's byte order, 64 bits at most."""
+    wide = array.dtype.itemsize > 8
+    return array.astype(np.float64 if wide else array.dtype.newbyteorder("="))
+
+
+def _plain(
+    path: Path, mean: Tensor, covariance: Tensor, count: int | None, ddof: int
+) -> Kept:
+    """Completes statistics that say nothing of themselves."""
+    if ddof not in (0, 1):
+        raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
+    values, rank, alive = _spectrum(covariance)
+    if values.amin() < -NEGATIVE * values.amax():
+        raise InputError(
+            f"{path}: sigma is no covariance: it has the eigenvalue {values.amin().item():.4g}"
+        )
+    # One that was calculated in float32 may be kept in float64: its small values are rounding.
+    sure = int((values > torch.finfo(torch.float32).eps * len(mean) * values.amax()).sum())
+    if count is not None and count < max(2, sure + 1):
+        raise InputError(
+            f"{path}: N = {count} was given, but the covariance has rank {sure} or more, which "
+            f"needs at least {max(2, sure + 1)} images"
+        )
+    implied = rank + 1 if rank < alive else None
+    words = "does not say which network its features come from, nor their images' size and crop"
+    if count is None and implied is not None:
+        words += f", nor N; the covariance has rank {implied - 1}: N = {implied} if all differ"
+    elif count is None:
+        words += f", nor N, which its rank does not tell (more than {len(mean)}, maybe)"
+    count = count or implied
+    if ddof == 0 and count is None:
+        raise InputError(f"{path}: a covariance divided by N needs N to be rescaled; give it")
+    covariance = covariance.double()
+    if ddof == 0 and count is not None:
+        covariance = covariance * (count / (count - 1))
+        words += f"; rescaled by {count}/{count - 1}, from division by N to division by N - 1"
+    gaussian = Statistics(mean.double(), covariance, count)
+    return Kept(
+        gaussian=gaussian, extractor=None, framing=None, source=str(path), note=f"{path} {words}"
+    )
+
+
+def _check(name: str, mu: np.ndarray, sigma: np.ndarray) -> None:
+    if mu.ndim != 1 or not len(mu) or sigma.shape != (len(mu), len(mu)):
+        raise InputError(
+            f"{name}: mu {mu.shape} and sigma {sigma.shape}; they must be (F,) and (F, F), F > 0"
+        )
+    for key, array in (("mu", mu), ("sigma", sigma)):
+        if not (np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()):
+            raise InputError(f"{name}: {key} ({array.dtype}) must hold finite real numbers")
+    scale = np.abs(sigma).max(initial=0.0)
+    if np.abs(sigma - sigma.T).max(initial=0.0) > 1e-5 * scale or (np.diag(sigma) < 0).any():
+        raise InputError(f"{name}: sigma is no covariance: not symmetric, or a variance below 0")
+
+
+def implied_count(covariance: Tensor) -> int | None:
+    """Returns the N that the rank of a covariance reveals, if it does.
+
+    The covariance of N images has rank N - 1 while that is below the number of features that vary
+    at all. Eigenvalues up to F eps lambda_max count as 0, with eps of the dtype. N comes out too
+    small if images are in the set twice, or lie on one line with others.
+
+    Arguments:
+        covariance: A covariance in the precision that it was calculated in, shape `(F, F)`.
+    """
+    _, rank, alive = _spectrum(covariance)
+    return rank + 1 if rank < alive else None
+
+
+def _spectrum(covariance: Tensor) -> tuple[Tensor, int, int]:
+    """Returns the eigenvalues, the rank, and how many features vary."""
+    diagonal = covariance.diagonal()
+    eps = torch.finfo(covariance.dtype).eps * len(covariance)
+    values = torch.linalg.eigvalsh((covariance + covariance.T).double() / 2)
+    rank = int((values > eps * values.amax()).sum())
+    alive = int((diagonal > eps * diagonal.amax()).sum())
+    return values, rank, alive
+
+
+class Origin(NamedTuple):
+    """Where features come from: what decides whether two sets of them compare."""
+
+    source: str
+    """The images, as an error names them."""
+    dims: int
+    """F."""
+    extractor: Extractor | None
+    """None if nobody knows."""
+
+
+def refuse_mismatch(a: Origin, b: Origin) -> None:
+    """Raises `InputError` if two sets' features do not come from the same network and protocol.
+
+    A plain file says nothing of its network: then only F is compared, and its `note` says so. In
+    float32 a processor's features and a GPU's compare: they differ by the order of sums, as those
+    of two processors do. In shorter types they do not: there the rounding is seen in a distance.
+    """
+    if a.dims != b.dims:
+        raise InputError(
+            f"{a.source} has {a.dims} features, {b.source} has {b.dims}: not comparable"
+        )
+    if a.extractor is None or b.extractor is None:
+        return
+    ours, theirs = asdict(a.extractor), asdict(b.extractor)
+    differ = [
+        f"{key} {ours[key]!r} and {theirs[key]!r}"
+        for key in ours
+        if ours[key] != theirs[key] and not (key == "device" and a.extractor.precision == "fp32")
+    ]
+    if differ:
+        raise InputError(
+            f"{a.source} and {b.source} are not comparable: {'; '.join(differ)}; take both with "
+            "one network and protocol"
+        )

@@ -1,0 +1,141 @@
+"""Samples of a GAN run as files: a folder of images, one sheet, or a walk that moves.
+
+Every still image is a PNG with the generator's very pixels.
+"""
+
+__all__ = ["generate", "sheet", "walk_file", "walk_frames"]
+
+import io
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from PIL import Image
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.progress import Progress, say
+from genlab.figures.animation import FORMATS, animation
+from genlab.figures.grids import enlarged, image_sheet
+from genlab.gan.sample import END, Choice, sample, walk
+
+FRAME_MS = 50
+"""How long a frame of a walk is shown: 20 a second."""
+
+SCALE = 3
+"""Screen pixels, along each side, to a pixel of a walk."""
+
+PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
+
+
+def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
+    """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
+
+    A folder that holds the same images, or some of them, is completed; one that holds others is
+    left as it is: a set of images is to be of one origin, and nothing is to be lost.
+
+    Raises:
+        InputError: As of `sample`, or if `out` holds other images.
+    """
+    if out.suffix.lower() in PICTURES:
+        raise InputError(f"--out {out}: many images go into a folder; for one sheet add --grid")
+    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
+    width = max(3, len(str(n - 1)))
+    paths = [out / f"{index:0{width}d}.png" for index in range(n)]
+    _refuse_others(out, paths, images)
+    with Progress(n, f"writing images into {out.name}", "images") as progress:
+        for path, image in zip(paths, images):
+            atomic.write_png(path, image)
+            progress.advance()
+    results = _record(gan, n, seed, choice) | {"size": images.shape[1]}
+    atomic.write_json(out / "results.json", results)
+    return results
+
+
+def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
+    record = {
+        "gan": gan.name, "n": n, "seed": seed, "epoch": choice.epoch,
+        "truncation": choice.truncation,
+    }  # fmt: skip
+    record |= {"best": True} if choice.best else {}
+    return record | ({} if choice.of_class is None else {"class": choice.of_class})
+
+
+def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
+    """Refuses a place that holds what would be lost, or mixed with these images."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"--out {out}: a file is in the way; name a folder")
+    names = {path.name for path in paths} | {"results.json"}
+    strange = [p.name for p in out.iterdir() if p.name not in names and ".tmp-" not in p.name]
+    strange += [
+        path.name for path, image in zip(paths, images)
+        if path.exists() and not _holds(path, image)
+    ]
+    if strange:
+        raise InputError(
+            f"--out {out}: the folder holds {len(strange)} other files, as {min(strange)}; "
+            "name a new or empty folder"
+        )
+
+
+def _holds(path: Path, image: np.ndarray) -> bool:
+    """Whether a file is that image, pixel for pixel."""
+    try:
+        with Image.open(io.BytesIO(path.read_bytes())) as found:
+            return found.mode == "RGB" and np.array_equal(np.asarray(found), image)
+    except OSError:  # not an image, or one cut short
+        return False
+
+
+def _in_the_way(out: Path) -> InputError:
+    return InputError(f"--out {out}: another file is there; name a new one, or take it away")
+
+
+def sheet(
+    gan: Path, n: int, seed: int, out: Path, choice: Choice = END, new: bool = False
+) -> dict[str, Any]:
+    """Writes `n` generated images as one PNG: the very pixels, two white ones between images.
+
+    Raises:
+        InputError: As of `sample`, or if `out` is no .png, or, where it is to be `new`, another
+            file.
+    """
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: --grid writes a PNG; end the name in .png")
+    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
+    image = image_sheet(images)
+    if new and out.exists() and not _holds(out, image):
+        raise _in_the_way(out)
+    atomic.write_png(out, image)
+    return _record(gan, n, seed, choice) | {"file": str(out)}
+
+
+def walk_frames(gan: Path, stops: int, seed: int, choice: Choice = END) -> np.ndarray:
+    """Returns the frames of a closed walk through the seed's first images, `(N, H, W, 3)`."""
+    images = walk(gan, stops, seed, choice).permute(0, 2, 3, 1).numpy()
+    return enlarged(images, SCALE)
+
+
+def walk_file(
+    gan: Path, stops: int, seed: int, out: Path, choice: Choice = END, new: bool = False
+) -> dict[str, Any]:
+    """Writes a closed walk through the seed's first `stops` images as WebP or GIF.
+
+    Raises:
+        InputError: As of `walk`, or if `out` is neither, or, where it is to be `new`, another
+            file.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise InputError(f"--out {out}: --walk writes a WebP or a GIF; end in .webp or .gif")
+    frames = walk_frames(gan, stops, seed, choice)
+    say(f"writing {out.name}: {len(frames)} frames, some seconds")
+    data = animation(frames, out.suffix.lower(), FRAME_MS)
+    if new and out.exists() and out.read_bytes() != data:
+        raise _in_the_way(out)
+    atomic.write_bytes(out, data)
+    record = _record(gan, stops, seed, choice)
+    return record | {"frames": len(frames), "file": str(out)}

@@ -1,0 +1,103 @@
+"""The classes of a GAN run: found once, kept in its `classes.json`.
+
+Clusters are those of k-means over what EfficientNet-Lite0 sees (its pooled features). On another
+machine rounding may move an image between two of them; a run keeps to those it began with.
+
+Shapes: N images, K classes.
+"""
+
+__all__ = [
+    "FILE", "clusters_of", "default_count", "find_classes", "keep_classes", "read_classes",
+]  # fmt: skip
+
+from pathlib import Path
+
+import torch
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.rng import generator
+from genlab.configs.gan import GanConfig
+from genlab.data.classes import Classes, by_folder
+from genlab.data.images import ImageSet
+from genlab.data.pictures import of_tensor
+from genlab.features.extractors import Eyes
+from genlab.metrics.clusters import k_means
+from genlab.runs.records import read_json
+
+FILE = "classes.json"
+
+
+def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | None:
+    """Returns the classes that a configuration asks for; None if it asks for none.
+
+    Arguments:
+        config: The configuration.
+        images: The images that it trains on.
+        out: The run directory: clusters that it has are read, not found again.
+
+    Raises:
+        InputError: If the images have no such classes.
+    """
+    if config.classes == "none":
+        return None
+    if config.classes == "folders":
+        return by_folder(images.names, config.dogs)
+    if (out / FILE).exists():
+        return read_classes(out)
+    return clusters_of(images, config.clusters, config.seed)
+
+
+def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
+    """Groups images by what EfficientNet-Lite0 sees, the largest group first.
+
+    Arguments:
+        images: The images.
+        count: The number of groups K; if None, `default_count` of the images.
+        seed: Decides the first centres.
+
+    Raises:
+        InputError: If there are more groups than different images.
+    """
+    if count is None:
+        count = default_count(len(images.images))
+    features = Eyes().features("efficientnet-lite0", of_tensor(images.images, "the images"))
+    try:
+        found = k_means(features, count, generator(seed, "clusters"))
+    except ValueError as error:
+        raise InputError(f"--clusters {count}: {error}; ask for fewer") from None
+    digits = len(str(count))
+    names = tuple(f"cluster-{k + 1:0{digits}d}" for k in range(count))
+    return Classes(by="clusters", names=names, labels=found.labels)
+
+
+def default_count(images: int) -> int:
+    """Returns a number of groups: one a hundred images, 8 to 16, but eight images a group."""
+    return max(2, min(16, max(8, images // 100), images // 8))
+
+
+def keep_classes(out: Path, classes: Classes) -> None:
+    """Writes the classes into a run directory."""
+    held_out = [] if classes.learned is None else (~classes.learned).nonzero().flatten().tolist()
+    atomic.write_json(out / FILE, {
+        "by": classes.by, "names": list(classes.names), "counts": classes.counts,
+        "labels": classes.labels.tolist(), "held_out": held_out,
+    })  # fmt: skip
+
+
+def read_classes(path: Path) -> Classes:
+    """Reads the classes of a run directory.
+
+    Raises:
+        InputError: If they are missing or damaged.
+    """
+    kept = read_json(path / FILE)
+    labels = torch.tensor(kept["labels"], dtype=torch.int64)
+    learned = torch.ones(len(labels), dtype=torch.bool)
+    learned[kept.get("held_out", [])] = False  # which older versions counted too
+    classes = Classes(
+        by=kept["by"], names=tuple(kept["names"]), labels=labels, learned=learned
+    )
+    if classes.counts != kept["counts"]:
+        raise InputError(f"{path / FILE}: its counts are not those of its labels; it is damaged")
+    return classes

@@ -1,0 +1,104 @@
+"""The networks that learn, as torch.compile makes them, once they are found to be the same.
+
+A compiled network is another program, and can be another function: with torch 2.13 on a processor
+the frozen projection's values come out right and the gradients through it wrong by a quarter. So
+it is left as it is. Of the two networks that learn, every gradient of a batch has to agree with
+that of the network as it is written, before anything is learned: those of the weights, and those
+that the discriminator hands to the generator.
+
+Shapes: B batch, S pixels a side.
+"""
+
+__all__ = ["compile_players"]
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from torch import Tensor, nn
+
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.common.rng import generator
+from genlab.compute.hardware import Hardware
+from genlab.configs.gan import GanConfig
+from genlab.gan.players import Players, seen, told
+
+TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
+"""By how much of its length a gradient may be off: rounding in another order, no more."""
+FAINT = 1e-3
+"""One that is shorter than so much of the longest is compared with that much."""
+
+
+def compile_players(players: Players, config: GanConfig) -> None:
+    """Compiles the generator and what of the discriminator learns; neither has changed after it.
+
+    Called, they are the compiled networks; their `forward` stays what it was.
+
+    Raises:
+        InputError: If a compiled network has other gradients, or none.
+    """
+    say("compiling the networks, and comparing their gradients (minutes)")
+    random, device = generator(config.seed, "compiled"), players.on.device
+    images = torch.rand(2 * config.batch, 3, config.size, config.size, generator=random) * 2 - 1
+    with torch.no_grad():
+        views = seen(players, images.to(device))
+    labels = None
+    if players.frequencies is not None:
+        labels = torch.randint(len(players.frequencies), (len(images),), generator=random)
+        labels = labels.to(device)
+    z = torch.randn(config.batch, config.latent, generator=random).to(device)
+    half = None if labels is None else labels[: config.batch]
+    _compile("generator", players.generator, [(z, half)], players.on)
+    # As both updates call it: with weights that learn, then with weights that stand.
+    fakes = [view[: config.batch] for view in views]
+    alone = config.recipe == "dcgan"  # reals and fakes are batches of their own
+    _compile("discriminator", players.discriminator,
+             [(fakes, half) if alone else (views, labels), (fakes, half)], players.on)  # fmt: skip
+
+
+def _compile(name: str, network: nn.Module, calls: list[Any], on: Hardware) -> None:
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    network.compile(dynamic=False)  # an epoch's last, smaller batch is compiled too
+    for learns, (what, labels) in zip((True, False), calls):
+        network.requires_grad_(learns)
+        wanted = _gradients(network.forward, network, what, labels, on)
+        network.load_state_dict(before)  # batch-norms and spectral norms have moved on
+        found = _gradients(network, network, what, labels, on)
+        network.load_state_dict(before)
+        network.requires_grad_(True).zero_grad()
+        _compare(name, wanted, found, TOLERANCE[on.precision])
+
+
+def _gradients(
+    way: Callable[..., Any], network: nn.Module, what: Any, labels: Tensor | None, on: Hardware
+) -> list[Tensor]:
+    """Returns the gradients of a fixed sum of what comes out, by everything that has one."""
+    network.zero_grad()
+    if isinstance(what, list):
+        what = [view.detach().requires_grad_() for view in what]
+    with on.autocast():
+        found = told(way, what, labels)
+    random = torch.Generator().manual_seed(0)
+    total = torch.zeros((), device=on.device)
+    for part in found if isinstance(found, list) else [found]:
+        total = total + (part.float() * torch.randn(part.shape, generator=random).to(part)).sum()
+    total.backward()
+    leaves = [*network.parameters(), *(what if isinstance(what, list) else [])]
+    return [leaf.grad.float().clone() for leaf in leaves if leaf.grad is not None]
+
+
+def _compare(name: str, wanted: list[Tensor], found: list[Tensor], tolerance: float) -> None:
+    longest = max(gradient.norm() for gradient in wanted)
+    worst = 1.0
+    if len(wanted) == len(found):
+        worst = max(
+            ((a - b).norm() / a.norm().clamp(min=FAINT * longest)).item()
+            for a, b in zip(wanted, found)
+        )
+    if not worst <= tolerance:  # true of NaN too
+        raise InputError(
+            f"--compile: what torch made of the {name} has gradients that are off by {worst:.1%}; "
+            "leave it out"
+        )

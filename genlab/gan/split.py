@@ -1,0 +1,96 @@
+"""The images of a GAN's run: those it learns from, and those held out to measure it by.
+
+Shapes: N images learned from, H held out, S pixels a side.
+"""
+
+__all__ = ["Sides", "refuse_within", "sides"]
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.common.paths import require_outside
+from genlab.common.progress import say
+from genlab.configs.gan import GanConfig
+from genlab.data.classes import Classes
+from genlab.data.held_out import copies, held_out
+from genlab.data.images import find_folder
+
+FEWEST = 16
+"""Images that a GAN may be trained on at least."""
+
+FEWEST_HELD_OUT = 10
+"""Below, nothing can be said from the images held out."""
+
+SPLIT_SEED = 0
+"""The same images are held out of every run on a set, so that runs compare."""
+
+
+class Sides(NamedTuple):
+    """The images of a run."""
+
+    train: Tensor
+    """Those learned from, uint8 with shape `(N, 3, S, S)`."""
+    held_out: Tensor | None
+    """Those kept from it, with shape `(H, 3, S, S)`."""
+    learned: Tensor
+    """Which of all images the first are, bool with shape `(N + H,)`."""
+    classes: Classes | None = None
+    """The classes of all images, where there are any, counted over those learned from."""
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The class of each image of `train`, int64 with shape `(N,)`."""
+        return None if self.classes is None else self.classes.labels[self.learned]
+
+
+def refuse_within(source: str, out: Path) -> None:
+    """Refuses to begin a run inside the folder of its images: its pictures would be among them.
+
+    Raises:
+        InputError: If a new run directory `out` lies in the folder that SOURCE names.
+    """
+    if not (out / "config.json").exists() and source.partition(":")[0] != "toydogs":
+        require_outside("--out", out, find_folder(source).folder)
+
+
+def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> Sides:
+    """Sets images aside, as `config.held_out` says, and no copy of one that is learned from.
+
+    Raises:
+        InputError: If too few are left to learn from, or none of a class.
+    """
+    if len(images) < FEWEST:
+        raise InputError(
+            f"{config.dogs}: {len(images)} images; a GAN needs at least {FEWEST}, better 300"
+        )
+    learned = torch.ones(len(images), dtype=torch.bool)
+    if round(config.held_out * len(images)) < FEWEST_HELD_OUT:
+        return Sides(images, None, learned, classes)
+    try:
+        kept = held_out(len(images), SPLIT_SEED, copies(images), config.held_out)
+    except InputError as error:
+        raise InputError(f"{config.dogs}: {error}; or hold out none: --held-out 0") from None
+    if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit
+        say(f"note: {config.dogs}: too many copies to hold images out; nothing is")
+        return Sides(images, None, learned, classes)
+    learned[kept] = False
+    if learned.sum() < FEWEST:
+        raise InputError(
+            f"{config.dogs}: {int(learned.sum())} images to learn from beside {len(kept)} held "
+            f"out; a GAN needs at least {FEWEST}: give more, or --held-out 0"
+        )
+    if classes is not None:
+        classes = replace(classes, learned=learned)
+        if 0 in classes.counts:
+            raise InputError(
+                f"{config.dogs}: class {classes.names[classes.counts.index(0)]} has no image to "
+                "learn from beside those held out; give it more, or take its folder away, or "
+                "--held-out 0"
+            )
+    return Sides(images[learned], images[kept], learned, classes)

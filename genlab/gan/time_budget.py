@@ -1,0 +1,172 @@
+"""How many epochs fit into a time: a short trial on players that are thrown away, then division.
+
+    seconds = epochs (steps an epoch) s + measurements m + m,                                (1)
+
+s and m being what a step and a measurement take in the trial; the last m is for the test of
+memorisation at the end. The trial's own time counts too. A machine that gets busier, or slower as
+it gets hot, takes longer than planned.
+"""
+
+__all__ = ["MinutesPlan", "describe", "fit_into", "plan_minutes"]
+
+import math
+import time
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.compute.distributed import from_first, rank
+from genlab.compute.hardware import CPU, Hardware, at_work, rows_on, stored
+from genlab.configs.gan import GanConfig
+from genlab.data.images import load_images
+from genlab.gan.classes import find_classes
+from genlab.gan.compile import compile_players
+from genlab.gan.monitor import Watch, epochs_to_measure
+from genlab.gan.players import build_players
+from genlab.gan.sample import gan_config
+from genlab.gan.split import Sides, sides
+from genlab.gan.step import play
+from genlab.runs.run import Run
+
+WARM_UP, STEPS, SECONDS = 5, 30, 20.0
+"""Steps that are not timed; then so many are, or as many as go into so many seconds."""
+SHARES = (0.2, 0.6, 1.0)
+"""When snapshots are taken, as shares of the run."""
+
+
+class MinutesPlan(NamedTuple):
+    """A run that fits into a time."""
+
+    config: GanConfig
+    """With the epochs that fit, and snapshots within them."""
+    step_seconds: float
+    measure_seconds: float
+    seconds: float
+    """What the run is expected to take, by (1)."""
+
+
+def plan_minutes(
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool = False,
+    on: Hardware = CPU,
+) -> MinutesPlan:
+    """Chooses the epochs of a run so that it takes `minutes`, this trial included.
+
+    Arguments:
+        config: The configuration; its epochs do not count.
+        minutes: The time in minutes.
+        out: The run directory.
+        keep_snapshots: Keep the configuration's snapshots; else they are taken at 20 %, 60 % and
+            100 % of the run.
+        on: What the run will be on.
+
+    Raises:
+        InputError: If `minutes` is not above 0, or the images cannot be used.
+    """
+    began = time.monotonic()
+    _require_time(minutes)
+    images = _images(config, out)
+    with at_work(on):
+        step, measure = _try(config, images, on)
+    left = from_first(60 * minutes - (time.monotonic() - began))
+    steps = math.ceil(len(images.train) / config.batch)
+
+    def seconds(epochs: int) -> float:
+        measured = epochs_to_measure(replace(config, epochs=epochs), len(images.train))
+        return epochs * steps * step + (len(measured) + 1) * measure
+
+    epochs = max(1, int(left / (steps * step)))
+    while epochs > 1 and seconds(epochs) > left:
+        epochs -= max(1, epochs // 200)
+    if seconds(epochs) > left:
+        say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than --minutes "
+            f"{minutes:g} leaves")  # fmt: skip
+    shares = [max(1, round(share * epochs)) for share in SHARES]
+    snapshots = config.snapshots if keep_snapshots else shares
+    found = replace(config, epochs=epochs, snapshots=tuple(snapshots))
+    return MinutesPlan(found, step, measure, seconds(epochs))
+
+
+def _require_time(minutes: float) -> None:
+    if not 0 < minutes < math.inf:
+        raise InputError(f"--minutes {minutes}: must be above 0")
+
+
+def _images(config: GanConfig, out: Path) -> Sides:
+    dogs = load_images(config.dogs, config.size, config.images, config.crop)
+    return sides(dogs.images, config, find_classes(config, dogs, out))
+
+
+def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
+    """Returns the seconds of a step and of a measurement."""
+    players = build_players(config, images.classes.frequencies if images.classes else None, on)
+    if on.compile:
+        compile_players(players, config)
+    train = stored(images.train, on.device)
+    rows = torch.arange(max(config.batch, len(images.train) // config.batch * config.batch))
+    batches = (rows % len(images.train)).split(config.batch)
+    say("trying out how long a step takes")
+    done, began = 0, time.monotonic()
+    while done < WARM_UP + STEPS:
+        if done == WARM_UP:
+            began = time.monotonic()
+        rows = batches[done % len(batches)]
+        labels = None if images.labels is None else images.labels[rows]
+        play(players, config, rows_on(train, rows, on.device), done, labels)
+        done += 1
+        late = done > WARM_UP and time.monotonic() - began > SECONDS
+        if from_first(late):
+            break
+    step = from_first((time.monotonic() - began) / (done - WARM_UP))
+    if config.measure_every == 0:
+        return step, 0.0
+    watch = Watch(config, images, on.device)
+    began = time.monotonic()
+    if rank() == 0:
+        watch.measure(players)
+    return step, from_first(time.monotonic() - began)
+
+
+def fit_into(
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool, on: Hardware = CPU
+) -> tuple[GanConfig, MinutesPlan | None]:
+    """Returns the configuration of a run of `minutes` in `out`, and its plan.
+
+    A run that is there already keeps the epochs and snapshots that it has, and plans nothing.
+
+    Raises:
+        InputError: If `minutes` is not above 0, or the images cannot be used.
+    """
+    _require_time(minutes)
+    if (out / "config.json").exists() and Run(out).kind == "gan":
+        before = gan_config(Run(out))
+        return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
+    plan = plan_minutes(config, minutes, out, keep_snapshots, on)
+    return plan.config, plan
+
+
+def describe(
+    config: GanConfig, plan: MinutesPlan | None, out: Path, on: Hardware = CPU
+) -> dict[str, Any]:
+    """Returns what a run would do, resolved, as JSON values.
+
+    Raises:
+        InputError: If the images cannot be used.
+    """
+    images = _images(config, out)
+    count = len(images.train)
+    return {
+        "config": asdict(config),
+        "runs_on": on.facts,
+        "images": count,
+        "held_out": 0 if images.held_out is None else len(images.held_out),
+        "steps": config.epochs * math.ceil(count / config.batch),
+        "snapshot_epochs": list(config.snapshot_epochs),
+        "measured_epochs": sorted(epochs_to_measure(config, count)),
+        "expected_minutes": plan and round(plan.seconds / 60, 2),
+        "seconds_a_step": plan and round(plan.step_seconds, 4),
+    }

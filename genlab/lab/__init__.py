@@ -1,0 +1,1 @@
+"""The lab sheet: its run, its report, what is handed in, and the verifier."""

@@ -1,0 +1,1 @@
+"""The two archives that students hand in."""

@@ -1,0 +1,123 @@
+"""What goes into the two archives, by the name inside."""
+
+__all__ = ["code_files", "support_files"]
+
+import json
+import re
+import tomllib
+
+from importlib import metadata
+from pathlib import Path
+
+import genlab
+
+from genlab.lab.report.numbers.facts import ASKED, priors_of
+from genlab.runs.run import Run
+from genlab.vae.train import MEASURES
+
+RECORDS = (
+    "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,
+)
+
+README_CODE = """\
+# 实验五：代码与训练好的模型 / code and trained models
+
+- `genlab/`：全部源代码 / the whole source
+- `models/`：训练好的模型及其配置与结果 / trained models with configuration and results
+- `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
+
+## 运行 / how to run
+
+    python -m venv .venv && . .venv/bin/activate
+    pip install ".[embedded]"
+    genlab doctor
+    genlab vae evaluate models/vae/{prior} --mnist {mnist}
+    genlab gan sample models/gan --n 300 --out generated
+    {command}
+
+`genlab data`列出数据的来源 / lists where data comes from.
+"""
+README_SUPPORT = """\
+# 实验五：GAN的支撑材料 / supporting material of the GAN
+
+- `samples/epoch_NNN/`：第NNN轮随机生成的10张图像 / ten random images at epoch NNN
+- `samples/epoch_NNN.png`：同上，拼成一行 / the same as one strip
+- `progress.png`：各轮的对比 / the epochs side by side
+- `generated/`：用于计算FID的全部生成图像 / all generated images, those that FID was taken of
+- `generated.png`，`real.png`：部分生成图像与真实图像 / some generated and real images
+- `neighbours.png`：生成图像与最近的训练图像 / generated images beside the nearest training images
+- `training.webp`，`walk.webp`：训练过程与潜空间漫步（动画） / training and a latent walk, moving
+- `curve.png`，`metrics.jsonl`：训练曲线与记录 / training curves and records
+- `fid.json`：距离及其全部条件 / the distances with everything they depend on
+- `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
+"""
+
+
+def code_files(run: Path) -> dict[str, Path | bytes]:
+    """Returns the installed source and the trained models of a lab run."""
+    package = Path(genlab.__file__).parent
+    files: dict[str, Path | bytes] = {
+        f"genlab/{path.relative_to(package).as_posix()}": path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
+    }
+    folders = {f"vae/{prior}": "model.safetensors" for prior in priors_of(run)}
+    folders["gan"] = "generator.safetensors"
+    for folder, weights in folders.items():
+        kept = [path.name for path in (run / folder).glob("checkpoint-*.safetensors")]
+        for name in (*RECORDS, weights, *kept):
+            if (run / folder / name).exists():
+                files[f"models/{folder}/{name}"] = run / folder / name
+    # The report's figures: with the records they are all that it is made from (genlab verify).
+    for path in (*run.glob("vae/*/figures/*.png"), run / "vae" / "priors.png"):
+        files[f"models/{path.relative_to(run).as_posix()}"] = path
+    for name in ("config.json", "env.json"):
+        files[f"models/{name}"] = run / name
+    files["pyproject.toml"] = _project().encode()
+    files["README.md"] = README_CODE.format(
+        prior=ASKED[0], mnist=Run(run / "vae" / ASKED[0]).config["mnist"],
+        command=Run(run).env["sessions"][0]["command"],
+    ).encode()
+    return files
+
+
+def support_files(run: Path) -> dict[str, Path | bytes]:
+    """Returns all images of the GAN of a lab run, with what was measured on them."""
+    gan = run / "gan"
+    paths = [
+        *gan.glob("*.png"), *gan.glob("*.webp"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
+        gan / "fid.json", gan / "results.json", gan / "config.json",
+        *gan.glob("metrics.jsonl"), *gan.glob("generated/results.json"),
+    ]
+    files: dict[str, Path | bytes] = {p.relative_to(gan).as_posix(): p for p in paths}
+    files["README.md"] = README_SUPPORT.encode()
+    return files
+
+
+def _project() -> str:
+    """Returns a pyproject.toml with which the source in the archive installs."""
+    python, dependencies, embedded = _requirements()
+    lines = "".join(f"    {json.dumps(one)},\n" for one in dependencies)
+    return (
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
+        f'[project]\nname = "genlab"\nversion = "{genlab.__version__}"\n'
+        f'requires-python = "{python}"\ndependencies = [\n{lines}]\n\n'
+        f'[project.optional-dependencies]\nembedded = {json.dumps(embedded)}\n\n'
+        '[project.scripts]\ngenlab = "genlab.cli.main:main"\n\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["genlab"]\n'
+    )
+
+
+def _requirements() -> tuple[str, list[str], list[str]]:
+    """What genlab needs, as installed or as its project says: Python, packages, embedded data's."""
+    try:
+        installed = metadata.metadata("genlab")
+    except metadata.PackageNotFoundError:  # it runs from its source tree
+        file = Path(genlab.__file__).parents[1] / "pyproject.toml"
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        extra = project["optional-dependencies"]["embedded"]
+        return project["requires-python"], project["dependencies"], extra
+    needs = [need.partition(";") for need in metadata.requires("genlab") or []]
+    always = sorted(name.strip() for name, _, marker in needs if "extra" not in marker)
+    extra = [name.strip() for name, _, marker in needs if re.search("extra.*embedded", marker)]
+    return installed["Requires-Python"], always, extra

@@ -1,0 +1,1 @@
+"""The report as Word, HTML and PDF."""

@@ -1,0 +1,1 @@
+"""The report's numbers, each bound to the record that it comes from."""

@@ -1,0 +1,195 @@
+"""Numbers that know which record they come from, so that none in a report is typed by hand.
+
+`bind` turns the values of a JSON record into floats, integers and texts that carry an origin, a
+file of the run and an RFC 6901 pointer into it:
+
+    gan/fid.json#/distances/0/value
+
+Arithmetic keeps the origins and says that the result is derived. Formatted, by an f-string or by
+`genlab.lab.report.numbers.numbers`, such a value stands between marks that `release` takes out again,
+together with the list of all that was shown. A digit that was never between marks was therefore
+typed, and a test names the few that may be.
+"""
+
+__all__ = ["Record", "Shown", "bind", "like", "mark", "origin", "plain", "release"]
+
+import json
+import operator
+import re
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from genlab.common.errors import OtherVersion
+
+START, MIDDLE, END = "\ue000", "\ue001", "\ue002"
+"""Private characters of Unicode: no text has them."""
+MARKED = re.compile(f"{START}([^{MIDDLE}]*){MIDDLE}([^{END}]*){END}")
+
+
+class Shown(NamedTuple):
+    """One value as a report shows it."""
+
+    text: str
+    value: float | int | str
+    origin: list[str]
+    """FILE#POINTER of each value of a record that it was made from."""
+    derived: bool
+    """Whether it was computed from them; else it is the value itself, perhaps rounded."""
+
+
+class _Bound:
+    """What the three kinds of bound values share."""
+
+    origin: frozenset[str]
+    derived: bool
+
+    def __format__(self, spec: str) -> str:
+        return mark(format(plain(self), spec), self)
+
+    def __str__(self) -> str:
+        return mark(str(plain(self)), self)
+
+
+class _Number(_Bound):
+    """Arithmetic that keeps the origins."""
+
+    def __add__(self, other: Any) -> Any:
+        return _apply(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _apply(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _apply(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _apply(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _apply(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _apply(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _apply(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _apply(operator.truediv, other, self)
+
+    def __neg__(self) -> Any:
+        return like(-plain(self), self)
+
+    def __abs__(self) -> Any:
+        return like(abs(plain(self)), self)
+
+    def __round__(self, places: int | None = None) -> Any:
+        return like(round(plain(self), places), self)
+
+
+class _Float(_Number, float):
+    pass
+
+
+class _Int(_Number, int):
+    pass
+
+
+class _Text(_Bound, str):
+    pass
+
+
+class Record(dict[str, Any]):
+    """A record of a run; a key that it lacks is an `OtherVersion` that says what to do."""
+
+    def __init__(self, values: dict[str, Any], where: str, mend: str) -> None:
+        super().__init__(values)
+        self.where, self.mend = where, mend
+
+    def __missing__(self, key: str) -> Any:
+        raise OtherVersion(
+            f"{self.where} lacks {key!r}: it was made by an older genlab; {self.mend}"
+        )
+
+
+def bind(value: Any, file: str, mend: str, pointer: str = "", shown_file: str = "") -> Any:
+    """Returns a JSON value with every number and text bound to its place in `file`.
+
+    Arguments:
+        value: What was read from the file, or a part of it.
+        file: The file, relative to the run.
+        mend: What to do where an older version has left something out.
+        pointer: Where `value` stands in the file, as an RFC 6901 pointer.
+        shown_file: What an error calls the file.
+    """
+    if isinstance(value, dict):
+        parts = {
+            key: bind(part, file, mend, f"{pointer}/{_token(key)}", shown_file)
+            for key, part in value.items()
+        }
+        return Record(parts, f"{shown_file or file}{f' ({pointer})' if pointer else ''}", mend)
+    if isinstance(value, list):
+        return [
+            bind(part, file, mend, f"{pointer}/{i}", shown_file) for i, part in enumerate(value)
+        ]
+    return _make(value, frozenset([f"{file}#{pointer}"]), False)
+
+
+def like(value: Any, *parents: Any) -> Any:
+    """Returns `value` as derived from all of `parents`, each a bound value, or FILE#POINTER."""
+    found: frozenset[str] = frozenset()
+    for parent in parents:
+        found |= {parent} if type(parent) is str else origin(parent)
+    return _make(value, found, True) if found else value
+
+
+def origin(value: Any) -> frozenset[str]:
+    """Returns the FILE#POINTER of all that a value was made from; nothing if it is not bound."""
+    return value.origin if isinstance(value, _Bound) else frozenset()
+
+
+def plain(value: Any) -> Any:
+    """Returns the value without its origin."""
+    if isinstance(value, _Float):
+        return float.__pos__(value)
+    if isinstance(value, _Int):
+        return int.__pos__(value)
+    return str.__str__(value) if isinstance(value, _Text) else value
+
+
+def mark(text: str, value: Any) -> str:
+    """Returns `text`, what is shown of a bound value, between marks."""
+    if not isinstance(value, _Bound):
+        return text
+    note = json.dumps([plain(value), sorted(value.origin), value.derived], ensure_ascii=True)
+    return f"{START}{note}{MIDDLE}{text}{END}"
+
+
+def release(text: str) -> tuple[str, list[Shown]]:
+    """Takes the marks out of a text; returns it, and what was shown between them, in order."""
+    shown = []
+
+    def let_go(found: re.Match[str]) -> str:
+        value, sources, derived = json.loads(found[1])
+        shown.append(Shown(found[2], value, sources, derived))
+        return found[2]
+
+    return MARKED.sub(let_go, text), shown
+
+
+def _apply(operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    return like(operation(plain(a), plain(b)), a, b)
+
+
+def _make(value: Any, sources: frozenset[str], derived: bool) -> Any:
+    kinds = {float: _Float, int: _Int, str: _Text}
+    if type(value) not in kinds:  # a truth value, or nothing at all
+        return value
+    made = kinds[type(value)](value)
+    made.origin, made.derived = sources, derived
+    return made
+
+
+def _token(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

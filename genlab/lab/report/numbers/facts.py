@@ -1,0 +1,154 @@
+"""What a report is made from: the records of a finished lab run, read and checked for gaps.
+
+Every number and text of them is bound to its place (`genlab.lab.report.numbers.bound`).
+"""
+
+__all__ = ["ASKED", "Facts", "missing", "read_facts"]
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genlab.common.errors import InputError, OtherVersion
+from genlab.lab.report.numbers.bound import Record, bind, plain
+from genlab.runs.records import read_json
+from genlab.runs.run import Run
+from genlab.vae.train import MEASURES
+from genlab.vae.train import measured_values as measured
+
+ASKED = ("standard", "mixture")
+"""The priors that the lab sheet names; it asks for at least one more."""
+VAE_FIGURES = ("aggregated", "prior", "reconstructions", "samples", "manifold", "curve")
+GAN_FILES = (
+    "config.json", "results.json", "env.json", "generator.safetensors", "fid.json",
+    "progress.png", "curve.png", "real.png", "generated.png",
+)
+
+
+SNAPSHOT = 10
+"""Images that the lab sheet asks for at each epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The records of one lab run."""
+
+    config: dict[str, Any]
+    """The lab's own configuration."""
+    env: dict[str, Any]
+    vae: dict[str, dict[str, Any]]
+    """`results.json` of each prior, the standard Gaussian first; with `values`, each term of each
+    test image, from the file `measures`."""
+    vae_config: dict[str, dict[str, Any]]
+    gan: dict[str, Any]
+    gan_config: dict[str, Any]
+    fid: dict[str, Any]
+    digits: dict[str, Any]
+    """Identity of the digits."""
+    dogs: dict[str, Any]
+    """Identity of the dogs."""
+
+    @property
+    def standard(self) -> dict[str, Any]:
+        """The results under the standard Gaussian, the control of every comparison."""
+        return self.vae["standard"]
+
+
+def priors_of(run: Path) -> list[str]:
+    """Returns the priors that a lab run trained, those that the sheet names first."""
+    found = {p.parent.name for p in (run / "vae").glob("*/config.json")}
+    return [p for p in ASKED if p in found] + sorted(found - set(ASKED))
+
+
+def missing(run: Path) -> list[str]:
+    """Returns what a lab run still lacks of what a report needs, as paths below it."""
+    priors = priors_of(run)
+    asked = list(dict.fromkeys([*ASKED, *priors]))
+    if len(asked) == len(ASKED):
+        asked.append("<one more prior>")
+    files = ["env.json", "vae/priors.png"]
+    for prior in asked:
+        names = ("config.json", "results.json", "env.json", "model.safetensors", MEASURES)
+        files += [f"vae/{prior}/{name}" for name in names]
+        files += [f"vae/{prior}/figures/{name}.png" for name in VAE_FIGURES]
+    files += [f"gan/{name}" for name in GAN_FILES]
+    gan = run / "gan" / "results.json"
+    for epoch in read_json(gan)["snapshots"] if gan.exists() else ():
+        files.append(f"gan/samples/epoch_{epoch:03d}.png")
+        files += [f"gan/samples/epoch_{epoch:03d}/{i:02d}.png" for i in range(SNAPSHOT)]
+    fid = run / "gan" / "fid.json"
+    count = read_json(fid)["n_fake"] if fid.exists() else 1
+    width = max(3, len(str(count - 1)))
+    files += [f"gan/generated/{i:0{width}d}.png" for i in range(count)]
+    return [name for name in files if not (run / name).exists()]
+
+
+def read_facts(run: Run) -> Facts:
+    """Reads the records of a finished lab run; all values know where they are from.
+
+    Raises:
+        InputError: If it is another kind of run, or something is missing, with a list of that, or
+            an older version made it.
+    """
+    if run.kind != "lab":
+        raise InputError(f"{run.path}: a {run.kind!r} run; a report is made of a genlab lab run")
+    _require_all(run.path)
+    priors = priors_of(run.path)
+    vae: dict[str, dict[str, Any]] = {
+        prior: _record(run.path, f"vae/{prior}/results.json") for prior in priors
+    }
+    for prior, one in vae.items():
+        one["values"] = {k: v.numpy() for k, v in measured(run.path / "vae" / prior).items()}
+        one["measures"] = f"vae/{prior}/{MEASURES}"
+    env = {folder: _record(run.path, f"{folder}/env.json") for folder in ("vae/standard", "gan")}
+    return Facts(
+        config=_record(run.path, "config.json")["config"],
+        env=_record(run.path, "env.json"),
+        vae=vae,
+        vae_config={p: _record(run.path, f"vae/{p}/config.json")["config"] for p in priors},
+        gan=_record(run.path, "gan/results.json"),
+        gan_config=_record(run.path, "gan/config.json")["config"],
+        fid=_fid(run.path),
+        digits=env["vae/standard"]["data"]["mnist"],
+        dogs=env["gan"]["data"]["dogs"],
+    )
+
+
+def _require_all(run: Path) -> None:
+    gaps = missing(run)
+    if not gaps:
+        return
+    shown = ", ".join(gaps[:8]) + (f" and {len(gaps) - 8} more" if len(gaps) > 8 else "")
+    over = [p for p in (run, *sorted(run.glob("vae/*")), run / "gan")
+            if (p / "DONE").exists() and any((run / gap).is_relative_to(p) for gap in gaps)]
+    if over:
+        raise InputError(
+            f"{over[0]}: done, yet it lacks {shown}: damaged, or made by an older genlab; "
+            f"{_again(run)}"
+        )
+    raise InputError(f"{run}: not finished, it lacks {shown}; finish it with: genlab resume {run}")
+
+
+def _record(run: Path, file: str) -> Record:
+    return bind(read_json(run / file), file, _again(run), shown_file=str(run / file))
+
+
+def _fid(run: Path) -> Record:
+    """The record of the distances, which alone can be made again without training."""
+    file = run / "gan" / "fid.json"
+    mend = f"delete it and {run / 'DONE'}, then measure again with: genlab resume {run}"
+    record = bind(read_json(file), "gan/fid.json", mend, shown_file=str(file))
+    for epoch in record["epochs"]:
+        for label, distance in epoch["distances"].items():
+            if not isinstance(distance, Record):
+                raise OtherVersion(
+                    f"{file}: the distance {label!r} of epoch {plain(epoch['epoch'])} has no "
+                    f"error: it was made by an older genlab; {mend}"
+                )
+    return record
+
+
+def _again(run: Path) -> str:
+    """How to make a run again that an older version made."""
+    command = read_json(run / "env.json")["sessions"][0]["command"]
+    return f"make it again in another folder (it was made with: {command})"

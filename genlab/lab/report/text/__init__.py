@@ -1,0 +1,1 @@
+"""The report's text, in Chinese and English."""

@@ -1,0 +1,93 @@
+"""The report's end: conclusion, how to repeat it, what is handed in, references."""
+
+__all__ = ["end_part"]
+
+from typing import Any
+
+from genlab.lab.report.numbers.facts import Facts
+from genlab.lab.report.numbers.numbers import count, duration
+from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.fid_part import fid_verdict
+from genlab.lab.report.text.vae_words import elbo_verdict
+from genlab.lab.report.writer import Writer, escape
+
+
+def end_part(w: Writer, facts: Facts) -> None:
+    """Writes the part."""
+    w.heading(1, "三、结论", "Part 3. Conclusion")
+    verdict = elbo_verdict(w, facts)
+    w.para(
+        f"（1）VAE：在{data_name(w, facts.digits)}的测试集上，{verdict}。",
+        f"(1) VAE: on the test set of {data_name(w, facts.digits)}, {verdict}.",
+    )
+    n, epochs = count(facts.fid["n_fake"]), facts.gan["epochs"]
+    w.para(
+        f"（2）GAN：在{data_name(w, facts.dogs)}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
+        f"(2) GAN: {n} images generated after {epochs} epochs on "
+        f"{data_name(w, facts.dogs)}: {fid_verdict(w, facts)}.",
+    )
+    _reproduce(w, facts)
+    w.heading(1, "参考文献", "References")
+    w.references()
+
+
+def _reproduce(w: Writer, facts: Facts) -> None:
+    p = w.pick
+    first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
+    w.heading(1, "四、可复现性", "Part 4. How to repeat it", page=True)
+    w.para(
+        "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。"
+        f"运行环境、命令与用时见{w.tab('environment')}。",
+        "All numbers and pictures of this report are from the records of one run, written into it "
+        "by the program; the seed decides everything random. "
+        f"{w.tab('environment')} has the machine, the command and the time it took.",
+    )
+    total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
+    check = p("`genlab verify`加上提交的全部文件", "`genlab verify` with all the files handed in")
+    rows = [
+        [p("命令", "Command"), f"`{first['command']}`"],
+        [p("随机种子", "Seed"), str(facts.config["seed"])],
+        [p("开始时间", "Started"), f"{first['started']}"],
+        [p("软件版本", "Versions"),
+         f"genlab {escape(last['genlab'])}, Python {escape(last['python'])}, "
+         f"PyTorch {escape(last['torch'])}, NumPy {escape(last['numpy'])}"],
+        [p("硬件", "Hardware"), f"{escape(last['processor'])}, {escape(last['system'])}" + p(
+            f"，{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
+            f", {last['cores']} cores, threads used: {last['threads']} ({escape(last['capability'])})")],
+        [p("训练总用时", "Training time"), duration(total, w.lang)],
+        [p("校验命令", "To verify"), check],
+    ]
+    w.table("environment", [p("项目", "Item"), p("内容", "Content")], rows,
+            "运行环境", "The machine and the command", "ll")
+    w.para(
+        "数据的身份（SHA-256按图像内容计算）与特征网络权重如下：",
+        "The data (SHA-256 of the images' content) and the weights of the feature networks:",
+    )
+    weights = [
+        (f"{escape(d['network'])}的权重（用于{escape(d['label'])}）：SHA-256 `{d['weights_sha256']}`",
+         f"weights of {escape(d['network'])} (for {escape(d['label'])}): SHA-256 "
+         f"`{d['weights_sha256']}`")
+        for d in facts.fid["distances"]
+    ]
+    w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
+    w.para(
+        "完整代码与训练好的模型在代码压缩包中，GAN的全部图像在支撑材料压缩包中；"
+        "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，三个文件一起可用`genlab verify`检验。",
+        "The whole code and the trained models are in the archive of code, all images of the GAN "
+        "in that of supporting material; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`, "
+        "and the three files together with `genlab verify`.",
+    )
+
+
+def _data(identity: dict[str, Any]) -> tuple[str, str]:
+    shape = "×".join(map(str, identity["shape"]))
+    name, source = escape(identity["name"]), identity["source"]
+    known = f"SHA-256 `{identity['sha256']}`"
+    return (
+        f"{name}（来源`{source}`）：{count(identity['count'])}张，{shape}，许可："
+        f"{escape(identity['licence'])}，{known}",
+        f"{name} (source `{source}`): {count(identity['count'])} images of {shape}, licence: "
+        f"{escape(identity['licence'])}, {known}",
+    )
+
+

@@ -1,0 +1,65 @@
+"""Short pieces of the installed source, read from its files: what ran is what is shown."""
+
+__all__ = ["EXCERPTS", "excerpt"]
+
+import ast
+import textwrap
+
+from pathlib import Path
+
+import genlab
+
+LONGEST = 25
+EXCERPTS = {
+    "terms": ("vae/model.py", ("VAE.terms",)),
+    "mixture": (
+        "priors/gaussian.py", ("GaussianMixture.log_prob", "GaussianMixture._diagonal"),
+    ),
+    "vamp": ("priors/vamp.py", ("VampPrior.forward",)),
+    "hinge": ("gan/losses.py", ("hinge_real", "hinge_fake", "hinge_generator")),
+    "softplus": ("gan/losses.py", ("softplus_real", "softplus_fake", "softplus_generator")),
+    "frechet": ("metrics/frechet.py", ("_centred", "nuclear_norm", "_parts")),
+}
+"""File below the package, and names of its functions, of each excerpt."""
+
+
+def excerpt(key: str) -> str:
+    """Returns functions' source without docstrings, under a comment that says where it is.
+
+    What is longer than 25 lines is cut, and says so.
+
+    Raises:
+        LookupError: If a function is not in that file.
+    """
+    file, names = EXCERPTS[key]
+    source = (Path(genlab.__file__).parent / file).read_text(encoding="utf-8")
+    parts = [_without_docstring(source, _find(ast.parse(source), name)) for name in names]
+    lines = "\n\n".join(parts).splitlines()
+    if len(lines) > LONGEST - 1:
+        rest = len(lines) - (LONGEST - 2)
+        lines = [*lines[: LONGEST - 2], f"    # ... {rest} more lines"]
+    return "\n".join([f"# genlab/{file}", *lines])
+
+
+def _without_docstring(source: str, node: ast.FunctionDef) -> str:
+    lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
+    if ast.get_docstring(node) is not None:
+        quoted = node.body[0]
+        assert quoted.end_lineno is not None
+        del lines[quoted.lineno - node.lineno : quoted.end_lineno - node.lineno + 1]
+    return textwrap.dedent("\n".join(lines))
+
+
+def _find(tree: ast.AST, name: str) -> ast.FunctionDef:
+    node = tree
+    for part in name.split("."):
+        named = [
+            child for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.FunctionDef | ast.ClassDef) and child.name == part
+        ]
+        if not named:
+            raise LookupError(f"{name} is not in the source any more; mend EXCERPTS")
+        node = named[0]
+    if not isinstance(node, ast.FunctionDef):
+        raise LookupError(f"{name} is not a function; mend EXCERPTS")
+    return node

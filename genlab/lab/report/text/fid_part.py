@@ -1,0 +1,247 @@
+r"""The report on the Fréchet distance: formula, computation, numbers, and which number it is.
+
+FID(x, g) = ||mu_x - mu_g||^2 + Tr(S_x + S_g - 2 (S_x S_g)^{1/2})               (4)
+
+The numbers of a lab run are in `gan/fid.json`.
+"""
+
+__all__ = ["fid_part", "fid_verdict"]
+
+import math
+
+from typing import Any
+
+from genlab.lab.report.numbers.bound import like
+from genlab.lab.report.numbers.compare import Difference, trend
+from genlab.lab.report.numbers.facts import Facts
+from genlab.lab.report.numbers.numbers import PLUS_MINUS, count, decimals, number, plus_minus
+from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.excerpts import excerpt
+from genlab.lab.report.text.fid_words import copies, kinds, sureness
+from genlab.lab.report.writer import Writer, escape
+
+
+def fid_part(w: Writer, facts: Facts) -> None:
+    """Writes the sections on the distance."""
+    _method(w, facts)
+    _result(w, facts)
+    _over_epochs(w, facts)
+
+
+def fid_verdict(w: Writer, facts: Facts) -> str:
+    """Returns the distances and the share recognised, as one clause."""
+    parts = [f"{d['label']} = {plus_minus(d['value'], d['error'])}" for d in facts.fid["distances"]]
+    share = number(100 * facts.fid["recognised_fake"], 1)
+    joined = w.pick("，", ", ").join(parts)
+    return w.pick(f"{joined}，{share}%被识别为狗", f"{joined}, {share} % recognised as dogs")
+
+
+def _method(w: Writer, facts: Facts) -> None:
+    w.heading(2, "2.4 FID的实现", "2.4 The FID function")
+    w.para(
+        f"把真实图像$x$与生成图像$g$的特征各看作高斯分布，FID{w.cite('fid')}是两个高斯之间的Fréchet距离（的平方），越小越好：",
+        f"FID{w.cite('fid')} takes the features of real images $x$ and of generated ones $g$ as "
+        "Gaussians and is the (squared) Fréchet distance of the two; lower is better:",
+    )
+    w.equation(
+        r"\text{FID}(x, g) = \left\lVert \mu_x - \mu_g \right\rVert^2 + \operatorname{Tr}\left( "
+        r"\Sigma_x + \Sigma_g - 2 \sqrt{\Sigma_x \Sigma_g} \right)", "4",
+    )
+    w.para(
+        f"难点在于$\\sqrt{{\\Sigma_x \\Sigma_g}}$：{count(facts.fid['n_fake'])}张图像的协方差矩阵远不满秩，直接对矩阵开方"
+        r"很慢，而且损失一半有效数字。这里改用低秩的等价形式"
+        f"{w.cite('lowrank')}：记中心化后的特征矩阵为$X_c \\in \\mathbb{{R}}^{{n \\times d}}$、"
+        r"$Y_c \in \mathbb{R}^{m \times d}$，由于$PQ$与$QP$的非零特征值相同，",
+        f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid['n_fake'])} "
+        "images the covariance is far from full rank, and the root of the matrix product is "
+        f"slow and loses half the digits. An equivalent low-rank form{w.cite('lowrank')} is used "
+        r"instead: with centred features $X_c \in \mathbb{R}^{n \times d}$ and $Y_c \in "
+        r"\mathbb{R}^{m \times d}$, and because $PQ$ and $QP$ share their non-zero eigenvalues,",
+    )
+    w.equation(
+        r"\operatorname{Tr} \sqrt{\Sigma_x \Sigma_g} = \sum_i \sigma_i(A), \qquad A = "
+        r"\frac{X_c Y_c^{\top}}{\sqrt{(n-1)(m-1)}}"
+    )
+    w.para(
+        r"即一个$n \times m$实矩阵的奇异值之和：没有虚部，不必给对角线加小量，对任何秩都精确；全程使用双精度浮点数。",
+        r"the sum of the singular values of one real $n \times m$ matrix: nothing imaginary, "
+        "nothing to add to the diagonal, exact at any rank; all in float64.",
+    )
+    w.code(excerpt("frechet"))
+
+
+def _result(w: Writer, facts: Facts) -> None:
+    fid, p = facts.fid, w.pick
+    n_fake, n_real = count(fid["n_fake"]), count(fid["n_real"])
+    w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
+    if facts.dogs["stand_in"]:
+        w.note(
+            f"注意：参照图像是内置的替代数据（{data_name(w, fid['real'])}），下列数值不能当作真实狗照片上的结果。",
+            f"Note: the reference images are the embedded stand-in ({data_name(w, fid['real'])}); "
+            "the numbers are not those of photographs of dogs.",
+        )
+    w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} has the results.")
+    _table(w, fid)
+    sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
+    w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
+    w.para(
+        f"**这是哪一种数值？**{kinds(w, fid['distances'])}。{_lacking(w, facts)}",
+        f"**Which number is this?** {kinds(w, fid['distances'])}. {_lacking(w, facts)}",
+    )
+    w.para(
+        f"**记住了训练图像吗？**参照集就是全部{n_real}张训练图像，Fréchet距离本身发现不了记忆，所以另作检验："
+        f"{copies(w, fid['distances'][-1])}。",
+        f"**Memorised?** The reference is all {n_real} training images, and a Fréchet distance "
+        f"does not see memorisation, hence a test of its own: {copies(w, fid['distances'][-1])}.",
+    )
+    w.para(
+        f"KID{w.cite('kid')}是无偏的核距离（同一分布时为0）；精度与召回{w.cite('pr')}、覆盖{w.cite('coverage')}"
+        "由最近邻给出，分别衡量生成图像像不像真的、真实图像有多少被生成到。",
+        f"KID{w.cite('kid')} is an unbiased kernel distance (0 for one law); precision and "
+        f"recall{w.cite('pr')} and coverage{w.cite('coverage')} go by nearest neighbours: how many "
+        "generated images look real, and how much of the real ones is generated.",
+    )
+    w.para("从图像到特征的处理：", "From image to features:")
+    w.bullets([
+        (f"{d['label']}：{escape(d['protocol_words'])}（{escape(d['layer'])}）",
+         f"{d['label']}: {escape(d['protocol_words'])} ({escape(d['layer'])})")
+        for d in fid["distances"]
+    ])
+    share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))
+    w.para(
+        f"**直观指标：**EfficientNet-Lite0把一半以上的概率给了ImageNet的118个狗类的图像，在生成图像中占{share}%，"
+        f"在真实图像中占{real}%。",
+        "**A plain number:** the share of images to which EfficientNet-Lite0 gives more than "
+        f"half of its probability on ImageNet's 118 dog classes is {share} % of the generated "
+        f"and {real} % of the real ones.",
+    )
+    w.para(
+        f"Fréchet距离在样本少时系统性偏大（即使两组图像来自同一分布也大于0），所以这里的数值只能与生成{n_fake}张、真实"
+        f"{n_real}张、同一网络与同一处理下的数值比较，不能与文献中用5万张图像得到的FID比较。",
+        "From few samples the Fréchet distance is biased upwards (above 0 even for two samples "
+        f"of one distribution): compare these values only with others from {n_fake} generated "
+        f"and {n_real} real images, the same network and the same processing, not with published "
+        "FIDs of 50,000 images.",
+    )
+
+
+def _row(d: dict[str, Any]) -> list[str]:
+    places = decimals(d["error"])
+    return [
+        escape(d["label"]),
+        f"**{number(d['value'], places)}**{PLUS_MINUS}{number(d['error'], places)}",
+        number(d["null"]["mean"], places),
+        plus_minus(d["kid"]["value"], d["kid"]["error"]),
+        f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
+        f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})",
+    ]
+
+
+def _table(w: Writer, fid: dict[str, Any]) -> None:
+    """The distances and their kin, a row for each network."""
+    p = w.pick
+    n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
+    rows = [_row(d) for d in fid["distances"]]
+    w.table(
+        "fid",
+        [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
+         p("同分布时", "If one law"), "KID", p("精度 / 召回", "Precision / recall"),
+         p("覆盖（同分布时）", "Coverage (if one law)")],
+        rows,
+        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
+        "Fréchet距离及同类指标",
+        f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
+        f"ones ({data_name(w, fid['real'])})",
+        "lccccc",
+    )
+
+
+def _lacking(w: Writer, facts: Facts) -> str:
+    """What stands in the way of FID proper, if anything."""
+    if any(d["label"] == "FID" for d in facts.fid["distances"]):
+        return ""
+    return w.pick(
+        "标准的FID需要完整的FID Inception权重，本次运行时没有；可用`genlab fid`加`--inception download`"
+        "（下载）或`--inception 文件`补测。",
+        "FID proper needs the whole of FID Inception's weights, which this run did not have; "
+        "`genlab fid` with `--inception download` or `--inception FILE` measures it.",
+    )
+
+
+def _over_epochs(w: Writer, facts: Facts) -> None:
+    epochs = facts.fid["epochs"]
+    labels = [d["label"] for d in facts.fid["distances"]]
+    w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
+    w.para(
+        f"{w.tab('epochs')}是各轮保存的生成器用同样的方法测得的结果。",
+        f"{w.tab('epochs')} has the same measurements on the generators kept at each epoch.",
+    )
+    rows = [
+        [str(e["epoch"]), *(_with_error(e["distances"][label]) for label in labels),
+         f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
+        for e in epochs
+    ]
+    w.table(
+        "epochs",
+        [w.pick("轮数", "Epoch"), *map(escape, labels), w.pick("识别为狗", "Recognised as dogs"),
+         w.pick("图像数", "Images")],
+        rows, "不同轮数下生成图像的Fréchet距离（越小越好）与识别率（越大越好）",
+        "Fréchet distance (lower is better) and share recognised (higher is better) over the "
+        "epochs", "c" * (len(labels) + 3),
+    )
+    at = [e["epoch"] for e in epochs]
+    if len(at) < 2:
+        return
+    words = [_trend(w, label, epochs) for label in labels]
+    first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
+    if first == last:
+        share = (f"识别为狗的比例首尾都是{last}%", f"The share recognised as dogs is {last} % at "
+                 "the first and at the last")
+    else:
+        share = (f"识别为狗的比例由{first}%变为{last}%",
+                 f"The share recognised as dogs went from {first} % to {last} %")
+    w.para(
+        f"{'；'.join(words)}。标准误之比按两次测量独立计算；下限是同样多的图像若来自同一分布平均会得到的距离，"
+        f"除非照抄参照图像，生成器很难降到它以下。{share[0]}。",
+        f"{'; '.join(words)}. Standard errors are put together as if the two measurements were "
+        "independent; the floor is what as many images of one distribution would give on average, "
+        f"and a generator that does not copy hardly goes below it. {share[1]}.",
+    )
+
+
+def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
+    """How a distance went: first and last value, whether that is a change, and the floor."""
+    at = [e["epoch"] for e in epochs]
+    found = [e["distances"][label] for e in epochs]
+    t = trend(at, [d["value"] for d in found])
+    first, last = found[0], found[-1]
+    error = like(math.hypot(first["error"], last["error"]), first["error"], last["error"])
+    change = Difference(first["value"] - last["value"], error)
+    path = w.pick(
+        f"{escape(label)}第{at[0]}轮为{_with_error(first)}，第{at[-1]}轮为{_with_error(last)}，",
+        f"{escape(label)} is {_with_error(first)} at epoch {at[0]} and {_with_error(last)} at "
+        f"epoch {at[-1]}, ",
+    )
+    floor = number(last["null"]["mean"], decimals(last["error"]))
+    above = number(last["value"] - last["null"]["mean"], decimals(last["error"]))
+    rest = w.pick(
+        f"末轮的下限为{floor}，尚高出{above}",
+        f"with a floor of {floor} at the last, {above} above it",
+    )
+    if not change.clear:
+        told = w.pick("两者之差在两倍标准误以内，看不出变化", "no change beyond two standard errors")
+        return f"{path}{told}{w.pick('，', '; ')}{rest}"
+    share, times = number(100 * abs(t.drop), 0), number(abs(change.value) / error, 1)
+    word = w.pick(*(("降低", "lower") if t.drop >= 0 else ("升高", "higher")))
+    told = w.pick(f"{word}{share}%，为标准误的{times}倍",
+                  f"{share} % {word}, {times} standard errors")
+    if not t.falling:
+        told += w.pick(f"，但并非持续下降，最低值出现在第{t.best_epoch}轮",
+                       f", though it does not fall all the way: it is lowest at epoch {t.best_epoch}")
+    elif len(at) > 2:
+        told += w.pick("，其间持续下降", ", falling all the way")
+    return f"{path}{told}{w.pick('；', ', ')}{rest}"
+
+
+def _with_error(d: dict[str, Any]) -> str:
+    return plus_minus(d["value"], d["error"])

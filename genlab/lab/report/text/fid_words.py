@@ -1,0 +1,106 @@
+"""What a report says of a distance: which number it is, how sure, and what it cannot tell."""
+
+__all__ = ["KINDS", "copies", "kinds", "sureness"]
+
+from typing import Any
+
+from genlab.fid.verdict import is_smallest
+from genlab.lab.report.numbers.numbers import decimals, number, plus_minus
+from genlab.lab.report.writer import Writer, escape
+
+LEVEL = 0.05
+"""Of every test."""
+
+KINDS = {
+    "FID": (
+        "即标准的FID：FID Inception网络2048维特征上的Fréchet距离",
+        "FID proper: the Fréchet distance over the 2048 features of FID Inception",
+    ),
+    "FID-768": (
+        "FID Inception网络中间层Mixed_6e的768维特征上的Fréchet距离，即pytorch-fid的`--dims 768`；"
+        "它与2048维的FID不是同一个量，数值不可相互比较",
+        "the Fréchet distance over the 768 features at Mixed_6e of FID Inception, which is what "
+        "pytorch-fid's `--dims 768` means; it is another quantity than FID at 2048 features, and "
+        "their values do not compare",
+    ),
+    "FID-192": (
+        "FID Inception网络第二次池化后的192维特征上的Fréchet距离，与2048维的FID不是同一个量",
+        "the Fréchet distance over 192 features of FID Inception, another quantity than FID",
+    ),
+    "FID-64": (
+        "FID Inception网络第一次池化后的64维特征上的Fréchet距离，与2048维的FID不是同一个量",
+        "the Fréchet distance over 64 features of FID Inception, another quantity than FID",
+    ),
+    "FD (random convolutions)": (
+        "三层固定随机卷积特征上的Fréchet距离：没有经过任何训练，只看颜色与纹理，不是FID",
+        "the Fréchet distance over three fixed random convolutions: nothing in them is trained, "
+        "they see colours and textures; it is not FID",
+    ),
+    "FD (EfficientNet-Lite0)": (
+        "EfficientNet-Lite0的1280维特征上的Fréchet距离；公式与FID相同，但网络不同，所以不称为FID，"
+        "也不能与文献中的FID比较",
+        "the Fréchet distance over the 1280 features of EfficientNet-Lite0; the formula is that "
+        "of FID, the network is another, so it is not called FID and does not compare with "
+        "published FIDs",
+    ),
+}
+"""What each label of a distance means."""
+
+
+def kinds(w: Writer, distances: list[dict[str, Any]]) -> str:
+    """Returns what each distance of a list is."""
+    return w.pick("；", "; ").join(
+        w.pick(f"{d['label']}是{KINDS[d['label']][0]}", f"{d['label']} is {KINDS[d['label']][1]}")
+        for d in distances
+    )
+
+
+def sureness(w: Writer, d: dict[str, Any]) -> str:
+    """Returns the sentence on one distance: is it above what two samples of one law give?"""
+    null, label = d["null"], escape(d["label"])
+    sign = "≤" if is_smallest(null) else "="
+    p = f"*p* {sign} {null['p']:.3f}"
+    found, places = plus_minus(d["value"], d["error"]), decimals(d["error"])
+    floor, high = number(null["mean"], places), number(null["high"], places)
+    if null["p"] <= LEVEL:
+        told = ("因此生成图像与真实图像能够区分", "so the generated images are told from the real ones")
+    else:
+        told = (
+            "因此在这个样本量下分不出生成图像与真实图像（这不等于两者相同）",
+            "so at these numbers the generated images are not told from the real ones (which does "
+            "not mean that they are alike)",
+        )
+    return w.pick(
+        f"{label} = {found}（刀切法标准误）；若两组图像来自同一分布，同样的样本量下平均为{floor}，"
+        f"95%不超过{high}（置换检验，{p}），{told[0]}",
+        f"{label} = {found} (standard error by the jackknife); two samples of one "
+        f"distribution would give {floor} on average and at most {high} in 95 % of cases "
+        f"(permutation test, {p}), {told[1]}",
+    )
+
+
+def copies(w: Writer, d: dict[str, Any]) -> str:
+    """Returns what the distances to the nearest real images say of memorised ones."""
+    m = d["memorisation"]
+    p, share = number(m["p"], 3), number(100 * m["share_nearer"], 1)
+    against = (
+        ("训练时没有用过的真实图像到训练图像的最近距离", "those of held-out real images")
+        if m["reference"] == "held-out"
+        else ("真实图像彼此之间的最近距离", "those of the real images among each other")
+    )
+    if m["p"] <= LEVEL:
+        told = (
+            "生成图像离训练图像更近，可能记住了训练图像，也可能只是彼此相似，应查看最近的图像对",
+            "the generated images lie nearer: they may be memorised, or merely alike; the closest "
+            "pairs are to be looked at",
+        )
+    else:
+        told = ("没有发现记忆训练图像的迹象", "there is no sign of memorised images")
+    return w.pick(
+        f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d['network'])}特征，秩和检验）："
+        f"前者较小的概率为{share}%，*p* = {p}；与训练图像完全相同的有{m['duplicates']}张：{told[0]}",
+        f"the distances of the generated images to their nearest training images against "
+        f"{against[1]} ({escape(d['network'])} features, rank test): the former are smaller with "
+        f"probability {share} %, *p* = {p}; {m['duplicates']} are exactly alike a training image: "
+        f"{told[1]}",
+    )

@@ -1,0 +1,230 @@
+"""The report's first part: VAEs under several priors, and what their numbers say.
+
+Symbols as on the lab sheet: x image, z latent, q_phi(z|x) encoder, p_theta(x|z) decoder,
+p_lambda(z) prior. All values in nats per test image.
+"""
+
+__all__ = ["vae_part"]
+
+from genlab.lab.report.numbers.bound import like
+from genlab.lab.report.numbers.facts import Facts
+from genlab.lab.report.numbers.numbers import count, duration
+from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.excerpts import excerpt
+from genlab.lab.report.text.prior_words import PRIOR_WORDS
+from genlab.lab.report.text.vae_results import figure_of_priors, vae_results
+from genlab.lab.report.text.vae_words import discuss
+from genlab.lab.report.writer import Writer, escape
+from genlab.networks.mlp import WAVES
+
+DATA = r"\boldsymbol{x} \sim p_{\text{data}}(\boldsymbol{x})"
+POSTERIOR = r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})"
+RE = (
+    rf"\text{{RE}} = \mathbb{{E}}_{{{DATA}}} \left[ \mathbb{{E}}_{{{POSTERIOR}}} \left[ "
+    r"\ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) \right] \right]"
+)
+OMEGA = (
+    rf"\Omega = \mathbb{{E}}_{{{DATA}}} \left[ \mathbb{{E}}_{{{POSTERIOR}}} \left[ "
+    rf"\ln p_\lambda(\boldsymbol{{z}}) - \ln {POSTERIOR} \right] \right]"
+)
+SPLIT = (
+    r"\Omega = -\mathbb{CE} \left[ q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z}) "
+    rf"\right] + \mathbb{{H}} \left[ {POSTERIOR} \right]"
+)
+
+
+def vae_part(w: Writer, facts: Facts) -> None:
+    """Writes the part."""
+    w.heading(1, "一、变分自编码器（VAE）", "Part 1. Variational auto-encoders")
+    _model(w, facts)
+    _priors(w, facts)
+    _settings(w, facts)
+    _measuring(w, facts)
+    vae_results(w, facts)
+    discuss(w, facts)
+
+
+def _model(w: Writer, facts: Facts) -> None:
+    one = facts.standard
+    w.heading(2, "1.1 任务与模型", "1.1 Task and model")
+    w.para(
+        f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one['latent']}$的VAE{w.cite('vae')}，"
+        f"比较{_count(facts)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
+        r"$\text{ELBO} = \text{RE} + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
+        f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one['latent']}$ "
+        f"dimensions are trained under {_count(facts)} priors, and their aggregated posteriors "
+        r"are drawn. A VAE maximises a lower bound of the log-likelihood, $\text{ELBO} = \text{RE} + "
+        r"\Omega$, of a reconstruction term and a regulariser (equations 1 to 4 have the "
+        "numbers of the lab sheet):",
+    )
+    w.equation(RE, "1")
+    w.equation(OMEGA, "2")
+    w.para(
+        r"先验不依赖于$\boldsymbol{x}$，所以$\ln p_\lambda(\boldsymbol{z})$先对后验、再对数据求期望，"
+        r"就是对聚合后验$q_\phi(\boldsymbol{z}) = \mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}["
+        r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$求期望，正则项因此可写成交叉熵与条件熵两部分：",
+        r"The prior does not look at $\boldsymbol{x}$, so the mean of "
+        r"$\ln p_\lambda(\boldsymbol{z})$ over the posterior and then over the data is its mean "
+        r"over the aggregated posterior $q_\phi(\boldsymbol{z}) = "
+        r"\mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$, "
+        "and the regulariser splits into a cross-entropy and a conditional entropy:",
+    )
+    w.equation(SPLIT, "3")
+    w.para(
+        r"编码器给出对角高斯后验，用重参数化$\boldsymbol{z} = \boldsymbol{\mu} + \boldsymbol{\sigma} "
+        r"\odot \boldsymbol{\epsilon}$采样；像素为二值，解码器输出每个像素的logit $l_i$，似然取伯努利分布：",
+        "The encoder gives a diagonal Gaussian posterior, sampled by the reparameterisation "
+        r"$\boldsymbol{z} = \boldsymbol{\mu} + \boldsymbol{\sigma} \odot \boldsymbol{\epsilon}$. "
+        "Pixels are binary; the decoder gives a logit $l_i$ for each, and the likelihood is "
+        "Bernoulli:",
+    )
+    w.equation(
+        r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x}) = \mathcal{N}\left(\boldsymbol{z} \mid "
+        r"\boldsymbol{\mu}(\boldsymbol{x}), \operatorname{diag}(\boldsymbol{\sigma}^2("
+        r"\boldsymbol{x}))\right)"
+    )
+    w.equation(
+        r"\ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) = "
+        r"\sum_i \left[ x_i l_i - \ln\left(1 + e^{l_i}\right) \right]"
+    )
+    w.para("计算RE与$\\Omega$的代码如下，返回逐图像的值：", "RE and $\\Omega$, one value an image:")
+    w.code(excerpt("terms"))
+
+
+def _priors(w: Writer, facts: Facts) -> None:
+    w.heading(2, "1.2 先验分布", "1.2 Priors")
+    for index, (prior, config) in enumerate(facts.vae_config.items(), 1):
+        words = PRIOR_WORDS[prior]
+        k = str(config["prior_options"]["components"])
+        w.para(
+            f"**（{index}）{words.zh}**{w.cite(words.source)}。"
+            + words.about_zh.replace("{K}", k),
+            f"**({index}) {words.en}**{w.cite(words.source)}. "
+            + words.about_en.replace("{K}", k),
+        )
+        w.equation(words.density)
+    w.para(
+        "混合密度须先在各维上求和得到每个分量的对数密度，再对分量求和；次序颠倒则成为一维混合的乘积，是另一个分布：",
+        "A mixture's log-density sums over dimensions first and over components second; the "
+        "other order is a product of one-dimensional mixtures, another distribution:",
+    )
+    w.code(excerpt("mixture"))
+    if "vamp" in facts.vae:
+        w.code(excerpt("vamp"))
+
+
+def _settings(w: Writer, facts: Facts) -> None:
+    one, config = facts.standard, facts.vae_config["standard"]
+    hidden, d = config["hidden"], one["latent"]
+    pixels = 1
+    for side in facts.digits["shape"]:
+        pixels *= side
+    widths = " – ".join(map(str, [pixels, *hidden, 2 * d]))
+    scale = config["fourier"]
+    inputs = f"{d} + {2 * WAVES}" if scale else d
+    back = " – ".join(map(str, [inputs, *hidden[::-1], pixels]))
+    w.heading(2, "1.3 网络与训练设置", "1.3 Networks and training")
+    p = w.pick
+    w.para(
+        f"各先验下的网络结构与训练设置完全相同，见{w.tab('vae_settings')}；训练过程见{w.fig('curves')}。",
+        f"Networks and training are the same under every prior: {w.tab('vae_settings')}. "
+        f"{w.fig('curves')} shows how training went.",
+    )
+    rows = [
+        [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
+        [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
+        *([[
+            p("解码器的傅里叶特征", "The decoder's Fourier features"),
+            rf"$\sin \boldsymbol{{B}} \boldsymbol{{z}}$, $\cos \boldsymbol{{B}} \boldsymbol{{z}}$; "
+            rf"$B_{{ij}} \sim \mathcal{{N}}(0, {scale:g}^2)$" + w.cite("fourier"),
+        ]] if scale else []),
+        [p("先验分量数$K$", "Components $K$"), _per_prior(w, facts, "components", "—")],
+        [p("参数量", "Parameters"), _per_prior(w, facts, "parameters", "—")],
+        [p("训练/测试图像", "Training / test images"),
+         f"{count(one['train_images'])} / {count(one['test_images'])}"],
+        [p("二值化", "Binarisation"), p(
+            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one["binarisation"]))
+            + w.cite("binarise")],
+        [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
+            f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
+            f", learning rate {config['learning_rate']:g} (short rise, then cosine to zero)")],
+        [p("轮数 / 批大小", "Epochs / batch"), f"{one['epochs']} / {config['batch']}"],
+        [p("随机种子", "Seed"), str(config["seed"])],
+        [p("训练用时", "Training time"),
+         p("，", ", ").join(f"{_name(w, prior)} {duration(r['seconds'], w.lang)}"
+                           for prior, r in facts.vae.items())],
+    ]
+    w.table(
+        "vae_settings", [p("项目", "Item"), p("取值", "Value")], rows,
+        "VAE的网络与训练设置", "Networks and training of the VAEs", "ll",
+    )
+    figure_of_priors(
+        w, facts, "curves", "curve", 1, 9.0, "训练过程：左为ELBO，右为训练集上的正则项",
+        "Training: the ELBO at the left, the regulariser on training images at the right",
+    )
+
+
+def _measuring(w: Writer, facts: Facts) -> None:
+    draws = facts.vae_config["standard"]["draws"]
+    w.heading(2, "1.4 各量的计算", "1.4 How the quantities are computed")
+    w.para(
+        f"所有数值都在测试集上计算，单位为纳特（nat）每图像，±后为对测试图像求平均的标准误。"
+        f"RE与$\\Omega$按式(1)、式(2)用每图{draws}次采样的蒙特卡罗估计；式(3)的两部分则另行计算："
+        r"条件熵用高斯熵的解析式，交叉熵在每个后验上用Gauss–Hermite求积。两条路线相互独立，因此$\Omega$等于"
+        "两部分之和是一次真正的检验。",
+        "All values are over the test set, in nats per image; ± is the standard error of the "
+        f"mean over test images. RE and $\\Omega$ follow equations 1 and 2 by Monte Carlo with "
+        f"{draws} draws an image. The two parts of equation 3 come by other ways: the "
+        "conditional entropy in closed form, the cross-entropy by Gauss–Hermite quadrature over "
+        r"each posterior. That $\Omega$ equals their sum is therefore a real check.",
+    )
+    w.equation(
+        r"\mathbb{H}\left[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})\right] = \mathbb{E}_{"
+        r"\boldsymbol{x}} \left[ \frac{D}{2} \left(1 + \ln 2\pi\right) + \sum_{d=1}^{D} \ln "
+        r"\sigma_d(\boldsymbol{x}) \right]"
+    )
+    w.equation(
+        r"\mathbb{CE}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] = -\mathbb{E}_{\boldsymbol{x}} "
+        r"\left[ \mathbb{E}_{q_\phi(\boldsymbol{z} \mid \boldsymbol{x})} \left[ \ln "
+        r"p_\lambda(\boldsymbol{z}) \right] \right]"
+    )
+    w.para(
+        "为看清先验与聚合后验匹配的程度，另算边缘KL散度，它是交叉熵超出聚合后验自身熵的部分"
+        f"{w.cite('surgery')}：",
+        "How well the prior matches the aggregated posterior is told by the marginal KL "
+        "divergence, the part of the cross-entropy beyond the aggregated posterior's own entropy"
+        f"{w.cite('surgery')}:",
+    )
+    w.equation(
+        r"\text{KL}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] = "
+        r"\mathbb{CE}\left[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})\right] - "
+        r"\mathbb{H}\left[q_\phi(\boldsymbol{z})\right]"
+    )
+    w.equation(
+        r"q_\phi(\boldsymbol{z}) = "
+        r"\frac{1}{N} \sum_{n=1}^{N} q_\phi(\boldsymbol{z} \mid \boldsymbol{x}_n)"
+    )
+
+
+def _digits(w: Writer, facts: Facts) -> str:
+    data = facts.digits
+    return w.pick(
+        f"手写数字数据集（{data_name(w, data)}{w.cite('mnist')}）",
+        f"handwritten digits ({data_name(w, data)}{w.cite('mnist')})",
+    )
+
+
+def _count(facts: Facts) -> str:
+    """How many priors there are: each result says of which it is."""
+    return f"{like(len(facts.vae), *(r['prior'] for r in facts.vae.values()))}"
+
+
+def _name(w: Writer, prior: str) -> str:
+    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)
+
+
+def _per_prior(w: Writer, facts: Facts, key: str, none: str) -> str:
+    return w.pick("，", ", ").join(
+        f"{_name(w, prior)} {none if r[key] is None else count(r[key])}"
+        for prior, r in facts.vae.items()
+    )

@@ -1,0 +1,153 @@
+"""What was measured on the VAEs: the table of the bound's terms, its check, the figures."""
+
+__all__ = ["figure_of_priors", "vae_results"]
+
+from genlab.lab.report.numbers.facts import Facts
+from genlab.lab.report.numbers.numbers import count, decimals, number, with_error
+from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.prior_words import PRIOR_WORDS
+from genlab.lab.report.writer import Image, Writer
+
+QUANTITIES = {
+    "re": (r"重建项$\text{RE}$（式1）", r"Reconstruction $\text{RE}$ (eq. 1)"),
+    "omega": (r"正则项$\Omega$（式2）", r"Regulariser $\Omega$ (eq. 2)"),
+    "cross_entropy": (r"交叉熵$\mathbb{CE}$（式3）", r"Cross-entropy $\mathbb{CE}$ (eq. 3)"),
+    "conditional_entropy": (
+        r"条件熵$\mathbb{H}$（式3）", r"Conditional entropy $\mathbb{H}$ (eq. 3)"),
+    "elbo": (r"$\text{ELBO} = \text{RE} + \Omega$", r"$\text{ELBO} = \text{RE} + \Omega$"),
+    "marginal_kl": (
+        r"边缘KL，$\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$",
+        r"Marginal $\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$"),
+    "prior_gap": ("先验间隙（训练图像的边缘KL）", "Prior gap (marginal KL, training images)"),
+    "mutual_information": (
+        r"互信息$I[\boldsymbol{x};\boldsymbol{z}]$",
+        r"Mutual information $I[\boldsymbol{x};\boldsymbol{z}]$"),
+    "nll_exact": (r"精确负对数似然$-\ln p(\boldsymbol{x})$", r"Exact $-\ln p(\boldsymbol{x})$"),
+    "nll_is": ("重要性采样负对数似然", "Importance-sampled NLL"),
+}
+
+
+def vae_results(w: Writer, facts: Facts) -> None:
+    """Writes the tables and figures."""
+    _numbers(w, facts)
+    _figures(w, facts)
+
+
+def _numbers(w: Writer, facts: Facts) -> None:
+    w.heading(2, "1.5 结果", "1.5 Results")
+    data = facts.digits
+    if data["stand_in"]:
+        w.note(
+            f"注意：下列数值来自内置的替代数据（{data_name(w, data)}），"
+            "不是完整的MNIST。用完整MNIST重做：`genlab lab --preset full --mnist mnist`"
+            "（数据的获取方法见`genlab data`）。",
+            f"Note: the numbers below are from the embedded stand-in ({data_name(w, data)}), "
+            f"not the whole of MNIST. For the real thing: "
+            "`genlab lab --preset full --mnist mnist` (`genlab data` says how to get it).",
+        )
+    w.para(
+        f"{w.tab('vae_results')}列出各先验下的全部结果，{w.tab('identity')}是式(3)的检验。",
+        f"{w.tab('vae_results')} has all results under each prior, {w.tab('identity')} the check "
+        "of equation 3.",
+    )
+    header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
+              *(_name(w, prior) for prior in facts.vae)]
+    rows = {key: [w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()}
+    rows["nll_is"][1:] = map("".join, zip(rows["nll_is"][1:], _draws(w, facts)))
+    w.table(
+        "vae_results", header, list(rows.values()),
+        f"不同先验下VAE在测试集（{count(facts.standard['test_images'])}张）上的结果",
+        f"The VAEs on the test set ({count(facts.standard['test_images'])} images)",
+        "l" + "c" * len(facts.vae),
+    )
+    rows = [
+        [_name(w, prior), number(r["omega"], 4),
+         number(r["conditional_entropy"] - r["cross_entropy"], 4),
+         number(r["identity_gap"], 4, sign=True), number(r["identity_tolerance"], 4),
+         w.pick("通过", "holds") if r["identity_holds"] else w.pick("**不通过**", "**fails**")]
+        for prior, r in facts.vae.items()
+    ]
+    w.table(
+        "identity",
+        [w.pick("先验", "Prior"), r"$\Omega$", r"$-\mathbb{CE} + \mathbb{H}$",
+         w.pick("差", "Difference"), w.pick("容许", "Tolerance"), w.pick("检验", "Check")],
+        rows, r"式(3)的检验：$\Omega$与其两部分之和",
+        r"Check of equation 3: $\Omega$ and the sum of its parts", "lccccc",
+    )
+
+
+def _figures(w: Writer, facts: Facts) -> None:
+    w.heading(2, "1.6 聚合后验及生成结果", "1.6 Aggregated posteriors and samples")
+    w.para(
+        f"{w.fig('priors')}即实验指导书要求的图：等高线都得自标准高斯，黑点采自聚合后验，"
+        "各图坐标范围相同。可训练的先验下，黑点不必落在这些等高线内，因为它们要匹配的是各自学到的先验，见"
+        f"{w.fig('own')}。{w.fig('manifold')}至{w.fig('samples')}依次是隐空间网格的解码结果、测试图像的重建"
+        f"（{w.fig('reconstructions')}）和由先验生成的图像。",
+        f"{w.fig('priors')} is the lab sheet's figure: all contours are the standard "
+        "Gaussian's, the black dots are drawn from the aggregated posterior, "
+        "and the axes are equal. Under the learned priors the dots need not lie within these "
+        f"contours: they have to match the prior that was learned, shown in {w.fig('own')}. "
+        f"{w.fig('manifold')} to {w.fig('samples')} are what a grid over the latent plane decodes "
+        f"to, reconstructions of test images ({w.fig('reconstructions')}), and images made from "
+        "the prior.",
+    )
+    w.figure(
+        "priors",
+        [Image(path="../vae/priors.png", zh="各先验下聚合后验的散点与标准高斯等高线",
+               en="Dots of the aggregated posteriors on contours of the standard Gaussian")],
+        1, "不同先验下聚合后验的样本（黑点）与标准高斯的等高线",
+        "Samples of the aggregated posterior (dots) under each prior, on contours of the "
+        "standard Gaussian",
+    )
+    for key, file, per_row, width, zh, en in FIGURES:
+        figure_of_priors(w, facts, key, file, per_row, width, zh, en)
+
+
+def figure_of_priors(
+    w: Writer, facts: Facts, key: str, file: str, per_row: int, width: float, zh: str, en: str
+) -> None:
+    """Writes a figure of one picture a prior, `figures/FILE.png`; the rest as `Writer.figure`."""
+    images = [
+        Image(path=f"../vae/{prior}/figures/{file}.png",
+              zh=f"{PRIOR_WORDS[prior].zh}：{zh}", en=f"{PRIOR_WORDS[prior].en}: {en}")
+        for prior in facts.vae
+    ]
+    names = w.pick("、", ", ").join(_name(w, prior) for prior in facts.vae)
+    order = (w.pick("从左至右", "left to right") if per_row > 1
+             else w.pick("从上至下", "top to bottom"))
+    w.figure(key, images, per_row, f"{zh}；{order}为{names}", f"{en}; {order}: {names}", width)
+
+
+FIGURES = (
+    ("own", "prior", 3, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
+     "The model's own prior density (grey) and the aggregated posterior, coloured by digit"),
+    ("manifold", "manifold", 3, 16.0, "隐空间平面上等距网格点的解码结果",
+     "What a regular grid over the latent plane decodes to"),
+    ("reconstructions", "reconstructions", 1, 12.0, "测试图像与其重建",
+     "Test images and their reconstructions"),
+    ("samples", "samples", 3, 16.0, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
+)
+
+
+def _name(w: Writer, prior: str) -> str:
+    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)
+
+
+def _row(facts: Facts, key: str) -> list[str]:
+    """The cells of a quantity: one number of decimals for the row, by its largest error."""
+    places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
+    return [
+        with_error(r[key], r[f"{key}_se"], places) for r in facts.vae.values()
+    ]
+
+
+def _draws(w: Writer, facts: Facts) -> list[str]:
+    """What the importance-sampled likelihoods say of their draws: nothing, where all have as many
+    (one measured again may have others), for with more of them the estimate is lower.
+    """
+    draws = [r.get("importance_draws") for r in facts.vae.values()]
+    if len(set(draws)) == 1:
+        return [""] * len(draws)
+    return [
+        "" if n is None else w.pick(f"（{count(n)}次抽样）", f" ({count(n)} draws)") for n in draws
+    ]

@@ -1,0 +1,249 @@
+"""The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
+
+__all__ = ["gather", "plan", "refresh", "resume", "run_lab"]
+
+import time
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.compute.hardware import choose
+from genlab.configs.gan import RECIPES, GanConfig
+from genlab.configs.lab import PRESETS, PRIORS, LabConfig, vae_configs
+from genlab.data.images import ImageSet, load_images
+from genlab.data.mnist import DigitSet, load_digits
+from genlab.data.pictures import Pictures, of_tensor, open_pictures
+from genlab.data.sources import decide_digits, decide_dogs
+from genlab.explorer.explore import explore
+from genlab.features.extractors import Eyes
+from genlab.fid.generated import of_run
+from genlab.fid.measure import Sets, measure
+from genlab.fid.numbers import Plan
+from genlab.figures.draw import draw_comparison, draw_gan, draw_priors, draw_vae
+from genlab.figures.gan_samples import generate
+from genlab.gan.sample import gan_config
+from genlab.gan.split import refuse_within
+from genlab.gan.train import train_gan
+from genlab.lab.handin.submission import check_author, submit, submitted
+from genlab.runs.hardware import hardware_of_last_session
+from genlab.runs.lock import alone
+from genlab.runs.records import kind_of, read_json
+from genlab.runs.run import Run, open_run
+from genlab.runs.state import readable
+from genlab.vae.compare import compare, compare_config
+from genlab.vae.compare import gather as gather_comparison
+from genlab.vae.train import train_vae, vae_config
+
+SIZE = 64
+EXPLORER = "report/explorer.html"
+"""The page to explore, below the run."""
+DRAWN = {
+    "vae": "figures/samples.png", "gan": "neighbours.png", "compare": "comparison.png",
+    "lab": EXPLORER,
+}
+"""What is made last of a run of each kind."""
+
+
+def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
+    """Returns the GAN's configuration within a lab run."""
+    preset = PRESETS[config.preset]
+    images = preset.gan_images if config.gan_images is None else config.gan_images
+    recipe = preset.projected if config.recipe == "projected" else config.recipe
+    gan = RECIPES[recipe](
+        dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
+    )
+    # The sheet asks for a GAN of all images and its distance to them.
+    return replace(
+        gan, held_out=0.0, measure_fakes=max(16, config.fakes), checkpoints=config.checkpoints
+    )
+
+
+def plan(config: LabConfig, out: Path) -> dict[str, Any]:
+    """Returns everything a run would do, resolved, without doing any of it."""
+    mnist, dogs = _sources(config, out)
+    return {
+        "lab": asdict(config),
+        "vae": {prior: asdict(c) for prior, c in vae_configs(config, mnist).items()},
+        "gan": asdict(plan_gan(config, dogs)),
+        "out": str(out),
+    }
+
+
+def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
+    """Does the lab sheet into `out`; steps that are finished there are not repeated.
+
+    Raises:
+        InputError: If an option, a data source or `out` cannot be used, or another process is at
+            it there.
+    """
+    check_author(config.name, config.id)
+    mnist, dogs = _sources(config, out)
+    digits = load_digits(mnist)
+    gan = plan_gan(config, dogs)
+    real = load_images(dogs, SIZE, gan.images, gan.crop)
+    refuse_within(dogs, out)
+    with alone(out):
+        return _run(config, out, mnist, gan, digits, real)
+
+
+def _run(
+    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: DigitSet, real: ImageSet
+) -> dict[str, Any]:
+    """Does what is not done yet of the lab sheet."""
+    run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
+    if run.done:
+        if not submitted(out):  # its folder was taken away
+            submit(out, config.name, config.id, config.lang)
+        return gather(out)
+    for identity in (digits.identity, real.identity):
+        if identity.stand_in:
+            say(f"note: {identity.name} are an embedded stand-in; for the real thing give "
+                "--preset full, or --mnist and --dogs (see: genlab data)")
+    began = time.monotonic()
+    for prior, vae in vae_configs(config, mnist).items():
+        path = out / "vae" / prior
+        train_vae(vae, path)
+        if not (path / DRAWN["vae"]).exists():
+            draw_vae(path, digits)
+    if not (out / "vae" / "priors.png").exists():
+        paths = {prior: out / "vae" / prior for prior in PRIORS}
+        draw_priors(paths, out / "vae" / "priors.png", digits)
+    train_gan(gan, out / "gan")
+    _distances(config, real, out / "gan")
+    draw_gan(out / "gan", real)
+    submit(out, config.name, config.id, config.lang)
+    say("making the page to explore")
+    explore(out, out / EXPLORER, config.lang, mnist)
+    run.finish(_gathered(out))
+    say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
+    return run.results
+
+
+def _gathered(out: Path) -> dict[str, Any]:
+    results = {
+        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
+        "gan": Run(out / "gan").results,
+        "fid": read_json(out / "gan" / "fid.json"),
+        "report": submitted(out),
+    }
+    return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
+
+    A part may have been measured again, or the report be of another name.
+    """
+    results = _gathered(out)
+    if results != read_json(out / "results.json"):
+        atomic.write_json(out / "results.json", results)
+    return results
+
+
+def refresh(path: Path, mnist: str | None = None) -> None:
+    """Brings results that are made of others up to date after a change.
+
+    Arguments:
+        path: A lab that was changed, or a VAE that may be in a lab or a comparison.
+        mnist: Where the digits are now, if no longer where they were.
+    """
+    for out in (path, path.resolve().parent.parent):
+        kind = kind_of(out) if (out / "DONE").exists() else None
+        if kind == "lab":
+            gather(out)
+        elif kind == "compare":
+            gather_comparison(out)
+            draw_comparison(out, load_digits(mnist) if mnist else None)
+
+
+def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
+    """Goes on with any run, with the options it was started with.
+
+    A run that is done and drawn needs no data, and is left as it is.
+
+    Arguments:
+        path: The run directory.
+        mnist: Where the digits are now, if no longer where they were; they must be the same.
+        dogs: Where the images are now, likewise.
+
+    Raises:
+        InputError: If `path` is not a run, or its data is not at hand.
+    """
+    run = Run(path)
+    if run.kind not in DRAWN:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    if run.done and (path / DRAWN[run.kind]).exists():
+        return gather(path) if run.kind == "lab" else run.results
+    now = {"mnist": mnist, "dogs": dogs}
+    moved = {name: source for name, source in now.items() if source and name in run.config}
+    if run.kind == "vae":
+        config = replace(vae_config(run), **moved)
+        results = train_vae(config, path, choose(hardware_of_last_session(run)))
+        draw_vae(path, load_digits(config.mnist))
+        return results
+    if run.kind == "gan":
+        config = replace(gan_config(run), **moved)
+        results = train_gan(config, path, choose(hardware_of_last_session(run)))
+        draw_gan(path, load_images(config.dogs, config.size, config.images, config.crop))
+        return results
+    if run.kind == "compare":
+        config = replace(compare_config(run), **moved)
+        results = compare(config, path, on=choose(hardware_of_last_session(run)))
+        draw_comparison(path, load_digits(config.mnist))
+        return results
+    with readable(path):
+        config = LabConfig(**{**run.config, **moved})
+    return run_lab(config, path)
+
+
+def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
+    """Generates the images and measures them, and as many of each snapshot."""
+    target = gan / "fid.json"
+    if target.exists():
+        return read_json(target)
+    folder = gan / "generated"
+    if not (folder / "results.json").exists():
+        generate(gan, config.fakes, config.seed, folder)
+    eyes, real_pictures = Eyes(config.inception), _pictures(real)
+    final = Sets(real=real_pictures, fake=open_pictures(str(folder), SIZE))
+    plan = Plan(seed=config.seed)
+    results = measure(final, eyes, plan)
+    epochs = []
+    snapshots = Run(gan).results["snapshots"]
+    for epoch in snapshots:
+        measured = results
+        if epoch != snapshots[-1]:
+            drawn = of_run(gan, config.fakes, config.seed, epoch)
+            measured = measure(Sets(real=real_pictures, fake=drawn), eyes, plan)
+        keys = ("value", "error", "null")
+        epochs.append({
+            "epoch": epoch, "n": config.fakes, "recognised": measured["recognised_fake"],
+            "distances": {d["label"]: {k: d[k] for k in keys} for d in measured["distances"]},
+        })
+    results["epochs"] = epochs
+    atomic.write_json(target, results)
+    return results
+
+
+def _pictures(images: ImageSet) -> Pictures:
+    """Returns the images as pictures that say where they are from."""
+    found, who = of_tensor(images.images), images.identity
+    named = {key: getattr(who, key) for key in ("name", "source", "licence", "stand_in")}
+    return found.labelled(**named)
+
+
+def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
+    """The digits and dogs decided on: those of the run that is there, or by what is at hand."""
+    preset = PRESETS[config.preset]
+    if (out / "config.json").exists() and (out / "env.json").exists():
+        data = Run(out).env["data"]
+        here = data.get("mnist", {}).get("source"), data.get("dogs", {}).get("source")
+    else:
+        here = None, None
+    mnist = config.mnist or here[0] or decide_digits(preset.mnist)
+    dogs = config.dogs or here[1] or decide_dogs(preset.dogs)
+    return mnist, dogs

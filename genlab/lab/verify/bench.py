@@ -1,0 +1,147 @@
+"""What is at hand to check with: the data and the networks, loaded once for all submissions.
+
+A recorded source is only used if it is one of genlab's own names: a path in a record is somebody
+else's. Nothing is fetched.
+"""
+
+__all__ = ["Bench", "Record"]
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.configs.gan import GanConfig
+from genlab.data.images import ImageSet, load_images
+from genlab.data.mnist import DigitSet, load_digits
+from genlab.data.pictures import Pictures, of_tensor
+from genlab.data.sources import SOURCES
+from genlab.features.extract import extract
+from genlab.features.extractors import Eyes, Looking
+from genlab.features.registry import NETWORKS
+from genlab.lab.verify.results.findings import Refused
+from genlab.runs.records import read_json
+
+MOST_DRAWN = 20_000
+"""Toy dogs, at most."""
+
+
+class Record:
+    """A JSON object from a submission, read with the types that its use needs."""
+
+    def __init__(self, path: Path, value: Any = None) -> None:
+        self.name = path.name
+        self.value: dict[str, Any] = read_json(path) if value is None else value
+
+    def number(self, *keys: str) -> float:
+        """Returns a number; raises `Refused` if there is none."""
+        value = self.at(*keys)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Refused(f"{self.name}: {'.'.join(keys)} is no number")
+        return float(value)
+
+    def whole(self, *keys: str) -> int:
+        """Returns a whole number; raises `Refused` if there is none."""
+        value = self.at(*keys)
+        if type(value) is not int:
+            raise Refused(f"{self.name}: {'.'.join(keys)} is no whole number")
+        return value
+
+    def text(self, *keys: str) -> str:
+        """Returns a text; raises `Refused` if there is none."""
+        value = self.at(*keys)
+        if not isinstance(value, str):
+            raise Refused(f"{self.name}: {'.'.join(keys)} is no text")
+        return value
+
+    def at(self, *keys: str) -> Any:
+        """Returns what lies under these keys; raises `Refused` if nothing does."""
+        value: Any = self.value
+        for key in keys:
+            if not isinstance(value, dict) or key not in value:
+                raise Refused(f"{self.name}: has no {'.'.join(keys)}")
+            value = value[key]
+        return value
+
+
+class Bench:
+    """Data and networks at hand.
+
+    Arguments:
+        mnist: SOURCE of the digits; that of the records if not given.
+        dogs: SOURCE of the dogs, likewise.
+        inception: Where FID Inception's weights are, as `FidConfig.inception` says.
+    """
+
+    def __init__(
+        self, mnist: str | None = None, dogs: str | None = None, inception: str | None = None
+    ) -> None:
+        self.mnist, self.dogs_source, self.eyes = mnist, dogs, Eyes(inception)
+        self._digits: dict[str, DigitSet] = {}
+        self._dogs: dict[tuple[object, ...], ImageSet] = {}
+
+    def digits(self, env: Record) -> DigitSet:
+        """Returns the digits of a run.
+
+        Raises:
+            InputError: If they are not at hand, or those at hand are others.
+        """
+        source = self.mnist or _own_name(env.text("data", "mnist", "source"), "--mnist")
+        if source not in self._digits:
+            self._digits[source] = load_digits(source)
+        found = self._digits[source]
+        _same(found.identity.sha256, env.text("data", "mnist", "sha256"), "--mnist", source)
+        return found
+
+    def dogs(self, env: Record, config: GanConfig) -> Tensor:
+        """Returns the images that a GAN learned from, uint8 `(N, 3, S, S)`, as of `digits`."""
+        source = self.dogs_source or _own_name(env.text("data", "dogs", "source"), "--dogs")
+        key = (source, config.size, config.images, config.crop)
+        if key not in self._dogs:
+            self._dogs[key] = load_images(source, config.size, config.images, config.crop)
+        found = self._dogs[key]
+        _same(found.identity.sha256, env.text("data", "dogs", "sha256"), "--dogs", source)
+        return found.images
+
+    def network(self, label: str, weights: str) -> str:
+        """Returns the name of the network with which a distance was taken.
+
+        Raises:
+            InputError: If it is not at hand, or its weights are others.
+        """
+        names = [name for name, row in NETWORKS.items() if row.label == label]
+        if not names:
+            raise InputError(f"{label[:60]}: a network that this genlab does not know")
+        if self.eyes.loaded(names[0]).sha256 != weights:
+            raise InputError(f"{label}: the weights at hand are others")
+        return names[0]
+
+    def features(self, network: str, images: Tensor, *, own: bool) -> Tensor:
+        """Returns features of images; of one's own from the cache, others leave no trace there."""
+        pictures: Pictures = of_tensor(images, "real images" if own else "generated images")
+        if own:
+            return self.eyes.features(network, pictures)
+        looking = Looking(self.eyes.loaded(network), self.eyes.protocol_for(network))
+        return extract(looking, pictures)
+
+
+def _own_name(source: str, option: str) -> str:
+    """Returns a recorded source if it is a name of genlab's, with its data at hand."""
+    name, _, count = source.partition(":")
+    known = SOURCES.get(name)
+    if known is None or (count and name != "toydogs"):
+        raise InputError(f"{option}: the data came from {source[:80]!r}; say where they are here")
+    if known.place() is None:
+        raise InputError(f"{option}: {name} is not at hand; {known.get}")
+    if count and not (count.isdecimal() and int(count) <= MOST_DRAWN):
+        raise InputError(f"{option}: {source[:40]!r}: at most {MOST_DRAWN:,} are drawn here")
+    return source
+
+
+def _same(ours: str, theirs: str, option: str, source: str) -> None:
+    if ours != theirs:
+        raise InputError(
+            f"{option} {source}: other data (SHA-256 {ours[:12]}…) than the run's "
+            f"({theirs[:12]}…)"
+        )

@@ -1,0 +1,1 @@
+"""The levels of verification, from integrity to training again."""

@@ -1,0 +1,266 @@
+"""Level 2: the document says what the records in the archives say.
+
+The report is written again from the records (`rebuild.py`) and compared paragraph by paragraph;
+a row of a table is one, and so is an equation. A student may have written into it:
+
+    a paragraph that has changed but for its numbers      look
+    a paragraph added or left out                         look
+    a number that has changed                             fail
+    a row of a table, with numbers, left out or moved     fail
+    a paragraph with weighty numbers (a decimal point, or three digits and more) moved    fail
+    a weighty number in an added paragraph that is nowhere in the report that the records give
+                                                          fail
+    hidden text, symbols, tracked changes, text boxes ... look
+
+Headers, footers, notes and comments are paragraphs like those of the body.
+
+Every picture must be, in its place, the picture of the run: the same file, or its pixels brought
+to the same size to within 3 of 255 levels (the report makes large pictures smaller).
+"""
+
+__all__ = ["check_consistency"]
+
+import re
+
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import NamedTuple
+
+from genlab.common.errors import InputError, OtherVersion
+from genlab.lab.verify.levels.integrity import Unpacked
+from genlab.lab.verify.levels.rebuild import Rebuilt, rebuild
+from genlab.lab.verify.readers.docx_reader import Document, read_docx
+from genlab.lab.verify.readers.pictures import difference, read_picture, size_of
+from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+from genlab.runs.run import Run
+
+NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+)?")
+WEIGHTY = re.compile(r"\.|\d.*\d.*\d")
+"""A number that looks measured: a decimal point, or three digits and more."""
+ALIKE = 0.5
+"""Paragraphs above this ratio of common letters are one, changed."""
+LEVELS_OFF = 3
+SHOWN = 4
+
+
+class Changes(NamedTuple):
+    """How a document differs from the report that the records give."""
+
+    numbers: list[str]
+    """Where a number has changed, as "found ... for ..."."""
+    words: list[str]
+    """Paragraphs in which words only have changed."""
+    added: list[str]
+    gone: list[str]
+    displaced: list[str]
+    """Those of `gone` that hold numbers and are rows of tables, or are added elsewhere."""
+    foreign: list[str]
+    """Weighty numbers of added paragraphs that the records do not give."""
+
+
+def numbers_in(text: str) -> list[str]:
+    """Returns the numbers of a text as they are printed."""
+    return NUMBER.findall(text)
+
+
+def compare_texts(document: list[str], report: list[str]) -> Changes:
+    """Compares the paragraphs of a document with those of the report that the records give."""
+    changes = Changes([], [], [], [], [], [])
+    matcher = SequenceMatcher(None, document, report, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind != "equal":
+            _compare_parts(document[a:b], report[c:d], changes)
+    added = [numbers_in(text) for text in changes.added]
+    for text in changes.gone:
+        numbers = numbers_in(text)
+        moved = any(map(WEIGHTY.search, numbers)) and numbers in added
+        if moved or (numbers and "\t" in text):
+            changes.displaced.append(text)
+    known = set(numbers_in("\n".join(report)))
+    for text in changes.added:
+        changes.foreign.extend(
+            n for n in numbers_in(text) if WEIGHTY.search(n) and n not in known
+        )
+    return changes
+
+
+def _compare_parts(ours: list[str], theirs: list[str], changes: Changes) -> None:
+    """Pairs paragraphs that are alike, in order; what stays alone was added or left out."""
+    rest = list(ours)
+    same = len(ours) == len(theirs)  # some are too short to be told by their letters
+    for index, wanted in enumerate(theirs):
+        found = ours[index] if same else _most_alike(wanted, rest)
+        if found is None:
+            changes.gone.append(wanted)
+            continue
+        rest.remove(found)
+        if numbers_in(found) != numbers_in(wanted):
+            changes.numbers.append(_where(found, wanted))
+        else:
+            changes.words.append(found)
+    changes.added.extend(rest)
+
+
+def _most_alike(wanted: str, texts: list[str]) -> str | None:
+    best, ratio = None, ALIKE
+    for text in texts[:200]:
+        matcher = SequenceMatcher(None, text[:2000], wanted[:2000], autojunk=False)
+        if matcher.quick_ratio() > ratio and (now := matcher.ratio()) > ratio:
+            best, ratio = text, now
+    return best
+
+
+def _where(found: str, wanted: str) -> str:
+    """Returns the first place where two paragraphs differ, with a few letters around it."""
+    at = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b), 0)
+    start = max(0, at - 12)
+    return f"{_quoted(found[start : at + 24])} ≠ {_quoted(wanted[start : at + 24])}"
+
+
+def _quoted(text: str) -> str:
+    return "“" + text.replace("\t", " | ") + "”"
+
+
+def check_consistency(unpacked: Unpacked) -> list[Finding]:
+    """Compares the document of a submission with its records."""
+    try:
+        document = read_docx(unpacked.docx)
+        lang = _language(unpacked, document)
+        name, number = _author(unpacked, document)
+        rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
+    except Refused as error:
+        return [_row("text", Verdict.TAMPERED, Words(str(error), str(error)))]
+    except OtherVersion as error:
+        return [_row("text", Verdict.CANNOT, Words(
+            f"此版genlab无法由这些记录写出报告（{error}）",
+            f"this genlab can make no report of these records: {error}"))]
+    except InputError as error:
+        return [_row("text", Verdict.TAMPERED, Words(f"记录不全：{error}", f"records missing: {error}"))]
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
+        why = f"{type(error).__name__}: {error}"
+        if unpacked.sources.same:  # genlab submit wrote a report of the records with this source
+            return [_row("text", Verdict.TAMPERED, Words(
+                f"由这些记录写不出报告（{why}）：记录在提交文件生成之后被改动",
+                f"no report can be made of these records ({why}): they were changed after the "
+                "files were made"))]
+        return [_row("text", Verdict.CANNOT, Words(
+            f"此版genlab无法由这些记录写出报告（{why}）",
+            f"this genlab can make no report of these records ({why}): another version made them"))]
+    findings = [_author_row(unpacked, document, name)]
+    further = [text for text in document.margins if text not in rebuilt.margins]
+    changes = compare_texts([*document.paragraphs, *further], rebuilt.paragraphs)
+    findings.append(_text_row(changes, rebuilt, unpacked))
+    findings.append(_beside_row(document))
+    findings.append(_pictures_row(document, rebuilt, unpacked))
+    return findings
+
+
+def _row(kind: str, verdict: Verdict, found: Words) -> Finding:
+    names = {
+        "author": Words("作者", "the author"),
+        "text": Words("报告的数字与文字", "numbers and words of the report"),
+        "beside": Words("文字之外的内容", "what is hidden or no text"),
+        "pictures": Words("报告的图", "pictures of the report"),
+    }
+    return Finding("consistency", names[kind], verdict, found)
+
+
+def _language(unpacked: Unpacked, document: Document) -> str:
+    if document.language[:2] in ("zh", "en"):
+        return document.language[:2]
+    return "en" if Run(unpacked.run).config.get("lang") == "en" else "zh"
+
+
+def _author(unpacked: Unpacked, document: Document) -> tuple[str | None, str | None]:
+    """Returns name and number as the files' names declare them."""
+    pairs = unpacked.submission.authors()
+    return next((pair for pair in pairs if pair[0] == document.author), pairs[0])
+
+
+def _author_row(unpacked: Unpacked, document: Document, name: str | None) -> Finding:
+    author, config = document.author, Run(unpacked.run).config
+    if name is None:
+        return _row("author", Verdict.FAIL, Words(
+            "文件名中没有姓名", "the files' names give no name"))
+    if author != name:
+        return _row("author", Verdict.FAIL, Words(
+            f"文件属性中的作者是“{author}”，文件名中是“{name}”",
+            f"the document's author is “{author}”, the files' names say “{name}”"))
+    declared = config.get("name")
+    if declared not in (None, name):
+        return _row("author", Verdict.LOOK, Words(
+            f"{name}；但该次运行开始时登记的姓名是“{declared}”",
+            f"{name}; but the run was begun in the name of “{declared}”"))
+    return _row("author", Verdict.PASS, Words(name, name))
+
+
+def _text_row(changes: Changes, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding:
+    numbers = [Words(text, text) for text in (*changes.numbers, *changes.foreign)]
+    wrong = numbers + [
+        Words(f"{text}不在原处", f"{text} is not in its place")
+        for text in (_quoted(text[:36]) for text in changes.displaced)
+    ]
+    count = len(rebuilt.paragraphs)
+    if wrong:
+        more = f" (+{len(wrong) - SHOWN})" if len(wrong) > SHOWN else ""
+        zh, en = ("; ".join(texts) + more for texts in zip(*wrong[:SHOWN]))
+        if not unpacked.sources.same:
+            return _row("text", Verdict.CANNOT, Words(
+                f"有{len(wrong)}处数字与此版genlab由记录写出的报告不同，但代码的版本也不同：{zh}",
+                f"{len(wrong)} numbers are not those of the report that this genlab makes of the "
+                f"records, but the source is another too: {en}"))
+        return _row("text", Verdict.FAIL, Words(
+            f"有{len(wrong)}处数字不是由记录得到的：{zh}",
+            f"{len(wrong)} numbers do not come from the records: {en}"))
+    edits = len(changes.words) + len(changes.added) + len(changes.gone)
+    if edits:
+        first = _quoted((*changes.words, *changes.added, *changes.gone)[0][:60])
+        return _row("text", Verdict.LOOK, Words(
+            f"数字一致；文字有改动：{len(changes.words)}段改写，{len(changes.added)}段增加，"
+            f"{len(changes.gone)}段删去（{first}…）",
+            f"the numbers agree; paragraphs reworded: {len(changes.words)}, added: "
+            f"{len(changes.added)}, left out: {len(changes.gone)} ({first}…)"))
+    total = sum(len(numbers_in(text)) for text in rebuilt.paragraphs)
+    return _row("text", Verdict.PASS, Words(
+        f"{count}段与由记录重写的报告逐字相同（{total}个数字）",
+        f"all {count} paragraphs are those that the records give ({total} numbers)"))
+
+
+def _beside_row(document: Document) -> Finding:
+    if not document.beside:
+        return _row("beside", Verdict.PASS, Words("没有", "nothing"))
+    shown = ", ".join(document.beside)
+    return _row("beside", Verdict.LOOK, Words(
+        f"Word显示的与所比较的文字可能不同，请打开报告查看：{shown}",
+        f"Word may show other than the text that was compared, open the report: {shown}"))
+
+
+def _pictures_row(document: Document, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding:
+    if len(document.pictures) != len(rebuilt.pictures):
+        return _row("pictures", Verdict.FAIL, Words(
+            f"有{len(document.pictures)}幅，应为{len(rebuilt.pictures)}幅",
+            f"{len(document.pictures)} pictures; the records give {len(rebuilt.pictures)}"))
+    wrong = [
+        path for data, path in zip(document.pictures, rebuilt.pictures)
+        if not _same_picture(data, unpacked.run / path)
+    ]
+    if wrong:
+        return _row("pictures", Verdict.FAIL, Words(
+            f"不是该次运行的图：{', '.join(wrong[:SHOWN])}",
+            f"not the run's: {', '.join(wrong[:SHOWN])}"))
+    count = len(rebuilt.pictures)
+    return _row("pictures", Verdict.PASS, Words(
+        f"{count}幅都是压缩包中该次运行的图", f"all {count} are the run's, as the archives have them"))
+
+
+def _same_picture(data: bytes, path: Path) -> bool:
+    """Returns whether a picture of the document is this one, at its size or smaller."""
+    kept = path.read_bytes()
+    if data == kept:
+        return True
+    try:
+        size = size_of(data, path.name)
+        shown, own = read_picture(data, path.name), read_picture(kept, path.name, size)
+    except Refused:  # a replaced picture may be of another kind, or damaged
+        return False
+    return difference(shown, own) <= LEVELS_OFF

@@ -1,0 +1,221 @@
+"""Level 1: the files are there, belong together, and are what their manifests say.
+
+An archive that passes is unpacked, under names that were checked, into the folder of a run as the
+report was made from it; every JSON file, every header of weights and of pictures has been read
+with limits by then. The source in the code archive is hashed and never written anywhere.
+"""
+
+__all__ = ["Sources", "Unpacked", "check_integrity"]
+
+import hashlib
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import genlab
+
+from genlab.lab.handin.archive import MANIFEST
+from genlab.lab.verify.readers.archive_reader import Archive, open_archive
+from genlab.lab.verify.readers.json_reader import read_object
+from genlab.lab.verify.readers.pictures import size_of
+from genlab.lab.verify.readers.submissions import Submission
+from genlab.lab.verify.readers.tensors import header_of
+from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+
+SHARED = ("config.json", "results.json", "metrics.jsonl")
+"""Records of the GAN that lie in both archives."""
+MOST_LINES = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """How the source in the code archive compares with the genlab that checks it."""
+
+    changed: tuple[str, ...]
+    """Files that differ, are missing or further, sorted."""
+
+    @property
+    def same(self) -> bool:
+        """Whether it is this very genlab."""
+        return not self.changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """A submission whose integrity was found good."""
+
+    submission: Submission
+    run: Path
+    """The run's folder, rebuilt from both archives."""
+    docx: Path
+    sources: Sources
+
+
+def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding], Unpacked | None]:
+    """Checks the files of a submission and unpacks its archives.
+
+    Arguments:
+        submission: The files.
+        folder: An empty folder; the run is rebuilt in it.
+
+    Returns:
+        What was found; and the run, if nothing was wrong.
+    """
+    findings = [_complete(submission)]
+    if findings[0].verdict is not Verdict.PASS:
+        return findings, None
+    digests: dict[str, dict[str, str]] = {}
+    for kind in ("code", "support"):
+        path = submission.files[kind][0]
+        try:
+            archive = open_archive(path)
+            digests[kind] = _check_manifest(archive)
+            _unpack(archive, kind, folder)
+        except (Refused, OSError) as error:
+            findings.append(_tampered(kind, error))
+            continue
+        findings.append(_row(kind, Verdict.PASS, Words(
+            f"{len(archive.names)}个文件，与清单一致", f"{len(archive.names)} files, as the manifest lists them"
+        )))
+    docx = submission.files["docx"][0]
+    try:
+        open_archive(docx)
+        findings.append(_row("docx", Verdict.PASS, Words("可以打开", "can be opened")))
+    except (Refused, OSError) as error:
+        findings.append(_tampered("docx", error))
+    if len(digests) == 2:
+        findings.append(_belong(digests))
+    if any(finding.verdict is Verdict.TAMPERED for finding in findings):
+        return findings, None
+    sources = _sources(digests["code"])
+    findings.append(_source_row(sources))
+    return findings, Unpacked(submission=submission, run=folder, docx=docx, sources=sources)
+
+
+def _row(kind: str, verdict: Verdict, found: Words) -> Finding:
+    names = {
+        "docx": Words("报告可读", "the report is readable"),
+        "code": Words("代码压缩包与清单", "the code archive and its manifest"),
+        "support": Words("支撑材料压缩包与清单", "the supporting archive and its manifest"),
+        "files": Words("三个文件齐全且同名", "three files of one name"),
+        "belong": Words("两个压缩包来自同一次运行", "both archives are of one run"),
+        "source": Words("源代码", "the source"),
+    }
+    return Finding("integrity", names[kind], verdict, found)
+
+
+def _tampered(kind: str, error: Exception) -> Finding:
+    return _row(kind, Verdict.TAMPERED, Words(str(error), str(error)))
+
+
+def _complete(submission: Submission) -> Finding:
+    problems_zh, problems_en = [], []
+    for kind in submission.naming.ends:
+        count = len(submission.files.get(kind, ()))
+        name = submission.naming.of(kind, submission.who)
+        if count == 0:
+            problems_zh.append(f"缺少{name}")
+            problems_en.append(f"{name} is missing")
+        elif count > 1:
+            problems_zh.append(f"{name}有{count}个")
+            problems_en.append(f"{name} is there {count} times")
+    if problems_zh:
+        found = Words("；".join(problems_zh), "; ".join(problems_en))
+        return _row("files", Verdict.TAMPERED, found)
+    return _row("files", Verdict.PASS, Words(submission.who, submission.who))
+
+
+def _check_manifest(archive: Archive) -> dict[str, str]:
+    """Returns the SHA-256 of every file, each being as the manifest says and none left over."""
+    listed: dict[str, str] = {}
+    for line in archive.read(MANIFEST, 4 << 20).decode("ascii", "replace").splitlines():
+        digest, gap, name = line[:64], line[64:66], line[66:]
+        if gap not in ("  ", " *") or not name or name in listed:
+            raise Refused(f"{MANIFEST}: not a list as sha256sum makes it: {ascii(line[:80])}")
+        listed[name] = digest
+    there = set(archive.names) - {MANIFEST}
+    if missing := sorted(set(listed) - there):
+        raise Refused(f"missing, though listed: {_some(missing)}")
+    if extra := sorted(there - set(listed)):
+        raise Refused(f"there, but not listed: {_some(extra)}")
+    wrong = [name for name in sorted(there) if _digest(archive.read(name)) != listed[name]]
+    if wrong:
+        raise Refused(f"changed, their SHA-256 is not the listed one: {_some(wrong)}")
+    return listed
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" (+{len(names) - 4})" if len(names) > 4 else "")
+
+
+def _unpack(archive: Archive, kind: str, folder: Path) -> None:
+    """Writes what a run is made of below `folder`; every file is read with limits first."""
+    archive.renew()
+    for name in archive.names:
+        if kind == "code" and not name.startswith("models/"):
+            continue
+        below = name.removeprefix("models/") if kind == "code" else f"gan/{name}"
+        if name == MANIFEST or name.endswith(".md"):
+            continue
+        data = archive.read(name)
+        _check_content(name, data)
+        target = folder / below
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def _check_content(name: str, data: bytes) -> None:
+    """Refuses what is not of the kind that its name says."""
+    if name.endswith(".json"):
+        read_object(data, name)
+    elif name.endswith(".jsonl"):
+        lines = data.split(b"\n")
+        if len(lines) > MOST_LINES or lines[-1]:
+            raise Refused(f"{name}: too many lines, or the last has no end")
+        for number, line in enumerate(lines[:-1], 1):
+            read_object(line, f"{name}, line {number}")
+    elif name.endswith(".safetensors"):
+        header_of(data, name)
+    elif name.endswith(".png"):
+        size_of(data, name)
+    elif name.endswith(".webp"):  # never decoded here
+        if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+            raise Refused(f"{name}: not a WebP picture")
+    elif data:
+        raise Refused(f"{name}: a kind of file that no run has")
+
+
+def _belong(digests: dict[str, dict[str, str]]) -> Finding:
+    code, support = digests["code"], digests["support"]
+    differ = [name for name in SHARED if code.get(f"models/gan/{name}") != support.get(name)]
+    if differ:
+        shown = _some(differ)
+        return _row("belong", Verdict.TAMPERED, Words(
+            f"GAN的记录在两个压缩包中不同：{shown}", f"the GAN's records differ between them: {shown}"))
+    return _row("belong", Verdict.PASS, Words("GAN的记录相同", "the same records of the GAN"))
+
+
+def _sources(code: dict[str, str]) -> Sources:
+    root = Path(genlab.__file__).parent
+    ours = {
+        f"genlab/{path.relative_to(root).as_posix()}": _digest(path.read_bytes())
+        for path in root.rglob("*.py")
+    }
+    theirs = {n: d for n, d in code.items() if n.startswith("genlab/") and n.endswith(".py")}
+    names = set(ours) | set(theirs)
+    return Sources(changed=tuple(sorted(n for n in names if ours.get(n) != theirs.get(n))))
+
+
+def _source_row(sources: Sources) -> Finding:
+    if sources.same:
+        return _row("source", Verdict.PASS, Words(
+            "与检验所用的genlab逐字节相同", "byte for byte the genlab that checks it"))
+    count, shown = len(sources.changed), _some(list(sources.changed))
+    return _row("source", Verdict.LOOK, Words(
+        f"{count}个源文件与检验所用的genlab不同（{shown}）：版本不同或被学生修改；不会被执行",
+        f"{count} source files differ from the genlab that checks ({shown}): another version, or "
+        "changed by the student; none of it is executed"))

@@ -1,0 +1,71 @@
+"""The models of a submission, rebuilt from safetensors and JSON; nothing is trusted on the way."""
+
+__all__ = ["compare_shapes", "generator_of", "vae_at"]
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from torch import nn
+
+from genlab.common.errors import InputError
+from genlab.configs.gan import GanConfig
+from genlab.configs.vae import VaeConfig
+from genlab.gan.players import build_generator
+from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
+from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
+from genlab.lab.verify.results.findings import Refused
+from genlab.runs.records import read_json
+from genlab.vae.model import VAE
+from genlab.vae.train import build_vae
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def vae_at(folder: Path, pixels: int) -> tuple[VAE, VaeConfig]:
+    """Rebuilds a VAE.
+
+    Arguments:
+        folder: The VAE's run, unpacked.
+        pixels: The pixels of a digit.
+
+    Raises:
+        Refused: If configuration and weights do not belong together, or either is not right.
+        InputError: If this genlab cannot build it.
+    """
+    config = vae_of(read_json(folder / "config.json"))
+    data = (folder / "model.safetensors").read_bytes()
+    name = f"{folder.name}/model.safetensors"
+    return _filled(lambda: build_vae(config, pixels), data, name), config
+
+
+def generator_of(folder: Path) -> tuple[nn.Module, GanConfig]:
+    """Rebuilds the averaged generator of a GAN, as `vae_at` does."""
+    config = gan_of(read_json(folder / "config.json"))
+    if config.classes != "none":
+        raise InputError("config.json: a GAN with classes is not judged; the lab's has none")
+    data = (folder / "generator.safetensors").read_bytes()
+    return _filled(lambda: build_generator(config), data, "generator.safetensors"), config
+
+
+def _filled(build: Callable[[], Model], data: bytes, name: str) -> Model:
+    """Builds a network and loads its weights, whose shapes are compared before it takes memory."""
+    try:
+        wanted = shapes_of(build)
+    except (NotImplementedError, RuntimeError) as error:
+        first = str(error).splitlines()[0][:100]
+        raise InputError(f"{name}: its shapes are not known before it is built ({first})") from None
+    compare_shapes(header_of(data, name), wanted, name)
+    network = build()
+    network.load_state_dict(read_tensors(data, name))
+    return network.eval().requires_grad_(False)
+
+
+def compare_shapes(found: Shapes, wanted: Shapes, name: str) -> None:
+    """Raises `Refused` if a file's tensors are not, by name, dtype and shape, those wanted."""
+    differ = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if differ:
+        key = differ[0]
+        raise Refused(
+            f"{name}: {key[:60]} is {found.get(key)}, the configuration says {wanted.get(key)}"
+        )

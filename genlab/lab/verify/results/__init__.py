@@ -1,0 +1,1 @@
+"""The verifier's findings, and how they are shown."""

@@ -1,0 +1,89 @@
+"""Findings as text: a table a submission for the terminal, and one CSV for a class."""
+
+__all__ = ["DISCLAIMER", "LEVEL_WORDS", "as_csv", "as_json", "as_text", "printable", "summary"]
+
+import csv
+import io
+
+from typing import Any
+
+from genlab.lab.verify.check import Report
+from genlab.lab.verify.results.findings import Verdict, Words
+
+LEVEL_WORDS = {
+    "integrity": Words("完整性", "integrity"), "consistency": Words("一致性", "consistency"),
+    "recompute": Words("重算", "recompute"), "replay": Words("重放", "replay"),
+    "likeness": Words("相似", "likeness"),
+}
+DISCLAIMER = Words(
+    "以上检验至多说明文件彼此一致、数值可由所交模型重新得到；不证明作者是谁，也不证明没有抄袭。",
+    "These checks show at most that the files agree with each other and that the numbers follow "
+    "from the models handed in. They do not prove who made them: neither authorship nor "
+    "independent work.",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First letters that make a spreadsheet take a text for a formula."""
+
+
+def as_text(report: Report, lang: str) -> str:
+    """Returns one submission's table: level, verdict, check, what was found."""
+    lines = [f"{report.who}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)"]
+    for finding in report.findings:
+        level = LEVEL_WORDS[finding.level].of(lang)
+        verdict = finding.verdict.words.of(lang)
+        lines.append(
+            f"  {_pad(level, 12)} {_pad(verdict, 14)} {finding.check.of(lang)}: "
+            f"{printable(finding.found.of(lang))}"
+        )
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Returns a text without letters that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _pad(text: str, width: int) -> str:
+    """Fills up with spaces, a Chinese character being two wide."""
+    return text + " " * (width - sum(2 if ord(letter) > 0x2E7F else 1 for letter in text))
+
+
+def as_csv(reports: list[Report], lang: str) -> str:
+    """Returns one row a finding for a spreadsheet, after one that names the columns."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(["submission", "overall", "level", "check", "verdict", "found"])
+    for report in reports:
+        for one in report.findings:
+            writer.writerow(map(_cell, (
+                report.who, report.verdict.value, one.level, one.check.of(lang),
+                one.verdict.value, one.found.of(lang),
+            )))
+    return "\N{BYTE ORDER MARK}" + buffer.getvalue()  # Excel takes it for UTF-8 by this
+
+
+def _cell(text: str) -> str:
+    text = printable(text)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def summary(reports: list[Report], lang: str) -> str:
+    """Returns one line: how many submissions have which verdict."""
+    counts = {v: sum(r.verdict is v for r in reports) for v in reversed(Verdict)}
+    return ", ".join(f"{v.words.of(lang)} {count}" for v, count in counts.items() if count)
+
+
+def as_json(report: Report, lang: str) -> dict[str, Any]:
+    """Returns one submission's findings as JSON values."""
+    return {
+        "submission": report.who,
+        "verdict": report.verdict.value,
+        "seconds": round(report.seconds, 1),
+        "findings": [
+            {
+                "level": one.level, "check": one.check.of(lang), "verdict": one.verdict.value,
+                "found": one.found.of(lang),
+            }
+            for one in report.findings
+        ],
+    }

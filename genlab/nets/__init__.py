@@ -1,5 +1,0 @@
-"""Networks only: no losses, no training."""
-
-from genlab.vml import settle
-
-settle()

@@ -1,0 +1,5 @@
+"""Networks only: no losses, no training."""
+
+from genlab.numerics.mkl_warmup import settle
+
+settle()

@@ -1,0 +1,1 @@
+"""Pretrained networks, each with the checksum of its weights."""

@@ -1,0 +1,155 @@
+"""Where FID Inception's weights come from: a file, the cache, the data folder, a download.
+
+- `pt_inception-2015-12-05-6726825d.pth`: pytorch-fid's, read only if its SHA-256 is right;
+- `*.npz`: folded units, `NAME.weight` and `NAME.bias`; it may lack weights of `Mixed_7b..c`;
+- `*.safetensors`: the same as safetensors, which is what the cache keeps of the first.
+
+With every weight there are 2048 features and FID proper; without those of `Mixed_7b..c` there
+are 768, exact as far as they go.
+"""
+
+__all__ = [
+    "DIMS",
+    "HOW",
+    "SHA256",
+    "URL",
+    "Inception",
+    "at_hand",
+    "find_inception",
+    "load_inception",
+    "to_input",
+]
+
+import hashlib
+import io
+import tempfile
+import zipfile
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genlab.common.cache import cached, is_cached, read_cached
+from genlab.common.errors import InputError
+from genlab.common.paths import data_folder
+from genlab.networks.pretrained.inception_net import (
+    DIMS,
+    FILE,
+    HOW,
+    SHA256,
+    URL,
+    Inception,
+    to_input,
+)
+from genlab.networks.pretrained.weights import Weights, fold, read_pinned
+
+CACHED = f"weights/fid-inception-{SHA256[:12]}"
+EPS = 1e-3
+
+
+def load_inception(file: Path | None = None, download: bool = False) -> Inception:
+    """Loads FID Inception from the first of: `file`, the cache, the data folder, a download.
+
+    Arguments:
+        file: A file as in the list above; if given, nothing else is tried.
+        download: Whether to fetch the published file (95 MB) if there is no other.
+
+    Raises:
+        InputError: If there are no weights, or they are not FID Inception's; with what to do.
+    """
+    if file is not None:
+        return _from_file(file)
+    kept = read_cached(CACHED)
+    if kept is not None:
+        return Inception(kept, SHA256)
+    found = find_inception()
+    if found is not None and not (download and found.suffix == ".npz"):
+        return _from_file(found)
+    if download:
+        return _download()
+    raise InputError(f"FID Inception's weights are not on this machine: {HOW}")
+
+
+def find_inception() -> Path | None:
+    """Returns the file in the data folder's `inception/`, the whole one first, if there is one."""
+    data = data_folder()
+    if data is None:
+        return None
+    folder = data / "inception"
+    places = [folder / FILE, *sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.npz"))]
+    return next((place for place in places if place.is_file()), None)
+
+
+def at_hand() -> bool:
+    """Returns whether the cache or the data folder has weights, whole or not; reads none."""
+    return is_cached(CACHED) or find_inception() is not None
+
+
+def _from_file(file: Path) -> Inception:
+    if file.suffix == ".pth":
+        # checked each time that it is named: the cache must not stand in for a damaged file
+        state = read_pinned(file, SHA256)
+        return Inception(cached(CACHED, lambda: folded(state)), SHA256)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"--inception {file}: cannot be read ({error.strerror})") from None
+    if file.suffix == ".npz":
+        weights = _read_npz(file, data)
+    elif file.suffix == ".safetensors":
+        weights = _read_safetensors(file, data)
+    else:
+        raise InputError(f"--inception {file}: give a .pth, .npz or .safetensors file; {HOW}")
+    return Inception(weights, hashlib.sha256(data).hexdigest())
+
+
+def _read_npz(file: Path, data: bytes) -> Weights:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        raise InputError(f"--inception {file}: not a readable .npz ({error}); {HOW}") from None
+
+
+def _read_safetensors(file: Path, data: bytes) -> Weights:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise InputError(f"--inception {file}: not safetensors ({error}); {HOW}") from None
+
+
+def _download() -> Inception:
+    import pooch
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            file = pooch.retrieve(URL, f"sha256:{SHA256}", FILE, folder)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--inception download: cannot be fetched ({error}); bring {URL} here by other "
+                "means and give it as --inception FILE"
+            ) from None
+        return _from_file(Path(file))
+
+
+def folded(state: Weights) -> Weights:
+    """Returns the weights of `Inception` from pytorch-fid's unfolded state dict.
+
+    Its classifier (`fc`) is left out: no distance uses it.
+
+    Arguments:
+        state: `NAME.conv.weight` and `NAME.bn.{weight,bias,running_mean,running_var}`.
+    """
+    weights: Weights = {}
+    for key, conv in state.items():
+        name, unit, rest = key.partition(".conv.weight")
+        if not unit or rest:
+            continue
+        keys = ("weight", "bias", "running_mean", "running_var")
+        norm = {k: state[f"{name}.bn.{k}"] for k in keys}
+        weights[f"{name}.weight"], weights[f"{name}.bias"] = fold(conv, norm, EPS)
+    return weights

@@ -1,0 +1,68 @@
+r"""Weights of other people's networks: checked and folded.
+
+A convolution followed by batch-norm in evaluation mode is one convolution:
+
+    gamma (W * x - mean) / sqrt(var + eps) + beta = W' * x + b'
+    W' = W gamma / sqrt(var + eps),  b' = beta - mean gamma / sqrt(var + eps)
+
+References:
+    | Batch Normalization (Ioffe & Szegedy, 2015), algorithm 2, step 11
+    | https://arxiv.org/abs/1502.03167
+
+A `.pth` file is a pickle: it is read only if its SHA-256 is the published one, and then with
+`weights_only=True`, which runs no code.
+"""
+
+__all__ = ["Weights", "fold", "read_pinned"]
+
+import hashlib
+import io
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+
+Weights = dict[str, Tensor]
+
+
+def read_pinned(path: Path, sha256: str) -> Weights:
+    """Reads the tensors of a `.pth` file whose content is known.
+
+    Raises:
+        InputError: If the file is missing, or its SHA-256 is not `sha256`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise InputError(
+            f"{path}: not the expected weights, or damaged (SHA-256 {found[:12]}…, wanted "
+            f"{sha256[:12]}…); fetch or install it again"
+        )
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
+def fold(conv: Tensor, norm: Mapping[str, Tensor], eps: float) -> tuple[Tensor, Tensor]:
+    """Folds a batch-norm into the convolution before it, in float64.
+
+    Arguments:
+        conv: The convolution's weight W, with shape `(O, I, KH, KW)`; it has no bias.
+        norm: `weight` (gamma), `bias` (beta), `running_mean`, `running_var`, each `(O,)`.
+        eps: What the batch-norm adds to the variance.
+
+    Returns:
+        W' with the shape of W, and b' with shape `(O,)`, both float32.
+    """
+    gamma, beta, mean, var = (
+        norm[key].double() for key in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = gamma / (var + eps).sqrt()
+    weight = conv.double() * scale[:, None, None, None]
+    return weight.float(), (beta - mean * scale).float()

@@ -1,0 +1,173 @@
+"""`genlab.Run`: any run directory, to look at.
+
+    run = genlab.Run("runs/vae-vamp")
+    run.results["elbo"], run.config["prior"], run.figures["figures/manifold"]
+    run.sample(16, seed=1)                 # a uint8 tensor
+    run                                    # in a notebook: numbers with errors, and figures
+
+It is not `genlab.runs.run.Run`, which trainings write with: nothing here changes a file, and
+what stands here is kept stable for notebooks. Importing it, opening a run and showing one load
+neither torch nor data nor networks; sampling does.
+"""
+
+__all__ = ["Run"]
+
+import os
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genlab.common.errors import InputError
+from genlab.notebook.page import page
+from genlab.notebook.tables import headline
+from genlab.runs import run as written
+from genlab.runs.records import read_json
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+PICTURES = (".png", ".webp", ".gif")
+
+
+class Run:
+    """A run directory: of a VAE, a GAN, a comparison, a measurement (`genlab fid`) or a lab.
+
+    Arguments:
+        path: The folder.
+
+    Attributes:
+        path: The folder.
+        kind: "vae", "gan", "compare", "fid" or "lab".
+        config: The options it was made with, by name; empty for a measurement, which keeps none.
+
+    Raises:
+        InputError: If the folder is no such run, saying what is missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            what = "a file" if self.path.exists() else "no such folder"
+            raise InputError(f"{self.path}: {what}; give the folder of a genlab run")
+        self.kind: str
+        self.config: dict[str, Any]
+        if not (self.path / "config.json").exists() and _is_measurement(self.path):
+            self.kind, self.config = "fid", {}
+        else:
+            run = written.Run(self.path)
+            self.kind, self.config = run.kind, run.config
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete."""
+        return self.kind == "fid" or (self.path / "DONE").exists()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The final numbers, as `results.json` has them; none while the run is not complete.
+
+        Standard errors stand beside their values: `elbo` and `elbo_se`, a distance's `value` and
+        `error`. A GAN that distances were taken of has them under "fid".
+        """
+        if not (self.path / "results.json").exists():
+            return {}
+        results = read_json(self.path / "results.json")
+        if self.kind == "gan" and (self.path / "fid.json").exists():
+            results["fid"] = read_json(self.path / "fid.json")
+        return results
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Returns what was written down during training, an entry an epoch; none if nothing."""
+        return [] if self.kind == "fid" else written.Run(self.path).metrics()
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        """The pictures that lie in the folder, by their names without the ending.
+
+        Those of the runs inside it are theirs (`runs`).
+        """
+        found = [*self.path.glob("*"), *self.path.glob("figures/*"), *self.path.glob("vae/*")]
+        return {
+            p.relative_to(self.path).with_suffix("").as_posix(): p
+            for p in sorted(found) if p.suffix in PICTURES
+        }
+
+    @property
+    def runs(self) -> dict[str, "Run"]:
+        """The runs inside this one, by their folders: those of a comparison or a lab."""
+        found = [*self.path.glob("*/config.json"), *self.path.glob("*/*/config.json")]
+        folders = sorted(p.parent for p in found)
+        return {p.relative_to(self.path).as_posix(): Run(p) for p in folders}
+
+    def sample(
+        self, n: int, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,
+        best: bool = False, of_class: str | None = None,
+    ) -> "Tensor":
+        """Draws images from the model; image i depends on the seed and on i alone.
+
+        Arguments:
+            n: How many images N.
+            seed: Decides the latents: the same seed, the same images.
+            epoch: A GAN's snapshot in place of the end of training.
+            truncation: A GAN's psi, from 1 (none) to 0 (one mean image).
+            best: A GAN's generator that was nearest to the held-out images, in place of the last.
+            of_class: Images of this class only, of a GAN with classes.
+
+        Returns:
+            uint8: a GAN's images with shape `(N, 3, S, S)`; a VAE's decoded draws of its prior
+            (the probabilities of the pixels, as grey values) with shape `(N, H, W)`.
+
+        Raises:
+            InputError: If the run is of another kind or not complete, or an option cannot be.
+        """
+        if self.kind == "gan":
+            from genlab.gan.sample import Choice, sample
+
+            choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
+            return sample(self.path, n, seed, choice)
+        if self.kind == "vae":
+            from genlab.fid.generated import decoded_draws
+
+            if epoch is not None or truncation != 1 or best or of_class is not None:
+                raise InputError(
+                    f"{self.path}: epoch, truncation, best and of_class are a GAN's; this is a VAE"
+                )
+            return decoded_draws(self.path, n, seed)
+        inside = ", ".join(self.runs)
+        raise InputError(
+            f"{self.path}: a {self.kind!r} run has no model of its own"
+            + (f"; take one of .runs: {inside}" if inside else "")
+        )
+
+    def sheet(
+        self, n: int = 64, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,
+        best: bool = False, of_class: str | None = None,
+    ) -> "Image":
+        """Returns `sample` as one picture, which a notebook shows."""
+        from genlab.notebook.sheet import sheet_of
+
+        return sheet_of(self.sample(n, seed, epoch, truncation, best, of_class))
+
+    def __repr__(self) -> str:
+        return f"genlab.Run({str(self.path)!r}): {headline(self.kind, self.done, self._known())}"
+
+    def _repr_html_(self) -> str:
+        last = self.metrics()[-1:] if not self.done else []
+        return page(
+            str(self.path), self.kind, self.done, self._known(), self.figures,
+            dict(last[0]) if last else {},
+        )
+
+    def _known(self) -> dict[str, Any]:
+        """The results, or what is wrong with them: showing a damaged run is no error."""
+        try:
+            return self.results
+        except InputError as error:
+            return {"damaged": str(error)}
+
+
+def _is_measurement(path: Path) -> bool:
+    if not (path / "results.json").exists():
+        return False
+    return bool({"distances", "generators"} & set(read_json(path / "results.json")))

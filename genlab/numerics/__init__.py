@@ -1,0 +1,1 @@
+"""Numerical building blocks: matrix products, sums of exponentials."""

@@ -1,0 +1,53 @@
+"""One process at a time trains into a folder: two would mix their logs and states.
+
+The lock is the operating system's. It goes with the process, however that ends; the file that
+carries it stays behind only where a process was killed, and means nothing then.
+"""
+
+__all__ = ["LOCK", "alone"]
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.runs.run import require_folder
+
+LOCK = ".lock"
+"""The file's name."""
+POLL_S = 0.5
+
+
+@contextmanager
+def alone(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keeps other processes from training into a folder, made if missing, inside the block.
+
+    Arguments:
+        path: The folder.
+        wait: If another process trains there now: whether its end is waited for.
+
+    Raises:
+        InputError: If one trains there now and is not waited for, or the folder cannot be
+            written.
+    """
+    require_folder(path)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not wait:
+            raise InputError(
+                f"--out {path}: another process is training into it; wait for its end, stop it, "
+                "or name another --out"
+            ) from None
+        say(f"{path}: another process is training into it; waiting for its end")
+        lock.acquire(poll_interval=POLL_S)
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):  # Windows deletes no open file; there the lock does
+            (path / LOCK).unlink()
+        lock.release()

@@ -1,0 +1,337 @@
+"""The run directory: all that a training leaves, and all that a report or a page ever reads.
+
+config.json        the resolved configuration and what kind of run it is
+env.json           versions, hardware, threads, data identity, one entry a session
+metrics.jsonl      one JSON object a line, each with its "step"
+beginning.jsonl    the same of each of the first steps, which another machine repeats closely
+state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
+state-STEP.safetensors   that state: weights, averages, optimiser moments
+good.json          the marker of a GAN's last healthy state, kept to go back to (gan/course.py)
+checkpoint-STEP.safetensors   where asked for, two such states that stay (runs/checkpoints.py)
+results.json       the final numbers
+DONE               empty; the run is complete
+"""
+
+__all__ = [
+    "BEGINNING", "Run", "checkpoint_name", "open_run", "require_finite", "require_folder",
+]  # fmt: skip
+
+import hashlib
+import json
+import time
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.paths import require_place
+from genlab.common.progress import say
+from genlab.runs import environment
+from genlab.runs.records import is_config, objects, read_json, text_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genlab.data.identity import Identity
+
+
+BEGINNING = 8
+"""Steps that are recorded one by one: rounding has not grown yet (see
+genlab/lab/verify/levels/replay.py)."""
+LOGS = ("metrics.jsonl", "beginning.jsonl")
+SOURCES = ("mnist", "dogs")
+"""Options that say where data is, and the roles of that data: what counts is its content."""
+
+
+class Run:
+    """An existing run directory; `open_run` makes one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        record = read_json(path / "config.json")
+        if not is_config(record):
+            raise InputError(
+                f"{path / 'config.json'}: not that of a genlab run, which has 'kind' and 'config'"
+            )
+        self.kind: str = record["kind"]
+        self.config: dict[str, Any] = record["config"]
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete."""
+        return (self.path / "DONE").exists()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The contents of `results.json`."""
+        if not (self.path / "results.json").exists():
+            raise self.lacking("results.json")
+        return read_json(self.path / "results.json")
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The contents of `env.json`."""
+        return read_json(self.path / "env.json")
+
+    def lacking(self, name: str) -> InputError:
+        """Returns the error to raise where something that a finished run has is not there."""
+        if self.done:
+            return InputError(
+                f"{self.path}: done, yet it lacks {name}: the run is damaged; train it again in "
+                "another folder"
+            )
+        return InputError(
+            f"{self.path}: {name} is not there yet; finish the training with: "
+            f"genlab resume {self.path}"
+        )
+
+    def refuse_other_data(self, data: "Mapping[str, Identity]") -> None:
+        """Raises `InputError` if a data set is not, byte for byte, the one the run began with."""
+        before = self.env["data"]
+        for role, identity in data.items():
+            if role in before and before[role]["sha256"] != identity.sha256:
+                raise InputError(
+                    f"{self.path}: that run used other data for {role!r} "
+                    f"(SHA-256 {before[role]['sha256'][:12]}…, now {identity.sha256[:12]}…); "
+                    "give the same data, or another --out"
+                )
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Writes the final numbers and marks the run complete."""
+        atomic.write_json(self.path / "results.json", dict(results))
+        atomic.write_bytes(self.path / "DONE", b"")
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Appends one line to `metrics.jsonl`; `record` has a "step"."""
+        self._append("metrics.jsonl", record)
+
+    def log_beginning(self, record: Mapping[str, Any]) -> None:
+        """Appends one line to `beginning.jsonl`; `record` has a "step", `BEGINNING` at most."""
+        self._append("beginning.jsonl", record)
+
+    def _append(self, name: str, record: Mapping[str, Any]) -> None:
+        line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
+        with open(self.path / name, "a", encoding="utf-8") as file:
+            file.write(line)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
+        return self._lines("metrics.jsonl")
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / name
+        if not path.exists():
+            return []
+        return objects(text_of(path).rpartition("\n")[0], path)
+
+    def save_state(
+        self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False
+    ) -> None:
+        """Saves the training state of `step`; a kill at any moment leaves this one or the last.
+
+        The tensors go to a new file; `state.json`, replaced after it, is what makes it count. A
+        `good` state stays, to go back to, until the next good one.
+
+        Raises:
+            FloatingPointError: If a tensor is not finite: the last good state stays.
+        """
+        require_finite(tensors, step)
+        before = self._marker("state.json")
+        if before and before.get("good"):  # runs of older versions have no such key
+            atomic.write_json(self.path / "good.json", before)
+        target = self.path / f"state-{step:08d}.safetensors"
+        atomic.write_tensors(target, tensors)
+        digest = hashlib.sha256(target.read_bytes()).hexdigest()
+        marker = {
+            "step": step, "seconds": seconds, "file": target.name, "sha256": digest, "good": good,
+        }  # fmt: skip
+        atomic.write_json(self.path / "state.json", marker)
+        stays = marker if good else self._marker("good.json") or marker
+        kept = {target.name, stays["file"]}
+        for old in self.path.glob("state-*.safetensors"):
+            if old.name not in kept:
+                old.unlink()
+
+    def return_to_good(self) -> None:
+        """Makes the last good state the newest one."""
+        if not read_json(self.path / "state.json")["good"]:
+            atomic.write_json(self.path / "state.json", read_json(self.path / "good.json"))
+
+    def _marker(self, name: str) -> dict[str, Any] | None:
+        return read_json(self.path / name) if (self.path / name).exists() else None
+
+    def keep(self, tensors: "Mapping[str, Tensor]", step: int) -> None:
+        """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
+
+        Raises:
+            FloatingPointError: If a tensor is not finite.
+        """
+        require_finite(tensors, step)
+        atomic.write_tensors(self.path / checkpoint_name(step), tensors)
+
+    def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+        """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
+
+        Lines of the logs after that step are dropped: they will be written again.
+        """
+        state = self.newest_state()
+        self._keep_logs(state[1] if state else 0)
+        return state
+
+    def newest_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+        """Returns what `load_state` does, and touches nothing: the run may still be going on."""
+        marker = self._marker("state.json")
+        if marker is None:
+            return None
+        from safetensors.torch import load
+
+        file = self.path / marker["file"]
+        if not file.exists():
+            raise InputError(f"{file}: missing; delete {self.path} and train again")
+        data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != marker["sha256"]:
+            raise InputError(
+                f"{file}: damaged (its SHA-256 is not the recorded one); delete {self.path} and "
+                "train again"
+            )
+        return load(data), marker["step"], marker["seconds"]
+
+    def _keep_logs(self, step: int) -> None:
+        """Drops the logs' lines after a step."""
+        for name in LOGS:
+            kept = [line for line in self._lines(name) if line["step"] <= step]
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            atomic.write_bytes(self.path / name, text.encode())
+
+    def drop_state(self) -> None:
+        """Deletes the training state of a finished run: resuming needs it no more."""
+        for name in ("state.json", "good.json"):
+            (self.path / name).unlink(missing_ok=True)
+        for old in self.path.glob("state-*.safetensors"):
+            old.unlink()
+
+
+def checkpoint_name(step: int) -> str:
+    """Returns the name of the file in which `Run.keep` keeps a step."""
+    return f"checkpoint-{step:08d}.safetensors"
+
+
+def require_finite(tensors: "Mapping[str, Tensor]", step: int) -> None:
+    """Raises `FloatingPointError` if a tensor of a state is not finite."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
+
+
+def open_run(
+    path: Path, kind: str, config: Any, data: "Mapping[str, Identity]",
+    ran_on: Mapping[str, Any] = MappingProxyType({}),
+) -> Run:
+    """Starts a run in `path`, or goes on with the one that is there.
+
+    Arguments:
+        path: The run directory; made if missing.
+        kind: What the run is: "vae", "gan", "compare" or "lab".
+        config: A frozen dataclass, saved as JSON.
+        data: The identity of each data set used, by its role ("mnist", "dogs").
+        ran_on: What this session runs on, beside what `environment.session` knows: keys of
+            `environment.PLAIN`.
+
+    Raises:
+        InputError: If `path` holds something else, or a run with another configuration or data;
+            the data may lie elsewhere now.
+        OSError: If `path` cannot be written.
+    """
+    wanted = json.loads(json.dumps(asdict(config)))
+    identities = {role: asdict(identity) for role, identity in data.items()}
+    require_folder(path)
+    if (path / "config.json").exists():
+        run = Run(path)
+        defaults = {
+            f.name: f.default for f in fields(config) if f.default is not MISSING
+        }  # fmt: skip
+        _refuse_changes(run, kind, wanted, defaults, data)
+        run.refuse_other_data(data)
+        _note_moves(run, wanted, data)
+        if not run.done:
+            _note_session(run, ran_on)
+        return run
+    # A start that was killed may have left env.json, a lock, or a file half written.
+    own = {"env.json", ".lock"}
+    leftovers = sorted(
+        p.name for p in path.iterdir() if p.name not in own and ".tmp-" not in p.name
+    )
+    if leftovers:
+        raise InputError(
+            f"--out {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
+            "name a new or empty folder"
+        )
+    env = {"data": identities, "sessions": [environment.session() | dict(ran_on)]}
+    atomic.write_json(path / "env.json", env)
+    atomic.write_json(path / "config.json", {"kind": kind, "config": wanted})
+    return Run(path)
+
+
+def require_folder(path: Path) -> None:
+    """Makes a run's folder; raises `InputError` if that cannot be, or it cannot be written."""
+    require_place("--out", path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be made ({error.strerror})") from None
+
+
+def _refuse_changes(
+    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any],
+    data: "Mapping[str, Identity]",
+) -> None:
+    """Refuses other options, but for where data is that is compared by its content."""
+    if run.kind != kind:
+        raise InputError(f"--out {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
+    # An option that came after the run was made had its default there.
+    there = json.loads(json.dumps(defaults | run.config, default=str))
+    keys = sorted(set(run.config) | set(wanted))
+    moved = [k for k in SOURCES if k in data]
+    changed = [k for k in keys if k not in moved and there.get(k) != wanted.get(k)]
+    if changed:
+        lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
+        raise InputError(
+            f"--out {run.path}: that run was made with other options ({lines}); "
+            "give the same options to go on, or another --out"
+        )
+
+
+def _note_moves(run: Run, wanted: dict[str, Any], data: "Mapping[str, Identity]") -> None:
+    for name in SOURCES:
+        before, now = run.config.get(name), wanted.get(name)
+        if name in data and before != now:
+            say(f"note: {run.path}: --{name} was {before!r} and is {now!r}: the same content")
+
+
+def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:
+    env, now = run.env, environment.session() | dict(ran_on)
+    last = environment.PLAIN | env["sessions"][-1]
+    for key in (*environment.DECIDES_BITS, *ran_on):
+        if last[key] != now[key]:
+            say(
+                f"note: {key} was {last[key]!r} and is {now[key]!r}: the run goes on, "
+                "but not bit for bit as on one machine"
+            )
+    env["sessions"].append(now)
+    atomic.write_json(run.path / "env.json", env)
+
+
+class Stopwatch:
+    """Seconds of work, counted on over the sessions of a run."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self.before, self.began = before, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, those of earlier sessions included."""
+        return self.before + time.monotonic() - self.began

@@ -1,0 +1,198 @@
+"""Trains and measures a comparison of priors, one run a cell, and tables it.
+
+A comparison leaves
+
+    PRIOR/SEED/      a VAE run like any other
+    results.json     the table as JSON
+    table.md         the table
+    comparison.png   all priors in one figure (drawn by genlab.figures)
+
+Differences to the standard Gaussian are paired: the same test images, the same seed. Their
+standard error over images is that of the differences, a tenth of what unpaired errors suggest.
+"""
+
+__all__ = ["compare", "compare_config", "gather", "tabulate"]
+
+import math
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch import Tensor
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.progress import say
+from genlab.compute.hardware import CPU, Hardware
+from genlab.configs.compare import CompareConfig, cells
+from genlab.data.mnist import load_digits
+from genlab.runs.run import Run, open_run
+from genlab.runs.state import readable
+from genlab.vae.loop import splits_of
+from genlab.vae.train import first_vae, measured_values, train_vae
+
+QUANTITIES = {
+    "nll_exact": "exact NLL", "nll_is": "NLL (importance sampling)", "elbo": "ELBO", "re": "RE",
+    "omega": "Omega", "prior_gap": "prior gap", "mutual_information": "I(x; z)",
+    "inference_gap": "inference gap",
+}
+"""The table's columns, as `results.json` of a run calls them."""
+PAIRED = ("nll_exact", "nll_is", "elbo")
+"""Quantities whose difference to the standard Gaussian is given."""
+
+
+def compare_config(run: Run) -> CompareConfig:
+    """Returns the configuration of a comparison.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    with readable(run.path):
+        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
+        return CompareConfig(**{**run.config, **tuples})
+
+
+def compare(
+    config: CompareConfig, out: Path, only: str | None = None, on: Hardware = CPU
+) -> dict[str, Any]:
+    """Runs a comparison into `out`, or goes on there; returns its table.
+
+    Arguments:
+        config: The comparison.
+        out: The run directory.
+        only: A row, PRIOR/SEED: train that run alone. The table is made when all are there.
+        on: What the runs train on.
+
+    Raises:
+        InputError: If `only` is no row, a prior cannot be built, or the digits or `out` cannot
+            be used.
+    """
+    rows = cells(config)
+    if only is not None and only not in rows:
+        raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
+    digits = load_digits(config.mnist)
+    if not (out / "config.json").exists():
+        splits = splits_of(digits, next(iter(rows.values())))  # the same for every row
+        for cell in rows.values():  # what is refused is refused before hours of training
+            first_vae(cell, splits)
+    run = open_run(out, "compare", config, {"mnist": digits.identity}, on.facts)
+    if run.done:
+        return gather(out)
+    for row in _order(rows, only):
+        if not (out / row / "DONE").exists():
+            say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
+        # Two rows of one VAE may be asked for at once: the second waits for what the first trains.
+        train_vae(rows[row], out / row, on, wait=only not in (None, row))
+    lacking = [row for row in rows if not (out / row / "DONE").exists()]
+    if lacking:
+        return {"kind": "compare", "done": len(rows) - len(lacking), "lacking": lacking}
+    return gather(out)
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Tables the rows, all finished; returns the table. A row may have been measured again."""
+    run = Run(out)
+    results = {"kind": "compare", **tabulate(compare_config(run), out)}
+    atomic.write_bytes(out / "table.md", table(results).encode())
+    run.finish(results)
+    return results
+
+
+def _order(rows: Mapping[str, Any], only: str | None) -> list[str]:
+    """Returns the rows to train now: all, or one, after the VAE that it is a prior for."""
+    if only is None:
+        return list(rows)
+    if rows[only].post_hoc is None:
+        return [only]
+    return [f"standard/{only.split('/')[1]}", only]
+
+
+def tabulate(config: CompareConfig, out: Path) -> dict[str, Any]:
+    """Returns means over the seeds, their standard errors, and the paired differences."""
+    table: dict[str, Any] = {}
+    for prior in config.priors:
+        runs = [Run(out / prior / str(seed)).results for seed in range(config.seeds)]
+        row: dict[str, Any] = {}
+        for name in QUANTITIES:
+            if all(name in r for r in runs):
+                values = [r[name] for r in runs]
+                row[name], row[f"{name}_seeds_se"] = mean_and_seeds_error(values)
+                row[f"{name}_images_se"] = runs[0][f"{name}_se"]
+        row["parameters"] = runs[0]["parameters"]
+        row["seconds"] = sum(r["seconds"] for r in runs) / len(runs)
+        row["identity_holds"] = all(r["identity_holds"] for r in runs)
+        row["differences"] = {} if prior == "standard" else _differences(config, out, prior)
+        table[prior] = row
+    first = Run(out / "standard" / "0").results
+    return {
+        "priors": table, "seeds": config.seeds, "post_hoc": config.post_hoc,
+        "latent": config.latent, "test_images": first["test_images"], "data": first["data"],
+        "binarisation": first["binarisation"],
+    }
+
+
+def mean_and_seeds_error(values: list[float]) -> tuple[float, float | None]:
+    """Returns the mean and its standard error over seeds (None for a single one)."""
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def _differences(config: CompareConfig, out: Path, prior: str) -> dict[str, Any]:
+    """Differences of a prior to the standard Gaussian, seed by seed and image by image."""
+    seeds = [str(seed) for seed in range(config.seeds)]
+    ours = [measured_values(out / prior / seed) for seed in seeds]
+    theirs = [measured_values(out / "standard" / seed) for seed in seeds]
+    return {
+        name: paired([a[name] - b[name] for a, b in zip(ours, theirs)])
+        for name in PAIRED if all(name in run for run in ours + theirs)
+    }
+
+
+def paired(pairs: list[Tensor]) -> dict[str, float | None]:
+    """Returns the mean difference, its standard error over images, and that over seeds.
+
+    Arguments:
+        pairs: For each seed the differences of all images, each with shape `(N,)`.
+    """
+    stacked = torch.stack(pairs).double()
+    over_images = stacked.mean(0)  # of an image, over seeds
+    mean, seeds_error = mean_and_seeds_error(stacked.mean(1).tolist())
+    error = (over_images.std() / math.sqrt(over_images.numel())).item()
+    return {"mean": mean, "images_se": error, "seeds_se": seeds_error}
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Returns the comparison as a Markdown table."""
+    shown = [n for n in QUANTITIES if all(n in row for row in results["priors"].values())]
+    main = "nll_exact" if "nll_exact" in shown else ("nll_is" if "nll_is" in shown else "elbo")
+    how = "learned post hoc on one VAE a seed" if results["post_hoc"] else "trained jointly"
+    lines = [
+        f"Priors {how}; {results['data']['name']}, {results['test_images']} test digits, "
+        f"D = {results['latent']}, seeds: {results['seeds']}; nats per digit. ± is the standard "
+        "error over seeds, where there are several, else over digits; that of a difference is "
+        "over digits, the same for both.",
+        "",
+        f"| prior | {' | '.join(QUANTITIES[n] for n in shown)} | {QUANTITIES[main]} − standard |",
+        f"|{'---|' * (len(shown) + 2)}",
+    ]
+    for prior, row in results["priors"].items():
+        values = [_number(row, name) for name in shown]
+        difference = row["differences"].get(main)
+        last = "—" if difference is None else (
+            f"{difference['mean']:+.3f} ± {difference['images_se']:.3f}"
+            + (f" (seeds ± {seeds:.3f})" if (seeds := difference["seeds_se"]) else "")
+        )
+        lines.append(f"| {prior} | {' | '.join(values)} | {last} |")
+    return "\n".join(lines) + "\n"
+
+
+def _number(row: Mapping[str, Any], name: str) -> str:
+    error = row[f"{name}_seeds_se"]
+    error = row[f"{name}_images_se"] if error is None else error
+    return f"{row[name]:.3f} ± {error:.3f}"

@@ -1,0 +1,1 @@
+"""The marginal likelihood ln p(x), exactly or estimated, and the parts of the bound."""

@@ -1,0 +1,236 @@
+"""The loop that trains a VAE, or the prior alone of one that is trained."""
+
+__all__ = [
+    "NEVER", "Splits", "binarise", "binary_test_digits", "elbo_of", "fit", "grey", "splits_of",
+]  # fmt: skip
+
+import copy
+import math
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+
+from genlab.common.progress import Progress
+from genlab.common.rng import generator
+from genlab.compute.hardware import CPU, rows_on, stored
+from genlab.configs.vae import VaeConfig
+from genlab.data.mnist import DigitSet
+from genlab.runs.checkpoints import keep_if_due, vae_kept
+from genlab.runs.run import BEGINNING, Run, Stopwatch
+from genlab.runs.state import pack, unpack
+from genlab.vae.model import VAE
+from genlab.vae.step import step_bound
+
+SAVE_EVERY_S = 60.0
+TEST_SEED = 20240115
+"""Fixes the one binary draw of test and validation digits: the same for every model."""
+HELD_OUT = 6
+"""Without a validation split, the last of so many parts of the training digits is one."""
+
+NEVER = torch.finfo(torch.float64).min
+"""The best ELBO where no weights were kept yet."""
+
+
+class Splits(NamedTuple):
+    """The digits as training sees them."""
+
+    train: Tensor
+    """Grey values in [0, 1], with shape `(N, X)`."""
+    valid: Tensor | None
+    """Binary, for early stopping, with shape `(V, X)`."""
+    test: Tensor
+    """Binary, one draw for all models, with shape `(M, X)`."""
+
+
+def grey(images: Tensor) -> Tensor:
+    """Returns uint8 images `(N, H, W)` as rows in [0, 1], with shape `(N, H W)`."""
+    return images.flatten(1).float() / 255
+
+
+def binarise(x: Tensor, random: torch.Generator) -> Tensor:
+    """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
+    u = torch.rand(x.shape, generator=random).to(x.device)
+    return torch.lt(u, x, out=u)
+
+
+def binary_test_digits(digits: DigitSet) -> Tensor:
+    """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
+    return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
+
+
+def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
+    """Returns the digits that a configuration trains, stops and is measured on."""
+    train, valid = grey(digits.train), None
+    if config.patience is not None:
+        held = grey(digits.valid) if digits.valid is not None else None
+        if held is None:
+            cut = len(train) - max(1, len(train) // HELD_OUT)
+            train, held = train[:cut], train[cut:]
+        valid = binarise(held, generator(TEST_SEED, "validation digits"))
+    return Splits(train, valid, binary_test_digits(digits))
+
+
+def rate(config: VaeConfig, step: int, steps: int) -> float:
+    """The learning rate: a short rise, then half a cosine to zero; or always the same."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    rise = max(1, steps // 50)
+    if step < rise:
+        return config.learning_rate * (step + 1) / rise
+    angle = math.pi * (step - rise) / max(1, steps - rise)
+    return config.learning_rate * 0.5 * (1 + math.cos(angle))
+
+
+class Best:
+    """The best weights so far by the validation ELBO, and for how many epochs they have been."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = copy.deepcopy(model)
+        self.record = torch.tensor([NEVER, 0.0], dtype=torch.float64)  # ELBO, epochs waited
+
+    def note(self, model: nn.Module, elbo: float) -> None:
+        """Takes the weights if they are better."""
+        if elbo > self.record[0]:
+            self.model.load_state_dict(model.state_dict())
+            self.record = torch.tensor([elbo, 0.0], dtype=torch.float64)
+        else:
+            self.record[1] += 1
+
+
+def fit(
+    config: VaeConfig, run: Run, model: VAE, splits: Splits, device: torch.device = CPU.device
+) -> tuple[float, int]:
+    """Trains `model` from where `run` is; returns the seconds that took and the epochs done.
+
+    The model is moved to the device, and stays there.
+
+    Raises:
+        FloatingPointError: If training diverges; the last good state stays.
+    """
+    learns = model.to(device) if config.post_hoc is None else model.to(device).prior
+    parameters = [p for p in learns.parameters() if p.requires_grad]
+    if not parameters:  # the standard Gaussian, post hoc
+        return 0.0, 0
+    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+    images = stored(splits.train, device)
+    steps_per_epoch = math.ceil(len(images) / config.batch)
+    steps = config.epochs * steps_per_epoch
+    step, watch, kept = 0, Stopwatch(), vae_kept(config, len(images))
+    sums = torch.zeros(3, dtype=torch.float64)  # of the bound, RE and Omega, over this epoch
+    best = Best(model) if splits.valid is not None else None
+    modules: dict[str, nn.Module] = {"vae": model} | ({"best": best.model} if best else {})
+    if state := run.load_state():
+        tensors, step, before = state
+        unpack(tensors, modules, {"adam": optimiser})
+        sums, watch = tensors["sums"], Stopwatch(before)
+        if best:
+            best.record = tensors["best"]
+    saved, epoch = watch.seconds, step // steps_per_epoch
+    model.train()
+    with Progress(steps, f"VAE, {config.prior} prior", "steps", step) as progress:
+        while epoch < config.epochs and not _waited_enough(config, best):
+            shuffle = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
+            for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate(config, step, steps)
+                batch = rows_on(images, rows, device), rows.to(device)
+                parts = _step(config, model, optimiser, batch, step, epoch)
+                sums += parts
+                step += 1
+                if step <= BEGINNING:
+                    run.log_beginning({"step": step, "bound": (parts[0] / len(rows)).item()})
+                if step % steps_per_epoch == 0:
+                    epoch += 1
+                    record = _record(config, model, splits, epoch, sums / len(images), best)
+                    run.log({"step": step, **record, "seconds": round(watch.seconds, 1)})
+                    sums.zero_()
+                    progress.advance(0, f"bound {record['bound']:.2f}")
+                progress.advance()
+                keep_if_due(run, kept, step, {"vae": model}, {"adam": optimiser})
+                if watch.seconds - saved > SAVE_EVERY_S:
+                    tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
+                    tensors |= {"best": best.record} if best else {}
+                    run.save_state(tensors, step, watch.seconds)
+                    saved = watch.seconds
+    if best:
+        model.load_state_dict(best.model.state_dict())
+    return watch.seconds, epoch
+
+
+def _waited_enough(config: VaeConfig, best: Best | None) -> bool:
+    return best is not None and best.record[1].item() >= (config.patience or math.inf)
+
+
+def _step(
+    config: VaeConfig, model: VAE, optimiser: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor], step: int, epoch: int,
+) -> Tensor:
+    """One step on grey images and their rows; returns the sums of the bound, RE and Omega."""
+    random = generator(config.seed, "step", step)
+    grey_images, rows = batch
+    x = binarise(grey_images, random)
+    bound, terms = step_bound(config, model, x, rows, random, epoch)
+    loss = -bound.mean()
+    _refuse_divergence("bound", -loss.item(), f"in epoch {epoch + 1}, step {step + 1}")
+    optimiser.zero_grad()
+    loss.backward()
+    if config.clip:
+        _shorten([p for group in optimiser.param_groups for p in group["params"]], config.clip)
+    optimiser.step()
+    none = torch.zeros_like(bound)
+    parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
+    return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
+
+
+def _shorten(learned: list[nn.Parameter], longest: float) -> None:
+    """Scales a gradient that is too long; the others, most of them, are not written again."""
+    length = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
+    if not length <= longest:  # or is not a number
+        nn.utils.clip_grads_with_norm_(learned, longest, length)
+
+
+def _refuse_divergence(name: str, value: float, when: str) -> None:
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the {name} is {value} {when}; the last saved state, if there is one, is kept; try a "
+            "lower --learning-rate"
+        )
+
+
+def _record(
+    config: VaeConfig, model: VAE, splits: Splits, epoch: int, means: Tensor, best: Best | None
+) -> Mapping[str, Any]:
+    """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
+    bound, re, omega = means.tolist()
+    record = {"epoch": epoch, "bound": bound}
+    if config.objective == "elbo" and config.post_hoc is None:
+        record |= {"re": re, "omega": omega}
+    model.eval()
+    if best is not None and splits.valid is not None:
+        record["valid_elbo"] = elbo_of(model, splits.valid)
+        # While the regulariser is still warming up, no weights are kept: they are not yet it.
+        if epoch >= config.warmup:
+            best.note(model, record["valid_elbo"])
+    if epoch % config.elbo_every == 0 or epoch == config.epochs:
+        record["test_elbo"] = elbo_of(model, splits.test)
+    model.train()
+    for name in ("valid_elbo", "test_elbo"):
+        _refuse_divergence(name, record.get(name, 0.0), f"after epoch {epoch}")
+    return record
+
+
+@torch.no_grad()
+def elbo_of(model: VAE, x: Tensor) -> float:
+    """The ELBO of binary images, one draw each, always the same noise."""
+    random, total, log_prior = generator(TEST_SEED, "test curve"), 0.0, model.prior().log_prob
+    device = next(model.parameters()).device
+    for batch in x.split(1000):
+        batch = batch.to(device)
+        noise = torch.randn(1, len(batch), model.latent, generator=random).to(batch)
+        total += model.terms(batch, noise, log_prior).elbo.double().sum().item()
+    return total / len(x)

@@ -1,0 +1,357 @@
+r"""Measures a VAE on test images, every number in nats with its standard error.
+
+Omega is estimated as equation 2 of `genlab.vae.model` says, by Monte Carlo. Its two parts come by
+other ways: the conditional entropy in closed form, the cross-entropy by quadrature or draws of
+its own.
+That Omega = -CE + H then holds is a check, not a tautology.
+
+Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
+"""
+
+__all__ = ["CHUNK", "Measures", "measure", "measured_terms"]
+
+import copy
+import math
+import time
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.common.progress import Progress, say
+from genlab.common.rng import generator, seeded
+from genlab.compute.hardware import CPU
+from genlab.vae.evidence.bidirectional import bracket
+from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
+from genlab.vae.evidence.elbo_surgery import active_units, cross_entropy, log_aggregated_posterior
+from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
+from genlab.vae.evidence.inference_gap import best_gaussian_elbo
+from genlab.vae.evidence.quadrature import Evidence, log_evidence
+from genlab.vae.evidence.tabulated import Tabulated
+from genlab.vae.model import VAE, Terms, gaussian_entropy
+
+CHUNK = 1000
+GAP_DRAWS = 20_000
+"""Draws of q(z) for its divergences, spread over the images."""
+GAP_IMAGES = 200
+"""Random test images whose best Gaussian posterior is sought."""
+SHARES = {1: (0.4, 0.1, 0.5), 2: (0.4, 0.1, 0.5)}
+"""Shares of encoder, widened encoder and prior among the importance draws, by D ..."""
+SHARES_ABOVE = (0.8, 0.1, 0.1)
+"""... and above two dimensions."""
+TRUSTED_K = 0.7
+"""Largest Pareto k of a trusted estimate (Vehtari et al., 2024)."""
+TABLE = {1: 2001, 2: 241}
+"""Lattice points an axis of the table of a prior that is dear to evaluate, by D."""
+CODES_REACH = 6.0
+"""The box of quadrature holds every code with so many standard deviations ..."""
+PRIOR_REACH = 1.35
+"""... and so many times the extent of ..."""
+PRIOR_DRAWS = 50_000
+"""... so many prior draws, ..."""
+WIDEST = 4.0
+"""... but is never more than so many times as wide as the codes."""
+EXACT = 0.01
+"""The error in nats up to which quadrature is called exact."""
+TOLD_S = 60.0
+"""A measurement that takes longer is announced."""
+
+
+class Measures(NamedTuple):
+    """What was measured."""
+
+    results: dict[str, Any]
+    """Means and standard errors, ready for `results.json`."""
+    values: dict[str, Tensor]
+    """One value a test image of each term, float64, with shape `(N,)`."""
+
+
+def mean_and_error(values: Tensor) -> tuple[float, float]:
+    """Returns the mean of `(N,)` values and its standard error, in float64."""
+    values = values.double()
+    return values.mean().item(), (values.std() / math.sqrt(len(values))).item()
+
+
+@torch.no_grad()
+def measure(
+    model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int,
+    annealed: int = 0, device: torch.device = CPU.device,
+) -> Measures:
+    """Measures a model.
+
+    Arguments:
+        model: The model, in evaluation mode.
+        x: Binary test images, with shape `(N, X)`.
+        x_train: Binary training images, with shape `(M, X)`; for the prior gap.
+        draws: Draws S of z per image for the bound's terms.
+        importance: Draws K per image of the importance-sampled likelihood; 0 leaves it out.
+        seed: The run's seed.
+        annealed: Random test images whose likelihood is bracketed by annealing.
+        device: Where importance sampling runs, which above two dimensions is nearly all of it.
+
+    Returns:
+        Among the results, each with `..._se`: `re`, `omega`, `elbo`, `cross_entropy`,
+        `conditional_entropy`, `marginal_kl`, `mutual_information` (over the N test images, whose
+        mixture is q(z)), `prior_gap` (KL(q(z)||p(z)) with the training images' mixture),
+        `nll_is`, and for D <= 2 `nll_exact` (with `nll_exact_trusted`: its error is at most
+        `EXACT`, and importance sampling finds no more); `identity_gap`, `identity_tolerance` and
+        `identity_holds` for equation 3; and the prior's own diagnostics.
+    """
+    prior, extra = model.prior(), {}
+    if model.prior.dear and model.latent <= 2:
+        prior, error = _tabulated(model, prior, x, seed)
+        extra["prior_table_error"] = error
+    elif model.prior.dear:
+        _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
+    values, mean, log_std = _bound(model, prior, x, draws, seed)
+    gap, error = mean_and_error(
+        values["omega"] - (values["conditional_entropy"] - values["cross_entropy"])
+    )
+    # Four standard errors of the two estimates' difference, and 1e-3 for the quadrature.
+    tolerance = 4 * error + 1e-3
+    extra |= {
+        "identity_gap": gap,
+        "identity_tolerance": tolerance,
+        "identity_holds": abs(gap) <= tolerance,
+        "mutual_information_cap": math.log(len(x)),
+        "active_units": active_units(mean),
+        "latent": model.latent,
+        "test_images": len(x),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    random = generator(seed, "diagnostics")
+    z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
+    extra |= model.prior.diagnostics(z, random)
+    values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
+    if importance:
+        extra |= _importance(model, prior, x, importance, seed, values, device)
+    if annealed:
+        extra |= _annealed(model, prior, x, annealed, seed, values)
+    if model.latent <= 2:
+        extra |= _exact(model, prior, x, mean, log_std, seed, values)
+    results: dict[str, Any] = {}
+    for name, value in values.items():
+        results[name], results[f"{name}_se"] = mean_and_error(value)
+    if results["mutual_information"] > extra["mutual_information_cap"] - 0.5:
+        extra["saturated"] = "mutual information is at its cap ln N: the marginal KL is mostly " \
+            "that of a finite set of images"
+    values.pop("prior_gap")  # of other images than the rest
+    return Measures(results | extra, values)
+
+
+def _tabulated(
+    model: VAE, p: Distribution, x: Tensor, seed: int
+) -> tuple[Distribution, float]:
+    """Returns p(z) read off a table over the codes, and how far ln p(z) is off on average."""
+    mean, log_std = model.encode(x)
+    low, high = box_of(p, mean, log_std, seed)
+    say("tabulating the prior's density; this takes minutes")
+    table = Tabulated(p, low, high, TABLE[model.latent])
+    some = mean[:: max(1, len(mean) // 1000)]
+    return table, (table.log_prob(some) - p.log_prob(some)).abs().mean().item()
+
+
+def _announce(prior: Distribution, x: Tensor, draws: int, importance: int, gap: int) -> None:
+    """Says how long a prior that is dear to evaluate will keep a measurement, from a trial."""
+    z, began = prior.sample(torch.Size((100,))), time.monotonic()
+    prior.log_prob(z)
+    of_one = (time.monotonic() - began) / len(z)
+    # The bound, the cross-entropy, draws of q(z), and importance sampling; then the prior gap.
+    each = draws + CROSS_ENTROPY_DRAWS + max(1, GAP_DRAWS // len(x)) + importance
+    if (seconds := of_one * (len(x) * each + gap)) > TOLD_S:
+        say(
+            f"note: this prior's density takes {1000 * of_one:.2g} ms a point: measuring will "
+            f"take about {seconds / 60:.0f} minutes, {importance / each:.0%} of them for "
+            "importance sampling (--importance 0 leaves it out)"
+        )
+
+
+def measured_terms(
+    model: VAE, prior: Distribution, batch: Tensor, draws: int, seed: int, index: int
+) -> Terms:
+    """Returns the bound's terms of the test images' `index`-th thousand, as `measure` has them."""
+    noise = torch.randn(
+        draws, len(batch), model.latent, generator=generator(seed, "measure", index)
+    )
+    return model.terms(batch, noise, prior.log_prob)
+
+
+def _bound(
+    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """The bound's terms and the parts of Omega, and the codes."""
+    rows: dict[str, list[Tensor]] = {"re": [], "omega": [], "cross_entropy": []}
+    means, log_stds = [], []
+    with Progress(len(x), "bound", "images") as progress:
+        for index, batch in enumerate(x.split(CHUNK)):
+            mean, log_std = model.encode(batch)
+            terms = measured_terms(model, prior, batch, draws, seed, index)
+            rows["re"].append(terms.re)
+            rows["omega"].append(terms.omega)
+            random = generator(seed, "cross-entropy", index)
+            rows["cross_entropy"].append(cross_entropy(prior.log_prob, mean, log_std, random))
+            means.append(mean)
+            log_stds.append(log_std)
+            progress.advance(len(batch))
+    mean, log_std = torch.cat(means), torch.cat(log_stds)
+    values = {name: torch.cat(parts).double() for name, parts in rows.items()}
+    values["elbo"] = values["re"] + values["omega"]
+    values["conditional_entropy"] = gaussian_entropy(log_std).double()
+    # Draws of q(z), some of each image: ln q(z) - ln p(z), and ln q(z|x) - ln q(z), of which the
+    # entropy of q(z|x) is known.
+    random, each = generator(seed, "marginal KL"), max(1, GAP_DRAWS // len(x))
+    log_q, log_p = torch.zeros_like(values["re"]), torch.zeros_like(values["re"])
+    with Progress(each, "marginal KL", "draws") as progress:
+        for _ in range(each):
+            z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
+            log_q += log_aggregated_posterior(z, mean, log_std) / each
+            log_p += prior.log_prob(z).double() / each
+            progress.advance()
+    values["marginal_kl"] = log_q - log_p
+    values["mutual_information"] = -log_q - values["conditional_entropy"]
+    return values, mean, log_std
+
+
+def _prior_gap(model: VAE, prior: Distribution, x_train: Tensor, seed: int) -> Tensor:
+    """Returns ln q(z) - ln p(z) at draws of q(z), the training images' mixture."""
+    codes = [model.encode(batch) for batch in x_train.split(CHUNK)]
+    mean, log_std = torch.cat([c[0] for c in codes]), torch.cat([c[1] for c in codes])
+    random = generator(seed, "prior gap")
+    some = torch.randperm(len(mean), generator=random)[:GAP_DRAWS]
+    z = mean[some] + log_std[some].exp() * torch.randn(mean[some].shape, generator=random)
+    parts = []
+    with Progress(len(z), "prior gap", "draws") as progress:
+        for part in z.split(CHUNK):
+            parts.append(
+                log_aggregated_posterior(part, mean, log_std) - prior.log_prob(part).double()
+            )
+            progress.advance(len(part))
+    return torch.cat(parts)
+
+
+def _importance(
+    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor],
+    device: torch.device,
+) -> dict[str, Any]:
+    """Adds `nll_is` to the values; returns its diagnostics."""
+    counts = draw_counts(draws, SHARES.get(model.latent, SHARES_ABOVE))
+    size = max(1, min(100, 200_000 // draws))
+    there, p, estimates = model, prior, []
+    if device.type != "cpu" and not isinstance(prior, Tabulated):  # a table stays where it is
+        there = copy.deepcopy(model).to(device)
+        p = there.prior()
+    with Progress(len(x), f"importance sampling, {draws} draws", "images") as progress:
+        for index, batch in enumerate(x.split(size)):
+            random = generator(seed, "importance", index)
+            noise = torch.randn(draws - counts[2], len(batch), model.latent, generator=random)
+            with seeded(seed, "importance, prior", index):
+                common = prior.sample(torch.Size((counts[2],)))
+            drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
+            weights = log_weights(there, p, drawn[0], counts, *drawn[1:])
+            estimates.append(importance_estimate(weights.cpu()))
+            progress.advance(len(batch))
+    values["nll_is"] = -torch.cat([e.log_p for e in estimates])
+    ess, k = torch.cat([e.ess for e in estimates]), torch.cat([e.pareto_k for e in estimates])
+    values["ess"], values["pareto_k"] = ess, k
+    fitted = k[torch.isfinite(k)]
+    doubtful = (fitted > TRUSTED_K).double().mean().item() if len(fitted) else None
+    return {
+        "importance_draws": draws,
+        "importance_parts": dict(zip(("encoder", "widened encoder", "prior"), counts)),
+        "ess_lowest_percent": ess.quantile(0.01).item(),
+        "pareto_k_above_0.7": doubtful,
+        "nll_is_trusted": bool(doubtful is not None and doubtful < 0.01 and ess.min() > 10),
+    }
+
+
+def _annealed(
+    model: VAE, prior: Distribution, x: Tensor, images: int, seed: int, values: dict[str, Tensor]
+) -> dict[str, Any]:
+    """Returns what annealing says of some images, and of the importance-sampled estimate there."""
+    some = torch.randperm(len(x), generator=generator(seed, "annealed images"))[:images]
+    log_p, low, high = bracket(model, prior, x[some], seed)
+    results: dict[str, Any] = {"annealed_images": len(some)}
+    results["nll_annealed"], results["nll_annealed_se"] = mean_and_error(-log_p)
+    results["annealing_gap"], results["annealing_gap_se"] = mean_and_error(high - low)
+    if "nll_is" in values:
+        bias = values["nll_is"][some] + log_p
+        results["importance_bias"], results["importance_bias_se"] = mean_and_error(bias)
+    return results
+
+
+def _exact(
+    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int,
+    values: dict[str, Tensor],
+) -> dict[str, Any]:
+    """Adds `nll_exact` and `inference_gap` to the values; returns what belongs to them."""
+    evidence = exact_evidence(model, prior, x, mean, log_std, seed)
+    values["nll_exact"] = -evidence.log_p
+    values["inference_gap"] = evidence.log_p - values["elbo"]
+    random = generator(seed, "best Gaussians")
+    some = torch.randperm(len(x), generator=random)[:GAP_IMAGES]
+    with torch.enable_grad():
+        own, best = best_gaussian_elbo(model, prior, x[some], random)
+    amortisation, amortisation_se = mean_and_error(best - own)
+    approximation, approximation_se = mean_and_error(evidence.log_p[some] - best)
+    # The integral over the box is at most p(x), but for the cells' error, and importance sampling
+    # is at most so on average: where it has found more, quadrature has missed something.
+    missed = 0.0
+    if "nll_is" in values:
+        excess, error = mean_and_error(values["nll_exact"] - values["nll_is"])
+        missed = excess - 4 * error
+    return {
+        "nll_exact_trusted": evidence.error.mean().item() <= EXACT and missed <= EXACT,
+        "nll_exact_error": evidence.error.mean().item(),
+        "nll_exact_largest_error": evidence.error.max().item(),
+        "prior_outside_box": evidence.prior_outside,
+        "amortisation_gap": amortisation,
+        "amortisation_gap_se": amortisation_se,
+        "approximation_gap": approximation,
+        "approximation_gap_se": approximation_se,
+        "gap_images": len(some),
+    }
+
+
+def box_of(
+    prior: Distribution, mean: Tensor, log_std: Tensor, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Returns the corners of a box that holds the codes and nearly all of the prior."""
+    std = log_std.exp()
+    low, high = (mean - CODES_REACH * std).amin(0), (mean + CODES_REACH * std).amax(0)
+    with seeded(seed, "box"):
+        some = prior.sample(torch.Size((PRIOR_DRAWS,)))
+    centre, room = some.mean(0), (WIDEST - 1) / 2 * (high - low)
+    least, most = some.amin(0) - centre, some.amax(0) - centre
+    low = torch.maximum(torch.minimum(low, centre + PRIOR_REACH * least), low - room)
+    high = torch.minimum(torch.maximum(high, centre + PRIOR_REACH * most), high + room)
+    return low, high
+
+
+def exact_evidence(
+    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int
+) -> Evidence:
+    """Returns ln p(x) by quadrature over a box that holds the codes and the prior.
+
+    Arguments:
+        model: The VAE, D <= 2.
+        prior: Its prior.
+        x: Binary images, with shape `(N, X)`.
+        mean: Their codes' means, with shape `(N, D)`.
+        log_std: Their log standard deviations, with shape `(N, D)`.
+        seed: Decides the prior draws that size the box.
+    """
+    low, high = box_of(prior, mean, log_std, seed)
+    std = log_std.exp()
+    # Cells three times as wide as narrow posteriors: they still see them, and are then refined.
+    narrow = 3 * np.quantile(std.numpy(), 0.01)
+    count = math.ceil((high - low).max().item() / narrow / 2) * 2
+    most = 384 if model.latent == 2 else 16_384
+    with Progress(len(x), "exact likelihood", "images") as progress:
+        return log_evidence(
+            x, prior.log_prob, model.decoder, (low, high), count=min(max(count, 128), most),
+            advance=progress.advance,
+        )

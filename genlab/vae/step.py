@@ -1,0 +1,90 @@
+"""What one step of a VAE's training maximises, by the configuration's objective.
+
+Shapes: B images, S draws, G lattice points, X pixels, D latent dimensions.
+"""
+
+__all__ = ["step_bound", "weight_of_omega"]
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+import torch.nn as nn
+
+from torch import Tensor
+
+from genlab.configs.vae import VaeConfig
+from genlab.vae import objectives
+from genlab.vae.model import VAE, Terms
+
+
+def weight_of_omega(config: VaeConfig, epoch: int) -> float:
+    """Returns beta in this epoch (from 0): it rises linearly over the warm-up."""
+    return config.beta * min(1.0, (epoch + 1) / max(1, config.warmup))
+
+
+def step_bound(
+    config: VaeConfig, model: VAE, x: Tensor, rows: Tensor, random: torch.Generator, epoch: int
+) -> tuple[Tensor, Terms | None]:
+    """Returns what the step maximises, with shape `(B,)`, and the ELBO's terms if they are it.
+
+    Arguments:
+        config: Decides the objective.
+        model: The VAE, on any device.
+        x: Binary images, with shape `(B, X)`, on that device.
+        rows: Their places among the training images, with shape `(B,)`, likewise.
+        random: Draws all noise of this step, on the processor.
+        epoch: The epoch, from 0.
+    """
+    noise = torch.randn(config.samples, len(x), config.latent, generator=random).to(x)
+    log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
+    if config.post_hoc is not None:
+        with torch.no_grad():
+            mean, log_std = model.encode(x)
+        return log_prior(mean + log_std.exp() * noise).mean(0), None
+    if config.objective == "iwae":
+        return objectives.iwae(model, x, noise, log_prior, config.gradient), None
+    if config.objective == "pooled":
+        return objectives.pooled(model, x, noise, log_prior), None
+    if config.objective == "exact":
+        return _exact(config, model, x, noise, random), None
+    terms = model.terms(x, noise, log_prior)
+    beta = weight_of_omega(config, epoch)
+    return objectives.elbo(terms, beta, config.free_bits), terms
+
+
+def _exact(
+    config: VaeConfig, model: VAE, x: Tensor, noise: Tensor, random: torch.Generator
+) -> Tensor:
+    """Returns ln p(x) by a lattice over the batch's codes, shifted at random at every step.
+
+    The encoder is not in it: it follows by the ELBO of the decoder and prior as they are, which
+    adds nothing to the value.
+    """
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+        reach = 3 * log_std.exp()
+        low, high = (mean - reach).amin(0), (mean + reach).amax(0)
+        step = (high - low) / config.lattice
+        line = torch.arange(config.lattice) + torch.rand(config.latent, 1, generator=random)
+        axes = low[:, None] + step[:, None] * line.to(x)
+        z = torch.cartesian_prod(*axes).view(-1, config.latent)
+    prior = model.prior()
+    value = objectives.exact(model, x, z, step.log().sum().item(), prior.log_prob)
+    with frozen(model.decoder), frozen(model.prior):
+        bound = model.terms(x, noise).elbo
+    return value + (bound - bound.detach())
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Keeps gradients out of a module's parameters inside the block."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

@@ -1,0 +1,297 @@
+"""Trains a VAE into a run directory, or a new prior for one, and measures it."""
+
+__all__ = [
+    "MEASURES", "binary_test_digits", "build_vae", "evaluate_vae", "first_vae", "load_vae",
+    "measured_values", "refit_config", "train_vae", "vae_config",
+]
+
+import math
+import os
+import time
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torch import Tensor
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.paths import way_from
+from genlab.common.rng import generator, seeded
+from genlab.compute.hardware import CPU, Hardware, at_work
+from genlab.configs.prior import PriorOptions
+from genlab.configs.vae import VaeConfig
+from genlab.data.mnist import DigitSet, load_digits
+from genlab.runs.lock import alone
+from genlab.runs.run import Run, open_run
+from genlab.runs.state import readable, unpack
+from genlab.vae.em_init import begin_with_em
+from genlab.vae.loop import (
+    NEVER,
+    TEST_SEED,
+    Splits,
+    binarise,
+    binary_test_digits,
+    fit,
+    grey,
+    splits_of,
+)
+from genlab.vae.measure import Measures, measure
+from genlab.vae.model import VAE
+
+EXAMPLES = 100
+"""Training images a prior is shown at its start, if it has no more components than that."""
+OF_TRAINING = ("prior", "components", "epochs", "train_images", "seconds", "data")
+"""What results say of the training; the rest is measured."""
+MEASURES = "measures.safetensors"
+"""One value a test image of every term, in the test digits' order, for paired comparisons."""
+
+
+def binary_train_digits(digits: DigitSet) -> Tensor:
+    """Returns the training digits, binarised once and for all, with shape `(N, X)`."""
+    return binarise(grey(digits.train), generator(TEST_SEED, "training digits"))
+
+
+def build_vae(
+    config: VaeConfig, pixels: int, examples: Tensor | None = None, rows: Tensor | None = None
+) -> VAE:
+    """Builds the untrained model; without `examples` its prior awaits loaded weights."""
+    count = config.prior_options.components or 1
+    if examples is None or rows is None:
+        examples, rows = torch.zeros(count, pixels), torch.zeros(count, dtype=torch.int64)
+    with seeded(config.seed, "weights"):
+        return VAE(
+            pixels=pixels, latent=config.latent, hidden=config.hidden, prior=config.prior,
+            options=config.prior_options, examples=examples, rows=rows, gated=config.gated,
+            fourier=config.fourier or 0.0,
+        )
+
+
+def first_vae(config: VaeConfig, splits: Splits) -> VAE:
+    """Builds the model as training begins with it: all weights follow from the seed."""
+    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
+    rows = rows[: max(config.prior_options.components or 1, EXAMPLES)]
+    return build_vae(config, splits.train.shape[1], splits.train[rows], rows)
+
+
+def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
+    """Rebuilds the model of a finished run from its JSON and safetensors.
+
+    Raises:
+        InputError: If `path` is not a finished VAE run, or is damaged.
+    """
+    from safetensors.torch import load
+
+    run = Run(path)
+    weights = path / "model.safetensors"
+    if run.kind != "vae" or not (run.done or weights.exists()):
+        raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
+    if not weights.exists():
+        raise run.lacking(weights.name)
+    with readable(path):
+        config = vae_config(run)
+        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        model.load_state_dict(load(weights.read_bytes()))
+    return model.eval(), config
+
+
+def vae_config(run: Run) -> VaeConfig:
+    """Returns the configuration of a VAE run.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    with readable(run.path):
+        options = run.config["prior_options"]
+        hidden = options["hidden"] and tuple(options["hidden"])
+        changes = {
+            "hidden": tuple(run.config["hidden"]),
+            "prior_options": PriorOptions(**{**options, "hidden": hidden}),
+        }
+        return VaeConfig(**{**run.config, **changes})
+
+
+def refit_config(
+    base: Path, out: Path, prior: str, options: PriorOptions, *, epochs: int,
+    learning_rate: float, em: bool,
+) -> VaeConfig:
+    """Returns the configuration of a new prior for a finished run.
+
+    Arguments:
+        base: The finished run.
+        out: The run directory of the new prior.
+        prior: The new prior.
+        options: What it is built with.
+        epochs: Passes over the digits' codes.
+        learning_rate: Highest learning rate of Adam.
+        em: Whether expectation-maximisation begins it.
+
+    Raises:
+        InputError: If `base` is not a finished VAE run, or an option does not fit.
+    """
+    _, config = load_vae(base)
+    return replace(
+        config, prior=prior, prior_options=options, post_hoc=way_from(out, base), em=em,
+        epochs=epochs, learning_rate=learning_rate, schedule="cosine", patience=None, clip=None,
+        objective="elbo", lattice=VaeConfig.lattice, samples=1, gradient="dreg", beta=1.0,
+        warmup=0, free_bits=0.0, checkpoints=False,
+    )
+
+
+def train_vae(
+    config: VaeConfig, out: Path, on: Hardware = CPU, *, wait: bool = False
+) -> dict[str, Any]:
+    """Trains into `out` (or goes on there) and returns the results.
+
+    A run stopped at any moment and started again ends with the same weights, bit for bit on the
+    processor of one machine; it may go on on other hardware. Training and importance sampling
+    run on the device, what else is measured and expectation-maximisation on the processor.
+
+    Arguments:
+        config: What to train. Its `post_hoc` is the way from `out` to the run whose networks
+            are kept (`places.way_from`).
+        out: The run directory.
+        on: What it runs on.
+        wait: If another process trains there now: whether its end is waited for.
+
+    Raises:
+        InputError: If the digits or `out` cannot be used, or another process trains there.
+        FloatingPointError: If training diverges; the last good state stays.
+    """
+    digits = load_digits(config.mnist)
+    splits = splits_of(digits, config)
+    components = config.prior_options.components
+    if len(splits.train) < (components or 1):
+        raise InputError(
+            f"--prior.components {components}: more than the {len(splits.train)} training digits"
+        )
+    with alone(out, wait=wait):
+        return _train(config, out, on, digits, splits)
+
+
+def _train(
+    config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits
+) -> dict[str, Any]:
+    """Trains and measures, or returns what a finished run has found."""
+    # What cannot be built is refused before the folder is bound to its configuration.
+    model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
+    run = open_run(out, "vae", config, {"mnist": digits.identity}, on.facts)
+    if model is None:
+        return run.results
+    began, seconds, epochs = time.monotonic(), 0.0, 0
+    if config.em:
+        begin_with_em(config, model, splits)
+        seconds = time.monotonic() - began
+    if not (config.em and config.prior == "mixture"):  # which is then at its best
+        with at_work(on):
+            took, epochs = fit(config, run, model, splits, on.device)
+        seconds += took
+    atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
+    results = {
+        "prior": config.prior,
+        "components": config.prior_options.components,
+        "epochs": epochs,
+        "train_images": len(splits.train),
+        "seconds": round(seconds, 1),
+        "data": asdict(digits.identity),
+    }
+    _finish(run, results, _measured(model.eval(), digits, config, on))
+    run.drop_state()
+    return run.results
+
+
+def _beginning(config: VaeConfig, out: Path, digits: DigitSet, splits: Splits) -> VAE:
+    """Returns the model before training; post hoc with the networks of the finished run."""
+    model = first_vae(config, splits)
+    if config.post_hoc is not None:
+        base = Path(os.path.normpath(out.resolve() / config.post_hoc))
+        Run(base).refuse_other_data({"mnist": digits.identity})
+        _take_over(model, config, base)
+    return model
+
+
+def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
+    """Gives the model the encoder and decoder of a finished run, as they are."""
+    source, other = load_vae(base)
+    mine = (config.latent, config.hidden, config.gated, config.fourier)
+    if (other.latent, other.hidden, other.gated, other.fourier) != mine:
+        raise InputError(f"--post-hoc {base}: its networks are not those of this configuration")
+    for ours, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
+        ours.load_state_dict(theirs.state_dict())
+        ours.requires_grad_(False)
+
+
+def evaluate_vae(
+    out: Path, mnist: str | None = None, importance: int | None = None,
+    annealed: int | None = None, on: Hardware = CPU,
+) -> dict[str, Any]:
+    """Measures a finished run again and writes its results; or an unfinished one, and writes none.
+
+    Of an unfinished run the weights last saved are measured: with early stopping the best so far.
+    Its results hold "unfinished", a line that says which; it may be training meanwhile.
+
+    Arguments:
+        out: The run directory.
+        mnist: Where the digits are now, if no longer where they were; they must be the same.
+        importance: Draws of the importance-sampled likelihood, if other than the run's own.
+        annealed: Digits whose likelihood is bracketed by annealing, likewise.
+        on: What importance sampling runs on.
+
+    Raises:
+        InputError: If `out` is not a VAE run or has saved nothing yet, or the digits are others.
+    """
+    run = Run(out)
+    model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
+    # What an earlier measurement found and this one leaves out goes.
+    kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
+    digits = load_digits(mnist or config.mnist)
+    run.refuse_other_data({"mnist": digits.identity})
+    if importance is not None:
+        config = replace(config, importance=importance)
+    if annealed is not None:
+        config = replace(config, annealed=annealed)
+    measures = _measured(model, digits, config, on)
+    if note:
+        return measures.results | {"unfinished": note}
+    _finish(run, kept, measures)
+    return run.results
+
+
+def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
+    """Returns the model that a run has saved so far, its configuration, and which weights."""
+    state = run.newest_state() if run.kind == "vae" else None
+    if state is None:
+        raise InputError(f"{run.path}: no VAE run, or one that has saved nothing yet")
+    tensors, step, _ = state
+    best = "best" in tensors and tensors["best"][0] > NEVER
+    with readable(run.path):
+        config = vae_config(run)
+        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        unpack(tensors, {"best" if best else "vae": model}, {})
+    which = "the best by validation ELBO" if best else "the last saved"
+    return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
+
+
+def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
+    with at_work(on):
+        return measure(
+            model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
+            importance=config.importance, seed=config.seed, annealed=config.annealed,
+            device=on.device,
+        )
+
+
+def _finish(run: Run, results: dict[str, Any], measures: Measures) -> None:
+    atomic.write_tensors(run.path / MEASURES, measures.values)
+    data = {"binarisation": "dynamic in training; one fixed draw of the test digits"}
+    run.finish(results | measures.results | data)
+
+
+def measured_values(path: Path) -> dict[str, Tensor]:
+    """Returns every term of every test image of a finished run, each with shape `(N,)`."""
+    from safetensors.torch import load
+
+    return load((path / MEASURES).read_bytes())

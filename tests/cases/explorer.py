@@ -1,0 +1,139 @@
+"""Runs to make pages of, and a page taken apart, for the tests of the explorer."""
+
+import base64
+import json
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+
+from cases.small_data import make_pictures, make_tiny_digits
+
+from genlab.common import atomic
+from genlab.configs.compare import CompareConfig
+from genlab.configs.gan import scratch
+from genlab.configs.lab import LabConfig
+from genlab.configs.vae import VaeConfig
+from genlab.data.images import load_images
+from genlab.data.mnist import load_digits
+from genlab.explorer.explore import explore
+from genlab.gan.train import train_gan
+from genlab.runs.run import open_run
+from genlab.vae.compare import compare
+from genlab.vae.train import train_vae
+
+LABEL = "FD (EfficientNet-Lite0)"
+DISTANCES = {
+    "n_real": 24, "n_fake": 300, "recognised_real": 0.5, "recognised_fake": 0.25, "note": "",
+    "distances": [{"label": LABEL, "value": 81.5, "error": 3.5, "null": {"mean": 43.6}}],
+    "epochs": [
+        {"epoch": 1, "n": 300, "recognised": 0.1,
+         "distances": {LABEL: {"value": 120.0, "error": 4.5}}},
+        {"epoch": 2, "n": 300, "recognised": 0.25,
+         "distances": {LABEL: {"value": 81.5, "error": 3.5}}},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `lab` (two joint VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5)."""
+    root = tmp_path_factory.mktemp("explored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(root / "cache"))
+        torch.set_num_threads(1)
+        _make(root)
+    return root
+
+
+def _make(root: Path) -> None:
+    digits = str(make_tiny_digits(root / "tiny.npz"))
+    dogs = str(make_pictures(root / "dogs"))
+    base = VaeConfig(mnist=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
+    identities = {"mnist": load_digits(digits).identity, "dogs": load_images(dogs, 64).identity}
+    lab = root / "lab"
+    open_run(lab, "lab", LabConfig(mnist=digits, dogs=dogs, lang="en"), identities)
+    train_vae(base, lab / "vae" / "standard")
+    gated = replace(base, prior="mixture", prior_options=base.prior_options, gated=True)
+    train_vae(gated, lab / "vae" / "mixture")
+    gan = replace(
+        scratch(dogs), batch=8, epochs=2, latent=8, snapshots=(1, 2), width=1,
+        discriminator_width=1, r1_every=2, images=20, measure_every=0,
+    )
+    train_gan(gan, lab / "gan")
+    atomic.write_json(lab / "gan" / "fid.json", DISTANCES)
+    compare(
+        CompareConfig(
+            priors=("mixture", "spline"), post_hoc=True, mnist=digits, hidden=(24, 20), epochs=4,
+            refit_epochs=2, batch=40, importance=0, components=5,
+        ),
+        root / "compare",
+    )
+    train_vae(replace(base, latent=5, fourier=0.0), root / "deep")
+
+
+class Page(HTMLParser):
+    """A page in its parts, as a browser would see them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.html = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open = False
+        self.feed(self.html)
+        self.scripts = self._inline("script", lambda kind: kind is None)
+        self.styles = self._inline("style", lambda _: True)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.texts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.texts:
+            self.texts[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append((f"/{tag}", {}))
+        self.texts.append("")
+
+    def _inline(self, tag, wanted) -> list[str]:  # noqa: ANN001
+        pairs = zip(self.tags, self.texts)
+        return [text for (t, a), text in pairs if t == tag and wanted(a.get("type"))]
+
+    def block(self, name: str) -> str:
+        """The text of the script block with that id."""
+        (text,) = [x for (t, a), x in zip(self.tags, self.texts) if a.get("id") == name]
+        return text
+
+    def json(self, name: str) -> dict:
+        return json.loads(self.block(name))
+
+    def blob(self, name: str) -> bytes:
+        return base64.b64decode(self.block(name))
+
+    @property
+    def policy(self) -> str:
+        (content,) = [
+            a["content"] for t, a in self.tags
+            if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+        ]
+        assert content is not None
+        return content
+
+
+@pytest.fixture(scope="session")
+def lab_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "lab.html"
+    explore(explored / "lab", out, "en")
+    return Page(out)
+
+
+@pytest.fixture(scope="session")
+def compare_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "compare.html"
+    explore(explored / "compare", out)
+    return Page(out)

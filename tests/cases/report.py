@@ -1,0 +1,163 @@
+"""A finished lab run in small, for tests of what is made from one."""
+
+import json
+import zlib
+
+from dataclasses import asdict
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import numpy as np
+
+from PIL import Image
+from safetensors.numpy import save
+
+from genlab.configs.gan import RECIPES
+from genlab.configs.lab import LabConfig
+from genlab.configs.prior import PriorOptions
+from genlab.configs.vae import VaeConfig
+from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
+from genlab.lab.report.text.text import write_markdown
+from genlab.runs.run import Run
+from genlab.vae.train import MEASURES
+
+
+def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> dict[str, Any]:
+    return {
+        "name": name, "source": source, "count": 5000, "shape": list(shape), "sha256": "ab" * 32,
+        "licence": "CC0", "stand_in": stand_in,
+    }
+
+
+def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) -> dict[str, Any]:
+    errors = {"re": 0.3, "omega": 0.02, "cross_entropy": 0.011, "conditional_entropy": 0.012,
+              "elbo": 0.31, "marginal_kl": 0.013, "prior_gap": 0.012, "mutual_information": 0.02,
+              "nll_exact": 0.3, "nll_is": 0.3, "inference_gap": 0.05}
+    values = {"re": re_, "omega": entropy - ce + 0.0004, "cross_entropy": ce,
+              "conditional_entropy": entropy, "elbo": re_ + entropy - ce + 0.0004,
+              "marginal_kl": kl, "prior_gap": kl - 0.1,
+              "mutual_information": ce - entropy - kl - 0.0004,
+              "nll_exact": -re_ + 1.2, "nll_is": -re_ + 1.3, "inference_gap": 5.1}
+    return {
+        **values, **{f"{k}_se": v for k, v in errors.items()}, "prior": prior, "latent": 2,
+        "components": None if prior == "standard" else 32, "epochs": 7, "train_images": 4000,
+        "test_images": 1000, "seconds": 61.4, "parameters": 1_333_012, "identity_gap": 0.0004,
+        "identity_tolerance": 0.0021, "identity_holds": True, "binarisation": "dynamic",
+        "nll_exact_error": 0.00004,
+    }
+
+
+def image_values(results: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Values of 1,000 images with the means and errors of the results; common to all, half."""
+    common, own = np.random.default_rng(0), np.random.default_rng(len(results["prior"]))
+    values = {}
+    for name in ("elbo", "nll_exact", "marginal_kl"):
+        noise = (common.standard_normal(1000) + own.standard_normal(1000)) / 2**0.5
+        values[name] = results[name] + results[f"{name}_se"] * 1000**0.5 * noise
+    return values
+
+
+VAES = {
+    "standard": vae_results("standard", -140.0, 3.9, -0.9, 0.62),
+    "mixture": vae_results("mixture", -139.8, 3.7, -0.8, 0.35),
+    "vamp": vae_results("vamp", -137.0, 5.1, 0.7, 0.11),
+}
+FD = "FD (EfficientNet-Lite0)"
+
+
+def distance(label: str, value: float) -> dict[str, Any]:
+    network, dims = {FD: ("EfficientNet-Lite0", 1280), "FID": ("FID Inception", 2048),
+                     "FID-768": ("FID Inception", 768)}[label]
+    return {"network": network, "label": label, "dims": dims, "protocol": "pytorch-fid",
+            "protocol_words": "uint8 / 255, bilinear", "layer": "spatial mean",
+            "weights_sha256": "cd" * 32, "value": value, "error": 0.0187 * value,
+            "null": {"mean": 41.3, "high": 43.7, "p": 0.005, "permutations": 199},
+            "kid": {"value": 0.0112, "error": 0.0011}, "precision": 0.77, "recall": 0.31,
+            "coverage": 0.42, "expected_coverage": 0.6,
+            "memorisation": {"p": 0.62, "share_nearer": 0.48, "reference": "leave-one-out",
+                             "duplicates": 0, "near_duplicates": 0}}
+
+
+def fid_record() -> dict[str, Any]:
+    dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
+    return {
+        "n_real": 256, "n_fake": 300, "size": 64, "real": dogs, "fake": dogs,
+        "distances": [distance(FD, 104.21)], "recognised_real": 0.97, "recognised_fake": 0.9433,
+        "note": "", "epochs": [
+            {"epoch": e, "n": 300, "recognised": r,
+             "distances": {FD: {"value": d, "error": 0.0187 * d, "null": {"mean": 41.3}}}}
+            for e, r, d in ((10, 0.71, 190.34), (30, 0.91, 120.05), (50, 0.9433, 104.21))
+        ],
+    }
+
+
+def write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def picture(path: Path, width: int = 24, height: int = 12) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = zlib.crc32(path.name.encode() + path.parent.parent.name.encode()).to_bytes(4)[:3]
+    Image.new("RGB", (width, height), tuple(colour)).save(path)  # equal ones are one in Word
+
+
+def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
+    """A finished lab run in small: the records of a real one, with pictures of a few pixels."""
+    session = {
+        "started": "2024-01-15T10:00:00+0800", "command": "genlab lab --preset quick",
+        "genlab": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "numpy": "2.4.6",
+        "system": "Linux x86_64", "processor": "Some CPU_1", "capability": "AVX2", "cores": 2,
+        "threads": 2,
+    }
+    digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
+    dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
+    write(out / "config.json", {"kind": "lab", "config": asdict(LabConfig(**options))})
+    write(out / "env.json", {"data": {"mnist": digits, "dogs": dogs}, "sessions": [session]})
+    for prior, results in VAES.items():
+        folder = out / "vae" / prior
+        options = PriorOptions(components=None if prior == "standard" else 32)
+        config = VaeConfig(prior=prior, prior_options=options, mnist="mnist-5k", epochs=7)
+        write(folder / "config.json", {"kind": "vae", "config": asdict(config)})
+        write(folder / "env.json", {"data": {"mnist": digits}, "sessions": [session]})
+        write(folder / "results.json", results)
+        (folder / "model.safetensors").write_bytes(b"weights of " + prior.encode())
+        (folder / MEASURES).write_bytes(save(image_values(results)))
+        for name in VAE_FIGURES:
+            picture(folder / "figures" / f"{name}.png")
+    picture(out / "vae" / "priors.png", 3000, 900)
+    gan = out / "gan"
+    write(gan / "config.json", {"kind": "gan", "config": asdict(RECIPES[recipe]("toydogs:256"))})
+    write(gan / "env.json", {"data": {"dogs": dogs}, "sessions": [session]})
+    write(gan / "results.json", {
+        "kind": "gan", "recipe": recipe, "size": 64, "epochs": 50, "images": 256, "batch": 16,
+        "seconds": 431.2, "images_per_second": 29.7, "parameters_generator": 2_010_035,
+        "parameters_discriminator": 512_004, "snapshots": [10, 30, 50],
+        "looks_through": "EfficientNet-Lite0 (ImageNet)" if recipe == "projected" else None,
+    })
+    write(gan / "fid.json", fid_record())
+    (gan / "generator.safetensors").write_bytes(b"generator")
+    for name in GAN_FILES:
+        if name.endswith(".png"):
+            picture(gan / name)
+    picture(gan / "generated" / "000.png")
+    for index in range(1, 300):
+        copyfile(gan / "generated" / "000.png", gan / "generated" / f"{index:03d}.png")
+    for epoch in (10, 30, 50):
+        picture(gan / "samples" / f"epoch_{epoch:03d}.png")
+        for index in range(10):
+            picture(gan / "samples" / f"epoch_{epoch:03d}" / f"{index:02d}.png")
+    return out
+
+
+def change_record(run: Path, file: str, **values: Any) -> str:
+    """Changes a record of a copy of the run's numbers and returns the Chinese report."""
+    record = json.loads((run / file).read_text(encoding="utf-8"))
+    write(run / file, record | values)
+    return plain_spaces(write_markdown(Run(run), "zh"))
+
+
+def plain_spaces(text: str) -> str:
+    """The text with ordinary spaces for those at which no line may break."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

@@ -1,0 +1,493 @@
+"""The data doctor, on folders whose every defect is known; near duplicates; the held-out tenth."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from PIL import Image, ImageEnhance, ImageOps
+from scipy.fft import dctn
+from sklearn.datasets import load_sample_images
+
+from genlab.common.errors import InputError
+from genlab.data.check.advice import advice
+from genlab.data.check.check import check_folder
+from genlab.data.check.clean import check_clean, check_out, clean
+from genlab.data.check.page import doctor_page
+from genlab.data.check.probe import probe
+from genlab.data.decode import image_files, open_upright
+from genlab.data.held_out import held_out
+from genlab.data.images import load_images
+from genlab.data.near_duplicates import (
+    correlation,
+    groups,
+    near_duplicates,
+    perceptual_hash,
+    thumbnails,
+)
+from genlab.data.toydogs.draw import draw_dog
+
+
+def dog(index: int, size: int = 96) -> Image.Image:
+    return Image.fromarray(draw_dog(index, size))
+
+
+def state(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        p.relative_to(folder).as_posix(): (
+            hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns
+        )
+        for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def thumbs(*images: Image.Image) -> torch.Tensor:
+    return torch.cat([
+        thumbnails(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]) for image in images
+    ])
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Path:
+    """Twenty healthy dogs, and one image or file of each complaint."""
+    folder = tmp_path / "ward"
+    (folder / "deep").mkdir(parents=True)
+    for index in range(20):
+        dog(index).save(folder / f"dog{index:02d}.png")
+    dog(3).save(folder / "deep" / "copy.bmp")  # the same pixels in another format
+    dog(4).save(folder / "deep" / "dog04.JPG", quality=60)
+    ImageOps.grayscale(dog(5)).save(folder / "dog05-grey.png")  # mode L
+    dog(6, 120).crop((2, 1, 118, 117)).save(folder / "dog06-cut.webp", quality=90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    dog(30).transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=exif, quality=95)
+    dog(31).convert("P").save(folder / "palette.gif", save_all=True, append_images=[
+        dog(32).convert("P")
+    ])
+    dog(33).convert("CMYK").save(folder / "print.tif")
+    clear = dog(34).convert("RGBA")
+    clear.putalpha(200)
+    clear.save(folder / "clear.png")
+    wide = Image.new("RGB", (400, 100), "white")
+    wide.paste(dog(35, 100), (300, 0))
+    wide.save(folder / "wide.png")
+    Image.new("RGB", (80, 80), (2, 2, 2)).save(folder / "black.png")
+    dog(36, 40).save(folder / "small.png")
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "empty.png").write_bytes(b"")
+    data = (folder / "dog00.png").read_bytes()
+    (folder / "cut.png").write_bytes(data[: len(data) // 2])
+    Image.new("RGB", (5, 50)).save(folder / "thin.png")
+    (folder / "phone.heic").write_bytes(b"x")
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+def test_every_complaint_is_found(ward: Path) -> None:
+    before = state(ward)
+    f = check_folder(ward)
+    assert state(ward) == before, "the folder was changed"
+    assert f["files"] == 35
+    assert f["images"] == 31
+    assert f["other_files"] == {".heic": 1, ".txt": 1}
+    reasons = {entry["file"]: entry["reason"] for entry in f["unusable"]}
+    assert set(reasons) == {"text.jpg", "empty.png", "cut.png", "thin.png"}
+    assert "5x50 pixels" in reasons["thin.png"]
+    assert all("not a readable image" in reasons[n] for n in ("text.jpg", "empty.png", "cut.png"))
+    assert str(ward) not in json.dumps(f)
+    assert f["formats"] == {"PNG": 25, "JPEG": 2, "BMP": 1, "WEBP": 1, "GIF": 1, "TIFF": 1}
+    assert {m: f["modes"][m] for m in ("L", "P", "CMYK", "RGBA")} == {
+        "L": 1, "P": 1, "CMYK": 1, "RGBA": 1,
+    }
+    wanted = {
+        "turned_by_exif": 1, "several_frames": 1, "transparent": 1, "twice_as_long": 1,
+        "dark": 1, "flat": 1, "under_64_pixels": 1, "bright": 0,
+    }
+    assert {key: f[key] for key in wanted} == wanted
+    assert f["copies"] == [["deep/copy.bmp", "dog03.png"]]
+    near = {frozenset(entry["files"]) for entry in f["near_copies"]}
+    assert near == {
+        frozenset(("deep/dog04.JPG", "dog04.png")),
+        frozenset(("dog05-grey.png", "dog05.png")),
+        frozenset(("dog06-cut.webp", "dog06.png")),
+    }
+    assert ["dog05.png", "dog05-grey.png"] in f["groups"], "the one in colour is to be kept"
+    assert ["dog06-cut.webp", "dog06.png"] in f["groups"], "the larger one is to be kept"
+    assert ["dog04.png", "deep/dog04.JPG"] in f["groups"], "the less compressed is to be kept"
+    assert f["outliers"]["longest"][0] == {"file": "wide.png", "value": 4.0}
+    assert f["outliers"]["darkest"][0] == {"file": "black.png", "value": 2.0}
+    assert f["outliers"]["smallest"][0] == {"file": "small.png", "value": 40.0}
+    json.dumps(f, allow_nan=False)
+
+
+def test_advice_names_what_was_found_and_no_more(ward: Path, tmp_path: Path) -> None:
+    text = "\n".join(check_folder(ward)["advice"])
+    for words in ("4 files cannot be used", "1 .heic", "1 image is an exact copy", "3 pairs",
+                  "--crop subject", "under 64 pixels", "EXIF", "transparency", "several frames",
+                  "1 image is very dark", "31 usable images are few"):
+        assert words in text, words
+    healthy = tmp_path / "healthy"
+    healthy.mkdir()
+    for index in range(16):
+        dog(index).save(healthy / f"{index}.png")
+    f = check_folder(healthy)
+    allowed = ("usable images are few", "EfficientNet-Lite0 recognises")
+    assert all(any(words in line for words in allowed) for line in f["advice"]), f["advice"]
+    many = {**f, "images": 400, "dogs": {**f["dogs"], "share": 0.95}}
+    assert advice(many) == ["Nothing to mend."]
+
+
+def test_probe_of_a_turned_file_is_of_the_upright_picture(tmp_path: Path) -> None:
+    picture = dog(1).crop((0, 0, 96, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    picture.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "a.png", exif=exif)
+    picture.save(tmp_path / "b.png")
+    turned, plain = (
+        probe((tmp_path / name).read_bytes(), name) for name in ("a.png", "b.png")
+    )
+    assert (turned.width, turned.height) == (96, 60)
+    assert turned.turned
+    assert not plain.turned
+    assert turned.sha256 == plain.sha256
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "JPEG", "PNG", "BMP", "PPM"])
+def test_spoiled_files_are_refused_or_read_never_a_crash(kind: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    path = tmp_path / "x"  # its name in messages
+    frames = {"save_all": True, "append_images": [dog(1, 48)]} if kind in ("GIF", "TIFF") else {}
+    dog(0, 48).save(path, kind, **frames)
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    messages = []
+    for trial in range(60):
+        spoiled = data[: random.integers(1, len(data))] if trial % 2 else data.copy()
+        spoiled = spoiled.copy()
+        places = random.integers(0, min(len(spoiled), 300), 6)
+        spoiled[places] = random.integers(0, 256, 6)
+        try:
+            probe(spoiled.tobytes(), str(path))
+        except InputError as error:
+            messages.append(str(error))
+    assert len(messages) > 5
+    assert all(message.startswith(f"{path}: ") for message in messages)
+
+
+def test_hash_is_scipys_cosine_transform_against_its_median() -> None:
+    pictures = thumbs(*(dog(i) for i in range(12)))
+    low = dctn(pictures.double().numpy(), axes=(1, 2))[:, :8, :8]
+    # unnormalised, as the sum in the docstring: the constant's row and column weigh as the rest
+    flat = low.reshape(12, -1)[:, 1:]
+    wanted = np.where(flat > np.median(flat, axis=1, keepdims=True), 1, -1)
+    np.testing.assert_array_equal(perceptual_hash(pictures).numpy(), wanted)
+
+
+def test_correlation_is_numpys_at_the_best_shift() -> None:
+    a, b = thumbs(dog(2), dog(9))[:, None]
+    best = max(
+        np.corrcoef(u[4:28, 4:28].ravel(), v[y : y + 24, x : x + 24].ravel())[0, 1]
+        for u, v in ((a[0].numpy(), b[0].numpy()), (b[0].numpy(), a[0].numpy()))
+        for y in range(9) for x in range(9)
+    )
+    assert float(correlation(a, b)) == pytest.approx(best, abs=1e-5)
+    shifted = torch.roll(a, (3, -2), (1, 2))
+    assert float(correlation(a, shifted)) == pytest.approx(1, abs=1e-6)
+    assert float(correlation(torch.zeros_like(a), b)) == 0
+
+
+CHANGES = {
+    "grey": lambda i: ImageOps.grayscale(i).convert("RGB"),
+    "darker": lambda i: ImageEnhance.Brightness(i).enhance(0.7),
+    "half the size": lambda i: i.resize((i.width // 2, i.height // 2)),
+    "3 % cut off": lambda i: i.crop((2, 2, i.width - 2, i.height - 2)),
+    "posterised": lambda i: ImageOps.posterize(i, 4),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_pictures_are_near_duplicates(change: str) -> None:
+    """Two photographs (scikit-learn's) and sixteen drawn dogs; each finds its own copy only."""
+    photos = [Image.fromarray(image) for image in load_sample_images().images]
+    originals = [*(p.resize((240, 160)) for p in photos), *(dog(i, 128) for i in range(16))]
+    everything = thumbs(*originals, *(CHANGES[change](image) for image in originals))
+    pairs = near_duplicates(everything).pairs.tolist()
+    n = len(originals)
+    right = [[i, i + n] for i in range(n)]
+    assert [p for p in pairs if p not in right] == []
+    assert len(pairs) >= n - 1  # one in eighteen may be missed
+
+
+def test_different_pictures_are_no_duplicates(real_data: Path) -> None:
+    """Drawn dogs, which are all alike, and the first photographs of dogs."""
+    assert len(near_duplicates(thumbs(*(dog(i, 48) for i in range(300)))).pairs) == 0
+    paths = sorted((real_data / "dogs" / "photos").glob("*.jpg"))[:300]
+    assert len(near_duplicates(thumbs(*(open_upright(p) for p in paths))).pairs) == 0
+
+
+def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = thumbs(*(dog(i, 48) for i in range(20)), *(dog(i, 64) for i in range(20)))
+    whole = near_duplicates(pictures)
+    monkeypatch.setattr("genlab.data.near_duplicates.BLOCK", 7)
+    monkeypatch.setattr("genlab.data.near_duplicates.PAIRS", 3)
+    parts = near_duplicates(pictures)
+    assert torch.equal(whole.pairs, parts.pairs)
+    assert len(whole.pairs) >= 19
+    torch.testing.assert_close(whole.likeness, parts.likeness)
+
+
+def test_empty_and_flat_sets() -> None:
+    assert near_duplicates(torch.zeros(0, 32, 32)).pairs.shape == (0, 2)
+    assert near_duplicates(torch.full((5, 32, 32), 9.0)).pairs.shape == (0, 2)
+
+
+def test_groups_join_what_hangs_together() -> None:
+    assert groups(7, [(5, 1), (1, 3), (0, 6)]) == [[0, 6], [1, 3, 5]]
+    assert groups(3, []) == []
+
+
+def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
+    f = check_folder(ward)
+    target = tmp_path / "clean"
+    done = clean(f, ward, target)
+    there = state(target)
+    assert done == {"copied": len(there), "left_out": 8}
+    left_out = {"dog03.png", "deep/dog04.JPG", "dog05-grey.png", "dog06.png", "text.jpg",
+                "empty.png", "cut.png", "thin.png"}
+    assert set(there) == {n for n in state(ward) if n not in left_out} - {
+        "notes.txt", "phone.heic",
+    }
+    assert all(state(ward)[name][0] == digest for name, (digest, _) in there.items())
+    again = check_folder(target)
+    assert again["groups"] == again["unusable"] == []
+    with pytest.raises(InputError, match="not empty"):
+        clean(f, ward, target)
+    with pytest.raises(InputError, match="not changed"):
+        clean(f, ward, ward / "inside")
+
+
+def test_page_is_whole_and_safe(tmp_path: Path) -> None:
+    """Everything is within the file; names of files are text, never markup."""
+    folder = tmp_path / "a & <b>"
+    folder.mkdir()
+    for index in range(4):
+        dog(index, 64).save(folder / f"<i>{index}.png")
+    dog(0, 64).save(folder / "same.png")
+    (folder / "<script>.jpg").write_text("x")
+    page = doctor_page(check_folder(folder), folder)
+    assert "<script" not in page
+    assert "<i>" not in page
+    assert "a &amp; &lt;b&gt;" in page
+    assert "&lt;script&gt;.jpg" in page
+    assert "Exact copies: 1" in page
+    sources = re.findall(r"src='([^']*)'", page)
+    assert len(sources) >= 10
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert not re.findall(r"https?://", page)
+
+
+def test_names_count_as_in_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Links, links to folders, and the notes of macOS."""
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    for index in range(4):
+        dog(index, 48).save(folder / f"{index}.png")
+        (folder / f"._{index}.png").write_bytes(b"\0\5")
+    dog(9, 48).save(other / "9.png")
+    (folder / "again.png").symlink_to("0.png")
+    (folder / "more").symlink_to(other)
+    f = check_folder(folder)
+    assert (f["files"], f["images"], f["copies"], f["unusable"]) == (4, 4, [], [])
+    assert [p.name for p in image_files(folder)] == [f"{index}.png" for index in range(4)]
+    said = capsys.readouterr().err
+    for words in ("5 names", "links to folders: 1, as more"):
+        assert words in said, words
+        assert any(words in line for line in f["advice"]), words
+    (folder / "lost.png").symlink_to("nowhere")
+    f = check_folder(folder)
+    assert (f["files"], f["images"]) == (5, 4)
+    assert [entry["file"] for entry in f["unusable"]] == ["lost.png"]
+    assert "a link to nothing" in f["unusable"][0]["reason"]
+    assert "lost.png" in doctor_page(f, folder)
+    with pytest.raises(InputError, match=r"lost\.png: a link to nothing"):
+        image_files(folder)
+    assert clean(f, folder, tmp_path / "clean") == {"copied": 4, "left_out": 1}
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "more").symlink_to(other)
+    with pytest.raises(InputError, match="no images in it.*links to folders: 1, as more"):
+        check_folder(tmp_path / "links")
+
+
+def test_zip_is_the_folder(ward: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ward.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(p for p in ward.rglob("*") if p.is_file()):
+            archive.write(file, file.relative_to(ward))
+    f = check_folder(path)
+    assert f == check_folder(ward)
+    assert doctor_page(f, path) == doctor_page(f, ward)
+    assert clean(f, path, tmp_path / "a") == clean(f, ward, tmp_path / "b")
+    digests = [{n: s for n, (s, _) in state(tmp_path / x).items()} for x in "ab"]
+    assert digests[0] == digests[1]
+
+
+def test_damaged_members_of_a_zip_are_listed(tmp_path: Path) -> None:
+    """Whatever is wrong with one, the others are examined; what is no zip is said to be none."""
+    path = tmp_path / "some.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(4):
+            dog(index, 48).save(tmp_path / "x.png")
+            kind = zipfile.ZIP_LZMA if index == 1 else zipfile.ZIP_STORED
+            archive.write(tmp_path / "x.png", f"{index}.png", kind)
+        archive.write(tmp_path / "x.png", "n" * 300 + ".png")  # more than a file's name may have
+        archive.write(tmp_path / "x.png", "3.png/inside.png")  # a file and a folder
+        archive.write(tmp_path / "x.png", "../out.png")
+    with zipfile.ZipFile(path) as archive:
+        places = [(m.header_offset, m.filename) for m in archive.infolist()[:3]]
+    data = bytearray(path.read_bytes())
+    for offset, _ in places[1:]:
+        data[offset + 60 : offset + 70] = bytes(10)
+    path.write_bytes(data)
+    f = check_folder(path)
+    assert [entry["file"] for entry in f["unusable"]] == ["1.png", "2.png"]
+    assert all("cannot be read from the archive" in e["reason"] for e in f["unusable"])
+    assert (f["files"], f["images"]) == (7, 5)
+    assert "1.png" in doctor_page(f, path)
+    with pytest.raises(InputError, match=r"'\.\./out\.png', which leads out"):
+        clean(f | {"groups": []}, path, tmp_path / "clean")
+    assert not (tmp_path / "clean").exists()
+    (tmp_path / "text.zip").write_text("x")
+    with pytest.raises(InputError, match=r"text\.zip: not a readable zip"):
+        check_folder(tmp_path / "text.zip")
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    with pytest.raises(InputError, match=r"empty\.zip: no images in it"):
+        check_folder(tmp_path / "empty.zip")
+
+
+def test_a_zips_impossible_names_are_named_by_clean(tmp_path: Path) -> None:
+    dog(0, 48).save(tmp_path / "x.png")
+    with zipfile.ZipFile(tmp_path / "long.zip", "w") as archive:
+        archive.write(tmp_path / "x.png", "n" * 300 + ".png")
+    f = check_folder(tmp_path / "long.zip")
+    with pytest.raises(InputError, match=r"--clean .*nnn\.png' cannot be written there"):
+        clean(f, tmp_path / "long.zip", tmp_path / "clean")
+
+
+def test_places_that_hold_something_are_refused(tmp_path: Path) -> None:
+    folder, run, page = tmp_path / "folder", tmp_path / "run", tmp_path / "page"
+    for place in (folder, run, page):
+        place.mkdir()
+    check_out(page, folder)
+    check_out(tmp_path / "new" / "deep", folder)
+    (page / "check.html").write_text("x")
+    (page / "results.json").write_text("x")
+    check_out(page, folder)
+    (run / "results.json").write_text("x")
+    with pytest.raises(InputError, match="--out .*run: the folder holds 'results.json'"):
+        check_out(run, folder)
+    (page / "DONE").write_text("x")
+    with pytest.raises(InputError, match="--out .*page: the folder holds 'DONE'"):
+        check_out(page, folder)
+    for file in (page / "DONE", page / "DONE" / "deep"):
+        with pytest.raises(InputError, match="--out .*: a file is in the way"):
+            check_out(file, folder)
+        with pytest.raises(InputError, match="--clean .*: a file is in the way"):
+            check_clean(file, folder)
+    with pytest.raises(InputError, match="--out .*: lies in --clean"):
+        check_out(tmp_path / "good" / "page", folder, tmp_path / "good")
+
+
+def test_no_images_or_none_readable(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        check_folder(tmp_path / "nothing")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes\.txt: a file; give the folder"):
+        check_folder(tmp_path / "notes.txt")
+    with pytest.raises(InputError, match="no images in it"):
+        check_folder(tmp_path)
+    (tmp_path / "a.png").write_text("x")
+    with pytest.raises(InputError, match=r"none of its 1 images.*a\.png: not a readable"):
+        check_folder(tmp_path)
+
+
+def test_command(ward: Path, tmp_path: Path) -> None:
+    def genlab(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True,
+            cwd=tmp_path, env=dict(os.environ),
+        )
+
+    name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
+    dog(40).save(ward / name)
+    before = state(ward)
+    result = genlab("data", "check", "ward", "--clean", "good", "--json")
+    assert result.returncode == 0, result.stderr
+    printed = json.loads(result.stdout)
+    kept = json.loads((tmp_path / "runs" / "check-ward" / "results.json").read_text())
+    assert printed == kept
+    assert name in state(tmp_path / "good")
+    assert len(load_images(str(tmp_path / "good"), 32).images) == kept["clean"]["copied"]
+    assert kept["clean"]["copied"] == len(state(tmp_path / "good"))
+    assert (tmp_path / "runs" / "check-ward" / "check.html").stat().st_size > 20_000
+    assert state(ward) == before
+    inside = genlab("data", "check", "ward", "--out", "ward/report")
+    assert inside.returncode == 2
+    assert "not changed" in inside.stderr
+    assert state(ward) == before
+    listed = genlab("data", "--json")
+    assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
+    assert genlab("data", "list", "--json").stdout == listed.stdout
+
+
+def test_held_out_tenth() -> None:
+    first = held_out(1507, 0)
+    assert torch.equal(first, held_out(1507, 0))
+    assert not torch.equal(first, held_out(1507, 1))
+    assert len(first) == 151
+    assert first.tolist() == sorted(set(first.tolist()))
+    assert 0 <= int(first.min()) <= int(first.max()) < 1507
+    assert len(held_out(2, 0)) == 1
+    assert len(held_out(100, 0, share=0.25)) == 25
+    # uniform: over seeds each index is held out about a tenth of the time (5 sigma)
+    counts = torch.zeros(50)
+    for seed in range(1000):
+        counts[held_out(50, seed)] += 1
+    assert counts.sum() == 5000
+    assert (counts - 100).abs().max() < 5 * 90**0.5
+
+
+def test_held_out_keeps_copies_together() -> None:
+    together = [[0, 5, 9], [20, 40], [41, 42, 43, 44]]
+    sides = set()
+    for seed in range(60):
+        out = set(held_out(60, seed, together).tolist())
+        assert 6 - 3 <= len(out) <= 6
+        for group in together:
+            inside = len(out & set(group))
+            assert inside in (0, len(group))
+            sides.add((group[0], inside > 0))
+    assert len(sides) == 6, "every group is now in, now out"
+
+
+def test_held_out_refuses() -> None:
+    with pytest.raises(InputError, match="at least two"):
+        held_out(1, 0)
+    with pytest.raises(InputError, match="copies"):
+        held_out(10, 0, [list(range(5)), list(range(5, 10))])
+    for together in ([[1, 2], [2, 3]], [[10, 1]], [[-1, 1]]):
+        with pytest.raises(ValueError, match="groups"):
+            held_out(10, 0, together)
+    with pytest.raises(ValueError, match="share"):
+        held_out(10, 0, share=0.9)

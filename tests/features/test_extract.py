@@ -1,0 +1,314 @@
+"""Features of pictures: one row an image, whatever order, batch and number of processes."""
+
+import json
+import threading
+import time
+import warnings
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from PIL import Image
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.data.pictures import of_tensor, open_pictures
+from genlab.features.extract import Extractor, extract
+from genlab.features.prefetch import in_background
+
+
+class Small:
+    """Features that differ from image to image: a convolution, its mean, and the size."""
+
+    def __init__(self) -> None:
+        random = torch.Generator().manual_seed(0)
+        self.kernel = torch.randn(6, 3, 3, 3, generator=random)
+        self.batches: list[tuple[int, ...]] = []
+
+    def features(self, images: Tensor) -> Tensor:
+        self.batches.append(tuple(images.shape))
+        assert images.dtype == torch.uint8
+        seen = torch.nn.functional.conv2d(images.float() / 255, self.kernel).relu()
+        return seen.mean((2, 3))
+
+    def one_by_one(self, images: list[Tensor]) -> Tensor:
+        return torch.cat([Small().features(image[None]) for image in images])
+
+
+KEY = Extractor(network="Small", sha256="0" * 64, layer="conv", protocol="uint8 / 255")
+
+
+def noise(count: int, height: int = 8, width: int = 9, seed: int = 0) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, height, width), generator=random).to(torch.uint8)
+
+
+def write(folder: Path, images: list[Tensor], names: list[str] | None = None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(images):
+        name = names[index] if names else f"{index:03d}.png"
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("batch", [1, 7, 32, 64, 301, 1000])
+def test_301_images_give_301_rows_each_its_own(batch: int) -> None:
+    images, network = noise(301), Small()
+    features = extract(network, of_tensor(images), batch)
+    assert features.shape == (301, 6)
+    torch.testing.assert_close(features, network.one_by_one(list(images)), rtol=0, atol=1e-6)
+    assert sum(shape[0] for shape in network.batches) == 301
+    assert max(shape[0] for shape in network.batches) == min(batch, 301)
+    assert len(network.batches) == -(-301 // batch)
+
+
+def test_mixed_sizes_share_batches_and_keep_their_rows(tmp_path: Path) -> None:
+    sizes = [(8, 9), (12, 7), (8, 9), (20, 20)]
+    images = [noise(1, *sizes[i % 4], seed=i)[0] for i in range(40)]
+    pictures = open_pictures(str(write(tmp_path / "mixed", images)))
+    network = Small()
+    features = extract(network, pictures, 5)
+    torch.testing.assert_close(features, network.one_by_one(images), rtol=0, atol=1e-6)
+    assert len(network.batches) == 8  # 20, 10 and 10 of a size, by fives
+
+
+def test_many_sizes_do_not_pile_up_in_memory() -> None:
+    """Forty images of forty sizes: read ahead and held are a few batches, not all of them."""
+    read: list[int] = []
+    pictures = of_tensor(noise(40))
+
+    def load(index: int) -> np.ndarray:
+        read.append(index)
+        return np.zeros((8, 8 + index, 3), np.uint8)
+
+    class Watch(Small):
+        most = 0
+
+        def features(self, images: Tensor) -> Tensor:
+            done = sum(shape[0] for shape in self.batches)
+            self.most = max(self.most, len(read) - done)
+            return super().features(images)
+
+    network = Watch()
+    assert extract(network, replace(pictures, load=load), 4).shape == (40, 6)
+    # 4 batches + 1 held, 4 in the queue, 1 being handed over, 1 being put
+    assert network.most <= 4 * 4 + 1 + 4 + 2
+
+
+def test_renamed_zipped_shuffled_sets_have_the_same_features(tmp_path: Path) -> None:
+    import zipfile
+
+    images = list(noise(30))
+    plain = open_pictures(str(write(tmp_path / "a", images)))
+    names = [f"{(7 * i) % 30:02d}.PNG" for i in range(30)]
+    renamed = open_pictures(str(write(tmp_path / "b" / "c", images, names)))
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        for path in sorted((tmp_path / "a").iterdir(), reverse=True):
+            archive.write(path, f"deep/{path.name}")
+    zipped = open_pictures(str(tmp_path / "z.zip"))
+    features = extract(Small(), plain, 7)
+    assert torch.equal(extract(Small(), zipped, 7), features)
+    order = [int(Path(name).stem) for name in names]
+    assert torch.equal(extract(Small(), renamed, 7)[order], features)
+    shuffled = of_tensor(torch.stack(images).flip(0))
+    for batch in (1, 7, 64):
+        again = extract(Small(), shuffled, batch).flip(0)
+        torch.testing.assert_close(again, features, rtol=0, atol=1e-6)
+
+
+def test_features_are_kept_by_content_and_extractor(tmp_path: Path) -> None:
+    images = noise(9, seed=5)
+    first = Small()
+    features = extract(first, of_tensor(images), 4, KEY)
+    second = Small()
+    turned = extract(second, of_tensor(images.flip(0)), 4, KEY)  # the same set in another order
+    assert (len(first.batches), len(second.batches)) == (3, 0)
+    assert torch.equal(turned.flip(0), features)
+    changed = images.clone()
+    changed[4, 1, 2, 3] ^= 1
+    others = [
+        (changed, KEY),
+        *((images, replace(KEY, **{field: "other"}))  # type: ignore[arg-type]
+          for field in ("network", "sha256", "layer", "protocol", "precision")),
+        (images, replace(KEY, version=2)),
+    ]
+    for content, key in others:
+        network = Small()
+        extract(network, of_tensor(content), 4, key)
+        assert len(network.batches) == 3, key
+    network = Small()
+    write(tmp_path / "f", list(images))
+    extract(network, open_pictures(str(tmp_path / "f")), 4, KEY)
+    assert len(network.batches) == 3  # files: their bytes count, not their pixels
+
+
+def test_all_unreadable_images_are_named_in_one_error(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", list(noise(40, 40, 40)))
+    bad = [f"{i:03d}.png" for i in range(3, 40, 3)]
+    for name in bad:
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[: len(data) // 2])
+    network = Small()
+    with pytest.raises(InputError, match="13 of 40 images cannot be used") as caught:
+        extract(network, open_pictures(str(folder)), 4)
+    text = str(caught.value)
+    assert [name in text for name in bad] == [True] * 10 + [False] * 3
+    assert "and 3 more" in text
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "b.png").write_bytes(b"noise")
+    with pytest.raises(InputError, match=r"^\S*b\.png: not a readable image \(none of JPEG"):
+        extract(network, open_pictures(str(tmp_path / "one")), 4)
+
+
+def test_features_that_are_not_finite_are_refused_by_name() -> None:
+    images = noise(20)
+    images[[3, 17]] = 255
+
+    class Bursts(Small):
+        def features(self, images: Tensor) -> Tensor:
+            rows = super().features(images)
+            rows[images.flatten(1).amin(1) == 255, 2] = float("nan")
+            return rows
+
+    with pytest.raises(InputError, match="2 of 20 images") as caught:
+        extract(Bursts(), of_tensor(images, "fakes"), 4)
+    assert "fakes[3]: its features are not finite" in str(caught.value)
+    assert "fakes[17]: its features are not finite" in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6, 1), (3, 6)])
+def test_features_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    class Wrong:
+        def features(self, images: Tensor) -> Tensor:
+            return torch.zeros(shape)
+
+    with pytest.raises(ValueError, match=r"4 images have shape \("):
+        extract(Wrong(), of_tensor(noise(8)), 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(torch.float16, torch.float32), (torch.bfloat16, torch.float32),
+     (torch.float32, torch.float32), (torch.float64, torch.float64)],
+)
+def test_features_are_kept_in_at_least_single_precision(
+    given: torch.dtype, kept: torch.dtype
+) -> None:
+    class Typed(Small):
+        def features(self, images: Tensor) -> Tensor:
+            return super().features(images).to(given)
+
+    assert extract(Typed(), of_tensor(noise(3)), 2).dtype == kept
+
+
+def test_an_error_of_the_thread_arrives_with_the_name() -> None:
+    pictures = of_tensor(noise(30), "set")
+
+    def load(index: int) -> np.ndarray:
+        if index == 11:
+            raise ZeroDivisionError("a slip")
+        return np.zeros((8, 8, 3), np.uint8)
+
+    with pytest.raises(ZeroDivisionError, match="a slip") as caught:
+        extract(Small(), replace(pictures, load=load), 4)
+    assert caught.value.__notes__ == ["while reading set[11]"]
+    assert no_thread_is_left()
+
+
+def no_thread_is_left() -> bool:
+    return all(thread.name != "reading ahead" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RuntimeError])
+def test_the_thread_stops_when_the_caller_does(stopped_by: type[BaseException]) -> None:
+    read = []
+    pictures = of_tensor(noise(1000))
+
+    def load(index: int) -> np.ndarray:
+        read.append(index)
+        return np.zeros((8, 8, 3), np.uint8)
+
+    class Stops(Small):
+        def features(self, images: Tensor) -> Tensor:
+            raise stopped_by
+
+    with pytest.raises(stopped_by):
+        extract(Stops(), replace(pictures, load=load), 4)
+    assert no_thread_is_left()
+    assert len(read) <= 4 + 4 + 2
+
+
+def test_work_ahead_is_bounded_and_in_order() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for index in range(100):
+            made.append(index)
+            yield index
+
+    taken = []
+    for index in in_background(items(), 3):
+        assert len(made) - len(taken) <= 3 + 2
+        taken.append(index)
+    assert taken == list(range(100))
+    assert list(in_background([], 3)) == []
+    assert no_thread_is_left()
+
+
+def test_decoding_overlaps_the_network() -> None:
+    """40 images: 0.8 s of decoding and 0.8 s of network take far less than 1.6 s together."""
+    pause = 0.02
+    pictures = of_tensor(noise(40))
+    plain = pictures.load
+
+    def load(index: int) -> np.ndarray:
+        time.sleep(pause)
+        return plain(index)
+
+    class Slow(Small):
+        def features(self, images: Tensor) -> Tensor:
+            time.sleep(pause * len(images))
+            return super().features(images)
+
+    def seconds() -> float:
+        began = time.monotonic()
+        extract(Slow(), replace(pictures, load=load), 4)
+        return time.monotonic() - began
+
+    alone = 40 * pause
+    # on a busy machine a try may be late: the best of three counts
+    assert alone < min(seconds() for _ in range(3)) < 1.5 * alone
+
+
+def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from genlab.configs.gan import scratch
+    from genlab.fid.generated import of_run
+    from genlab.gan.players import build_generator
+    from genlab.gan.sample import sample
+
+    config = replace(scratch("dogs"), width=1, latent=8)
+    (tmp_path / "run").mkdir()
+    record = {"kind": "gan", "config": asdict(config)}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    save_file(build_generator(config).state_dict(), tmp_path / "run" / "generator.safetensors")
+    pictures = of_run(tmp_path / "run", 3, seed=5)
+    drawn = sample(tmp_path / "run", 3, seed=5)
+    assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), drawn)
+    assert pictures.identity.name == "generated by run, the end"
+    assert pictures.name(2).endswith("run, the end, seed 5[2]")
+    assert of_run(tmp_path / "run", 3, seed=6).identity.sha256 != pictures.identity.sha256
+    with pytest.raises(InputError, match="--n 0"):
+        of_run(tmp_path / "run", 0, seed=5)
+
+
+def test_decoding_leaves_the_warning_filters_as_they_were(tmp_path: Path) -> None:
+    before = list(warnings.filters)
+    extract(Small(), open_pictures(str(write(tmp_path / "set", list(noise(9))))), 4)
+    assert warnings.filters == before

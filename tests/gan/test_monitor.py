@@ -1,0 +1,520 @@
+"""What happens while a GAN trains: images held out, measurements, alarms, failures, the best."""
+
+import dataclasses
+import json
+import math
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from PIL import Image
+from safetensors.torch import load
+from torch import Tensor, nn
+
+import genlab
+
+from genlab.common.errors import InputError
+from genlab.configs.gan import RECIPES, GanConfig, scratch
+from genlab.features.weight_free import pixels
+from genlab.gan import monitor as gan_watch
+from genlab.gan import train as gan
+from genlab.gan.monitor import COLLAPSED, Watch, epochs_to_measure, grid
+from genlab.gan.players import Players, build_players
+from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
+from genlab.gan.split import Sides, sides
+from genlab.gan.step import play
+from genlab.gan.train import train_gan
+from genlab.metrics.frechet import frechet_distance
+from genlab.runs.run import Run
+
+EPOCHS, TRAIN, HELD = 4, 28, 12
+
+
+def pictures(count: int, seed: int = 0) -> Tensor:
+    """Soft random pictures, uint8 `(N, 3, 64, 64)`."""
+    random = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 4, 4, generator=random) * 255
+    return nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(0, 255).byte()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures")
+    for index, image in enumerate(pictures(TRAIN + HELD)):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
+    return path
+
+
+def tiny(folder: Path, **changes: object) -> GanConfig:
+    options = {
+        "batch": 14, "epochs": EPOCHS, "latent": 8, "snapshots": tuple(range(1, EPOCHS + 1)),
+        "width": 1, "discriminator_width": 1, "r1_every": 2, "held_out": 0.3, "measure_every": 1,
+        "measure_with": ("pixels", "random"), "measure_fakes": 40, "learning_rate": 1e-3,
+    }  # fmt: skip
+    return dataclasses.replace(scratch(str(folder)), **(options | changes))
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    torch.set_num_threads(1)
+    path = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        train_gan(tiny(folder), path)
+    return Run(path)
+
+
+def measured(run: Run) -> list[dict]:
+    return [line["measured"] for line in run.metrics()]
+
+
+# The images held out
+
+
+def test_training_sees_none_of_the_images_held_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = set()
+
+    def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        seen.update(image.numpy().tobytes() for image in images)
+        return play(pair, config, images, step)
+
+    monkeypatch.setattr(gan, "play", spying)
+    results = train_gan(tiny(folder, epochs=1, measure_every=0), tmp_path / "run")
+    everything = {
+        np.asarray(Image.open(p)).transpose(2, 0, 1).tobytes() for p in folder.glob("*.png")
+    }
+    assert (results["images"], results["held_out"]) == (TRAIN, HELD)
+    assert len(seen) == TRAIN
+    assert len(everything - seen) == HELD
+
+
+def test_copies_stay_on_one_side() -> None:
+    different = pictures(40)
+    brighter = (different[:20].float() * 0.9 + 20).byte()  # near copies of the first twenty
+    images = torch.cat([different, brighter, different[20:30]])  # and exact ones of ten
+    names = torch.cat([torch.arange(40), torch.arange(20), torch.arange(20, 30)])
+    config = tiny(Path("pictures"), held_out=0.4)
+    learned, kept, *_ = sides(images, config)
+    assert kept is not None
+    assert len(kept) + len(learned) == 70
+    name = {image.numpy().tobytes(): int(n) for image, n in zip(images, names)}
+    groups = [{name[image.numpy().tobytes()] for image in side} for side in (learned, kept)]
+    assert not groups[0] & groups[1]
+    again = sides(images, dataclasses.replace(config, seed=9))
+    assert torch.equal(again.train, learned)  # the same whatever the seed
+
+
+def test_flat_copies_are_found_by_their_bytes() -> None:
+    flat = torch.arange(30, dtype=torch.uint8)[:, None, None, None].expand(30, 3, 64, 64) * 8
+    learned, kept, *_ = sides(torch.cat([flat, flat]).contiguous(), tiny(Path("p"), held_out=0.4))
+    assert kept is not None
+    assert not set(learned[:, 0, 0, 0].tolist()) & set(kept[:, 0, 0, 0].tolist())
+
+
+def test_few_images_are_all_learned_from() -> None:
+    assert sides(pictures(94), scratch("p")).held_out is None  # a tenth would be nine
+    kept = sides(pictures(95), scratch("p")).held_out
+    assert kept is not None
+    assert len(kept) == 10
+    with pytest.raises(InputError, match="12 images to learn from beside 12"):
+        sides(pictures(24), tiny(Path("p"), held_out=0.5))
+
+
+# Measurements
+
+
+def test_ten_measurements_or_as_few_as_cost_little() -> None:
+    plain = scratch("dogs")
+    assert epochs_to_measure(plain, 1500) == set(range(5, 51, 5))  # 3,000 of 75,000 images: 4 %
+    assert epochs_to_measure(plain, 900) == {9, 18, 27, 36, 45, 50}  # 1,800 of 45,000
+    assert epochs_to_measure(plain, 240) == {17, 34, 50}
+    assert epochs_to_measure(dataclasses.replace(plain, epochs=2), 240) == {1, 2}
+    assert epochs_to_measure(dataclasses.replace(plain, measure_every=20), 240) == {20, 40, 50}
+    assert epochs_to_measure(dataclasses.replace(plain, measure_every=0), 240) == set()
+
+
+def test_distances_are_those_of_the_images_themselves(run: Run, folder: Path) -> None:
+    """Recomputed from the files: the pixels' Fréchet distances to either side, at each epoch."""
+    config = gan_config(run)
+    files = [np.array(Image.open(path)) for path in sorted(folder.iterdir())]
+    everything = torch.from_numpy(np.stack(files)).permute(0, 3, 1, 2)
+    learned, kept, *_ = sides(everything, config)
+    assert kept is not None
+    for epoch, found in enumerate(measured(run), 1):
+        network = load_generator(run.path, Choice(epoch=epoch))
+        fakes = draw(network, config, 40, config.seed, "watch")
+        for side, images in (("train", learned), ("held_out", kept)):
+            expected = frechet_distance(*(pixels(x).flatten(1) for x in (images, fakes)))
+            assert found["distances"][0][side] == pytest.approx(expected, rel=1e-6)
+        assert [d["label"] for d in found["distances"]] == [
+            "FD (16 x 16 pixels)", "FD (random convolutions)",
+        ]
+        assert found["n"] == 40
+        assert 0 <= found["memory"] <= 1
+
+
+def of(train: Tensor, held_out: Tensor | None) -> Sides:
+    rest = 0 if held_out is None else len(held_out)
+    return Sides(train, held_out, torch.arange(len(train) + rest) < len(train))
+
+
+def test_floors_are_what_real_images_get() -> None:
+    """Sets of one law: the distance to other real images of the same number lies at the floor."""
+    config = tiny(Path("p"), measure_fakes=100, measure_with=("pixels",))
+    images = pictures(500, seed=3)
+    watch = Watch(config, of(images[:300], images[300:400]))
+    (view,) = watch.views.values()
+    new = pixels(images[400:]).flatten(1)
+    assert view.held_out is not None
+    assert view.floors["floor_train"] == pytest.approx(frechet_distance(view.train, new), rel=0.2)
+    assert view.floors["floor_held_out"] == pytest.approx(
+        frechet_distance(view.held_out, new), rel=0.2
+    )
+
+
+def test_few_training_images_are_compared_with_as_many() -> None:
+    """Variety grows with the number of images, and a floor has the numbers that there are."""
+    config = tiny(Path("p"), measure_fakes=100, measure_with=("pixels",))
+    images = pictures(140, seed=3)
+    watch = Watch(config, of(images[:40], None))
+    (view,) = watch.views.values()
+    assert view.floors["floor_train_n"] == [20, 20]
+    fresh = pixels(images[40:]).flatten(1)
+    assert watch._diversity(fresh) == pytest.approx(1, abs=0.1)
+    assert watch._diversity(fresh[:4].repeat(25, 1)) < COLLAPSED
+
+
+def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:
+    config = gan_config(run)
+    for epoch in range(1, EPOCHS + 1):
+        network = load_generator(run.path, Choice(epoch=epoch))
+        fakes = draw(network, config, 40, config.seed, "watch")
+        with Image.open(run.path / "progress" / f"epoch_{epoch:03d}.png") as image:
+            shown = torch.from_numpy(np.array(image))
+        assert shown.shape == (6 * 64, 6 * 64, 3)  # the largest square of 40
+        for index in (0, 5, 6, 35):
+            top, left = index // 6 * 64, index % 6 * 64
+            tile = shown[top : top + 64, left : left + 64].permute(2, 0, 1)
+            assert torch.equal(tile, fakes[index])
+
+
+def test_a_grid_has_64_images_at_most() -> None:
+    assert grid(pictures(300)).shape == (8 * 64, 8 * 64, 3)
+
+
+def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
+    train_gan(tiny(folder, measure_every=0), tmp_path / "blind")
+    for name in ("generator.safetensors", "snapshots/epoch_002.safetensors"):
+        assert (tmp_path / "blind" / name).read_bytes() == (run.path / name).read_bytes()
+    blind = Run(tmp_path / "blind")
+    assert [m["loss_generator"] for m in blind.metrics()] == [
+        m["loss_generator"] for m in run.metrics()
+    ]
+    assert blind.results["best_epoch"] is None
+    assert blind.results["memorisation"] is None
+    assert not (tmp_path / "blind" / "progress").exists()
+    with pytest.raises(InputError, match="--best: .*measured nothing"):
+        load_generator(tmp_path / "blind", Choice(best=True))
+
+
+def test_watching_leaves_every_tensor_of_the_players_as_it_was(tmp_path: Path) -> None:
+    """Spectral norms and batch-norm statistics too, which change when a network is only used."""
+    own = {"width": 1, "discriminator_width": 8, "feature_size": 32, "latent": 8, "batch": 8}
+    config = dataclasses.replace(
+        RECIPES["projected"]("p"), **own, measure_with=("pixels",), measure_fakes=16
+    )
+    pair, images = build_players(config), pictures(40)
+    play(pair, config, images[:8], 0)
+    modules = {**pair.modules, "view": pair.view}
+    before = {n: {k: t.clone() for k, t in m.state_dict().items()} for n, m in modules.items()}
+    Watch(config, of(images[:30], images[30:])).measure(pair)
+    for name, module in modules.items():
+        assert all(torch.equal(t, before[name][k]) for k, t in module.state_dict().items()), name
+    assert pair.discriminator.training
+    assert pair.generator.training
+
+
+class Brightness(nn.Module):
+    """D(x) = the mean of x."""
+
+    def forward(self, views: list[Tensor]) -> list[Tensor]:
+        return [view.mean((1, 2, 3))[:, None] for view in views]
+
+
+def test_over_fitting_is_the_share_of_the_gap_that_new_images_fall_by(tmp_path: Path) -> None:
+    """Training images 200, held-out ones 150, fakes 100: r_v = (200 - 150) / (200 - 100)."""
+    grey = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
+    noise = torch.randint(-20, 21, grey.shape, generator=torch.Generator().manual_seed(0))
+    config = tiny(tmp_path, measure_with=("pixels",), measure_fakes=16)
+    watch = Watch(config, of((200 + noise).byte(), (150 + noise[:12]).byte()))
+    pair = dataclasses.replace(build_players(config), discriminator=Brightness())
+    found = watch._scores(pair, (100 + noise).byte())
+    assert found["overfit"] == pytest.approx(0.5, abs=0.01)
+    assert found["score_train"] == pytest.approx(200 / 127.5 - 1, abs=0.01)
+    alone = Watch(config, of((200 + noise).byte(), None))._scores(pair, (100 + noise).byte())
+    assert alone["overfit"] is None
+
+
+# The best
+
+
+def test_the_best_is_the_nearest_to_the_held_out_images(run: Run) -> None:
+    values = [found["distances"][0]["held_out"] for found in measured(run)]
+    best = 1 + int(np.argmin(values))
+    assert run.results["best_epoch"] == best
+    assert run.results["measured_with"][0]["network"] == "pixels"
+    kept = (run.path / "best.safetensors").read_bytes()
+    assert kept == (run.path / "snapshots" / f"epoch_{best:03d}.safetensors").read_bytes()
+    choices = Choice(best=True), Choice(epoch=best)
+    drawn = [sample(run.path, 3, 0, choice) for choice in choices]
+    assert torch.equal(*drawn)
+    assert torch.equal(genlab.Run(run.path).sample(3, best=True), drawn[0])
+    with pytest.raises(InputError, match="one of them"):
+        sample(run.path, 3, 0, Choice(epoch=1, best=True))
+
+
+# Going on after a stop
+
+
+def without_times(run: Run) -> list[dict]:
+    drop = ("seconds", "images_per_second", "measure_seconds")
+    return [{k: v for k, v in m.items() if k not in drop} for m in run.metrics()]
+
+
+@pytest.mark.parametrize("stop", [3, 4, 5])
+def test_a_stopped_run_measures_each_epoch_once_and_alike(
+    stop: int, run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped within an epoch and right at its end, with a state a step or some steps old."""
+    monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0 if stop != 5 else 1e9)
+
+    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        if step == stop:
+            raise KeyboardInterrupt
+        return play(pair, config, images, step)
+
+    monkeypatch.setattr(gan, "play", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_gan(tiny(folder), tmp_path / "run")
+    monkeypatch.setattr(gan, "play", play)
+    train_gan(tiny(folder), tmp_path / "run")
+    again = Run(tmp_path / "run")
+    assert without_times(again) == without_times(run)
+    for name in ("generator.safetensors", "best.safetensors", "progress/epoch_004.png"):
+        assert (again.path / name).read_bytes() == (run.path / name).read_bytes()
+    keys = ("best_epoch", "memorisation", "events")
+    assert all(again.results[key] == run.results[key] for key in keys)
+
+
+# Alarms
+
+
+def collapsing(monkeypatch: pytest.MonkeyPatch, bad: Callable[[int], bool]) -> None:
+    """Has the measurements that `bad` says, counted from 1, see two images again and again."""
+    two, seen = pictures(2, seed=5), []
+
+    def drawn(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
+        seen.append(1)
+        return two.repeat(n // 2, 1, 1, 1) if bad(len(seen)) else pictures(n, seed=7)
+
+    monkeypatch.setattr(gan_watch, "draw", drawn)
+
+
+def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Seen in epochs 2 and 3: back to the end of epoch 1, step 2, with half the rates.
+
+    Where it goes back to does not depend on what else was saved: the same bytes at the end.
+    """
+    ends, rates = [], []
+
+    def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        rates.append((step, pair.adam_discriminator.param_groups[0]["lr"]))
+        return play(pair, config, images, step)
+
+    for often in (0.0, 1e9):
+        rates.clear()
+        collapsing(monkeypatch, lambda count: count in (2, 3))
+        monkeypatch.setattr(gan, "SAVE_EVERY_S", often)
+        monkeypatch.setattr(gan, "play", spying)
+        out = tmp_path / f"{often}"
+        (event,) = train_gan(tiny(folder), out)["events"]
+        assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
+        rate = tiny(folder).discriminator_rate
+        assert rates == [*((s, rate) for s in range(6)), *((s, rate / 2) for s in range(2, 8))]
+        assert capsys.readouterr().err.count("warning: collapse") == 1
+        assert [line["epoch"] for line in Run(out).metrics()] == [1, 2, 3, 4]
+        assert all(found["diversity"] > 0.7 for found in measured(Run(out)))
+        lines = (out / "events.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [event]
+        assert not list(out.glob("state*")) + list(out.glob("good*"))
+        ends.append((out / "generator.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+def test_what_collapses_again_and_again_is_told_of_once_more_and_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collapsing(monkeypatch, lambda count: count > 1)
+    results = train_gan(tiny(folder), tmp_path / "run")
+    kinds = [(e["kind"], e["step"], e.get("failed"), e.get("epoch")) for e in results["events"]]
+    assert kinds == [*[("collapse", 2, 6, None)] * 3, ("collapse", 6, None, 3),
+                     ("little variety", 8, None, 4)]
+    varieties = [found["diversity"] for found in measured(Run(tmp_path / "run"))]
+    assert f"have {varieties[2]:.0%} of the real" in results["events"][-2]["words"]
+    assert [variety < 0.3 for variety in varieties] == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (lambda count: True, [2, EPOCHS]),
+        (lambda count: count <= 3, [2]),  # it is varied in the end
+        (lambda count: count <= 1, []),  # in the first third only
+    ],
+)
+def test_images_that_never_were_varied_are_told_of(
+    bad: Callable[[int], bool], told: list[int],
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a third of the run and at its end; nothing has fallen, nothing is gone back to."""
+    collapsing(monkeypatch, bad)
+    events = train_gan(tiny(folder), tmp_path / "run")["events"]
+    assert [(event["kind"], event["epoch"]) for event in events] == [
+        ("little variety", epoch) for epoch in told
+    ]
+    assert all("failed" not in event for event in events)
+
+
+def test_a_state_of_another_version_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        if step == 3:
+            raise KeyboardInterrupt
+        return play(pair, config, images, step)
+
+    monkeypatch.setattr(gan, "play", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_gan(tiny(folder), tmp_path / "run")
+    run = Run(tmp_path / "run")
+    state = run.load_state()
+    assert state is not None
+    run.save_state(state[0] | {"noted": torch.zeros(4).double()}, *state[1:])
+    with pytest.raises(InputError, match="another version"):
+        train_gan(tiny(folder), tmp_path / "run")
+
+
+def test_copies_of_training_images_are_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = sides(pictures(TRAIN + HELD), tiny(folder)).train
+
+    def copied(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
+        return learned.repeat(2, 1, 1, 1)[:n]
+
+    monkeypatch.setattr(gan_watch, "draw", copied)
+    results = train_gan(tiny(folder), tmp_path / "run")
+    assert [(e["kind"], e["epoch"]) for e in results["events"]] == [("memory", 2)]
+    assert results["memorisation"]["p"] < 1e-4
+    assert results["memorisation"]["reference"] == "held-out"
+    assert results["memorisation"]["duplicates"] == 40
+
+
+def test_images_that_are_new_and_varied_raise_no_alarm(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gan_watch, "draw", lambda network, config, n, *rest: pictures(n, seed=7))
+    results = train_gan(tiny(folder, epochs=3), tmp_path / "run")
+    assert results["events"] == []
+    assert results["memorisation"]["p"] > 0.01
+    assert results["memorisation"]["duplicates"] == 0
+    assert not (tmp_path / "run" / "events.jsonl").exists()
+
+
+# Numbers that are not finite
+
+
+def finite(path: Path) -> bool:
+    files = list(path.rglob("*.safetensors"))
+    assert files
+    return all(
+        t.isfinite().all() for f in files for t in load(f.read_bytes()).values()
+        if t.is_floating_point()
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["weight", "gradient", "average"])
+def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
+    where: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, spoilt = [], []
+
+    def spoiling(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        rates.append((step, pair.adam_generator.param_groups[0]["lr"]))
+        (first, *_) = pair.generator.parameters()
+        if step == 5 and not spoilt:
+            spoilt.append(step)
+            if where == "weight":
+                first.data[0] = math.nan
+            elif where == "gradient":
+                first.register_hook(lambda g: g * math.inf if len(spoilt) == 1 else g)
+        result = play(pair, config, images, step)
+        if step == 5 and where == "average" and len(spoilt) == 1:
+            spoilt.append(step)
+            next(pair.average.parameters()).data[0] = math.inf
+        return result
+
+    monkeypatch.setattr(gan, "play", spoiling)
+    monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
+    fail = gan.Course.fail
+
+    def counted(course: gan.Course, error: str) -> None:
+        spoilt.append(0)
+        fail(course, error)
+
+    monkeypatch.setattr(gan.Course, "fail", counted)
+    results = train_gan(tiny(folder), tmp_path / "run")
+    (event,) = [e for e in results["events"] if e["kind"] == "not finite"]
+    assert {"weight": "loss is nan", "gradient": "generator's gradient is",
+            "average": "average's start.weight is not finite"}[where] in event["words"]
+    assert event["step"] == 4  # the end of the second epoch, measured and healthy
+    rate = tiny(folder).learning_rate
+    assert [r for s, r in rates if s == 4] == [rate, rate / 2]
+    assert rates[-1][1] == rate / 2
+    assert [line["epoch"] for line in Run(tmp_path / "run").metrics()] == [1, 2, 3, 4]
+    assert finite(tmp_path / "run")
+
+
+def test_what_fails_again_and_again_stops_and_keeps_the_last_good_state(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
+        if step == 5:
+            raise FloatingPointError("the generator's loss is inf")
+        return play(pair, config, images, step)
+
+    monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(gan, "play", diverging)
+    for _ in range(2):  # started again it does not try for ever
+        with pytest.raises(FloatingPointError, match=r"loss is inf after step 5 \(2.50 epochs\)"):
+            train_gan(tiny(folder), tmp_path / "run")
+        events = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
+        kinds = [json.loads(e)["kind"] for e in events]
+        assert kinds.count("not finite") == 3
+    run = Run(tmp_path / "run")
+    assert not run.done
+    state = run.load_state()
+    assert state is not None
+    assert state[1] == 4
+    assert finite(tmp_path / "run")
+    with pytest.raises(InputError, match="not there yet"):
+        load_generator(tmp_path / "run")

@@ -1,0 +1,289 @@
+"""The Word document: native equations, named fonts, contents, captions, author."""
+
+import ast
+import re
+import zipfile
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from cases.report import make_lab_run
+from PIL import Image
+
+import genlab
+
+from genlab.lab.report.formats.docx import write_docx
+from genlab.lab.report.text.text import write_markdown
+from genlab.lab.report.writer import Writer
+from genlab.runs.run import Run
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
+PIC = "{http://schemas.openxmlformats.org/drawingml/2006/picture}"
+SPACED_CJK = re.compile(r"[\u2e80-\u2fff\u3001-\u9fff\uff00-\uffef] +[\u2e80-\u2fff\u3001-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_lab_run(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def markdown(lab: Path) -> str:
+    return write_markdown(Run(lab), "zh", "张_三*", "2021")
+
+
+@pytest.fixture(scope="module")
+def document(lab: Path, markdown: str) -> zipfile.ZipFile:
+    target = lab / "report" / "report.docx"
+    target.parent.mkdir()
+    write_docx(markdown, target, lab / "report", "zh", "张_三*", "标题")
+    return zipfile.ZipFile(target)
+
+
+def xml(document: zipfile.ZipFile, name: str) -> ElementTree.Element:
+    return ElementTree.fromstring(document.read(name))
+
+
+def paragraphs(document: zipfile.ZipFile) -> list[str]:
+    body = xml(document, "word/document.xml")
+    return ["".join(t.text or "" for t in p.iter(f"{W}t")) for p in body.iter(f"{W}p")]
+
+
+def test_every_style_names_its_fonts(document: zipfile.ZipFile) -> None:
+    styles = xml(document, "word/styles.xml")
+    found = styles.findall(f"{W}style")
+    assert len(found) > 40
+    for element in [*found, styles.find(f"{W}docDefaults")]:
+        if element.get(f"{W}type") == "numbering":
+            continue
+        fonts = element.find(f".//{W}rFonts")
+        assert fonts is not None, element.get(f"{W}styleId")
+        assert fonts.get(f"{W}eastAsia") in ("宋体", "黑体")
+        assert fonts.get(f"{W}ascii") in ("Times New Roman", "Consolas")
+    assert [k for f in styles.iter(f"{W}rFonts") for k in f.attrib if "Theme" in k] == []
+    headings = {s.get(f"{W}styleId"): s.find(f".//{W}rFonts") for s in found}
+    assert headings["Heading1"].get(f"{W}eastAsia") == "黑体"
+    assert headings["BodyText"].get(f"{W}eastAsia") == "宋体"
+
+
+def test_every_equation_is_native(document: zipfile.ZipFile, markdown: str) -> None:
+    body = xml(document, "word/document.xml")
+    displayed = len(re.findall(r"^\$\$\n.*?\n\$\$$", markdown, re.M | re.S))
+    inline = len(re.findall(r"(?<!\$)\$[^$\n]+\$(?!\$)", markdown))
+    assert displayed >= 12
+    assert len(list(body.iter(f"{M}oMathPara"))) == displayed
+    assert len(list(body.iter(f"{M}oMath"))) == displayed + inline
+    assert "$" not in "".join(paragraphs(document))
+    rows = [t for t in body.iter(f"{W}tbl") if t.find(f".//{M}oMathPara") is not None]
+    numbers = ["".join(t.text for t in row.iter(f"{W}t")) for row in rows]
+    assert numbers == ["(1)", "(2)", "(3)", "(4)"]
+
+
+def test_pictures_have_words_and_no_needless_pixels(
+    document: zipfile.ZipFile, markdown: str
+) -> None:
+    body = xml(document, "word/document.xml")
+    words = [p.get("descr") for p in body.iter(f"{WP}docPr")]
+    assert words == re.findall(r"!\[([^\]]+)\]", markdown)
+    assert words == [p.get("descr") for p in body.iter(f"{PIC}cNvPr")]
+    widths = []
+    for name in document.namelist():
+        if name.startswith("word/media/"):
+            with document.open(name) as file, Image.open(file) as image:
+                widths.append(image.width)
+    assert len(widths) == len(words)
+    assert max(widths) == pytest.approx(16 / 2.54 * 260, abs=4)  # priors.png had 3000 pixels
+    most = 9072 * 635  # the text's width, in EMU
+    assert all(int(e.get("cx")) <= most for e in body.iter(f"{WP}extent"))
+
+
+def test_no_space_between_chinese_characters(document: zipfile.ZipFile) -> None:
+    assert [p for p in paragraphs(document) if SPACED_CJK.search(p)] == []
+
+
+def test_the_author_is_the_one_given(document: zipfile.ZipFile) -> None:
+    core = document.read("docProps/core.xml").decode()
+    values = dict(re.findall(r"<\w+:(\w+)[^>]*>([^<]+)<", core))
+    assert values["creator"] == values["lastModifiedBy"] == "张_三*"
+    assert values["title"] == "标题"
+    assert "description" not in values
+    assert "keywords" not in values
+    assert any("姓名：张_三*" in p and "学号：2021" in p for p in paragraphs(document))
+
+
+def test_tables_have_three_lines_and_pages_are_a4(document: zipfile.ZipFile) -> None:
+    body = xml(document, "word/document.xml")
+    tables = [t for t in body.iter(f"{W}tbl") if t.find(f".//{M}oMathPara") is None]
+    assert len(tables) == 8
+    for table in tables:
+        borders = table.find(f"{W}tblPr/{W}tblBorders")
+        assert {b.tag.removeprefix(W): b.get(f"{W}sz") for b in borders} == {
+            "top": "12", "bottom": "12"
+        }
+        header, *others = table.findall(f"{W}tr")
+        assert header.find(f".//{W}tcBorders/{W}bottom").get(f"{W}sz") == "6"
+        assert all(row.find(f".//{W}tcBorders") is None for row in others)
+    page = body.find(f".//{W}sectPr/{W}pgSz")
+    sides = [int(page.get(f"{W}{side}")) / 1440 * 25.4 for side in "wh"]
+    assert [round(side) for side in sides] == [210, 297]
+
+
+def test_no_number_is_broken_in_a_table(tmp_path: Path) -> None:
+    """Six columns that want more than the page: each still has room for its longest word."""
+    error = "0.0112\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.0011"
+    head = ["Measure", "Value ± error", "If one law", "KID", "Precision / recall",
+            "Coverage (if one law)"]
+    cells = ["FD (EfficientNet-Lite0)", error, "41.3", error, "0.77 / 0.31", "0.42 (0.60)"]
+    w = Writer("en")
+    w.table("a", head, [cells], "", "A table", "lccccc")
+    write_docx(w.text(), tmp_path / "a.docx", tmp_path, "en", "", "")
+    with zipfile.ZipFile(tmp_path / "a.docx") as archive:
+        grid = [int(g.get(f"{W}w")) for g in xml(archive, "word/document.xml").iter(f"{W}gridCol")]
+    assert sum(grid) == pytest.approx(9072, abs=6)
+    margins = 2 * 108
+    for width, text in zip(grid, cells):
+        longest = max(map(len, re.split("[ -]", text)))
+        assert width - margins >= 5.25 * 20 * longest
+
+
+def test_a_missing_picture_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="nowhere"):
+        write_docx("![x](nowhere.png)", tmp_path / "a.docx", tmp_path, "en", "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+# what Word and LibreOffice are known to get wrong
+
+
+def parts(document: zipfile.ZipFile) -> list[str]:
+    return [n for n in document.namelist() if n.startswith("word/") and n.endswith(".xml")]
+
+
+def style_of(paragraph: ElementTree.Element) -> str | None:
+    found = paragraph.find(f"{W}pPr/{W}pStyle")
+    return None if found is None else found.get(f"{W}val")
+
+
+def test_no_part_asks_the_theme_for_a_font(document: zipfile.ZipFile) -> None:
+    """jgm/pandoc#10901: a theme's font for Chinese is whatever the machine makes of it."""
+    asked = [n for n in parts(document) if "theme/" not in n and b"Theme=" in document.read(n)]
+    assert asked == []
+    defaults = xml(document, "word/styles.xml").find(f"{W}docDefaults")
+    language = defaults.find(f".//{W}lang")
+    assert (language.get(f"{W}val"), language.get(f"{W}eastAsia")) == ("en-US", "zh-CN")
+
+
+def test_runs_name_no_fonts_of_their_own(document: zipfile.ZipFile) -> None:
+    """So the styles decide, for Latin letters and for Chinese; jgm/pandoc#7022."""
+    body = xml(document, "word/document.xml")
+    named = {key.removeprefix(W) for fonts in body.iter(f"{W}rFonts") for key in fonts.attrib}
+    assert named <= {"hint"}
+
+
+def test_every_field_has_a_result(document: zipfile.ZipFile) -> None:
+    """Who opens the file sees it as it is: nothing asks for an update, nothing is empty."""
+    fields = 0
+    for name in parts(document):
+        results: list[list[str]] = []
+        for element in xml(document, name).iter():
+            if element.tag == f"{W}fldSimple":
+                raise AssertionError("a simple field")
+            if element.tag == f"{W}fldChar":
+                kind = element.get(f"{W}fldCharType")
+                assert element.get(f"{W}dirty") is None
+                if kind == "begin":
+                    results.append([])
+                elif kind == "end":
+                    assert "".join(results.pop()).strip(), name
+                    fields += 1
+            elif element.tag == f"{W}t" and results:
+                results[-1].append(element.text or "")
+        assert results == []
+    assert fields == 2  # the page's number, the contents
+    assert b"updateFields" not in document.read("word/settings.xml")
+
+
+def test_the_contents_list_every_heading(document: zipfile.ZipFile) -> None:
+    body = xml(document, "word/document.xml")
+    every = list(body.iter(f"{W}p"))
+    styles = {s.get(f"{W}styleId"): s.find(f"{W}name").get(f"{W}val")
+              for s in xml(document, "word/styles.xml").iter(f"{W}style")}
+    named = [(styles.get(style_of(p)), p) for p in every]
+    headings = [(n, p) for n, p in named if n and re.fullmatch(r"[Hh]eading [12]", n)]
+    entries = [(n, p) for n, p in named if n in ("toc 1", "toc 2")]
+    text = ["".join(t.text or "" for t in p.iter(f"{W}t")) for _, p in headings]
+    assert text == ["".join(t.text or "" for t in p.iter(f"{W}t")) for _, p in entries]
+    assert len(text) > 15
+    assert [n[-1] for n, _ in headings] == [n[-1] for n, _ in entries]
+    anchors = [p.find(f"{W}hyperlink").get(f"{W}anchor") for _, p in entries]
+    marks = [{b.get(f"{W}name") for b in p.iter(f"{W}bookmarkStart")} for _, p in headings]
+    assert all(anchor in there for anchor, there in zip(anchors, marks))
+    assert every.index(entries[-1][1]) < every.index(headings[0][1])
+
+
+def test_links_lead_somewhere(document: zipfile.ZipFile) -> None:
+    body = xml(document, "word/document.xml")
+    there = [b.get(f"{W}name") for b in body.iter(f"{W}bookmarkStart")]
+    assert len(there) == len(set(there))
+    ids = [b.get(f"{W}id") for b in body.iter(f"{W}bookmarkStart")]
+    assert len(ids) == len(set(ids))
+    assert {h.get(f"{W}anchor") for h in body.iter(f"{W}hyperlink")} <= set(there)
+
+
+def test_captions_stay_with_what_they_name(document: zipfile.ZipFile) -> None:
+    """A picture keeps with the caption below, a table's caption with the table below."""
+    styles = xml(document, "word/styles.xml")
+    names = {s.get(f"{W}styleId"): s for s in styles.iter(f"{W}style")}
+    for kept in ("CaptionedFigure", "TableCaption", "Heading1", "Heading2"):
+        keep = names[kept].find(f"{W}pPr/{W}keepNext")
+        assert keep is not None, kept
+        assert keep.get(f"{W}val") in (None, "1", "true"), kept
+    blocks = list(xml(document, "word/document.xml").find(f"{W}body"))
+    blocks = [b for b in blocks if b.tag in (f"{W}p", f"{W}tbl")]
+    kinds = [style_of(b) if b.tag == f"{W}p" else "table" for b in blocks]
+    for index, kind in enumerate(kinds):
+        if kind == "CaptionedFigure":
+            assert kinds[index + 1] in ("CaptionedFigure", "ImageCaption")
+        if kind == "TableCaption":
+            assert kinds[index + 1] == "table"
+    assert kinds.count("ImageCaption") == 10
+    for table in (b for b in blocks if b.tag == f"{W}tbl"):
+        rows = table.findall(f"{W}tr")
+        assert all(row.find(f"{W}trPr/{W}cantSplit") is not None for row in rows) or (
+            table.find(f".//{M}oMathPara") is not None)
+
+
+def test_code_is_coloured(document: zipfile.ZipFile) -> None:
+    body = xml(document, "word/document.xml")
+    used = {r.get(f"{W}val") for r in body.iter(f"{W}rStyle")}
+    coloured = {
+        s.get(f"{W}styleId") for s in xml(document, "word/styles.xml").iter(f"{W}style")
+        if s.find(f"{W}rPr/{W}color") is not None
+    }
+    assert len({u for u in used if u and u.endswith("Tok")} & coloured) >= 3
+
+
+def test_every_part_is_well_formed(document: zipfile.ZipFile) -> None:
+    names = [n for n in document.namelist() if n.endswith((".xml", ".rels"))]
+    assert len([xml(document, name) for name in names]) > 8
+
+
+def test_figures_draw_every_glyph() -> None:
+    """Matplotlib draws a box for a letter that its font lacks, and Chinese is such a letter."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    from genlab.figures.draw import TITLES
+
+    family = FT2Font(font_manager.findfont("DejaVu Sans", fallback_to_default=False))
+    there = set(family.get_charmap())
+    sources = Path(genlab.__file__).parent.joinpath("figures").glob("*.py")
+    texts = [node.value for path in sources
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    letters = {c for text in [*texts, *TITLES.values()] for c in text if c.isprintable()}
+    assert {c for c in letters if ord(c) not in there} == set()

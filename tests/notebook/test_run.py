@@ -1,0 +1,288 @@
+"""`genlab.Run`: what it opens, what it shows, what it refuses, and what it does not load."""
+
+import base64
+import io
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+
+from cases.small_data import make_tiny_digits
+from PIL import Image
+
+import genlab
+
+from genlab.common.errors import InputError
+from genlab.configs.vae import VaeConfig
+from genlab.fid.generated import of_run
+from genlab.figures.draw import draw_vae
+from genlab.notebook.sheet import sheet_of
+from genlab.notebook.tables import tables_of, with_error
+from genlab.vae.train import load_vae, train_vae
+
+
+@pytest.fixture(scope="module")
+def vae(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shown")
+    digits = make_tiny_digits(folder / "digits.npz")
+    config = VaeConfig(mnist=str(digits), hidden=(8,), epochs=1, importance=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        train_vae(config, folder / "run")
+        draw_vae(folder / "run")
+    return folder / "run"
+
+
+def record(folder: Path, kind: str, results: object, config: object = None) -> Path:
+    """A run directory without networks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind != "fid":
+        text = json.dumps({"kind": kind, "config": config or {}})
+        (folder / "config.json").write_text(text)
+        (folder / "DONE").touch()
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+DISTANCE = {
+    "label": "FD (net)", "value": 57.2461, "error": 1.3, "null": {"mean": 4.5},
+    "kid": {"value": 0.0123, "error": 0.0021}, "precision": 0.777, "recall": 0.313,
+}  # fmt: skip
+FID = {
+    "n_real": 40, "n_fake": 30, "real": {"name": "dogs"}, "fake": {"name": "fakes"},
+    "distances": [DISTANCE], "verdict": "farther than the floor",
+}  # fmt: skip
+
+
+class Tags(HTMLParser):
+    """Collects the tags, and checks that they close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [value or "" for name, value in attrs if name == "src"]
+        if tag not in ("br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(text: str) -> Tags:
+    parser = Tags()
+    parser.feed(text)
+    assert parser.open == []
+    return parser
+
+
+# What it is
+
+
+def test_it_is_loaded_only_when_asked_for_and_never_loads_torch() -> None:
+    program = (
+        "import sys, genlab; heavy = {'torch', 'numpy', 'PIL', 'matplotlib'}; "
+        "assert not heavy & set(sys.modules); assert 'Run' in dir(genlab); genlab.Run; "
+        "assert 'torch' not in sys.modules; from genlab import Run; assert Run is genlab.Run"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    with pytest.raises(AttributeError, match="no attribute 'Walk'"):
+        genlab.Walk  # noqa: B018
+
+
+def test_showing_a_run_loads_no_network(vae: Path) -> None:
+    program = (
+        "import sys, genlab; run = genlab.Run(sys.argv[1]); run._repr_html_(); repr(run); "
+        "run.figures; run.metrics(); assert 'torch' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(vae)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_vae_has_what_its_files_have(vae: Path) -> None:
+    run = genlab.Run(str(vae))
+    assert (run.path, run.kind, run.done) == (vae, "vae", True)
+    assert run.config == json.loads((vae / "config.json").read_text())["config"]
+    assert run.results == json.loads((vae / "results.json").read_text())
+    assert [m["epoch"] for m in run.metrics()] == [1]
+    assert run.figures["figures/manifold"] == vae / "figures" / "manifold.png"
+    assert run.runs == {}
+    elbo = with_error(run.results["elbo"], run.results["elbo_se"])
+    assert repr(run) == f"genlab.Run({str(vae)!r}): vae, prior standard, ELBO {elbo} nats"
+
+
+def test_samples_of_a_vae_are_decoded_draws_the_same_however_many(vae: Path) -> None:
+    run = genlab.Run(vae)
+    many = run.sample(230, seed=1)
+    assert (many.shape, many.dtype) == ((230, 8, 8), torch.uint8)
+    for n in (1, 7, 100, 101):
+        assert torch.equal(run.sample(n, seed=1), many[:n])
+    assert not torch.equal(run.sample(7, seed=2), many[:7])
+    assert not torch.equal(many[:100], many[100:200])
+    # The law: mean grey values as of independent draws z ~ N(0, I)
+    model, _ = load_vae(vae)
+    z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        exact = (255 * model.decoder(z).sigmoid()).view(-1, 8, 8)
+    error = exact.std(0) / 230**0.5 + 0.5 / 12**0.5
+    assert ((many.float().mean(0) - exact.mean(0)).abs() < 5 * error).all()
+    assert of_run(vae, 12, 1).read(3)[0].equal(many[3])
+
+
+# What it shows
+
+
+def test_a_page_has_the_numbers_with_their_errors_and_bounded_pictures(vae: Path) -> None:
+    text = genlab.Run(vae)._repr_html_()
+    results = json.loads((vae / "results.json").read_text())
+    assert with_error(results["prior_gap"], results["prior_gap_se"]) in text
+    tags = parsed(text)
+    assert tags.tags.count("img") == 6
+    assert "script" not in tags.tags
+    assert len(text) < 600_000
+    for source in tags.sources:
+        kind, data = source.split(",")
+        assert kind == "data:image/jpeg;base64"
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert max(image.size) <= 420
+
+
+def test_whatever_comes_from_files_is_escaped(tmp_path: Path) -> None:
+    evil = "<script>alert('1')</script>"
+    fid = FID | {"real": {"name": evil}, "verdict": evil}
+    fid["distances"] = [DISTANCE | {"label": evil}]
+    folder = record(tmp_path / "<b>'\"", "fid", fid)
+    Image.new("RGB", (3000, 10)).save(folder / "\"><img src=x onerror='1'>.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    text = genlab.Run(folder)._repr_html_()
+    tags = parsed(text)
+    assert "script" not in tags.tags
+    assert "b" in tags.tags
+    assert tags.tags.count("b") == 1  # ours
+    assert tags.tags.count("img") == 1
+    assert all(source.startswith("data:image/jpeg;base64,") for source in tags.sources)
+    assert "broken" in text  # named, not shown
+
+
+def test_a_measurement_has_no_config_and_shows_its_distances(tmp_path: Path) -> None:
+    run = genlab.Run(record(tmp_path / "fid", "fid", FID))
+    assert (run.kind, run.config, run.done, run.metrics()) == ("fid", {}, True, [])
+    assert repr(run).endswith("fid, farther than the floor")
+    (table,) = tables_of("fid", run.results)
+    assert table.rows == [("FD (net)", "57.2 ± 1.3", "4.5", "0.0123 ± 0.0021", "0.777", "0.313")]
+    several = {"generators": [FID, FID], "rankings": [], "verdict": "first"}
+    assert len(tables_of("fid", several)) == 2
+    alone = FID | {"distances": [{"label": "FID", "value": 3.25}]}  # from statistics
+    assert tables_of("fid", alone)[0].head == ("distance", "value ± standard error")
+
+
+def test_a_gan_shows_the_distances_taken_of_it(tmp_path: Path) -> None:
+    results = {"kind": "gan", "recipe": "scratch", "epochs": 3, "images": 20, "data": {}}
+    folder = record(tmp_path / "gan", "gan", results)
+    assert repr(genlab.Run(folder)).endswith("gan, 3 epochs of 20 images")
+    (folder / "fid.json").write_text(json.dumps(FID))
+    run = genlab.Run(folder)
+    assert run.results["fid"] == FID
+    assert repr(run).endswith("gan, 3 epochs of 20 images, FD (net) 57.2 ± 1.3")
+    assert "0.0123 ± 0.0021" in run._repr_html_()
+
+
+def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> None:
+    rows = {
+        "standard": {"elbo": -132.8151, "elbo_images_se": 0.4986, "differences": {}},
+        "vamp": {"elbo": -131.0, "elbo_images_se": 0.5,
+                 "differences": {"elbo": {"mean": 1.8151, "images_se": 0.0226}}},
+    }  # fmt: skip
+    data = {"name": "MNIST", "stand_in": False}
+    folder = record(tmp_path / "cmp", "compare", {"priors": rows, "data": data})
+    shutil.copytree(vae, folder / "standard" / "0")
+    run = genlab.Run(folder)
+    assert list(run.runs) == ["standard/0"]
+    assert run.runs["standard/0"].sample(2).shape == (2, 8, 8)
+    first, second = tables_of("compare", run.results)
+    assert first.rows == [("standard", "-132.82 ± 0.50"), ("vamp", "-131.00 ± 0.50")]
+    assert second.rows == [("vamp", "1.815 ± 0.023")]
+    parsed(run._repr_html_())
+    with pytest.raises(InputError, match="standard/0"):
+        run.sample(1)
+    lab = {"vae": {"vamp": {"elbo": -1.0, "elbo_se": 0.1, "data": data}},
+           "gan": {"epochs": 3, "images": 9}, "fid": FID}  # fmt: skip
+    run = genlab.Run(record(tmp_path / "lab", "lab", lab))
+    text = run._repr_html_()
+    assert all(words in text for words in ("-1.00 ± 0.10", "57.2 ± 1.3", "MNIST"))
+
+
+def test_a_run_on_its_way_shows_how_far_it_is(vae: Path, tmp_path: Path) -> None:
+    shutil.copytree(vae, tmp_path / "run")
+    for name in ("DONE", "results.json"):
+        (tmp_path / "run" / name).unlink()
+    run = genlab.Run(tmp_path / "run")
+    assert run.results == {}
+    assert repr(run).endswith("vae, not finished")
+    bound = run.metrics()[-1]["bound"]
+    assert f"bound {bound:.5g}" in run._repr_html_()
+
+
+def test_a_damaged_run_is_shown_as_such(vae: Path, tmp_path: Path) -> None:
+    shutil.copytree(vae, tmp_path / "run")
+    (tmp_path / "run" / "results.json").write_text("{")
+    run = genlab.Run(tmp_path / "run")
+    assert "vae, damaged" in repr(run)
+    assert "not valid JSON" in run._repr_html_()
+    with pytest.raises(InputError, match=r"results\.json"):
+        run.results  # noqa: B018
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path, vae: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        genlab.Run(tmp_path / "nothing")
+    with pytest.raises(InputError, match=r"config\.json"):
+        genlab.Run(tmp_path)
+    with pytest.raises(InputError, match="are a GAN's"):
+        genlab.Run(vae).sample(1, truncation=0.5)
+    with pytest.raises(InputError, match="--n 0"):
+        genlab.Run(vae).sample(0)
+
+
+# Its parts
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (-137.69294, 0.49726, "-137.69 ± 0.50"),
+        (5.0949, 0.015, "5.095 ± 0.015"),
+        (0.00123, 0.000021, "0.001230 ± 0.000021"),
+        (1234.5, 130.0, "1230 ± 130"),
+        (57.2461, None, "57.25"),
+        (3.0, 0.0, "3"),
+        (3.0, math.nan, "3"),
+    ],
+)
+def test_values_are_written_to_two_digits_of_their_errors(
+    value: float, error: float | None, words: str
+) -> None:
+    assert with_error(value, error) == words
+
+
+def test_a_sheet_of_digits_is_dark_on_white_and_of_colours_as_they_are() -> None:
+    digits = torch.arange(2 * 4 * 4, dtype=torch.uint8).view(2, 4, 4)
+    picture = sheet_of(digits)
+    assert picture.getpixel((2, 2)) == (255, 255, 255)
+    assert picture.getpixel((8, 2)) == (239, 239, 239)  # the second digit's first pixel is 16
+    colours = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    colours[0, 1] = 200
+    assert sheet_of(colours).getpixel((3, 3)) == (0, 200, 0)
+    assert picture.mode == "RGB"
