@@ -23,7 +23,8 @@ assert called >= wanted, wanted - called
 
 
 @pytest.mark.parametrize(
-    "package", ["priors", "metrics.checks", "networks", "features", "common.rng", "vae.likelihoods"]
+    "package",
+    ["priors", "metrics.checks", "networks", "features", "common.rng", "vae.likelihoods"],
 )
 def test_importing_what_computes_settles_the_kernels(package: str) -> None:
     """Each function is called on one number of either precision, before anything else could."""
