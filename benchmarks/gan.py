@@ -44,9 +44,9 @@ from kept import keep
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.compute.hardware import CPU, Hardware, at_work, choose, stored
+from genlab.compute.hardware import CPU, Hardware, device_context, resolve_hardware, stored
 from genlab.configs.gan import RECIPES
-from genlab.configs.hardware import Running
+from genlab.configs.hardware import HardwareConfig
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import Eyes
@@ -97,7 +97,7 @@ def contenders(options: argparse.Namespace, images: Tensor) -> dict[str, Contend
     makers: dict[str, Callable[[], Contender]] = {
         f"genlab {recipe}": lambda recipe=recipe: ours(recipe, size, images) for recipe in OURS
     }
-    short = choose(Running(device="cpu", precision="auto"))
+    short = resolve_hardware(HardwareConfig(device="cpu", precision="auto"))
     if short != CPU:
         makers |= {
             f"genlab {recipe}, bf16": lambda recipe=recipe: ours(recipe, size, images, short)
@@ -169,9 +169,9 @@ def show_speeds(result: dict[str, Any]) -> None:
 # On a GPU
 
 WAYS = {
-    "float32": Running(device="cuda"),
-    "bf16": Running(device="cuda", precision="bf16"),
-    "bf16, compiled": Running(device="cuda", precision="bf16", compile=True),
+    "float32": HardwareConfig(device="cuda"),
+    "bf16": HardwareConfig(device="cuda", precision="bf16"),
+    "bf16, compiled": HardwareConfig(device="cuda", precision="bf16", compile=True),
 }
 GPU_SIZES, GPU_WARM = (64, 128), 12
 
@@ -200,13 +200,13 @@ def gpu_speeds(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def gpu_rounds(
-    options: argparse.Namespace, recipe: str, batch: int, images: Tensor, running: Running
+    options: argparse.Namespace, recipe: str, batch: int, images: Tensor, running: HardwareConfig
 ) -> list[float]:
     """Returns the images a second of each round."""
     torch.compiler.reset()  # one network's graphs do not count against another's limit
-    on, number = choose(running), iter(range(sys.maxsize))
+    on, number = resolve_hardware(running), iter(range(sys.maxsize))
     config = replace(RECIPES[recipe]("dogs", size=images.shape[2]), batch=batch)
-    with at_work(on):
+    with device_context(on):
         players, kept = build_players(config, on=on), stored(images, on.device)
         if on.compile:
             compile_players(players, config)

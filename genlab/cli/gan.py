@@ -14,10 +14,10 @@ from tyro.extras import SubcommandApp
 from genlab.cli.base import DataDir, Json, end, print_json, use_data
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig, RecipeName
-from genlab.configs.hardware import Running
+from genlab.configs.hardware import HardwareConfig
 
 gan = SubcommandApp()
-AUTO = Running()
+AUTO = HardwareConfig()
 
 
 def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[..., None]:
@@ -30,7 +30,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
 
     def gan_train(
         config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
-        running: Annotated[Running, tyro.conf.arg(name="")] = AUTO,
+        hardware: Annotated[HardwareConfig, tyro.conf.arg(name="")] = AUTO,
         recipe: RecipeName = "projected",
         minutes: float | None = None,
         out: Path | None = None,
@@ -54,7 +54,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
         if minutes is not None and "--epochs" in given:
             raise InputError("--epochs, --minutes: give one of them")
         from genlab.compute.distributed import processes, rank
-        from genlab.compute.hardware import choose
+        from genlab.compute.hardware import resolve_hardware
         from genlab.data.images import load_images
         from genlab.figures.draw import draw_gan
         from genlab.gan.time_budget import describe, fit_into
@@ -63,7 +63,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
         use_data(data_dir)
         target = out or Path("runs") / f"gan-{recipe}"
         with processes():
-            first, plan, on = rank() == 0, None, choose(running)
+            first, plan, on = rank() == 0, None, resolve_hardware(hardware)
             if minutes is not None:
                 config, plan = fit_into(config, minutes, target, "--snapshots" in given, on)
             if dry_run:

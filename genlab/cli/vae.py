@@ -17,7 +17,7 @@ from tyro.extras import SubcommandApp
 from genlab.cli.base import DataDir, Device, Json, end, use_data
 from genlab.common.paths import way_from
 from genlab.configs.compare import CompareConfig
-from genlab.configs.hardware import Running
+from genlab.configs.hardware import HardwareConfig
 from genlab.configs.prior import PriorName, PriorOptions
 from genlab.configs.vae import BY_EM, RecipeName, VaeConfig
 
@@ -43,7 +43,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             recipe: A set of defaults for all other options; --help shows those of the one given.
             out: The run directory; runs/vae-PRIOR if not given.
         """
-        from genlab.compute.hardware import choose
+        from genlab.compute.hardware import resolve_hardware
         from genlab.data.mnist import load_digits
         from genlab.figures.draw import draw_vae
         from genlab.vae.train import train_vae
@@ -53,7 +53,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         target = out or Path("runs") / f"vae-{config.prior}"
         if config.post_hoc is not None:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
-        results = train_vae(config, target, choose(Running(device=device)))
+        results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
         draw_vae(target, load_digits(config.mnist))
         end(results, _vae_line(results, target), json)
 
@@ -90,7 +90,7 @@ def vae_refit(
         mnist: Where the digits are now, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
-    from genlab.compute.hardware import choose
+    from genlab.compute.hardware import resolve_hardware
     from genlab.figures.draw import draw_vae
     from genlab.vae.train import refit_config, train_vae
 
@@ -102,7 +102,7 @@ def vae_refit(
     )
     if mnist is not None:
         config = replace(config, mnist=mnist)
-    results = train_vae(config, target, choose(Running(device=device)))
+    results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
     draw_vae(target)
     end(results, _vae_line(results, target), json)
 
@@ -129,12 +129,13 @@ def vae_evaluate(
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
         annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
-    from genlab.compute.hardware import choose
+    from genlab.compute.hardware import resolve_hardware
     from genlab.lab.sheet import refresh
     from genlab.vae.train import evaluate_vae
 
     use_data(data_dir)
-    results = evaluate_vae(run, mnist, importance, annealed, choose(Running(device=device)))
+    hardware = resolve_hardware(HardwareConfig(device=device))
+    results = evaluate_vae(run, mnist, importance, annealed, hardware)
     refresh(run, mnist)  # the lab or the comparison that it may be a part of
     end(results, _vae_line(results, run), json)
 
@@ -157,13 +158,13 @@ def vae_compare(
         only: Train this run alone: PRIOR/SEED, say vamp/0.
         out: The run directory.
     """
-    from genlab.compute.hardware import choose
+    from genlab.compute.hardware import resolve_hardware
     from genlab.data.mnist import load_digits
     from genlab.figures.draw import draw_comparison
     from genlab.vae.compare import compare, table
 
     use_data(data_dir)
-    results = compare(config, out, only, choose(Running(device=device)))
+    results = compare(config, out, only, resolve_hardware(HardwareConfig(device=device)))
     if lacking := results.get("lacking"):
         end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
         return

@@ -8,15 +8,15 @@ every function here is free.
 """
 
 __all__ = [
-    "add_up",
+    "all_reduce_sum",
     "all_true",
-    "from_first",
+    "barrier",
+    "broadcast",
     "gather_rows",
     "gather_text",
+    "local_slice",
     "processes",
     "rank",
-    "share_of",
-    "wait",
     "world_size",
 ]
 
@@ -89,13 +89,13 @@ def all_true(flag: bool) -> bool:
     return all(bool(part.all()) for part in gather_rows(torch.tensor([[int(flag)]])))
 
 
-def wait() -> None:
+def barrier() -> None:
     """Returns when every process has come here."""
     if world_size() > 1:
         all_true(True)
 
 
-def from_first(value: float) -> float:
+def broadcast(value: float) -> float:
     """Returns the first process's value; every process must call it."""
     if world_size() == 1:
         return value
@@ -104,12 +104,12 @@ def from_first(value: float) -> float:
     return told.item()
 
 
-def share_of(n: int) -> slice:
+def local_slice(n: int) -> slice:
     """Returns which of `n` rows are this process's: neighbours, as many as others' or one off."""
     return slice(n * rank() // world_size(), n * (rank() + 1) // world_size())
 
 
-def add_up(tensors: Sequence[Tensor]) -> None:
+def all_reduce_sum(tensors: Sequence[Tensor]) -> None:
     """Replaces tensors, of one type and device, by their sums over the processes, in place.
 
     Every process must call it with the same shapes; all get the same bits.

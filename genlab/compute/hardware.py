@@ -7,14 +7,19 @@
                   norms and batch statistics, averages, optimisers, and all that is measured
     auto          bf16 where the trial of `compute/precision.py` finds it worth it
     float32       means float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
-                  convolutions use) is off inside `at_work`
+                  convolutions use) is off inside `device_context`
     saved         tensors are saved from the processor and load onto any device
 
 Of several processes each has a GPU to itself (`compute/device.py`).
 """
 
 __all__ = [
-    "CPU", "Hardware", "at_work", "choose", "keep_spectral_norms", "rows_on",
+    "CPU",
+    "Hardware",
+    "device_context",
+    "keep_spectral_norms",
+    "resolve_hardware",
+    "rows_on",
     "stored",
 ]  # fmt: skip
 
@@ -30,9 +35,9 @@ from torch.nn.utils import parametrize
 from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.compute.device import device_for
-from genlab.compute.distributed import from_first, world_size
+from genlab.compute.distributed import broadcast, world_size
 from genlab.compute.precision import ieee, pays, require_bf16, speedup
-from genlab.configs.hardware import Running
+from genlab.configs.hardware import HardwareConfig
 
 SHARE = 0.25
 """Of a GPU's free memory, what training images may take for good."""
@@ -71,21 +76,21 @@ class Hardware(NamedTuple):
 CPU = Hardware()
 
 
-def choose(running: Running) -> Hardware:
+def resolve_hardware(config: HardwareConfig) -> Hardware:
     """Returns what is asked for; every process must call it.
 
     Raises:
         InputError: If this machine cannot do it.
     """
-    device = device_for(running.device, own=True)
-    if running.compile:
+    device = device_for(config.device, own=True)
+    if config.compile:
         _check_compiler(device)
-    if running.precision == "auto":  # trials may end differently: the first process's counts
-        short = from_first(float(pays(device)))
-        return Hardware(device, "bf16" if short else "float32", running.compile)
-    if running.precision == "bf16":
+    if config.precision == "auto":  # trials may end differently: the first process's counts
+        short = broadcast(float(pays(device)))
+        return Hardware(device, "bf16" if short else "float32", config.compile)
+    if config.precision == "bf16":
         _check_bf16(device)
-    return Hardware(device, running.precision, running.compile)
+    return Hardware(device, config.precision, config.compile)
 
 
 def _check_bf16(device: torch.device) -> None:
@@ -116,7 +121,7 @@ def _check_compiler(device: torch.device) -> None:
 
 
 @contextmanager
-def at_work(on: Hardware) -> Iterator[None]:
+def device_context(on: Hardware) -> Iterator[None]:
     """Makes the GPU the current one and float32 exact, inside the block."""
     if on.device.type == "cpu":
         yield

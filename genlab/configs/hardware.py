@@ -1,13 +1,13 @@
 """How training is to run: what may change between two sessions of one run."""
 
-__all__ = ["Running"]
+__all__ = ["HardwareConfig"]
 
 from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class HardwareConfig:
     """Device, precision, compiled or not: no part of what is learned, so not of `GanConfig`.
 
     A run may go on with others; it is then the same but for rounding, and says so.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.common.progress import say
 from genlab.compute.device import device_for
-from genlab.compute.distributed import from_first
+from genlab.compute.distributed import broadcast
 from genlab.compute.precision import PRECISIONS, resolve
 from genlab.data.pictures import Pictures
 from genlab.features.extract import Extractor, extract
@@ -66,7 +66,7 @@ class Eyes:
         self.device = device if isinstance(device, torch.device) else device_for(device)
         self.precision = resolve(precision, self.device)
         if precision == "auto":  # trials may end differently: the first process's counts
-            self.precision = PRECISIONS[int(from_first(PRECISIONS.index(self.precision)))]
+            self.precision = PRECISIONS[int(broadcast(PRECISIONS.index(self.precision)))]
         self._loaded: dict[str, Loaded] = {}
         self._seen: dict[tuple[object, ...], Tensor] = {}
 

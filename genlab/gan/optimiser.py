@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from genlab.compute.distributed import add_up
+from genlab.compute.distributed import all_reduce_sum
 
 
 def descend(optimiser: Adam, loss: Tensor, player: str, clip: float) -> None:
@@ -16,13 +16,13 @@ def descend(optimiser: Adam, loss: Tensor, player: str, clip: float) -> None:
     A gradient longer than `clip` times its usual length is shortened to that; 0 shortens none.
     """
     told = loss.detach().clone()
-    add_up([told])  # all processes fail, or none does
+    all_reduce_sum([told])  # all processes fail, or none does
     if not torch.isfinite(told):
         raise FloatingPointError(f"the {player}'s loss is {told.item()}")
     optimiser.zero_grad()
     loss.backward()
     gradients = [p.grad for g in optimiser.param_groups for p in g["params"] if p.grad is not None]
-    add_up(gradients)
+    all_reduce_sum(gradients)
     norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
     length = torch.stack(norms).norm()  # NaN if one is; a tenth of the time of a maximum
     if not torch.isfinite(length):

@@ -34,7 +34,7 @@ from torch import nn
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.compute.distributed import from_first, rank, wait
+from genlab.compute.distributed import barrier, broadcast, rank
 from genlab.configs.gan import GanConfig
 from genlab.gan.monitor import COLLAPSED, LEVEL
 from genlab.gan.players import Players
@@ -109,14 +109,14 @@ class Course:
 
     def save_if_due(self, every: float) -> None:
         """Saves the state if that was `every` seconds ago; errors as of `save`."""
-        if from_first(self.clock.seconds - self.saved > every):
+        if broadcast(self.clock.seconds - self.saved > every):
             self.save()
 
     def restore(self) -> bool:
         """Goes to the last saved state; returns whether there was one."""
-        wait()  # for the first to have written
+        barrier()  # for the first to have written
         state = self.run.load_state()  # all do, and drop the same lines
-        wait()
+        barrier()
         if state is not None:
             tensors, self.step, seconds = state
             unpack(tensors, self.modules, self.players.optimisers)
@@ -156,7 +156,7 @@ class Course:
         A collapse after all attempts is told of; so is little variety, where it never was more,
         after the first third of the run, and at the end in any case.
         """
-        running, poor = (from_first(x) for x in (self.noted[COLLAPSING].item(), bool(self.poor)))
+        running, poor = (broadcast(x) for x in (self.noted[COLLAPSING].item(), bool(self.poor)))
         if running == RUNNING and len(self.failures) < RETRIES:
             self._go_back(COLLAPSE, self.poor)
             return

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.rng import generator
-from genlab.compute.distributed import add_up, share_of
+from genlab.compute.distributed import all_reduce_sum, local_slice
 from genlab.configs.gan import GanConfig
 from genlab.gan import losses as adversarial
 from genlab.gan.augment import augment, mirror
@@ -64,7 +64,7 @@ def play(
     Raises:
         FloatingPointError: If a loss or gradient is not finite; that player is not updated.
     """
-    own_real, own_fake = share_of(len(images)), share_of(config.batch)
+    own_real, own_fake = local_slice(len(images)), local_slice(config.batch)
     shares = tuple((own.stop - own.start) / n
                    for own, n in ((own_real, len(images)), (own_fake, config.batch)))
     random, device = generator(config.seed, "round", step), players.on.device
@@ -137,7 +137,7 @@ def update_discriminator(
         share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
         for part, share in zip((slice(count), slice(count, None)), shares)
     )]
-    add_up(means)
+    all_reduce_sum(means)
     return means[0], means[1], means[2]
 
 
@@ -153,7 +153,7 @@ def update_generator(
     finally:  # training may go on after a failure
         players.discriminator.requires_grad_(True)
     total = loss.detach().clone()
-    add_up([total])
+    all_reduce_sum([total])
     return total
 
 

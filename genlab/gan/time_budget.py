@@ -20,8 +20,8 @@ import torch
 
 from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.compute.distributed import from_first, rank
-from genlab.compute.hardware import CPU, Hardware, at_work, rows_on, stored
+from genlab.compute.distributed import broadcast, rank
+from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
 from genlab.data.images import load_images
 from genlab.gan.classes import find_classes
@@ -70,9 +70,9 @@ def plan_minutes(
     began = time.monotonic()
     _require_time(minutes)
     images = _images(config, out)
-    with at_work(on):
+    with device_context(on):
         step, measure = _try(config, images, on)
-    left = from_first(60 * minutes - (time.monotonic() - began))
+    left = broadcast(60 * minutes - (time.monotonic() - began))
     steps = math.ceil(len(images.train) / config.batch)
 
     def seconds(epochs: int) -> float:
@@ -119,16 +119,16 @@ def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
         play(players, config, rows_on(train, rows, on.device), done, labels)
         done += 1
         late = done > WARM_UP and time.monotonic() - began > SECONDS
-        if from_first(late):
+        if broadcast(late):
             break
-    step = from_first((time.monotonic() - began) / (done - WARM_UP))
+    step = broadcast((time.monotonic() - began) / (done - WARM_UP))
     if config.measure_every == 0:
         return step, 0.0
     watch = Watch(config, images, on.device)
     began = time.monotonic()
     if rank() == 0:
         watch.measure(players)
-    return step, from_first(time.monotonic() - began)
+    return step, broadcast(time.monotonic() - began)
 
 
 def fit_into(

@@ -36,8 +36,8 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.common.rng import generator
-from genlab.compute.distributed import gather_text, rank, wait, world_size
-from genlab.compute.hardware import CPU, Hardware, at_work, rows_on, stored
+from genlab.compute.distributed import barrier, gather_text, rank, world_size
+from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
@@ -51,7 +51,7 @@ from genlab.gan.sample import draw
 from genlab.gan.split import Sides, refuse_within, sides
 from genlab.gan.step import play
 from genlab.runs.checkpoints import gan_kept, keep_if_due
-from genlab.runs.lock import alone
+from genlab.runs.lock import run_lock
 from genlab.runs.run import BEGINNING, Run, open_run
 
 SAVE_EVERY_S = 60.0
@@ -84,9 +84,9 @@ def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     with ExitStack() as stack:
         run = _open(out, config, data, on, stack)
         if not run.done:
-            stack.enter_context(at_work(on))
+            stack.enter_context(device_context(on))
             _train(config, run, images, on, dogs.identity)
-            wait()
+            barrier()
         return run.results
 
 
@@ -121,7 +121,7 @@ def _open(
     problem, run = "", None
     if rank() == 0:
         try:
-            stack.enter_context(alone(out))
+            stack.enter_context(run_lock(out))
             run = open_run(out, "gan", config, data, on.facts)
         except InputError as error:
             problem = str(error)

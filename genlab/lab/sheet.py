@@ -11,7 +11,7 @@ from typing import Any
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.compute.hardware import choose
+from genlab.compute.hardware import resolve_hardware
 from genlab.configs.gan import RECIPES, GanConfig
 from genlab.configs.lab import PRESETS, PRIORS, LabConfig, vae_configs
 from genlab.data.images import ImageSet, load_images
@@ -30,7 +30,7 @@ from genlab.gan.split import refuse_within
 from genlab.gan.train import train_gan
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.runs.hardware import hardware_of_last_session
-from genlab.runs.lock import alone
+from genlab.runs.lock import run_lock
 from genlab.runs.records import kind_of, read_json
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
@@ -86,7 +86,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
     refuse_within(dogs, out)
-    with alone(out):
+    with run_lock(out):
         return _run(config, out, mnist, gan, digits, real)
 
 
@@ -182,17 +182,17 @@ def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dic
     moved = {name: source for name, source in now.items() if source and name in run.config}
     if run.kind == "vae":
         config = replace(vae_config(run), **moved)
-        results = train_vae(config, path, choose(hardware_of_last_session(run)))
+        results = train_vae(config, path, resolve_hardware(hardware_of_last_session(run)))
         draw_vae(path, load_digits(config.mnist))
         return results
     if run.kind == "gan":
         config = replace(gan_config(run), **moved)
-        results = train_gan(config, path, choose(hardware_of_last_session(run)))
+        results = train_gan(config, path, resolve_hardware(hardware_of_last_session(run)))
         draw_gan(path, load_images(config.dogs, config.size, config.images, config.crop))
         return results
     if run.kind == "compare":
         config = replace(compare_config(run), **moved)
-        results = compare(config, path, on=choose(hardware_of_last_session(run)))
+        results = compare(config, path, on=resolve_hardware(hardware_of_last_session(run)))
         draw_comparison(path, load_digits(config.mnist))
         return results
     with readable(path):

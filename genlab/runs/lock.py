@@ -4,7 +4,7 @@ The lock is the operating system's. It goes with the process, however that ends;
 carries it stays behind only where a process was killed, and means nothing then.
 """
 
-__all__ = ["LOCK", "alone"]
+__all__ = ["LOCK", "run_lock"]
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +22,7 @@ POLL_S = 0.5
 
 
 @contextmanager
-def alone(path: Path, *, wait: bool = False) -> Iterator[None]:
+def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Keeps other processes from training into a folder, made if missing, inside the block.
 
     Arguments:

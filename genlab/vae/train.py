@@ -21,11 +21,11 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
 from genlab.common.rng import generator, seeded
-from genlab.compute.hardware import CPU, Hardware, at_work
+from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import DigitSet, load_digits
-from genlab.runs.lock import alone
+from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import begin_with_em
@@ -168,7 +168,7 @@ def train_vae(
         raise InputError(
             f"--prior.components {components}: more than the {len(splits.train)} training digits"
         )
-    with alone(out, wait=wait):
+    with run_lock(out, wait=wait):
         return _train(config, out, on, digits, splits)
 
 
@@ -186,7 +186,7 @@ def _train(
         begin_with_em(config, model, splits)
         seconds = time.monotonic() - began
     if not (config.em and config.prior == "mixture"):  # which is then at its best
-        with at_work(on):
+        with device_context(on):
             took, epochs = fit(config, run, model, splits, on.device)
         seconds += took
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
@@ -276,7 +276,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
 
 
 def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
-    with at_work(on):
+    with device_context(on):
         return measure(
             model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
             importance=config.importance, seed=config.seed, annealed=config.annealed,

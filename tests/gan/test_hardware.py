@@ -25,10 +25,17 @@ from torch import Tensor, nn
 
 from genlab.common.errors import InputError
 from genlab.compute import device, hardware, precision
-from genlab.compute.hardware import CPU, Hardware, at_work, choose, rows_on, stored
+from genlab.compute.hardware import (
+    CPU,
+    Hardware,
+    device_context,
+    resolve_hardware,
+    rows_on,
+    stored,
+)
 from genlab.compute.precision import exact
 from genlab.configs.gan import GanConfig
-from genlab.configs.hardware import Running
+from genlab.configs.hardware import HardwareConfig
 from genlab.gan import players
 from genlab.gan import train as gan
 from genlab.gan.compile import compile_players
@@ -306,7 +313,7 @@ def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) ->
     so weights are compared by these gradients. (`scratch` is refused: torch 2.13 has gradients of
     zero for part of its generator.)"""
     config, found = config_of("dcgan"), []
-    on = choose(Running(device="cpu", compile=True))
+    on = resolve_hardware(HardwareConfig(device="cpu", compile=True))
     assert on == Hardware(compile=True)
     for hardware_of in (CPU, on):
         pair = build_players(config, on=hardware_of)
@@ -375,11 +382,11 @@ def test_compiling_without_a_compiler_is_refused_in_one_line(
 
     with inductor.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
         with pytest.raises(InputError, match="--compile: torch cannot compile here") as found:
-            choose(Running(device="cpu", compile=True))
+            resolve_hardware(HardwareConfig(device="cpu", compile=True))
     assert "\n" not in str(found.value)
     monkeypatch.setattr(hardware, "world_size", lambda: 2)
     with pytest.raises(InputError, match="--compile: not with several processes"):
-        choose(Running(device="cpu", compile=True))
+        resolve_hardware(HardwareConfig(device="cpu", compile=True))
 
 
 # What is refused, what is chosen
@@ -407,7 +414,7 @@ def test_each_process_has_a_gpu_of_its_own_or_none_has(
     gpus: int, processes: int, rank: int, asked: Any, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(monkeypatch, gpus, processes, rank)
-    assert choose(Running(device=asked)).device == torch.device(found)
+    assert resolve_hardware(HardwareConfig(device=asked)).device == torch.device(found)
 
 
 @pytest.mark.parametrize(
@@ -419,7 +426,7 @@ def test_too_few_gpus_are_refused(
 ) -> None:
     machine(monkeypatch, gpus, processes)
     with pytest.raises(InputError, match=says):
-        choose(Running(device="cuda"))
+        resolve_hardware(HardwareConfig(device="cuda"))
 
 
 def test_a_gpu_that_does_not_work_is_named_and_left(
@@ -427,11 +434,11 @@ def test_a_gpu_that_does_not_work_is_named_and_left(
 ) -> None:
     machine(monkeypatch, 1)
     monkeypatch.setattr(device, "problem", lambda: "the GPU does not work (no kernel image)")
-    assert choose(Running(device="auto")) == CPU
+    assert resolve_hardware(HardwareConfig(device="auto")) == CPU
     said = capsys.readouterr().err
     assert said.strip() == "note: on the processor: the GPU does not work (no kernel image)"
     with pytest.raises(InputError, match=r"^--device cuda: the GPU does not work"):
-        choose(Running(device="cuda"))
+        resolve_hardware(HardwareConfig(device="cuda"))
 
 
 def test_bf16_is_refused_where_a_gpu_cannot(
@@ -440,10 +447,10 @@ def test_bf16_is_refused_where_a_gpu_cannot(
     machine(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     with pytest.raises(InputError, match="--precision bf16: Old GPU cannot"):
-        choose(Running(device="cuda", precision="bf16"))
+        resolve_hardware(HardwareConfig(device="cuda", precision="bf16"))
     for times, notes in ((0.4, 1), (1.6, 0)):
         monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
-        assert choose(Running(device="cpu", precision="bf16")) == BF16
+        assert resolve_hardware(HardwareConfig(device="cpu", precision="bf16")) == BF16
         assert capsys.readouterr().err.count("at 0.4 times float32's speed") == notes
 
 
@@ -452,7 +459,7 @@ def test_auto_takes_bf16_where_it_pays(
     times: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "speedup", lambda device, dtype: times)
-    assert choose(Running(device="cpu", precision="auto")).precision == chosen
+    assert resolve_hardware(HardwareConfig(device="cpu", precision="auto")).precision == chosen
 
 
 def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,7 +470,7 @@ def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -
     inside = []
 
     def failing() -> None:
-        with at_work(Hardware(torch.device("cuda", 0))):
+        with device_context(Hardware(torch.device("cuda", 0))):
             inside.extend(s.fp32_precision for s in settings)
             with exact(torch.device("cuda", 0)):  # as measuring does while it trains
                 inside.extend(s.fp32_precision for s in settings)
@@ -512,12 +519,12 @@ def test_a_run_goes_on_in_another_precision_and_says_so(
     keeps what its last session ran on; one of before there was a choice ran plainly."""
     config, out = tiny("scratch", folder), tmp_path / "run"
     stopped(config, out, CPU, monkeypatch)
-    assert hardware_of_last_session(Run(out)) == Running(device="cpu")
+    assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu")
     capsys.readouterr()
     stopped(config, out, BF16, monkeypatch, step=6)
     note = "note: precision was 'float32' and is 'bf16': the run goes on, but not bit for bit"
     assert capsys.readouterr().err.count(note) == 1
-    assert hardware_of_last_session(Run(out)) == Running(device="cpu", precision="bf16")
+    assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu", precision="bf16")
     lab.resume(out)
     facts = [{k: s[k] for k in BF16.facts} for s in Run(out).env["sessions"]]
     assert facts == [CPU.facts, BF16.facts, BF16.facts]
@@ -533,14 +540,14 @@ def test_a_run_goes_on_in_another_precision_and_says_so(
     env = json.loads((out / "env.json").read_text())
     env["sessions"] = [{k: v for k, v in env["sessions"][0].items() if k not in BF16.facts}]
     (out / "env.json").write_text(json.dumps(env))
-    assert hardware_of_last_session(Run(out)) == Running(device="cpu")
+    assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu")
 
 
 # On a real GPU
 
 
 def gpu() -> Hardware:
-    return choose(Running(device="cuda"))
+    return resolve_hardware(HardwareConfig(device="cuda"))
 
 
 @GPU
@@ -591,7 +598,7 @@ def picture(path: Path) -> Tensor:
 def test_a_gpu_draws_what_the_processor_draws_but_for_rounding() -> None:
     config, ends = config_of("projected"), []
     for on in (CPU, gpu()):
-        with at_work(on):
+        with device_context(on):
             average = build_players(config, on=on).average
             ends.append(images_of(average, torch.randn(
                 30, 8, generator=torch.Generator().manual_seed(0))).int())

@@ -15,15 +15,15 @@ from test_train import tiny
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig
 from genlab.gan.train import train_gan
-from genlab.runs.lock import LOCK, alone
+from genlab.runs.lock import LOCK, run_lock
 from genlab.runs.run import Run
 from genlab.vae.train import train_vae
 
 HOLD = """
 import sys
 from pathlib import Path
-from genlab.runs.lock import alone
-with alone(Path(sys.argv[1])):
+from genlab.runs.lock import run_lock
+with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 print("free", flush=True)
@@ -84,7 +84,7 @@ def test_a_killed_process_holds_nothing(
 
 def test_a_failure_lets_go(tmp_path: Path) -> None:
     def fail() -> None:
-        with alone(tmp_path):
+        with run_lock(tmp_path):
             raise RuntimeError("as training may")
 
     for _ in range(2):

@@ -22,7 +22,7 @@ from genlab.configs.vae import RECIPES, VaeConfig
 from genlab.data.mnist import load_digits
 from genlab.figures.draw import draw_comparison
 from genlab.lab import sheet as lab
-from genlab.runs.lock import alone
+from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
@@ -325,7 +325,7 @@ def test_a_row_waits_for_the_vae_that_another_process_trains(
     config, out = post_hoc_students(tiny_digits), tmp_path / "run"
     open_run(out, "compare", config, {"mnist": load_digits(config.mnist).identity}, CPU.facts)
     with ThreadPoolExecutor() as pool:
-        with alone(out / "standard" / "0"):
+        with run_lock(out / "standard" / "0"):
             row = pool.submit(compare, config, out, "student/0")
             while "waiting for its end" not in (said := capsys.readouterr().err):
                 assert not row.done(), said
