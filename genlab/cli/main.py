@@ -18,13 +18,13 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, print_json, use_data
 from genlab.cli.data import data, with_default
+from genlab.cli.errors import ended_by_errors
 from genlab.cli.fid import fid
 from genlab.cli.gan import gan
 from genlab.cli.gan import train_command as gan_train
 from genlab.cli.vae import train_command as vae_train
 from genlab.cli.vae import vae
 from genlab.cli.verify import verify
-from genlab.common.errors import InputError
 from genlab.configs import gan as gan_recipes
 from genlab.configs import vae as vae_recipes
 from genlab.configs.lab import LabConfig
@@ -206,31 +206,13 @@ def main() -> None:
     recipe = gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)
     given = {argument.partition("=")[0] for argument in arguments}
     gan.command(name="train")(gan_train(recipe, given))
-    try:
+    with ended_by_errors():
         app.cli(
             prog="genlab",
             args=with_default(arguments),
             description="A laboratory of small deep generative models: VAEs under many priors, "
             "GANs that learn from few images, Frechet distances, and the report of it all.",
         )
-    except (InputError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            sys.exit(1)
-        print(f"genlab: error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except RuntimeError as error:
-        torch = sys.modules.get("torch")  # not loaded only to know its errors
-        if torch is None or not isinstance(error, torch.OutOfMemoryError):
-            raise
-        print(f"genlab: error: {str(error).split('.')[0]}: give the same command with --device "
-              "cpu, or another --out and a smaller --batch", file=sys.stderr)  # fmt: skip
-        sys.exit(2)
-    except FloatingPointError as error:
-        print(f"genlab: training diverged: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("genlab: stopped; give the same command again to go on", file=sys.stderr)
-        sys.exit(130)
 
 
 app.command(fid)

@@ -59,7 +59,7 @@ def verify(
     if not files:
         raise InputError("FILES: give the files of a submission, or a folder of submissions")
     if out is not None:
-        require_place("--out", out)
+        require_place("out", out)
     reports = check(
         files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
         template=SHEET if template is None else read_template(template),

@@ -1,13 +1,14 @@
-"""The one error a person is meant to read: what is wrong, where, and what to do."""
+"""The error that a person is meant to read: what is wrong, where, and what to do."""
 
 __all__ = ["InputError", "OtherVersion"]
 
 
 class InputError(ValueError):
-    """Raised for bad input (a file, a folder, an option), with a message fit for one line.
+    """Bad input: a parameter, a file or a folder, with a message that fits on one line.
 
-    The command line prints it without a traceback and exits with 2. It is a `ValueError`, so
-    library users catch it as one.
+    The message names parameters as Python does, between backticks: "`epochs` 0: must be at
+    least 1". The command line prints it without a traceback, each parameter as its option, and
+    exits with 2.
     """
 
 

@@ -41,29 +41,30 @@ def within(inner: Path, outer: Path) -> bool:
     return inner.resolve().is_relative_to(outer.resolve())
 
 
-def require_outside(option: str, target: Path, folder: Path) -> None:
-    """Refuses a place to write to, named by `option`, that lies in a folder of images.
+def require_outside(parameter: str, target: Path, folder: Path) -> None:
+    """Refuses a place to write to, named by a parameter, that lies in a folder of images.
 
     Raises:
         InputError: If `target` is `folder` or within it.
     """
     if within(target, folder):
         raise InputError(
-            f"{option} {target}: lies in the folder of the images, {folder}, and that is not "
+            f"`{parameter}` {target}: lies in the folder of the images, {folder}, and that is not "
             "changed; name another"
         )
 
 
-def require_place(option: str, target: Path) -> None:
-    """Refuses a folder to write to, named by `option`, that cannot be made or written.
+def require_place(parameter: str, target: Path) -> None:
+    """Refuses a folder to write to, named by a parameter, that cannot be made or written.
 
     Raises:
         InputError: If a file is in its way, or it is not writable.
     """
     there = next(p for p in (target, *target.absolute().parents) if p.exists())
     if not there.is_dir():
-        raise InputError(f"{option} {target}: a file is in the way; name a folder")
+        raise InputError(f"`{parameter}` {target}: a file is in the way; name a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(
-            f"{option} {target}: {there} is not writable; name another folder or mend its mode"
+            f"`{parameter}` {target}: {there} is not writable; name another folder or change its "
+            "permissions"
         )

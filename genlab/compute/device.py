@@ -32,16 +32,16 @@ def device_for(asked: str, *, own: bool = False) -> torch.device:
             "auto" finds them for some processes only: all must run on one kind of device.
     """
     if asked not in DEVICES:
-        raise InputError(f"--device {asked}: give one of {', '.join(DEVICES)}")
+        raise InputError(f"`device` {asked}: give one of {', '.join(DEVICES)}")
     why = "" if asked == "cpu" else problem() or (_shortage() if own else "")
     if asked == "cuda" and why:
-        raise InputError(f"--device cuda: {why}; or give --device cpu")
+        raise InputError(f"`device` cuda: {why}; or give `device` cpu")
     found = _gpu() if asked != "cpu" and not why else torch.device("cpu")
     if asked == "auto" and torch.cuda.is_available() and why:
         say(f"note: on the processor: {why}")
     if len(set(gather_text(found.type))) > 1:
         raise InputError(
-            f"--device {asked}: some processes have a GPU and some have none; give --device cpu"
+            f"`device` {asked}: some processes have a GPU and some have none; give `device` cpu"
         )
     return found
 

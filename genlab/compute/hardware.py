@@ -97,7 +97,7 @@ def _check_bf16(device: torch.device) -> None:
     """Refuses a GPU without bf16; says of a processor that gains nothing by it."""
     if device.type == "cpu":
         if (times := speedup()) < 1:
-            say(f"note: --precision bf16: this processor has no units for it; a convolution runs "
+            say(f"note: bf16: this processor has no units for it; a convolution runs "
                 f"at {times:.1f} times float32's speed")  # fmt: skip
         return
     require_bf16(device)
@@ -107,7 +107,7 @@ def _check_compiler(device: torch.device) -> None:
     """Compiles one small function, to know now and not in the first step."""
     if world_size() > 1:
         raise InputError(
-            "--compile: not with several processes, whose batch-norms talk to each other inside "
+            "`compile`: not with several processes, whose batch-norms talk to each other inside "
             "the networks; leave it out"
         )
     try:
@@ -115,7 +115,7 @@ def _check_compiler(device: torch.device) -> None:
     except RuntimeError as error:  # torch's errors of compiling are
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
-            f"--compile: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
+            f"`compile`: torch cannot compile here ({lines[0].strip()}); install a C++ compiler "
             "(g++ or clang; on a GPU Triton as well), or leave it out"
         ) from None
 

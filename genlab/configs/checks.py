@@ -1,6 +1,6 @@
-"""What all options of the command line have in common. Imports no torch."""
+"""Checks that all configurations share. Imports no torch."""
 
-__all__ = ["option", "require_finite"]
+__all__ = ["require_finite"]
 
 import math
 
@@ -10,22 +10,17 @@ from typing import Any
 from genlab.common.errors import InputError
 
 
-def option(name: str) -> str:
-    """Returns the command line's spelling of a field."""
-    return name.replace("_", "-")
-
-
 def require_finite(config: Any, group: str = "") -> None:
-    """Refuses an option that is infinite or not a number: no comparison finds the latter.
+    """Refuses a value that is infinite or not a number: no comparison finds the latter.
 
     Arguments:
-        config: A dataclass of options.
-        group: What stands before their names on the command line, say "prior.".
+        config: A configuration.
+        group: The prefix of its fields' names, say "prior.".
 
     Raises:
-        InputError: Naming the option.
+        InputError: If a value is not finite; names the field.
     """
     for field in fields(config):
         value = getattr(config, field.name)
         if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"--{group}{option(field.name)} {value}: give a finite number")
+            raise InputError(f"`{group}{field.name}` {value}: give a finite number")

@@ -48,7 +48,7 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise InputError(f"--seeds {self.seeds}: must be at least 1")
+            raise InputError(f"`seeds` {self.seeds}: must be at least 1")
         asked = PRIOR_NAMES if "all" in self.priors else self.priors
         ordered = tuple(p for p in PRIOR_NAMES if p == "standard" or p in asked)
         object.__setattr__(self, "priors", ordered)

@@ -75,18 +75,18 @@ class FidConfig:
         if not self.fakes:
             raise InputError("FAKES: give at least one source of generated images")
         if self.compare and len(self.fakes) < 2:
-            raise InputError("--compare: give at least two sources of generated images")
+            raise InputError("`compare`: give at least two sources of generated images")
         for name in self.features:
             if name not in FEATURE_NAMES:
                 names = ", ".join(FEATURE_NAMES)
-                raise InputError(f"--features {name}: no such network; there are {names}")
+                raise InputError(f"`features` {name}: no such network; there are {names}")
         if len(set(self.features)) < len(self.features):
-            raise InputError(f"--features {' '.join(self.features)}: name each network once")
+            raise InputError(f"`features` {' '.join(self.features)}: name each network once")
         if isinstance(self.size, int) and not 16 <= self.size <= LARGEST:
-            raise InputError(f"--size {self.size}: must be from 16 to {LARGEST} pixels")
+            raise InputError(f"`size` {self.size}: must be from 16 to {LARGEST} pixels")
         if self.permutations and self.permutations < 19:
             raise InputError(
-                f"--permutations {self.permutations}: at least 19 (p = 0.05 needs so many), or 0"
+                f"`permutations` {self.permutations}: at least 19 (p = 0.05 needs so many), or 0"
             )
         if self.n < 2:
-            raise InputError(f"--n {self.n}: at least 2")
+            raise InputError(f"`n` {self.n}: at least 2")

@@ -12,7 +12,7 @@ from typing import Literal
 from tyro.conf import Positional, Suppress
 
 from genlab.common.errors import InputError
-from genlab.configs.checks import option, require_finite
+from genlab.configs.checks import require_finite
 
 SIZE = 64
 """The side of image, in pixels, unless another is asked for."""
@@ -105,34 +105,34 @@ class GanConfig:
         require_finite(self)
         if self.size not in SIZES:
             raise InputError(
-                f"--size {self.size}: the generators make {', '.join(map(str, SIZES))} pixels"
+                f"`size` {self.size}: the generators make {', '.join(map(str, SIZES))} pixels"
             )
         for name in ("epochs", "batch", "latent", "width", "discriminator_width", "images",
                      "average_images"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"--{option(name)} {value}: must be at least 1")
+                raise InputError(f"`{name}` {value}: must be at least 1")
         for name, most in LARGEST.items():
             if (getattr(self, name) or 0) > most:
-                raise InputError(f"--{option(name)} {getattr(self, name)}: at most {most}")
+                raise InputError(f"`{name}` {getattr(self, name)}: at most {most}")
         for name in ("learning_rate", "discriminator_rate"):
             if not getattr(self, name) > 0:
-                raise InputError(f"--{option(name)} {getattr(self, name)}: must be above 0")
+                raise InputError(f"`{name}` {getattr(self, name)}: must be above 0")
         if self.clip < 0:
-            raise InputError(f"--clip {self.clip}: must be above 0, or 0 to shorten none")
+            raise InputError(f"`clip` {self.clip}: must be above 0, or 0 to shorten none")
         if not 0 < self.average_share <= 0.25:
             raise InputError(
-                f"--average-share {self.average_share}: give a share above 0 and at "
+                f"`average_share` {self.average_share}: give a share above 0 and at "
                 "most 0.25 (a longer average still holds the first images)"
             )
         if self.clusters is not None and self.classes != "clusters":
-            raise InputError("--clusters: belongs to --classes clusters")
+            raise InputError("`clusters`: belongs to `classes` clusters")
         if self.clusters is not None and self.clusters < 2:
-            raise InputError(f"--clusters {self.clusters}: must be at least 2")
+            raise InputError(f"`clusters` {self.clusters}: must be at least 2")
         if self.checkpoints and self.epochs < 2:
-            raise InputError(f"--checkpoints: needs two --epochs at least, not {self.epochs}")
+            raise InputError(f"`checkpoints`: needs two `epochs` at least, not {self.epochs}")
         if any(epoch < 1 for epoch in self.snapshots):
-            raise InputError(f"--snapshots {self.snapshots}: epochs are counted from 1")
+            raise InputError(f"`snapshots` {self.snapshots}: epochs are counted from 1")
         self._check_measuring()
         self._check_recipe()
 
@@ -144,34 +144,34 @@ class GanConfig:
 
     def _check_measuring(self) -> None:
         if not 0 <= self.held_out <= 0.5:
-            raise InputError(f"--held-out {self.held_out}: give a part from 0 to 0.5")
+            raise InputError(f"`held_out` {self.held_out}: give a part from 0 to 0.5")
         if self.measure_every is not None and self.measure_every < 0:
-            raise InputError(f"--measure-every {self.measure_every}: must be 0 or more")
+            raise InputError(f"`measure_every` {self.measure_every}: must be 0 or more")
         if not self.measure_with:
-            raise InputError("--measure-with: name a network; --measure-every 0 measures nothing")
+            raise InputError("`measure_with`: name a network; `measure_every` 0 measures nothing")
         if self.measure_fakes < 16:
-            raise InputError(f"--measure-fakes {self.measure_fakes}: at least 16, better 300")
+            raise InputError(f"`measure_fakes` {self.measure_fakes}: at least 16, better 300")
 
     def _check_recipe(self) -> None:
         """Refuses options that the recipe would not use."""
         if self.recipe == "projected":
             if self.feature_size is None or self.feature_size < 32:
                 raise InputError(
-                    f"--feature-size {self.feature_size}: the projected recipe needs at least 32"
+                    f"`feature_size` {self.feature_size}: the projected recipe needs at least 32"
                 )
             if self.r1_gamma is not None or self.r1_every is not None:
-                raise InputError("--r1-gamma, --r1-every: belong to --recipe scratch")
+                raise InputError("`r1_gamma`, `r1_every`: belong to `recipe` scratch")
             return
         if self.feature_size is not None:
-            raise InputError("--feature-size: belongs to --recipe projected")
+            raise InputError("`feature_size`: belongs to `recipe` projected")
         if self.recipe == "dcgan":
             if self.r1_gamma is not None or self.r1_every is not None:
-                raise InputError("--r1-gamma, --r1-every: belong to --recipe scratch")
+                raise InputError("`r1_gamma`, `r1_every`: belong to `recipe` scratch")
             return
         if self.r1_gamma is None or self.r1_gamma < 0:
-            raise InputError(f"--r1-gamma {self.r1_gamma}: the scratch recipe needs it, 0 or more")
+            raise InputError(f"`r1_gamma` {self.r1_gamma}: the scratch recipe needs it, 0 or more")
         if self.r1_every is None or self.r1_every < 1:
-            raise InputError(f"--r1-every {self.r1_every}: the scratch recipe needs it, 1 or more")
+            raise InputError(f"`r1_every` {self.r1_every}: the scratch recipe needs it, 1 or more")
 
 
 FEATURE_SIZES = {64: 96, 128: 160, 256: 224}

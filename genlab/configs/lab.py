@@ -80,7 +80,7 @@ class LabConfig:
 
     def __post_init__(self) -> None:
         if self.fakes < 2:
-            raise InputError(f"--fakes {self.fakes}: at least 2 are needed for a distance")
+            raise InputError(f"`fakes` {self.fakes}: at least 2 are needed for a distance")
 
 
 def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:

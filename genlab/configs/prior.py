@@ -67,16 +67,16 @@ class PriorOptions:
             if getattr(defaults, field.name) is None:
                 takes = [f.name for f in fields(self) if getattr(defaults, f.name) is not None]
                 raise InputError(
-                    f"--prior.{field.name}: not an option of the prior {prior!r}, which takes "
-                    + (", ".join(f"--prior.{name}" for name in takes) or "none")
+                    f"`prior.{field.name}`: not an option of the prior {prior!r}, which takes "
+                    + (", ".join(f"`prior.{name}`" for name in takes) or "none")
                 )
             low = min(value, default=0) if isinstance(value, tuple) else value
             if not isinstance(low, str) and not low > 0:
-                raise InputError(f"--prior.{field.name} {value}: must be above 0")
+                raise InputError(f"`prior.{field.name}` {value}: must be above 0")
             high = max(value, default=0) if isinstance(value, tuple) else value
             if field.name in LARGEST and high > LARGEST[field.name]:
                 most = LARGEST[field.name]
-                raise InputError(f"--prior.{field.name} {value}: must be at most {most}")
+                raise InputError(f"`prior.{field.name}` {value}: must be at most {most}")
             changes[field.name] = value
         return replace(defaults, **changes)
 

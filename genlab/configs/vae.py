@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from genlab.common.errors import InputError
-from genlab.configs.checks import option, require_finite
+from genlab.configs.checks import require_finite
 from genlab.configs.prior import WIDEST, PriorName, PriorOptions
 
 BY_EM = ("mixture", "vamp", "vamp-mixture")
@@ -105,67 +105,67 @@ class VaeConfig:
         for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"--{name} {value}: must be at least 1")
+                raise InputError(f"`{name}` {value}: must be at least 1")
         for name, most in LARGEST.items():
             if getattr(self, name) > most:
-                raise InputError(f"--{name} {getattr(self, name)}: must be at most {most}")
+                raise InputError(f"`{name}` {getattr(self, name)}: must be at most {most}")
         if self.annealed == 1:
-            raise InputError("--annealed 1: at least 2, for an error; or 0 for none")
+            raise InputError("`annealed` 1: at least 2, for an error; or 0 for none")
         if self.patience is not None and self.warmup > self.epochs:
             raise InputError(
-                f"--epochs {self.epochs}: early stopping (--patience) keeps no weights before "
-                f"the warm-up ends, after {self.warmup}; give more --epochs or a shorter --warmup"
+                f"`epochs` {self.epochs}: early stopping (`patience`) keeps no weights before "
+                f"the warm-up ends, after {self.warmup}; give more `epochs` or a shorter `warmup`"
             )
         if self.learning_rate <= 0:
-            raise InputError(f"--learning-rate {self.learning_rate}: must be above 0")
+            raise InputError(f"`learning_rate` {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1 or max(self.hidden) > WIDEST:
-            raise InputError(f"--hidden {self.hidden}: give one width or more, from 1 to {WIDEST}")
+            raise InputError(f"`hidden` {self.hidden}: give one width or more, from 1 to {WIDEST}")
         for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
             if getattr(self, name) < 0:
-                raise InputError(f"--{option(name)}: must not be below 0")
+                raise InputError(f"`{name}`: must not be below 0")
         if 0 < self.importance < FEWEST_DRAWS:
             raise InputError(
-                f"--importance {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
+                f"`importance` {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
                 "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
             )
         self._check_objective()
         if self.checkpoints and (self.epochs < 2 or self.patience or self.post_hoc is not None):
             raise InputError(
-                "--checkpoints: needs two --epochs at least, and goes with neither --patience nor "
-                "--post-hoc (genlab verify replays what begins at the seed and ends as planned)"
+                "`checkpoints`: needs two `epochs` at least, and goes with neither `patience` nor "
+                "`post_hoc` (genlab verify replays what begins at the seed and ends as planned)"
             )
         if self.em and (self.post_hoc is None or self.prior not in BY_EM):
-            raise InputError(f"--em: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
+            raise InputError(f"`em`: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
 
     def _check_objective(self) -> None:
         """Refuses options that the objective would not use."""
         if self.beta != 1 or self.warmup or self.free_bits:
             if self.objective != "elbo" or self.post_hoc is not None:
                 raise InputError(
-                    "--beta, --warmup, --free-bits: belong to --objective elbo, not to --post-hoc"
+                    "`beta`, `warmup`, `free_bits`: belong to `objective` elbo, not to `post_hoc`"
                 )
         if self.objective != "exact" and self.lattice != VaeConfig.lattice:
-            raise InputError("--lattice: belongs to --objective exact")
+            raise InputError("`lattice`: belongs to `objective` exact")
         if self.objective != "iwae" and self.gradient != "dreg":
-            raise InputError("--gradient: belongs to --objective iwae")
+            raise InputError("`gradient`: belongs to `objective` iwae")
         if self.objective == "iwae" and self.samples < 2:
-            raise InputError("--samples: give at least 2 for --objective iwae (1 is the ELBO)")
+            raise InputError("`samples`: give at least 2 for `objective` iwae (1 is the ELBO)")
         if self.objective in ("pooled", "exact") and self.prior == "exemplar":
             raise InputError(
-                f"--objective {self.objective}: the exemplar prior leaves each image itself out, "
+                f"`objective` {self.objective}: the exemplar prior leaves each image itself out, "
                 "which points that all images share cannot; take elbo or iwae"
             )
         if self.objective != "elbo" and self.prior == "diffusion":
             raise InputError(
-                f"--objective {self.objective}: needs the prior's density, of which the diffusion "
+                f"`objective` {self.objective}: needs the prior's density, of which the diffusion "
                 "prior has only a random bound while it learns; take elbo"
             )
         if self.objective == "exact" and self.latent > 2:
             raise InputError(
-                f"--objective exact: needs one or two latent dimensions, not {self.latent}"
+                f"`objective` exact: needs one or two latent dimensions, not {self.latent}"
             )
         if self.post_hoc is not None and self.objective != "elbo":
-            raise InputError("--objective: a prior learned post hoc has one only, ln p(z)")
+            raise InputError("`objective`: a prior learned post hoc has one only, ln p(z)")
 
 
 def default() -> VaeConfig:

@@ -33,7 +33,7 @@ def _target(run: Path, out: Path | None) -> Path:
     """
     target = out or run / "explorer.html"
     if target.is_dir():
-        raise InputError(f"--out {target}: a folder; name a file, say {target / 'explorer.html'}")
+        raise InputError(f"`out` {target}: a folder; name a file, say {target / 'explorer.html'}")
     return target
 
 
@@ -78,7 +78,7 @@ def explore(
     if len(data) > LIMIT:
         raise InputError(
             f"{path}: its page would take {len(data) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}; "
-            "choose models with --priors"
+            "choose models with `priors`"
         )
     atomic.write_bytes(target, data)
     models = facts["vae"]["models"] if facts["vae"] else []

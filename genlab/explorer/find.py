@@ -54,7 +54,7 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
     vaes = {name: folder for name, folder in vaes.items() if _finished(folder, "vae")}
     if only and (absent := [name for name in only if name not in vaes]):
         there = f"it has {', '.join(vaes)}" if vaes else "it has none"
-        raise InputError(f"--priors {' '.join(absent)}: no such finished VAE in {path}; {there}")
+        raise InputError(f"`priors` {' '.join(absent)}: no such finished VAE in {path}; {there}")
     if only:
         vaes = {name: vaes[name] for name in only}
     if gan is not None and not _finished(gan, "gan"):

@@ -24,13 +24,13 @@ def check_target(out: Path, config: FidConfig) -> None:
     for source in (config.real, *config.fakes, config.held_out):
         folder = folder_of(source) if source else None
         if folder and not kind_of(folder):
-            require_outside("--out", out, folder)
-    require_place("--out", out)
+            require_outside("out", out, folder)
+    require_place("out", out)
     there = out.iterdir() if out.exists() else ()
     others = sorted(p.name for p in there if not _own(p))
     if others:
         raise InputError(
-            f"--out {out}: the folder holds {others[0]!r}, which is of no measurement; name a new "
+            f"`out` {out}: the folder holds {others[0]!r}, which is of no measurement; name a new "
             "or empty folder"
         )
 

@@ -40,7 +40,7 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
         InputError: As of `sample`, or if `out` holds other images.
     """
     if out.suffix.lower() in PICTURES:
-        raise InputError(f"--out {out}: many images go into a folder; for one sheet add --grid")
+        raise InputError(f"`out` {out}: many images go into a folder; for one sheet add `grid`")
     images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
@@ -68,7 +68,7 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise InputError(f"--out {out}: a file is in the way; name a folder")
+        raise InputError(f"`out` {out}: a file is in the way; name a folder")
     names = {path.name for path in paths} | {"results.json"}
     strange = [p.name for p in out.iterdir() if p.name not in names and ".tmp-" not in p.name]
     strange += [
@@ -77,7 +77,7 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
     ]
     if strange:
         raise InputError(
-            f"--out {out}: the folder holds {len(strange)} other files, as {min(strange)}; "
+            f"`out` {out}: the folder holds {len(strange)} other files, as {min(strange)}; "
             "name a new or empty folder"
         )
 
@@ -92,7 +92,7 @@ def _holds(path: Path, image: np.ndarray) -> bool:
 
 
 def _in_the_way(out: Path) -> InputError:
-    return InputError(f"--out {out}: another file is there; name a new one, or take it away")
+    return InputError(f"`out` {out}: another file is there; name a new one, or take it away")
 
 
 def sheet(
@@ -105,7 +105,7 @@ def sheet(
             file.
     """
     if out.suffix.lower() != ".png":
-        raise InputError(f"--out {out}: --grid writes a PNG; end the name in .png")
+        raise InputError(f"`out` {out}: `grid` writes a PNG; end the name in .png")
     images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
     image = image_sheet(images)
     if new and out.exists() and not _holds(out, image):
@@ -130,7 +130,7 @@ def walk_file(
             file.
     """
     if out.suffix.lower() not in FORMATS:
-        raise InputError(f"--out {out}: --walk writes a WebP or a GIF; end in .webp or .gif")
+        raise InputError(f"`out` {out}: `walk` writes a WebP or a GIF; end in .webp or .gif")
     frames = walk_frames(gan, stops, seed, choice)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
     data = animation(frames, out.suffix.lower(), FRAME_MS)

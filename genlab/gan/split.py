@@ -56,7 +56,7 @@ def refuse_within(source: str, out: Path) -> None:
         InputError: If a new run directory `out` lies in the folder that SOURCE names.
     """
     if not (out / "config.json").exists() and source.partition(":")[0] != "toydogs":
-        require_outside("--out", out, find_folder(source).folder)
+        require_outside("out", out, find_folder(source).folder)
 
 
 def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> Sides:

@@ -40,8 +40,8 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     except Timeout:
         if not wait:
             raise InputError(
-                f"--out {path}: another process is training into it; wait for its end, stop it, "
-                "or name another --out"
+                f"`out` {path}: another process is training into it; wait for its end, stop it, "
+                "or name another `out`"
             ) from None
         say(f"{path}: another process is training into it; waiting for its end")
         lock.acquire(poll_interval=POLL_S)

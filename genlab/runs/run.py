@@ -97,7 +97,7 @@ class Run:
                 raise InputError(
                     f"{self.path}: that run used other data for {role!r} "
                     f"(SHA-256 {before[role]['sha256'][:12]}…, now {identity.sha256[:12]}…); "
-                    "give the same data, or another --out"
+                    "give the same data, or another `out`"
                 )
 
     def finish(self, results: Mapping[str, Any]) -> None:
@@ -267,7 +267,7 @@ def open_run(
     )
     if leftovers:
         raise InputError(
-            f"--out {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
+            f"`out` {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
             "name a new or empty folder"
         )
     env = {"data": identities, "sessions": [environment.session() | dict(ran_on)]}
@@ -278,11 +278,11 @@ def open_run(
 
 def require_folder(path: Path) -> None:
     """Makes a run's folder; raises `InputError` if that cannot be, or it cannot be written."""
-    require_place("--out", path)
+    require_place("out", path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--out {path}: cannot be made ({error.strerror})") from None
+        raise InputError(f"`out` {path}: cannot be made ({error.strerror})") from None
 
 
 def _refuse_changes(
@@ -291,7 +291,7 @@ def _refuse_changes(
 ) -> None:
     """Refuses other options, but for where data is that is compared by its content."""
     if run.kind != kind:
-        raise InputError(f"--out {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
+        raise InputError(f"`out` {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
     # An option that came after the run was made had its default there.
     there = json.loads(json.dumps(defaults | run.config, default=str))
     keys = sorted(set(run.config) | set(wanted))
@@ -300,8 +300,8 @@ def _refuse_changes(
     if changed:
         lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
         raise InputError(
-            f"--out {run.path}: that run was made with other options ({lines}); "
-            "give the same options to go on, or another --out"
+            f"`out` {run.path}: that run was made with other options ({lines}); "
+            "give the same options to go on, or another `out`"
         )
 
 
@@ -309,7 +309,7 @@ def _note_moves(run: Run, wanted: dict[str, Any], data: "Mapping[str, Identity]"
     for name in SOURCES:
         before, now = run.config.get(name), wanted.get(name)
         if name in data and before != now:
-            say(f"note: {run.path}: --{name} was {before!r} and is {now!r}: the same content")
+            say(f"note: {run.path}: {name} was {before!r} and is {now!r}: the same content")
 
 
 def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:

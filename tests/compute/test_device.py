@@ -86,11 +86,11 @@ def test_float32_is_exact_inside_and_as_it_was_outside() -> None:
 
 def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_for("cpu") == CPU
-    with pytest.raises(InputError, match="--device tpu: give one of auto, cpu, cuda"):
+    with pytest.raises(InputError, match="`device` tpu: give one of auto, cpu, cuda"):
         device_for("tpu")
     monkeypatch.setattr(module, "problem", lambda: "no GPU is found")
     assert device_for("auto") == CPU
-    with pytest.raises(InputError, match=r"^--device cuda: no GPU is found; or give"):
+    with pytest.raises(InputError, match=r"^`device` cuda: no GPU is found; or give"):
         Eyes(device="cuda")
     monkeypatch.setattr(module, "problem", lambda: "")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -381,7 +381,7 @@ def test_a_zips_impossible_names_are_named_by_clean(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "long.zip", "w") as archive:
         archive.write(tmp_path / "x.png", "n" * 300 + ".png")
     f = check_folder(tmp_path / "long.zip")
-    with pytest.raises(InputError, match=r"--clean .*nnn\.png' cannot be written there"):
+    with pytest.raises(InputError, match=r"`clean` .*nnn\.png' cannot be written there"):
         clean(f, tmp_path / "long.zip", tmp_path / "clean")
 
 
@@ -395,17 +395,17 @@ def test_places_that_hold_something_are_refused(tmp_path: Path) -> None:
     (page / "results.json").write_text("x")
     check_out(page, folder)
     (run / "results.json").write_text("x")
-    with pytest.raises(InputError, match="--out .*run: the folder holds 'results.json'"):
+    with pytest.raises(InputError, match="`out` .*run: the folder holds 'results.json'"):
         check_out(run, folder)
     (page / "DONE").write_text("x")
-    with pytest.raises(InputError, match="--out .*page: the folder holds 'DONE'"):
+    with pytest.raises(InputError, match="`out` .*page: the folder holds 'DONE'"):
         check_out(page, folder)
     for file in (page / "DONE", page / "DONE" / "deep"):
-        with pytest.raises(InputError, match="--out .*: a file is in the way"):
+        with pytest.raises(InputError, match="`out` .*: a file is in the way"):
             check_out(file, folder)
-        with pytest.raises(InputError, match="--clean .*: a file is in the way"):
+        with pytest.raises(InputError, match="`clean` .*: a file is in the way"):
             check_clean(file, folder)
-    with pytest.raises(InputError, match="--out .*: lies in --clean"):
+    with pytest.raises(InputError, match="`out` .*: lies in `clean`"):
         check_out(tmp_path / "good" / "page", folder, tmp_path / "good")
 
 

@@ -277,7 +277,7 @@ def test_more_dimensions_have_no_plane(explored: Path, tmp_path: Path) -> None:
 def test_a_choice_of_priors(explored: Path, tmp_path: Path) -> None:
     results = explore(explored / "compare", tmp_path / "a.html", priors=("spline", "standard"))
     assert results["models"] == ["spline", "standard"]
-    with pytest.raises(InputError, match="--priors gtm: no such finished VAE .* standard"):
+    with pytest.raises(InputError, match="`priors` gtm: no such finished VAE .* standard"):
         explore(explored / "compare", tmp_path / "b.html", priors=("gtm",))
     assert not (tmp_path / "b.html").exists()
 

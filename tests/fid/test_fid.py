@@ -431,17 +431,17 @@ def test_a_place_that_a_measurement_cannot_go_to_is_refused_before_any_work(
     real, fake = write(tmp_path / "real", 10, 16), write(tmp_path / "fake", 10, 16)
     config, out = FidConfig(real=real, fakes=(fake,), held_out=real), tmp_path / "out"
     for place in ("fake/out", "real", "fake/../real"):
-        with pytest.raises(InputError, match=r"--out .*: lies in the folder of the images"):
+        with pytest.raises(InputError, match=r"`out` .*: lies in the folder of the images"):
             check_target(tmp_path / place, config)
     assert not (tmp_path / "fake" / "out").exists()
     out.write_text("a file")
-    with pytest.raises(InputError, match=r"--out .*out: a file is in the way"):
+    with pytest.raises(InputError, match=r"`out` .*out: a file is in the way"):
         check_target(out, config)
     out.unlink()
     for theirs in ("out/config.json", "out/1/notes.txt", "out/closest"):
         (tmp_path / theirs).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / theirs).touch()
-        with pytest.raises(InputError, match=r"--out .*out: the folder holds .*of no measurement"):
+        with pytest.raises(InputError, match=r"`out` .*out: the folder holds .*of no measurement"):
             check_target(out, config)
         (tmp_path / theirs).unlink()
     check_target(out, config)
@@ -477,12 +477,12 @@ def test_bad_configurations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         run("toydogs:10", str(tmp_path / "nowhere"))
     for options, words in (
-        ({"size": 8}, "--size 8: must be from 16 to 4096"),
-        ({"size": 100_000}, "--size 100000: must be from 16 to 4096"),
-        ({"features": ("pixels", "pixels")}, "--features pixels pixels: name each network once"),
-        ({"features": ("vgg",)}, "--features vgg.*efficientnet-lite0"),
-        ({"compare": True}, "--compare: give at least two"),
-        ({"permutations": 5}, "--permutations 5: at least 19"),
+        ({"size": 8}, "`size` 8: must be from 16 to 4096"),
+        ({"size": 100_000}, "`size` 100000: must be from 16 to 4096"),
+        ({"features": ("pixels", "pixels")}, "`features` pixels pixels: name each network once"),
+        ({"features": ("vgg",)}, "`features` vgg.*efficientnet-lite0"),
+        ({"compare": True}, "`compare`: give at least two"),
+        ({"permutations": 5}, "`permutations` 5: at least 19"),
     ):
         with pytest.raises(InputError, match=words):
             FidConfig(real="a", fakes=("b",), **options)  # type: ignore[arg-type]

@@ -141,9 +141,9 @@ def test_number_of_clusters_follows_the_images() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"clusters": 4}, "--clusters: belongs to --classes clusters"),
-        ({"classes": "folders", "clusters": 4}, "--clusters: belongs"),
-        ({"classes": "clusters", "clusters": 1}, "--clusters 1: must be at least 2"),
+        ({"clusters": 4}, "`clusters`: belongs to `classes` clusters"),
+        ({"classes": "folders", "clusters": 4}, "`clusters`: belongs"),
+        ({"classes": "clusters", "clusters": 1}, "`clusters` 1: must be at least 2"),
     ],
 )
 def test_options_that_cannot_work_are_refused(change: dict[str, object], says: str) -> None:

@@ -381,11 +381,11 @@ def test_compiling_without_a_compiler_is_refused_in_one_line(
     import torch._inductor.config as inductor
 
     with inductor.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
-        with pytest.raises(InputError, match="--compile: torch cannot compile here") as found:
+        with pytest.raises(InputError, match="`compile`: torch cannot compile here") as found:
             resolve_hardware(HardwareConfig(device="cpu", compile=True))
     assert "\n" not in str(found.value)
     monkeypatch.setattr(hardware, "world_size", lambda: 2)
-    with pytest.raises(InputError, match="--compile: not with several processes"):
+    with pytest.raises(InputError, match="`compile`: not with several processes"):
         resolve_hardware(HardwareConfig(device="cpu", compile=True))
 
 
@@ -419,7 +419,7 @@ def test_each_process_has_a_gpu_of_its_own_or_none_has(
 
 @pytest.mark.parametrize(
     ("gpus", "processes", "says"),
-    [(0, 1, "--device cuda: .*--device cpu"), (2, 3, "3 processes and 2 GPUs here")],
+    [(0, 1, "`device` cuda: .*`device` cpu"), (2, 3, "3 processes and 2 GPUs here")],
 )
 def test_too_few_gpus_are_refused(
     gpus: int, processes: int, says: str, monkeypatch: pytest.MonkeyPatch
@@ -437,7 +437,7 @@ def test_a_gpu_that_does_not_work_is_named_and_left(
     assert resolve_hardware(HardwareConfig(device="auto")) == CPU
     said = capsys.readouterr().err
     assert said.strip() == "note: on the processor: the GPU does not work (no kernel image)"
-    with pytest.raises(InputError, match=r"^--device cuda: the GPU does not work"):
+    with pytest.raises(InputError, match=r"^`device` cuda: the GPU does not work"):
         resolve_hardware(HardwareConfig(device="cuda"))
 
 

@@ -90,23 +90,23 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("make", "change", "says"),
     [
-        (projected, {"size": 96}, "--size 96: the generators make 64, 128, 256"),
-        (projected, {"epochs": 0}, "--epochs 0"),
-        (projected, {"batch": 0}, "--batch 0"),
-        (projected, {"batch": 10**20}, "--batch 100000000000000000000: at most"),
-        (projected, {"width": 10**11}, "--width"),
-        (projected, {"images": 0}, "--images 0"),
-        (projected, {"discriminator_width": 0}, "--discriminator-width 0"),
-        (projected, {"learning_rate": math.nan}, "--learning-rate nan"),
-        (projected, {"average_share": 0.5}, "--average-share 0.5"),
-        (projected, {"snapshots": (0, 10)}, "--snapshots"),
-        (projected, {"feature_size": None}, "--feature-size"),
-        (projected, {"r1_gamma": 1.0}, "--r1-gamma"),
-        (scratch, {"feature_size": 96}, "--feature-size"),
-        (scratch, {"r1_gamma": -1.0}, "--r1-gamma"),
-        (scratch, {"r1_every": None}, "--r1-every"),
-        (dcgan, {"feature_size": 96}, "--feature-size"),
-        (dcgan, {"r1_gamma": 1.0}, "--r1-gamma"),
+        (projected, {"size": 96}, "`size` 96: the generators make 64, 128, 256"),
+        (projected, {"epochs": 0}, "`epochs` 0"),
+        (projected, {"batch": 0}, "`batch` 0"),
+        (projected, {"batch": 10**20}, "`batch` 100000000000000000000: at most"),
+        (projected, {"width": 10**11}, "`width`"),
+        (projected, {"images": 0}, "`images` 0"),
+        (projected, {"discriminator_width": 0}, "`discriminator_width` 0"),
+        (projected, {"learning_rate": math.nan}, "`learning_rate` nan"),
+        (projected, {"average_share": 0.5}, "`average_share` 0.5"),
+        (projected, {"snapshots": (0, 10)}, "`snapshots`"),
+        (projected, {"feature_size": None}, "`feature_size`"),
+        (projected, {"r1_gamma": 1.0}, "`r1_gamma`"),
+        (scratch, {"feature_size": 96}, "`feature_size`"),
+        (scratch, {"r1_gamma": -1.0}, "`r1_gamma`"),
+        (scratch, {"r1_every": None}, "`r1_every`"),
+        (dcgan, {"feature_size": 96}, "`feature_size`"),
+        (dcgan, {"r1_gamma": 1.0}, "`r1_gamma`"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(
@@ -472,8 +472,8 @@ def test_a_run_inside_its_images_is_refused_before_it_begins(
     """Its own pictures would be other images, and it could never go on."""
     folder = Path(shutil.copytree(pictures, tmp_path / "pictures"))
     for out in (folder, folder / "runs" / "one"):
-        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+        with pytest.raises(InputError, match="`out` .*: lies in the folder of the images"):
             train_gan(tiny("dcgan", folder), out)
-        with pytest.raises(InputError, match="--out .*: lies in the folder of the images"):
+        with pytest.raises(InputError, match="`out` .*: lies in the folder of the images"):
             lab.run_lab(LabConfig(mnist="mnist-5k", dogs=str(folder)), out)
     assert len(list(folder.iterdir())) == 24

@@ -156,15 +156,15 @@ def test_the_same_files_give_the_same_archive(tmp_path: Path) -> None:
         pack({"图.png": b"x"})
 
 
-@pytest.mark.parametrize("option", ["--name", "--id"])
+@pytest.mark.parametrize("parameter", ["name", "id"])
 @pytest.mark.parametrize(
     "value",
     ["", "  ", "a/b", "..\\x", "a\nb", "a\x00b", ".hidden", " a", "a ", "x" * 81, "a:b", "what?",
      "a\u202eb", "\udcff"],
 )
-def test_names_that_no_file_can_have_are_refused(option: str, value: str) -> None:
-    name, number = (value, None) if option == "--name" else (None, value)
-    with pytest.raises(InputError, match=f"^{option}"):
+def test_names_that_no_file_can_have_are_refused(parameter: str, value: str) -> None:
+    name, number = (value, None) if parameter == "name" else (None, value)
+    with pytest.raises(InputError, match=f"^`{parameter}`"):
         check_author(name, number)
 
 
@@ -175,12 +175,12 @@ def test_names_of_people_are_taken() -> None:
     longest = max(len(name.encode()) for name in file_names("张" * 50, "1" * 12).values())
     assert longest < 255 - len(".tmp-12345678") - 1  # the temporary file's name is longer
     check_author("张" * 50, "1" * 12)
-    with pytest.raises(InputError, match="--name and --id"):
+    with pytest.raises(InputError, match="`name` and `id`"):
         check_author("张" * 70, "1" * 12)
 
 
 def test_a_bad_name_leaves_the_run_alone(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
-    with pytest.raises(InputError, match="--name"):
+    with pytest.raises(InputError, match="`name`"):
         submit(run, "a/b", "1")
     assert not (run / "report").exists()

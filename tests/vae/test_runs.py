@@ -154,7 +154,7 @@ def test_refit_refuses_other_digits_and_stray_options(
             run, tmp_path / "other", prior, PriorOptions(), epochs=1, learning_rate=1e-3, em=em
         )
 
-    with pytest.raises(InputError, match="--em"):
+    with pytest.raises(InputError, match="`em`"):
         of(base, "student", em=True)
     with pytest.raises(InputError, match="not a finished VAE run|no such file"):
         of(tmp_path / "none", "vamp")
@@ -388,31 +388,31 @@ def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"objective": "exact", "latent": 3}, "--objective exact"),
-        ({"objective": "iwae"}, "--samples"),
-        ({"objective": "pooled", "prior": "exemplar"}, "--objective pooled"),
-        ({"clip": -1.0}, "--clip"),
-        ({"objective": "iwae", "samples": 4, "beta": 2.0}, "--beta"),
-        ({"gradient": "stl"}, "--gradient"),
-        ({"em": True}, "--em"),
-        ({"patience": 0}, "--patience 0"),
-        ({"patience": 5, "warmup": 4, "epochs": 3}, "--epochs 3: early stopping"),
-        ({"objective": "exact", "prior": "exemplar"}, "--objective exact: the exemplar"),
-        ({"objective": "pooled", "prior": "diffusion"}, "--objective pooled: needs"),
-        ({"objective": "iwae", "samples": 4, "prior": "diffusion"}, "--objective iwae: needs"),
-        ({"annealed": 1}, "--annealed 1"),
-        ({"learning_rate": math.nan}, "--learning-rate nan: give a finite number"),
-        ({"clip": math.inf}, "--clip inf"),
-        ({"prior": "spline", "prior_options": PriorOptions(bound=math.nan)}, "--prior.bound nan"),
-        ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "--prior.bins"),
-        ({"prior": "spline", "prior_options": PriorOptions(bound=1e10)}, "--prior.bound .*at mo"),
-        ({"prior": "gtm", "prior_options": PriorOptions(hidden=(10**9,))}, "--prior.hidden"),
-        ({"batch": 10**20}, "--batch 100000000000000000000: must be at most"),
-        ({"hidden": (99999999999,)}, "--hidden"),
-        ({"post_hoc": "base", "beta": 5.0}, "--beta.* not to --post-hoc"),
-        ({"post_hoc": "base", "warmup": 1}, "--warmup.* not to --post-hoc"),
-        ({"post_hoc": "base", "free_bits": 1.0}, "--free-bits.* not to --post-hoc"),
-        ({"lattice": 10}, "--lattice: belongs to --objective exact"),
+        ({"objective": "exact", "latent": 3}, "`objective` exact"),
+        ({"objective": "iwae"}, "`samples`"),
+        ({"objective": "pooled", "prior": "exemplar"}, "`objective` pooled"),
+        ({"clip": -1.0}, "`clip`"),
+        ({"objective": "iwae", "samples": 4, "beta": 2.0}, "`beta`"),
+        ({"gradient": "stl"}, "`gradient`"),
+        ({"em": True}, "`em`"),
+        ({"patience": 0}, "`patience` 0"),
+        ({"patience": 5, "warmup": 4, "epochs": 3}, "`epochs` 3: early stopping"),
+        ({"objective": "exact", "prior": "exemplar"}, "`objective` exact: the exemplar"),
+        ({"objective": "pooled", "prior": "diffusion"}, "`objective` pooled: needs"),
+        ({"objective": "iwae", "samples": 4, "prior": "diffusion"}, "`objective` iwae: needs"),
+        ({"annealed": 1}, "`annealed` 1"),
+        ({"learning_rate": math.nan}, "`learning_rate` nan: give a finite number"),
+        ({"clip": math.inf}, "`clip` inf"),
+        ({"prior": "spline", "prior_options": PriorOptions(bound=math.nan)}, "`prior.bound` nan"),
+        ({"prior": "vamp", "prior_options": PriorOptions(bins=3)}, "`prior.bins`"),
+        ({"prior": "spline", "prior_options": PriorOptions(bound=1e10)}, "`prior.bound` .*at mo"),
+        ({"prior": "gtm", "prior_options": PriorOptions(hidden=(10**9,))}, "`prior.hidden`"),
+        ({"batch": 10**20}, "`batch` 100000000000000000000: must be at most"),
+        ({"hidden": (99999999999,)}, "`hidden`"),
+        ({"post_hoc": "base", "beta": 5.0}, "`beta`.* not to `post_hoc`"),
+        ({"post_hoc": "base", "warmup": 1}, "`warmup`.* not to `post_hoc`"),
+        ({"post_hoc": "base", "free_bits": 1.0}, "`free_bits`.* not to `post_hoc`"),
+        ({"lattice": 10}, "`lattice`: belongs to `objective` exact"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(
@@ -441,7 +441,7 @@ def test_too_few_draws_to_know_their_error_are_refused_before_training() -> None
     assert pareto_k(weights).isfinite().all()
     assert pareto_k(weights[:99]).isnan().all()
     assert VaeConfig(importance=100).importance == 100
-    with pytest.raises(InputError, match="--importance 99: at least 100"):
+    with pytest.raises(InputError, match="`importance` 99: at least 100"):
         VaeConfig(importance=99)
 
 
@@ -462,7 +462,7 @@ def test_a_run_goes_on_where_its_digits_have_moved_to(
         lab.resume(out, str(tmp_path / "others.npz"))
     capsys.readouterr()
     results = lab.resume(out, str(moved))
-    assert "--mnist was 'tiny.npz'" in capsys.readouterr().err
+    assert "mnist was 'tiny.npz'" in capsys.readouterr().err
     assert (out / "config.json").read_bytes() == before
     assert (out / "figures" / "manifold.png").exists()
     assert train_vae(replace(config, mnist=str(moved)), out) == results

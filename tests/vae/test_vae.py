@@ -169,7 +169,7 @@ def test_a_decoder_of_a_plane_has_fourier_features() -> None:
     assert VaeConfig().fourier == 2
     assert VaeConfig(latent=3).fourier == 0
     assert VaeConfig(fourier=0).fourier == 0
-    with pytest.raises(InputError, match="--fourier"):
+    with pytest.raises(InputError, match="`fourier`"):
         VaeConfig(fourier=-1)
 
 
@@ -413,7 +413,7 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
 def test_states_are_kept_of_whole_planned_trainings_only(
     changes: dict, tiny_digits: Path
 ) -> None:
-    with pytest.raises(InputError, match="--checkpoints"):
+    with pytest.raises(InputError, match="`checkpoints`"):
         config_of(tiny_digits, checkpoints=True, **changes)
 
 

@@ -26,22 +26,22 @@ def check_out(target: Path, folder: Path, cleaned: Path | None = None) -> None:
         InputError: If `target` lies in `folder` or `cleaned`, holds something else than a page,
             or cannot be written.
     """
-    _check_place("--out", target, folder)
+    _check_place("out", target, folder)
     if cleaned and within(target, cleaned):
-        raise InputError(f"--out {target}: lies in --clean {cleaned}, which is for images only")
+        raise InputError(f"`out` {target}: lies in `clean` {cleaned}, which is for images only")
     there = list(target.iterdir()) if target.exists() else []
     held = {path.name for path in there if ".tmp-" not in path.name}
     other = held - {PAGE, RESULTS} if PAGE in held else held
     if other:
         raise InputError(
-            f"--out {target}: the folder holds {min(other)!r} and is not of an earlier check; "
+            f"`out` {target}: the folder holds {min(other)!r} and is not of an earlier check; "
             "name a new or empty folder"
         )
 
 
-def _check_place(option: str, target: Path, folder: Path) -> None:
-    require_outside(option, target, folder)
-    require_place(option, target)
+def _check_place(parameter: str, target: Path, folder: Path) -> None:
+    require_outside(parameter, target, folder)
+    require_place(parameter, target)
 
 
 def check_clean(target: Path, folder: Path) -> None:
@@ -50,9 +50,9 @@ def check_clean(target: Path, folder: Path) -> None:
     Raises:
         InputError: If `target` holds something, lies in `folder`, or cannot be written.
     """
-    _check_place("--clean", target, folder)
+    _check_place("clean", target, folder)
     if target.exists() and any(target.iterdir()):
-        raise InputError(f"--clean {target}: is not empty; name a new or empty folder")
+        raise InputError(f"`clean` {target}: is not empty; name a new or empty folder")
 
 
 def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any
         for name in chosen:
             if not within(target / name, target):  # a zip may name anything
                 raise InputError(
-                    f"--clean {target}: {folder} names {name!r}, which leads out of it; unpack "
+                    f"`clean` {target}: {folder} names {name!r}, which leads out of it; unpack "
                     "the zip and give the folder"
                 )
         with Progress(len(chosen), f"copying to {target.name}", "images") as progress:
@@ -87,7 +87,7 @@ def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any
                     atomic.write_bytes(target / name, data)
                 except OSError as error:
                     raise InputError(
-                        f"--clean {target}: {name!r} cannot be written there ({error.strerror})"
+                        f"`clean` {target}: {name!r} cannot be written there ({error.strerror})"
                     ) from None
                 progress.advance()
         return {

@@ -43,14 +43,14 @@ def check_author(
     Raises:
         InputError: Naming the option.
     """
-    for option, value in (("--name", name), ("--id", student_id)):
+    for option, value in (("`name`", name), ("`id`", student_id)):
         if value is not None:
             _check(option, value)
     files = file_names(name, student_id, template)
     longest = max(len(file.encode()) for file in files.values())
     if longest > LONGEST_FILE:
         raise InputError(
-            f"--name and --id: together too long for a file name ({longest} bytes, at most "
+            f"`name` and `id`: together too long for a file name ({longest} bytes, at most "
             f"{LONGEST_FILE}); shorten them"
         )
 
@@ -158,7 +158,7 @@ def make_report(
     """
     if unknown := [one for one in formats if one not in FORMATS] or ([] if formats else [""]):
         raise InputError(
-            f"--format {unknown[0]!r}: no such format; there are {', '.join(FORMATS)} (several "
+            f"`format` {unknown[0]!r}: no such format; there are {', '.join(FORMATS)} (several "
             "with commas)"
         )
     run = Run(run_path)

@@ -78,9 +78,9 @@ def read_template(path: Path) -> Template:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"--template {path}: no such file") from None
+        raise InputError(f"`template` {path}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(f"--template {path}: not a TOML file ({error})") from None
+        raise InputError(f"`template` {path}: not a TOML file ({error})") from None
     _refuse_unknown(path, table, KEYS, "")
     names = table.get("names", {})
     if not isinstance(names, dict):

@@ -67,9 +67,9 @@ def verify(
         InputError: If there is no submission, or an option is wrong.
     """
     if level not in LEVELS:
-        raise InputError(f"--level {level}: one of {', '.join(LEVELS)}")
+        raise InputError(f"`level` {level}: one of {', '.join(LEVELS)}")
     if not 0 < minutes <= 24 * 60:
-        raise InputError(f"--minutes {minutes}: must be above 0 and at most a day")
+        raise InputError(f"`minutes` {minutes}: must be above 0 and at most a day")
     submissions = find_submissions(paths, template)
     checker = _Checker(level, mnist, dogs, inception, minutes)
     with Progress(len(submissions), "verifying", "submissions") as progress:

@@ -107,7 +107,7 @@ def check_pdf(lang: str) -> tuple[str, str]:
         import typst  # pyright: ignore[reportMissingImports] - an extra
     except ImportError:
         raise InputError(
-            '--format pdf: needs Typst; install it with: pip install "genlab[pdf]" (or: pip '
+            '`format` pdf: needs Typst; install it with: pip install "genlab[pdf]" (or: pip '
             "install typst), or print the HTML file from a browser"
         ) from None
     there = set(typst.Fonts().families())
@@ -116,7 +116,7 @@ def check_pdf(lang: str) -> tuple[str, str]:
     if song is None and hei is None:
         if lang == "zh":
             raise InputError(
-                "--format pdf: no Chinese font on this machine; install one (Debian, Ubuntu: "
+                "`format` pdf: no Chinese font on this machine; install one (Debian, Ubuntu: "
                 "apt install fonts-noto-cjk), or print the HTML file from a browser elsewhere"
             )
         return LATIN[1], LATIN[1]

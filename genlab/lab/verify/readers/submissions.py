@@ -39,7 +39,7 @@ class Naming:
         parts = {match[0] for match in found.values() if match}
         if len(parts) != 1 or None in found.values():
             raise InputError(
-                "--template: names: docx, code and support must have {name} and {id} in the same "
+                "`template`: names: docx, code and support must have {name} and {id} in the same "
                 "order, with the same text between"
             )
         (self.who,) = parts

@@ -1,0 +1,51 @@
+"""Errors as the command line prints them: one line, and an exit code.
+
+The rest of genlab names parameters, between backticks; here they become options.
+"""
+
+__all__ = ["ended_by_errors", "with_options"]
+
+import re
+import sys
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from genlab.common.errors import InputError
+
+PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
+
+
+def with_options(message: str) -> str:
+    """Returns a message with its parameters written as options: `prior.bins` as --prior.bins."""
+    return PARAMETER.sub(lambda found: "--" + found[1].replace("_", "-"), message)
+
+
+@contextmanager
+def ended_by_errors() -> Iterator[None]:
+    """Ends the process with one line where the block raises an error that a person can mend.
+
+    Exit codes: 2 for bad input, 1 for a training that diverged, 130 for Ctrl-C.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # whoever read the output has gone
+        sys.exit(1)
+    except (InputError, OSError) as error:
+        _end(f"error: {with_options(str(error))}", 2)
+    except FloatingPointError as error:
+        _end(f"training diverged: {with_options(str(error))}", 1)
+    except KeyboardInterrupt:
+        _end("stopped; give the same command again to go on", 130)
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")  # not loaded only to know its errors
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        first = str(error).split(".")[0]
+        _end(f"error: {first}: give the same command with --device cpu, or another --out and a "
+             "smaller --batch", 2)  # fmt: skip
+
+
+def _end(line: str, code: int) -> None:
+    print(f"genlab: {line}", file=sys.stderr)
+    sys.exit(code)

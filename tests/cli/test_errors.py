@@ -1,0 +1,45 @@
+"""Errors of the command line: parameters become options, and a line and an exit code end it."""
+
+import pytest
+
+from genlab.cli.errors import ended_by_errors, with_options
+from genlab.common.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("`epochs` 0: must be at least 1", "--epochs 0: must be at least 1"),
+        ("`learning_rate` nan", "--learning-rate nan"),
+        ("`prior.bins` 1: above 1", "--prior.bins 1: above 1"),
+        ("`beta`, `free_bits`: belong to `objective` elbo", "--beta, --free-bits: belong to "
+         "--objective elbo"),
+        ("a `` b ` c `1`", "a `` b ` c `1`"),
+    ],
+)  # fmt: skip
+def test_parameters_become_options(message: str, line: str) -> None:
+    assert with_options(message) == line
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (InputError("`out` x: no"), "genlab: error: --out x: no", 2),
+        (FileNotFoundError(2, "No such file", "x"), "genlab: error: [Errno 2]", 2),
+        (FloatingPointError("step 3"), "genlab: training diverged: step 3", 1),
+        (KeyboardInterrupt(), "genlab: stopped; give the same command again", 130),
+    ],
+)
+def test_an_error_ends_with_one_line(
+    error: BaseException, line: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, ended_by_errors():
+        raise error
+    printed = capsys.readouterr().err
+    assert (ended.value.code, printed.count("\n")) == (code, 1)
+    assert printed.startswith(line)
+
+
+def test_a_fault_of_the_program_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), ended_by_errors():
+        _ = 1 / 0
