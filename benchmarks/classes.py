@@ -26,7 +26,7 @@ from torch import Tensor
 
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.figures.grids import image_sheet
 from genlab.gan.classes import read_classes
 from genlab.gan.sample import drawn, gan_config, images_of, load_generator
@@ -65,10 +65,10 @@ def main() -> None:
     assert of_fake is not None
     fake = images_of(load_generator(options.run), z, 1.0, of_fake)
     of_train, of_held = (classes.labels[side] for side in (found.learned, ~found.learned))
-    eyes = Eyes(inception=options.inception)
+    extractors = FeatureExtractors(inception=options.inception)
     for name in ["efficientnet-lite0", *(["inception-768"] if options.inception else [])]:
         def look(images: Tensor, name: str = name) -> Tensor:
-            return eyes.features(name, of_tensor(images, "images")).double()
+            return extractors.features(name, of_tensor(images, "images")).double()
 
         train, made = look(found.train), look(fake)
         means = means_of(train, of_train, count)

@@ -8,8 +8,8 @@ restated from its published description, for its package needs torchvision: each
 convolution without bias, batch-norm (eps 1e-3) and ReLU, channels first, the pools torch's own
 and before the convolutions that follow them. If the trial of
 `genlab.compute.precision` finds bfloat16 worth it on this machine, that is a second case. With
-`--device auto` or `cuda` a GPU, if there is one, is given the network in fp32, bf16 and fp16: more
-rows, each with its distance's difference to that of float32 on the processor.
+`--device auto` or `cuda` a GPU, if there is one, is given the network in float32, bf16 and fp16:
+more rows, each with its distance's difference to that of float32 on the processor.
 
 The images are photographs of the data folder's dogs and as many drawn ones, at 64 px; the Fréchet
 distance between them by either side's features shows whether they are the same features. With
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from genlab.compute.device import DEVICES, device_for
 from genlab.compute.precision import CPU, pays, speedup
 from genlab.data.images import load_images
-from genlab.features.registry import NETWORKS, Network, look
+from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
 from genlab.metrics.frechet import frechet_distance
 from genlab.networks.pretrained.inception import load_inception
 from genlab.networks.pretrained.inception_net import Inception, MaxPool, Unit, average_pool, stages
@@ -96,10 +96,10 @@ def their_look(network: nn.Sequential) -> Look:
 
 
 def our_look(
-    network: Network, given: str | None, precision: str, device: torch.device = CPU
+    network: FeatureNetwork, given: str | None, precision: str, device: torch.device = CPU
 ) -> Look:
     loaded = network.load(given, precision, device)
-    return lambda images: look(loaded, network.protocol, images)
+    return lambda images: extract_batch(loaded, network.preprocessing, images)
 
 
 def rate(features: Look, images: Tensor) -> tuple[float, Tensor]:
@@ -129,10 +129,10 @@ def main() -> None:
             load_images(f"toydogs:{options.images}", 64).images]  # fmt: skip
     images, count = torch.cat(sets), len(sets[0])
     theirs = their_look(eager(inception, dims))
-    precisions = ["fp32", *(["bf16"] if pays() else [])]
+    precisions = ["float32", *(["bf16"] if pays() else [])]
     ours = {p: our_look(row, given, p) for p in precisions}
     if device.type == "cuda":
-        for p in ("fp32", "bf16", "fp16"):
+        for p in ("float32", "bf16", "fp16"):
             ours[f"{p} (cuda)"] = our_look(row, given, p, device)
     else:
         print("no rows of a GPU: " + ("not asked for" if options.device == "cpu" else "none here"))
@@ -161,13 +161,13 @@ def main() -> None:
             "distance_genlab": distance[name],
             "distance_pytorch-fid": distance["pytorch-fid"],
             "difference": abs(distance[name] - distance["pytorch-fid"]),
-            "difference_to_fp32": abs(distance[name] - distance["fp32"]),
+            "difference_to_float32": abs(distance[name] - distance["float32"]),
         }
         case = results["cases"][name]
         print(
             f"{name}  genlab {case['genlab']:7.1f}  pytorch-fid {case['pytorch-fid']:7.1f} "
             f"images/s  x{ratio:.2f}  {row.label} {distance[name]:.6f}, "
-            f"difference {case['difference']:.1e}, to fp32 {case['difference_to_fp32']:.1e}"
+            f"difference {case['difference']:.1e}, to float32 {case['difference_to_float32']:.1e}"
         )
     keep(options.out, results)
 

@@ -15,7 +15,7 @@ the seconds of a step.
 
 Time to quality: each contender in turn trains `--every` epochs of all images, then is measured;
 it is done when the Fréchet distance of its fakes to all the reals, over the 768 features of FID
-Inception (Mixed_6e, protocol pytorch-fid), is at most `--distance`, and gives up after
+Inception (Mixed_6e, preprocessed as by pytorch-fid), is at most `--distance`, and gives up after
 `--minutes`. Its seconds are those of its steps; what drawing and measuring take is not counted.
 Each is one seed.
 
@@ -49,8 +49,8 @@ from genlab.configs.gan import RECIPES
 from genlab.configs.hardware import HardwareConfig
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
-from genlab.features.registry import look
+from genlab.features.extractors import FeatureExtractors
+from genlab.features.registry import extract_batch
 from genlab.gan.compile import compile_players
 from genlab.gan.players import build_players
 from genlab.gan.sample import draw
@@ -244,12 +244,12 @@ class Course:
 def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], None]) -> None:
     """Trains and measures, some epochs at a time; hands over what there is after each."""
     found = load_images(options.dogs, options.size, options.images)
-    eyes = Eyes(precision=options.precision)
-    real = eyes.features(NETWORK, of_tensor(found.images, "reals")).double()
+    extractors = FeatureExtractors(precision=options.precision)
+    real = extractors.features(NETWORK, of_tensor(found.images, "reals")).double()
 
     def distance(fakes: Tensor) -> float:
-        loaded, way = eyes.loaded(NETWORK), eyes.protocol_for(NETWORK)
-        seen = torch.cat([look(loaded, way, part) for part in fakes.split(32)])
+        loaded, way = extractors.loaded(NETWORK), extractors.preprocessing_for(NETWORK)
+        seen = torch.cat([extract_batch(loaded, way, part) for part in fakes.split(32)])
         return float(frechet_distance(real, seen.double()))
 
     courses = {name: Course(c) for name, c in contenders(options, found.images).items()}
@@ -267,7 +267,7 @@ def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], Non
             if reached or course.seconds > 60 * options.minutes:
                 del running[name]
             told({
-                "network": eyes.identity(NETWORK), "data": found.identity.name,
+                "network": extractors.identity(NETWORK), "data": found.identity.name,
                 "sha256": found.identity.sha256, "reals": len(found.images),
                 "fakes": options.fakes, "size": options.size, "distance": options.distance,
                 "minutes": options.minutes,
@@ -296,7 +296,7 @@ def main() -> None:
     parser.add_argument("--distance", type=float, default=1.0)
     parser.add_argument("--minutes", type=float, default=30.0, help="of training, each")
     parser.add_argument("--every", type=int, default=1, help="epochs between two measurements")
-    parser.add_argument("--precision", default="fp32", help="of the network that measures")
+    parser.add_argument("--precision", default="float32", help="of the network that measures")
     parser.add_argument("--fakes", type=int, default=1000)
     parser.add_argument("--images", type=int, help="train on the first so many images only")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/gan.json"))

@@ -23,7 +23,7 @@ from torch import Tensor
 from genlab.common import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.figures.grids import image_sheet
 from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
 from genlab.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
@@ -49,9 +49,9 @@ def shortened(network: FastGanGenerator, z: Tensor, psi: float) -> Tensor:
     return ((torch.cat(parts) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def numbers(eyes: Eyes, real: Tensor, images: Tensor) -> dict[str, Any]:
+def numbers(extractors: FeatureExtractors, real: Tensor, images: Tensor) -> dict[str, Any]:
     """Returns what EfficientNet-Lite0 says of the images."""
-    fake = eyes.features(NETWORK, of_tensor(images, "truncated"))
+    fake = extractors.features(NETWORK, of_tensor(images, "truncated"))
     with torch.no_grad():
         dog = dog_probability(load_efficientnet_lite0().classify(fake)).double()
     near, cover = precision_recall(real, fake, 3), density_coverage(real, fake, 5)
@@ -72,8 +72,8 @@ def main() -> None:
     config, network = gan_config(Run(options.run)), load_generator(options.run)
     assert isinstance(network, FastGanGenerator), "give a run of the projected recipe"
     data = load_images(config.dogs, config.size, config.images, config.crop)
-    eyes = Eyes()
-    real = eyes.features(NETWORK, of_tensor(data.images, "training images"))
+    extractors = FeatureExtractors()
+    real = extractors.features(NETWORK, of_tensor(data.images, "training images"))
     z, _ = drawn(config, options.n, 0, "sample")
     rows, shown = [], []
     for place in ("latent", "first map"):
@@ -83,7 +83,7 @@ def main() -> None:
             make = shortened if place == "latent" else images_of
             images = make(network, z, psi)
             shown.append(images[:10])
-            found = numbers(eyes, real, images) if psi else {}  # of one image there are none
+            found = numbers(extractors, real, images) if psi else {}  # of one image there are none
             rows.append({"place": place, "psi": psi, **found})
     keys = list(rows[1])
     table = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]

@@ -25,7 +25,7 @@ from genlab.common import atomic
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.data.pictures import open_pictures
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
 from genlab.figures.png import save
 from genlab.metrics.frechet import frechet_distance
@@ -130,21 +130,21 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    eyes, pictures = Eyes(), open_pictures(options.real, options.size)
-    real = eyes.features(options.features, pictures)
+    extractors, pictures = FeatureExtractors(), open_pictures(options.real, options.size)
+    real = extractors.features(options.features, pictures)
     fakes = of_run(options.fake, min(len(real), REPETITIONS * options.n), 0, size=options.size)
-    fake = eyes.features(options.features, fakes)
+    fake = extractors.features(options.features, fakes)
     groups = parts(real, options.n, 0)
     half = len(groups) // 2
     result = {
         "real": pictures.identity.name, "n": options.n,
-        "identity": eyes.identity(options.features),
+        "identity": extractors.identity(options.features),
         "generated": case(groups, parts(fake, options.n, 1)),
         "same law": case(groups[:half], groups[half : 2 * half]),
         "curve": curve(real, fake),
     }
     atomic.write_json(options.out / "uncertainty.json", result)
-    figure = drawn(result["curve"], eyes.networks[options.features].label, real.shape[1])
+    figure = drawn(result["curve"], extractors.networks[options.features].label, real.shape[1])
     save(figure, options.out / "curve.png")
     print(json.dumps(result, indent=1))
 

@@ -51,8 +51,8 @@ def fid(
         draw_fid(one, sets.real, sets.fake, out / f"{index + 1}" if len(all_sets) > 1 else out)
     for one in generators:
         print(_table(one), file=sys.stderr if json else sys.stdout)
-    for table in results.get("protocols", []):
-        print(_protocols(table), file=sys.stderr if json else sys.stdout)
+    for table in results.get("preprocessings", []):
+        print(_preprocessings(table), file=sys.stderr if json else sys.stdout)
     notes = {one.get("note", "") for one in (*generators, results)} - {""}
     for note in sorted(notes):
         print(f"note: {note}", file=sys.stderr)
@@ -82,7 +82,7 @@ def _table(one: dict[str, Any]) -> str:
     ])  # fmt: skip
     row("nearer than real (p)", [_copies(d) for d in distances])
     row("infinitely many", [f"{d['limit']:.4g}" if d.get("limit") else "" for d in distances])
-    row("protocol", [d["protocol"] for d in distances])
+    row("preprocessing", [d["preprocessing"] for d in distances])
     row("computed in", [_precision(d) for d in distances])
     left = max(len(name) for name, _ in rows)
     widths = [max(len(cells[i]) for _, cells in rows) for i in range(len(distances))]
@@ -134,8 +134,8 @@ def _precision(d: dict[str, Any]) -> str:
     return f"{words}: {found['moved']:+.2%} for {n} to {m}"
 
 
-def _protocols(table: dict[str, Any]) -> str:
-    lines = [f"{table['label']} of {table['fake']} by each protocol:"]
+def _preprocessings(table: dict[str, Any]) -> str:
+    lines = [f"{table['label']} of {table['fake']} by each way of preprocessing:"]
     width = max(map(len, table["values"]))
     lines += [
         f"  {name:{width}}  {value:9.4f}  {table['words'][name]}"

@@ -35,10 +35,10 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["float32", "bf16", "fp16"]
 """How a network computes."""
 
-PRECISIONS = ("fp32", "bf16", "fp16", "auto")
+PRECISIONS = ("float32", "bf16", "fp16", "auto")
 """What may be asked for."""
 
 CPU = torch.device("cpu")
@@ -48,19 +48,19 @@ ROUNDS = 3
 
 
 def resolve(asked: str, device: torch.device = CPU) -> Precision:
-    """Returns "fp32", "bf16" or "fp16" for one of `PRECISIONS`.
+    """Returns "float32", "bf16" or "fp16" for one of `PRECISIONS`.
 
     Raises:
         InputError: If `asked` is another word, or the device does not compute in it.
     """
     short: Precision = "fp16" if device.type == "cuda" else "bf16"
     if asked == "auto":
-        return short if pays(device, dtype_of(short)) else "fp32"
+        return short if pays(device, dtype_of(short)) else "float32"
     if asked == "fp16" and device.type != "cuda":
-        raise InputError("--precision fp16: on GPUs only; on a processor take fp32 or bf16")
+        raise InputError("--precision fp16: on GPUs only; on a processor take float32 or bf16")
     if asked == "bf16" and device.type == "cuda":
         require_bf16(device)
-    if asked == "fp32" or asked == "bf16" or asked == "fp16":
+    if asked == "float32" or asked == "bf16" or asked == "fp16":
         return asked
     raise InputError(f"precision {asked!r}: give one of {', '.join(PRECISIONS)}")
 
@@ -77,7 +77,7 @@ def require_bf16(device: torch.device) -> None:
 
 def dtype_of(precision: Precision) -> torch.dtype:
     """Returns the type of a network's weights."""
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
 @contextmanager

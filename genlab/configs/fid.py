@@ -1,6 +1,6 @@
 """The configuration of a measurement: generated images against real ones."""
 
-__all__ = ["FEATURE_NAMES", "PROTOCOL_NAMES", "FidConfig"]
+__all__ = ["FEATURE_NAMES", "PREPROCESSING_NAMES", "FidConfig"]
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,8 +14,8 @@ FeatureName = Literal[
     "random", "pixels",
 ]  # fmt: skip
 FEATURE_NAMES: tuple[str, ...] = get_args(FeatureName)
-ProtocolName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics", "edm2"]
-PROTOCOL_NAMES: tuple[str, ...] = get_args(ProtocolName)
+PreprocessingName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics", "edm2"]
+PREPROCESSING_NAMES: tuple[str, ...] = get_args(PreprocessingName)
 Size = int | Literal["native"] | None
 LARGEST = 4096
 """Of --size: one such image has 50 MB."""
@@ -36,16 +36,16 @@ class FidConfig:
     """Networks to look with. Not given: two, EfficientNet-Lite0 and, where its weights are at
     hand, FID Inception (else random convolutions): a number that one network alone likes is
     suspect."""
-    protocol: ProtocolName = "pytorch-fid"
+    preprocessing: PreprocessingName = "pytorch-fid"
     """Whose way of resizing FID Inception's input."""
-    protocols: bool = False
-    """Show how far the five protocols differ on these images."""
+    compare_preprocessing: bool = False
+    """Show how far the five ways of preprocessing differ on these images."""
     inception: str | None = None
     """File with FID Inception's weights (.pth, .npz, .safetensors); "download" fetches it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks compute; auto: on a GPU where there is one. Images are decoded and
     resized on the processor, whose resizing is exact."""
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    precision: Literal["float32", "bf16", "fp16", "auto"] = "float32"
     """What the networks compute in; fp16: on GPUs only; auto: fp16 on a GPU, bf16 on a processor,
     where a short trial shows that it is faster."""
     size: Size = None

@@ -10,7 +10,7 @@ In memory are, at most, a batch of decoded images that wait, four batches that f
 Shapes: N images, B of them in a batch, F features.
 """
 
-__all__ = ["Extractor", "Network", "extract"]
+__all__ = ["HasFeatures", "Provenance", "extract"]
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ HELD = 4
 """Batches' worth of images that wait, at most, for others of their size."""
 
 
-class Network(Protocol):
+class HasFeatures(Protocol):
     """Anything that looks at images."""
 
     def features(self, images: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extractor:
+class Provenance:
     """All that features depend on besides the images: what two sets must share to compare."""
 
     network: str
@@ -55,7 +55,7 @@ class Extractor:
     """Of its weights."""
     layer: str
     """Where the features are taken, and how they are pooled."""
-    protocol: str
+    preprocessing: str
     """What happens between pixels and the network: range, resizing, antialiasing."""
     precision: str = "float32"
     """What the network calculates in."""
@@ -66,7 +66,7 @@ class Extractor:
 
 
 def extract(
-    network: Network, pictures: Pictures, batch: int = 32, extractor: Extractor | None = None
+    network: HasFeatures, pictures: Pictures, batch: int = 32, provenance: Provenance | None = None
 ) -> Tensor:
     """Returns the features of pictures, one row an image.
 
@@ -74,7 +74,7 @@ def extract(
         network: What looks at them; it brings the images to its own device.
         pictures: The images, of one size or of many.
         batch: How many images it looks at together, at most.
-        extractor: What the features depend on besides the images. If given they are kept in the
+        provenance: What the features depend on besides the images. If given they are kept in the
             cache under it and the images' content, and found there the next time.
 
     Returns:
@@ -86,9 +86,9 @@ def extract(
             first, then ten are named), or if there are fewer than processes.
         ValueError: If the network does not give one row an image.
     """
-    if extractor is None:
+    if provenance is None:
         return _in_order(_by_content(network, pictures, batch), pictures)
-    name = _cache_name(pictures, extractor)
+    name = _cache_name(pictures, provenance)
     kept = read_cached(name)
     everywhere = all_true(kept is not None)  # all processes look, or none does
     if kept is not None and everywhere:
@@ -98,9 +98,9 @@ def extract(
     return _in_order(features, pictures)
 
 
-def _cache_name(pictures: Pictures, extractor: Extractor) -> str:
+def _cache_name(pictures: Pictures, provenance: Provenance) -> str:
     content = pictures.identity.sha256
-    what = {"content": content, "pillow": PIL.__version__, **asdict(extractor)}
+    what = {"content": content, "pillow": PIL.__version__, **asdict(provenance)}
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     return f"features/{key[:40]}"
 
@@ -112,7 +112,7 @@ def _in_order(features: Tensor, pictures: Pictures) -> Tensor:
     return rows
 
 
-def _by_content(network: Network, pictures: Pictures, batch: int) -> Tensor:
+def _by_content(network: HasFeatures, pictures: Pictures, batch: int) -> Tensor:
     """Returns the features, `(N, F)`, in the order of content, the same in every process."""
     if len(pictures) < world_size():
         raise InputError(
@@ -182,7 +182,7 @@ def _shape(group: list[Read]) -> torch.Size:
 
 @torch.no_grad()
 def _look(
-    network: Network, pictures: Pictures, indices: list[int], batch: int
+    network: HasFeatures, pictures: Pictures, indices: list[int], batch: int
 ) -> tuple[Tensor, list[str]]:
     """Returns the features of some images, and what is wrong with those that have none."""
     features = torch.empty(0, 0)

@@ -1,6 +1,6 @@
 """Networks that look at pictures: each loaded once, each set of pictures looked at once."""
 
-__all__ = ["Eyes", "Looking"]
+__all__ = ["Extractor", "FeatureExtractors"]
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,62 +15,64 @@ from genlab.compute.device import device_for
 from genlab.compute.distributed import broadcast
 from genlab.compute.precision import PRECISIONS, resolve
 from genlab.data.pictures import Pictures
-from genlab.features.extract import Extractor, extract
+from genlab.features.extract import Provenance, extract
 from genlab.features.registry import (
     DOWNLOAD,
     NETWORKS,
-    Loaded,
-    Network,
-    Protocol,
+    FeatureNetwork,
+    LoadedNetwork,
+    Preprocessing,
+    extract_batch,
     identity,
-    look,
-    protocol_of,
+    preprocessing_of,
 )  # fmt: skip
 
 VERSION = 2
 """Of everything between an image and its features: part of the cache's key."""
 
 
-class Looking:
-    """A loaded network with its protocol: what `extract` asks."""
+class Extractor:
+    """A loaded network with its preprocessing: what `extract` asks."""
 
-    def __init__(self, loaded: Loaded, protocol: Protocol) -> None:
-        self.loaded, self.protocol = loaded, protocol
+    def __init__(self, loaded: LoadedNetwork, preprocessing: Preprocessing) -> None:
+        self.loaded, self.preprocessing = loaded, preprocessing
 
     def features(self, images: Tensor) -> Tensor:
         """Returns features `(B, F)` of a batch."""
-        return look(self.loaded, self.protocol, images)
+        return extract_batch(self.loaded, self.preprocessing, images)
 
 
-class Eyes:
+class FeatureExtractors:
     """Every network at hand.
 
     Arguments:
         inception: Where FID Inception's weights are, as `FidConfig.inception` says.
         precision: What the networks compute in.
-        protocol: The way into FID Inception; other networks have one only.
+        preprocessing: The way into FID Inception; other networks have one only.
         own: Networks of the caller's own (`network_of`) by name, beside those of `NETWORKS`.
         device: Where they look: a device, or "auto", "cpu", "cuda" as `device_for` has them.
 
     Raises:
         InputError: If there is no such device, or it does not compute in that precision. Of
-            several processes every one must make its eyes.
+            several processes every one must make its extractors.
     """
 
     def __init__(
-        self, inception: str | None = None, precision: str = "fp32",
-        protocol: str = "pytorch-fid", own: Mapping[str, Network] = MappingProxyType({}),
+        self, inception: str | None = None, precision: str = "float32",
+        preprocessing: str = "pytorch-fid",
+        own: Mapping[str, FeatureNetwork] = MappingProxyType({}),
         device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
-        self.inception, self.protocol, self.networks = inception, protocol, {**NETWORKS, **own}
+        self.inception, self.preprocessing = inception, preprocessing
+        self.networks = {**NETWORKS, **own}
         self.device = device if isinstance(device, torch.device) else device_for(device)
         self.precision = resolve(precision, self.device)
         if precision == "auto":  # trials may end differently: the first process's counts
             self.precision = PRECISIONS[int(broadcast(PRECISIONS.index(self.precision)))]
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded: dict[str, LoadedNetwork] = {}
         self._seen: dict[tuple[object, ...], Tensor] = {}
 
-    def loaded(self, network: str) -> Loaded:
+    def loaded(self, network: str) -> LoadedNetwork:
         """Returns one of `networks` ready to look.
 
         Raises:
@@ -83,35 +85,39 @@ class Eyes:
             self._loaded[network] = load(self.inception, self.precision, self.device)
         return self._loaded[network]
 
-    def protocol_for(self, network: str, protocol: str | None = None) -> Protocol:
-        """Returns how this network gets its input; `protocol` asks for a certain one."""
-        own = len(self.networks[network].protocols) == 1
-        return protocol_of(self.networks[network], None if own else protocol or self.protocol)
+    def preprocessing_for(self, network: str, preprocessing: str | None = None) -> Preprocessing:
+        """Returns how this network gets its input; `preprocessing` asks for a certain one."""
+        own = len(self.networks[network].preprocessings) == 1
+        asked = None if own else preprocessing or self.preprocessing
+        return preprocessing_of(self.networks[network], asked)
 
     def identity(self, network: str) -> dict[str, Any]:
         """Returns all that the network's features depend on, as JSON values."""
-        return identity(self.networks[network], self.protocol_for(network), self.loaded(network))
+        way = self.preprocessing_for(network)
+        return identity(self.networks[network], way, self.loaded(network))
 
-    def extractor(self, network: str, protocol: str | None = None) -> Extractor:
+    def provenance(self, network: str, preprocessing: str | None = None) -> Provenance:
         """Returns the same, as statistics files keep it."""
         loaded, row = self.loaded(network), self.networks[network]
-        return Extractor(
+        return Provenance(
             network=row.name, sha256=loaded.sha256, layer=row.layer,
-            protocol=self.protocol_for(network, protocol).name, precision=loaded.precision,
-            device=loaded.device.type, version=VERSION,
+            preprocessing=self.preprocessing_for(network, preprocessing).name,
+            precision=loaded.precision, device=loaded.device.type, version=VERSION,
         )  # fmt: skip
 
-    def features(self, network: str, pictures: Pictures, protocol: str | None = None) -> Tensor:
+    def features(
+        self, network: str, pictures: Pictures, preprocessing: str | None = None
+    ) -> Tensor:
         """Returns the features of pictures, with shape `(N, F)`; from the cache where it has them.
 
         Raises:
             InputError: If weights are not at hand, or images are not readable.
         """
-        way = self.protocol_for(network, protocol)
+        way = self.preprocessing_for(network, preprocessing)
         # The content with its size and crop; the digests, for their order.
         key = (network, way.name, pictures.identity.sha256, pictures.digests)
         if key not in self._seen:
-            looking = Looking(self.loaded(network), way)
-            extractor = self.extractor(network, protocol)
-            self._seen[key] = extract(looking, pictures, extractor=extractor)
+            extractor = Extractor(self.loaded(network), way)
+            provenance = self.provenance(network, preprocessing)
+            self._seen[key] = extract(extractor, pictures, provenance=provenance)
         return self._seen[key]

@@ -1,12 +1,13 @@
 r"""Every way to look at images: a network, the layer looked at, and the ways into it.
 
 A number from features means nothing without all of: the network, its weights (SHA-256), the
-layer, the protocol (what happens between an image and the network's input), the precision and the
-kind of device. `identity` gives these; two numbers compare only if they agree (in float32 the
+layer, the preprocessing (what happens between an image and the network's input), the precision and
+the kind of device. `identity` gives these; two numbers compare only if they agree (in float32 the
 device may differ: it is off by rounding, as one processor is from another).
 
-Images are decoded and resized on the processor, whatever the device: there each protocol is exact
-to the bit, and Pillow's is nowhere else. A GPU gets the network's input, and gives features back.
+Images are decoded and resized on the processor, whatever the device: there each preprocessing is
+exact to the bit, and Pillow's is nowhere else. A GPU gets the network's input, and gives features
+back.
 
 Only the distance over the 2048 features of FID Inception is called "FID". Over its earlier
 layers it is "FID-64", "FID-192", "FID-768" (what pytorch-fid's `--dims` gives), over any other
@@ -15,19 +16,27 @@ network "FD (NAME)".
 A network of one's own is a row too:
 
     network = network_of(module, "my encoder", prepare)
-    features = look(network.load(None, "fp32"), network.protocol, images)
+    features = extract_batch(network.load(None, "float32"), network.preprocessing, images)
 
 Shapes: B images of H x W pixels in a batch, F features.
 """
 
-__all__ = ["NETWORKS", "Loaded", "Network", "identity", "look", "network_of", "protocol_of"]
+__all__ = [
+    "NETWORKS",
+    "FeatureNetwork",
+    "LoadedNetwork",
+    "extract_batch",
+    "identity",
+    "network_of",
+    "preprocessing_of",
+]
 
 import hashlib
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol as Shape
+from typing import Protocol
 
 import torch
 
@@ -36,25 +45,25 @@ from torch import Tensor, nn
 from genlab.common.errors import InputError
 from genlab.compute.precision import CPU, dtype_of, exact, resolve
 from genlab.features import weight_free
-from genlab.features.protocols import PROTOCOLS, Protocol, check_images
+from genlab.features.preprocessing import PREPROCESSINGS, Preprocessing, check_images
 from genlab.networks.pretrained import digits, efficientnet_lite0, inception
 
 DOWNLOAD = "download"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Loaded:
+class LoadedNetwork:
     """A network ready to look."""
 
     name: str
     """What it is called in messages."""
     forward: Callable[[Tensor], Tensor]
-    """What a protocol prepares, on `device`, to features, float32 with shape `(B, F)`."""
+    """What a preprocessing prepares, on `device`, to features, float32 with shape `(B, F)`."""
     sha256: str
     """The SHA-256 of the file with its weights (of the weights themselves, where there is no
     file); empty where there are none."""
-    precision: str = "fp32"
-    """How it computes: "fp32", "bf16", "fp16", or "its own" for a module from outside."""
+    precision: str = "float32"
+    """How it computes: "float32", "bf16", "fp16", or "its own" for a module from outside."""
     logits: Callable[[Tensor], Tensor] | None = None
     """Features to the logits of its classes, `(B, K)`, if it is a classifier; both in float32 on
     the processor."""
@@ -62,18 +71,18 @@ class Loaded:
     """Where it computes its features."""
 
 
-class Load(Shape):
+class Load(Protocol):
     """How a network is loaded."""
 
     def __call__(
         self, given: str | None, precision: str, device: torch.device = CPU, /
-    ) -> Loaded:
+    ) -> LoadedNetwork:
         """Returns it ready, on the device."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Network:
+class FeatureNetwork:
     """One way to look at images: a row of `NETWORKS`."""
 
     name: str
@@ -84,43 +93,43 @@ class Network:
     """The number of features F."""
     layer: str
     """Where in the network they are taken."""
-    protocols: Mapping[str, Protocol]
+    preprocessings: Mapping[str, Preprocessing]
     """The ways from an image into it, the default first."""
     load: Load
     """Loads it. The first argument says where FID Inception's weights are (a file, "download",
     or None: where they are kept); the second is one of `PRECISIONS`; the third is the device.
     Small networks look in float32 whatever is asked, modules from outside as and where they do;
-    `Loaded` says which. Raises `InputError` if the weights are not at hand, saying how to get
-    them, or the device does not compute in the precision."""
+    `LoadedNetwork` says which. Raises `InputError` if the weights are not at hand, saying how to
+    get them, or the device does not compute in the precision."""
 
     @property
-    def protocol(self) -> Protocol:
-        """The default protocol."""
-        return next(iter(self.protocols.values()))
+    def preprocessing(self) -> Preprocessing:
+        """The default preprocessing."""
+        return next(iter(self.preprocessings.values()))
 
 
-def protocol_of(network: Network, name: str | None = None) -> Protocol:
-    """Returns a network's protocol of that name, or its default.
+def preprocessing_of(network: FeatureNetwork, name: str | None = None) -> Preprocessing:
+    """Returns a network's preprocessing of that name, or its default.
 
     Raises:
-        InputError: If the network has no such protocol.
+        InputError: If the network has no such preprocessing.
     """
     if name is None:
-        return network.protocol
-    if name not in network.protocols:
+        return network.preprocessing
+    if name not in network.preprocessings:
         raise InputError(
-            f"protocol {name!r}: {network.name} takes {' or '.join(network.protocols)}"
+            f"preprocessing {name!r}: {network.name} takes {' or '.join(network.preprocessings)}"
         )
-    return network.protocols[name]
+    return network.preprocessings[name]
 
 
 @torch.no_grad()
-def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
+def extract_batch(loaded: LoadedNetwork, preprocessing: Preprocessing, images: Tensor) -> Tensor:
     """Returns the features of one batch.
 
     Arguments:
         loaded: The network, ready.
-        protocol: One of its protocols.
+        preprocessing: One of its preprocessings.
         images: Images, uint8 with shape `(B, 3, H, W)` (or one grey channel), on the processor.
 
     Returns:
@@ -130,7 +139,7 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
         InputError: If the network gives something else than finite features of that shape.
         ValueError: If `images` are no such images.
     """
-    prepared = protocol.prepare(check_images(images))
+    prepared = preprocessing.prepare(check_images(images))
     with exact(loaded.device):
         features = loaded.forward(prepared.to(loaded.device))
     if not isinstance(features, Tensor) or not features.is_floating_point():
@@ -149,83 +158,85 @@ def look(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
     return features.float().cpu()
 
 
-def identity(network: Network, protocol: Protocol, loaded: Loaded) -> dict[str, str | int]:
+def identity(
+    network: FeatureNetwork, preprocessing: Preprocessing, loaded: LoadedNetwork
+) -> dict[str, str | int]:
     """Returns all that features depend on besides the images, as JSON values."""
     return {
         "network": network.name,
         "label": network.label,
         "dims": network.dims,
         "layer": network.layer,
-        "protocol": protocol.name,
-        "protocol_words": protocol.words,
+        "preprocessing": preprocessing.name,
+        "preprocessing_words": preprocessing.words,
         "weights_sha256": loaded.sha256,
         "computed_in": loaded.precision,
         "device": loaded.device.type,
     }
 
 
-def _own(name: str, words: str, prepare: Callable[[Tensor], Tensor]) -> dict[str, Protocol]:
-    return {name: Protocol(name=name, words=words, prepare=prepare)}
+def _own(name: str, words: str, prepare: Callable[[Tensor], Tensor]) -> dict[str, Preprocessing]:
+    return {name: Preprocessing(name=name, words=words, prepare=prepare)}
 
 
-def _inception(dims: int, label: str) -> Network:
-    def load(given: str | None, precision: str, device: torch.device = CPU) -> Loaded:
+def _inception(dims: int, label: str) -> FeatureNetwork:
+    def load(given: str | None, precision: str, device: torch.device = CPU) -> LoadedNetwork:
         path = Path(given) if given and given != DOWNLOAD else None
         network = inception.load_inception(path, download=given == DOWNLOAD)
         if dims == 2048:
             network.require_complete()
         resolved = resolve(precision, device)
         network.to(device, dtype_of(resolved))
-        return Loaded(
+        return LoadedNetwork(
             name="FID Inception", forward=lambda x: network.features(x, dims),
             sha256=network.sha256, precision=resolved, device=device,
         )  # fmt: skip
 
-    return Network(
-        name="FID Inception", label=label, dims=dims, protocols=PROTOCOLS, load=load,
+    return FeatureNetwork(
+        name="FID Inception", label=label, dims=dims, preprocessings=PREPROCESSINGS, load=load,
         layer=f"spatial mean after {inception.DIMS[dims]}",
     )  # fmt: skip
 
 
-def _efficientnet(_: str | None, precision: str, device: torch.device = CPU) -> Loaded:
+def _efficientnet(_: str | None, precision: str, device: torch.device = CPU) -> LoadedNetwork:
     network = efficientnet_lite0.load_efficientnet_lite0()
     resolved = resolve(precision, device)
     for part in (network.stem, network.blocks, network.head):  # the classifier stays as it is
         part.to(device, dtype_of(resolved))
-    return Loaded(
+    return LoadedNetwork(
         name="EfficientNet-Lite0", forward=network.features, logits=network.classify,
         sha256=efficientnet_lite0.SHA256, precision=resolved, device=device,
     )  # fmt: skip
 
 
-def _digits(_: str | None, __: str, device: torch.device = CPU) -> Loaded:
+def _digits(_: str | None, __: str, device: torch.device = CPU) -> LoadedNetwork:
     network = digits.load_digits_net()
     for part in (network.conv1, network.conv2, network.conv3, network.conv4, network.conv5):
         part.to(device)  # the classifier stays where it is
-    return Loaded(
+    return LoadedNetwork(
         name="digits", forward=network.features, logits=network.classify, sha256=digits.SHA256,
         device=device,
     )  # fmt: skip
 
 
-def _random(_: str | None, __: str, device: torch.device = CPU) -> Loaded:
-    return Loaded(
+def _random(_: str | None, __: str, device: torch.device = CPU) -> LoadedNetwork:
+    return LoadedNetwork(
         name="random", forward=weight_free.RandomConvolutions().to(device),
         sha256=weight_free.RANDOM_SHA256, device=device,
     )  # fmt: skip
 
 
-def _pixels(_: str | None, __: str, ___: torch.device = CPU) -> Loaded:  # nothing to compute
-    return Loaded(name="pixels", forward=lambda x: x.flatten(1), sha256="")
+def _pixels(_: str | None, __: str, ___: torch.device = CPU) -> LoadedNetwork:
+    return LoadedNetwork(name="pixels", forward=lambda x: x.flatten(1), sha256="")
 
 
-NETWORKS: dict[str, Network] = {
-    "efficientnet-lite0": Network(
+NETWORKS: dict[str, FeatureNetwork] = {
+    "efficientnet-lite0": FeatureNetwork(
         name="EfficientNet-Lite0",
         label="FD (EfficientNet-Lite0)",
         dims=1280,
         layer="spatial mean after the head",
-        protocols=_own(
+        preprocessings=_own(
             "efficientnet-lite0",
             "bilinear to 224 px, antialiased where it shrinks, (v - 127) / 128",
             lambda images: efficientnet_lite0.to_input(images.float() / 255),
@@ -236,33 +247,35 @@ NETWORKS: dict[str, Network] = {
     "inception-768": _inception(768, "FID-768"),
     "inception-192": _inception(192, "FID-192"),
     "inception-64": _inception(64, "FID-64"),
-    "digits": Network(
+    "digits": FeatureNetwork(
         name="digits",
         label="FD (digits)",
         dims=digits.DIMS,
         layer="spatial mean after the last convolution",
-        protocols=_own(
+        preprocessings=_own(
             "digits", "luma, bilinear to 28 px, antialiased, v / 255", digits.to_input
         ),
         load=_digits,
     ),
-    "random": Network(
+    "random": FeatureNetwork(
         name="random",
         label="FD (random convolutions)",
         dims=weight_free.RANDOM_DIMS,
         layer="spatial means after all three convolutions",
-        protocols=_own(
+        preprocessings=_own(
             "random", "bilinear to 64 px, antialiased, 2 (v / 255) - 1",
             weight_free.to_random_input,
         ),  # fmt: skip
         load=_random,
     ),
-    "pixels": Network(
+    "pixels": FeatureNetwork(
         name="pixels",
         label="FD (16 x 16 pixels)",
         dims=3 * weight_free.PIXELS_SIZE**2,
         layer="the pixels",
-        protocols=_own("pixels", "bilinear to 16 px, antialiased, v / 255", weight_free.pixels),
+        preprocessings=_own(
+            "pixels", "bilinear to 16 px, antialiased, v / 255", weight_free.pixels
+        ),
         load=_pixels,
     ),
 }
@@ -275,7 +288,7 @@ def network_of(
     prepare: Callable[[Tensor], Tensor],
     words: str = "its own",
     example: Tensor | None = None,
-) -> Network:
+) -> FeatureNetwork:
     """Makes a way to look at images of any module; the distance is then "FD (NAME)".
 
     Arguments:
@@ -295,20 +308,22 @@ def network_of(
             f"{name}: in training mode, where features depend on chance and on the batch; call "
             "eval() on it first"
         )
-    loaded = Loaded(
+    loaded = LoadedNetwork(
         name=name, forward=module, sha256=_digest(module), precision="its own",
         device=next((p.device for p in module.parameters()), CPU),
     )  # fmt: skip
-    protocols = _own(name, words, prepare)
+    preprocessings = _own(name, words, prepare)
     if example is None:
         random = torch.Generator().manual_seed(0)
         example = torch.randint(0, 256, (2, 3, 64, 64), generator=random, dtype=torch.uint8)
-    several, alone = (look(loaded, protocols[name], e) for e in (example, example[:1]))
+    several, alone = (
+        extract_batch(loaded, preprocessings[name], e) for e in (example, example[:1])
+    )
     if alone.shape[1] != several.shape[1]:
         raise InputError(f"{name}: gives {several.shape[1]} features, {alone.shape[1]} for one")
-    return Network(
+    return FeatureNetwork(
         name=name, label=f"FD ({name})", dims=several.shape[1], layer="its output",
-        protocols=protocols, load=lambda _, __, ___=CPU: loaded,
+        preprocessings=preprocessings, load=lambda _, __, ___=CPU: loaded,
     )  # fmt: skip
 
 

@@ -21,14 +21,14 @@ from genlab.common.progress import Progress
 from genlab.compute.distributed import rank
 from genlab.configs.fid import FidConfig
 from genlab.data.pictures import Pictures
-from genlab.features.extractors import Eyes
-from genlab.features.protocols import PROTOCOLS
+from genlab.features.extractors import FeatureExtractors
+from genlab.features.preprocessing import PREPROCESSINGS
 from genlab.fid.numbers import Plan, difference, numbers, without_direction
 from genlab.fid.rounding import rounding
 from genlab.fid.sets import Sets, cropped, joined, open_fakes, open_sets
 from genlab.fid.statistics_file import (
     Framing,
-    Kept,
+    LoadedStatistics,
     Origin,
     holds_statistics,
     load_statistics,
@@ -45,15 +45,15 @@ FEWEST = 10
 
 
 def measure(
-    sets: Sets, eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+    sets: Sets, extractors: FeatureExtractors, plan: Plan, features: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Compares generated images with real ones.
 
     Arguments:
         sets: The images.
-        eyes: The networks.
+        extractors: The networks.
         plan: What is computed besides the distance.
-        features: Names of the networks (`Eyes.networks`); none: two of those at hand.
+        features: Names of the networks (`FeatureExtractors.networks`); none: two of those at hand.
 
     Returns:
         JSON values: counts, sizes and identities; "distances", all numbers of one network each;
@@ -64,22 +64,22 @@ def measure(
         InputError: If a set has fewer than 10 images, or weights are not at hand.
     """
     _require_enough(sets)
-    names, note = (features, "") if features else networks_at_hand(eyes)
+    names, note = (features, "") if features else networks_at_hand(extractors)
     distances = []
     for name in names:
-        real, fake = eyes.features(name, sets.real), eyes.features(name, sets.fake)
-        held = eyes.features(name, sets.held_out) if sets.held_out else None
-        who, found = eyes.identity(name), numbers(real, fake, held, plan)
+        real, fake = extractors.features(name, sets.real), extractors.features(name, sets.fake)
+        held = extractors.features(name, sets.held_out) if sets.held_out else None
+        who, found = extractors.identity(name), numbers(real, fake, held, plan)
         assert not who.keys() & found.keys()  # one would hide the other
-        if moved := rounding(eyes, name, sets.real, sets.fake):
+        if moved := rounding(extractors, name, sets.real, sets.fake):
             found["rounding"] = moved
-        distances.append(who | found | _diversity(eyes, name, fake))
+        distances.append(who | found | _diversity(extractors, name, fake))
         for rows, pictures in ((real, sets.real), (fake, sets.fake)):
             note = joined(note, _undirected(who["label"], rows, pictures))
     results = _who(sets) | {
         "distances": distances,
-        "recognised_real": _recognised(eyes, sets.real),
-        "recognised_fake": _recognised(eyes, sets.fake),
+        "recognised_real": _recognised(extractors, sets.real),
+        "recognised_fake": _recognised(extractors, sets.fake),
         "seed": plan.seed,
         "note": note,
     }
@@ -129,10 +129,10 @@ def _undirected(label: str, features: Tensor, pictures: Pictures) -> str:
     )
 
 
-def _diversity(eyes: Eyes, name: str, fake: Tensor) -> dict[str, Any]:
+def _diversity(extractors: FeatureExtractors, name: str, fake: Tensor) -> dict[str, Any]:
     """The spread of the generated images alone, and over a classifier's classes."""
     found: dict[str, Any] = {"vendi": None if without_direction(fake) else vendi_score(fake)}
-    logits = eyes.loaded(name).logits
+    logits = extractors.loaded(name).logits
     if logits is not None:
         with torch.no_grad():
             probabilities = logits(fake).double().softmax(1)
@@ -141,23 +141,23 @@ def _diversity(eyes: Eyes, name: str, fake: Tensor) -> dict[str, Any]:
     return found
 
 
-def _recognised(eyes: Eyes, pictures: Pictures) -> float:
-    features = eyes.features("efficientnet-lite0", pictures)
+def _recognised(extractors: FeatureExtractors, pictures: Pictures) -> float:
+    features = extractors.features("efficientnet-lite0", pictures)
     network = efficientnet_lite0.load_efficientnet_lite0()
     with torch.no_grad():
         probability = efficientnet_lite0.dog_probability(network.classify(features))
     return (probability > 0.5).double().mean().item()
 
 
-def networks_at_hand(eyes: Eyes) -> tuple[tuple[str, ...], str]:
+def networks_at_hand(extractors: FeatureExtractors) -> tuple[tuple[str, ...], str]:
     """Returns the two networks to look with by default, and what is missing for FID proper."""
     missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
-    if eyes.inception is None and not inception.at_hand():
+    if extractors.inception is None and not inception.at_hand():
         return ("efficientnet-lite0", "random"), missing
     try:
-        eyes.loaded("inception")
+        extractors.loaded("inception")
     except InputError:  # weights up to 768 features only, unless they are no weights at all
-        eyes.loaded("inception-768")
+        extractors.loaded("inception-768")
         return ("efficientnet-lite0", "inception-768"), (
             f"FID-768 is taken at 768 features; {missing}"
         )
@@ -165,7 +165,7 @@ def networks_at_hand(eyes: Eyes) -> tuple[tuple[str, ...], str]:
 
 
 def rank_generators(
-    all_sets: list[Sets], eyes: Eyes, plan: Plan, features: tuple[str, ...] = ()
+    all_sets: list[Sets], extractors: FeatureExtractors, plan: Plan, features: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Measures several generators against the same real images, and ranks them.
 
@@ -176,20 +176,20 @@ def rank_generators(
     Raises:
         InputError: As of `measure`.
     """
-    found = [measure(sets, eyes, plan, features) for sets in all_sets]
-    names = features or networks_at_hand(eyes)[0]
+    found = [measure(sets, extractors, plan, features) for sets in all_sets]
+    names = features or networks_at_hand(extractors)[0]
     rankings = []
     with Progress(len(names) * (len(found) - 1), "comparing", "pairs") as progress:
         for index, name in enumerate(names):
             order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
-            looks = [eyes.features(name, sets.fake) for sets in all_sets]
-            real, steps = eyes.features(name, all_sets[0].real), []
+            of_fakes = [extractors.features(name, sets.fake) for sets in all_sets]
+            real, steps = extractors.features(name, all_sets[0].real), []
             for a, b in pairwise(order):
-                steps.append(difference(real, looks[a], looks[b]))
+                steps.append(difference(real, of_fakes[a], of_fakes[b]))
                 progress.advance()
             rankings.append(
                 {
-                    "label": eyes.networks[name].label,
+                    "label": extractors.networks[name].label,
                     "order": [all_sets[g].fake.identity.source for g in order],
                     "values": [found[g]["distances"][index]["value"] for g in order],
                     "differences": steps,
@@ -222,45 +222,51 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
     Raises:
         InputError: If a set cannot be opened, an option does not apply to it, or as of `measure`.
     """
-    eyes = Eyes(config.inception, config.precision, config.protocol, device=config.device)
+    extractors = FeatureExtractors(
+        config.inception, config.precision, config.preprocessing, device=config.device
+    )
     if holds_statistics(Path(config.real)):
-        found = _from_statistics(config, eyes)
+        found = _from_statistics(config, extractors)
         return Measured(found, []) if rank() == 0 else None
     if config.real_count is not None or config.real_ddof != 1:
         raise InputError(
             f"--real-count, --real-ddof: of a file of statistics, which {config.real} is not; "
             "leave them out"
         )
-    if config.protocols and not networks_at_hand(eyes)[0][1].startswith("inception"):
-        raise InputError(f"--protocols: these are of FID Inception; {inception.HOW}")
+    second = networks_at_hand(extractors)[0][1]
+    if config.compare_preprocessing and not second.startswith("inception"):
+        raise InputError(f"--compare-preprocessing: these are of FID Inception; {inception.HOW}")
     plan = Plan(permutations=config.permutations, seed=config.seed)
     all_sets, size, note = open_sets(config)
-    names = config.features or networks_at_hand(eyes)[0]
+    names = config.features or networks_at_hand(extractors)[0]
     for sets in all_sets:
         _require_enough(sets)
         for name in dict.fromkeys((*names, "efficientnet-lite0")):  # in one order everywhere
             for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
-                eyes.features(name, pictures)
+                extractors.features(name, pictures)
     if rank() > 0:
         return None
     if len(all_sets) > 1:
-        results = rank_generators(all_sets, eyes, plan, config.features)
+        results = rank_generators(all_sets, extractors, plan, config.features)
     else:
-        results = measure(all_sets[0], eyes, plan, config.features)
-    if config.protocols:
-        results["protocols"] = [_protocols(eyes, sets) for sets in all_sets]
+        results = measure(all_sets[0], extractors, plan, config.features)
+    if config.compare_preprocessing:
+        results["preprocessings"] = [_preprocessings(extractors, sets) for sets in all_sets]
     if config.save_statistics:
         framing = Framing(size, config.crop)
-        results["statistics"] = _keep_statistics(eyes, all_sets[0].real, framing, config, out)
+        results["statistics"] = _keep_statistics(
+            extractors, all_sets[0].real, framing, config, out
+        )
     results["note"] = joined(results.get("note", ""), note)
     return Measured(results, all_sets)
 
 
-def _refuse_options(config: FidConfig, kept: Kept) -> None:
+def _refuse_options(config: FidConfig, kept: LoadedStatistics) -> None:
     """Refuses what a file of statistics cannot do: it has no images, and they had their size."""
     given = {
         "--held-out": config.held_out, "--compare": config.compare,
-        "--permutations": config.permutations, "--protocols": config.protocols,
+        "--permutations": config.permutations,
+        "--compare-preprocessing": config.compare_preprocessing,
         "--save-statistics": config.save_statistics,
     }  # fmt: skip
     for option, value in given.items():
@@ -276,7 +282,7 @@ def _refuse_options(config: FidConfig, kept: Kept) -> None:
         raise InputError(f"--crop {config.crop}: {kept.source} is {known}; leave it out")
 
 
-def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
+def _from_statistics(config: FidConfig, extractors: FeatureExtractors) -> dict[str, Any]:
     """Distances to a file of statistics: no images, so no error, floor or neighbours."""
     path = Path(config.real)
     kept = load_statistics(path, config.real_count, config.real_ddof)
@@ -286,17 +292,18 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
             f"{path}: statistics are of one network; name it (say --features inception-768)"
         )
     (name,) = config.features
-    refuse_mismatch(kept.origin, Origin(name, eyes.networks[name].dims, eyes.extractor(name)))
+    dims = extractors.networks[name].dims
+    refuse_mismatch(kept.origin, Origin(name, dims, extractors.provenance(name)))
     found = []
     size, crop = kept.framing or (config.size, "centre")
     fakes, size, note = open_fakes(config, size)
     for fake in fakes:
         _require(fake, "generated", "a Fréchet distance")
-        value = frechet_distance(kept.gaussian, eyes.features(name, fake))
+        value = frechet_distance(kept.gaussian, extractors.features(name, fake))
         found.append(
             {
                 "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.gaussian.count,
-                "distances": [eyes.identity(name) | {"value": value}],
+                "distances": [extractors.identity(name) | {"value": value}],
             }
         )  # fmt: skip
     alike = ", as the real ones were" if kept.framing else ""
@@ -310,29 +317,32 @@ def _from_statistics(config: FidConfig, eyes: Eyes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _protocols(eyes: Eyes, sets: Sets) -> dict[str, Any]:
+def _preprocessings(extractors: FeatureExtractors, sets: Sets) -> dict[str, Any]:
     """The same images by each of the ways to resize them."""
-    name = networks_at_hand(eyes)[0][1]
+    name = networks_at_hand(extractors)[0][1]
     values = {
-        protocol: frechet_distance(
-            eyes.features(name, sets.real, protocol), eyes.features(name, sets.fake, protocol)
+        preprocessing: frechet_distance(
+            extractors.features(name, sets.real, preprocessing),
+            extractors.features(name, sets.fake, preprocessing),
         )
-        for protocol in PROTOCOLS
+        for preprocessing in PREPROCESSINGS
     }
     return {
-        "label": eyes.networks[name].label, "fake": sets.fake.identity.source, "values": values,
-        "words": {protocol: row.words for protocol, row in PROTOCOLS.items()},
+        "label": extractors.networks[name].label,
+        "fake": sets.fake.identity.source,
+        "values": values,
+        "words": {preprocessing: row.words for preprocessing, row in PREPROCESSINGS.items()},
     }  # fmt: skip
 
 
 def _keep_statistics(
-    eyes: Eyes, real: Pictures, framing: Framing, config: FidConfig, out: Path
+    extractors: FeatureExtractors, real: Pictures, framing: Framing, config: FidConfig, out: Path
 ) -> dict[str, str]:
     """Writes the real images' statistics; returns the files' names by network."""
     files = {}
-    for name in config.features or networks_at_hand(eyes)[0]:
+    for name in config.features or networks_at_hand(extractors)[0]:
         file = out / f"statistics-{name}.npz"
-        found = statistics(eyes.features(name, real))
-        save_statistics(file, found, eyes.extractor(name), real.identity.source, framing)
+        found = statistics(extractors.features(name, real))
+        save_statistics(file, found, extractors.provenance(name), real.identity.source, framing)
         files[name] = file.name
     return files

@@ -18,55 +18,57 @@ from torch import Tensor
 from genlab.common.progress import Progress
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures
-from genlab.features.extractors import Eyes, Looking
+from genlab.features.extractors import Extractor, FeatureExtractors
 from genlab.metrics.frechet import frechet_distance
 
 IMAGES = 50
 """Of each set, at most: seconds, and the distance of more moves by about the same share."""
 
 
-def rounding(eyes: Eyes, name: str, real: Pictures, fake: Pictures) -> dict[str, Any] | None:
+def rounding(
+    extractors: FeatureExtractors, name: str, real: Pictures, fake: Pictures
+) -> dict[str, Any] | None:
     """Returns what a network's precision does to the distance of some of the images.
 
     Arguments:
-        eyes: The networks; this one has looked at both sets.
+        extractors: The networks; this one has looked at both sets.
         name: The network.
         real: The real images.
         fake: The generated ones.
 
     Returns:
-        JSON values: "images", how many of each set; "value" and "value_fp32", their distance in
+        JSON values: "images", how many of each set; "value" and "value_float32", their distance in
         the network's precision and in float32; "moved", by what share of the latter the former
         differs. None if the network computes in float32, or as a module of the caller's does.
     """
-    if eyes.loaded(name).precision not in ("bf16", "fp16"):
+    if extractors.loaded(name).precision not in ("bf16", "fp16"):
         return None
     some = [pictures.order[:: -(-len(pictures) // IMAGES)] for pictures in (real, fake)]
     short = [
-        eyes.features(name, pictures)[torch.tensor(rows)]
+        extractors.features(name, pictures)[torch.tensor(rows)]
         for pictures, rows in zip((real, fake), some)
     ]
-    network = eyes.networks[name].load(eyes.inception, "fp32")
-    looking = Looking(network, eyes.protocol_for(name))
+    network = extractors.networks[name].load(extractors.inception, "float32")
+    extractor = Extractor(network, extractors.preprocessing_for(name))
     with Progress(sum(map(len, some)), "looking again in float32", "images") as progress:
         exact = [
-            _looked(looking, pictures, rows, progress)
+            _looked(extractor, pictures, rows, progress)
             for pictures, rows in zip((real, fake), some)
         ]
     value, exact_value = frechet_distance(*short), frechet_distance(*exact)
     return {
-        "images": [len(rows) for rows in some], "value": value, "value_fp32": exact_value,
+        "images": [len(rows) for rows in some], "value": value, "value_float32": exact_value,
         "moved": (value - exact_value) / exact_value if exact_value else None,
     }  # fmt: skip
 
 
 def _looked(
-    looking: Looking, pictures: Pictures, rows: list[int], progress: Progress
+    extractor: Extractor, pictures: Pictures, rows: list[int], progress: Progress
 ) -> Tensor:
     """Returns the features of some pictures, with shape `(len(rows), F)`."""
     found = []
     with decoding():
         for index in rows:
-            found.append(looking.features(pictures.read(index)[None]))
+            found.append(extractor.features(pictures.read(index)[None]))
             progress.advance()
     return torch.cat(found)

@@ -3,12 +3,14 @@
 The file is an `.npz` without pickle. `mu` `(F,)` and `sigma` `(F, F)` are named as in
 pytorch-fid's files, so each program reads the other's; beside them lie
 
-    count      N, the number of images
-    ddof       what was taken from N in the covariance's divisor: 1
-    extractor  JSON: network, SHA-256 of its weights, layer, protocol, precision, device, version
-    size, crop the side of the squares that the images became (0: each as it was), and which square
-    source     what the images are
-    versions   JSON: of the programs
+    count       N, the number of images
+    ddof        what was taken from N in the covariance's divisor: 1
+    provenance  JSON: network, SHA-256 of its weights, layer, preprocessing, precision, device,
+                version
+    size, crop  the side of the squares that the images became (0: each as it was), and which
+                square
+    source      what the images are
+    versions    JSON: of the programs
 
 A plain file says neither N nor the network, and an older one of these not size and crop. The rank
 of a covariance of N images is N - 1 unless N > F, so a small N can be read off it.
@@ -18,7 +20,7 @@ Shapes: F features.
 
 __all__ = [
     "Framing",
-    "Kept",
+    "LoadedStatistics",
     "Origin",
     "holds_statistics",
     "implied_count",
@@ -45,7 +47,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.version import __version__
 from genlab.data.crop import Crop
-from genlab.features.extract import Extractor
+from genlab.features.extract import Provenance
 from genlab.metrics.frechet import Statistics
 
 NEGATIVE = 1e-3
@@ -63,12 +65,12 @@ class Framing(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Kept:
+class LoadedStatistics:
     """The statistics of a set of images, as a file keeps them."""
 
     gaussian: Statistics
     """Mean, covariance (divided by N - 1 as far as is known) and N."""
-    extractor: Extractor | None
+    provenance: Provenance | None
     """What the features come from; None if nobody knows."""
     framing: Framing | None
     """Size and crop of the images; None if nobody knows."""
@@ -80,18 +82,18 @@ class Kept:
     @property
     def origin(self) -> "Origin":
         """Where the features come from."""
-        return Origin(self.source, len(self.gaussian.mean), self.extractor)
+        return Origin(self.source, len(self.gaussian.mean), self.provenance)
 
 
 def save_statistics(
-    path: Path, gaussian: Statistics, extractor: Extractor, source: str, framing: Framing
+    path: Path, gaussian: Statistics, provenance: Provenance, source: str, framing: Framing
 ) -> None:
     """Writes statistics, wholly or not at all.
 
     Arguments:
         path: The file, `.npz`.
         gaussian: Mean, covariance (divided by N - 1) and N.
-        extractor: What the features come from.
+        provenance: What the features come from.
         source: What the images are.
         framing: Their size and crop.
 
@@ -108,7 +110,7 @@ def save_statistics(
     buffer = io.BytesIO()
     np.savez(
         buffer, mu=mu, sigma=sigma, count=np.int64(count), ddof=np.int64(1),
-        extractor=np.str_(json.dumps(asdict(extractor))), source=np.str_(source),
+        provenance=np.str_(json.dumps(asdict(provenance))), source=np.str_(source),
         size=np.int64(0 if framing.size == "native" else framing.size),
         crop=np.str_(framing.crop), versions=np.str_(json.dumps(versions)),
     )
@@ -124,7 +126,7 @@ def holds_statistics(path: Path) -> bool:
         return False
 
 
-def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept:
+def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> LoadedStatistics:
     """Reads what `save_statistics` wrote, or a plain file with `mu` and `sigma`.
 
     Arguments:
@@ -142,8 +144,8 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept
             mu, sigma = file["mu"], file["sigma"]
             _check(str(path), mu, sigma)
             known, kept, framing = None, None, None
-            if "extractor" in file.files:
-                known = Extractor(**json.loads(str(file["extractor"])))
+            if "provenance" in file.files:
+                known = Provenance(**json.loads(str(file["provenance"])))
                 kept = int(file["count"])
             if "crop" in file.files:
                 framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
@@ -157,8 +159,8 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Kept
             raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
         gaussian = Statistics(mean.double(), covariance.double(), kept)
         note = "" if framing else f"{path} does not say size and crop of the real images"
-        return Kept(
-            gaussian=gaussian, extractor=known, framing=framing, source=str(path), note=note
+        return LoadedStatistics(
+            gaussian=gaussian, provenance=known, framing=framing, source=str(path), note=note
         )
     return _plain(path, mean, covariance, count, ddof)
 
@@ -178,7 +180,7 @@ def _in_torch(array: np.ndarray) -> np.ndarray:
 
 def _plain(
     path: Path, mean: Tensor, covariance: Tensor, count: int | None, ddof: int
-) -> Kept:
+) -> LoadedStatistics:
     """Completes statistics that say nothing of themselves."""
     if ddof not in (0, 1):
         raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
@@ -208,8 +210,8 @@ def _plain(
         covariance = covariance * (count / (count - 1))
         words += f"; rescaled by {count}/{count - 1}, from division by N to division by N - 1"
     gaussian = Statistics(mean.double(), covariance, count)
-    return Kept(
-        gaussian=gaussian, extractor=None, framing=None, source=str(path), note=f"{path} {words}"
+    return LoadedStatistics(
+        gaussian=gaussian, provenance=None, framing=None, source=str(path), note=f"{path} {words}"
     )
 
 
@@ -257,12 +259,12 @@ class Origin(NamedTuple):
     """The images, as an error names them."""
     dims: int
     """F."""
-    extractor: Extractor | None
+    provenance: Provenance | None
     """None if nobody knows."""
 
 
 def refuse_mismatch(a: Origin, b: Origin) -> None:
-    """Raises `InputError` if two sets' features do not come from the same network and protocol.
+    """Raises `InputError` if two sets' features differ in network or preprocessing.
 
     A plain file says nothing of its network: then only F is compared, and its `note` says so. In
     float32 a processor's features and a GPU's compare: they differ by the order of sums, as those
@@ -272,16 +274,17 @@ def refuse_mismatch(a: Origin, b: Origin) -> None:
         raise InputError(
             f"{a.source} has {a.dims} features, {b.source} has {b.dims}: not comparable"
         )
-    if a.extractor is None or b.extractor is None:
+    if a.provenance is None or b.provenance is None:
         return
-    ours, theirs = asdict(a.extractor), asdict(b.extractor)
+    ours, theirs = asdict(a.provenance), asdict(b.provenance)
+    exact = a.provenance.precision == "float32"
     differ = [
         f"{key} {ours[key]!r} and {theirs[key]!r}"
         for key in ours
-        if ours[key] != theirs[key] and not (key == "device" and a.extractor.precision == "fp32")
+        if ours[key] != theirs[key] and not (key == "device" and exact)
     ]
     if differ:
         raise InputError(
             f"{a.source} and {b.source} are not comparable: {'; '.join(differ)}; take both with "
-            "one network and protocol"
+            "one network and preprocessing"
         )

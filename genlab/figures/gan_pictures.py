@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.figures.animation import captioned
 from genlab.figures.grids import enlarged, image_sheet
 from genlab.gan.sample import sample
@@ -92,16 +92,16 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
         seed: Of the images that are looked for.
     """
     fakes = sample(path, SHOWN, seed)
-    eyes, name = Eyes(), "efficientnet-lite0"
-    of_real = eyes.features(name, of_tensor(learned, "training images")).double()
-    of_fake = eyes.features(name, of_tensor(fakes, "generated images")).double()
+    extractors, name = FeatureExtractors(), "efficientnet-lite0"
+    of_real = extractors.features(name, of_tensor(learned, "training images")).double()
+    of_fake = extractors.features(name, of_tensor(fakes, "generated images")).double()
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),
         reals=learned[index].permute(0, 2, 3, 1).numpy(),
         distances=squared.sqrt().tolist(),
         typical=torch.median(kth_neighbour(of_real).squared.sqrt()).item(),
-        network=eyes.networks[name].name,
+        network=extractors.networks[name].name,
     )
 
 

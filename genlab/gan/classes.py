@@ -21,7 +21,7 @@ from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes, by_folder
 from genlab.data.images import ImageSet
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.metrics.clusters import k_means
 from genlab.runs.records import read_json
 
@@ -61,7 +61,8 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
     """
     if count is None:
         count = default_count(len(images.images))
-    features = Eyes().features("efficientnet-lite0", of_tensor(images.images, "the images"))
+    pictures = of_tensor(images.images, "the images")
+    features = FeatureExtractors().features("efficientnet-lite0", pictures)
     try:
         found = k_means(features, count, generator(seed, "clusters"))
     except ValueError as error:

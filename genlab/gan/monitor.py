@@ -18,9 +18,9 @@ run from epoch 10 on, 0.21 for 20 images repeated, 0.13 for 10, and 0.01 before 
 below `LEVEL` in two running, of images that are varied enough, memorising. What follows from a
 collapse: `course.py`. Memorising is told of, and stops nothing.
 
-EfficientNet-Lite0 looks at 96 pixels here (or the images' own side if that is larger, 224 at
-most), not always at 224: five times faster. The distances are therefore not those of `genlab fid`,
-and their label says so.
+EfficientNet-Lite0 takes images at 96 pixels here (or the images' own side if that is larger, 224
+at most), not always at 224: five times faster. The distances are therefore not those of `genlab
+fid`, and their label says so.
 
 Watching draws from streams of its own and leaves networks as they were: training does not notice.
 
@@ -46,9 +46,9 @@ from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.gan import GanConfig
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import Eyes
-from genlab.features.protocols import Protocol
-from genlab.features.registry import NETWORKS, Network, look
+from genlab.features.extractors import FeatureExtractors
+from genlab.features.preprocessing import Preprocessing
+from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
 from genlab.gan.players import Players, seen, to_signed, told
 from genlab.gan.sample import draw, drawn
 from genlab.gan.split import Sides
@@ -137,7 +137,7 @@ class Watch:
             self.of_held_out = labels[~images.learned]
         side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
         own = {"efficientnet-lite0": smaller_efficientnet(side)}
-        self.eyes = Eyes(own=own, device=device)
+        self.extractors = FeatureExtractors(own=own, device=device)
         self.views = {name: self._view(name) for name in config.measure_with}
         first = self.views[config.measure_with[0]]
         self.mean = first.train.double().mean(0)
@@ -151,7 +151,7 @@ class Watch:
     @property
     def networks(self) -> list[dict[str, Any]]:
         """What the distances are taken with, as JSON values."""
-        return [self.eyes.identity(name) for name in self.config.measure_with]
+        return [self.extractors.identity(name) for name in self.config.measure_with]
 
     def measure(self, players: Players) -> tuple[dict[str, Any], Tensor]:
         """Measures the averaged generator as it is.
@@ -164,16 +164,16 @@ class Watch:
             with shape `(M, 3, S, S)`.
         """
         fakes = self.fakes(players.average)
-        distances, looks = [], {name: self.look(name, fakes) for name in self.views}
+        distances, features = [], {name: self.extract(name, fakes) for name in self.views}
         for name, view in self.views.items():
             held = view.held_out
             distances.append({
-                "label": self.eyes.networks[name].label,
-                "train": frechet_distance(view.train, looks[name]),
-                "held_out": None if held is None else frechet_distance(held, looks[name]),
+                "label": self.extractors.networks[name].label,
+                "train": frechet_distance(view.train, features[name]),
+                "held_out": None if held is None else frechet_distance(held, features[name]),
                 **view.floors,
             })
-        first = looks[self.config.measure_with[0]]
+        first = features[self.config.measure_with[0]]
         found = {"n": len(fakes), "distances": distances, "diversity": self._diversity(first)}
         return found | self._scores(players, fakes) | {"memory": self._memory(first)}, fakes
 
@@ -181,9 +181,9 @@ class Watch:
         """Returns the full test of memorisation for a generator, as JSON values."""
         name = self.config.measure_with[0]
         view = self.views[name]
-        found = memorisation(view.train, self.look(name, self.fakes(average)), view.held_out)
+        found = memorisation(view.train, self.extract(name, self.fakes(average)), view.held_out)
         return {
-            "network": self.eyes.networks[name].name, "reference": found.reference,
+            "network": self.extractors.networks[name].name, "reference": found.reference,
             "p": found.test.p, "share_nearer": found.test.share, "duplicates": found.duplicates,
             "near_duplicates": found.near, "authentic": found.authentic,
             "fakes": self.config.measure_fakes, "train": len(view.train),
@@ -195,16 +195,16 @@ class Watch:
         config = self.config
         return draw(average, config, config.measure_fakes, config.seed, "watch", self.classes)
 
-    def look(self, name: str, images: Tensor) -> Tensor:
+    def extract(self, name: str, images: Tensor) -> Tensor:
         """Returns a network's features of images, with shape `(M, F)`."""
-        loaded, protocol = self.eyes.loaded(name), self.eyes.protocol_for(name)
-        return torch.cat([look(loaded, protocol, part) for part in images.split(BATCH)])
+        loaded, way = self.extractors.loaded(name), self.extractors.preprocessing_for(name)
+        return torch.cat([extract_batch(loaded, way, part) for part in images.split(BATCH)])
 
     def _view(self, name: str) -> View:
-        train = self.eyes.features(name, of_tensor(self.train, "training images"))
+        train = self.extractors.features(name, of_tensor(self.train, "training images"))
         held = None
         if self.held_out is not None:
-            held = self.eyes.features(name, of_tensor(self.held_out, "held-out images"))
+            held = self.extractors.features(name, of_tensor(self.held_out, "held-out images"))
         random = generator(self.config.seed, "watch: floors")
         sums = torch.zeros(2, dtype=torch.float64)
         fakes = self.config.measure_fakes
@@ -264,14 +264,14 @@ class Watch:
         }  # fmt: skip
 
 
-def smaller_efficientnet(side: int) -> Network:
+def smaller_efficientnet(side: int) -> FeatureNetwork:
     """Returns EfficientNet-Lite0 looking at images of `side` pixels: a way of its own."""
-    protocol = Protocol(
+    preprocessing = Preprocessing(
         name=f"efficientnet-lite0 at {side}",
         words=f"bilinear to {side} px, antialiased where it shrinks, (v - 127) / 128",
         prepare=lambda images: efficientnet_lite0.to_input(images.float() / 255, side),
     )
     return replace(
         NETWORKS["efficientnet-lite0"], label=f"FD (EfficientNet-Lite0 at {side} px)",
-        protocols={protocol.name: protocol},
+        preprocessings={preprocessing.name: preprocessing},
     )

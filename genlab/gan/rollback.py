@@ -39,7 +39,7 @@ from genlab.configs.gan import GanConfig
 from genlab.gan.monitor import COLLAPSED, LEVEL
 from genlab.gan.players import Players
 from genlab.runs.records import read_lines
-from genlab.runs.run import Run, Stopwatch, require_finite
+from genlab.runs.run import Run, Stopwatch, require_finite_tensors
 from genlab.runs.state import pack, unpack
 
 RETRIES = 3
@@ -104,7 +104,7 @@ class Course:
         if rank() == 0:
             self.run.save_state(tensors, self.step, self.clock.seconds, good)
         else:  # whose tensors are the same ones: all processes fail, or none does
-            require_finite(tensors, self.step)
+            require_finite_tensors(tensors, self.step)
         self.saved = self.clock.seconds
 
     def save_if_due(self, every: float) -> None:

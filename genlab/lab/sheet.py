@@ -19,7 +19,7 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor, open_pictures
 from genlab.data.sources import decide_digits, decide_dogs
 from genlab.explorer.explore import explore
-from genlab.features.extractors import Eyes
+from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
 from genlab.fid.measure import Sets, measure
 from genlab.fid.numbers import Plan
@@ -208,17 +208,17 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
     folder = gan / "generated"
     if not (folder / "results.json").exists():
         generate(gan, config.fakes, config.seed, folder)
-    eyes, real_pictures = Eyes(config.inception), _pictures(real)
+    extractors, real_pictures = FeatureExtractors(config.inception), _pictures(real)
     final = Sets(real=real_pictures, fake=open_pictures(str(folder), SIZE))
     plan = Plan(seed=config.seed)
-    results = measure(final, eyes, plan)
+    results = measure(final, extractors, plan)
     epochs = []
     snapshots = Run(gan).results["snapshots"]
     for epoch in snapshots:
         measured = results
         if epoch != snapshots[-1]:
             drawn = of_run(gan, config.fakes, config.seed, epoch)
-            measured = measure(Sets(real=real_pictures, fake=drawn), eyes, plan)
+            measured = measure(Sets(real=real_pictures, fake=drawn), extractors, plan)
         keys = ("value", "error", "null")
         epochs.append({
             "epoch": epoch, "n": config.fakes, "recognised": measured["recognised_fake"],

@@ -32,7 +32,7 @@ def check_features(metric: str, which: str, x: Tensor, rows: int = 2) -> Tensor:
         )
     if not x.isfinite().all():
         raise InputError(
-            f"{metric}: the {which} features, {tuple(x.shape)}, have values not finite"
+            f"{metric}: the {which} features, {tuple(x.shape)}, contain non-finite values"
         )
     return x.detach().double()
 

@@ -170,7 +170,7 @@ def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:
         )
     if not (mean.isfinite().all() and covariance.isfinite().all()):
         raise InputError(
-            f"{METRIC}: the {which} statistics, F = {features}, have values not finite"
+            f"{METRIC}: the {which} statistics, F = {features}, contain non-finite values"
         )
     return Statistics(mean.double(), covariance.double(), count)
 

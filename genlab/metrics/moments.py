@@ -17,7 +17,7 @@ References:
 Shapes: B samples in a batch, F features.
 """
 
-__all__ = ["Moments"]
+__all__ = ["RunningMoments"]
 
 import torch
 
@@ -27,7 +27,7 @@ from genlab.common.errors import InputError
 from genlab.metrics.frechet import Statistics
 
 
-class Moments:
+class RunningMoments:
     """The count, mean and scatter of all features added so far.
 
     Arguments:
@@ -50,14 +50,14 @@ class Moments:
                 f"features with shape {tuple(batch.shape)}: need (B, {len(self.mean)})"
             )
         if not batch.isfinite().all():
-            raise InputError(f"features, {tuple(batch.shape)}, have values not finite")
+            raise InputError(f"features, {tuple(batch.shape)}, contain non-finite values")
         if len(batch):
             rows = batch.detach().double()
             mean = rows.mean(0)
             centred = rows - mean
             self._join(len(rows), mean, centred.T @ centred)
 
-    def merge(self, other: "Moments") -> None:
+    def merge(self, other: "RunningMoments") -> None:
         """Adds all that another has seen."""
         self._join(other.count, other.mean, other.scatter)
 

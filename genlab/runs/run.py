@@ -13,7 +13,7 @@ DONE               empty; the run is complete
 """
 
 __all__ = [
-    "BEGINNING", "Run", "checkpoint_name", "open_run", "require_finite", "require_folder",
+    "BEGINNING", "Run", "checkpoint_name", "open_run", "require_finite_tensors", "require_folder",
 ]  # fmt: skip
 
 import hashlib
@@ -139,7 +139,7 @@ class Run:
         Raises:
             FloatingPointError: If a tensor is not finite: the last good state stays.
         """
-        require_finite(tensors, step)
+        require_finite_tensors(tensors, step)
         before = self._marker("state.json")
         if before and before.get("good"):  # runs of older versions have no such key
             atomic.write_json(self.path / "good.json", before)
@@ -170,7 +170,7 @@ class Run:
         Raises:
             FloatingPointError: If a tensor is not finite.
         """
-        require_finite(tensors, step)
+        require_finite_tensors(tensors, step)
         atomic.write_tensors(self.path / checkpoint_name(step), tensors)
 
     def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
@@ -220,7 +220,7 @@ def checkpoint_name(step: int) -> str:
     return f"checkpoint-{step:08d}.safetensors"
 
 
-def require_finite(tensors: "Mapping[str, Tensor]", step: int) -> None:
+def require_finite_tensors(tensors: "Mapping[str, Tensor]", step: int) -> None:
     """Raises `FloatingPointError` if a tensor of a state is not finite."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

@@ -69,8 +69,8 @@ FD = "FD (EfficientNet-Lite0)"
 def distance(label: str, value: float) -> dict[str, Any]:
     network, dims = {FD: ("EfficientNet-Lite0", 1280), "FID": ("FID Inception", 2048),
                      "FID-768": ("FID Inception", 768)}[label]
-    return {"network": network, "label": label, "dims": dims, "protocol": "pytorch-fid",
-            "protocol_words": "uint8 / 255, bilinear", "layer": "spatial mean",
+    return {"network": network, "label": label, "dims": dims, "preprocessing": "pytorch-fid",
+            "preprocessing_words": "uint8 / 255, bilinear", "layer": "spatial mean",
             "weights_sha256": "cd" * 32, "value": value, "error": 0.0187 * value,
             "null": {"mean": 41.3, "high": 43.7, "p": 0.005, "permutations": 199},
             "kid": {"value": 0.0112, "error": 0.0011}, "precision": 0.77, "recall": 0.31,

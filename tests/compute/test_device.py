@@ -15,9 +15,9 @@ from genlab.common.errors import InputError
 from genlab.compute import device as module
 from genlab.compute.device import device_for
 from genlab.compute.precision import exact
-from genlab.features.extract import Extractor
-from genlab.features.extractors import Eyes
-from genlab.features.registry import NETWORKS, look
+from genlab.features.extract import Provenance
+from genlab.features.extractors import FeatureExtractors
+from genlab.features.registry import NETWORKS, extract_batch
 from genlab.fid.statistics_file import Origin, refuse_mismatch
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -30,7 +30,7 @@ def images() -> Tensor:
     return torch.randint(0, 256, (2, 3, 40, 40), generator=random, dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("precision", ["float32", "fp16"])
 @pytest.mark.parametrize("key", KEYS)
 def test_no_network_mixes_devices(
     key: str, precision: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch,  # noqa: F811
@@ -43,7 +43,7 @@ def test_no_network_mixes_devices(
     monkeypatch.setattr(nn.Module, "to", lambda net, *to: moves.append((net, to)) or net)
     row = NETWORKS[key]
     loaded = row.load(files["whole"], precision, GPU)  # real weights, moved below
-    prepared = row.protocol.prepare(images())
+    prepared = row.preprocessing.prepare(images())
     monkeypatch.setattr(nn.Module, "to", move)
     # torch's own asks the driver
     monkeypatch.setattr(Tensor, "contiguous", lambda x, **how: x.clone(**how))
@@ -91,7 +91,7 @@ def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "problem", lambda: "no GPU is found")
     assert device_for("auto") == CPU
     with pytest.raises(InputError, match=r"^`device` cuda: no GPU is found; or give"):
-        Eyes(device="cuda")
+        FeatureExtractors(device="cuda")
     monkeypatch.setattr(module, "problem", lambda: "")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("LOCAL_RANK", "3")
@@ -103,12 +103,14 @@ def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
 
 def test_fp16_is_refused_on_a_processor_before_anything_is_looked_at() -> None:
     with pytest.raises(InputError, match=r"^--precision fp16: on GPUs only"):
-        Eyes(precision="fp16", device="cpu")
+        FeatureExtractors(precision="fp16", device="cpu")
 
 
 def test_devices_mix_in_float32_only() -> None:
-    for precision, mixes in (("fp32", True), ("bf16", False), ("fp16", False)):
-        here = Extractor(network="n", sha256="", layer="l", protocol="p", precision=precision)
+    for precision, mixes in (("float32", True), ("bf16", False), ("fp16", False)):
+        here = Provenance(
+            network="n", sha256="", layer="l", preprocessing="p", precision=precision
+        )
         pair = [Origin(x.device, 3, x) for x in (here, replace(here, device="cuda"))]
         if mixes:
             refuse_mismatch(*pair)
@@ -118,15 +120,17 @@ def test_devices_mix_in_float32_only() -> None:
 
 
 @needs_gpu
-@pytest.mark.parametrize(("precision", "bound"), [("fp32", 1e-4), ("bf16", 0.1), ("fp16", 0.02)])
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("float32", 1e-4), ("bf16", 0.1), ("fp16", 0.02)]
+)
 @pytest.mark.parametrize("key", KEYS[:4])
 def test_a_gpu_sees_what_the_processor_sees(
     key: str, precision: str, bound: float, files: dict[str, str]  # noqa: F811
 ) -> None:
     row = NETWORKS[key]
-    exactly = look(row.load(files["whole"], "fp32"), row.protocol, images())
+    exactly = extract_batch(row.load(files["whole"], "float32"), row.preprocessing, images())
     loaded = row.load(files["whole"], precision, GPU)
-    one, again = (look(loaded, row.protocol, images()) for _ in range(2))
+    one, again = (extract_batch(loaded, row.preprocessing, images()) for _ in range(2))
     assert one.device == CPU
     assert torch.equal(one, again)
     assert (one - exactly).norm() < bound * exactly.norm()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features.extract import Extractor, extract
+from genlab.features.extract import Provenance, extract
 from genlab.features.prefetch import in_background
 
 
@@ -40,7 +40,7 @@ class Small:
         return torch.cat([Small().features(image[None]) for image in images])
 
 
-KEY = Extractor(network="Small", sha256="0" * 64, layer="conv", protocol="uint8 / 255")
+KEY = Provenance(network="Small", sha256="0" * 64, layer="conv", preprocessing="uint8 / 255")
 
 
 def noise(count: int, height: int = 8, width: int = 9, seed: int = 0) -> Tensor:
@@ -134,7 +134,7 @@ def test_features_are_kept_by_content_and_extractor(tmp_path: Path) -> None:
     others = [
         (changed, KEY),
         *((images, replace(KEY, **{field: "other"}))  # type: ignore[arg-type]
-          for field in ("network", "sha256", "layer", "protocol", "precision")),
+          for field in ("network", "sha256", "layer", "preprocessing", "precision")),
         (images, replace(KEY, version=2)),
     ]
     for content, key in others:

@@ -18,14 +18,14 @@ from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.compute import precision
 from genlab.features import weight_free
-from genlab.features.protocols import PROTOCOLS
+from genlab.features.preprocessing import PREPROCESSINGS
 from genlab.features.registry import (
     NETWORKS,
-    Network,
+    FeatureNetwork,
+    extract_batch,
     identity,
-    look,
     network_of,
-    protocol_of,
+    preprocessing_of,
 )
 from genlab.networks.pretrained import efficientnet_lite0
 from genlab.networks.pretrained.inception_net import Inception, Unit, stages
@@ -72,67 +72,69 @@ def test_only_2048_features_of_fid_inception_are_called_fid() -> None:
     assert sorted(NETWORKS[key].dims for key in INCEPTIONS) == [64, 192, 768, 2048]
 
 
-def test_inception_takes_every_protocol_and_the_others_their_own() -> None:
+def test_inception_takes_every_preprocessing_and_the_others_their_own() -> None:
     for key, network in NETWORKS.items():
         if key in INCEPTIONS:
-            assert network.protocols == PROTOCOLS
-            assert network.protocol.name == "pytorch-fid"
+            assert network.preprocessings == PREPROCESSINGS
+            assert network.preprocessing.name == "pytorch-fid"
         else:
-            assert list(network.protocols) == [key]
-            assert network.protocol.name == key
-    assert protocol_of(NETWORKS["inception"], "clean") is PROTOCOLS["clean"]
-    assert protocol_of(NETWORKS["pixels"]).name == "pixels"
+            assert list(network.preprocessings) == [key]
+            assert network.preprocessing.name == key
+    assert preprocessing_of(NETWORKS["inception"], "clean") is PREPROCESSINGS["clean"]
+    assert preprocessing_of(NETWORKS["pixels"]).name == "pixels"
     with pytest.raises(InputError, match=r"'clean': digits takes digits"):
-        protocol_of(NETWORKS["digits"], "clean")
+        preprocessing_of(NETWORKS["digits"], "clean")
     with pytest.raises(InputError, match=r"'pillow': FID Inception takes pytorch-fid or tensor"):
-        protocol_of(NETWORKS["inception"], "pillow")
+        preprocessing_of(NETWORKS["inception"], "pillow")
 
 
 @pytest.mark.parametrize("key", NETWORKS)
 def test_every_row_gives_what_it_says(key: str, images: Tensor, files: dict[str, str]) -> None:
     network = NETWORKS[key]
-    loaded = network.load(files["whole"], "fp32")
-    features = look(loaded, network.protocol, images)
+    loaded = network.load(files["whole"], "float32")
+    features = extract_batch(loaded, network.preprocessing, images)
     assert features.shape == (2, network.dims)
     assert features.dtype == torch.float32
     assert features.std() > 0
-    alone = torch.cat([look(loaded, network.protocol, image[None]) for image in images])
+    way = network.preprocessing
+    alone = torch.cat([extract_batch(loaded, way, image[None]) for image in images])
     torch.testing.assert_close(alone, features, rtol=1e-4, atol=1e-4 * features.abs().max().item())
-    said = identity(network, network.protocol, loaded)
+    said = identity(network, network.preprocessing, loaded)
     assert said["weights_sha256"] == loaded.sha256
-    assert said["computed_in"] == "fp32"
-    assert said["protocol"] == network.protocol.name
+    assert said["computed_in"] == "float32"
+    assert said["preprocessing"] == network.preprocessing.name
     if key in INCEPTIONS:
         file = Path(files["whole"]).read_bytes()
         assert loaded.sha256 == hashlib.sha256(file).hexdigest()
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_inception_looks_through_the_protocol_asked_for(
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_inception_looks_through_the_preprocessing_asked_for(
     name: str, images: Tensor, files: dict[str, str], weights: dict[str, Tensor]
 ) -> None:
-    loaded = NETWORKS["inception-64"].load(files["whole"], "fp32")
-    wanted = Inception(weights, "").features(PROTOCOLS[name].prepare(images), 64)
-    assert torch.equal(look(loaded, PROTOCOLS[name], images), wanted)
+    loaded = NETWORKS["inception-64"].load(files["whole"], "float32")
+    wanted = Inception(weights, "").features(PREPROCESSINGS[name].prepare(images), 64)
+    assert torch.equal(extract_batch(loaded, PREPROCESSINGS[name], images), wanted)
 
 
 def test_partial_weights_refuse_2048_and_say_why(images: Tensor, files: dict[str, str]) -> None:
     with pytest.raises(InputError, match=r"2048 features.*Mixed_7b\.branch3x3dbl_2.*768"):
-        NETWORKS["inception"].load(files["partial"], "fp32")
+        NETWORKS["inception"].load(files["partial"], "float32")
     for key in INCEPTIONS[2:]:
         network = NETWORKS[key]
-        partial, whole = (network.load(files[name], "fp32") for name in ("partial", "whole"))
-        one, other = (look(loaded, network.protocol, images) for loaded in (partial, whole))
+        partial, whole = (network.load(files[name], "float32") for name in ("partial", "whole"))
+        way = network.preprocessing
+        one, other = (extract_batch(loaded, way, images) for loaded in (partial, whole))
         assert torch.equal(one, other)
         assert partial.sha256 != whole.sha256
 
 
 def test_efficientnet_looks_and_classifies_as_before(images: Tensor) -> None:
     row = NETWORKS["efficientnet-lite0"]
-    loaded = row.load(None, "fp32")
+    loaded = row.load(None, "float32")
     network = efficientnet_lite0.load_efficientnet_lite0()
     x = efficientnet_lite0.to_input(images.float() / 255)
-    features = look(loaded, row.protocol, images)
+    features = extract_batch(loaded, row.preprocessing, images)
     assert torch.equal(features, network.features(x))
     assert loaded.logits is not None
     assert torch.equal(loaded.logits(features), network.logits(x))
@@ -162,7 +164,7 @@ def test_random_convolutions_by_their_definition(images: Tensor) -> None:
 def test_changed_random_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_free, "SEED", b"another")
     with pytest.raises(InputError, match="other weights"):
-        NETWORKS["random"].load(None, "fp32")
+        NETWORKS["random"].load(None, "float32")
 
 
 def test_random_weights_have_hes_variance() -> None:
@@ -173,7 +175,7 @@ def test_random_weights_have_hes_variance() -> None:
 
 def test_pixels_are_pillows_bilinear(images: Tensor) -> None:
     row = NETWORKS["pixels"]
-    features = look(row.load(None, "fp32"), row.protocol, images)
+    features = extract_batch(row.load(None, "float32"), row.preprocessing, images)
     for mine, image in zip(features, images):
         channels = [
             np.asarray(
@@ -203,7 +205,7 @@ class Own(nn.Module):
         return self.change(x.mean((2, 3)) * self.weight)
 
 
-def own(change: Callable[[Tensor], object], **given: Tensor) -> Network:
+def own(change: Callable[[Tensor], object], **given: Tensor) -> FeatureNetwork:
     return network_of(Own(change).eval(), "mine", lambda images: images.float() / 255, **given)
 
 
@@ -211,10 +213,10 @@ def test_any_module_is_a_network(images: Tensor) -> None:
     network = own(lambda x: x)
     assert (network.label, network.dims) == ("FD (mine)", 3)
     loaded = network.load(None, "auto")
-    features = look(loaded, network.protocol, images)
+    features = extract_batch(loaded, network.preprocessing, images)
     torch.testing.assert_close(features, images.double().mean((2, 3)).float() / 255)
     assert not features.requires_grad
-    said = identity(network, network.protocol, loaded)
+    said = identity(network, network.preprocessing, loaded)
     assert (said["network"], said["computed_in"]) == ("mine", "its own")
 
 
@@ -223,7 +225,7 @@ def test_own_weights_are_part_of_the_identity() -> None:
     with torch.no_grad():
         third.weight[1] += 2**-20
     digests = [
-        network_of(m.eval(), "mine", Tensor.float).load(None, "fp32").sha256
+        network_of(m.eval(), "mine", Tensor.float).load(None, "float32").sha256
         for m in (first, second, third)
     ]
     assert digests[0] == digests[1] != digests[2]
@@ -256,14 +258,15 @@ def test_training_mode_is_refused() -> None:
 
 def test_a_network_that_fails_later_is_refused_then(images: Tensor) -> None:
     network = own(lambda x: x / (x.mean() > 0.1))  # not a number on dark images
+    loaded = network.load(None, "float32")
     with pytest.raises(InputError, match="mine: .*not numbers"):
-        look(network.load(None, "fp32"), network.protocol, torch.zeros_like(images))
+        extract_batch(loaded, network.preprocessing, torch.zeros_like(images))
 
 
 def test_floating_point_images_are_refused(images: Tensor) -> None:
     row = NETWORKS["pixels"]
     with pytest.raises(ValueError, match=r"images are torch\.float32"):
-        look(row.load(None, "fp32"), row.protocol, images / 255)
+        extract_batch(row.load(None, "float32"), row.preprocessing, images / 255)
 
 
 # --- speed
@@ -274,7 +277,7 @@ def test_inception_stays_channels_last(weights: dict[str, Tensor], images: Tenso
     for module in network.modules():
         if isinstance(module, Unit):
             module.register_forward_hook(lambda _, x, y: seen.extend([x[0], y]))
-    network.features(PROTOCOLS["pytorch-fid"].prepare(images[:1]), 2048)
+    network.features(PREPROCESSINGS["pytorch-fid"].prepare(images[:1]), 2048)
     assert len(seen) == 2 * 94  # every unit of the network, once
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
 
@@ -282,35 +285,36 @@ def test_inception_stays_channels_last(weights: dict[str, Tensor], images: Tenso
 def test_bf16_is_asked_for_recorded_and_close(images: Tensor, files: dict[str, str]) -> None:
     for key in ("inception-192", "efficientnet-lite0"):
         network = NETWORKS[key]
-        exact, fast = (network.load(files["whole"], p) for p in ("fp32", "bf16"))
-        one, other = (look(loaded, network.protocol, images[:1]) for loaded in (exact, fast))
+        exact, fast = (network.load(files["whole"], p) for p in ("float32", "bf16"))
+        way = network.preprocessing
+        one, other = (extract_batch(loaded, way, images[:1]) for loaded in (exact, fast))
         assert other.dtype == torch.float32
         error = ((one - other).norm() / one.norm()).item()
         assert 1e-4 < error < 0.1  # 8 bits a number: different, but not by much
-        assert identity(network, network.protocol, fast)["computed_in"] == "bf16"
-        assert identity(network, network.protocol, exact)["computed_in"] == "fp32"
+        assert identity(network, network.preprocessing, fast)["computed_in"] == "bf16"
+        assert identity(network, network.preprocessing, exact)["computed_in"] == "float32"
     assert fast.logits is not None
     assert fast.logits(other).dtype == torch.float32  # its classifier does not round
 
 
-@pytest.mark.parametrize(("times", "chosen"), [(4.0, "bf16"), (1.2, "fp32"), (0.2, "fp32")])
+@pytest.mark.parametrize(("times", "chosen"), [(4.0, "bf16"), (1.2, "float32"), (0.2, "float32")])
 def test_auto_takes_bf16_only_where_it_pays(
     times: float, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "speedup", lambda device, dtype: times)
     assert precision.resolve("auto") == chosen
-    assert precision.resolve("fp32") == "fp32"
+    assert precision.resolve("float32") == "float32"
     assert precision.resolve("bf16") == "bf16"
-    with pytest.raises(InputError, match="'fp8': give one of fp32, bf16, fp16, auto"):
+    with pytest.raises(InputError, match="'fp8': give one of float32, bf16, fp16, auto"):
         precision.resolve("fp8")
     with pytest.raises(InputError, match="fp16: on GPUs only"):
         precision.resolve("fp16")
 
 
-def test_auto_keeps_fp32_where_the_processor_emulates_bf16() -> None:
+def test_auto_keeps_float32_where_the_processor_emulates_bf16() -> None:
     cpu = Path("/proc/cpuinfo")
     flags = cpu.read_text() if cpu.exists() else "amx_bf16"
     if any(word in flags for word in ("avx512_bf16", "amx_bf16", "bf16")):
         pytest.skip("this processor may compute in bfloat16")
     assert precision.speedup() < 1
-    assert precision.resolve("auto") == "fp32"
+    assert precision.resolve("auto") == "float32"

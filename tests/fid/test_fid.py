@@ -21,13 +21,19 @@ from torch import Tensor
 from genlab.cli.fid import _p, _precision, _table
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.configs.fid import FEATURE_NAMES, PROTOCOL_NAMES, FidConfig
+from genlab.configs.fid import FEATURE_NAMES, PREPROCESSING_NAMES, FidConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features import extractors as looking
-from genlab.features.extractors import Eyes
-from genlab.features.protocols import PROTOCOLS
-from genlab.features.registry import NETWORKS, Loaded, Protocol, look, network_of
+from genlab.features import extractors as extractors_module
+from genlab.features.extractors import FeatureExtractors
+from genlab.features.preprocessing import PREPROCESSINGS
+from genlab.features.registry import (
+    NETWORKS,
+    LoadedNetwork,
+    Preprocessing,
+    extract_batch,
+    network_of,
+)
 from genlab.fid import rounding
 from genlab.fid.measure import Sets, fid, measure, rank_generators
 from genlab.fid.numbers import Plan
@@ -66,11 +72,11 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Notes each time that a network looks at images: its name, and at how many."""
     calls: list[tuple[str, int]] = []
 
-    def noting(loaded: Loaded, protocol: Protocol, images: Tensor) -> Tensor:
+    def noting(loaded: LoadedNetwork, preprocessing: Preprocessing, images: Tensor) -> Tensor:
         calls.append((loaded.name, len(images)))
-        return look(loaded, protocol, images)
+        return extract_batch(loaded, preprocessing, images)
 
-    monkeypatch.setattr(looking, "look", noting)
+    monkeypatch.setattr(extractors_module, "extract_batch", noting)
     return calls
 
 
@@ -100,14 +106,14 @@ LITE = ("efficientnet-lite0",)
 
 def test_names_are_one_table_and_only_fid_is_called_fid() -> None:
     assert set(FEATURE_NAMES) == set(NETWORKS)
-    assert PROTOCOL_NAMES == tuple(PROTOCOLS)
+    assert PREPROCESSING_NAMES == tuple(PREPROCESSINGS)
     assert [k for k, n in NETWORKS.items() if n.label == "FID"] == ["inception"]
     assert NETWORKS["inception"].dims == 2048
 
 
 def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
-    sets, eyes = sets_of(dogs[:13], dogs[13:]), Eyes()
-    result = measure(sets, eyes, Plan(permutations=19))
+    sets, extractors = sets_of(dogs[:13], dogs[13:]), FeatureExtractors()
+    result = measure(sets, extractors, Plan(permutations=19))
     network = lite.load_efficientnet_lite0()
     with torch.no_grad():
         x, y = (network.features(lite.to_input(s.float() / 255)) for s in (dogs[:13], dogs[13:]))
@@ -122,7 +128,7 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
     assert first["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
     assert first["value"] == pytest.approx(first["mean_part"] + first["covariance_part"])
     assert first["weights_sha256"] == lite.SHA256
-    features = [eyes.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
+    features = [extractors.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
     known = jackknife(*features)
     assert first["error"] == pytest.approx(known.error, rel=1e-9)
     assert first["influence"] == pytest.approx(known.influence.tolist(), rel=1e-9)
@@ -136,9 +142,9 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
 @pytest.mark.usefixtures("quick")
 def test_the_same_images_are_at_zero_and_copied_and_blur_moves_them_away(dogs: Tensor) -> None:
     def judge(images: Tensor) -> dict[str, Any]:
-        return measure(sets_of(dogs, images), eyes, QUICK, LITE)["distances"][0]
+        return measure(sets_of(dogs, images), extractors, QUICK, LITE)["distances"][0]
 
-    eyes = Eyes()
+    extractors = FeatureExtractors()
     blurred = [
         F.avg_pool2d(dogs.float(), k, 1, k // 2, count_include_pad=False).to(torch.uint8)
         for k in (3, 7)
@@ -155,22 +161,23 @@ def test_the_same_images_are_at_zero_and_copied_and_blur_moves_them_away(dogs: T
 @pytest.mark.usefixtures("quick")
 def test_images_are_looked_at_once(dogs: Tensor, looked: list[tuple[str, int]]) -> None:
     sets, name = sets_of(dogs[:14], dogs[14:]), "EfficientNet-Lite0"
-    eyes = Eyes()
-    first = measure(sets, eyes, QUICK, LITE)
+    extractors = FeatureExtractors()
+    first = measure(sets, extractors, QUICK, LITE)
     assert sorted(looked) == [(name, 10), (name, 14)]
-    assert measure(sets, eyes, QUICK, LITE) == first
-    assert measure(sets, Eyes(), QUICK, LITE) == first  # another process finds them in the cache
+    assert measure(sets, extractors, QUICK, LITE) == first
+    # another process finds them in the cache
+    assert measure(sets, FeatureExtractors(), QUICK, LITE) == first
     assert len(looked) == 2
     changed = dogs[:14].clone()
     changed[0, 0, 0, 0] ^= 1
-    measure(sets_of(changed, dogs[14:]), Eyes(), QUICK, LITE)
+    measure(sets_of(changed, dogs[14:]), FeatureExtractors(), QUICK, LITE)
     assert sorted(looked) == [(name, 10), (name, 14), (name, 14)]
 
 
 @pytest.mark.usefixtures("quick")
 def test_rows_follow_the_names_of_the_images(dogs: Tensor) -> None:
-    eyes = Eyes()
-    rows, other = (eyes.features("pixels", of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
+    extractors = FeatureExtractors()
+    rows, other = (extractors.features("pixels", of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
     assert torch.equal(rows, other.flip(0))
 
 
@@ -181,22 +188,22 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
     names, (real, fake) = ("efficientnet-lite0", "random"), dogs.split(12)
     sets = Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
     found = {
-        p: measure(sets, Eyes(precision=p), Plan(permutations=0), names)["distances"]
-        for p in ("fp32", "bf16")
+        p: measure(sets, FeatureExtractors(precision=p), Plan(permutations=0), names)["distances"]
+        for p in ("float32", "bf16")
     }
-    assert not any("rounding" in d for d in (*found["fp32"], found["bf16"][1]))  # of float32
-    short, exact = found["bf16"][0], found["fp32"][0]
+    assert not any("rounding" in d for d in (*found["float32"], found["bf16"][1]))  # of float32
+    short, exact = found["bf16"][0], found["float32"][0]
     moved = short["rounding"]
     assert moved["images"] == [12, 12]
     assert moved["value"] == pytest.approx(short["value"], rel=1e-12)
-    assert moved["value_fp32"] == pytest.approx(exact["value"], rel=1e-5)  # one image at a time
+    assert moved["value_float32"] == pytest.approx(exact["value"], rel=1e-5)  # one image at a time
     assert moved["moved"] == pytest.approx(short["value"] / exact["value"] - 1, abs=1e-5)
     assert 1e-5 < abs(moved["moved"]) < 0.1
     assert _precision(short) == f"bf16: {moved['moved']:+.2%} for 12 to 12"
-    assert _precision(exact) == "fp32"
+    assert _precision(exact) == "float32"
     assert 0 <= short["precision"] <= 1  # that of the manifolds is another
     monkeypatch.setattr(rounding, "IMAGES", 5)
-    some = rounding.rounding(Eyes(precision="bf16"), names[0], sets.real, sets.fake)
+    some = rounding.rounding(FeatureExtractors(precision="bf16"), names[0], sets.real, sets.fake)
     assert some is not None
     assert some["images"] == [4, 4]  # every third
 
@@ -204,29 +211,29 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
 def test_networks_asked_for_but_missing_are_refused(dogs: Tensor) -> None:
     for name in ("inception", "inception-768"):
         with pytest.raises(InputError, match=r"--inception FILE, or say --inception download"):
-            measure(sets_of(dogs, dogs), Eyes(), QUICK, (name,))
+            measure(sets_of(dogs, dogs), FeatureExtractors(), QUICK, (name,))
 
 
 @pytest.mark.usefixtures("quick")
 @needs_data
 def test_partial_inception_gives_fid_768(dogs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENLAB_DATA", str(DATA))  # found there without being named
-    sets, eyes = sets_of(dogs[:10], dogs[10:20]), Eyes()
-    result = measure(sets, eyes, QUICK)
+    sets, extractors = sets_of(dogs[:10], dogs[10:20]), FeatureExtractors()
+    result = measure(sets, extractors, QUICK)
     assert [d["label"] for d in result["distances"]] == ["FD (EfficientNet-Lite0)", "FID-768"]
-    x, y = (eyes.features("inception-768", p) for p in (sets.real, sets.fake))
+    x, y = (extractors.features("inception-768", p) for p in (sets.real, sets.fake))
     assert x.shape == y.shape == (10, 768)
     assert result["distances"][1]["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
     assert "768" in result["note"]
     with pytest.raises(InputError, match=r"2048.*inception-768"):
-        measure(sets, eyes, QUICK, ("inception",))
+        measure(sets, extractors, QUICK, ("inception",))
 
 
 def test_sets_too_small_are_refused(dogs: Tensor) -> None:
     with pytest.raises(InputError, match="fake: 3 generated images.*at least 10"):
-        measure(sets_of(dogs, dogs[:3]), Eyes(), QUICK)
+        measure(sets_of(dogs, dogs[:3]), FeatureExtractors(), QUICK)
     with pytest.raises(InputError, match="real: 3 real images"):
-        measure(sets_of(dogs[:3], dogs), Eyes(), QUICK)
+        measure(sets_of(dogs[:3], dogs), FeatureExtractors(), QUICK)
 
 
 def write(folder: Path, count: int, side: int) -> str:
@@ -270,7 +277,7 @@ def test_several_generators_are_ranked_with_paired_errors(dogs: Tensor, tmp_path
     all_sets = [sets_of(dogs, images) for images in noisy]
     all_sets = [Sets(real=s.real, fake=of_tensor(n, f"noise {i}")) for i, (s, n) in
                 enumerate(zip(all_sets, noisy))]  # fmt: skip
-    result = rank_generators(all_sets, Eyes(), QUICK, ("pixels",))
+    result = rank_generators(all_sets, FeatureExtractors(), QUICK, ("pixels",))
     (ranking,) = result["rankings"]
     assert ranking["order"] == ["noise 1", "noise 0"]
     values = [g["distances"][0]["value"] for g in result["generators"]]
@@ -326,7 +333,7 @@ def test_only_real_images_are_cropped_to_their_subject_and_it_is_said(tmp_path: 
     real, words = write_dogs(tmp_path / "dogs"), "real images are cropped to the subject's square"
     subject = run(real, real, crop="subject", out=tmp_path, save_statistics=True)
     value = subject["distances"][0]["value"]
-    assert value > 1  # one Eyes looks at both squares of the same files
+    assert value > 1  # one FeatureExtractors looks at both squares of the same files
     assert words in subject["note"]
     assert words not in run(real, real)["note"]
     file = str(tmp_path / "statistics-pixels.npz")
@@ -375,7 +382,7 @@ def test_options_that_cannot_apply_are_refused(tmp_path: Path) -> None:
     refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"held_out": real}, "--held-out: needs the real images"),
         ({"save_statistics": True}, "--save-statistics: needs"),
-        ({"protocols": True}, "--protocols: needs"),
+        ({"compare_preprocessing": True}, "--compare-preprocessing: needs"),
         ({"permutations": 19}, "--permutations: needs"),
         ({"crop": "subject"}, "--crop subject: .*cropped already"),
     )
@@ -388,8 +395,8 @@ def test_options_that_cannot_apply_are_refused(tmp_path: Path) -> None:
         run(real, real, real_count=7)
     with pytest.raises(InputError, match=r"--real-count, --real-ddof: .*real is not"):
         run(real, real, real_ddof=0)
-    with pytest.raises(InputError, match="--protocols: these are of FID Inception"):
-        run(real, str(tmp_path / "never opened"), protocols=True)
+    with pytest.raises(InputError, match="--compare-preprocessing: these are of FID Inception"):
+        run(real, str(tmp_path / "never opened"), compare_preprocessing=True)
     few = write(tmp_path / "few", 9, 16)
     with pytest.raises(InputError, match="few: 9 held-out images; the test of memorisation needs"):
         run(real, real, held_out=few)
@@ -461,13 +468,13 @@ def test_a_measurement_replaces_an_earlier_one_and_its_figures(tmp_path: Path) -
 
 @pytest.mark.usefixtures("quick")
 @needs_data
-def test_protocols_differ_where_images_are_resized(
+def test_preprocessings_differ_where_images_are_resized(
     dogs: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENLAB_DATA", str(DATA))
     fake = write(tmp_path / "fake", 10, 32)
-    (table,) = run("toydogs:10", fake, protocols=True)["protocols"]
-    assert list(table["values"]) == list(PROTOCOLS)
+    (table,) = run("toydogs:10", fake, compare_preprocessing=True)["preprocessings"]
+    assert list(table["values"]) == list(PREPROCESSINGS)
     values = table["values"]
     assert values["edm2"] == pytest.approx(values["tensorflow"], rel=1e-4)  # the same mathematics
     assert abs(values["clean"] / values["pytorch-fid"] - 1) > 1e-3
@@ -561,8 +568,8 @@ def test_a_module_of_ones_own_is_a_network(dogs: Tensor) -> None:
     torch.manual_seed(0)
     own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 5)).eval()
     mine = network_of(own, "mine", lambda x: F.adaptive_avg_pool2d(x.float() / 255, 8))
-    eyes = Eyes(own={"mine": mine})
-    (found,) = measure(sets_of(dogs[:13], dogs[13:]), eyes, QUICK, ("mine",))["distances"]
+    extractors = FeatureExtractors(own={"mine": mine})
+    (found,) = measure(sets_of(dogs[:13], dogs[13:]), extractors, QUICK, ("mine",))["distances"]
     with torch.no_grad():
         x, y = (own(F.adaptive_avg_pool2d(d.float() / 255, 8)) for d in (dogs[:13], dogs[13:]))
     assert found["label"] == "FD (mine)"

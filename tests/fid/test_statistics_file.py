@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.features.extract import Extractor
+from genlab.features.extract import Provenance
 from genlab.fid.statistics_file import (
     Framing,
     Origin,
@@ -24,7 +24,7 @@ from genlab.fid.statistics_file import (
 )
 from genlab.metrics.frechet import Statistics
 
-LITE = Extractor(network="Lite", sha256="ab" * 32, layer="head, mean", protocol="224 px")
+LITE = Provenance(network="Lite", sha256="ab" * 32, layer="head, mean", preprocessing="224 px")
 FRAMING = Framing(64, "subject")
 
 
@@ -54,7 +54,7 @@ def test_what_is_written_is_read_and_is_what_pytorch_fid_reads(tmp_path: Path) -
     assert read.framing == FRAMING
     assert torch.equal(read.gaussian.mean, mean)
     assert torch.equal(read.gaussian.covariance, covariance)
-    assert (read.gaussian.count, read.extractor, read.note) == (30, LITE, "")
+    assert (read.gaussian.count, read.provenance, read.note) == (30, LITE, "")
     with np.load(path) as file:  # NumPy's default: no pickle
         np.testing.assert_array_equal(file["mu"], x.mean(0))
         np.testing.assert_array_equal(file["sigma"], np.cov(x, rowvar=False))
@@ -83,7 +83,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_plain_files_are_read_with_a_note(tmp_path: Path) -> None:
     few = load_statistics(plain(tmp_path / "few.npz", features(30, 64)))
-    assert (few.gaussian.count, few.extractor) == (30, None)
+    assert (few.gaussian.count, few.provenance) == (30, None)
     assert "rank 29: N = 30" in few.note
     many = load_statistics(plain(tmp_path / "many.npz", features(100, 12)))
     assert many.gaussian.count is None
@@ -112,7 +112,7 @@ def test_files_of_before_size_and_crop_were_kept_say_that_they_are_not_known(
         kept = {name: file[name] for name in file.files if name not in ("size", "crop")}
     np.savez(tmp_path / "old.npz", **kept)  # type: ignore[arg-type]
     old = load_statistics(tmp_path / "old.npz")
-    assert (old.extractor, old.framing) == (LITE, None)
+    assert (old.provenance, old.framing) == (LITE, None)
     assert "old.npz does not say size and crop of the real images" in old.note
     assert "size and crop" in load_statistics(plain(tmp_path / "plain.npz", features(9, 4))).note
     np.savez(path, **kept, size=64, crop=np.str_("left"))  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def test_files_that_are_no_statistics_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_record_of_the_extractor_is_refused(tmp_path: Path) -> None:
     for index, record in enumerate(["{", "[]", '{"network": "x"}']):
         path = plain(
-            tmp_path / f"{index}.npz", features(9, 4), extractor=np.str_(record),
+            tmp_path / f"{index}.npz", features(9, 4), provenance=np.str_(record),
             count=np.int64(9),
         )
         with pytest.raises(InputError, match=rf"{index}\.npz: not readable as statistics"):
@@ -225,9 +225,9 @@ def test_a_damaged_record_of_the_extractor_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["network", "sha256", "layer", "protocol", "precision", "version"]
+    "field", ["network", "sha256", "layer", "preprocessing", "precision", "version"]
 )
-def test_other_networks_and_protocols_are_refused_by_both_names(field: str) -> None:
+def test_other_networks_and_preprocessings_are_refused_by_both_names(field: str) -> None:
     ours = Origin("ours", 12, LITE)
     refuse_mismatch(ours, Origin("theirs", 12, replace(LITE)))
     other = replace(LITE, **{field: 2 if field == "version" else "other"})  # type: ignore[arg-type]

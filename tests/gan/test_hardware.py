@@ -116,7 +116,7 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
     """Drawing, every network's look, the discriminator's scores; what they give is on the CPU."""
     config = config_of(recipe, measure_with=("random", "pixels", "efficientnet-lite0"))
     watch = Watch(config, of(pictures(30), pictures(12, seed=1)))
-    watch.eyes = type(watch.eyes)(own=watch.eyes.networks, device=META.device)
+    watch.extractors = type(watch.extractors)(own=watch.extractors.networks, device=META.device)
     pair = build_players(config, on=META)
     with elsewhere:
         fakes = draw(pair.average, config, 21, 0, "watch")
@@ -125,7 +125,7 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
             features = watch.look(name, fakes)
             assert features.device.type == "cpu"
             where = "cpu" if name == "pixels" else "meta"  # pixels are looked at where they are
-            assert watch.eyes.identity(name)["device"] == where
+            assert watch.extractors.identity(name)["device"] == where
         before = elsewhere.back
         watch._scores(pair, fakes)
         assert elsewhere.back > before

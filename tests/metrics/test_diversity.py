@@ -81,7 +81,7 @@ def test_rounded_rows_are_normalised_again() -> None:
         (torch.tensor([[0.5, 0.5], [3.0, -2.0]]), r"row 1.*\(2, 2\).*logits"),
         (torch.tensor([[0.5, 0.6], [0.5, 0.5]]), r"row 0.*sum 1.1"),
         (torch.ones(1, 1), r"\(1, 1\).*2 rows"),
-        (torch.full((4, 2), torch.nan), r"\(4, 2\).*not finite"),
+        (torch.full((4, 2), torch.nan), r"\(4, 2\).*non-finite"),
         (torch.ones(4), r"\(4,\)"),
     ],
 )
@@ -142,7 +142,7 @@ def test_bounds_and_invariances_of_the_vendi_score(n: int, f: int, seed: int) ->
     ("x", "words"),
     [
         (torch.zeros(1, 4), r"\(1, 4\)"),
-        (torch.full((4, 4), torch.nan), r"\(4, 4\).*not finite"),
+        (torch.full((4, 4), torch.nan), r"\(4, 4\).*non-finite"),
         (torch.tensor([[1.0, 0], [0, 0]]), r"row 1.*\(2, 2\) is 0"),
     ],
 )

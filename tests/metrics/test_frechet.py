@@ -209,8 +209,8 @@ def test_input_of_less_precision_is_taken_as_it_is(dtype: torch.dtype) -> None:
         (torch.zeros(5, 8), torch.zeros(1, 8), r"second.*\(1, 8\)"),
         (torch.zeros(5, 8), torch.zeros(5, 9), r"\(5, 8\) and \(5, 9\)"),
         (torch.zeros(5, 8, 1), torch.zeros(5, 8), r"first.*\(5, 8, 1\)"),
-        (torch.zeros(5, 8), torch.full((5, 8), torch.nan), r"second.*\(5, 8\).*not finite"),
-        (torch.full((5, 8), torch.inf), torch.zeros(5, 8), r"first.*\(5, 8\).*not finite"),
+        (torch.zeros(5, 8), torch.full((5, 8), torch.nan), r"second.*\(5, 8\).*non-finite"),
+        (torch.full((5, 8), torch.inf), torch.zeros(5, 8), r"first.*\(5, 8\).*non-finite"),
         (torch.zeros(0, 8), torch.zeros(5, 8), r"first.*\(0, 8\)"),
     ],
 )
@@ -226,7 +226,7 @@ def test_bad_features_are_refused_with_their_shape(x: Tensor, y: Tensor, words: 
         (torch.zeros(4), torch.eye(3), r"second statistics.*\(4,\).*\(3, 3\)"),
         (torch.zeros(3, 1), torch.eye(3), r"second statistics.*\(3, 1\).*\(3, 3\)"),
         (torch.zeros(4), torch.eye(4), r"\(3,\) and \(4,\).*same network"),
-        (torch.zeros(3), torch.eye(3) * torch.nan, r"second statistics, F = 3.*not finite"),
+        (torch.zeros(3), torch.eye(3) * torch.nan, r"second statistics, F = 3.*non-finite"),
     ],
 )
 def test_bad_statistics_are_refused(mean: Tensor, covariance: Tensor, words: str) -> None:

@@ -208,7 +208,7 @@ def test_few_rows_have_a_value_and_no_error() -> None:
     [
         (torch.zeros(1, 4), r"real.*\(1, 4\).*2 rows"),
         (torch.zeros(4), r"real.*\(4,\)"),
-        (torch.full((5, 4), torch.nan), r"real.*\(5, 4\).*not finite"),
+        (torch.full((5, 4), torch.nan), r"real.*\(5, 4\).*non-finite"),
         (torch.zeros(5, 3), r"\(5, 3\).*\(6, 4\)"),
     ],
 )

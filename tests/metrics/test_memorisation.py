@@ -166,7 +166,7 @@ def test_two_rows_are_enough() -> None:
     ("x", "words"),
     [
         (torch.zeros(1, 4), r"\(1, 4\)"),
-        (torch.full((5, 4), torch.nan), r"\(5, 4\).*not finite"),
+        (torch.full((5, 4), torch.nan), r"\(5, 4\).*non-finite"),
         (torch.zeros(5, 3), r"\(5, 3\)"),
         (torch.zeros(4), r"\(4,\)"),
     ],
@@ -184,5 +184,5 @@ def test_bad_options_are_refused() -> None:
         memorisation(x, x, quantile=1)
     with pytest.raises(InputError, match=r"first sample has shape \(4, 4\)"):
         rank_test(x, x[0])
-    with pytest.raises(InputError, match="second.*not finite"):
+    with pytest.raises(InputError, match="second.*non-finite"):
         rank_test(x[0], x[1] * torch.nan)

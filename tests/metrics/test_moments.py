@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.metrics.moments import Moments
+from genlab.metrics.moments import RunningMoments
 
 
 def far_features(n: int, f: int) -> Tensor:
@@ -18,8 +18,8 @@ def far_features(n: int, f: int) -> Tensor:
     return (5 + 0.05 * torch.randn(n, f, generator=generator(0, "moments"))).float()
 
 
-def moments(batches: list[Tensor]) -> Moments:
-    result = Moments(batches[0].shape[1])
+def moments(batches: list[Tensor]) -> RunningMoments:
+    result = RunningMoments(batches[0].shape[1])
     for batch in batches:
         result.add(batch)
     return result
@@ -41,7 +41,7 @@ def test_processes_add_up_in_any_order() -> None:
     whole = moments([x]).statistics()
     parts = [moments(list(x[rank::3].split(32))) for rank in range(3)]
     for order in ([0, 1, 2], [2, 0, 1]):
-        total = Moments(16)
+        total = RunningMoments(16)
         for rank in order:
             total.merge(parts[rank])
         found = total.statistics()
@@ -61,12 +61,12 @@ def test_float16_features_are_summed_in_float64() -> None:
     [
         (torch.zeros(4), r"\(4,\): need \(B, 3\)"),
         (torch.zeros(2, 4), r"\(2, 4\): need \(B, 3\)"),
-        (torch.full((2, 3), torch.nan), r"\(2, 3\), have values not finite"),
+        (torch.full((2, 3), torch.nan), r"\(2, 3\), contain non-finite values"),
     ],
 )
 def test_bad_batches_are_refused_with_their_shape(batch: Tensor, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Moments(3).add(batch)
+        RunningMoments(3).add(batch)
 
 
 def test_one_image_has_no_covariance() -> None:

@@ -18,7 +18,7 @@ from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor
 from genlab.data.sources import SOURCES
 from genlab.features.extract import extract
-from genlab.features.extractors import Eyes, Looking
+from genlab.features.extractors import Extractor, FeatureExtractors
 from genlab.features.registry import NETWORKS
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.records import read_json
@@ -77,7 +77,7 @@ class Bench:
     def __init__(
         self, mnist: str | None = None, dogs: str | None = None, inception: str | None = None
     ) -> None:
-        self.mnist, self.dogs_source, self.eyes = mnist, dogs, Eyes(inception)
+        self.mnist, self.dogs_source, self.extractors = mnist, dogs, FeatureExtractors(inception)
         self._digits: dict[str, DigitSet] = {}
         self._dogs: dict[tuple[object, ...], ImageSet] = {}
 
@@ -113,7 +113,7 @@ class Bench:
         names = [name for name, row in NETWORKS.items() if row.label == label]
         if not names:
             raise InputError(f"{label[:60]}: a network that this genlab does not know")
-        if self.eyes.loaded(names[0]).sha256 != weights:
+        if self.extractors.loaded(names[0]).sha256 != weights:
             raise InputError(f"{label}: the weights at hand are others")
         return names[0]
 
@@ -121,9 +121,9 @@ class Bench:
         """Returns features of images; of one's own from the cache, others leave no trace there."""
         pictures: Pictures = of_tensor(images, "real images" if own else "generated images")
         if own:
-            return self.eyes.features(network, pictures)
-        looking = Looking(self.eyes.loaded(network), self.eyes.protocol_for(network))
-        return extract(looking, pictures)
+            return self.extractors.features(network, pictures)
+        extractor = Extractor(self.extractors.loaded(network), self.extractors.preprocessing_for(network))
+        return extract(extractor, pictures)
 
 
 def _own_name(source: str, option: str) -> str:

@@ -254,7 +254,7 @@ class Inception(nn.Module):
         After `to(torch.bfloat16)` the network computes in that, the averages in float32.
 
         Arguments:
-            x: What a protocol prepares, with shape `(B, 3, 299, 299)`.
+            x: What a preprocessing prepares, with shape `(B, 3, 299, 299)`.
             dims: 64, 192, 768 or 2048.
 
         Raises:

@@ -103,8 +103,8 @@ def _result(w: Writer, facts: Facts) -> None:
     )
     w.para("从图像到特征的处理：", "From image to features:")
     w.bullets([
-        (f"{d['label']}：{escape(d['protocol_words'])}（{escape(d['layer'])}）",
-         f"{d['label']}: {escape(d['protocol_words'])} ({escape(d['layer'])})")
+        (f"{d['label']}：{escape(d['preprocessing_words'])}（{escape(d['layer'])}）",
+         f"{d['label']}: {escape(d['preprocessing_words'])} ({escape(d['layer'])})")
         for d in fid["distances"]
     ])
     share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))

@@ -14,7 +14,7 @@ input pixels j under a kernel k as wide as an output pixel,
 
 with k the triangle (bilinear) or Keys' cubic with a = -1/2 (bicubic).
 
-| Protocol       | Resize                                  | Then          |
+| Preprocessing       | Resize                                  | Then          |
 |----------------|-----------------------------------------|---------------|
 | `pytorch-fid`  | bilinear, half-pixel                    | 2 (v/255) - 1 |
 | `tensorflow`   | bilinear, legacy, inside TTUR's graph   | (v - 128)/128 |
@@ -40,7 +40,7 @@ References:
 Shapes: B images of H x W pixels.
 """
 
-__all__ = ["PROTOCOLS", "Protocol", "check_images", "to_uint8", "truncate_to_uint8"]
+__all__ = ["PREPROCESSINGS", "Preprocessing", "check_images", "to_uint8", "truncate_to_uint8"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,11 +91,11 @@ def check_images(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
+class Preprocessing:
     """All that happens between an image and a network's input."""
 
     name: str
-    """The word that names it: a key of `PROTOCOLS`, or the network it belongs to."""
+    """The word that names it: a key of `PREPROCESSINGS`, or the network it belongs to."""
     words: str
     """One line that can stand beside a number."""
     prepare: Callable[[Tensor], Tensor]
@@ -159,33 +159,33 @@ def _edm2(images: Tensor) -> Tensor:
     return _to_signed(x)
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "pytorch-fid": Protocol(
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    "pytorch-fid": Preprocessing(
         name="pytorch-fid",
         words="pytorch-fid: bilinear to 299 px, not antialiased, 2 (v / 255) - 1",
         prepare=_pytorch_fid,
     ),
-    "tensorflow": Protocol(
+    "tensorflow": Preprocessing(
         name="tensorflow",
         words="TTUR: TensorFlow 1 bilinear to 299 px without half-pixel centres, (v - 128) / 128",
         prepare=_tensorflow,
     ),
-    "clean": Protocol(
+    "clean": Preprocessing(
         name="clean",
         words="clean-fid: Pillow bicubic to 299 px, antialiased, in float, (v - 128) / 128",
         prepare=_clean,
     ),
-    "torchmetrics": Protocol(
+    "torchmetrics": Preprocessing(
         name="torchmetrics",
         words="torchmetrics since July 2025: bilinear to 299 px, antialiased, (v - 128) / 128",
         prepare=_torchmetrics,
         quantise=truncate_to_uint8,
     ),
-    "edm2": Protocol(
+    "edm2": Preprocessing(
         name="edm2",
         words="edm2: NVIDIA's detector, TensorFlow 1 bilinear to 299 px by a sampling grid, "
         "(v - 128) / 128",
         prepare=_edm2,
     ),
 }
-"""The protocols of FID Inception, by name; each gives float32 `(B, 3, 299, 299)`."""
+"""The preprocessings of FID Inception, by name; each gives float32 `(B, 3, 299, 299)`."""

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from genlab.common.rng import generator
-from genlab.features.protocols import PROTOCOLS, to_uint8
+from genlab.features.preprocessing import PREPROCESSINGS, to_uint8
 
 SIDE = 299
 SIZES = [(64, 64), (299, 299), (512, 512), (100, 420), (299, 40), (640, 299), (1, 3)]
@@ -95,10 +95,10 @@ def by_definition(name: str, image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_every_protocol_is_what_its_tool_defines(name: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_every_preprocessing_is_what_its_tool_defines(name: str, size: tuple[int, int]) -> None:
     images = np.stack([zone_plate(*size), noise(*size)])
-    mine = PROTOCOLS[name].prepare(torch.from_numpy(images))
+    mine = PREPROCESSINGS[name].prepare(torch.from_numpy(images))
     assert mine.shape == (2, 3, SIDE, SIDE)
     assert mine.dtype == torch.float32
     wanted = np.stack([by_definition(name, image) for image in images])
@@ -119,7 +119,7 @@ def test_antialiased_ones_are_pillows(
         for c in image
     ]
     wanted = (np.stack(channels).clip(0, 255) - 128) / 128
-    mine = PROTOCOLS[name].prepare(torch.from_numpy(image)[None])[0].numpy()
+    mine = PREPROCESSINGS[name].prepare(torch.from_numpy(image)[None])[0].numpy()
     if name == "clean":
         assert np.array_equal(mine, wanted)
     else:
@@ -131,21 +131,22 @@ def test_legacy_pixels_in_closed_form() -> None:
     place = np.arange(SIDE) * 100 / SIDE
     wanted = (np.minimum(place, 99) - 128) / 128  # a ramp's value is its coordinate
     for name in ("tensorflow", "edm2"):
-        mine = PROTOCOLS[name].prepare(ramp)[0, 1, 150].numpy()
+        mine = PREPROCESSINGS[name].prepare(ramp)[0, 1, 150].numpy()
         np.testing.assert_allclose(mine, wanted, rtol=0, atol=1e-6)
-    assert PROTOCOLS["tensorflow"].prepare(ramp)[0, 0, 0, 0] == -1  # the first pixel stays put
+    # the first pixel stays put
+    assert PREPROCESSINGS["tensorflow"].prepare(ramp)[0, 0, 0, 0] == -1
 
 
 def test_tensorflow_and_edm2_differ_by_rounding_only() -> None:
     image = torch.from_numpy(zone_plate(331, 487))[None]
-    one, other = (PROTOCOLS[name].prepare(image) for name in ("tensorflow", "edm2"))
+    one, other = (PREPROCESSINGS[name].prepare(image) for name in ("tensorflow", "edm2"))
     assert 0 < (one - other).abs().max() < rounding(331, 487)
 
 
-def test_protocols_differ_where_they_should() -> None:
+def test_preprocessings_differ_where_they_should() -> None:
     """Shrinking a zone plate, the antialiased ones agree with no other."""
     image = torch.from_numpy(zone_plate(512, 512))[None]
-    seen = {name: protocol.prepare(image) for name, protocol in PROTOCOLS.items()}
+    seen = {name: preprocessing.prepare(image) for name, preprocessing in PREPROCESSINGS.items()}
     del seen["edm2"]  # the same as tensorflow
     names = sorted(seen)
     for i, a in enumerate(names):
@@ -156,24 +157,25 @@ def test_protocols_differ_where_they_should() -> None:
 def test_nothing_is_resized_at_299_pixels() -> None:
     image = torch.from_numpy(noise(SIDE, SIDE))[None]
     v = image.double()
-    for name, protocol in PROTOCOLS.items():
+    for name, preprocessing in PREPROCESSINGS.items():
         wanted = 2 * (v / 255) - 1 if name == "pytorch-fid" else (v - 128) / 128
         atol = rounding(SIDE) if name == "edm2" else 1e-6  # its grid rounds
-        torch.testing.assert_close(protocol.prepare(image).double(), wanted, rtol=0, atol=atol)
+        found = preprocessing.prepare(image).double()
+        torch.testing.assert_close(found, wanted, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_grey_is_repeated_and_batches_do_not_matter(name: str) -> None:
-    prepare = PROTOCOLS[name].prepare
+    prepare = PREPROCESSINGS[name].prepare
     images = torch.from_numpy(np.stack([zone_plate(40, 50), noise(40, 50)]))
     assert torch.equal(prepare(images), torch.cat([prepare(images[:1]), prepare(images[1:])]))
     grey = images[:, :1]
     assert torch.equal(prepare(grey), prepare(grey.repeat(1, 3, 1, 1)))
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_other_images_are_refused(name: str) -> None:
-    prepare = PROTOCOLS[name].prepare
+    prepare = PREPROCESSINGS[name].prepare
     for wrong in (torch.rand(1, 3, 8, 8), torch.zeros(3, 8, 8, dtype=torch.uint8),
                   torch.zeros(1, 4, 8, 8, dtype=torch.uint8)):  # fmt: skip
         with pytest.raises(ValueError, match=r"images are torch\..*uint8 \(B, 3, H, W\)"):
@@ -183,9 +185,9 @@ def test_other_images_are_refused(name: str) -> None:
 def test_one_half_rounds_up_and_torchmetrics_truncates() -> None:
     x = torch.tensor([0.0, 0.5, 127.4 / 255, 254.6 / 255, 1.0])
     assert to_uint8(x).tolist() == [0, 128, 127, 255, 255]
-    assert PROTOCOLS["torchmetrics"].quantise(x).tolist() == (x * 255).byte().tolist()
-    assert PROTOCOLS["torchmetrics"].quantise(x).tolist() == [0, 127, 127, 254, 255]
-    assert PROTOCOLS["pytorch-fid"].quantise(x).tolist() == [0, 128, 127, 255, 255]
+    assert PREPROCESSINGS["torchmetrics"].quantise(x).tolist() == (x * 255).byte().tolist()
+    assert PREPROCESSINGS["torchmetrics"].quantise(x).tolist() == [0, 127, 127, 254, 255]
+    assert PREPROCESSINGS["pytorch-fid"].quantise(x).tolist() == [0, 128, 127, 255, 255]
     every = torch.arange(256)
     assert torch.equal(to_uint8(every / 255), every.to(torch.uint8))
     for wrong in (torch.tensor([1.01]), torch.tensor([-0.1, 0.5]), torch.tensor([math.nan])):
@@ -195,8 +197,8 @@ def test_one_half_rounds_up_and_torchmetrics_truncates() -> None:
 
 def test_covariances_divide_by_n_minus_one() -> None:
     """np.cov in pytorch-fid, TTUR and clean-fid; (N - 1) written out in torchmetrics and edm2."""
-    assert {name: p.ddof for name, p in PROTOCOLS.items()} == dict.fromkeys(PROTOCOLS, 1)
-    for name, protocol in PROTOCOLS.items():
-        assert protocol.name == name
-        assert "\n" not in protocol.words
-        assert "299 px" in protocol.words
+    assert {name: p.ddof for name, p in PREPROCESSINGS.items()} == dict.fromkeys(PREPROCESSINGS, 1)
+    for name, preprocessing in PREPROCESSINGS.items():
+        assert preprocessing.name == name
+        assert "\n" not in preprocessing.words
+        assert "299 px" in preprocessing.words
