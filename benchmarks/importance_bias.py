@@ -22,8 +22,9 @@ from genlab.common.rng import generator
 from genlab.data.mnist import load_digits
 from genlab.figures.png import save
 from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
+from genlab.vae.load import load_vae
 from genlab.vae.measure import SHARES, exact_evidence
-from genlab.vae.train import binary_test_digits, load_vae
+from genlab.vae.splits import binary_test_digits
 
 DRAWS = (10, 30, 100, 300, 1000)
 PROPOSALS = {"encoder alone": (1.0, 0.0, 0.0), "defensive mixture": SHARES[2]}

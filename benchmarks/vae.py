@@ -35,8 +35,9 @@ from genlab.data.mnist import load_digits
 from genlab.numerics.linear import linear
 from genlab.runs.run import open_run
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
-from genlab.vae.loop import Splits, fit, grey
-from genlab.vae.train import binary_test_digits, build_vae
+from genlab.vae.load import build_vae
+from genlab.vae.loop import fit
+from genlab.vae.splits import Splits, binary_test_digits, grey
 
 DIGITS = {
     ("training", "standard"): {"genlab": 20_000, "pythae": 20_000, "published code": 20_000},

@@ -32,8 +32,9 @@ from genlab.figures.latent import common_limit
 from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.runs.run import Run
 from genlab.vae.compare import PAIRED, paired
+from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
-from genlab.vae.train import MEASURES, binary_test_digits, load_vae, measured_values
+from genlab.vae.splits import binary_test_digits
 
 PIXEL_TOLERANCE = 2e-3
 """How far a decoded pixel's probability may be from torch's."""

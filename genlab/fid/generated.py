@@ -13,7 +13,7 @@ from genlab.common.rng import seeded
 from genlab.data.pictures import Pictures, of_tensor
 from genlab.gan.sample import Choice, sample
 from genlab.runs.run import Run
-from genlab.vae.train import load_vae
+from genlab.vae.load import load_vae
 
 CHUNK = 100
 """Digits drawn at a time, always."""

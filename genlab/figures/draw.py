@@ -25,8 +25,9 @@ from genlab.figures.png import save
 from genlab.gan.sample import gan_config
 from genlab.gan.split import sides
 from genlab.runs.run import Run
+from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
-from genlab.vae.train import binary_test_digits, load_vae
+from genlab.vae.splits import binary_test_digits
 
 DOTS = 3000
 STOPS = 6

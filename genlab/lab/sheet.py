@@ -36,7 +36,8 @@ from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
 from genlab.vae.compare import compare, compare_config
 from genlab.vae.compare import gather as gather_comparison
-from genlab.vae.train import train_vae, vae_config
+from genlab.vae.load import vae_config
+from genlab.vae.train import train_vae
 
 SIZE = 64
 EXPLORER = "report/explorer.html"

@@ -31,8 +31,9 @@ from genlab.configs.compare import CompareConfig, cells
 from genlab.data.mnist import load_digits
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
-from genlab.vae.loop import splits_of
-from genlab.vae.train import first_vae, measured_values, train_vae
+from genlab.vae.load import first_vae, measured_values
+from genlab.vae.splits import splits_of
+from genlab.vae.train import train_vae
 
 QUANTITIES = {
     "nll_exact": "exact NLL", "nll_is": "NLL (importance sampling)", "elbo": "ELBO", "re": "RE",

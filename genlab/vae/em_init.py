@@ -28,8 +28,8 @@ from genlab.priors.em import fit_mixture
 from genlab.priors.mixture import MixturePrior
 from genlab.priors.vamp import VampPrior, image_logits
 from genlab.priors.vamp_mixture import VampMixturePrior
-from genlab.vae.loop import Splits, binarise
 from genlab.vae.model import VAE
+from genlab.vae.splits import Splits, binarise
 
 DRAWS = 50_000
 """The least draws that a mixture is fitted to; few digits give several each."""

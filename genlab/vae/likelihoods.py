@@ -3,11 +3,12 @@ r"""Likelihoods p(x|z) of an image given what the decoder says of it.
 Shapes: X pixels; everything before them is batch.
 """
 
-__all__ = ["bernoulli_log_partition", "bernoulli_log_prob", "bernoulli_log_prob_over"]
+__all__ = ["Bernoulli", "bernoulli_log_partition", "bernoulli_log_prob", "bernoulli_log_prob_over"]
 
 from typing import Any, cast
 
 import torch
+import torch.nn as nn
 
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -124,3 +125,15 @@ class _Bernoulli(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor]:
         x, logits = ctx.saved_tensors
         return None, torch.sigmoid(logits).sub_(x).mul_(-upstream[..., None])
+
+
+class Bernoulli(nn.Module):
+    """Binary pixels, independent given the logits."""
+
+    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
+        """Returns ln p(x|z) in nats, `(*)`, of x and logits with shape `(*, X)`."""
+        return bernoulli_log_prob(x, logits)
+
+    def mean(self, logits: Tensor) -> Tensor:
+        """Returns the probability of ink, in [0, 1], with shape `(*, X)`."""
+        return torch.sigmoid(logits)

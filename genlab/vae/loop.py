@@ -1,14 +1,12 @@
 """The loop that trains a VAE, or the prior alone of one that is trained."""
 
-__all__ = [
-    "NEVER", "Splits", "binarise", "binary_test_digits", "elbo_of", "fit", "grey", "splits_of",
-]  # fmt: skip
+__all__ = ["NEVER", "elbo_of", "fit"]
 
 import copy
 import math
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -19,60 +17,16 @@ from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU, rows_on, stored
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import DigitSet
 from genlab.runs.checkpoints import keep_if_due, vae_kept
 from genlab.runs.run import BEGINNING, Run, Stopwatch
 from genlab.runs.state import pack, unpack
 from genlab.vae.model import VAE
+from genlab.vae.splits import TEST_SEED, Splits, binarise
 from genlab.vae.step import step_bound
 
 SAVE_EVERY_S = 60.0
-TEST_SEED = 20240115
-"""Fixes the one binary draw of test and validation digits: the same for every model."""
-HELD_OUT = 6
-"""Without a validation split, the last of so many parts of the training digits is one."""
-
 NEVER = torch.finfo(torch.float64).min
 """The best ELBO where no weights were kept yet."""
-
-
-class Splits(NamedTuple):
-    """The digits as training sees them."""
-
-    train: Tensor
-    """Grey values in [0, 1], with shape `(N, X)`."""
-    valid: Tensor | None
-    """Binary, for early stopping, with shape `(V, X)`."""
-    test: Tensor
-    """Binary, one draw for all models, with shape `(M, X)`."""
-
-
-def grey(images: Tensor) -> Tensor:
-    """Returns uint8 images `(N, H, W)` as rows in [0, 1], with shape `(N, H W)`."""
-    return images.flatten(1).float() / 255
-
-
-def binarise(x: Tensor, random: torch.Generator) -> Tensor:
-    """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
-    u = torch.rand(x.shape, generator=random).to(x.device)
-    return torch.lt(u, x, out=u)
-
-
-def binary_test_digits(digits: DigitSet) -> Tensor:
-    """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
-    return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
-
-
-def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
-    """Returns the digits that a configuration trains, stops and is measured on."""
-    train, valid = grey(digits.train), None
-    if config.patience is not None:
-        held = grey(digits.valid) if digits.valid is not None else None
-        if held is None:
-            cut = len(train) - max(1, len(train) // HELD_OUT)
-            train, held = train[:cut], train[cut:]
-        valid = binarise(held, generator(TEST_SEED, "validation digits"))
-    return Splits(train, valid, binary_test_digits(digits))
 
 
 def rate(config: VaeConfig, step: int, steps: int) -> float:

@@ -24,19 +24,17 @@ __all__ = ["VAE", "Terms", "gaussian_entropy"]
 
 import math
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 import torch.nn as nn
 
 from torch import Tensor
 
-from genlab.configs.prior import PriorOptions
 from genlab.networks.mlp import Decoder, Encoder
-from genlab.priors import PRIORS, Setting
+from genlab.priors import Prior
 from genlab.priors.gaussian import standard_log_prob
-from genlab.vae.likelihoods import bernoulli_log_prob
+from genlab.vae.likelihoods import Bernoulli
 
 
 class Terms(NamedTuple):
@@ -59,34 +57,24 @@ def gaussian_entropy(log_std: Tensor) -> Tensor:
 
 
 class VAE(nn.Module):
-    """A VAE over binary images with a diagonal Gaussian posterior and any prior.
+    """A VAE over images with a diagonal Gaussian posterior.
 
     Arguments:
-        pixels: The number of pixels X.
-        latent: The number of latent dimensions D.
-        hidden: The widths of the encoder's hidden layers; the decoder has them reversed.
-        prior: A key of `PRIORS`.
-        options: The prior's options, complete.
-        examples: Grey training images in [0, 1], at least K, with shape `(N, X)`.
-        rows: Their places among the training images, with shape `(N,)`, int64.
-        gated: Gated hidden layers in place of SiLU.
-        fourier: The scale of the decoder's random Fourier features of z; 0 for none.
+        encoder: Maps images to the mean and log standard deviation of q(z|x).
+        decoder: Maps latents to the natural parameters of p(x|z).
+        prior: p(z).
+        likelihood: p(x|z), given its natural parameters.
     """
 
     def __init__(
-        self, *, pixels: int, latent: int, hidden: Sequence[int], prior: str,
-        options: PriorOptions, examples: Tensor, rows: Tensor, gated: bool = False,
-        fourier: float = 0.0,
+        self, encoder: Encoder, decoder: Decoder, prior: Prior, likelihood: Bernoulli
     ) -> None:
         super().__init__()
-        self.latent = latent
-        self.encoder = Encoder(pixels, hidden, latent, gated=gated)
-        self.decoder = Decoder(latent, hidden[::-1], pixels, gated=gated, fourier=fourier)
-        self.prior = PRIORS[prior](
-            Setting(
-                latent=latent, options=options, encode=self.encode, examples=examples, rows=rows
-            )
-        )
+        self.latent = encoder.latent
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.likelihood = likelihood
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""
@@ -107,12 +95,12 @@ class VAE(nn.Module):
         """
         mean, log_std = self.encode(x)
         z = mean + log_std.exp() * noise
-        re = bernoulli_log_prob(x, self.decoder(z)).mean(0)
+        re = self.likelihood.log_prob(x, self.decoder(z)).mean(0)
         log_q = standard_log_prob(noise) - log_std.sum(-1)
         log_p = self.prior().log_prob(z) if log_prior is None else log_prior(z)
         omega = (log_p - log_q).mean(0)
         return Terms(re, omega)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Returns the probability of ink, in [0, 1], with shape `(*, X)`."""
-        return torch.sigmoid(self.decoder(z))
+        """Returns the mean image E[x|z], in [0, 1], with shape `(*, X)`."""
+        return self.likelihood.mean(self.decoder(z))

@@ -1,9 +1,6 @@
 """Trains a VAE into a run directory, or a new prior for one, and measures it."""
 
-__all__ = [
-    "MEASURES", "binary_test_digits", "build_vae", "evaluate_vae", "first_vae", "load_vae",
-    "measured_values", "refit_config", "train_vae", "vae_config",
-]
+__all__ = ["evaluate_vae", "refit_config", "train_vae"]
 
 import math
 import os
@@ -13,14 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from torch import Tensor
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
-from genlab.common.rng import generator, seeded
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
@@ -29,89 +21,14 @@ from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import begin_with_em
-from genlab.vae.loop import (
-    NEVER,
-    TEST_SEED,
-    Splits,
-    binarise,
-    binary_test_digits,
-    fit,
-    grey,
-    splits_of,
-)
+from genlab.vae.load import MEASURES, build_vae, first_vae, load_vae, vae_config
+from genlab.vae.loop import NEVER, fit
 from genlab.vae.measure import Measures, measure
 from genlab.vae.model import VAE
+from genlab.vae.splits import Splits, binary_test_digits, binary_train_digits, splits_of
 
-EXAMPLES = 100
-"""Training images a prior is shown at its start, if it has no more components than that."""
 OF_TRAINING = ("prior", "components", "epochs", "train_images", "seconds", "data")
 """What results say of the training; the rest is measured."""
-MEASURES = "measures.safetensors"
-"""One value a test image of every term, in the test digits' order, for paired comparisons."""
-
-
-def binary_train_digits(digits: DigitSet) -> Tensor:
-    """Returns the training digits, binarised once and for all, with shape `(N, X)`."""
-    return binarise(grey(digits.train), generator(TEST_SEED, "training digits"))
-
-
-def build_vae(
-    config: VaeConfig, pixels: int, examples: Tensor | None = None, rows: Tensor | None = None
-) -> VAE:
-    """Builds the untrained model; without `examples` its prior awaits loaded weights."""
-    count = config.prior_options.components or 1
-    if examples is None or rows is None:
-        examples, rows = torch.zeros(count, pixels), torch.zeros(count, dtype=torch.int64)
-    with seeded(config.seed, "weights"):
-        return VAE(
-            pixels=pixels, latent=config.latent, hidden=config.hidden, prior=config.prior,
-            options=config.prior_options, examples=examples, rows=rows, gated=config.gated,
-            fourier=config.fourier or 0.0,
-        )
-
-
-def first_vae(config: VaeConfig, splits: Splits) -> VAE:
-    """Builds the model as training begins with it: all weights follow from the seed."""
-    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
-    rows = rows[: max(config.prior_options.components or 1, EXAMPLES)]
-    return build_vae(config, splits.train.shape[1], splits.train[rows], rows)
-
-
-def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
-    """Rebuilds the model of a finished run from its JSON and safetensors.
-
-    Raises:
-        InputError: If `path` is not a finished VAE run, or is damaged.
-    """
-    from safetensors.torch import load
-
-    run = Run(path)
-    weights = path / "model.safetensors"
-    if run.kind != "vae" or not (run.done or weights.exists()):
-        raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
-    if not weights.exists():
-        raise run.lacking(weights.name)
-    with readable(path):
-        config = vae_config(run)
-        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
-        model.load_state_dict(load(weights.read_bytes()))
-    return model.eval(), config
-
-
-def vae_config(run: Run) -> VaeConfig:
-    """Returns the configuration of a VAE run.
-
-    Raises:
-        InputError: If this version of genlab cannot read it.
-    """
-    with readable(run.path):
-        options = run.config["prior_options"]
-        hidden = options["hidden"] and tuple(options["hidden"])
-        changes = {
-            "hidden": tuple(run.config["hidden"]),
-            "prior_options": PriorOptions(**{**options, "hidden": hidden}),
-        }
-        return VaeConfig(**{**run.config, **changes})
 
 
 def refit_config(
@@ -288,10 +205,3 @@ def _finish(run: Run, results: dict[str, Any], measures: Measures) -> None:
     atomic.write_tensors(run.path / MEASURES, measures.values)
     data = {"binarisation": "dynamic in training; one fixed draw of the test digits"}
     run.finish(results | measures.results | data)
-
-
-def measured_values(path: Path) -> dict[str, Tensor]:
-    """Returns every term of every test image of a finished run, each with shape `(N,)`."""
-    from safetensors.torch import load
-
-    return load((path / MEASURES).read_bytes())

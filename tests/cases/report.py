@@ -20,7 +20,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
-from genlab.vae.train import MEASURES
+from genlab.vae.load import MEASURES
 
 
 def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> dict[str, Any]:

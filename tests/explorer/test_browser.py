@@ -21,8 +21,8 @@ from cases.explorer import Page
 
 from genlab.data.mnist import load_digits
 from genlab.explorer.explore import explore
+from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
-from genlab.vae.train import load_vae
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -30,7 +30,8 @@ from genlab.explorer.plane_facts import mass_levels
 from genlab.explorer.weights import characters
 from genlab.figures.draw import read_sheet
 from genlab.gan.sample import load_generator
-from genlab.vae.train import binary_test_digits, load_vae, measured_values
+from genlab.vae.load import load_vae, measured_values
+from genlab.vae.splits import binary_test_digits
 
 
 def test_test_vectors_are_torchs(explored: Path, lab_page: Page) -> None:

@@ -14,7 +14,8 @@ from genlab.data.mnist import load_digits
 from genlab.explorer.precision import LADDER, choose
 from genlab.explorer.weights import characters, deviation, pack
 from genlab.networks.mlp import LOG_STD_RANGE, Decoder, Encoder
-from genlab.vae.train import binary_test_digits, load_vae
+from genlab.vae.load import load_vae
+from genlab.vae.splits import binary_test_digits
 
 
 def forward(layout: dict, data: bytes, x: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ from genlab.lab.report.text.references import REFERENCES
 from genlab.lab.report.text.text import write_markdown
 from genlab.lab.report.writer import Writer, escape
 from genlab.runs.run import Run
-from genlab.vae.train import MEASURES
+from genlab.vae.load import MEASURES
 
 SPACED_CJK = re.compile(r"[\u2e80-\u2fff\u3001-\u9fff\uff00-\uffef] +[\u2e80-\u2fff\u3001-\u9fff]")
 

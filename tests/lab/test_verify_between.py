@@ -19,8 +19,9 @@ from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
-from genlab.vae.loop import fit, splits_of
-from genlab.vae.train import load_vae
+from genlab.vae.load import load_vae
+from genlab.vae.loop import fit
+from genlab.vae.splits import splits_of
 
 FIRST = {"vae/standard": 2, "vae/vamp": 2, "gan": 4}
 SECOND = {"vae/standard": 6, "vae/vamp": 6, "gan": 5}

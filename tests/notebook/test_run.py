@@ -25,7 +25,8 @@ from genlab.fid.generated import of_run
 from genlab.figures.draw import draw_vae
 from genlab.notebook.sheet import sheet_of
 from genlab.notebook.tables import tables_of, with_error
-from genlab.vae.train import load_vae, train_vae
+from genlab.vae.load import load_vae
+from genlab.vae.train import train_vae
 
 
 @pytest.fixture(scope="module")

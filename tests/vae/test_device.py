@@ -26,10 +26,12 @@ from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
-from genlab.vae.loop import Best, Splits, _step, elbo_of
+from genlab.vae.load import first_vae, load_vae
+from genlab.vae.loop import Best, _step, elbo_of
 from genlab.vae.measure import _importance
 from genlab.vae.model import VAE
-from genlab.vae.train import evaluate_vae, first_vae, load_vae, train_vae
+from genlab.vae.splits import Splits
+from genlab.vae.train import evaluate_vae, train_vae
 
 META = torch.device("meta")
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn as nn
 
+from cases.vae import vae_of
 from scipy.stats import genpareto
 
 from genlab.configs.prior import PriorOptions
@@ -26,11 +27,8 @@ from genlab.vae.model import VAE
 
 def small_vae(latent: int, pixels: int, prior: str = "standard", spread: float = 1.0) -> VAE:
     torch.manual_seed(latent)
-    model = VAE(
-        pixels=pixels, latent=latent, hidden=(16,), prior=prior,
-        options=PriorOptions().of(prior), examples=torch.rand(100, pixels),
-        rows=torch.arange(100),
-    )
+    options = PriorOptions().of(prior)
+    model = vae_of(prior, options, latent=latent, pixels=pixels, hidden=16, examples=100)
     with torch.no_grad():
         for parameter in model.decoder.parameters():
             parameter.mul_(spread)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from cases.vae import vae_of
+
 from genlab.configs.prior import PriorOptions
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
@@ -12,11 +14,8 @@ from genlab.vae.model import VAE, Terms
 
 def model_of(latent: int = 2, prior: str = "standard") -> VAE:
     torch.manual_seed(3)
-    model = VAE(
-        pixels=9, latent=latent, hidden=(12,), prior=prior,
-        options=PriorOptions().of(prior), examples=torch.rand(100, 9), rows=torch.arange(100),
-    )
-    return model.double()
+    options = PriorOptions().of(prior)
+    return vae_of(prior, options, latent=latent, pixels=9, hidden=12, examples=100).double()
 
 
 def images(count: int) -> torch.Tensor:

@@ -26,14 +26,9 @@ from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
-from genlab.vae.loop import splits_of
-from genlab.vae.train import (
-    evaluate_vae,
-    load_vae,
-    measured_values,
-    refit_config,
-    train_vae,
-)
+from genlab.vae.load import load_vae, measured_values
+from genlab.vae.splits import splits_of
+from genlab.vae.train import evaluate_vae, refit_config, train_vae
 
 SMALL = {
     "mixture": PriorOptions(components=6), "vamp": PriorOptions(components=6),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.vae import vae_of
 from safetensors.torch import load
 from scipy.special import logsumexp
 from scipy.stats import bernoulli, norm
@@ -35,16 +36,12 @@ from genlab.vae.likelihoods import (
     bernoulli_log_prob,
     bernoulli_log_prob_over,
 )
-from genlab.vae.loop import _shorten, elbo_of, splits_of
+from genlab.vae.load import build_vae, load_vae
+from genlab.vae.loop import _shorten, elbo_of
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE, gaussian_entropy
-from genlab.vae.train import (
-    binary_test_digits,
-    build_vae,
-    evaluate_vae,
-    load_vae,
-    train_vae,
-)
+from genlab.vae.splits import binary_test_digits, splits_of
+from genlab.vae.train import evaluate_vae, train_vae
 
 
 def few(prior: str, components: int) -> PriorOptions:
@@ -64,10 +61,7 @@ def measured(model: VAE, x: torch.Tensor, draws: int) -> dict[str, Any]:
 
 def model_of(prior: str, latent: int = 2, pixels: int = 9) -> VAE:
     torch.manual_seed(0)
-    model = VAE(
-        pixels=pixels, latent=latent, hidden=(16,), prior=prior, options=few(prior, 5),
-        examples=torch.rand(5, pixels), rows=torch.arange(5),
-    )
+    model = vae_of(prior, few(prior, 5), latent=latent, pixels=pixels, hidden=16, examples=5)
     with torch.no_grad():  # away from the symmetric start
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

@@ -13,7 +13,7 @@ import genlab
 
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
-from genlab.vae.train import MEASURES
+from genlab.vae.load import MEASURES
 
 RECORDS = (
     "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,

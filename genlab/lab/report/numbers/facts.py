@@ -13,8 +13,8 @@ from genlab.common.errors import InputError, OtherVersion
 from genlab.lab.report.numbers.bound import Record, bind, plain
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
-from genlab.vae.train import MEASURES
-from genlab.vae.train import measured_values as measured
+from genlab.vae.load import MEASURES
+from genlab.vae.load import measured_values as measured
 
 ASKED = ("standard", "mixture")
 """The priors that the lab sheet names; it asks for at least one more."""

@@ -68,8 +68,9 @@ from genlab.runs.checkpoints import Kept, gan_kept, vae_kept
 from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
 from genlab.vae import train as vaes
-from genlab.vae.loop import elbo_of, splits_of
+from genlab.vae.loop import elbo_of
 from genlab.vae.loop import fit as fit_vae
+from genlab.vae.splits import splits_of
 
 OFF = {"vae": 0.01, "gan": 0.05}
 """The largest share of the way that may be off on another machine."""

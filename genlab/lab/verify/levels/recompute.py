@@ -40,8 +40,9 @@ from genlab.lab.verify.readers.tensors import read_tensors
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
 from genlab.metrics.frechet import frechet
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability
+from genlab.vae.load import MEASURES
 from genlab.vae.measure import CHUNK, mean_and_error, measured_terms
-from genlab.vae.train import MEASURES, binary_test_digits
+from genlab.vae.splits import binary_test_digits
 
 NATS = 0.05
 SHARE = 2e-3

@@ -61,7 +61,7 @@ from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words,
 from genlab.runs.records import read_json
 from genlab.vae import train as vaes
 from genlab.vae.loop import fit as fit_vae
-from genlab.vae.loop import splits_of
+from genlab.vae.splits import splits_of
 
 OFF = {"vae": 1e-4, "gan": 1e-2}
 """The largest difference of a first step on another machine, as a share of the value (of 1 where

@@ -16,8 +16,8 @@ from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
 from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.records import read_json
+from genlab.vae.load import build_vae
 from genlab.vae.model import VAE
-from genlab.vae.train import build_vae
 
 Model = TypeVar("Model", bound=nn.Module)
 
