@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cases.explorer import compare_page, explored, lab_page  # noqa: F401 - fixtures
 from cases.small_data import make_pictures, make_tiny_digits
+
+from genlab.common import atomic
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +44,36 @@ def picture_folder(tmp_path: Path) -> Path:
 def one_thread() -> None:
     """Bit-exact comparisons hold at a fixed number of threads."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `lab` (two joint VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5)."""
+    from cases.explorer import make_explored  # here, for it trains: small tests start without
+
+    root = tmp_path_factory.mktemp("explored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(root / "cache"))
+        return make_explored(root)
+
+
+@pytest.fixture(scope="session")
+def inception_weights() -> dict[str, torch.Tensor]:
+    """The weights of FID Inception, random and of a sensible scale."""
+    from cases.features import random_inception_weights
+
+    return random_inception_weights()
+
+
+@pytest.fixture(scope="session")
+def inception_files(
+    inception_weights: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Files of these weights: `whole` has all of them, `partial` lacks two."""
+    from cases.features import LACKING
+
+    folder = tmp_path_factory.mktemp("inception")
+    partial = {k: v for k, v in inception_weights.items() if k not in LACKING}
+    atomic.write_tensors(folder / "whole.safetensors", inception_weights)
+    atomic.write_tensors(folder / "partial.safetensors", partial)
+    return {name: str(folder / f"{name}.safetensors") for name in ("whole", "partial")}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
 import torch
 
 from cases.small_data import make_pictures, make_tiny_digits
@@ -19,7 +18,6 @@ from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.images import load_images
 from genlab.data.mnist import load_digits
-from genlab.explorer.explore import explore
 from genlab.gan.train import train_gan
 from genlab.runs.run import open_run
 from genlab.vae.compare import compare
@@ -38,18 +36,9 @@ DISTANCES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `lab` (two joint VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5)."""
-    root = tmp_path_factory.mktemp("explored")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(root / "cache"))
-        torch.set_num_threads(1)
-        _make(root)
-    return root
-
-
-def _make(root: Path) -> None:
+def make_explored(root: Path) -> Path:
+    """Trains `lab` (two VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5) in a folder."""
+    torch.set_num_threads(1)
     digits = str(make_tiny_digits(root / "tiny.npz"))
     dogs = str(make_pictures(root / "dogs"))
     base = VaeConfig(mnist=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
@@ -73,6 +62,7 @@ def _make(root: Path) -> None:
         root / "compare",
     )
     train_vae(replace(base, latent=5, fourier=0.0), root / "deep")
+    return root
 
 
 class Page(HTMLParser):
@@ -123,17 +113,3 @@ class Page(HTMLParser):
         ]
         assert content is not None
         return content
-
-
-@pytest.fixture(scope="session")
-def lab_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    out = tmp_path_factory.mktemp("page") / "lab.html"
-    explore(explored / "lab", out, "en")
-    return Page(out)
-
-
-@pytest.fixture(scope="session")
-def compare_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    out = tmp_path_factory.mktemp("page") / "compare.html"
-    explore(explored / "compare", out)
-    return Page(out)

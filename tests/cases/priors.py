@@ -1,4 +1,4 @@
-"""Priors built for tests: each row of the table, small, at its start or stirred at random."""
+"""Priors built for tests: each case small, at its start or moved at random."""
 
 import torch
 import torch.nn as nn
@@ -11,6 +11,7 @@ COMPONENTS, PIXELS = 7, 20
 
 SMALL = {
     "mixture": PriorOptions(components=COMPONENTS),
+    "mixture-full": PriorOptions(components=COMPONENTS, covariance="full"),
     "vamp": PriorOptions(components=COMPONENTS),
     "vamp-mixture": PriorOptions(components=COMPONENTS),
     "gtm": PriorOptions(grid=4, hidden=(8,)),
@@ -24,6 +25,9 @@ SMALL = {
     "diffusion": PriorOptions(hidden=(16, 16), steps=12),
 }
 """The options used in tests, where the defaults would be slow."""
+
+CASES = (*PRIORS, "mixture-full")
+"""The rows of the table, and the mixture of Gaussians with full covariances."""
 
 
 def encoder(latent: int) -> nn.Module:
@@ -44,9 +48,10 @@ def build(
         return mean, log_std
 
     torch.manual_seed(1)
-    options = (options or SMALL.get(name, PriorOptions())).of(name)
+    row = "mixture" if name == "mixture-full" else name
+    options = (options or SMALL.get(name, PriorOptions())).of(row)
     count = options.components or 1
-    prior = PRIORS[name](
+    prior = PRIORS[row](
         Setting(
             latent=latent, options=options, encode=encode, examples=torch.rand(count, PIXELS),
             rows=torch.arange(count),

@@ -151,6 +151,16 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     return out
 
 
+def value_at(run: Path, place: str) -> Any:
+    """The value of a record at FILE#POINTER, a JSON pointer."""
+    file, _, pointer = place.partition("#")
+    value = json.loads((run / file).read_text(encoding="utf-8"))
+    for token in pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        value = value[int(token)] if isinstance(value, list) else value[token]
+    return value
+
+
 def change_record(run: Path, file: str, **values: Any) -> str:
     """Changes a record of a copy of the run's numbers and returns the Chinese report."""
     record = json.loads((run / file).read_text(encoding="utf-8"))

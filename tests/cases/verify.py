@@ -56,17 +56,8 @@ def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     return folder / "run"
 
 
-@pytest.fixture(scope="session")
-def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny finished lab run; its digits lie beside it as digits.npz."""
-    with pytest.MonkeyPatch.context() as patch:
-        return make_handed_in(tmp_path_factory.mktemp("verify"), patch)
-
-
-@pytest.fixture(scope="session")
-def handed_in_by_three(lab_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hand_in_by_three(lab_run: Path, folder: Path) -> Path:
     """A class of three: two of one run, one with other weights and images; a folder each."""
-    folder = tmp_path_factory.mktemp("class")
     run = shutil.copytree(lab_run, folder / "run")
     (folder / "class" / WHO).mkdir(parents=True)
     for name in (DOCX, CODE, SUPPORT):
@@ -102,16 +93,6 @@ def altered(data: bytes, change: Callable[[int], int]) -> bytes:
     with Image.open(io.BytesIO(data)) as image:
         image.point(change).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture
-def handed_in(lab_run: Path, tmp_path: Path) -> Path:
-    """A folder with a copy of what the run hands in."""
-    folder = tmp_path / "handed in"
-    folder.mkdir()
-    for name in (DOCX, CODE, SUPPORT):
-        shutil.copy(lab_run / "report" / name, folder)
-    return folder
 
 
 def rewrite(

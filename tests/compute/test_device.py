@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from test_registry import files, weights  # noqa: F401 - fixtures
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -33,7 +32,7 @@ def images() -> Tensor:
 @pytest.mark.parametrize("precision", ["float32", "fp16"])
 @pytest.mark.parametrize("key", KEYS)
 def test_no_network_mixes_devices(
-    key: str, precision: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    key: str, precision: str, inception_files: dict[str, str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A GPU is imagined: shapes, types and places, no values; mixed places are errors there.
 
@@ -42,7 +41,7 @@ def test_no_network_mixes_devices(
     moves, move = [], nn.Module.to
     monkeypatch.setattr(nn.Module, "to", lambda net, *to: moves.append((net, to)) or net)
     row = NETWORKS[key]
-    loaded = row.load(files["whole"], precision, GPU)  # real weights, moved below
+    loaded = row.load(inception_files["whole"], precision, GPU)  # real weights, moved below
     prepared = row.preprocessing.prepare(images())
     monkeypatch.setattr(nn.Module, "to", move)
     # torch's own asks the driver
@@ -125,11 +124,12 @@ def test_devices_mix_in_float32_only() -> None:
 )
 @pytest.mark.parametrize("key", KEYS[:4])
 def test_a_gpu_sees_what_the_processor_sees(
-    key: str, precision: str, bound: float, files: dict[str, str]  # noqa: F811
+    key: str, precision: str, bound: float, inception_files: dict[str, str]
 ) -> None:
     row = NETWORKS[key]
-    exactly = extract_batch(row.load(files["whole"], "float32"), row.preprocessing, images())
-    loaded = row.load(files["whole"], precision, GPU)
+    plain = row.load(inception_files["whole"], "float32")
+    exactly = extract_batch(plain, row.preprocessing, images())
+    loaded = row.load(inception_files["whole"], precision, GPU)
     one, again = (extract_batch(loaded, row.preprocessing, images()) for _ in range(2))
     assert one.device == CPU
     assert torch.equal(one, again)

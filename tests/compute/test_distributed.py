@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from test_extract import Small, noise, write
+from cases.features import Small, noise, write
 
 import genlab
 
@@ -34,7 +34,7 @@ PROGRAM = """
 import json, os, sys
 import torch
 sys.path[:0] = [{tests!r}]
-from test_extract import KEY, Small
+from cases.features import KEY, Small
 from genlab.data.pictures import open_pictures
 from genlab.features.extract import extract
 from genlab.compute.distributed import (
@@ -74,7 +74,7 @@ def test_two_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     for name in ("002.png", "003.png", "006.png", "007.png"):
         (bad / name).write_bytes(f"noise {name}".encode())
     program = PROGRAM.format(
-        tests=str(Path(__file__).parents[1] / "features"), folder=str(folder), bad=str(bad),
+        tests=str(Path(__file__).parents[1]), folder=str(folder), bad=str(bad),
         out=str(tmp_path / "out"),
     )
     (tmp_path / "program.py").write_text(program)

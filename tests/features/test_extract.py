@@ -13,47 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from PIL import Image
+from cases.features import KEY, Small, noise, write
 from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features.extract import Provenance, extract
+from genlab.features.extract import extract
 from genlab.features.prefetch import in_background
-
-
-class Small:
-    """Features that differ from image to image: a convolution, its mean, and the size."""
-
-    def __init__(self) -> None:
-        random = torch.Generator().manual_seed(0)
-        self.kernel = torch.randn(6, 3, 3, 3, generator=random)
-        self.batches: list[tuple[int, ...]] = []
-
-    def features(self, images: Tensor) -> Tensor:
-        self.batches.append(tuple(images.shape))
-        assert images.dtype == torch.uint8
-        seen = torch.nn.functional.conv2d(images.float() / 255, self.kernel).relu()
-        return seen.mean((2, 3))
-
-    def one_by_one(self, images: list[Tensor]) -> Tensor:
-        return torch.cat([Small().features(image[None]) for image in images])
-
-
-KEY = Provenance(network="Small", sha256="0" * 64, layer="conv", preprocessing="uint8 / 255")
-
-
-def noise(count: int, height: int = 8, width: int = 9, seed: int = 0) -> Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (count, 3, height, width), generator=random).to(torch.uint8)
-
-
-def write(folder: Path, images: list[Tensor], names: list[str] | None = None) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(images):
-        name = names[index] if names else f"{index:03d}.png"
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name)
-    return folder
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 64, 301, 1000])

@@ -1,9 +1,8 @@
 """The table of networks: what each row says is what it gives; own modules; precision."""
 
 import hashlib
-import tempfile
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.compute import precision
@@ -28,9 +26,8 @@ from genlab.features.registry import (
     preprocessing_of,
 )
 from genlab.networks.pretrained import efficientnet_lite0
-from genlab.networks.pretrained.inception_net import Inception, Unit, stages
+from genlab.networks.pretrained.inception_net import Inception, Unit
 
-LACKING = ("Mixed_7b.branch3x3dbl_2.weight", "Mixed_7c.branch3x3dbl_2.weight")
 INCEPTIONS = [key for key in NETWORKS if key.startswith("inception")]
 
 
@@ -38,26 +35,6 @@ INCEPTIONS = [key for key in NETWORKS if key.startswith("inception")]
 def images() -> Tensor:
     random = generator(0, "images")
     return torch.randint(0, 256, (2, 3, 40, 40), generator=random, dtype=torch.uint8)
-
-
-@pytest.fixture(scope="module")
-def weights() -> dict[str, Tensor]:
-    """FID Inception's weights, random and of a sensible scale."""
-    random, found = generator(0, "weights"), {}
-    for stage, module in stages():
-        for key, value in module.named_parameters():
-            scale = (2 / value[0].numel()) ** 0.5 if value.ndim == 4 else 0.1
-            found[f"{stage}.{key}"] = scale * torch.randn(value.shape, generator=random)
-    return found
-
-
-@pytest.fixture(scope="module")
-def files(weights: dict[str, Tensor]) -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        whole, partial = (Path(folder) / f"{name}.safetensors" for name in ("whole", "partial"))
-        atomic.write_tensors(whole, weights)
-        atomic.write_tensors(partial, {k: v for k, v in weights.items() if k not in LACKING})
-        yield {"whole": str(whole), "partial": str(partial)}
 
 
 def test_only_2048_features_of_fid_inception_are_called_fid() -> None:
@@ -89,9 +66,11 @@ def test_inception_takes_every_preprocessing_and_the_others_their_own() -> None:
 
 
 @pytest.mark.parametrize("key", NETWORKS)
-def test_every_row_gives_what_it_says(key: str, images: Tensor, files: dict[str, str]) -> None:
+def test_every_row_gives_what_it_says(
+    key: str, images: Tensor, inception_files: dict[str, str]
+) -> None:
     network = NETWORKS[key]
-    loaded = network.load(files["whole"], "float32")
+    loaded = network.load(inception_files["whole"], "float32")
     features = extract_batch(loaded, network.preprocessing, images)
     assert features.shape == (2, network.dims)
     assert features.dtype == torch.float32
@@ -104,25 +83,29 @@ def test_every_row_gives_what_it_says(key: str, images: Tensor, files: dict[str,
     assert said["computed_in"] == "float32"
     assert said["preprocessing"] == network.preprocessing.name
     if key in INCEPTIONS:
-        file = Path(files["whole"]).read_bytes()
+        file = Path(inception_files["whole"]).read_bytes()
         assert loaded.sha256 == hashlib.sha256(file).hexdigest()
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_inception_looks_through_the_preprocessing_asked_for(
-    name: str, images: Tensor, files: dict[str, str], weights: dict[str, Tensor]
+    name: str, images: Tensor, inception_files: dict[str, str],
+    inception_weights: dict[str, Tensor],
 ) -> None:
-    loaded = NETWORKS["inception-64"].load(files["whole"], "float32")
-    wanted = Inception(weights, "").features(PREPROCESSINGS[name].prepare(images), 64)
+    loaded = NETWORKS["inception-64"].load(inception_files["whole"], "float32")
+    wanted = Inception(inception_weights, "").features(PREPROCESSINGS[name].prepare(images), 64)
     assert torch.equal(extract_batch(loaded, PREPROCESSINGS[name], images), wanted)
 
 
-def test_partial_weights_refuse_2048_and_say_why(images: Tensor, files: dict[str, str]) -> None:
+def test_partial_weights_refuse_2048_and_say_why(
+    images: Tensor, inception_files: dict[str, str]
+) -> None:
     with pytest.raises(InputError, match=r"2048 features.*Mixed_7b\.branch3x3dbl_2.*768"):
-        NETWORKS["inception"].load(files["partial"], "float32")
+        NETWORKS["inception"].load(inception_files["partial"], "float32")
     for key in INCEPTIONS[2:]:
         network = NETWORKS[key]
-        partial, whole = (network.load(files[name], "float32") for name in ("partial", "whole"))
+        files = (inception_files[name] for name in ("partial", "whole"))
+        partial, whole = (network.load(file, "float32") for file in files)
         way = network.preprocessing
         one, other = (extract_batch(loaded, way, images) for loaded in (partial, whole))
         assert torch.equal(one, other)
@@ -272,8 +255,10 @@ def test_floating_point_images_are_refused(images: Tensor) -> None:
 # --- speed
 
 
-def test_inception_stays_channels_last(weights: dict[str, Tensor], images: Tensor) -> None:
-    network, seen = Inception(weights, ""), []
+def test_inception_stays_channels_last(
+    inception_weights: dict[str, Tensor], images: Tensor
+) -> None:
+    network, seen = Inception(inception_weights, ""), []
     for module in network.modules():
         if isinstance(module, Unit):
             module.register_forward_hook(lambda _, x, y: seen.extend([x[0], y]))
@@ -282,10 +267,12 @@ def test_inception_stays_channels_last(weights: dict[str, Tensor], images: Tenso
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
 
 
-def test_bf16_is_asked_for_recorded_and_close(images: Tensor, files: dict[str, str]) -> None:
+def test_bf16_is_asked_for_recorded_and_close(
+    images: Tensor, inception_files: dict[str, str]
+) -> None:
     for key in ("inception-192", "efficientnet-lite0"):
         network = NETWORKS[key]
-        exact, fast = (network.load(files["whole"], p) for p in ("float32", "bf16"))
+        exact, fast = (network.load(inception_files["whole"], p) for p in ("float32", "bf16"))
         way = network.preprocessing
         one, other = (extract_batch(loaded, way, images[:1]) for loaded in (exact, fast))
         assert other.dtype == torch.float32

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from cases.gan import GENERATORS, feature_maps, noise, same, shaken, tensors, tiny, trained
 from PIL import Image
-from test_networks import GENERATORS, features, noise, shaken
-from test_train import same, tensors, tiny, trained
 from torch import Tensor, nn
 
 import genlab
@@ -93,7 +92,7 @@ def test_projection_in_each_head_and_place() -> None:
         judge = ClassHeads(8, 3)
     with seeded(0, "heads"):
         plain = Heads(8)
-    maps = features(96)
+    maps = feature_maps(96)
     judge(maps, LABELS)[0].sum().backward()
     torch.stack([s.square().sum() for s in judge(maps, LABELS)]).sum().backward()
     assert without_gradient(judge) == []

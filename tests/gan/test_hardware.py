@@ -1,7 +1,7 @@
 """What a GAN runs on: devices, mixed precision, and what is refused.
 
-No GPU is needed for most of it: torch's "meta" device stands in for one (`elsewhere.py`). Tests
-that need a real GPU are skipped where there is none.
+No GPU is needed for most of it: torch's "meta" device stands in for one (`cases/elsewhere.py`).
+Tests that need a real GPU are skipped where there is none.
 """
 
 import contextlib
@@ -18,9 +18,16 @@ import torch
 import torch.nn.functional as F
 
 from cases.elsewhere import Elsewhere
+from cases.gan import (
+    random_images,
+    same,
+    sides_of,
+    soft_images,
+    tensors,
+    tiny,
+    write_images,
+)
 from safetensors.torch import load
-from test_monitor import of, pictures
-from test_train import real_images, same, tensors, tiny
 from torch import Tensor, nn
 
 from genlab.common.errors import InputError
@@ -102,7 +109,7 @@ def test_every_tensor_of_a_round_is_on_the_asked_device(
     for step, count in enumerate((8, 8, 5)):
         labels = torch.zeros(count, dtype=torch.int64) if classes else None
         with elsewhere:
-            told = play(pair, config, real_images(count), step, labels)
+            told = play(pair, config, random_images(count), step, labels)
         assert told.device.type == "cpu"
         assert elsewhere.back == 5 * (step + 1)
     assert devices(pair) == {"meta"}
@@ -115,7 +122,7 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
 ) -> None:
     """Drawing, every network's look, the discriminator's scores; what they give is on the CPU."""
     config = config_of(recipe, measure_with=("random", "pixels", "efficientnet-lite0"))
-    watch = Watch(config, of(pictures(30), pictures(12, seed=1)))
+    watch = Watch(config, sides_of(soft_images(30), soft_images(12, seed=1)))
     watch.extractors = type(watch.extractors)(own=watch.extractors.networks, device=META.device)
     pair = build_players(config, on=META)
     with elsewhere:
@@ -142,15 +149,15 @@ def test_what_is_random_is_drawn_the_same_for_any_device(elsewhere: Elsewhere) -
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("genlab.gan.step.generator", kept)
-        play(build_players(config), config, real_images(8), 3)
+        play(build_players(config), config, random_images(8), 3)
         with elsewhere:
-            play(build_players(config, on=META), config, real_images(8), 3)
+            play(build_players(config, on=META), config, random_images(8), 3)
     here, there = (random.get_state() for random in randoms)
     assert torch.equal(here, there)
 
 
 def test_images_stay_on_a_device_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, gpu = real_images(4), torch.device("cuda", 0)
+    images, gpu = random_images(4), torch.device("cuda", 0)
     for free, moves in ((4 * images.nbytes, True), (4 * images.nbytes - 1, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 0))
         with monkeypatch.context() as patch:
@@ -163,7 +170,7 @@ def test_images_stay_on_a_device_that_has_room(monkeypatch: pytest.MonkeyPatch) 
 def test_rows_are_taken_where_images_are_and_pinned_on_their_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    images, rows, pinned = real_images(4), torch.tensor([2, 0]), []
+    images, rows, pinned = random_images(4), torch.tensor([2, 0]), []
     assert torch.equal(rows_on(images, rows, CPU.device), images[rows])
     monkeypatch.setattr(Tensor, "pin_memory", lambda self: pinned.append(self) or self)
     with Elsewhere():
@@ -179,7 +186,7 @@ def test_rows_are_taken_where_images_are_and_pinned_on_their_way(
 def round_of(recipe: str, on: Hardware, step: int) -> tuple[Players, Tensor]:
     config = config_of(recipe, learning_rate=1e-12, discriminator_rate=1e-12)  # stands still
     pair = build_players(config, on=on)
-    return pair, play(pair, config, pictures(8), step)
+    return pair, play(pair, config, soft_images(8), step)
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -210,7 +217,7 @@ def test_a_round_in_bf16_is_float32s_but_for_bf16s_rounding(recipe: str, step: i
 
 def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
     """Rounded before training, not in every pass: the same bits."""
-    config, images = config_of("projected"), pictures(4).float() / 127.5 - 1
+    config, images = config_of("projected"), soft_images(4).float() / 127.5 - 1
     exact, mixed = (build_players(config, on=on) for on in (CPU, BF16))
     assert isinstance(exact.view, nn.Module)
     assert isinstance(mixed.view, nn.Module)
@@ -227,7 +234,8 @@ def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
 def test_scores_are_measured_of_players_in_bf16(recipe: str) -> None:
     """As in float32, but for the rounding of a frozen network; without one, the same bits."""
     config = config_of(recipe, measure_with=("pixels",))
-    watch, fakes = Watch(config, of(pictures(30), pictures(12, seed=1))), pictures(21, seed=2)
+    watch = Watch(config, sides_of(soft_images(30), soft_images(12, seed=1)))
+    fakes = soft_images(21, seed=2)
     exact, mixed = (watch._scores(build_players(config, on=on), fakes) for on in (CPU, BF16))
     for name in ("score_train", "score_held_out", "score_average"):
         assert mixed[name] == pytest.approx(exact[name], abs=0.05), name
@@ -261,7 +269,7 @@ def test_the_gradient_through_a_halving_layer_in_bf16(side: int, kernel: int) ->
 def test_r1_and_the_scores_it_differentiates_are_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """The discriminator of a round with R1 learns the very same in either precision from the
     same images; of a round without, another thing."""
-    views = [pictures(8, seed=s).float() / 127.5 - 1 for s in (0, 1)]
+    views = [soft_images(8, seed=s).float() / 127.5 - 1 for s in (0, 1)]
     for step, equal in ((0, True), (1, False)):
         ends = []
         for on in (CPU, BF16):
@@ -278,7 +286,7 @@ def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
     norms = []
     for on in (CPU, BF16):
         pair = build_players(config_of("projected"), on=on)
-        views = players.seen(pair, pictures(4).float() / 127.5 - 1)
+        views = players.seen(pair, soft_images(4).float() / 127.5 - 1)
         assert views[0].dtype == (torch.bfloat16 if on is BF16 else torch.float32)
         scores = players.judged(pair, views, None)
         assert {s.dtype for s in scores} == {torch.float32}
@@ -322,7 +330,7 @@ def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) ->
             compile_players(pair, config)
             assert all(map(same, untouched, map(tensors, pair.modules.values())))
             assert all(p.grad is None for p in pair.generator.parameters())
-        told = [play(pair, config, real_images(8), step) for step in (0, 1)]
+        told = [play(pair, config, random_images(8), step) for step in (0, 1)]
         moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
         found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
                       list(pair.generator.state_dict())))  # fmt: skip
@@ -486,12 +494,7 @@ def test_float32_means_float32_while_it_works(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from PIL import Image
-
-    path = tmp_path_factory.mktemp("pictures")
-    for index, image in enumerate(pictures(20)):
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
-    return path
+    return write_images(tmp_path_factory.mktemp("pictures"), soft_images(20))
 
 
 def stopped(

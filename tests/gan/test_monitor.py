@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.gan import EPOCHS, sides_of, soft_images, tiny_scratch, write_images
 from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -25,37 +26,18 @@ from genlab.gan import train as gan
 from genlab.gan.monitor import COLLAPSED, Watch, epochs_to_measure, grid
 from genlab.gan.players import Players, build_players
 from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
-from genlab.gan.split import Sides, sides
+from genlab.gan.split import sides
 from genlab.gan.step import play
 from genlab.gan.train import train_gan
 from genlab.metrics.frechet import frechet_distance
 from genlab.runs.run import Run
 
-EPOCHS, TRAIN, HELD = 4, 28, 12
-
-
-def pictures(count: int, seed: int = 0) -> Tensor:
-    """Soft random pictures, uint8 `(N, 3, 64, 64)`."""
-    random = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 4, 4, generator=random) * 255
-    return nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(0, 255).byte()
+TRAIN, HELD = 28, 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for index, image in enumerate(pictures(TRAIN + HELD)):
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
-    return path
-
-
-def tiny(folder: Path, **changes: object) -> GanConfig:
-    options = {
-        "batch": 14, "epochs": EPOCHS, "latent": 8, "snapshots": tuple(range(1, EPOCHS + 1)),
-        "width": 1, "discriminator_width": 1, "r1_every": 2, "held_out": 0.3, "measure_every": 1,
-        "measure_with": ("pixels", "random"), "measure_fakes": 40, "learning_rate": 1e-3,
-    }  # fmt: skip
-    return dataclasses.replace(scratch(str(folder)), **(options | changes))
+    return write_images(tmp_path_factory.mktemp("pictures"), soft_images(TRAIN + HELD))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +46,7 @@ def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        train_gan(tiny(folder), path)
+        train_gan(tiny_scratch(folder), path)
     return Run(path)
 
 
@@ -85,7 +67,7 @@ def test_training_sees_none_of_the_images_held_out(
         return play(pair, config, images, step)
 
     monkeypatch.setattr(gan, "play", spying)
-    results = train_gan(tiny(folder, epochs=1, measure_every=0), tmp_path / "run")
+    results = train_gan(tiny_scratch(folder, epochs=1, measure_every=0), tmp_path / "run")
     everything = {
         np.asarray(Image.open(p)).transpose(2, 0, 1).tobytes() for p in folder.glob("*.png")
     }
@@ -95,11 +77,11 @@ def test_training_sees_none_of_the_images_held_out(
 
 
 def test_copies_stay_on_one_side() -> None:
-    different = pictures(40)
+    different = soft_images(40)
     brighter = (different[:20].float() * 0.9 + 20).byte()  # near copies of the first twenty
     images = torch.cat([different, brighter, different[20:30]])  # and exact ones of ten
     names = torch.cat([torch.arange(40), torch.arange(20), torch.arange(20, 30)])
-    config = tiny(Path("pictures"), held_out=0.4)
+    config = tiny_scratch(Path("pictures"), held_out=0.4)
     learned, kept, *_ = sides(images, config)
     assert kept is not None
     assert len(kept) + len(learned) == 70
@@ -112,18 +94,19 @@ def test_copies_stay_on_one_side() -> None:
 
 def test_flat_copies_are_found_by_their_bytes() -> None:
     flat = torch.arange(30, dtype=torch.uint8)[:, None, None, None].expand(30, 3, 64, 64) * 8
-    learned, kept, *_ = sides(torch.cat([flat, flat]).contiguous(), tiny(Path("p"), held_out=0.4))
+    twice = torch.cat([flat, flat]).contiguous()
+    learned, kept, *_ = sides(twice, tiny_scratch(Path("p"), held_out=0.4))
     assert kept is not None
     assert not set(learned[:, 0, 0, 0].tolist()) & set(kept[:, 0, 0, 0].tolist())
 
 
 def test_few_images_are_all_learned_from() -> None:
-    assert sides(pictures(94), scratch("p")).held_out is None  # a tenth would be nine
-    kept = sides(pictures(95), scratch("p")).held_out
+    assert sides(soft_images(94), scratch("p")).held_out is None  # a tenth would be nine
+    kept = sides(soft_images(95), scratch("p")).held_out
     assert kept is not None
     assert len(kept) == 10
     with pytest.raises(InputError, match="12 images to learn from beside 12"):
-        sides(pictures(24), tiny(Path("p"), held_out=0.5))
+        sides(soft_images(24), tiny_scratch(Path("p"), held_out=0.5))
 
 
 # Measurements
@@ -159,16 +142,11 @@ def test_distances_are_those_of_the_images_themselves(run: Run, folder: Path) ->
         assert 0 <= found["memory"] <= 1
 
 
-def of(train: Tensor, held_out: Tensor | None) -> Sides:
-    rest = 0 if held_out is None else len(held_out)
-    return Sides(train, held_out, torch.arange(len(train) + rest) < len(train))
-
-
 def test_floors_are_what_real_images_get() -> None:
     """Sets of one law: the distance to other real images of the same number lies at the floor."""
-    config = tiny(Path("p"), measure_fakes=100, measure_with=("pixels",))
-    images = pictures(500, seed=3)
-    watch = Watch(config, of(images[:300], images[300:400]))
+    config = tiny_scratch(Path("p"), measure_fakes=100, measure_with=("pixels",))
+    images = soft_images(500, seed=3)
+    watch = Watch(config, sides_of(images[:300], images[300:400]))
     (view,) = watch.views.values()
     new = pixels(images[400:]).flatten(1)
     assert view.held_out is not None
@@ -180,9 +158,9 @@ def test_floors_are_what_real_images_get() -> None:
 
 def test_few_training_images_are_compared_with_as_many() -> None:
     """Variety grows with the number of images, and a floor has the numbers that there are."""
-    config = tiny(Path("p"), measure_fakes=100, measure_with=("pixels",))
-    images = pictures(140, seed=3)
-    watch = Watch(config, of(images[:40], None))
+    config = tiny_scratch(Path("p"), measure_fakes=100, measure_with=("pixels",))
+    images = soft_images(140, seed=3)
+    watch = Watch(config, sides_of(images[:40], None))
     (view,) = watch.views.values()
     assert view.floors["floor_train_n"] == [20, 20]
     fresh = pixels(images[40:]).flatten(1)
@@ -205,11 +183,11 @@ def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:
 
 
 def test_a_grid_has_64_images_at_most() -> None:
-    assert grid(pictures(300)).shape == (8 * 64, 8 * 64, 3)
+    assert grid(soft_images(300)).shape == (8 * 64, 8 * 64, 3)
 
 
 def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
-    train_gan(tiny(folder, measure_every=0), tmp_path / "blind")
+    train_gan(tiny_scratch(folder, measure_every=0), tmp_path / "blind")
     for name in ("generator.safetensors", "snapshots/epoch_002.safetensors"):
         assert (tmp_path / "blind" / name).read_bytes() == (run.path / name).read_bytes()
     blind = Run(tmp_path / "blind")
@@ -229,11 +207,11 @@ def test_watching_leaves_every_tensor_of_the_players_as_it_was(tmp_path: Path) -
     config = dataclasses.replace(
         RECIPES["projected"]("p"), **own, measure_with=("pixels",), measure_fakes=16
     )
-    pair, images = build_players(config), pictures(40)
+    pair, images = build_players(config), soft_images(40)
     play(pair, config, images[:8], 0)
     modules = {**pair.modules, "view": pair.view}
     before = {n: {k: t.clone() for k, t in m.state_dict().items()} for n, m in modules.items()}
-    Watch(config, of(images[:30], images[30:])).measure(pair)
+    Watch(config, sides_of(images[:30], images[30:])).measure(pair)
     for name, module in modules.items():
         assert all(torch.equal(t, before[name][k]) for k, t in module.state_dict().items()), name
     assert pair.discriminator.training
@@ -251,13 +229,13 @@ def test_over_fitting_is_the_share_of_the_gap_that_new_images_fall_by(tmp_path: 
     """Training images 200, held-out ones 150, fakes 100: r_v = (200 - 150) / (200 - 100)."""
     grey = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
     noise = torch.randint(-20, 21, grey.shape, generator=torch.Generator().manual_seed(0))
-    config = tiny(tmp_path, measure_with=("pixels",), measure_fakes=16)
-    watch = Watch(config, of((200 + noise).byte(), (150 + noise[:12]).byte()))
+    config = tiny_scratch(tmp_path, measure_with=("pixels",), measure_fakes=16)
+    watch = Watch(config, sides_of((200 + noise).byte(), (150 + noise[:12]).byte()))
     pair = dataclasses.replace(build_players(config), discriminator=Brightness())
     found = watch._scores(pair, (100 + noise).byte())
     assert found["overfit"] == pytest.approx(0.5, abs=0.01)
     assert found["score_train"] == pytest.approx(200 / 127.5 - 1, abs=0.01)
-    alone = Watch(config, of((200 + noise).byte(), None))._scores(pair, (100 + noise).byte())
+    alone = Watch(config, sides_of((200 + noise).byte(), None))._scores(pair, (100 + noise).byte())
     assert alone["overfit"] is None
 
 
@@ -301,9 +279,9 @@ def test_a_stopped_run_measures_each_epoch_once_and_alike(
 
     monkeypatch.setattr(gan, "play", stopped)
     with pytest.raises(KeyboardInterrupt):
-        train_gan(tiny(folder), tmp_path / "run")
+        train_gan(tiny_scratch(folder), tmp_path / "run")
     monkeypatch.setattr(gan, "play", play)
-    train_gan(tiny(folder), tmp_path / "run")
+    train_gan(tiny_scratch(folder), tmp_path / "run")
     again = Run(tmp_path / "run")
     assert without_times(again) == without_times(run)
     for name in ("generator.safetensors", "best.safetensors", "progress/epoch_004.png"):
@@ -317,11 +295,11 @@ def test_a_stopped_run_measures_each_epoch_once_and_alike(
 
 def collapsing(monkeypatch: pytest.MonkeyPatch, bad: Callable[[int], bool]) -> None:
     """Has the measurements that `bad` says, counted from 1, see two images again and again."""
-    two, seen = pictures(2, seed=5), []
+    two, seen = soft_images(2, seed=5), []
 
     def drawn(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
         seen.append(1)
-        return two.repeat(n // 2, 1, 1, 1) if bad(len(seen)) else pictures(n, seed=7)
+        return two.repeat(n // 2, 1, 1, 1) if bad(len(seen)) else soft_images(n, seed=7)
 
     monkeypatch.setattr(gan_watch, "draw", drawn)
 
@@ -346,9 +324,9 @@ def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
         monkeypatch.setattr(gan, "SAVE_EVERY_S", often)
         monkeypatch.setattr(gan, "play", spying)
         out = tmp_path / f"{often}"
-        (event,) = train_gan(tiny(folder), out)["events"]
+        (event,) = train_gan(tiny_scratch(folder), out)["events"]
         assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
-        rate = tiny(folder).discriminator_rate
+        rate = tiny_scratch(folder).discriminator_rate
         assert rates == [*((s, rate) for s in range(6)), *((s, rate / 2) for s in range(2, 8))]
         assert capsys.readouterr().err.count("warning: collapse") == 1
         assert [line["epoch"] for line in Run(out).metrics()] == [1, 2, 3, 4]
@@ -364,7 +342,7 @@ def test_what_collapses_again_and_again_is_told_of_once_more_and_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collapsing(monkeypatch, lambda count: count > 1)
-    results = train_gan(tiny(folder), tmp_path / "run")
+    results = train_gan(tiny_scratch(folder), tmp_path / "run")
     kinds = [(e["kind"], e["step"], e.get("failed"), e.get("epoch")) for e in results["events"]]
     assert kinds == [*[("collapse", 2, 6, None)] * 3, ("collapse", 6, None, 3),
                      ("little variety", 8, None, 4)]
@@ -387,7 +365,7 @@ def test_images_that_never_were_varied_are_told_of(
 ) -> None:
     """After a third of the run and at its end; nothing has fallen, nothing is gone back to."""
     collapsing(monkeypatch, bad)
-    events = train_gan(tiny(folder), tmp_path / "run")["events"]
+    events = train_gan(tiny_scratch(folder), tmp_path / "run")["events"]
     assert [(event["kind"], event["epoch"]) for event in events] == [
         ("little variety", epoch) for epoch in told
     ]
@@ -404,25 +382,25 @@ def test_a_state_of_another_version_is_refused(
 
     monkeypatch.setattr(gan, "play", stopped)
     with pytest.raises(KeyboardInterrupt):
-        train_gan(tiny(folder), tmp_path / "run")
+        train_gan(tiny_scratch(folder), tmp_path / "run")
     run = Run(tmp_path / "run")
     state = run.load_state()
     assert state is not None
     run.save_state(state[0] | {"noted": torch.zeros(4).double()}, *state[1:])
     with pytest.raises(InputError, match="another version"):
-        train_gan(tiny(folder), tmp_path / "run")
+        train_gan(tiny_scratch(folder), tmp_path / "run")
 
 
 def test_copies_of_training_images_are_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = sides(pictures(TRAIN + HELD), tiny(folder)).train
+    learned = sides(soft_images(TRAIN + HELD), tiny_scratch(folder)).train
 
     def copied(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
         return learned.repeat(2, 1, 1, 1)[:n]
 
     monkeypatch.setattr(gan_watch, "draw", copied)
-    results = train_gan(tiny(folder), tmp_path / "run")
+    results = train_gan(tiny_scratch(folder), tmp_path / "run")
     assert [(e["kind"], e["epoch"]) for e in results["events"]] == [("memory", 2)]
     assert results["memorisation"]["p"] < 1e-4
     assert results["memorisation"]["reference"] == "held-out"
@@ -432,8 +410,8 @@ def test_copies_of_training_images_are_named(
 def test_images_that_are_new_and_varied_raise_no_alarm(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gan_watch, "draw", lambda network, config, n, *rest: pictures(n, seed=7))
-    results = train_gan(tiny(folder, epochs=3), tmp_path / "run")
+    monkeypatch.setattr(gan_watch, "draw", lambda net, config, n, *rest: soft_images(n, seed=7))
+    results = train_gan(tiny_scratch(folder, epochs=3), tmp_path / "run")
     assert results["events"] == []
     assert results["memorisation"]["p"] > 0.01
     assert results["memorisation"]["duplicates"] == 0
@@ -482,12 +460,12 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
         fail(course, error)
 
     monkeypatch.setattr(gan.Course, "fail", counted)
-    results = train_gan(tiny(folder), tmp_path / "run")
+    results = train_gan(tiny_scratch(folder), tmp_path / "run")
     (event,) = [e for e in results["events"] if e["kind"] == "not finite"]
     assert {"weight": "loss is nan", "gradient": "generator's gradient is",
             "average": "average's start.weight is not finite"}[where] in event["words"]
     assert event["step"] == 4  # the end of the second epoch, measured and healthy
-    rate = tiny(folder).learning_rate
+    rate = tiny_scratch(folder).learning_rate
     assert [r for s, r in rates if s == 4] == [rate, rate / 2]
     assert rates[-1][1] == rate / 2
     assert [line["epoch"] for line in Run(tmp_path / "run").metrics()] == [1, 2, 3, 4]
@@ -506,7 +484,7 @@ def test_what_fails_again_and_again_stops_and_keeps_the_last_good_state(
     monkeypatch.setattr(gan, "play", diverging)
     for _ in range(2):  # started again it does not try for ever
         with pytest.raises(FloatingPointError, match=r"loss is inf after step 5 \(2.50 epochs\)"):
-            train_gan(tiny(folder), tmp_path / "run")
+            train_gan(tiny_scratch(folder), tmp_path / "run")
         events = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
         kinds = [json.loads(e)["kind"] for e in events]
         assert kinds.count("not finite") == 3

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from torch import Tensor, nn
+from cases.gan import DISCRIMINATORS, GENERATORS, feature_maps, noise, shaken
+from torch import nn
 
 from genlab.common.rng import seeded
 from genlab.configs.gan import RECIPES, projected, scratch
@@ -35,30 +36,11 @@ def one_thread_count() -> None:
     torch.set_num_threads(1)
 
 
-GENERATORS = {
-    "fastgan": FastGanGenerator, "residual": ResidualGenerator, "dcgan": DcganGenerator,
-}  # fmt: skip
-
-DISCRIMINATORS = {"residual": ResidualDiscriminator, "dcgan": DcganDiscriminator}
-
-
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> EfficientNetLite0:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         return load_efficientnet_lite0()
-
-
-def noise(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-
-
-def shaken(module: nn.Module) -> nn.Module:
-    """Adds noise to all weights, so that no gradient is zero by a zero initialisation."""
-    with torch.no_grad(), seeded(0, "shake"):
-        for weight in module.parameters():
-            weight.add_(0.05 * torch.randn_like(weight))
-    return module
 
 
 def test_enlarging_is_nearest_neighbour_then_convolution() -> None:
@@ -218,13 +200,9 @@ def test_projection_mixes_coarse_into_fine_and_not_back(network: EfficientNetLit
     assert [torch.equal(a, b) for a, b in zip(seen, after)] == [False, False, True, True]
 
 
-def features(size: int, count: int = 3) -> list[Tensor]:
-    return [noise(count, 8, size // s, size // s) for s in (4, 8, 16, 32)]
-
-
 def test_heads_score_every_scale_and_every_parameter_gets_a_gradient() -> None:
     heads = Heads(8)
-    scores = heads(features(96))
+    scores = heads(feature_maps(96))
     assert [s.shape for s in scores] == [(3, 9)] * 4
     torch.cat(scores).square().sum().backward()
     without = [n for n, p in heads.named_parameters() if p.grad is None or not p.grad.any()]
@@ -233,7 +211,7 @@ def test_heads_score_every_scale_and_every_parameter_gets_a_gradient() -> None:
 
 def test_heads_have_spectral_norm_one() -> None:
     heads = Heads(8)
-    maps = features(32, 1)
+    maps = feature_maps(32, 1)
     for _ in range(100):  # one power iteration a pass
         heads(maps)
     heads.eval()
@@ -245,7 +223,7 @@ def test_heads_have_spectral_norm_one() -> None:
 
 def test_scores_depend_on_their_own_image() -> None:
     heads = Heads(8).eval()
-    maps = features(96)
+    maps = feature_maps(96)
     together = heads(maps)
     alone = heads([m[1:2] for m in maps])
     assert all(torch.allclose(a[1:2], b, atol=1e-5) for a, b in zip(together, alone))

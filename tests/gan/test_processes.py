@@ -10,56 +10,27 @@ import os
 import subprocess
 import sys
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from cases.gan import soft_images, write_images
+from cases.gan_processes import first_rounds, tiny
 from safetensors.torch import load
-from test_monitor import pictures
-from test_monitor import tiny as tiny_scratch
 from torch import Tensor
 
 import genlab
 
-from genlab.configs.gan import GanConfig, projected
+from genlab.configs.gan import GanConfig
 from genlab.gan import train as gan
-from genlab.gan.players import Players, build_players
+from genlab.gan.players import Players
 from genlab.gan.step import play
 from genlab.gan.train import train_gan
 from genlab.runs.run import Run
 
 COUNT, STEPS = 25, 4
 """Batches of 8 that end with one image, so that one of the processes has none."""
-
-
-def tiny(folder: str) -> GanConfig:
-    return tiny_scratch(
-        Path(folder), batch=8, epochs=2, held_out=0.0, snapshots=(1,), measure_with=("pixels",),
-        checkpoints=True,
-    )
-
-
-def rounds() -> dict[str, Tensor]:
-    """What a first round of the projected recipe gives, of eight real images and of one.
-
-    Adam's first moments are the gradients themselves, for its beta_1 is 0.
-    """
-    config = replace(
-        projected("none"), batch=8, latent=8, width=1, discriminator_width=8, feature_size=32
-    )
-    found = {}
-    for count in (8, 1):
-        players = build_players(config)
-        found[f"{count} told"] = play(players, config, pictures(count), 0)
-        for name, adam in players.optimisers.items():
-            for key, weight in players.modules[name].named_parameters():
-                found[f"{count} {name} {key} gradient"] = adam.state[weight]["exp_avg"]
-        for name, module in players.modules.items():
-            for key, buffer in module.named_buffers():  # statistics and spectral norms' vectors
-                found[f"{count} {name} {key}"] = buffer
-    return found
 
 
 PROGRAM = """
@@ -69,7 +40,8 @@ sys.path[:0] = [{tests!r}]
 torch.set_num_threads(1)
 from safetensors.torch import save_file
 from dataclasses import replace
-from test_processes import pictures, rounds, tiny
+from cases.gan import soft_images
+from cases.gan_processes import first_rounds, tiny
 from genlab.gan import train as gan
 from genlab.gan import monitor as gan_watch
 from genlab.compute.distributed import processes, rank
@@ -82,7 +54,7 @@ def noted(players, config, images, step, labels):
     return play(players, config, images, step)
 gan.play = noted
 with processes():
-    save_file(rounds(), {out!r} + "/rounds" + str(rank()))
+    save_file(first_rounds(), {out!r} + "/rounds" + str(rank()))
     stop = -1
     gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "run")
     with open({out!r} + "/orders" + str(rank()), "w") as file:
@@ -95,7 +67,8 @@ with processes():
     stop, seen = -1, []
     def drawn(network, config, n, *rest):  # by the first process, which measures
         seen.append(1)
-        return pictures(n) if len(seen) not in (2, 3) else pictures(2).repeat(n // 2, 1, 1, 1)
+        same = len(seen) in (2, 3)
+        return soft_images(2).repeat(n // 2, 1, 1, 1) if same else soft_images(n)
     gan_watch.draw = drawn
     gan.train_gan(replace(tiny({folder!r}), epochs=3), gan.Path({out!r}) / "fallen")
     first = rank() == 0
@@ -108,19 +81,15 @@ if first and tasks.exists():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from PIL import Image
-
-    path = tmp_path_factory.mktemp("pictures")
-    for index, image in enumerate(pictures(COUNT)):
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path / f"{index:02d}.png")
-    return path
+    return write_images(tmp_path_factory.mktemp("pictures"), soft_images(COUNT))
 
 
 @pytest.fixture(scope="module")
 def pair(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left."""
     out = tmp_path_factory.mktemp("pair")
-    program = PROGRAM.format(tests=str(Path(__file__).parent), folder=str(folder), out=str(out))
+    tests = str(Path(__file__).parents[1])
+    program = PROGRAM.format(tests=tests, folder=str(folder), out=str(out))
     (out / "program.py").write_text(program)
     env = {
         **os.environ, "GENLAB_CACHE": str(tmp_path_factory.getbasetemp() / "cache"),
@@ -187,7 +156,7 @@ def test_two_processes_train_what_one_does(pair: Path, alone: Path) -> None:
 
 
 def test_batch_norms_and_spectral_norms_are_those_of_the_whole_batch(pair: Path) -> None:
-    expected = rounds()
+    expected = first_rounds()
     left, right = (load((pair / f"rounds{rank}").read_bytes()) for rank in (0, 1))
     assert expected.keys() == left.keys()
     for key, tensor in expected.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from test_train import same, tensors, tiny
+from cases.gan import same, tensors, tiny
 from torch import nn
 
 from genlab.configs.gan import FEATURE_SIZES, RECIPES, SIZES

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import torch
 
+from cases.gan import random_images, same, tensors, tiny, trained
 from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
 from genlab.common.errors import InputError
-from genlab.configs.gan import RECIPES, GanConfig, dcgan, projected, scratch
+from genlab.configs.gan import RECIPES, dcgan, projected, scratch
 from genlab.configs.lab import LabConfig
 from genlab.gan import players
 from genlab.gan import train as gan
@@ -34,10 +35,6 @@ from genlab.gan.train import train_gan
 from genlab.lab import sheet as lab
 from genlab.runs.run import Run
 
-TINY = {
-    "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
-    "measure_with": ("pixels",), "measure_fakes": 16, "checkpoints": True,
-}  # fmt: skip
 STEPS = 9  # of which every third has 4 images
 KEPT = ("checkpoint-00000003.safetensors", "checkpoint-00000004.safetensors")
 
@@ -46,28 +43,6 @@ KEPT = ("checkpoint-00000003.safetensors", "checkpoint-00000004.safetensors")
 def one_thread_count() -> None:
     """Small tensors: a second thread costs more than it brings."""
     torch.set_num_threads(1)
-
-
-def tiny(recipe: str, folder: Path) -> GanConfig:
-    own = {"width": 1, "discriminator_width": 8, "feature_size": 32}
-    if recipe == "scratch":
-        own = {"width": 1, "discriminator_width": 1, "r1_every": 2}
-    if recipe == "dcgan":
-        own = {"width": 1, "discriminator_width": 1}
-    return dataclasses.replace(RECIPES[recipe](str(folder)), **TINY, **own)
-
-
-def real_images(count: int) -> Tensor:
-    random = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, 3, 64, 64), generator=random, dtype=torch.uint8)
-
-
-def tensors(module: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 # The configuration
@@ -147,7 +122,7 @@ def test_the_frozen_part_of_the_projection_never_changes(tmp_path: Path) -> None
     assert isinstance(pair.view, nn.Module)
     before = tensors(pair.view)
     for step in range(2):
-        play(pair, config, real_images(8), step)
+        play(pair, config, random_images(8), step)
     assert same(before, tensors(pair.view))
     assert all(p.grad is None for p in pair.view.parameters())
 
@@ -196,7 +171,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     before = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     generator = [p.detach().clone() for p in pair.generator.parameters()]
     with pytest.raises(FloatingPointError, match="discriminator's loss is nan"):
-        play(pair, config, real_images(8), 0)
+        play(pair, config, random_images(8), 0)
     after = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     assert all(same(a, b) for a, b in zip(before, after))
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
@@ -260,20 +235,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coarse = random.integers(0, 256, (4, 4, 3)).astype(np.uint8)
         Image.fromarray(coarse).resize((64, 64)).save(folder / f"{index:02d}.png")
     return folder
-
-
-def trained(
-    configs: dict[str, GanConfig], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """Trains an unbroken run of each configuration."""
-    torch.set_num_threads(1)
-    paths = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        for name, config in configs.items():
-            paths[name] = tmp_path_factory.mktemp("runs") / name
-            train_gan(config, paths[name])
-    return paths
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +357,8 @@ KILLED = """
 import os, signal, sys, torch
 from genlab.gan import train as gan
 sys.path.insert(0, sys.argv[4])
-from test_train import Path, tiny
+from pathlib import Path
+from cases.gan import tiny
 torch.set_num_threads(1)
 gan.SAVE_EVERY_S = 0.0  # after every step
 play = gan.play
@@ -415,7 +377,7 @@ def test_a_killed_run_goes_on_as_if_unbroken(
     recipe: str, runs: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
     """Killed in the second of three epochs, by SIGKILL: the same bytes at the end."""
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", KILLED, recipe, str(pictures), str(tmp_path / "run"), here]
     ended = subprocess.run(command, capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
@@ -432,7 +394,7 @@ def test_the_layout_of_the_images_in_memory_changes_nothing(tmp_path: Path) -> N
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
         pair = build_players(config)
-        play(pair, config, real_images(8).to(memory_format=layout), 0)
+        play(pair, config, random_images(8).to(memory_format=layout), 0)
         ends.append(tensors(pair.discriminator))
     assert same(*ends)
 

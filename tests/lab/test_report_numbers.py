@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from cases.report import change_record, fid_record, make_lab_run, plain_spaces, write
+from cases.report import (
+    change_record,
+    fid_record,
+    make_lab_run,
+    plain_spaces,
+    value_at,
+    write,
+)
 
 from genlab.common.errors import InputError
 from genlab.lab.report.numbers.bound import MARKED, Shown, bind, like, origin, plain, release
@@ -48,16 +55,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_lab_run(tmp_path_factory.mktemp("lab"))
 
 
-def at(run: Path, place: str) -> Any:
-    """The value at FILE#POINTER."""
-    file, _, pointer = place.partition("#")
-    value = json.loads((run / file).read_text(encoding="utf-8"))
-    for token in pointer.split("/")[1:]:
-        token = token.replace("~1", "/").replace("~0", "~")
-        value = value[int(token)] if isinstance(value, list) else value[token]
-    return value
-
-
 def put(run: Path, place: str, value: Any) -> None:
     """Sets the value at FILE#POINTER."""
     file, _, pointer = place.partition("#")
@@ -91,7 +88,7 @@ def test_what_is_shown_is_what_stands_in_the_record(lab: Path, lang: str) -> Non
     assert len(direct) > 100
     for one in direct:
         assert len(one.origin) == 1
-        assert one.value == at(lab, one.origin[0]), one
+        assert one.value == value_at(lab, one.origin[0]), one
         if isinstance(one.value, str):
             assert one.text.replace("\\", "") == one.value
         elif not re.search(r"[分秒]|min|\bs\b", one.text):
@@ -114,7 +111,7 @@ def test_what_is_derived_follows_each_of_its_sources(lab: Path, tmp_path: Path) 
     places = {p for p in places if p.partition("#")[0].endswith(".json")}
     assert len(places) > 25
     for place in sorted(places):
-        value = at(run, place)
+        value = value_at(run, place)
         if isinstance(value, str):  # the priors, which are counted
             continue
         put(run, place, value + 1 if isinstance(value, int) else 1.3 * value + 0.01)

@@ -14,9 +14,9 @@ from pathlib import Path
 import docx
 import pytest
 
+from cases.report import value_at
 from PIL import Image
 from safetensors.torch import load
-from test_report_numbers import at
 
 PRIORS = ("standard", "mixture", "vamp")
 
@@ -189,7 +189,7 @@ def test_the_report_of_a_true_run_has_no_typed_number(lab: Path) -> None:
         assert len(shown) > 200
         for one in shown:
             if not one.derived:
-                assert one.value == at(lab, one.origin[0])
+                assert one.value == value_at(lab, one.origin[0])
 
 
 def test_submit_renames_without_training(lab: Path) -> None:

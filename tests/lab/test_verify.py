@@ -21,9 +21,6 @@ from cases.verify import (
     SUPPORT,
     WHO,
     altered,
-    handed_in,  # noqa: F401 - fixtures
-    handed_in_by_three,  # noqa: F401
-    lab_run,  # noqa: F401
     rewrite,
     rows,
     submit_again,
@@ -49,7 +46,7 @@ REPLAYED = ["vae/standard", "vae/mixture", "vae/vamp", "gan"]
 
 
 @pytest.fixture
-def digits(lab_run: Path, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: F811
+def digits(lab_run: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GENLAB_CACHE", str(lab_run.parent / "cache"))
     monkeypatch.delenv("GENLAB_DATA", raising=False)
     return str(lab_run.parent / "digits.npz")
@@ -64,7 +61,7 @@ def code_of(report: Report) -> int:
     return exit_code(report.verdict)
 
 
-def test_an_honest_submission_passes_every_level(handed_in: Path, digits: str) -> None:  # noqa: F811
+def test_an_honest_submission_passes_every_level(handed_in: Path, digits: str) -> None:
     before = {p.name: p.read_bytes() for p in handed_in.iterdir()}
     report = one(handed_in, "replay", mnist=digits, minutes=2)
     assert report.verdict is Verdict.PASS, as_text(report, "en")
@@ -80,7 +77,7 @@ def test_an_honest_submission_passes_every_level(handed_in: Path, digits: str) -
     assert {p.name: p.read_bytes() for p in handed_in.iterdir()} == before
 
 
-def test_sha256sum_agrees_with_the_manifests(handed_in: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_sha256sum_agrees_with_the_manifests(handed_in: Path, tmp_path: Path) -> None:
     for name in (CODE, SUPPORT):
         target = tmp_path / Path(name).stem
         with zipfile.ZipFile(handed_in / name) as archive:
@@ -90,7 +87,7 @@ def test_sha256sum_agrees_with_the_manifests(handed_in: Path, tmp_path: Path) ->
 
 
 def test_the_english_report_of_someone_else_passes(
-    lab_run: Path, tmp_path: Path, digits: str  # noqa: F811
+    lab_run: Path, tmp_path: Path, digits: str
 ) -> None:
     run = shutil.copytree(lab_run, tmp_path / "run")
     folder = submit_again(run, tmp_path / "in", "O'Neil_Jr.", "7_b", lang="en")
@@ -105,7 +102,7 @@ def test_the_english_report_of_someone_else_passes(
 
 
 @pytest.mark.parametrize("archive", [CODE, SUPPORT])
-def test_any_changed_extra_or_missing_file_is_found(archive: str, handed_in: Path) -> None:  # noqa: F811
+def test_any_changed_extra_or_missing_file_is_found(archive: str, handed_in: Path) -> None:
     name = "models/gan/config.json" if archive == CODE else "fid.json"
     cases: list[dict[str, object]] = [
         {"edits": {name: lambda data: data + b" "}}, {"drop": (name,)}, {"add": {"a.json": b"{}"}},
@@ -119,13 +116,13 @@ def test_any_changed_extra_or_missing_file_is_found(archive: str, handed_in: Pat
         assert report.of("consistency") is None
 
 
-def test_one_changed_weight_is_found_by_the_manifest(handed_in: Path) -> None:  # noqa: F811
+def test_one_changed_weight_is_found_by_the_manifest(handed_in: Path) -> None:
     name = "models/gan/generator.safetensors"
     rewrite(handed_in / CODE, {name: lambda d: d[:-4] + bytes([d[-4] ^ 1]) + d[-3:]}, redo=False)
     assert code_of(one(handed_in)) == 2
 
 
-def test_three_files_belong_together(handed_in: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_three_files_belong_together(handed_in: Path, tmp_path: Path) -> None:
     (handed_in / SUPPORT).rename(handed_in / SUPPORT.replace("2021", "2022"))
     reports = verify([handed_in], "integrity")
     assert [report.who for report in reports] == ["张三_2021", "张三_2022"]
@@ -153,7 +150,7 @@ def elbo_of(run: Path) -> str:
     return f"{abs(elbo):.1f}"[:-2]
 
 
-def test_a_changed_number_fails(handed_in: Path, lab_run: Path) -> None:  # noqa: F811
+def test_a_changed_number_fails(handed_in: Path, lab_run: Path) -> None:
     number = elbo_of(lab_run)
     spoil_text(handed_in, number, str(int(number) - 7))
     report = one(handed_in, "consistency")
@@ -162,7 +159,7 @@ def test_a_changed_number_fails(handed_in: Path, lab_run: Path) -> None:  # noqa
     assert any(number in f.found.en for f in report.findings)
 
 
-def test_changed_words_are_shown_and_added_numbers_fail(handed_in: Path) -> None:  # noqa: F811
+def test_changed_words_are_shown_and_added_numbers_fail(handed_in: Path) -> None:
     spoil_text(handed_in, "可复现性", "怎样重复")
     report = one(handed_in, "consistency")
     assert (rows(report)[TEXT], code_of(report)) == (Verdict.LOOK, 0)
@@ -210,7 +207,7 @@ def test_numbers_keep_their_places() -> None:
         assert changes.words or changes.added or changes.gone
 
 
-def test_two_cells_swapped_in_the_document_fail(handed_in: Path) -> None:  # noqa: F811
+def test_two_cells_swapped_in_the_document_fail(handed_in: Path) -> None:
     with zipfile.ZipFile(handed_in / DOCX) as archive:
         text = archive.read("word/document.xml").decode()
     row = next(r for r in re.findall(r"<w:tr>.*?</w:tr>", text, re.DOTALL) if "±" in r)
@@ -231,7 +228,7 @@ def test_two_cells_swapped_in_the_document_fail(handed_in: Path) -> None:  # noq
     ("<w:r><w:pict/></w:r>", "w:pict"),
 ])
 def test_what_hides_text_or_is_none_is_shown(
-    xml: str, named: str, handed_in: Path  # noqa: F811
+    xml: str, named: str, handed_in: Path
 ) -> None:
     spoil_text(handed_in, "</w:pPr><w:r>", f"</w:pPr>{xml}<w:r>")
     report = one(handed_in, "consistency")
@@ -240,7 +237,7 @@ def test_what_hides_text_or_is_none_is_shown(
 
 
 def test_page_numbers_that_word_adds_to_the_contents_are_no_change(
-    handed_in: Path  # noqa: F811
+    handed_in: Path
 ) -> None:
     """As Word leaves an entry when it updates the table (F9); another number is one."""
     good = (handed_in / DOCX).read_bytes()
@@ -256,7 +253,7 @@ def test_page_numbers_that_word_adds_to_the_contents_are_no_change(
         assert (checks[TEXT], checks[BESIDE]) == (verdict, Verdict.PASS)
 
 
-def test_text_of_headers_notes_and_further_parts_is_seen(handed_in: Path) -> None:  # noqa: F811
+def test_text_of_headers_notes_and_further_parts_is_seen(handed_in: Path) -> None:
     good = (handed_in / DOCX).read_bytes()
     note = ('<w:footnote w:id="2"><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:footnote>'
             "</w:footnotes>")
@@ -281,7 +278,7 @@ def test_text_of_headers_notes_and_further_parts_is_seen(handed_in: Path) -> Non
 
 
 def test_records_of_which_no_report_can_be_made_are_tampered_with(
-    handed_in: Path  # noqa: F811
+    handed_in: Path
 ) -> None:
     empty = b'{"data": {}, "sessions": []}'
     rewrite(handed_in / CODE, {"models/env.json": lambda _: empty})
@@ -292,7 +289,7 @@ def test_records_of_which_no_report_can_be_made_are_tampered_with(
     assert (rows(report)[TEXT], code_of(report)) == (Verdict.CANNOT, 3)
 
 
-def test_a_replaced_figure_fails(handed_in: Path) -> None:  # noqa: F811
+def test_a_replaced_figure_fails(handed_in: Path) -> None:
     with zipfile.ZipFile(handed_in / DOCX) as archive:
         names = sorted(n for n in archive.namelist() if n.startswith("word/media/"))
         first, second = archive.read(names[0]), archive.read(names[1])
@@ -308,7 +305,7 @@ def test_a_replaced_figure_fails(handed_in: Path) -> None:  # noqa: F811
     assert rows(one(handed_in, "consistency"))[PICTURES] is Verdict.FAIL
 
 
-def test_another_author_fails(handed_in: Path) -> None:  # noqa: F811
+def test_another_author_fails(handed_in: Path) -> None:
     old, new = "张三</dc:creator>".encode(), "李四</dc:creator>".encode()
     rewrite(handed_in / DOCX, {"docProps/core.xml": lambda data: data.replace(old, new)})
     report = one(handed_in, "consistency")
@@ -316,7 +313,7 @@ def test_another_author_fails(handed_in: Path) -> None:  # noqa: F811
 
 
 def test_the_document_of_another_student_fails(
-    handed_in: Path, handed_in_by_three: Path  # noqa: F811
+    handed_in: Path, handed_in_by_three: Path
 ) -> None:
     other = handed_in_by_three / "李四_2022"
     shutil.copy(other / DOCX.replace(WHO, "李四_2022"), handed_in / DOCX)
@@ -325,7 +322,7 @@ def test_the_document_of_another_student_fails(
     assert rows(report)["the author"] is rows(report)[TEXT] is Verdict.FAIL
 
 
-def test_a_changed_record_fails_against_the_document(handed_in: Path) -> None:  # noqa: F811
+def test_a_changed_record_fails_against_the_document(handed_in: Path) -> None:
     name = "models/vae/vamp/results.json"
     rewrite(handed_in / CODE, {name: lambda d: raised(d, "elbo", 9.0)})
     report = one(handed_in, "consistency")
@@ -337,7 +334,7 @@ def raised(data: bytes, key: str, by: float) -> bytes:
     return json.dumps(record | {key: record[key] + by}).encode()
 
 
-def test_a_record_of_another_shape_cannot_be_judged(handed_in: Path) -> None:  # noqa: F811
+def test_a_record_of_another_shape_cannot_be_judged(handed_in: Path) -> None:
     def emptied(data: bytes) -> bytes:
         return json.dumps({k: v for k, v in json.loads(data).items() if k != "elbo"}).encode()
 
@@ -349,7 +346,7 @@ def test_a_record_of_another_shape_cannot_be_judged(handed_in: Path) -> None:  #
 
 
 def test_a_changed_result_fails_though_the_report_was_made_from_it(
-    lab_run: Path, tmp_path: Path, digits: str  # noqa: F811
+    lab_run: Path, tmp_path: Path, digits: str
 ) -> None:
     run = shutil.copytree(lab_run, tmp_path / "run")
     for file, key in (("vae/vamp/results.json", "elbo"), ("gan/fid.json", "distances")):
@@ -371,7 +368,7 @@ def test_a_changed_result_fails_though_the_report_was_made_from_it(
 
 
 def test_results_that_archived_values_contradict_fail(
-    lab_run: Path, tmp_path: Path, digits: str  # noqa: F811
+    lab_run: Path, tmp_path: Path, digits: str
 ) -> None:
     run = shutil.copytree(lab_run, tmp_path / "run")
     changed = {"standard": "nll_exact", "mixture": "marginal_kl_se", "vamp": "identity_gap"}
@@ -393,7 +390,7 @@ def test_results_that_archived_values_contradict_fail(
 
 
 def test_the_last_epochs_row_is_that_of_the_images(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     def better(data: bytes) -> bytes:
         record = json.loads(data)
@@ -405,7 +402,7 @@ def test_the_last_epochs_row_is_that_of_the_images(
 
 
 def test_many_images_are_drawn_again_and_too_many_cannot_be_judged(
-    handed_in: Path, digits: str, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    handed_in: Path, digits: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert recompute.MOST_BYTES // (3 * 64**2) >= 20_000
     monkeypatch.setattr(recompute, "MOST_BYTES", 11 * 3 * 64**2)  # there are 12
@@ -415,7 +412,7 @@ def test_many_images_are_drawn_again_and_too_many_cannot_be_judged(
 
 
 def test_values_of_single_digits_must_be_there_and_of_the_model(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     def without(data: bytes) -> bytes:
         return save({k: v for k, v in load(data).items() if k != "nll_is"})
@@ -435,7 +432,7 @@ def test_values_of_single_digits_must_be_there_and_of_the_model(
 
 
 def test_one_changed_weight_fails_though_the_manifest_was_made_again(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     def changed(data: bytes) -> bytes:
         tensors = load(data)
@@ -453,7 +450,7 @@ def test_one_changed_weight_fails_though_the_manifest_was_made_again(
 
 
 def test_a_replaced_image_fails_though_the_manifest_was_made_again(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     with zipfile.ZipFile(handed_in / SUPPORT) as archive:
         other = archive.read("generated/001.png")
@@ -467,7 +464,7 @@ def test_a_replaced_image_fails_though_the_manifest_was_made_again(
 
 
 def test_other_data_and_missing_data_cannot_be_judged(
-    handed_in: Path, digits: str, tiny_digits: Path, picture_folder: Path  # noqa: F811
+    handed_in: Path, digits: str, tiny_digits: Path, picture_folder: Path
 ) -> None:
     missing = one(handed_in)
     other = one(handed_in, mnist=str(tiny_digits), dogs=str(picture_folder))
@@ -479,7 +476,7 @@ def test_other_data_and_missing_data_cannot_be_judged(
 
 
 def test_weights_of_another_shape_are_refused_before_they_take_memory(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     def huge(data: bytes) -> bytes:
         record = json.loads(data)
@@ -494,7 +491,7 @@ def test_weights_of_another_shape_are_refused_before_they_take_memory(
 # replaying
 
 
-def test_another_beginning_fails(handed_in: Path, digits: str) -> None:  # noqa: F811
+def test_another_beginning_fails(handed_in: Path, digits: str) -> None:
     def other(data: bytes) -> bytes:
         lines = [json.loads(line) for line in data.splitlines()]
         lines[0] = {k: v if k == "step" else v * 1.05 + 0.05 for k, v in lines[0].items()}
@@ -510,7 +507,7 @@ def test_another_beginning_fails(handed_in: Path, digits: str) -> None:  # noqa:
 
 
 def test_a_replay_stops_in_time_and_says_so(
-    handed_in: Path, digits: str  # noqa: F811
+    handed_in: Path, digits: str
 ) -> None:
     def older(data: bytes) -> bytes:
         record = json.loads(data)
@@ -541,7 +538,7 @@ def test_the_first_steps_decide_on_another_machine() -> None:
 
 
 @pytest.fixture
-def class_folder(handed_in_by_three: Path, tmp_path: Path) -> Path:  # noqa: F811
+def class_folder(handed_in_by_three: Path, tmp_path: Path) -> Path:
     return shutil.copytree(handed_in_by_three, tmp_path / "class")
 
 
@@ -619,7 +616,7 @@ def test_the_worst_decides_in_the_documented_order() -> None:
 
 
 def test_the_command_ends_with_the_verdict(
-    handed_in: Path, lab_run: Path, tmp_path: Path  # noqa: F811
+    handed_in: Path, lab_run: Path, tmp_path: Path
 ) -> None:
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

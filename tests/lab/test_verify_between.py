@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cases.verify import drawn_anew, lab_run  # noqa: F401 - a fixture
+from cases.verify import drawn_anew
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -31,7 +31,7 @@ Spoil = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
 @pytest.fixture
-def run(lab_run: Path, tmp_path: Path) -> Path:  # noqa: F811
+def run(lab_run: Path, tmp_path: Path) -> Path:
     """A copy of the run; an archive that is unpacked has the same files of it."""
     return shutil.copytree(lab_run, tmp_path / "run", ignore=shutil.ignore_patterns("report"))
 
@@ -55,7 +55,7 @@ def scaled(start: str, by: float) -> Spoil:
 
 
 @pytest.mark.parametrize("folder", FIRST)
-def test_every_digit_is_the_same_here(folder: str, run: Path, lab_run: Path) -> None:  # noqa: F811
+def test_every_digit_is_the_same_here(folder: str, run: Path, lab_run: Path) -> None:
     found = check(run, lab_run, folder)
     assert found.verdict is Verdict.PASS, found.found.en
     assert "every digit of the weights is the same" in found.found.en
@@ -63,7 +63,7 @@ def test_every_digit_is_the_same_here(folder: str, run: Path, lab_run: Path) -> 
 
 
 @pytest.mark.parametrize("folder", FIRST)
-def test_rounding_passes_and_says_how_much(folder: str, run: Path, lab_run: Path) -> None:  # noqa: F811
+def test_rounding_passes_and_says_how_much(folder: str, run: Path, lab_run: Path) -> None:
     spoil(run, folder, SECOND[folder], scaled("module/", 1 + 1e-7))
     found = check(run, lab_run, folder)
     assert found.verdict is Verdict.PASS, found.found.en
@@ -75,7 +75,7 @@ def test_rounding_passes_and_says_how_much(folder: str, run: Path, lab_run: Path
     ("gan", "average"),
 ])
 def test_another_second_state_fails_and_its_part_is_named(
-    folder: str, part: str, run: Path, lab_run: Path  # noqa: F811
+    folder: str, part: str, run: Path, lab_run: Path
 ) -> None:
     start = f"module/{part.replace('.', '/', 1)}"
     spoil(run, folder, SECOND[folder], scaled(start, 1.1))
@@ -85,7 +85,7 @@ def test_another_second_state_fails_and_its_part_is_named(
 
 
 def test_true_steps_from_a_state_that_is_not_the_records_fail(
-    run: Path, lab_run: Path  # noqa: F811
+    run: Path, lab_run: Path
 ) -> None:
     """Both states are forged so well that the steps between them are right."""
     folder = run / "vae/vamp"
@@ -104,7 +104,7 @@ def test_true_steps_from_a_state_that_is_not_the_records_fail(
     assert "the test ELBO of epoch 1 is recorded as" in found.found.en
 
 
-def test_samples_of_another_snapshot_fail(run: Path, lab_run: Path) -> None:  # noqa: F811
+def test_samples_of_another_snapshot_fail(run: Path, lab_run: Path) -> None:
     shutil.copy(run / "gan/samples/epoch_004/03.png", run / "gan/samples/epoch_002/03.png")
     found = check(run, lab_run, "gan")
     assert found.verdict is Verdict.FAIL
@@ -113,7 +113,7 @@ def test_samples_of_another_snapshot_fail(run: Path, lab_run: Path) -> None:  # 
 
 @pytest.mark.parametrize(("folder", "file"), [("vae/standard", "model"), ("gan", "generator")])
 def test_weights_at_the_end_of_another_training_fail(
-    folder: str, file: str, run: Path, lab_run: Path  # noqa: F811
+    folder: str, file: str, run: Path, lab_run: Path
 ) -> None:
     path = run / folder / f"{file}.safetensors"
     path.write_bytes(drawn_anew(path.read_bytes()))
@@ -137,7 +137,7 @@ def longer(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     lambda t: {k: v.double() for k, v in t.items()},
 ])
 def test_a_state_that_is_not_of_this_model_is_refused(
-    change: Spoil, run: Path, lab_run: Path  # noqa: F811
+    change: Spoil, run: Path, lab_run: Path
 ) -> None:
     spoil(run, "vae/standard", 2, change)
     with pytest.raises(Refused, match="standard/checkpoint-00000002"):
@@ -146,7 +146,7 @@ def test_a_state_that_is_not_of_this_model_is_refused(
         )
 
 
-def test_moments_that_no_training_has_fail(run: Path, lab_run: Path) -> None:  # noqa: F811
+def test_moments_that_no_training_has_fail(run: Path, lab_run: Path) -> None:
     """Negative squares: their root is not a number."""
     spoil(run, "vae/standard", 2, scaled("optimiser/", -1.0))
     found = check(run, lab_run, "vae/standard")
@@ -154,7 +154,7 @@ def test_moments_that_no_training_has_fail(run: Path, lab_run: Path) -> None:  #
 
 
 def test_a_missing_state_is_tampered_and_no_time_cannot_be_judged(
-    run: Path, lab_run: Path  # noqa: F811
+    run: Path, lab_run: Path
 ) -> None:
     late = check(run, lab_run, "vae/standard", seconds=0.0)
     assert (late.verdict, "--minutes" in late.found.en) == (Verdict.CANNOT, True)
@@ -165,7 +165,7 @@ def test_a_missing_state_is_tampered_and_no_time_cannot_be_judged(
 
 
 def test_a_training_whose_rates_were_halved_cannot_be_judged(
-    run: Path, lab_run: Path  # noqa: F811
+    run: Path, lab_run: Path
 ) -> None:
     path = run / "gan/results.json"
     results = json.loads(path.read_text()) | {"events": [{"kind": "collapse", "failed": 8}]}

@@ -2,15 +2,12 @@
 
 import math
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-import test_priors
 import torch
 import torch.nn as nn
 
-from cases.priors import COMPONENTS, PIXELS, SMALL, build, encoder, plane
+from cases.priors import COMPONENTS, PIXELS, build, encoder, plane
 from scipy.special import expit, logsumexp, softmax
 from scipy.stats import multivariate_normal, norm
 from sklearn import mixture
@@ -25,14 +22,11 @@ from genlab.priors.mixture import LOG_STD_FLOOR, MixturePrior
 from genlab.priors.vamp import VampPrior
 from genlab.priors.vamp_mixture import VampMixturePrior
 
-FULL = PriorOptions(components=COMPONENTS, covariance="full")
-MIXTURES = ["mixture", "full", "vamp", "vamp-mixture", "gtm", "gtm-vamp"]
+MIXTURES = ["mixture", "mixture-full", "vamp", "vamp-mixture", "gtm", "gtm-vamp"]
 
 
 def stirred(name: str, latent: int) -> tuple[Prior, nn.Module]:
-    """The prior in float64, moved at random; "full" is a mixture of full covariances."""
-    if name == "full":
-        return build("mixture", latent, stirred=True, options=FULL, double=True)
+    """The prior in float64, moved at random."""
     return build(name, latent, stirred=True, double=True)
 
 
@@ -48,7 +42,7 @@ def parts(name: str, prior: Prior, net: nn.Module) -> tuple[np.ndarray, np.ndarr
     n = {key: value.numpy() for key, value in net.state_dict().items()}
     encode = lambda x: np.split(x @ n["weight"].T + n["bias"], 2, -1)  # noqa: E731
     lower = None
-    if name in {"mixture", "full"}:
+    if name in {"mixture", "mixture-full"}:
         mean, log_std, lower = s["mean"], s["log_std"], s.get("lower")
     elif name in {"vamp", "vamp-mixture"}:
         mean, log_std = encode(expit(s["pseudo_logits"]))
@@ -89,8 +83,8 @@ def test_density_equals_an_explicit_float64_sum(name: str, latent: int) -> None:
 @pytest.mark.parametrize("covariance", ["diag", "full"])
 def test_mixture_equals_scikit_learn(covariance: str) -> None:
     """An independent program; a product of one-dimensional mixtures would fail here."""
-    prior, net = stirred("mixture" if covariance == "diag" else "full", 2)
-    log_w, means, covariances = parts("full", prior, net)
+    prior, net = stirred("mixture" if covariance == "diag" else "mixture-full", 2)
+    log_w, means, covariances = parts("mixture-full", prior, net)
     oracle = mixture.GaussianMixture(COMPONENTS, covariance_type=covariance)
     oracle.weights_, oracle.means_ = np.exp(log_w), means
     if covariance == "diag":
@@ -129,36 +123,6 @@ def test_mixture_is_no_product_of_mixtures() -> None:
     corner = p.log_prob(torch.tensor([3.0, 3.0], dtype=torch.float64)).item()
     # Nearest component 6 away in one coordinate: ln N = -(6/0.5)^2/2 - ln(2 pi 0.25)
     assert corner == pytest.approx(-72 - math.log(2 * math.pi * 0.25), abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        test_priors.test_far_points_have_finite_gradients,
-        test_priors.test_sampler_agrees_with_density,
-        test_priors.test_single_and_double_precision_agree,
-        test_priors.test_training_reaches_every_parameter,
-        test_priors.test_value_does_not_depend_on_the_batch,
-    ],
-)
-def test_full_covariances_conform(
-    check: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(SMALL, "mixture", FULL)
-    assert isinstance(prior := build("mixture", 2, stirred=False)[0], MixturePrior)
-    assert prior.lower is not None  # what is checked has full covariances
-    check("mixture")
-
-
-def test_full_covariances_conform_where_there_are_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SMALL, "mixture", FULL)
-    assert isinstance(prior := build("mixture", 2, stirred=False)[0], MixturePrior)
-    assert prior.lower is not None  # what is checked has full covariances
-    for latent in [1, 2, 3, 40]:
-        test_priors.test_density_has_one_value_a_point("mixture", latent)
-        test_priors.test_saved_and_loaded_gives_the_same_numbers("mixture", latent)
-    for moved in [False, True]:
-        test_priors.test_density_integrates_to_one("mixture", moved)
 
 
 def test_uncorrelated_full_covariances_are_diagonal_ones() -> None:

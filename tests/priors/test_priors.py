@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from cases.priors import GRID, build, plane
+from cases.priors import CASES, GRID, build, plane
 
 from genlab.common.errors import InputError
 from genlab.configs.prior import PRIOR_NAMES, PRIOR_OPTIONS, PriorOptions
 from genlab.priors import PRIORS
 
-every_prior = pytest.mark.parametrize("name", PRIORS)
+every_prior = pytest.mark.parametrize("name", CASES)
 
 
 def test_the_tables_agree() -> None:

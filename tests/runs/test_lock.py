@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from test_train import tiny
+from cases.gan import tiny
 
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig

@@ -1,0 +1,25 @@
+"""Pages made once for all tests of them."""
+
+from pathlib import Path
+
+import pytest
+
+from cases.explorer import Page
+
+from genlab.explorer.explore import explore
+
+
+@pytest.fixture(scope="session")
+def lab_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of a lab run, in English."""
+    out = tmp_path_factory.mktemp("page") / "lab.html"
+    explore(explored / "lab", out, "en")
+    return Page(out)
+
+
+@pytest.fixture(scope="session")
+def compare_page(explored: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of a comparison."""
+    out = tmp_path_factory.mktemp("page") / "compare.html"
+    explore(explored / "compare", out)
+    return Page(out)
