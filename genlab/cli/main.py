@@ -76,10 +76,10 @@ def resume(
         mnist: Where the digits are now, if they have moved since the run began.
         dogs: Where the images are now, if they have moved since the run began.
     """
-    from genlab.lab import sheet
+    from genlab.cli.resume import resume as go_on
 
     use_data(data_dir)
-    results = sheet.resume(run, mnist, dogs)
+    results = go_on(run, mnist, dogs)
     end(results, f"{run}: done", json)
 
 
@@ -141,7 +141,7 @@ def submit(
         template: A TOML file with other file names, title or Word styles (docs/report.md).
     """
     from genlab.lab.handin.submission import submit as build
-    from genlab.lab.sheet import refresh
+    from genlab.lab.refresh import refresh
 
     results = build(run, name, id, lang, template)
     refresh(run)

@@ -130,7 +130,7 @@ def vae_evaluate(
         annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
     from genlab.compute.hardware import resolve_hardware
-    from genlab.lab.sheet import refresh
+    from genlab.lab.refresh import refresh
     from genlab.vae.train import evaluate_vae
 
     use_data(data_dir)

@@ -1,6 +1,6 @@
 """The whole lab sheet: three VAEs, a GAN, its distances, the figures, the report."""
 
-__all__ = ["gather", "plan", "refresh", "resume", "run_lab"]
+__all__ = ["plan", "run_lab"]
 
 import time
 
@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.common import atomic
-from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.compute.hardware import resolve_hardware
 from genlab.configs.gan import RECIPES, GanConfig
 from genlab.configs.lab import PRESETS, PRIORS, LabConfig, vae_configs
 from genlab.data.images import ImageSet, load_images
@@ -23,30 +21,20 @@ from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
 from genlab.fid.measure import Sets, measure
 from genlab.fid.numbers import Plan
-from genlab.figures.draw import draw_comparison, draw_gan, draw_priors, draw_vae
+from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
-from genlab.gan.sample import gan_config
 from genlab.gan.split import refuse_within
 from genlab.gan.train import train_gan
 from genlab.lab.handin.submission import check_author, submit, submitted
-from genlab.runs.hardware import hardware_of_last_session
+from genlab.lab.refresh import EXPLORER, gather, gathered
 from genlab.runs.lock import run_lock
-from genlab.runs.records import kind_of, read_json
+from genlab.runs.records import read_json
 from genlab.runs.run import Run, open_run
-from genlab.runs.state import readable
-from genlab.vae.compare import compare, compare_config
-from genlab.vae.compare import gather as gather_comparison
-from genlab.vae.load import vae_config
 from genlab.vae.train import train_vae
 
 SIZE = 64
-EXPLORER = "report/explorer.html"
-"""The page to explore, below the run."""
-DRAWN = {
-    "vae": "figures/samples.png", "gan": "neighbours.png", "compare": "comparison.png",
-    "lab": EXPLORER,
-}
-"""What is made last of a run of each kind."""
+VAE_FIGURE = "figures/samples.png"
+"""The last of the figures of a VAE to be drawn."""
 
 
 def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
@@ -108,7 +96,7 @@ def _run(
     for prior, vae in vae_configs(config, mnist).items():
         path = out / "vae" / prior
         train_vae(vae, path)
-        if not (path / DRAWN["vae"]).exists():
+        if not (path / VAE_FIGURE).exists():
             draw_vae(path, digits)
     if not (out / "vae" / "priors.png").exists():
         paths = {prior: out / "vae" / prior for prior in PRIORS}
@@ -119,86 +107,9 @@ def _run(
     submit(out, config.name, config.id, config.lang)
     say("making the page to explore")
     explore(out, out / EXPLORER, config.lang, mnist)
-    run.finish(_gathered(out))
+    run.finish(gathered(out))
     say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
     return run.results
-
-
-def _gathered(out: Path) -> dict[str, Any]:
-    results = {
-        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
-        "gan": Run(out / "gan").results,
-        "fid": read_json(out / "gan" / "fid.json"),
-        "report": submitted(out),
-    }
-    return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
-
-
-def gather(out: Path) -> dict[str, Any]:
-    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
-
-    A part may have been measured again, or the report be of another name.
-    """
-    results = _gathered(out)
-    if results != read_json(out / "results.json"):
-        atomic.write_json(out / "results.json", results)
-    return results
-
-
-def refresh(path: Path, mnist: str | None = None) -> None:
-    """Brings results that are made of others up to date after a change.
-
-    Arguments:
-        path: A lab that was changed, or a VAE that may be in a lab or a comparison.
-        mnist: Where the digits are now, if no longer where they were.
-    """
-    for out in (path, path.resolve().parent.parent):
-        kind = kind_of(out) if (out / "DONE").exists() else None
-        if kind == "lab":
-            gather(out)
-        elif kind == "compare":
-            gather_comparison(out)
-            draw_comparison(out, load_digits(mnist) if mnist else None)
-
-
-def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
-    """Goes on with any run, with the options it was started with.
-
-    A run that is done and drawn needs no data, and is left as it is.
-
-    Arguments:
-        path: The run directory.
-        mnist: Where the digits are now, if no longer where they were; they must be the same.
-        dogs: Where the images are now, likewise.
-
-    Raises:
-        InputError: If `path` is not a run, or its data is not at hand.
-    """
-    run = Run(path)
-    if run.kind not in DRAWN:
-        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
-    if run.done and (path / DRAWN[run.kind]).exists():
-        return gather(path) if run.kind == "lab" else run.results
-    now = {"mnist": mnist, "dogs": dogs}
-    moved = {name: source for name, source in now.items() if source and name in run.config}
-    if run.kind == "vae":
-        config = replace(vae_config(run), **moved)
-        results = train_vae(config, path, resolve_hardware(hardware_of_last_session(run)))
-        draw_vae(path, load_digits(config.mnist))
-        return results
-    if run.kind == "gan":
-        config = replace(gan_config(run), **moved)
-        results = train_gan(config, path, resolve_hardware(hardware_of_last_session(run)))
-        draw_gan(path, load_images(config.dogs, config.size, config.images, config.crop))
-        return results
-    if run.kind == "compare":
-        config = replace(compare_config(run), **moved)
-        results = compare(config, path, on=resolve_hardware(hardware_of_last_session(run)))
-        draw_comparison(path, load_digits(config.mnist))
-        return results
-    with readable(path):
-        config = LabConfig(**{**run.config, **moved})
-    return run_lab(config, path)
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from cases.gan import (
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from genlab.cli.resume import resume
 from genlab.common.errors import InputError
 from genlab.compute import device, hardware, precision
 from genlab.compute.hardware import (
@@ -51,7 +52,6 @@ from genlab.gan.players import Players, build_players
 from genlab.gan.sample import Choice, draw, images_of, load_generator, sample
 from genlab.gan.step import play, update_discriminator
 from genlab.gan.train import train_gan
-from genlab.lab import sheet as lab
 from genlab.networks.pretrained.efficientnet_lite0 import Unit
 from genlab.runs.hardware import hardware_of_last_session
 from genlab.runs.run import Run
@@ -528,7 +528,7 @@ def test_a_run_goes_on_in_another_precision_and_says_so(
     note = "note: precision was 'float32' and is 'bf16': the run goes on, but not bit for bit"
     assert capsys.readouterr().err.count(note) == 1
     assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu", precision="bf16")
-    lab.resume(out)
+    resume(out)
     facts = [{k: s[k] for k in BF16.facts} for s in Run(out).env["sessions"]]
     assert facts == [CPU.facts, BF16.facts, BF16.facts]
     train_gan(config, tmp_path / "plain")

@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from genlab.cli.resume import resume
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, dcgan, projected, scratch
 from genlab.configs.lab import LabConfig
@@ -32,7 +33,7 @@ from genlab.gan.players import Players, build_players
 from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
 from genlab.gan.step import play, update_discriminator, update_generator
 from genlab.gan.train import train_gan
-from genlab.lab import sheet as lab
+from genlab.lab.sheet import run_lab
 from genlab.runs.run import Run
 
 STEPS = 9  # of which every third has 4 images
@@ -334,7 +335,7 @@ def test_a_finished_run_that_lacks_its_generator_is_damaged(
         sample(run, 1, seed=0)
     (run / "results.json").unlink()
     with pytest.raises(InputError, match=r"done, yet it lacks results\.json"):
-        lab.resume(run)
+        resume(run)
     (run / "DONE").unlink()
     with pytest.raises(InputError, match="is not there yet; .*genlab resume"):
         sample(run, 1, seed=0)
@@ -420,12 +421,12 @@ def test_a_run_goes_on_where_its_images_have_moved_to(pictures: Path, tmp_path: 
     before = (out / "config.json").read_bytes()
     moved = copied.rename(tmp_path / "moved")
     with pytest.raises(InputError, match="copied"):
-        lab.resume(out)
-    results = lab.resume(out, dogs=str(moved))
+        resume(out)
+    results = resume(out, dogs=str(moved))
     assert (out / "config.json").read_bytes() == before
     assert (out / "neighbours.png").exists()
     shutil.rmtree(moved)
-    assert lab.resume(out) == results
+    assert resume(out) == results
 
 
 def test_a_run_inside_its_images_is_refused_before_it_begins(
@@ -437,5 +438,5 @@ def test_a_run_inside_its_images_is_refused_before_it_begins(
         with pytest.raises(InputError, match="`out` .*: lies in the folder of the images"):
             train_gan(tiny("dcgan", folder), out)
         with pytest.raises(InputError, match="`out` .*: lies in the folder of the images"):
-            lab.run_lab(LabConfig(mnist="mnist-5k", dogs=str(folder)), out)
+            run_lab(LabConfig(mnist="mnist-5k", dogs=str(folder)), out)
     assert len(list(folder.iterdir())) == 24

@@ -13,6 +13,7 @@ import torch
 
 from safetensors.torch import load
 
+from genlab.cli.resume import resume
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.compute.hardware import CPU
@@ -21,7 +22,7 @@ from genlab.configs.prior import PRIOR_NAMES, PriorOptions
 from genlab.configs.vae import RECIPES, VaeConfig
 from genlab.data.mnist import load_digits
 from genlab.figures.draw import draw_comparison
-from genlab.lab import sheet as lab
+from genlab.lab.refresh import refresh
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.compare import compare
@@ -362,7 +363,7 @@ def test_a_finished_comparison_follows_its_rows(tiny_digits: Path, tmp_path: Pat
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     for prior in ("standard", "student"):
         evaluate_vae(out / prior / "0", str(moved), importance=100)
-        lab.refresh(out / prior / "0", str(moved))
+        refresh(out / prior / "0", str(moved))
     rows = Run(out).results["priors"]
     for prior in ("standard", "student"):
         assert rows[prior]["nll_is"] == Run(out / prior / "0").results["nll_is"]
@@ -451,18 +452,18 @@ def test_a_run_goes_on_where_its_digits_have_moved_to(
     before = (out / "config.json").read_bytes()
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     with pytest.raises(InputError, match="--mnist tiny.npz: no such file"):
-        lab.resume(out)
+        resume(out)
     np.savez(tmp_path / "others.npz", train=np.ones((99, 8, 8)), test=np.ones((40, 8, 8)))
     with pytest.raises(InputError, match="used other data"):
-        lab.resume(out, str(tmp_path / "others.npz"))
+        resume(out, str(tmp_path / "others.npz"))
     capsys.readouterr()
-    results = lab.resume(out, str(moved))
+    results = resume(out, str(moved))
     assert "mnist was 'tiny.npz'" in capsys.readouterr().err
     assert (out / "config.json").read_bytes() == before
     assert (out / "figures" / "manifold.png").exists()
     assert train_vae(replace(config, mnist=str(moved)), out) == results
     moved.unlink()
-    assert lab.resume(out) == results
+    assert resume(out) == results
 
 
 def test_a_comparison_goes_on_where_its_digits_have_moved_to(
@@ -471,6 +472,6 @@ def test_a_comparison_goes_on_where_its_digits_have_moved_to(
     out = tmp_path / "run"
     compare(post_hoc_students(tiny_digits), out, "student/0")
     moved = tiny_digits.rename(tmp_path / "moved.npz")
-    results = lab.resume(out, str(moved))
+    results = resume(out, str(moved))
     moved.unlink()
-    assert lab.resume(out) == results
+    assert resume(out) == results

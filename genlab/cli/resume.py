@@ -1,0 +1,101 @@
+"""Going on with a run of any kind."""
+
+__all__ = ["KINDS", "Kind", "resume"]
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genlab.common.errors import InputError
+from genlab.compute.hardware import Hardware, resolve_hardware
+from genlab.configs.lab import LabConfig
+from genlab.data.images import load_images
+from genlab.data.mnist import load_digits
+from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
+from genlab.gan.sample import gan_config
+from genlab.gan.train import train_gan
+from genlab.lab.refresh import EXPLORER, gather
+from genlab.lab.sheet import VAE_FIGURE, run_lab
+from genlab.runs.hardware import hardware_of_last_session
+from genlab.runs.run import Run
+from genlab.runs.state import readable
+from genlab.vae.compare import compare, compare_config
+from genlab.vae.load import vae_config
+from genlab.vae.train import train_vae
+
+Sources = Mapping[str, str]
+"""SOURCEs that have moved since a run began, by the name of their parameter."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the command line knows of a kind of run."""
+
+    last: str
+    """The file that is made last, below the run."""
+    go_on: Callable[[Run, Sources, Hardware], dict[str, Any]]
+    """Trains to the end, measures and draws; returns the results."""
+    results: Callable[[Path], dict[str, Any]] = lambda path: Run(path).results
+    """Returns the results of a finished run."""
+
+
+def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
+    """Goes on with any run, with the options it was started with.
+
+    A run that is done and drawn needs no data, and is left as it is.
+
+    Arguments:
+        path: The run directory.
+        mnist: The SOURCE of the digits now, if they have moved; they must be the same.
+        dogs: The SOURCE of the images now, likewise.
+
+    Raises:
+        InputError: If `path` is not a run, or its data is not at hand.
+    """
+    run = Run(path)
+    kind = KINDS.get(run.kind)
+    if kind is None:
+        raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
+    if run.done and (path / kind.last).exists():
+        return kind.results(path)
+    now = {"mnist": mnist, "dogs": dogs}
+    moved = {name: source for name, source in now.items() if source and name in run.config}
+    return kind.go_on(run, moved, resolve_hardware(hardware_of_last_session(run)))
+
+
+def _vae(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+    config = replace(vae_config(run), **moved)
+    results = train_vae(config, run.path, on)
+    draw_vae(run.path, load_digits(config.mnist))
+    return results
+
+
+def _gan(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+    config = replace(gan_config(run), **moved)
+    results = train_gan(config, run.path, on)
+    draw_gan(run.path, load_images(config.dogs, config.size, config.images, config.crop))
+    return results
+
+
+def _comparison(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+    config = replace(compare_config(run), **moved)
+    results = compare(config, run.path, on=on)
+    draw_comparison(run.path, load_digits(config.mnist))
+    return results
+
+
+def _lab(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+    del on  # the lab trains on the processor
+    with readable(run.path):
+        config = LabConfig(**{**run.config, **moved})
+    return run_lab(config, run.path)
+
+
+KINDS: dict[str, Kind] = {
+    "vae": Kind(VAE_FIGURE, _vae),
+    "gan": Kind("neighbours.png", _gan),
+    "compare": Kind("comparison.png", _comparison),
+    "lab": Kind(EXPLORER, _lab, gather),
+}
+"""The kinds of runs that are trained."""

@@ -1,0 +1,56 @@
+"""The results of a lab run, and of a comparison, brought up to date with their parts."""
+
+__all__ = ["EXPLORER", "gather", "gathered", "refresh"]
+
+from pathlib import Path
+from typing import Any
+
+from genlab.common import atomic
+from genlab.configs.lab import PRIORS
+from genlab.data.mnist import load_digits
+from genlab.figures.draw import draw_comparison
+from genlab.lab.handin.submission import submitted
+from genlab.runs.records import kind_of, read_json
+from genlab.runs.run import Run
+from genlab.vae.compare import gather as gather_comparison
+
+EXPLORER = "report/explorer.html"
+"""The page to explore, below the run."""
+
+
+def gathered(out: Path) -> dict[str, Any]:
+    """Returns the results of a lab run's parts."""
+    results = {
+        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
+        "gan": Run(out / "gan").results,
+        "fid": read_json(out / "gan" / "fid.json"),
+        "report": submitted(out),
+    }
+    return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
+
+
+def gather(out: Path) -> dict[str, Any]:
+    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
+
+    A part may have been measured again, or the report be of another name.
+    """
+    results = gathered(out)
+    if results != read_json(out / "results.json"):
+        atomic.write_json(out / "results.json", results)
+    return results
+
+
+def refresh(path: Path, mnist: str | None = None) -> None:
+    """Brings results that are made of others up to date after a change.
+
+    Arguments:
+        path: A lab that was changed, or a VAE that may be in a lab or a comparison.
+        mnist: Where the digits are now, if no longer where they were.
+    """
+    for out in (path, path.resolve().parent.parent):
+        kind = kind_of(out) if (out / "DONE").exists() else None
+        if kind == "lab":
+            gather(out)
+        elif kind == "compare":
+            gather_comparison(out)
+            draw_comparison(out, load_digits(mnist) if mnist else None)
