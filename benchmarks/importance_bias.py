@@ -24,7 +24,7 @@ from genlab.figures.png import save
 from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
 from genlab.vae.load import load_vae
 from genlab.vae.measure import SHARES, exact_evidence
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 DRAWS = (10, 30, 100, 300, 1000)
 PROPOSALS = {"encoder alone": (1.0, 0.0, 0.0), "defensive mixture": SHARES[2]}
@@ -57,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     model, config = load_vae(options.run)
-    x = binary_test_digits(load_digits(config.mnist))
+    x = observed_test_images(load_digits(config.mnist), model.likelihood)
     x = x[torch.randperm(len(x), generator=generator(0, "bias"))[: options.images]]
     with torch.no_grad():
         mean, log_std = model.encode(x)

@@ -35,9 +35,10 @@ from genlab.data.mnist import load_digits
 from genlab.numerics.linear import linear
 from genlab.runs.run import open_run
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae
 from genlab.vae.loop import fit
-from genlab.vae.splits import Splits, binary_test_digits, grey
+from genlab.vae.splits import Splits, grey, observed_test_images
 
 DIGITS = {
     ("training", "standard"): {"genlab": 20_000, "pythae": 20_000, "published code": 20_000},
@@ -62,7 +63,7 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
     config = config_of(prior, latent)
     images = grey(digits.train[:count])
     model = build_vae(config, 784, images[:500], torch.arange(500))
-    test = binary_test_digits(digits)[:100]
+    test = observed_test_images(digits, Bernoulli())[:100]
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(Path(folder) / "run", "vae", config, {"mnist": digits.identity})
         began = time.perf_counter()
@@ -144,7 +145,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports for 3 s
     digits = load_digits("mnist")
-    x = binary_test_digits(digits)
+    x = observed_test_images(digits, Bernoulli())
     rate = product_rate()
     results = {"product_rate_G_multiply_adds": rate / 1e9, "cases": {}}
     for name, (prior, latent) in CASES.items():

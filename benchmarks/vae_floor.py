@@ -22,7 +22,7 @@ from vae_peers import BATCH, HIDDEN
 
 from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.numerics.linear import linear
-from genlab.vae.likelihoods import bernoulli_log_prob
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.model import VAE
 
 STEPS = 50
@@ -68,7 +68,7 @@ def gradients(weights: Sequence[Tensor], x: Tensor, noise: Tensor) -> list[Tenso
     std = log_std.exp()
     z = mean + std * noise
     logits = half(z, 3)
-    bernoulli_log_prob(x, logits)
+    Bernoulli().log_prob(x, logits)
     found = [x] * 12
 
     def back(upstream: Tensor, first: int) -> Tensor:

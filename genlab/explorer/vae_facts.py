@@ -34,7 +34,7 @@ from genlab.runs.run import Run
 from genlab.vae.compare import PAIRED, paired
 from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 PIXEL_TOLERANCE = 2e-3
 """How far a decoded pixel's probability may be from torch's."""
@@ -91,7 +91,7 @@ def vae_facts(
     plane = first.config.latent == 2
     count = min(DOTS if plane else SHOWN, len(digits.test))
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
-    x = binary_test_digits(digits)[rows]
+    x = observed_test_images(digits, first.model.likelihood)[rows]
     codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
     precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
     networks: dict[str, Any] = {}

@@ -70,5 +70,5 @@ def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
     for index in range(-(-n // CHUNK)):
         with seeded(seed, "samples of a VAE", index):
             z = model.prior().sample((CHUNK,))
-        parts.append((255 * model.decoder(z).sigmoid()).round().to(torch.uint8))
+        parts.append((255 * model.decode(z)).round().to(torch.uint8))
     return torch.cat(parts)[:n].view(n, *shape)

@@ -27,7 +27,7 @@ from genlab.gan.split import sides
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 DOTS = 3000
 STOPS = 6
@@ -54,7 +54,7 @@ def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray 
     """The dots of `DOTS` random test digits, the same digits for every model."""
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
-    dots = posterior_dots(model, binary_test_digits(digits)[rows], config.seed)
+    dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
     results = Run(path).results
     caption = f"ELBO {results['elbo']:.2f}, KL(q(z)||p(z)) {results['marginal_kl']:.3f} nats"
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
@@ -83,7 +83,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     if config.latent == 2:
         _draw_plane(path, digits)
     height, width = digits.test.shape[1:]
-    x = binary_test_digits(digits)[_twelve(digits)]
+    x = observed_test_images(digits, model.likelihood)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
         with seeded(config.seed, "prior samples"):

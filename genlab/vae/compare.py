@@ -31,7 +31,7 @@ from genlab.configs.compare import CompareConfig, cells
 from genlab.data.mnist import load_digits
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
-from genlab.vae.load import first_vae, measured_values
+from genlab.vae.load import build_likelihood, first_vae, measured_values
 from genlab.vae.splits import splits_of
 from genlab.vae.train import train_vae
 
@@ -76,7 +76,8 @@ def compare(
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
     digits = load_digits(config.mnist)
     if not (out / "config.json").exists():
-        splits = splits_of(digits, next(iter(rows.values())))  # the same for every row
+        first = next(iter(rows.values()))
+        splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
         for cell in rows.values():  # what is refused is refused before hours of training
             first_vae(cell, splits)
     run = open_run(out, "compare", config, {"mnist": digits.identity}, on.facts)

@@ -29,7 +29,7 @@ from genlab.priors.mixture import MixturePrior
 from genlab.priors.vamp import VampPrior, image_logits
 from genlab.priors.vamp_mixture import VampMixturePrior
 from genlab.vae.model import VAE
-from genlab.vae.splits import Splits, binarise
+from genlab.vae.splits import Splits
 
 DRAWS = 50_000
 """The least draws that a mixture is fitted to; few digits give several each."""
@@ -41,7 +41,7 @@ def begin_with_em(config: VaeConfig, model: VAE, splits: Splits) -> None:
     """Fits the model's prior to draws of the training digits' posteriors."""
     random, options, prior = generator(config.seed, "em"), config.prior_options, model.prior
     assert options.components is not None
-    x = binarise(splits.train, random)
+    x = model.likelihood.observe(splits.train, random)
     with torch.no_grad():
         codes, log_std = model.encode(x)
         noise = torch.randn(math.ceil(DRAWS / len(codes)), *codes.shape, generator=random)

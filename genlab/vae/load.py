@@ -1,7 +1,8 @@
 """Builds a VAE from its configuration, and loads one from its run directory."""
 
 __all__ = [
-    "EXAMPLES", "MEASURES", "build_vae", "first_vae", "load_vae", "measured_values", "vae_config",
+    "EXAMPLES", "MEASURES", "build_likelihood", "build_vae", "first_vae", "load_vae",
+    "measured_values", "vae_config",
 ]  # fmt: skip
 
 import math
@@ -20,7 +21,7 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Setting
 from genlab.runs.run import Run
 from genlab.runs.state import readable
-from genlab.vae.likelihoods import Bernoulli
+from genlab.vae.likelihoods import Bernoulli, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
@@ -47,7 +48,13 @@ def build_vae(
             latent=config.latent, options=config.prior_options, encode=encoder.forward,
             examples=examples, rows=rows,
         )
-        return VAE(encoder, decoder, PRIORS[config.prior](setting), Bernoulli())
+        return VAE(encoder, decoder, PRIORS[config.prior](setting), build_likelihood(config))
+
+
+def build_likelihood(config: VaeConfig) -> Likelihood:
+    """Builds the likelihood of a configuration."""
+    del config
+    return Bernoulli()
 
 
 def first_vae(config: VaeConfig, splits: Splits) -> VAE:

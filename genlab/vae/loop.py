@@ -21,7 +21,7 @@ from genlab.runs.checkpoints import keep_if_due, vae_kept
 from genlab.runs.run import BEGINNING, Run, Stopwatch
 from genlab.runs.state import pack, unpack
 from genlab.vae.model import VAE
-from genlab.vae.splits import TEST_SEED, Splits, binarise
+from genlab.vae.splits import TEST_SEED, Splits
 from genlab.vae.step import step_bound
 
 SAVE_EVERY_S = 60.0
@@ -127,7 +127,7 @@ def _step(
     """One step on grey images and their rows; returns the sums of the bound, RE and Omega."""
     random = generator(config.seed, "step", step)
     grey_images, rows = batch
-    x = binarise(grey_images, random)
+    x = model.likelihood.observe(grey_images, random)
     bound, terms = step_bound(config, model, x, rows, random, epoch)
     loss = -bound.mean()
     _refuse_divergence("bound", -loss.item(), f"in epoch {epoch + 1}, step {step + 1}")
@@ -180,7 +180,7 @@ def _record(
 
 @torch.no_grad()
 def elbo_of(model: VAE, x: Tensor) -> float:
-    """The ELBO of binary images, one draw each, always the same noise."""
+    """Returns the mean ELBO of images, with one draw each and always the same noise."""
     random, total, log_prior = generator(TEST_SEED, "test curve"), 0.0, model.prior().log_prob
     device = next(model.parameters()).device
     for batch in x.split(1000):

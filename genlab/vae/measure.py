@@ -352,6 +352,7 @@ def exact_evidence(
     most = 384 if model.latent == 2 else 16_384
     with Progress(len(x), "exact likelihood", "images") as progress:
         return log_evidence(
-            x, prior.log_prob, model.decoder, (low, high), count=min(max(count, 128), most),
+            x, prior.log_prob, model.decoder, model.likelihood, (low, high),
+            count=min(max(count, 128), most),
             advance=progress.advance,
         )

@@ -34,7 +34,7 @@ from torch import Tensor
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Prior
 from genlab.priors.gaussian import standard_log_prob
-from genlab.vae.likelihoods import Bernoulli
+from genlab.vae.likelihoods import Likelihood
 
 
 class Terms(NamedTuple):
@@ -67,7 +67,7 @@ class VAE(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, prior: Prior, likelihood: Bernoulli
+        self, encoder: Encoder, decoder: Decoder, prior: Prior, likelihood: Likelihood
     ) -> None:
         super().__init__()
         self.latent = encoder.latent
@@ -89,7 +89,7 @@ class VAE(nn.Module):
         RE = 1/S sum_s ln p(x|z_s) and Omega = 1/S sum_s [ln p(z_s) - ln q(z_s|x)].
 
         Arguments:
-            x: Binary images, with shape `(B, X)`.
+            x: Images, with shape `(B, X)`.
             noise: Standard Gaussian draws, with shape `(S, B, D)`.
             log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`; the prior's own if not given.
         """
@@ -102,5 +102,5 @@ class VAE(nn.Module):
         return Terms(re, omega)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Returns the mean image E[x|z], in [0, 1], with shape `(*, X)`."""
-        return self.likelihood.mean(self.decoder(z))
+        """Returns the mean image E[x|z] as grey values in [0, 1], with shape `(*, X)`."""
+        return self.likelihood.to_grey(self.likelihood.mean(self.decoder(z)))

@@ -53,7 +53,6 @@ from torch import Tensor
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
 from genlab.priors.gaussian import standard_log_prob
-from genlab.vae.likelihoods import bernoulli_log_partition, bernoulli_log_prob
 from genlab.vae.model import VAE, Terms
 
 Gradient = Literal["plain", "stl", "dreg"]
@@ -85,7 +84,7 @@ def iwae(
 
     Arguments:
         model: The VAE.
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         noise: Standard Gaussian draws, with shape `(S, B, D)`.
         log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`.
         gradient: The estimator of the encoder's gradient.
@@ -96,7 +95,7 @@ def iwae(
         mean, log_std = mean.detach(), log_std.detach()
     residual = (z - mean) * (-log_std).exp()
     log_q = standard_log_prob(residual) - log_std.sum(-1)
-    log_w = bernoulli_log_prob(x, model.decoder(z)) + log_prior(z) - log_q
+    log_w = model.likelihood.log_prob(x, model.decoder(z)) + log_prior(z) - log_q
     if gradient == "dreg" and z.requires_grad:
         # The bound's derivative carries v_s to z_s; DReG carries v_s^2.
         share = torch.softmax(log_w.detach(), 0)[..., None]
@@ -111,7 +110,7 @@ def pooled(
 
     Arguments:
         model: The VAE.
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         noise: Standard Gaussian draws, with shape `(S, B, D)`.
         log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`.
     """
@@ -121,12 +120,12 @@ def pooled(
     z = z.flatten(0, 1)
     residual = (z[:, None] - mean) * (-log_std).exp()
     log_q = standard_log_prob(residual) - log_std.sum(-1)  # (S B, B): ln q(z_j|x_k)
-    logits = model.decoder(z)
+    eta = model.decoder(z)
     offset = log_p - logsumexp(log_q.detach(), 1) - math.log(len(noise))
-    offset = offset - bernoulli_log_partition(logits)
-    log_w = linear(x, logits, offset)
+    offset = offset - model.likelihood.log_partition(eta)
+    log_w = linear(model.likelihood.statistic(x), eta, offset)
     wake = (torch.softmax(log_w.detach(), 1) * log_q.T).sum(1)
-    return logsumexp(log_w, 1) + (wake - wake.detach())
+    return logsumexp(log_w, 1) + model.likelihood.log_base(x) + (wake - wake.detach())
 
 
 def exact(
@@ -136,11 +135,12 @@ def exact(
 
     Arguments:
         model: The VAE.
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         z: The lattice's points, with shape `(G, D)`.
         log_area: ln h^D.
         log_prior: ln p(z), `(G, D)` to `(G,)`.
     """
-    logits = model.decoder(z)
-    offset = log_prior(z) + log_area - bernoulli_log_partition(logits)
-    return logsumexp(linear(x, logits, offset), 1)
+    eta = model.decoder(z)
+    offset = log_prior(z) + log_area - model.likelihood.log_partition(eta)
+    log_w = linear(model.likelihood.statistic(x), eta, offset)
+    return logsumexp(log_w, 1) + model.likelihood.log_base(x)

@@ -1,38 +1,36 @@
-"""The digits of a run as training, early stopping and measurement take them.
+"""The images of a run for training, early stopping and measurement.
 
 Shapes: N, V, M images, H x W or X pixels.
 """
 
 __all__ = [
-    "TEST_SEED", "Splits", "binarise", "binary_test_digits", "binary_train_digits", "grey",
-    "splits_of",
+    "TEST_SEED", "Splits", "grey", "observed_test_images", "observed_train_images", "splits_of",
 ]  # fmt: skip
 
 from typing import NamedTuple
-
-import torch
 
 from torch import Tensor
 
 from genlab.common.rng import generator
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import DigitSet
+from genlab.vae.likelihoods import Likelihood
 
 TEST_SEED = 20240115
-"""Fixes the one binary draw of test and validation digits: the same for every model."""
+"""Seed of what is random in test and validation images: they are the same for every model."""
 HELD_OUT = 6
-"""Without a validation split, the last of so many parts of the training digits is one."""
+"""Without a validation split, the last 1/6 of the training images is used."""
 
 
 class Splits(NamedTuple):
-    """The digits as training sees them."""
+    """The images that training uses."""
 
     train: Tensor
     """Grey values in [0, 1], with shape `(N, X)`."""
     valid: Tensor | None
-    """Binary, for early stopping, with shape `(V, X)`."""
+    """As the likelihood observes them, for early stopping, with shape `(V, X)`."""
     test: Tensor
-    """Binary, one draw for all models, with shape `(M, X)`."""
+    """As the likelihood observes them, the same for all models, with shape `(M, X)`."""
 
 
 def grey(images: Tensor) -> Tensor:
@@ -40,29 +38,23 @@ def grey(images: Tensor) -> Tensor:
     return images.flatten(1).float() / 255
 
 
-def binarise(x: Tensor, random: torch.Generator) -> Tensor:
-    """Draws each pixel from Bernoulli(grey value) (Salakhutdinov & Murray, 2008)."""
-    u = torch.rand(x.shape, generator=random).to(x.device)
-    return torch.lt(u, x, out=u)
+def observed_test_images(digits: DigitSet, likelihood: Likelihood) -> Tensor:
+    """Returns the test images as the likelihood observes them, `(M, X)`, always the same."""
+    return likelihood.observe(grey(digits.test), generator(TEST_SEED, "test digits"))
 
 
-def binary_test_digits(digits: DigitSet) -> Tensor:
-    """Returns the test digits, binarised once and for all, with shape `(N, X)`."""
-    return binarise(grey(digits.test), generator(TEST_SEED, "test digits"))
+def observed_train_images(digits: DigitSet, likelihood: Likelihood) -> Tensor:
+    """Returns the training images as the likelihood observes them, `(N, X)`, always the same."""
+    return likelihood.observe(grey(digits.train), generator(TEST_SEED, "training digits"))
 
 
-def binary_train_digits(digits: DigitSet) -> Tensor:
-    """Returns the training digits, binarised once and for all, with shape `(N, X)`."""
-    return binarise(grey(digits.train), generator(TEST_SEED, "training digits"))
-
-
-def splits_of(digits: DigitSet, config: VaeConfig) -> Splits:
-    """Returns the digits that a configuration trains, stops and is measured on."""
+def splits_of(digits: DigitSet, config: VaeConfig, likelihood: Likelihood) -> Splits:
+    """Returns the images for training, early stopping and the test curve of a configuration."""
     train, valid = grey(digits.train), None
     if config.patience is not None:
         held = grey(digits.valid) if digits.valid is not None else None
         if held is None:
             cut = len(train) - max(1, len(train) // HELD_OUT)
             train, held = train[:cut], train[cut:]
-        valid = binarise(held, generator(TEST_SEED, "validation digits"))
-    return Splits(train, valid, binary_test_digits(digits))
+        valid = likelihood.observe(held, generator(TEST_SEED, "validation digits"))
+    return Splits(train, valid, observed_test_images(digits, likelihood))

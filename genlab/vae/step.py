@@ -32,7 +32,7 @@ def step_bound(
     Arguments:
         config: Decides the objective.
         model: The VAE, on any device.
-        x: Binary images, with shape `(B, X)`, on that device.
+        x: Images, with shape `(B, X)`, on that device.
         rows: Their places among the training images, with shape `(B,)`, likewise.
         random: Draws all noise of this step, on the processor.
         epoch: The epoch, from 0.
@@ -72,7 +72,7 @@ def _exact(
         z = torch.cartesian_prod(*axes).view(-1, config.latent)
     prior = model.prior()
     value = objectives.exact(model, x, z, step.log().sum().item(), prior.log_prob)
-    with frozen(model.decoder), frozen(model.prior):
+    with frozen(model.decoder), frozen(model.prior), frozen(model.likelihood):
         bound = model.terms(x, noise).elbo
     return value + (bound - bound.detach())
 

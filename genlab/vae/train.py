@@ -21,11 +21,16 @@ from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import begin_with_em
-from genlab.vae.load import MEASURES, build_vae, first_vae, load_vae, vae_config
+from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
 from genlab.vae.loop import NEVER, fit
 from genlab.vae.measure import Measures, measure
 from genlab.vae.model import VAE
-from genlab.vae.splits import Splits, binary_test_digits, binary_train_digits, splits_of
+from genlab.vae.splits import (
+    Splits,
+    observed_test_images,
+    observed_train_images,
+    splits_of,
+)
 
 OF_TRAINING = ("prior", "components", "epochs", "train_images", "seconds", "data")
 """What results say of the training; the rest is measured."""
@@ -79,7 +84,7 @@ def train_vae(
         FloatingPointError: If training diverges; the last good state stays.
     """
     digits = load_digits(config.mnist)
-    splits = splits_of(digits, config)
+    splits = splits_of(digits, config, build_likelihood(config))
     components = config.prior_options.components
     if len(splits.train) < (components or 1):
         raise InputError(
@@ -195,7 +200,8 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
 def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
     with device_context(on):
         return measure(
-            model, binary_test_digits(digits), binary_train_digits(digits), draws=config.draws,
+            model, observed_test_images(digits, model.likelihood),
+            observed_train_images(digits, model.likelihood), draws=config.draws,
             importance=config.importance, seed=config.seed, annealed=config.annealed,
             device=on.device,
         )

@@ -30,8 +30,9 @@ from genlab.explorer.plane_facts import mass_levels
 from genlab.explorer.weights import characters
 from genlab.figures.draw import read_sheet
 from genlab.gan.sample import load_generator
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 
 def test_test_vectors_are_torchs(explored: Path, lab_page: Page) -> None:
@@ -62,7 +63,7 @@ def digits_of(page: Page) -> np.ndarray:
 def test_the_pages_digits_are_the_measured_ones(explored: Path, lab_page: Page) -> None:
     digits = load_digits(str(explored / "tiny.npz"))
     assert digits.test_labels is not None
-    x, labels = binary_test_digits(digits).numpy(), digits.test_labels.numpy()
+    x, labels = observed_test_images(digits, Bernoulli()).numpy(), digits.test_labels.numpy()
     shown = digits_of(lab_page)
     theirs = np.frombuffer(
         lab_page.blob(lab_page.json("facts")["vae"]["digits"]["labels"]), np.uint8

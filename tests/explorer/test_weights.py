@@ -15,7 +15,7 @@ from genlab.explorer.precision import LADDER, choose
 from genlab.explorer.weights import characters, deviation, pack
 from genlab.networks.mlp import LOG_STD_RANGE, Decoder, Encoder
 from genlab.vae.load import load_vae
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 
 def forward(layout: dict, data: bytes, x: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def test_embedded_networks_reproduce_torch(
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(1)) * 2
     for row in facts["models"]:
         model, config = load_vae(explored / which / folders[which].format(row["name"]))
-        x = binary_test_digits(load_digits(config.mnist))
+        x = observed_test_images(load_digits(config.mnist), model.likelihood)
         with torch.no_grad():
             decoded = model.decode(z).numpy()
             code = torch.cat(model.encode(x), 1).numpy()

@@ -19,7 +19,7 @@ from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
-from genlab.vae.load import load_vae
+from genlab.vae.load import build_likelihood, load_vae
 from genlab.vae.loop import fit
 from genlab.vae.splits import splits_of
 
@@ -90,7 +90,8 @@ def test_true_steps_from_a_state_that_is_not_the_records_fail(
     """Both states are forged so well that the steps between them are right."""
     folder = run / "vae/vamp"
     model, config = load_vae(folder)
-    splits = splits_of(load_digits(str(lab_run.parent / "digits.npz")), config)
+    digits = load_digits(str(lab_run.parent / "digits.npz"))
+    splits = splits_of(digits, config, build_likelihood(config))
     path = folder / "checkpoint-00000002.safetensors"
     state = scaled("module/vae/decoder", 0.5)(load(path.read_bytes()))
     path.write_bytes(save(state))

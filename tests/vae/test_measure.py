@@ -19,6 +19,7 @@ from genlab.vae.evidence.importance import draw_counts, importance_estimate, log
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
 from genlab.vae.evidence.tabulated import Tabulated
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.measure import exact_evidence, measure
 from genlab.vae.model import VAE
 
@@ -91,7 +92,7 @@ def test_quadrature_equals_a_one_dimensional_integral(latent: int) -> None:
     t, w = np.polynomial.hermite_e.hermegauss(200)
     ink = (w / (1 + np.exp(-(0.7 + weight.norm().item() * t)))).sum() / math.sqrt(2 * math.pi)
     box = (torch.full((latent,), -8.0), torch.full((latent,), 8.0))
-    found = log_evidence(x, model.prior().log_prob, model.decoder, box).log_p
+    found = log_evidence(x, model.prior().log_prob, model.decoder, model.likelihood, box).log_p
     np.testing.assert_allclose(found.exp().numpy(), [ink, 1 - ink], rtol=1e-4)
 
 
@@ -117,14 +118,16 @@ def test_narrow_posteriors_are_refined(latent: int, width: float) -> None:
     )
     box = (torch.full((latent,), -6.0), torch.full((latent,), 6.0))
     found = log_evidence(
-        torch.ones(1, 1), prior.log_prob, GaussianPeaks(centre, width), box, count=256
+        torch.ones(1, 1), prior.log_prob, GaussianPeaks(centre, width), Bernoulli(), box,
+        count=256
     )
     spread = torch.distributions.Normal(0.0, math.sqrt(1 + width**2))
     wanted = spread.log_prob(centre).sum() + latent * math.log(math.sqrt(2 * math.pi) * width)
     assert found.log_p.item() == pytest.approx(wanted.item() - 1e-3, abs=2e-3)
     assert found.error.item() < 1e-3
     coarse = log_evidence(
-        torch.ones(1, 1), prior.log_prob, GaussianPeaks(centre, width), box, count=256, levels=0
+        torch.ones(1, 1), prior.log_prob, GaussianPeaks(centre, width), Bernoulli(), box,
+        count=256, levels=0
     )
     if width < 0.02 and latent == 2:  # the coarse lattice alone is wrong, and says so
         assert coarse.error.item() > 0.05

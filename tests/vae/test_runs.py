@@ -27,6 +27,7 @@ from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
 from genlab.vae.splits import splits_of
 from genlab.vae.train import evaluate_vae, refit_config, train_vae
@@ -233,7 +234,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
 def test_validation_digits_are_held_out_of_training(tiny_digits: Path) -> None:
     digits = load_digits(str(tiny_digits))
     all_, part = (
-        splits_of(digits, config_of(tiny_digits, patience=p)) for p in (None, 3)
+        splits_of(digits, config_of(tiny_digits, patience=p), Bernoulli()) for p in (None, 3)
     )
     assert all_.valid is None
     assert part.valid is not None

@@ -31,16 +31,12 @@ from genlab.runs.checkpoints import VAE_STEPS, vae_kept
 from genlab.runs.run import Run, checkpoint_name
 from genlab.runs.state import unpack
 from genlab.vae.evidence.elbo_surgery import cross_entropy, log_aggregated_posterior
-from genlab.vae.likelihoods import (
-    bernoulli_log_partition,
-    bernoulli_log_prob,
-    bernoulli_log_prob_over,
-)
+from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae, load_vae
 from genlab.vae.loop import _shorten, elbo_of
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE, gaussian_entropy
-from genlab.vae.splits import binary_test_digits, splits_of
+from genlab.vae.splits import observed_test_images, splits_of
 from genlab.vae.train import evaluate_vae, train_vae
 
 
@@ -81,7 +77,7 @@ def test_bernoulli_equals_scipy() -> None:
     x = torch.tensor([[1.0, 0.0, 1.0]])
     logits = torch.tensor([[0.3, -1.2, 30.0]])
     wanted = bernoulli(torch.sigmoid(logits.double()).numpy()).logpmf(x.numpy()).sum()
-    assert bernoulli_log_prob(x, logits).item() == pytest.approx(wanted, abs=1e-6)
+    assert Bernoulli().log_prob(x, logits).item() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_bernoulli_has_the_derivative_of_its_value() -> None:
@@ -90,8 +86,8 @@ def test_bernoulli_has_the_derivative_of_its_value() -> None:
     x = (torch.rand(4, 5, generator=random) < 0.5).double()
     logits = 3 * torch.randn(3, 4, 5, generator=random, dtype=torch.float64)
     logits.requires_grad_()
-    assert torch.autograd.gradcheck(lambda value: bernoulli_log_prob(x, value), [logits])
-    assert torch.autograd.gradcheck(bernoulli_log_partition, [logits])
+    assert torch.autograd.gradcheck(lambda value: Bernoulli().log_prob(x, value), [logits])
+    assert torch.autograd.gradcheck(Bernoulli().log_partition, [logits])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -99,10 +95,10 @@ def test_log_partition_at_any_logit(dtype: torch.dtype) -> None:
     far = torch.tensor([-1e4, -90, 0, 59, 61, 90, 1e4])
     logits = torch.cat([torch.linspace(-30, 30, 601), far]).to(dtype)
     wanted = np.logaddexp(0, logits.double().numpy())
-    found = bernoulli_log_partition(logits[:, None]).double().numpy()
+    found = Bernoulli().log_partition(logits[:, None]).double().numpy()
     eps = torch.finfo(dtype).eps
     assert (abs(found - wanted) <= eps * (1 + 2 * wanted)).all()
-    assert bernoulli_log_partition(torch.tensor([math.nan])).isnan()
+    assert Bernoulli().log_partition(torch.tensor([math.nan])).isnan()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -121,7 +117,7 @@ def test_bernoulli_over_its_logits_equals_numpy(
     ink = -np.logaddexp(0, -logits.double().numpy())
     none = -np.logaddexp(0, logits.double().numpy())
     wanted = np.where(x.bool().numpy(), ink, none).sum(-1)
-    found = bernoulli_log_prob_over(x, logits.clone()).double().numpy()
+    found = Bernoulli().log_prob_(x, logits.clone()).double().numpy()
     np.testing.assert_allclose(found, wanted, rtol=20 * torch.finfo(dtype).eps)
 
 
@@ -326,7 +322,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
     state = Run(tmp_path / "run").newest_state()
     assert state is not None
     digits = load_digits(config.mnist)
-    x = binary_test_digits(digits)
+    x = observed_test_images(digits, Bernoulli())
     model = build_vae(config, x.shape[1])
     unpack(state[0], {"best" if patience else "vae": model}, {})
     wanted = measured(model.eval(), x, config.draws)
@@ -334,7 +330,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
     which = "the best by validation ELBO" if patience else "the last saved"
     assert found["unfinished"] == f"not finished; weights measured: {which} until step {state[1]}"
     if patience:
-        splits, lines = splits_of(digits, config), Run(tmp_path / "run").metrics()
+        splits, lines = splits_of(digits, config, Bernoulli()), Run(tmp_path / "run").metrics()
         assert splits.valid is not None
         best = max(line["valid_elbo"] for line in lines)
         assert elbo_of(model, splits.valid) == pytest.approx(best)
@@ -396,7 +392,7 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
     model = build_vae(config, 64)
     adam = torch.optim.Adam(model.parameters())
     unpack(before, {"vae": model}, {"adam": adam})
-    assert elbo_of(model, splits_of(load_digits(str(tiny_digits)), config).test) == \
+    assert elbo_of(model, splits_of(load_digits(str(tiny_digits)), config, Bernoulli()).test) == \
         pytest.approx(line["test_elbo"], abs=1e-6)
     assert {s["step"].item() for s in adam.state_dict()["state"].values()} == {first}
     assert after.keys() == {key for key in before if key.startswith("module/")}
@@ -469,8 +465,9 @@ def test_divergence_is_named_and_keeps_the_last_state(
 
 def test_test_digits_are_the_same_for_every_run(tiny_digits: Path, tmp_path: Path) -> None:
     digits = load_digits(str(tiny_digits))
-    assert torch.equal(binary_test_digits(digits), binary_test_digits(digits))
-    assert set(binary_test_digits(digits).unique().tolist()) <= {0.0, 1.0}
+    images = observed_test_images(digits, Bernoulli())
+    assert torch.equal(images, observed_test_images(digits, Bernoulli()))
+    assert set(images.unique().tolist()) <= {0.0, 1.0}
 
 
 def test_unfinished_run_is_refused(tiny_digits: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from torch.distributions import Distribution, Normal
 from genlab.common.progress import Progress
 from genlab.common.rng import generator, seeded
 from genlab.vae.evidence.annealing import anneal, forward_bound, reverse_bound, temperatures
-from genlab.vae.likelihoods import bernoulli_log_prob
 from genlab.vae.model import VAE
 
 CHAINS = 8
@@ -32,7 +31,7 @@ def bracket(
     Arguments:
         model: The VAE.
         prior: Its prior, p(z).
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         seed: Decides all draws.
 
     Returns:
@@ -41,7 +40,7 @@ def bracket(
     random = generator(seed, "annealing")
     with torch.no_grad(), seeded(seed, "simulated images"):
         z_true = prior.sample(torch.Size((len(x),)))
-        made = torch.bernoulli(model.decode(z_true))
+        made = model.likelihood.sample(model.decoder(z_true))
     with Progress(3 * TEMPERATURES, "annealing", "temperatures") as progress:
 
         def run(images: Tensor, start: Tensor | None) -> Tensor:
@@ -56,7 +55,7 @@ def bracket(
                 first, betas = start.expand(CHAINS, -1, -1), betas.flip(0)
 
             def log_joint(z: Tensor) -> Tensor:
-                return bernoulli_log_prob(images, model.decoder(z)) + prior.log_prob(z)
+                return model.likelihood.log_prob(images, model.decoder(z)) + prior.log_prob(z)
 
             chains = anneal(
                 lambda z: q.log_prob(z).sum(-1), log_joint, first, log_std.exp(), betas, random,

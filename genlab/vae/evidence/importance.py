@@ -41,7 +41,6 @@ from torch.distributions import Distribution
 
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
-from genlab.vae.likelihoods import bernoulli_log_partition, bernoulli_log_prob_over
 from genlab.vae.model import VAE
 
 WIDEN = 3.0
@@ -80,7 +79,7 @@ def log_weights(
     Arguments:
         model: The VAE; x is encoded once.
         prior: Its prior, p(z).
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         counts: Draws from encoder, widened encoder and prior (K_1, K_2, K_3).
         noise: Standard Gaussian draws, with shape `(K_1 + K_2, B, D)`.
         prior_draws: Draws of the prior, the same for all these images, with shape `(K_3, D)`:
@@ -90,19 +89,22 @@ def log_weights(
     widths = noise.new_ones(len(noise), 1, 1)
     widths[counts[0] :] = WIDEN
     step, block = max(1, TILE // len(x)), max(1, BLOCK // len(x))
-    sheet = x.new_empty(step, *x.shape)
+    likelihood = model.likelihood
+    exact = x.to(torch.promote_types(x.dtype, likelihood.product_dtype))
+    statistic, log_base = likelihood.statistic(exact), likelihood.log_base(exact)
+    sheet = x.new_empty(step, *statistic.shape)
     tiles = []  # ln p(x|z), ln p(z) and |(z - mu) / sigma|^2 of some draws, each (., B)
     for unit, width in zip(noise.split(block), widths.split(block)):
         scaled = width * unit
         z = mean + log_std.exp() * scaled
         log_p = [
-            bernoulli_log_prob_over(x, model.decoder.write(part, sheet[: len(part)]))
+            likelihood.log_prob_(x, model.decoder.write(part, sheet[: len(part)]))
             for part in z.split(step)
         ]
         tiles.append((torch.cat(log_p), prior.log_prob(z), scaled.double().square().sum(-1)))
     for z in prior_draws.split(TILE):
-        logits = model.decoder(z)  # ln p(x|z) = x . l - A(l): of all images, one product
-        log_p = linear(logits, x) - bernoulli_log_partition(logits)[:, None]
+        eta = model.decoder(z).to(statistic)  # one product for all images
+        log_p = linear(eta, statistic) - likelihood.log_partition(eta)[:, None] + log_base
         scaled = (z[:, None].double() - mean.double()) / log_std.double().exp()
         log_prior = prior.log_prob(z)[:, None].expand_as(log_p)
         tiles.append((log_p, log_prior, scaled.square().sum(-1)))

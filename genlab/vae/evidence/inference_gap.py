@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.vae.likelihoods import bernoulli_log_prob
 from genlab.vae.model import VAE, gaussian_entropy
 
 STEPS = 100
@@ -40,7 +39,7 @@ def best_gaussian_elbo(model: VAE, prior: Distribution, x: Tensor, random: torch
     Arguments:
         model: The VAE; its weights are left alone.
         prior: Its prior.
-        x: Binary images, with shape `(B, X)`.
+        x: Images, with shape `(B, X)`.
         random: Draws the noise.
     """
     with torch.no_grad():
@@ -52,7 +51,7 @@ def best_gaussian_elbo(model: VAE, prior: Distribution, x: Tensor, random: torch
     def elbo(noise: Tensor) -> Tensor:
         std = (log_std + log_scale).exp()
         z = mean + log_std.exp() * shift + std * noise
-        values = bernoulli_log_prob(x, model.decoder(z)) + prior.log_prob(z)
+        values = model.likelihood.log_prob(x, model.decoder(z)) + prior.log_prob(z)
         return values.mean(0) + gaussian_entropy(log_std + log_scale)
 
     for step in range(STEPS):

@@ -6,9 +6,10 @@ over the midpoints z_g of a lattice of spacing h. For a smooth integrand that va
 this rule converges faster than any power of h: for a Gaussian of standard deviation s the relative
 error is about 2 exp(-2 pi^2 s^2 / h^2) an axis (Trefethen & Weideman, 2014), 3e-5 at h = 4/3 s.
 
-A Bernoulli likelihood makes (1) a product of matrices, images times the lattice's logits:
+A likelihood of an exponential family makes (1) a product of matrices, the images' statistics times
+the lattice's natural parameters:
 
-    ln p(x|z_g) = x . l_g - A(l_g),    A(l) = sum_i ln(1 + e^{l_i})                       (2)
+    ln p(x|z_g) = T(x) . eta_g - A(eta_g) + ln h(x)                                       (2)
 
 What is narrow is refined where it lies: every image has its mass in few cells of the coarse
 lattice, and only those are divided, by 4 an axis and level, for only the images that need it.
@@ -22,8 +23,8 @@ References:
     | The Exponentially Convergent Trapezoidal Rule (Trefethen & Weideman, 2014), section 5,
     | https://doi.org/10.1137/130932132
 
-Shapes: N images, X pixels, D latent dimensions (1 or 2), G lattice points, U unresolved images,
-P pairs of an image and a cell.
+Shapes: N images, X pixels, K natural parameters, D latent dimensions (1 or 2), G lattice points,
+U unresolved images, P pairs of an image and a cell.
 """
 
 __all__ = ["Evidence", "log_evidence"]
@@ -39,7 +40,7 @@ from torch import Tensor
 
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp, small_exp_
-from genlab.vae.likelihoods import bernoulli_log_partition
+from genlab.vae.likelihoods import Likelihood
 
 CHUNK = 256
 """Images a product of matrices on the coarse lattice."""
@@ -92,27 +93,33 @@ class Lattice(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What quadrature needs of a model."""
+    """The parts of a model that quadrature needs."""
 
     log_prior: Callable[[Tensor], Tensor]
     """ln p(z): `(G, D)` to `(G,)`."""
-    logits: Callable[[Tensor], Tensor]
-    """The decoder: `(G, D)` to `(G, X)`."""
+    decoder: Callable[[Tensor], Tensor]
+    """The natural parameters: `(G, D)` to `(G, K)`."""
+    likelihood: Likelihood
+    """p(x|z)."""
+    dtype: torch.dtype
+    """The type of all products and sums."""
 
     def rows(self, z: Tensor, log_area: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns l_g; ln m_g - A(l_g), all but x . l_g of (2); and ln m_g.
+        """Returns eta_g; ln m_g - A(eta_g); and ln m_g.
 
         With m_g = p(z_g) h^D, the prior's mass in the cell.
         """
-        logits, log_mass = self.logits(z), self.log_prior(z) + log_area
-        return logits, log_mass - bernoulli_log_partition(logits), log_mass
+        eta = self.decoder(z).to(self.dtype)
+        log_mass = (self.log_prior(z) + log_area).to(self.dtype)
+        return eta, log_mass - self.likelihood.log_partition(eta), log_mass
 
 
 @torch.no_grad()
 def log_evidence(
     x: Tensor,
     log_prior: Callable[[Tensor], Tensor],
-    logits: Callable[[Tensor], Tensor],
+    decoder: Callable[[Tensor], Tensor],
+    likelihood: Likelihood,
     box: tuple[Tensor, Tensor],
     *,
     count: int = 256,
@@ -123,9 +130,10 @@ def log_evidence(
     """Returns ln p(x) of every image.
 
     Arguments:
-        x: Binary images, with shape `(N, X)`.
+        x: Images, with shape `(N, X)`.
         log_prior: ln p(z), `(G, D)` to `(G,)`.
-        logits: The decoder's logits, `(G, D)` to `(G, X)`.
+        decoder: The natural parameters, `(G, D)` to `(G, K)`.
+        likelihood: p(x|z), given its natural parameters.
         box: Lowest and highest corner of what is integrated over, each with shape `(D,)`. It
             should hold all but a negligible part of the prior.
         count: Cells an axis of the coarse lattice, even. A posterior narrower than a fifth of a
@@ -136,7 +144,9 @@ def log_evidence(
     """
     low, high = box
     lattice = Lattice(low, (high - low) / count, count)
-    model = Model(log_prior, logits)
+    x = x.to(torch.promote_types(x.dtype, likelihood.product_dtype))
+    model = Model(log_prior, decoder, likelihood, x.dtype)
+    t = likelihood.statistic(x)
     told = 0
 
     def reach(share: float) -> None:
@@ -144,15 +154,15 @@ def log_evidence(
         advance(int(share * len(x)) - told)
         told = int(share * len(x))
 
-    log_p, error, outside, work = _coarse(x, model, lattice, tolerance, reach)
+    log_p, error, outside, work = _coarse(t, model, lattice, tolerance, reach)
     for level in range(1, levels + 1):
         if not len(work.images):
             break
-        log_p[work.images], error[work.images] = _refine(x, model, lattice, work, DIVIDE**level)
+        log_p[work.images], error[work.images] = _refine(t, model, lattice, work, DIVIDE**level)
         work = work.only(error[work.images] > tolerance)
         reach(0.5 + 0.5 * level / levels)
     reach(1.0)
-    return Evidence(log_p, error, outside)
+    return Evidence(log_p + likelihood.log_base(x).double(), error, outside)
 
 
 class Work(NamedTuple):
@@ -173,25 +183,27 @@ class Work(NamedTuple):
 
 
 def _coarse(
-    x: Tensor, model: Model, lattice: Lattice, tolerance: float, reach: Callable[[float], None]
+    t: Tensor, model: Model, lattice: Lattice, tolerance: float, reach: Callable[[float], None]
 ) -> tuple[Tensor, Tensor, float, Work]:
     """Sums over the coarse lattice; returns ln p, errors, prior outside, and what to refine.
+
+    As in all functions below, ln p is without ln h(x).
 
     A strip of the lattice at a time, so that a product of matrices stays in the processor's cache.
     """
     dim, count = len(lattice.low), lattice.count
     log_area = lattice.step.log().sum().item()
-    least = _lower_bound(x, model, lattice, log_area)
-    sums = torch.full((len(x), 2**dim), -math.inf, dtype=torch.float64)
+    least = _lower_bound(t, model, lattice, log_area)
+    sums = torch.full((len(t), 2**dim), -math.inf, dtype=torch.float64)
     pairs, logs, mass = [], [], 0.0
     cells = lattice.cells()
     width = count ** (dim - 1)
     height = max(2, POINTS // width // 2 * 2)
     for strip, places in enumerate(cells.split(height * width)):
-        logits, offset, log_mass = model.rows(lattice.points(places, 1), log_area)
+        eta, offset, log_mass = model.rows(lattice.points(places, 1), log_area)
         mass += log_mass.double().exp().sum().item()
-        for start, (batch, low) in enumerate(zip(x.split(CHUNK), least.split(CHUNK))):
-            terms = linear(batch, logits, offset)
+        for start, (batch, low) in enumerate(zip(t.split(CHUNK), least.split(CHUNK))):
+            terms = linear(batch, eta, offset)
             rows = (terms.amax(1) > low - UNSEEN).nonzero()[:, 0]
             if not len(rows):
                 continue
@@ -209,14 +221,14 @@ def _coarse(
     )
 
 
-def _lower_bound(x: Tensor, model: Model, lattice: Lattice, log_area: float) -> Tensor:
+def _lower_bound(t: Tensor, model: Model, lattice: Lattice, log_area: float) -> Tensor:
     """Returns the sum over every fourth point an axis, less than the whole, with shape `(N,)`."""
     cells = lattice.cells()
     some = cells[(cells % 4 == 2).all(1)]
-    sums = torch.full((len(x),), -math.inf)
+    sums = torch.full((len(t),), -math.inf, dtype=t.dtype)
     for places in some.split(POINTS):
-        logits, offset, _ = model.rows(lattice.points(places, 1), log_area)
-        terms = [logsumexp(linear(batch, logits, offset), 1) for batch in x.split(CHUNK)]
+        eta, offset, _ = model.rows(lattice.points(places, 1), log_area)
+        terms = [logsumexp(linear(batch, eta, offset), 1) for batch in t.split(CHUNK)]
         sums = torch.logaddexp(sums, torch.cat(terms))
     return sums
 
@@ -254,20 +266,20 @@ def _work(pairs: Tensor, logs: Tensor, log_p: Tensor, open_: Tensor, lattice: La
 
 
 def _refine(
-    x: Tensor, model: Model, lattice: Lattice, work: Work, parts: int
+    t: Tensor, model: Model, lattice: Lattice, work: Work, parts: int
 ) -> tuple[Tensor, Tensor]:
     """Divides the pairs' cells; returns ln p(x) and its error, each with shape `(U,)`."""
     dim, count = len(lattice.low), lattice.count
     sums = torch.full((len(work.images), 2**dim), -math.inf, dtype=torch.float64)
     log_area = (lattice.step / parts).log().sum().item()
-    images = x[work.images]
+    images = t[work.images]
     for cells, slices in _groups(work.pairs, max(1, POINTS // parts**dim)):
         places = torch.stack([cells // count ** (dim - 1 - d) % count for d in range(dim)], 1)
-        logits, offset, _ = model.rows(lattice.points(places, parts), log_area)
-        per_cell = zip(slices, logits.split(parts**dim), offset.split(parts**dim))
-        for rows, cell_logits, cell_offset in per_cell:
+        eta, offset, _ = model.rows(lattice.points(places, parts), log_area)
+        per_cell = zip(slices, eta.split(parts**dim), offset.split(parts**dim))
+        for rows, cell_eta, cell_offset in per_cell:
             # Not `linear`: a cell's number of images is any, and oneDNN plans each shape anew.
-            shares, top = _exponentiated(images[rows] @ cell_logits.T + cell_offset)
+            shares, top = _exponentiated(images[rows] @ cell_eta.T + cell_offset)
             more = _sublattice_sums(shares, top, (parts,) * dim)
             sums[rows] = torch.logaddexp(sums[rows], more)
     return _total_and_error(sums, dim, work.rest)

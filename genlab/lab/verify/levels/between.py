@@ -68,6 +68,7 @@ from genlab.runs.checkpoints import Kept, gan_kept, vae_kept
 from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
 from genlab.vae import train as vaes
+from genlab.vae.load import build_likelihood
 from genlab.vae.loop import elbo_of
 from genlab.vae.loop import fit as fit_vae
 from genlab.vae.splits import splits_of
@@ -88,7 +89,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     """
     digits = bench.digits(Record(folder / "env.json"))
     final, config = vae_at(folder, digits.train[0].numel())
-    splits = splits_of(digits, config)
+    splits = splits_of(digits, config, build_likelihood(config))
     if len(splits.train) < (config.prior_options.components or 1):
         raise Refused("config.json: more components than training digits")
     kept = vae_kept(config, len(splits.train))

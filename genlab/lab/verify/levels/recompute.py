@@ -42,7 +42,7 @@ from genlab.metrics.frechet import frechet
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability
 from genlab.vae.load import MEASURES
 from genlab.vae.measure import CHUNK, mean_and_error, measured_terms
-from genlab.vae.splits import binary_test_digits
+from genlab.vae.splits import observed_test_images
 
 NATS = 0.05
 SHARE = 2e-3
@@ -79,8 +79,8 @@ def check_recompute(unpacked: Unpacked, bench: Bench) -> list[Finding]:
 def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     """The ELBO of the first digits, and the records' own means."""
     digits = bench.digits(Record(folder / "env.json"))
-    x = binary_test_digits(digits)
-    model, config = vae_at(folder, x.shape[1])
+    model, config = vae_at(folder, digits.test[0].numel())
+    x = observed_test_images(digits, model.likelihood)
     results = Record(folder / "results.json")
     kept = read_tensors((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
     recorded = {name.removesuffix("_se") for name in results.value if name.endswith("_se")}

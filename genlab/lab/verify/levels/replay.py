@@ -60,6 +60,7 @@ from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_pict
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
 from genlab.runs.records import read_json
 from genlab.vae import train as vaes
+from genlab.vae.load import build_likelihood
 from genlab.vae.loop import fit as fit_vae
 from genlab.vae.splits import splits_of
 
@@ -128,7 +129,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     kept, config = vae_at(folder, digits.train[0].numel())
     if config.post_hoc is not None or config.em:
         raise InputError("a prior fitted post hoc is not replayed")
-    splits = splits_of(digits, config)
+    splits = splits_of(digits, config, build_likelihood(config))
     if len(splits.train) < (config.prior_options.components or 1):
         raise Refused("config.json: more components than training digits")
     model, run = vaes.first_vae(config, splits), Rehearsal(folder.parent / "replayed")

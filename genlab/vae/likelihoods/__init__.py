@@ -1,0 +1,24 @@
+"""Likelihoods p(x|z), exponential families: one file and one row of `LIKELIHOODS` each.
+
+likelihood = Binomial(trials=255)
+x = likelihood.observe(grey, random)
+likelihood.log_prob(x, decoder(z))
+"""
+
+__all__ = ["LIKELIHOODS", "Bernoulli", "Binomial", "Gaussian", "Likelihood"]
+
+from genlab.numerics.mkl_warmup import settle
+from genlab.vae.likelihoods.base import Likelihood
+from genlab.vae.likelihoods.bernoulli import Bernoulli
+from genlab.vae.likelihoods.binomial import Binomial
+from genlab.vae.likelihoods.gaussian import Gaussian
+
+settle()
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "binomial": Binomial,
+    "gaussian": Gaussian,
+}
+"""The likelihoods by their names on the command line. `genlab.configs.likelihood` reads this
+table, and the constructors' keywords, from the source."""

@@ -1,0 +1,212 @@
+"""Every likelihood against SciPy: values, parts, gradients, sums over all images, draws."""
+
+import itertools
+import math
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+
+from scipy.stats import bernoulli, binom, chisquare, kstest, norm
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.vae.likelihoods import LIKELIHOODS, Bernoulli, Binomial, Gaussian, Likelihood
+
+# Shapes: S draws, B images, X pixels.
+
+
+def sigmoid(eta: Tensor) -> np.ndarray:
+    return 1 / (1 + np.exp(-eta.double().numpy()))
+
+
+def rounded(scale: float) -> float:
+    """The scale whose logarithm is kept, in float32."""
+    return math.exp(np.float32(math.log(scale)))
+
+
+CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
+    "bernoulli": (Bernoulli(), lambda x, eta: bernoulli(sigmoid(eta)).logpmf(x)),
+    "binomial": (
+        Binomial(), lambda x, eta: binom(255, sigmoid(eta)).logpmf(np.round(255 * x))
+    ),
+    "binomial, 3 trials": (
+        Binomial(trials=3), lambda x, eta: binom(3, sigmoid(eta)).logpmf(np.round(3 * x))
+    ),
+    "gaussian": (
+        Gaussian(scale=0.3), lambda x, eta: norm(eta.numpy(), rounded(0.3)).logpdf(x)
+    ),
+    "gaussian, fixed": (
+        Gaussian(scale=0.07, learn_scale=False),
+        lambda x, eta: norm(eta.numpy(), rounded(0.07)).logpdf(x),
+    ),
+}
+"""A likelihood, and ln p of each pixel by SciPy, given x and eta."""
+each = pytest.mark.parametrize("name", CASES)
+
+
+def images_and_parameters(likelihood: Likelihood) -> tuple[Tensor, Tensor]:
+    """Float64 images with shape `(4, 6)` and parameters with shape `(3, 4, 6)`."""
+    random = torch.Generator().manual_seed(0)
+    grey = torch.randint(256, (4, 6), generator=random).double() / 255
+    grey[0, :2] = torch.tensor([0.0, 1.0])
+    x = likelihood.observe(grey, random).double()
+    eta = 2 * torch.randn(3, 4, 6, generator=random, dtype=torch.float64)
+    return x, eta
+
+
+def test_every_likelihood_of_the_table_is_tested() -> None:
+    assert {type(likelihood) for likelihood, _ in CASES.values()} == set(LIKELIHOODS.values())
+
+
+@each
+def test_log_prob_equals_scipy(name: str) -> None:
+    likelihood, log_pixel = CASES[name]
+    x, eta = images_and_parameters(likelihood)
+    wanted = log_pixel(x.numpy(), eta).sum(-1)
+    with torch.no_grad():
+        np.testing.assert_allclose(likelihood.log_prob(x, eta), wanted, rtol=1e-12)
+        np.testing.assert_allclose(likelihood.log_prob_(x, eta.clone()), wanted, rtol=1e-12)
+
+
+@each
+def test_statistic_partition_and_base_add_up_to_log_prob(name: str) -> None:
+    likelihood, _ = CASES[name]
+    x, eta = images_and_parameters(likelihood)
+    with torch.no_grad():
+        parts = (likelihood.statistic(x) * eta).sum(-1) - likelihood.log_partition(eta)
+        parts = parts + likelihood.log_base(x)
+        torch.testing.assert_close(likelihood.log_prob(x, eta), parts, rtol=1e-12, atol=0)
+        assert torch.equal(Likelihood.log_prob(likelihood, x, eta), parts)
+
+
+@each
+def test_gradients_in_the_parameters(name: str) -> None:
+    likelihood, _ = CASES[name]
+    x, eta = images_and_parameters(likelihood)
+    eta.requires_grad_()
+    assert torch.autograd.gradcheck(lambda value: likelihood.log_prob(x, value), [eta])
+    assert torch.autograd.gradcheck(likelihood.log_partition, [eta])
+
+
+@each
+def test_the_mean_statistic_is_the_gradient_of_the_log_partition(name: str) -> None:
+    likelihood, _ = CASES[name]
+    _, eta = images_and_parameters(likelihood)
+    eta.requires_grad_()
+    (gradient,) = torch.autograd.grad(likelihood.log_partition(eta).sum(), eta)
+    with torch.no_grad():
+        mean = likelihood.mean(eta)
+        scale = likelihood.statistic(torch.ones(1, dtype=torch.float64))  # T is linear in x
+    torch.testing.assert_close(gradient, scale * mean, rtol=1e-12, atol=1e-12)
+
+
+class Both(nn.Module):
+    """ln p(x|z) of a likelihood, directly and by its three parts."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+
+    def forward(self, x: Tensor, eta: Tensor) -> Tensor:
+        parts = Likelihood.log_prob(self.likelihood, x, eta)
+        return torch.stack([self.likelihood.log_prob(x, eta), parts])
+
+
+def test_the_gradient_in_a_learned_scale() -> None:
+    both = Both(Gaussian().double())
+    images = images_and_parameters(both.likelihood)
+
+    def values(log_scale: Tensor) -> Tensor:
+        return torch.func.functional_call(both, {"likelihood.log_scale": log_scale}, images)
+
+    log_scale = torch.tensor(-1.2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(values, [log_scale])
+
+
+def test_a_learned_scale_is_a_parameter_and_a_fixed_one_is_saved() -> None:
+    assert [name for name, _ in Gaussian().named_parameters()] == ["log_scale"]
+    assert not list(Gaussian(learn_scale=False).parameters())
+    assert "log_scale" in Gaussian(learn_scale=False).state_dict()
+    assert not Binomial().state_dict()
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "levels"), [(Bernoulli(), 2), (Binomial(trials=1), 2), (Binomial(trials=4), 5)]
+)
+def test_probabilities_of_all_images_add_up_to_one(likelihood: Likelihood, levels: int) -> None:
+    values = [k / (levels - 1) for k in range(levels)]
+    x = torch.tensor(list(itertools.product(values, repeat=4)), dtype=torch.float64)
+    eta = torch.tensor([0.3, -2.0, 5.0, -0.1], dtype=torch.float64)
+    total = likelihood.log_prob(x, eta).exp().sum().item()
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_one_trial_is_the_bernoulli_likelihood() -> None:
+    x, eta = images_and_parameters(Bernoulli())
+    assert torch.equal(Binomial(trials=1).log_prob(x, eta), Bernoulli().log_prob(x, eta))
+
+
+@pytest.mark.parametrize("trials", [1, 3, 255])
+def test_discrete_draws_have_their_probabilities(trials: int) -> None:
+    torch.manual_seed(1)
+    eta = torch.tensor([-1.5, 0.2, 2.0]).repeat(20_000, 1)
+    likelihood = Bernoulli() if trials == 1 else Binomial(trials=trials)
+    levels = (trials * likelihood.sample(eta)).round().long()
+    for pixel in range(3):
+        found = torch.bincount(levels[:, pixel], minlength=trials + 1).numpy()
+        wanted = 20_000 * binom(trials, sigmoid(eta[0, pixel])).pmf(np.arange(trials + 1))
+        rare = wanted < 5  # taken together
+        found, wanted = (np.append(a[~rare], a[rare].sum()) for a in (found, wanted))
+        assert chisquare(found[wanted > 0], wanted[wanted > 0]).pvalue > 1e-3
+
+
+def test_gaussian_draws_have_their_density() -> None:
+    torch.manual_seed(0)
+    draws = Gaussian(scale=0.3).sample(torch.full((20_000,), 0.7)).detach().numpy()
+    assert kstest(draws, norm(0.7, 0.3).cdf).pvalue > 1e-3
+
+
+def test_grey_levels_of_eight_bits_are_taken_as_they_are() -> None:
+    levels = torch.arange(256)
+    grey, random = levels.float() / 255, torch.Generator()
+    for likelihood in (Binomial(), Gaussian()):
+        assert torch.equal(likelihood.observe(grey, random), grey)
+    assert torch.equal(Binomial().statistic(grey), levels.float())
+    assert set((3 * Binomial(trials=3).observe(grey, random)).tolist()) == {0, 1, 2, 3}
+
+
+def test_bernoulli_draws_a_pixel_with_its_grey_value_for_a_probability() -> None:
+    grey = torch.tensor([0.0, 0.25, 1.0]).expand(40_000, 3)
+    x = Bernoulli().observe(grey, torch.Generator().manual_seed(0))
+    assert x[:, 0].sum() == 0
+    assert x[:, 2].sum() == 40_000
+    ink = x[:, 1].sum().item()
+    assert chisquare([ink, 40_000 - ink], [10_000, 30_000]).pvalue > 1e-3
+
+
+@each
+def test_mean_images_are_grey(name: str) -> None:
+    likelihood, _ = CASES[name]
+    _, eta = images_and_parameters(likelihood)
+    grey = likelihood.to_grey(likelihood.mean(eta))
+    assert grey.min() >= 0
+    assert grey.max() <= 1
+    function = {"sigmoid": torch.sigmoid, "identity": lambda value: value}
+    assert likelihood.mean_function is not None
+    assert torch.equal(likelihood.mean(eta), function[likelihood.mean_function](eta))
+
+
+@pytest.mark.parametrize("trials", [0, 65_536])
+def test_trials_out_of_range_are_refused(trials: int) -> None:
+    with pytest.raises(InputError, match="`trials`"):
+        Binomial(trials=trials)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
+    with pytest.raises(InputError, match="`scale`"):
+        Gaussian(scale=scale)
