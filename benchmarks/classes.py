@@ -27,7 +27,7 @@ from torch import Tensor
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
-from genlab.figures.grids import image_sheet
+from genlab.figures.sheets import image_sheet
 from genlab.gan.classes import read_classes
 from genlab.gan.sample import drawn, gan_config, images_of, load_generator
 from genlab.gan.split import sides

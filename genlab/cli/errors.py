@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from genlab.common.errors import InputError
+from genlab.common.extras import EXTRAS, how_to_install
 
 PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
 
@@ -25,7 +26,8 @@ def with_options(message: str) -> str:
 def ended_by_errors() -> Iterator[None]:
     """Ends the process with one line where the block raises an error that a person can mend.
 
-    Exit codes: 2 for bad input, 1 for a training that diverged, 130 for Ctrl-C.
+    Exit codes: 2 for bad input or a missing optional package, 1 for a training that diverged,
+    130 for Ctrl-C.
     """
     try:
         yield
@@ -33,6 +35,11 @@ def ended_by_errors() -> Iterator[None]:
         sys.exit(1)
     except (InputError, OSError) as error:
         _end(f"error: {with_options(str(error))}", 2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        _end(f"error: this needs a package more: {how_to_install(package)}", 2)
     except FloatingPointError as error:
         _end(f"training diverged: {with_options(str(error))}", 1)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 __all__ = ["cache_folder", "data_folder", "require_outside", "require_place", "way_from", "within"]
 
 import os
+import sys
 
 from pathlib import Path
 
@@ -13,9 +14,13 @@ def cache_folder() -> Path:
     """Returns the folder for downloads and resized images: `GENLAB_CACHE` or the system's own."""
     if given := os.environ.get("GENLAB_CACHE"):
         return Path(given)
-    import pooch
-
-    return Path(pooch.os_cache("genlab"))
+    home = Path.home()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
+        return Path(local) / "genlab" / "Cache"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "genlab"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "genlab"
 
 
 def data_folder() -> Path | None:

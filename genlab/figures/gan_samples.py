@@ -18,7 +18,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.figures.animation import FORMATS, animation
-from genlab.figures.grids import enlarged, image_sheet
+from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.sample import END, Choice, sample, walk
 
 FRAME_MS = 50

@@ -5,7 +5,7 @@ __all__ = ["sheet_of"]
 from PIL import Image
 from torch import Tensor
 
-from genlab.figures.grids import tile
+from genlab.figures.sheets import tile
 
 
 def sheet_of(images: Tensor) -> Image.Image:

@@ -26,10 +26,15 @@ def test_parameters_become_options(message: str, line: str) -> None:
     [
         (InputError("`out` x: no"), "genlab: error: --out x: no", 2),
         (FileNotFoundError(2, "No such file", "x"), "genlab: error: [Errno 2]", 2),
+        (
+            ModuleNotFoundError("No module named 'docx.oxml'", name="docx.oxml"),
+            "genlab: error: this needs a package more: docx is not installed; install it with: "
+            "pip install 'genlab[report]'", 2,
+        ),
         (FloatingPointError("step 3"), "genlab: training diverged: step 3", 1),
         (KeyboardInterrupt(), "genlab: stopped; give the same command again", 130),
     ],
-)
+)  # fmt: skip
 def test_an_error_ends_with_one_line(
     error: BaseException, line: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,3 +48,5 @@ def test_an_error_ends_with_one_line(
 def test_a_fault_of_the_program_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), ended_by_errors():
         _ = 1 / 0
+    with pytest.raises(ModuleNotFoundError), ended_by_errors():
+        raise ModuleNotFoundError("No module named 'genlab.none'", name="genlab.none")

