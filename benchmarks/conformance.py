@@ -27,7 +27,7 @@ from conformance_peers import PEERS, label
 
 from genlab.common.atomic import write_bytes, write_json
 from genlab.common.progress import Progress
-from genlab.metrics.conformance import CASES, run
+from genlab.conformance.distances import CASES, run
 
 ROOT = Path(__file__).parent.parent
 TITLES = {
@@ -80,7 +80,7 @@ def page(kept: list[dict[str, Any]]) -> str:
         "# How packages fare on cases that are known exactly",
         "",
         "Written by `benchmarks/conformance.py`; the cases and why their values are what they are",
-        "stand in `genlab/metrics/conformance.py`. ✓ within the case's tolerance, ✗ not; beside",
+        "stand in `genlab/conformance/distances.py`. ✓ within the case's tolerance, ✗ not; beside",
         "it the relative error, or the value itself where 0 is right. The tolerance of exact",
         "cases is 1e-6, relative; where 0 is right, or nearly, relative to the trace of the",
         "covariance. A ✗ may be a choice: prdc takes open balls throughout, and some take only",

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from genlab.metrics.conformance import of_statistics
+from genlab.conformance.distances import of_statistics
 
 OPTIONAL = ("torchvision", "torch", "requests", "PIL", "tqdm", "sklearn")
 
@@ -185,7 +185,7 @@ def prdc() -> dict[str, Callable]:
 
 
 def genlab() -> dict[str, Callable]:
-    from genlab.metrics.frechet import Statistics, frechet_distance
+    from genlab.metrics.frechet_distance import Statistics, frechet_distance
     from genlab.metrics.kernel import kid
     from genlab.metrics.manifold import density_coverage, precision_recall
 

@@ -33,7 +33,7 @@ from genlab.compute.device import DEVICES, device_for
 from genlab.compute.precision import CPU, pays, speedup
 from genlab.data.images import load_images
 from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet_distance import frechet_distance
 from genlab.networks.pretrained.inception import load_inception
 from genlab.networks.pretrained.inception_net import Inception, MaxPool, Unit, average_pool, stages
 

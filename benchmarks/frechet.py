@@ -33,8 +33,8 @@ from torch import Tensor
 
 from genlab.common.progress import say
 from genlab.common.rng import generator
-from genlab.metrics.frechet import Statistics, frechet_distance
-from genlab.metrics.frechet import statistics as of_features
+from genlab.metrics.frechet_distance import Statistics, frechet_distance
+from genlab.metrics.frechet_distance import statistics as of_features
 
 FEATURES = 2048
 SIZES = ((300, 300), (300, 1507), (2048, 2048), (10_000, 10_000))

@@ -55,7 +55,7 @@ from genlab.gan.compile import compile_players
 from genlab.gan.players import build_players
 from genlab.gan.sample import draw
 from genlab.gan.step import play
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet_distance import frechet_distance
 
 OURS = ("projected", "scratch", "dcgan")
 WARM = 2

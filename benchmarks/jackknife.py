@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.distributions import Chi2
 
 from genlab.common.rng import generator, seeded
-from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.jackknife import jackknife
+from genlab.metrics.frechet_distance import frechet_distance
+from genlab.metrics.jackknife import frechet_jackknife
 from genlab.metrics.resampling import Subsets
 
 GROUPS = 20
@@ -63,7 +63,7 @@ def grouped(x: Tensor, y: Tensor) -> float:
 
 
 def single(x: Tensor, y: Tensor) -> float:
-    return jackknife(x, y).error
+    return frechet_jackknife(x, y).error
 
 
 def estimates(way: Callable[[Tensor, Tensor], float], pairs: list[tuple[Tensor, Tensor]]) -> tuple:

@@ -27,7 +27,7 @@ from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
 from genlab.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet_distance import frechet_distance
 from genlab.metrics.manifold import density_coverage, precision_recall
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability, load_efficientnet_lite0
 from genlab.runs.run import Run

@@ -28,8 +28,8 @@ from genlab.data.pictures import open_pictures
 from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
 from genlab.figures.png import save
-from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.jackknife import jackknife
+from genlab.metrics.frechet_distance import frechet_distance
+from genlab.metrics.jackknife import frechet_jackknife
 from genlab.metrics.resampling import Subsets, permutation_null
 
 REPETITIONS = 16
@@ -61,7 +61,7 @@ def single(x: Tensor, y: Tensor, seed: int) -> dict[str, float]:
         return found
 
     bootstrap, half = draw(n, True), draw(n // 2, False)
-    known = jackknife(x, y)
+    known = frechet_jackknife(x, y)
     null = permutation_null(subsets, known.value, random, 100)
     return {
         "value": known.value, "bootstrap_mean": stats.mean(bootstrap),

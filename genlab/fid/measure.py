@@ -37,7 +37,7 @@ from genlab.fid.statistics_file import (
 )  # fmt: skip
 from genlab.fid.verdict import ranking_words, verdict
 from genlab.metrics.diversity import class_entropy, inception_score, vendi_score
-from genlab.metrics.frechet import frechet_distance, statistics
+from genlab.metrics.frechet_distance import frechet_distance, statistics
 from genlab.networks.pretrained import efficientnet_lite0, inception
 
 FEWEST = 10

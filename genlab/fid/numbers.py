@@ -15,11 +15,11 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
-from genlab.metrics.frechet import frechet
-from genlab.metrics.jackknife import jackknife, jackknife_difference
+from genlab.metrics.frechet_distance import frechet_parts
+from genlab.metrics.jackknife import frechet_difference, frechet_jackknife
 from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
 from genlab.metrics.manifold import density_coverage, expected_coverage, precision_recall
-from genlab.metrics.memorisation import memorisation
+from genlab.metrics.memorisation import memorisation_test
 from genlab.metrics.resampling import SIZES, Subsets, limit, permutation_null, real_floor
 
 PARTS = 20
@@ -54,7 +54,7 @@ def numbers(real: Tensor, fake: Tensor, held_out: Tensor | None, plan: Plan) -> 
     Raises:
         InputError: As of `frechet_distance`.
     """
-    parts = frechet(real, fake)
+    parts = frechet_parts(real, fake)
     found: dict[str, Any] = {
         "value": parts.distance, "mean_part": parts.mean, "covariance_part": parts.covariance,
     }  # fmt: skip
@@ -69,8 +69,7 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
     kernel = kid(real, fake)
     found: dict[str, Any] = {
         "kid": {"value": kernel.value, "error": kernel.error},
-        "mmd": None if without_direction(torch.cat([real, fake])) else
-               gaussian_mmd(real, fake)._asdict(),
+        "mmd": None if without_direction(torch.cat([real, fake])) else _mmd(real, fake),
     }
     k = min(NEIGHBOURS, len(real) - 1, len(fake) - 1)
     share, cover = precision_recall(real, fake, min(3, k)), density_coverage(real, fake, k)
@@ -79,7 +78,7 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
         "density": cover.density, "coverage": cover.coverage,
         "expected_coverage": expected_coverage(len(real), len(fake), k),
     }  # fmt: skip
-    copied = memorisation(real, fake, held_out)
+    copied = memorisation_test(real, fake, held_out)
     return found | {
         "memorisation": {
             "p": copied.test.p, "share_nearer": copied.test.share, "reference": copied.reference,
@@ -91,6 +90,13 @@ def _neighbours(real: Tensor, fake: Tensor, held_out: Tensor | None) -> dict[str
             ],
         }
     }  # fmt: skip
+
+
+def _mmd(real: Tensor, fake: Tensor) -> dict[str, Any]:
+    found = gaussian_mmd(real, fake)
+    return {
+        "biased": found.biased, "unbiased": found.unbiased.value, "error": found.unbiased.error
+    }
 
 
 def without_direction(features: Tensor) -> list[int]:
@@ -109,7 +115,7 @@ def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str
         return generator(plan.seed, f"distance: {stream}")
 
     with Progress(1 + count + PARTS, "resampling", "distances") as progress:
-        known = jackknife(real, fake)
+        known = frechet_jackknife(real, fake)
         progress.advance()
         null = permutation_null(subsets, value, random("null"), count, progress.advance)
         floor = real_floor(subsets, random("floor"), PARTS, progress.advance)
@@ -135,9 +141,9 @@ def _limit(subsets: Subsets, random: torch.Generator) -> dict[str, Any]:
         return {"limit": None, "limit_refused": str(refusal)}
 
 
-def difference(real: Tensor, first: Tensor, second: Tensor) -> dict[str, float]:
+def difference(real: Tensor, first: Tensor, second: Tensor) -> dict[str, Any]:
     """Returns how much farther the first generator is than the second, with paired errors."""
-    found, kernel = jackknife_difference(real, first, second), kid_difference(real, first, second)
+    found, kernel = frechet_difference(real, first, second), kid_difference(real, first, second)
     return {
         "value": found.value, "error": found.error,
         "kid_value": kernel.value, "kid_error": kernel.error,

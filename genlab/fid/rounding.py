@@ -19,7 +19,7 @@ from genlab.common.progress import Progress
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures
 from genlab.features.extractors import Extractor, FeatureExtractors
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet_distance import frechet_distance
 
 IMAGES = 50
 """Of each set, at most: seconds, and the distance of more moves by about the same share."""

@@ -48,7 +48,7 @@ from genlab.common.errors import InputError
 from genlab.common.version import __version__
 from genlab.data.crop import Crop
 from genlab.features.extract import Provenance
-from genlab.metrics.frechet import Statistics
+from genlab.metrics.frechet_distance import Statistics
 
 NEGATIVE = 1e-3
 """Of the largest eigenvalue: how far below 0 rounding in float16 or float32 may bring one."""

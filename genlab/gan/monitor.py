@@ -53,8 +53,8 @@ from genlab.gan.players import Players, seen, to_signed, told
 from genlab.gan.sample import draw, drawn
 from genlab.gan.split import Sides
 from genlab.metrics.diversity import vendi_score
-from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.memorisation import memorisation, rank_test
+from genlab.metrics.frechet_distance import frechet_distance
+from genlab.metrics.memorisation import memorisation_test, rank_test
 from genlab.metrics.neighbours import nearest
 from genlab.networks.pretrained import efficientnet_lite0
 
@@ -181,7 +181,8 @@ class Watch:
         """Returns the full test of memorisation for a generator, as JSON values."""
         name = self.config.measure_with[0]
         view = self.views[name]
-        found = memorisation(view.train, self.extract(name, self.fakes(average)), view.held_out)
+        fakes = self.extract(name, self.fakes(average))
+        found = memorisation_test(view.train, fakes, view.held_out)
         return {
             "network": self.extractors.networks[name].name, "reference": found.reference,
             "p": found.test.p, "share_nearer": found.test.share, "duplicates": found.duplicates,

@@ -1,9 +1,12 @@
-"""What every metric of features asks of its input, in one place and one wording.
+"""The requirements that every metric has of its input, in one place and one wording.
 
 Shapes: N samples, F features.
 """
 
-__all__ = ["check_features", "check_sets"]
+__all__ = ["Features", "as_tensor", "check_features", "check_sets"]
+
+import numpy as np
+import torch
 
 from torch import Tensor
 
@@ -12,8 +15,27 @@ from genlab.numerics.mkl_warmup import settle
 
 settle()
 
+Features = Tensor | np.ndarray
+"""Features of N images, with shape `(N, F)` and any real dtype, on any device."""
 
-def check_features(metric: str, which: str, x: Tensor, rows: int = 2) -> Tensor:
+
+def as_tensor(metric: str, what: str, x: Features) -> Tensor:
+    """Returns an array or tensor as a float64 tensor on the processor, without its graph.
+
+    Raises:
+        InputError: If `x` is neither an array nor a tensor, or holds no real numbers.
+    """
+    if isinstance(x, Tensor) and not x.is_complex():
+        return x.detach().to("cpu", torch.float64)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
+        return torch.from_numpy(np.require(x, np.float64, ["C", "W"]))
+    kind = x.dtype if isinstance(x, Tensor | np.ndarray) else type(x).__name__
+    raise InputError(
+        f"{metric}: the {what} are {kind}; give a NumPy array or a tensor of real numbers"
+    )
+
+
+def check_features(metric: str, which: str, x: Features, rows: int = 2) -> Tensor:
     """Returns features with shape `(N, F)` in float64, without their graph.
 
     Arguments:
@@ -23,21 +45,23 @@ def check_features(metric: str, which: str, x: Tensor, rows: int = 2) -> Tensor:
         rows: The fewest rows that the metric is defined for.
 
     Raises:
-        InputError: If `x` is not `(N, F)`, N is below `rows`, or a value is not finite.
+        InputError: As `as_tensor`; if `x` is not `(N, F)`, N is below `rows`, or a value is not
+            finite.
     """
-    if x.ndim != 2 or x.shape[0] < rows or x.shape[1] < 1:
+    features = as_tensor(metric, f"{which} features", x)
+    if features.ndim != 2 or features.shape[0] < rows or features.shape[1] < 1:
         raise InputError(
-            f"{metric}: the {which} features have shape {tuple(x.shape)}; "
+            f"{metric}: the {which} features have shape {tuple(features.shape)}; "
             f"they need (N, F), one row an image and at least {rows} rows"
         )
-    if not x.isfinite().all():
+    if not features.isfinite().all():
         raise InputError(
-            f"{metric}: the {which} features, {tuple(x.shape)}, contain non-finite values"
+            f"{metric}: the {which} features, {tuple(features.shape)}, contain non-finite values"
         )
-    return x.detach().double()
+    return features
 
 
-def check_sets(metric: str, **sets: Tensor) -> tuple[Tensor, ...]:
+def check_sets(metric: str, **sets: Features) -> tuple[Tensor, ...]:
     """Returns several named sets of features of one width, each through `check_features`.
 
     Raises:

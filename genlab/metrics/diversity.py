@@ -1,15 +1,15 @@
-r"""How varied one set of images is: Inception score, entropy over classes, Vendi score.
+r"""The diversity of one set of images: Inception score, entropy over classes, Vendi score.
 
 From class probabilities p(c|x_i), with their mean p(c) = (1/N) sum_i p(c|x_i),
 
     IS = exp((1/N) sum_i KL(p(c|x_i) || p(c)))          1 <= IS <= min(N, C)                    (1)
     H  = -sum_c p(c) ln p(c)                            0 <= H <= ln C                          (2)
 
-The divergence in (1) is the mutual information between image and class, for which the plug-in of
-a sample is biased upwards; over 10 splits of few images more so, hence 1 split by default. An IS
-takes no real images: it rewards one perfect image a class. Both say only what the classifier sees.
+The mean divergence in (1) is the mutual information between image and class. Its plug-in estimate
+is biased upwards, more so over 10 splits of few images, hence 1 split by default. The IS knows no
+real images: one perfect image a class is enough for the best score.
 
-From features, each brought to length 1, in the rows of X,
+From features, each scaled to length 1, in the rows of X,
 
     VS = exp(-sum_i lambda_i ln lambda_i),    lambda = eigenvalues of X X^T / N,                (3)
 
@@ -36,14 +36,14 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_features
+from genlab.metrics.checks import Features, check_features
 
 ROUNDING = 1e-2
 """How far a row of probabilities may be from 1: softmax in bfloat16 is off by some 1e-3."""
 
 
 class InceptionScore(NamedTuple):
-    """The Inception score, and how much it differs between splits."""
+    """The Inception score and its spread over splits."""
 
     value: float
     """Equation 1, its mean over the splits."""
@@ -52,12 +52,12 @@ class InceptionScore(NamedTuple):
     one split. It is not a standard error: each split has its own bias."""
 
 
-def inception_score(probabilities: Tensor, splits: int = 1) -> InceptionScore:
+def inception_score(probabilities: Features, splits: int = 1) -> InceptionScore:
     """Returns the Inception score (1) of images in their order.
 
     Arguments:
         probabilities: A classifier's p(c|x), with shape `(N, C)`; rows are normalised again.
-        splits: Into how many parts of (nearly) equal size, of neighbouring rows.
+        splits: The number of parts, of (nearly) equal size, of neighbouring rows.
 
     Raises:
         InputError: If the shape is not `(N, C)` with N >= 2, a row is not a distribution, or
@@ -66,15 +66,15 @@ def inception_score(probabilities: Tensor, splits: int = 1) -> InceptionScore:
     p = _check_probabilities("Inception score", probabilities)
     if not 1 <= splits <= len(p) // 2:
         raise InputError(
-            f"Inception score: {splits} splits of {len(p)} rows; "
-            f"at least 1, and at most {len(p) // 2}, so that each has 2 rows"
+            f"Inception score: `splits` must be from 1 to {len(p) // 2}, so that each has 2 of "
+            f"{len(p)} rows, not {splits}"
         )
     scores = torch.stack([_mutual_information(part).exp() for part in p.tensor_split(splits)])
     spread = scores.std(correction=0).item() if splits > 1 else math.nan
     return InceptionScore(scores.mean().item(), spread)
 
 
-def class_entropy(probabilities: Tensor) -> float:
+def class_entropy(probabilities: Features) -> float:
     """Returns the entropy (2) over classes of a set of images, in nats.
 
     Arguments:
@@ -86,7 +86,7 @@ def class_entropy(probabilities: Tensor) -> float:
     return _entropy(_check_probabilities("entropy over classes", probabilities).mean(0)).item()
 
 
-def vendi_score(features: Tensor) -> float:
+def vendi_score(features: Features) -> float:
     """Returns the Vendi score (3) with the cosine kernel.
 
     Arguments:
@@ -100,7 +100,7 @@ def vendi_score(features: Tensor) -> float:
     if not lengths.all():
         raise InputError(
             f"Vendi score: row {int((lengths[:, 0] == 0).nonzero()[0])} of features "
-            f"{tuple(x.shape)} is 0; it has no cosine with others"
+            f"{tuple(x.shape)} is 0 and has no direction"
         )
     eigenvalues = torch.linalg.svdvals(x / lengths / math.sqrt(len(x))).square()
     return _entropy(eigenvalues).exp().item()
@@ -114,7 +114,7 @@ def _entropy(p: Tensor) -> Tensor:
     return -torch.special.xlogy(p, p).sum(-1)
 
 
-def _check_probabilities(metric: str, probabilities: Tensor) -> Tensor:
+def _check_probabilities(metric: str, probabilities: Features) -> Tensor:
     p = check_features(metric, "class probabilities as", probabilities)
     sums = p.sum(1, keepdim=True)
     off = ((sums - 1).abs() > ROUNDING).any(1) | (p < 0).any(1)

@@ -1,14 +1,14 @@
-r"""How sure a Fréchet distance is, by leaving each image out: exact, and for the price of one.
+r"""The standard error of a Fréchet distance by the exact jackknife, at the price of one distance.
 
 With theta the distance of N images X to M images Y, and theta_{-i} the same without image i:
 
     error        SE^2 = (N - 1) / N sum_i (theta_{-i} - mean theta)^2, both sets added     (1)
     influence    theta - theta_{-i}, without image i of Y                                 (2)
 
-The error (1) is of sampling at these N and M. The bias is not in it, and is not to be taken off
-by the jackknife's formula, which has no ground below N = F: the floors (`resampling.py`) show it.
+The error (1) is that of sampling at these N and M. It does not contain the bias, and the
+jackknife's estimate of a bias is not valid below N = F: the floors (`resampling.py`) show it.
 
-Nothing is computed M times. With d_i = y_i - mean y, removing row i changes the mean and the
+No distance is computed M times. With d_i = y_i - mean y, removing row i changes the mean and the
 covariance S of Y by
 
     mean_{-i} = mean y - d_i / (M - 1)                                                    (3)
@@ -30,15 +30,21 @@ the trapezoidal rule of step h errs by e^{-2 pi^2 / h}.
 
 References:
     | The Jackknife and the Bootstrap (Shao & Tu, 1995), section 2.1: (1)
-    | The jackknife estimate of variance (Efron & Stein, 1981): but for the step from N - 1 images
-    | to N, (1) is on average not too small, https://doi.org/10.1214/aos/1176345462
+    | The jackknife estimate of variance (Efron & Stein, 1981): apart from the step from N - 1
+    | images to N, (1) is on average not too small, https://doi.org/10.1214/aos/1176345462
     | The Exponentially Convergent Trapezoidal Rule (Trefethen & Weideman, 2014), theorem 5.1
     | https://doi.org/10.1137/130932132
 
 Shapes: N and M images, F features, R = min(N, F).
 """
 
-__all__ = ["Difference", "Jackknife", "jackknife", "jackknife_difference", "leave_one_out"]
+__all__ = [
+    "Jackknife",
+    "frechet",
+    "frechet_difference",
+    "frechet_jackknife",
+    "leave_one_out",
+]
 
 import math
 
@@ -49,8 +55,14 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_sets
-from genlab.metrics.frechet import factor_of, frechet_distance, nuclear_norm
+from genlab.common.quantities import Measured
+from genlab.metrics.checks import Features, check_sets
+from genlab.metrics.frechet_distance import (
+    Statistics,
+    factor_of,
+    frechet_distance,
+    nuclear_norm,
+)
 
 STEP = 0.5
 """h: the rule errs by e^{-39}."""
@@ -61,24 +73,37 @@ TOGETHER = 2000
 
 
 class Jackknife(NamedTuple):
-    """A distance, its standard error, and what each image of Y does to it."""
+    """A distance, its standard error, and the influence of each image of Y on it."""
 
     value: float
     error: float
     """Equation 1."""
     influence: Tensor
-    """Equation 2, with shape `(M,)`, float64: above 0 for an image that raises the distance."""
+    """Equation 2, with shape `(M,)`, float64: positive for an image that raises the distance."""
 
 
-class Difference(NamedTuple):
-    """The difference of two distances, and its standard error."""
+def frechet(x: Features | Statistics, y: Features | Statistics) -> Measured:
+    """Returns the Fréchet distance of two sets with its standard error (1).
 
-    value: float
-    error: float
+    Arguments:
+        x: Features of one set, with shape `(N, F)`, or its statistics.
+        y: Features of the other, with shape `(M, F)`, or its statistics.
+
+    Returns:
+        The squared distance, as FID is reported. The error is None where a set has fewer than
+        three images or only its statistics are given.
+
+    Raises:
+        InputError: As of `frechet_distance`.
+    """
+    value = frechet_distance(x, y)
+    if isinstance(x, Statistics) or isinstance(y, Statistics) or min(len(x), len(y)) < 3:
+        return Measured(value)
+    return Measured(value, _error(leave_one_out(y, x), leave_one_out(x, y)))
 
 
-def jackknife(x: Tensor, y: Tensor) -> Jackknife:
-    """Returns the distance of two sets, its error and the influences of Y.
+def frechet_jackknife(x: Features, y: Features) -> Jackknife:
+    """Returns the distance of two sets, its error and the influence of each image of Y.
 
     Arguments:
         x: Features of one set, with shape `(N, F)`, N at least 3.
@@ -88,15 +113,13 @@ def jackknife(x: Tensor, y: Tensor) -> Jackknife:
         InputError: As of `leave_one_out`.
     """
     value, without_x, without_y = frechet_distance(x, y), leave_one_out(y, x), leave_one_out(x, y)
-    error = math.sqrt(_variance(without_x) + _variance(without_y))
-    return Jackknife(value, error, value - without_y)
+    return Jackknife(value, _error(without_x, without_y), value - without_y)
 
 
-def jackknife_difference(real: Tensor, first: Tensor, second: Tensor) -> Difference:
-    """Returns how much farther the first generator is from the real images than the second.
+def frechet_difference(real: Features, first: Features, second: Features) -> Measured:
+    """Returns d(real, first) - d(real, second) with its standard error; negative: first is nearer.
 
-    Below 0 the first is nearer. The real images are the same for both, so their part of the
-    error is that of the difference.
+    Both distances share the real images, whose part of the error is that of the difference.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
@@ -107,14 +130,11 @@ def jackknife_difference(real: Tensor, first: Tensor, second: Tensor) -> Differe
         InputError: As of `leave_one_out`.
     """
     value = frechet_distance(real, first) - frechet_distance(real, second)
-    variance = _variance(leave_one_out(first, real) - leave_one_out(second, real))
-    for fake in (first, second):
-        variance += _variance(leave_one_out(real, fake))
-    return Difference(value, math.sqrt(variance))
+    of_real = leave_one_out(first, real) - leave_one_out(second, real)
+    return Measured(value, _error(of_real, *(leave_one_out(real, y) for y in (first, second))))
 
 
-@torch.no_grad()
-def leave_one_out(x: Tensor, y: Tensor) -> Tensor:
+def leave_one_out(x: Features, y: Features) -> Tensor:
     """Returns the distance of X to Y without each row of Y in turn, with shape `(M,)`, float64.
 
     Exact but for rounding, which is about 1e-8 of the distance where a set has no more images
@@ -141,24 +161,24 @@ def leave_one_out(x: Tensor, y: Tensor) -> Tensor:
     return (means + factor.square().sum() + spreads - 2 * shared).clamp(min=0)
 
 
-def _change_of_root(seen: Tensor, kappa: float) -> Tensor:
+def _change_of_root(projected: Tensor, kappa: float) -> Tensor:
     """Returns delta of (6), with shape `(M,)`, from the rows L d_i, `(M, R)`."""
-    values, vectors = torch.linalg.eigh(seen.T @ seen / (len(seen) - 1))
+    values, vectors = torch.linalg.eigh(projected.T @ projected / (len(projected) - 1))
     kept = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
     if not kept.any():  # a set of equal images
-        return torch.zeros(len(seen), dtype=seen.dtype)
+        return torch.zeros(len(projected), dtype=projected.dtype)
     values, vectors = values[kept], vectors[:, kept]
     s = values[-1].log() + torch.arange(-REACH, REACH + STEP, STEP, dtype=values.dtype)
     kernel = kappa / (values[:, None] + s.exp())  # (R, nodes)
     rule = (s / 2).exp() * STEP / (2 * math.pi)  # t^{-1/2} dt = e^{s/2} ds
     found = []
-    for part in seen.split(TOGETHER):
+    for part in projected.split(TOGETHER):
         share = (part @ vectors).square() @ kernel
         # an image that alone spans a direction has share 1 at t = 0, where t^{1/2} is nothing
         found.append(torch.log1p(-share.clamp(max=1 - 1e-15)) @ rule)
     return torch.cat(found)
 
 
-def _variance(left_out: Tensor) -> float:
-    """Returns (1) of one set."""
-    return ((len(left_out) - 1) * left_out.var(correction=0)).item()
+def _error(*left_out: Tensor) -> float:
+    """Returns the root of (1), summed over sets: the distances without each image of a set."""
+    return math.sqrt(sum(((len(d) - 1) * d.var(correction=0)).item() for d in left_out))

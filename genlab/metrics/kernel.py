@@ -1,4 +1,4 @@
-r"""Maximum mean discrepancies between sets of features, on all the data, with standard errors.
+r"""Maximum mean discrepancies (KID, CMMD) of sets of features, on all the data, with errors.
 
 For samples x_1..x_n and y_1..y_m, and a kernel k, the unbiased estimate of the squared distance
 MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y) is (Gretton et al., equation 3)
@@ -9,7 +9,8 @@ MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y) is (Gretton et al., equation 3)
     Gaussian      k(x, y) = exp(-|x - y|^2 / (2 sigma^2))                                       (3)
 
 CMMD is (3) with sigma = 10 over CLIP features of unit length, times 1000. Its published code
-means over i = j too, which adds about (1/n + 1/m)(1 - E k) whatever the images: both are given.
+averages over i = j as well, which adds about (1/n + 1/m)(1 - E k) for any images: both forms are
+given.
 
 The standard error. M is a sum of block means B_g with weights w_g (1, 1 and -2), so
 
@@ -26,18 +27,20 @@ their sum and Q the sum of squares in a block of two,
     A_x, C      (S T - 2 sum r_i u_i) / (n (n-1) (n-2) m)                                       (7)
     C, C'       (T T' - sum u_i u'_i) / (n (n-1) m m'),  blocks that share the set of x         (8)
 
-so (4) is unbiased for all n, m >= 4, with the terms of order 1/n^2 that alone remain where the
-laws are equal. (The estimator of Sutherland et al. for n = m; Binkowski et al. use it for KID.)
-An unbiased variance may come out negative. By Hoeffding's decomposition the part of (4) from
-single samples is never below 0, so the variance is at least that of the doubly centred kernels,
+so (4) is unbiased for all n, m >= 4, including the terms of order 1/n^2, the only ones where the
+distributions are equal. (For n = m this is the estimator of Sutherland et al., which Binkowski et
+al. use for KID.) An unbiased variance may come out negative. By Hoeffding's decomposition the part
+of (4) from single samples is never negative, so the variance is at least that of the doubly
+centred kernels,
 
     2/(n (n-1)) V_x + 2/(m (m-1)) V_y + 4/(n m) V_xy,                                           (9)
 
 whose unbiased estimates are sums of squares. The larger of (4) and (9) is reported: where the
-laws are equal the error is then too large by some 5 to 25 %, and else unbiased in the variance.
+distributions are equal the error is then too large by some 5 to 25 %, and otherwise its square is
+unbiased.
 
 A kernel k(x, y) - k(x, c) - k(c, y) + k(c, c) gives the same M, V-statistic and (4) to (9). With c
-the mean of all samples its values are small, and the differences above lose no digits.
+the mean of all samples its values are small, and the differences above do not cancel.
 
 References:
     | A Kernel Two-Sample Test (Gretton et al., 2012), JMLR 13
@@ -51,7 +54,7 @@ References:
 Shapes: N and M samples, F features; all in float64, never more than `PAIRS` pairs at once.
 """
 
-__all__ = ["GaussianMmd", "KernelDistance", "gaussian_mmd", "kid", "kid_difference"]
+__all__ = ["GaussianMmd", "gaussian_mmd", "kid", "kid_difference"]
 
 import math
 
@@ -63,7 +66,8 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_sets
+from genlab.common.quantities import Measured
+from genlab.metrics.checks import Features, check_sets
 
 PAIRS = 2**20
 """Kernel values held at once: 8 MB, and a few times that with what they are made from."""
@@ -72,24 +76,13 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 """Maps `(N, F)` and `(M, F)` to `(N, M)`."""
 
 
-class KernelDistance(NamedTuple):
-    """A squared MMD, or a difference of two."""
-
-    value: float
-    """The unbiased estimate (1). It may be negative."""
-    error: float
-    """Its standard error; NaN where a set has fewer than 4 rows."""
-
-
 class GaussianMmd(NamedTuple):
     """A squared MMD with the Gaussian kernel (3), in both forms."""
 
+    unbiased: Measured
+    """The estimate (1), which may be negative, and its error (None below 4 rows)."""
     biased: float
-    """The mean over all pairs, i = j too: what the published code of CMMD reports."""
-    unbiased: float
-    """The estimate (1). It may be negative."""
-    error: float
-    """The standard error of the unbiased form; NaN where a set has fewer than 4 rows."""
+    """The mean over all pairs, those with i = j included: what CMMD's published code reports."""
 
 
 class _Block(NamedTuple):
@@ -125,27 +118,31 @@ class _Block(NamedTuple):
         return self.rows if name == self.left else self.columns
 
 
-def kid(real: Tensor, fake: Tensor) -> KernelDistance:
-    """Returns KID (2) on all the data, in the field's units (papers print 1000 times it).
+def kid(real: Features, fake: Features) -> Measured:
+    """Returns KID (2) on all the data with its standard error; papers often print 1000 times it.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
         fake: Features of the generated images, with shape `(M, F)`.
+
+    Returns:
+        The unbiased estimate (1), which may be negative. The error is None where a set has fewer
+        than four images.
 
     Raises:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, or a value is not finite.
     """
     real, fake = check_sets("KID", real=real, fake=fake)
     blocks = _mmd_blocks({"x": real, "y": fake}, _cubic)
-    return KernelDistance(_sum(blocks), _error(blocks))
+    return Measured(_sum(blocks), _error(blocks))
 
 
-def kid_difference(real: Tensor, first: Tensor, second: Tensor) -> KernelDistance:
-    """Returns KID(real, first) - KID(real, second); below 0 the first model is nearer.
+def kid_difference(real: Features, first: Features, second: Features) -> Measured:
+    """Returns KID(real, first) - KID(real, second); negative: the first model is nearer.
 
-    The real images are the same for both, so the error is less than that of two separate KIDs:
-    the block of the real images with themselves cancels, and what their two cross blocks share
-    counts once (8).
+    Both share the real images, so the error is smaller than that of two separate KIDs: the block
+    of the real images with themselves cancels, and (8) takes the covariance of the two cross
+    blocks into account.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
@@ -165,20 +162,21 @@ def kid_difference(real: Tensor, first: Tensor, second: Tensor) -> KernelDistanc
         ("real", "second"): 2.0,
     }
     blocks = [(weight, _block(sets, *names, kernel)) for names, weight in pairs.items()]
-    return KernelDistance(_sum(blocks), _error(blocks))
+    return Measured(_sum(blocks), _error(blocks))
 
 
 def gaussian_mmd(
-    real: Tensor, fake: Tensor, *, sigma: float = 10.0, scale: float = 1000.0, unit: bool = True
+    real: Features, fake: Features, *, sigma: float = 10.0, scale: float = 1000.0,
+    unit: bool = True,
 ) -> GaussianMmd:
-    """Returns the squared MMD with the Gaussian kernel (3); CMMD when given CLIP's features.
+    """Returns the squared MMD with the Gaussian kernel (3): CMMD, where features are CLIP's.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
         fake: Features of the generated images, with shape `(M, F)`.
         sigma: The kernel's width, in units of the features.
         scale: What the result is multiplied by.
-        unit: Whether each row is brought to length 1 first, as CMMD does.
+        unit: Whether each row is scaled to length 1 first, as CMMD does.
 
     Raises:
         InputError: As `kid`; if `sigma` is not positive; if a row to be normalised is all 0.
@@ -186,7 +184,7 @@ def gaussian_mmd(
     name = "Gaussian MMD"
     real, fake = check_sets(name, real=real, fake=fake)
     if not sigma > 0:
-        raise InputError(f"{name}: sigma is {sigma}; it must be above 0")
+        raise InputError(f"{name}: `sigma` must be positive, not {sigma}")
     if unit:
         real, fake = (_unit_rows(name, x) for x in (real, fake))
 
@@ -194,10 +192,12 @@ def gaussian_mmd(
         squares = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
         return (squares.clamp(min=0) / (-2 * sigma**2)).exp()
 
-    centre = torch.cat([real, fake]).mean(0)  # only differences count: less to cancel
+    centre = torch.cat([real, fake]).mean(0)  # the kernel depends on differences only
     blocks = _mmd_blocks({"x": real - centre, "y": fake - centre}, kernel)
     biased = sum(weight * block.mean_with_diagonal for weight, block in blocks)
-    return GaussianMmd(scale * biased, scale * _sum(blocks), scale * _error(blocks))
+    error = _error(blocks)
+    unbiased = Measured(scale * _sum(blocks), None if error is None else scale * error)
+    return GaussianMmd(unbiased, scale * biased)
 
 
 def _cubic(x: Tensor, y: Tensor) -> Tensor:
@@ -208,7 +208,9 @@ def _unit_rows(name: str, x: Tensor) -> Tensor:
     lengths = x.norm(dim=1, keepdim=True)
     if not lengths.all():
         row = int((lengths[:, 0] == 0).nonzero()[0])
-        raise InputError(f"{name}: row {row} of features {tuple(x.shape)} is 0 and has no unit")
+        raise InputError(
+            f"{name}: row {row} of features {tuple(x.shape)} is 0 and has no direction"
+        )
     return x / lengths
 
 
@@ -248,9 +250,9 @@ def _sum(blocks: list[tuple[float, _Block]]) -> float:
     return sum(weight * block.mean for weight, block in blocks)
 
 
-def _error(blocks: list[tuple[float, _Block]]) -> float:
-    if min(len(side) for _, block in blocks for side in (block.rows, block.columns)) < 4:
-        return math.nan
+def _error(blocks: list[tuple[float, _Block]]) -> float | None:
+    if min(len(sums) for _, block in blocks for sums in (block.rows, block.columns)) < 4:
+        return None
     unbiased = sum(v * w * _covariance(g, h) for v, g in blocks for w, h in blocks)
     least = sum(weight**2 * _interaction(block) for weight, block in blocks)
     return math.sqrt(max(unbiased, least))

@@ -1,7 +1,7 @@
-r"""Precision, recall, density and coverage: balls around one set, points of the other in them.
+r"""Precision, recall, density and coverage: points of one set in balls around the other's.
 
-With NND_k(a_i), the distance of a_i to its k-th nearest other member of its own set, a set stands
-for the union of the balls B(a_i, NND_k(a_i)).
+With NND_k(a_i), the distance of a_i to its k-th nearest other member of its own set, the support
+of a set is estimated by the union of the balls B(a_i, NND_k(a_i)).
 
     precision   share of the fakes in some real ball                                            (1)
     recall      share of the reals in some fake ball                                            (2)
@@ -13,15 +13,15 @@ The conventions differ by paper, and with them the values: (1) and (2) take clos
 counts a sample as its own neighbour, and both count another one with equal features, so that a
 set of copies has balls of radius 0: closed ones hold the copies, open ones nothing.
 
-Under equality of two continuous laws, for every N reals, M fakes and F,
+If both sets come from one continuous distribution, for every N, M and F,
 
     E density = 1,    E coverage = 1 - prod_{i=1..k} (N - i) / (N + M - i),                     (5)
 
 for of the N - 1 other reals and the M fakes, all exchangeable, a ball misses every fake when its
-k nearest are all reals. Precision and recall have no such law: it depends on F.
+k nearest are all reals. The expectations of precision and recall depend on F and the distribution.
 
-All four depend on N, M and k, and on the features; values compare at the same only. One outlier
-among the reals gets a ball that holds much; density and coverage suffer less.
+All four depend on N, M, k and the features; only values at the same ones compare. One outlier
+among the reals gets a large ball, which holds many fakes; density and coverage suffer less.
 
 References:
     | Improved Precision and Recall Metric for Assessing Generative Models (Kynkäänniemi et al.,
@@ -47,12 +47,12 @@ from typing import NamedTuple
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_sets
+from genlab.metrics.checks import Features, check_sets
 from genlab.metrics.neighbours import kth_neighbour, points_in_balls
 
 
 class PrecisionRecall(NamedTuple):
-    """How much of the fakes is among the reals, and of the reals among the fakes."""
+    """The shares of fakes among the reals and of reals among the fakes."""
 
     precision: float
     """Equation 1: low when images are bad."""
@@ -61,7 +61,7 @@ class PrecisionRecall(NamedTuple):
 
 
 class DensityCoverage(NamedTuple):
-    """How densely the reals' balls are filled, and how many of them."""
+    """How densely the reals' balls are filled, and the share of them that holds a fake."""
 
     density: float
     """Equation 3: low when images are bad; it may be above 1."""
@@ -69,13 +69,13 @@ class DensityCoverage(NamedTuple):
     """Equation 4: low when modes are missing."""
 
 
-def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
+def precision_recall(real: Features, fake: Features, k: int = 3) -> PrecisionRecall:
     """Returns improved precision (1) and recall (2), with closed balls.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
         fake: Features of the generated images, with shape `(M, F)`.
-        k: Which neighbour is on the sphere.
+        k: The neighbour whose distance is the radius.
 
     Raises:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, a value is not finite, or `k`
@@ -89,13 +89,13 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     return PrecisionRecall(_share(balls), _share(own))
 
 
-def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
+def density_coverage(real: Features, fake: Features, k: int = 5) -> DensityCoverage:
     """Returns density (3) and coverage (4), with open balls.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
         fake: Features of the generated images, with shape `(M, F)`.
-        k: Which neighbour is on the sphere.
+        k: The neighbour whose distance is the radius.
 
     Raises:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, a value is not finite, or `k`
@@ -109,7 +109,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
 
 
 def expected_coverage(n_real: int, n_fake: int, k: int = 5) -> float:
-    """Returns the mean of coverage (4) when both sets come from one continuous law (5).
+    """Returns the mean of coverage (4) if both sets come from one continuous distribution (5).
 
     Raises:
         InputError: If `n_fake` is below 1, or `k` is not at least 1 and below `n_real`.
@@ -124,7 +124,7 @@ def _check_k(name: str, k: int, **rows: int) -> None:
     for which, count in rows.items():
         if not 1 <= k < count:
             raise InputError(
-                f"{name}: k is {k} with {count} {which} rows; it needs 1 <= k < {count}"
+                f"{name}: `k` must be from 1 to {count - 1} with {count} {which} rows, not {k}"
             )
 
 

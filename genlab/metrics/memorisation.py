@@ -1,4 +1,4 @@
-r"""Whether generated images are nearer to the training images than new real images are.
+r"""A test of memorisation: are generated images nearer to the training images than real ones are?
 
 With d(x) the distance from x to the nearest training image, the fakes' d(y_j) are ranked against
 d(r_i) of held-out reals, which the model never saw:
@@ -10,22 +10,22 @@ d(r_i) of held-out reals, which the model never saw:
 t being the sizes of groups of equal distances (Mann & Whitney; the normal approximation with
 ties and the correction for continuity, good from some 10 on either side). A share of 1/2 means
 that fakes are as near as new reals are, more that they are nearer: p = P(Z >= z). Up to the
-1/2 in (2), -z is C_T (Meehan et al.) with a single cell. The test stands on its conditions: given
-the training images, held-out reals are independent draws of the law that these came from, and
-fakes are independent of one another.
+1/2 in (2), -z is C_T (Meehan et al.) with a single cell. The test assumes that, given the training
+images, held-out reals are independent draws from the training distribution, and that fakes are
+independent of one another.
 
-Without held-out reals the training images stand in, each with its distance to the nearest
-*other* one. Three things are then less than sure: these distances depend on one another; each
-has one candidate fewer, so fakes look nearer by some 1/N; and a training set with duplicates in
-it (frames, re-posts) has small distances itself, which hides copying.
+Without held-out reals each training image takes its distance to the nearest *other* one. The test
+is then approximate: these distances depend on one another; each has one candidate fewer, so fakes
+appear nearer by some 1/N; and duplicates within the training set (frames, re-posts) make its own
+distances small, which hides copying.
 
 A fake is *authentic* (Alaa et al., section 4) if it is farther from its nearest training image
 than that is from its own nearest other one. Under equality a fake is not when the two are each
 other's nearest: the share of authentic ones is then 1/3 in one dimension, 0.38 in two, and tends
 to 1/2 in many.
 
-Small distances mean "nearly the same" only as far as the features see it. The metric was found
-to miss much of what people call copies (Stein et al., 2023): look at the closest pairs.
+Small distances mean "nearly the same" only to the features. Such metrics were found to miss many
+images that people call copies (Stein et al., 2023): inspect the closest pairs.
 
 References:
     | On a Test of Whether one of Two Random Variables is Stochastically Larger than the Other
@@ -40,7 +40,7 @@ Shapes: T training images, N held-out reals, M fakes, F features; distances in f
 (`neighbours`).
 """
 
-__all__ = ["Memorisation", "Pairs", "RankTest", "memorisation", "rank_test"]
+__all__ = ["Memorisation", "Pairs", "RankTest", "memorisation_test", "rank_test"]
 
 import math
 
@@ -51,7 +51,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_features, check_sets
+from genlab.metrics.checks import Features, check_features, check_sets
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
 
@@ -83,13 +83,13 @@ class Memorisation(NamedTuple):
     """The fakes' distances to the training set against those of real images."""
 
     test: RankTest
-    """Fakes are nearer to the training images than the reference is."""
+    """The test of "fakes are nearer to the training images than the reference is"."""
     reference: str
-    """"held-out", or "leave-one-out": the training images themselves, see above."""
+    """"held-out", or "leave-one-out": the other training images, see above."""
     duplicates: int
     """Fakes whose features equal those of a training image."""
     near: int
-    """Fakes nearer than `threshold`; duplicates are among them unless `threshold` is 0."""
+    """Fakes nearer than `threshold`, duplicates included unless `threshold` is 0."""
     threshold: float
     """The `quantile` of the reference's distances."""
     authentic: float
@@ -98,22 +98,22 @@ class Memorisation(NamedTuple):
     """The closest pairs."""
 
 
-def memorisation(
-    train: Tensor,
-    fake: Tensor,
-    held_out: Tensor | None = None,
+def memorisation_test(
+    train: Features,
+    fake: Features,
+    held_out: Features | None = None,
     *,
     quantile: float = 0.05,
     closest: int = 16,
 ) -> Memorisation:
-    """Returns how the fakes lie to the training images, against reals that were held out.
+    """Compares the fakes' distances to the training images with those of held-out reals.
 
     Arguments:
         train: Features of the training images, with shape `(T, F)`.
         fake: Features of the generated images, with shape `(M, F)`.
         held_out: Features of real images not trained on, with shape `(N, F)`. Without them each
-            training image is compared with the others, at the price told above.
-        quantile: Which part of the reference's distances counts as near.
+            training image is compared with the others: an approximation, see above.
+        quantile: The share of the reference's distances that counts as near.
         closest: How many pairs to return, at most; each fake is in one.
 
     Raises:
@@ -124,7 +124,7 @@ def memorisation(
     sets = {"train": train, "fake": fake} | ({} if held_out is None else {"held_out": held_out})
     train, fake, *new = check_sets(name, **sets)
     if not 0 < quantile < 1:
-        raise InputError(f"{name}: the quantile is {quantile}; it must be between 0 and 1")
+        raise InputError(f"{name}: `quantile` must be between 0 and 1, not {quantile}")
     squared, index = nearest(fake, train)
     distance, own = squared.sqrt(), kth_neighbour(train).squared.sqrt()
     reference = nearest(new[0], train).squared.sqrt() if new else own

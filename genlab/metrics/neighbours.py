@@ -4,15 +4,15 @@ r"""Nearest neighbours and balls, with exact decisions at the speed of matrix pr
 
 is a matrix product for all pairs at once, but its terms cancel: two equal images come out at some
 1e-12 instead of 0, and images at equal distances in either order. The plain sum over (x - y)^2
-has neither fault and takes ten times as long. So (1), over features with their common mean taken
-off, only decides what its rounding cannot touch. Its error is below
+has neither fault and takes ten times as long. So (1), over features minus their common mean, only
+decides what its rounding cannot change. Its error is below
 
     4 (F + 8) eps (|x|^2 + |y|^2),                                                              (2)
 
-and each pair whose distance lies within (2) of what it is compared with (within twice the row's
-largest, if that is another of these distances) is done again by the plain sum. A distance
-returned here is thus a function of its two rows alone: the same in any chunk and order, exactly
-0 for equal rows, and equal for equal pairs of rows.
+and each pair whose distance lies within (2) of its limit (within twice the row's largest (2), if
+the limit is another of these distances) is computed again by the plain sum. A distance returned
+here is thus a function of its two rows alone: the same in any chunk and order, exactly 0 for equal
+rows, and equal for equal pairs of rows.
 
 References:
     | Accuracy and Stability of Numerical Algorithms (Higham, 2002), section 3.1: (2)

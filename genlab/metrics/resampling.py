@@ -1,21 +1,21 @@
-r"""What a Fréchet distance is at these N when nothing differs, and where it goes with growing N.
+r"""The null distribution of a Fréchet distance at these N and M, its floor, and its limit.
 
-With theta the distance of N images X to M images Y, all by dealing images out, never by drawing
-some twice: the ordinary bootstrap is wrong here, for a resample has fewer distinct images, hence
-covariances of lower rank and a larger distance, every time.
+With theta the distance of N images X to M images Y. All by resampling without replacement: the
+ordinary bootstrap fails here, for a resample has fewer distinct images, hence covariances of lower
+rank and a larger distance, every time.
 
-    null         images exchanged between the sets at random, R times: theta*_r has the law of
-                 theta if X and Y come from one law;
+    null         images exchanged between the sets at random, R times: theta*_r is distributed as
+                 theta if X and Y come from one distribution;
                  p = (1 + #{r: theta*_r >= theta}) / (1 + R)                              (1)
     real floor   two disjoint parts of X against each other                               (2)
     limit        theta_N = theta_inf + K / N + o(1 / N), a straight line in 1 / N, fitted (3)
 
-The null's mean (1) and (2) show the distance's bias. (3) holds where N is well above the number
-of features only; below, the distance falls by another law.
+The null's mean (1) and (2) show the distance's bias. (3) holds only where N is well above the
+number of features; below, the distance decays differently.
 
-For one law with N << F the distances need singular values of (N, M) matrices. They come from the
-Gram matrix G = Z Z^T of all rows, computed once: with H = I - 1 1^T / n the centred product of
-the rows I and J is H G_IJ H, so a subset costs one small eigenvalue problem.
+Where N < F the distances need singular values of (N, M) matrices. They come from the Gram matrix
+G = Z Z^T of all rows, computed once: with H = I - 1 1^T / n the centred product of the rows I and
+J is H G_IJ H, so a subset costs one small eigenvalue problem.
 
 References:
     | Permutation p-values should never be zero (Phipson & Smyth, 2010), equation 2
@@ -48,15 +48,15 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_sets
-from genlab.metrics.frechet import factor_of, statistics
+from genlab.metrics.checks import Features, check_sets
+from genlab.metrics.frechet_distance import factor_of, statistics
 
 LARGEST_GRAM = 6000
 """Rows up to which the Gram matrix is kept (288 MB)."""
 ENOUGH = 2.4
-"""Images a feature from which (3) is taken: 5,000 for 2,048, as it was published."""
+"""Images per feature from which (3) is used: 5,000 for 2,048, as it was published."""
 SIZES = 15
-"""Sizes that (3) is fitted to."""
+"""The number of sizes that (3) is fitted to."""
 
 Advance = Callable[[], None]
 """Called after each distance, for a progress bar."""
@@ -66,7 +66,7 @@ def _silent() -> None: ...
 
 
 class Null(NamedTuple):
-    """What the distance would be if both sets came from one law."""
+    """The distribution of the distance if both sets came from one distribution."""
 
     mean: float
     high: float
@@ -76,7 +76,7 @@ class Null(NamedTuple):
 
 
 class Subsets:
-    """Fréchet distances between subsets of two sets; the sets' rows count on, X first.
+    """Fréchet distances between subsets of two sets; rows are numbered through, X first.
 
     Arguments:
         x: Features of one set, with shape `(N, F)`.
@@ -86,7 +86,7 @@ class Subsets:
         InputError: As of `frechet_distance`.
     """
 
-    def __init__(self, x: Tensor, y: Tensor) -> None:
+    def __init__(self, x: Features, y: Features) -> None:
         x, y = check_sets("Fréchet distance", first=x, second=y)
         self.x, self.y = torch.arange(len(x)), len(x) + torch.arange(len(y))
         rows = torch.cat([x, y])
@@ -106,7 +106,7 @@ class Subsets:
         shift = square_i + square_j - 2 * cross.mean()
         cross = cross - cross.mean(0) - cross.mean(1, keepdim=True) + cross.mean()
         small = cross @ cross.T if len(i) <= len(j) else cross.T @ cross
-        # roots of eigenvalues: half the digits of the smallest, which add next to nothing
+        # roots of eigenvalues lose half the digits of the smallest, which add next to nothing
         sigma = _sum_of_roots(small)
         shared = sigma / math.sqrt((len(i) - 1) * (len(j) - 1))
         return max((shift + spread_i + spread_j - 2 * shared).item(), 0.0)
@@ -116,12 +116,12 @@ def permutation_null(
     subsets: Subsets, value: float, random: torch.Generator, count: int = 200,
     advance: Advance = _silent,
 ) -> Null:
-    """Returns the law of the distance between sets of these sizes from one law (1).
+    """Returns the null distribution of the distance (1).
 
     Arguments:
         subsets: The sets.
         value: Their distance.
-        random: Draws the exchanges.
+        random: Draws the permutations.
         count: R.
         advance: Called R times.
     """
@@ -138,19 +138,19 @@ def permutation_null(
 def real_floor(
     subsets: Subsets, random: torch.Generator, count: int = 20, advance: Advance = _silent
 ) -> tuple[int, int, float, float] | None:
-    """Returns how far disjoint parts of X are from each other (2): what a perfect generator gets.
+    """Returns the distance of disjoint parts of X (2): what a perfect generator would reach.
 
-    Parts as large as Y and what then remains of X, or two halves where Y is more than half of X.
+    One part is as large as Y, the other is the rest of X; two halves where Y is larger than that.
 
     Arguments:
         subsets: The sets.
         random: Draws the parts.
-        count: How many times.
-        advance: Called so many times.
+        count: The number of draws.
+        advance: Called after each.
 
     Returns:
-        The sizes of both parts, the mean and standard deviation of their distances; None if X
-        has fewer than four images.
+        The sizes of both parts, the mean and the standard deviation of their distances; None if
+        X has fewer than four images.
     """
     n = len(subsets.x)
     if n < 4:
@@ -174,7 +174,7 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
         advance: Called 15 times.
 
     Raises:
-        InputError: If a set has fewer images: there (3) does not hold.
+        InputError: If a set has fewer images, where (3) does not hold.
     """
     features = subsets.rows.shape[1]
     n, m = len(subsets.x), len(subsets.y)
@@ -182,7 +182,7 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
         raise InputError(
             f"the limit of infinitely many images: {n} and {m} images; with {features} features "
             f"{math.ceil(2 * ENOUGH * features)} are needed, for the distance is a straight "
-            f"line in 1/N only from about {ENOUGH} images a feature on"
+            f"line in 1/N only from about {ENOUGH} images per feature on"
         )
     shares, values = torch.linspace(0.5, 1, SIZES, dtype=torch.float64), []
     for share in shares.tolist():

@@ -39,7 +39,7 @@ from genlab.fid.measure import Sets, fid, measure, rank_generators
 from genlab.fid.numbers import Plan
 from genlab.fid.output import check_target, drop_figures
 from genlab.fid.verdict import is_smallest, ranking_words, verdict
-from genlab.metrics.jackknife import jackknife
+from genlab.metrics.jackknife import frechet_jackknife
 from genlab.networks.pretrained import efficientnet_lite0 as lite
 from genlab.vae.train import train_vae
 
@@ -129,7 +129,7 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
     assert first["value"] == pytest.approx(first["mean_part"] + first["covariance_part"])
     assert first["weights_sha256"] == lite.SHA256
     features = [extractors.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
-    known = jackknife(*features)
+    known = frechet_jackknife(*features)
     assert first["error"] == pytest.approx(known.error, rel=1e-9)
     assert first["influence"] == pytest.approx(known.influence.tolist(), rel=1e-9)
     assert [result["recognised_real"], result["recognised_fake"]] == shares

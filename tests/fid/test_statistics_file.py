@@ -22,7 +22,7 @@ from genlab.fid.statistics_file import (
     refuse_mismatch,
     save_statistics,
 )
-from genlab.metrics.frechet import Statistics
+from genlab.metrics.frechet_distance import Statistics
 
 LITE = Provenance(network="Lite", sha256="ab" * 32, layer="head, mean", preprocessing="224 px")
 FRAMING = Framing(64, "subject")

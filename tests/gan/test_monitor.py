@@ -29,7 +29,7 @@ from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
 from genlab.gan.split import sides
 from genlab.gan.step import play
 from genlab.gan.train import train_gan
-from genlab.metrics.frechet import frechet_distance
+from genlab.metrics.frechet_distance import frechet_distance
 from genlab.runs.run import Run
 
 TRAIN, HELD = 28, 12

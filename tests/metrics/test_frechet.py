@@ -18,11 +18,10 @@ import genlab
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.metrics.frechet import (
+from genlab.metrics.frechet_distance import (
     Statistics,
-    frechet,
     frechet_distance,
-    frechet_loss,
+    frechet_parts,
     statistics,
 )
 
@@ -102,7 +101,7 @@ def test_every_image_twice() -> None:
 def test_disjoint_supports() -> None:
     x, y = decaying("x", 30, 60), decaying("y", 20, 60)
     x[:, 30:], y[:, :30] = 0, 0
-    parts = frechet(x, y)
+    parts = frechet_parts(x, y)
     assert parts.mean == pytest.approx((x.mean(0) - y.mean(0)).square().sum().item())
     assert parts.covariance == pytest.approx(trace(x) + trace(y))
 
@@ -257,47 +256,6 @@ def test_sets_of_one_picture() -> None:
     y = decaying("y", 30, 4)
     left = (1 - y.mean(0)).square().sum().item() + trace(y)
     assert frechet_distance(x, y) == pytest.approx(left, rel=1e-12)
-
-
-@pytest.mark.parametrize(("n", "m", "f"), [(6, 9, 20), (25, 9, 6), (25, 30, 6), (6, 40, 9)])
-@pytest.mark.parametrize("reference", ["features", "statistics"])
-def test_gradient_is_the_difference_quotient(n: int, m: int, f: int, reference: str) -> None:
-    x, y = decaying("x", n, f), 1.3 * decaying("y", m, f) + 0.2
-    fixed = y if reference == "features" else statistics(y)
-    x.requires_grad_()
-    value = frechet_loss(x, fixed)
-    assert value.item() == pytest.approx(frechet_distance(x, y), rel=1e-10)
-    value.backward()
-    direction, h = normal("direction", n, f), 1e-5
-    assert x.grad is not None
-    slope = (x.grad * direction).sum().item()
-    with torch.no_grad():
-        ahead, behind = (frechet_distance(x + s * h * direction, y) for s in (1, -1))
-    assert slope == pytest.approx((ahead - behind) / (2 * h), rel=1e-6, abs=1e-8)
-
-
-def test_gradient_of_a_translation() -> None:
-    # d^2 = |t|^2 for Y = X + t: moving one row x_i moves the mean by 1/N of it, and S as Y's root
-    x, t = decaying("x", 30, 100), normal("t", 100)
-    y = x + t
-    x.requires_grad_()
-    frechet_loss(x, y).backward()
-    assert x.grad is not None
-    torch.testing.assert_close(x.grad, (-2 / 30 * t).expand(30, 100), rtol=1e-8, atol=1e-8)
-
-
-def test_descent_on_the_loss_reaches_the_other_set() -> None:
-    x, y = normal("x", 12, 5).requires_grad_(), 2 * normal("y", 40, 5) + 3
-    optimiser = torch.optim.LBFGS([x], max_iter=200, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = frechet_loss(x, y)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)  # pyright: ignore[reportArgumentType]
-    assert frechet_distance(x.detach(), y) < 1e-6 * trace(y)
 
 
 def test_the_package_imports_no_scipy() -> None:

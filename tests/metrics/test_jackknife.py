@@ -10,8 +10,8 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.jackknife import jackknife, jackknife_difference, leave_one_out
+from genlab.metrics.frechet_distance import frechet_distance
+from genlab.metrics.jackknife import frechet_difference, frechet_jackknife, leave_one_out
 
 
 def features(name: str, n: int, f: int, power: float = 0.75) -> Tensor:
@@ -63,7 +63,7 @@ def test_two_images_cannot_be_left_out() -> None:
 
 def test_jackknife_is_leaving_out_by_hand() -> None:
     x, y = features("x", 12, 30), 1.2 * features("y", 9, 30)
-    found, without_x, without_y = jackknife(x, y), by_hand(y, x), by_hand(x, y)
+    found, without_x, without_y = frechet_jackknife(x, y), by_hand(y, x), by_hand(x, y)
     variance = sum((len(w) - 1) / len(w) * (w - w.mean()).square().sum()
                    for w in (without_x, without_y))  # fmt: skip
     assert found.value == frechet_distance(x, y)
@@ -74,7 +74,7 @@ def test_jackknife_is_leaving_out_by_hand() -> None:
 def test_the_image_unlike_all_others_drives_the_distance() -> None:
     x, y = features("x", 15, 30), features("y", 8, 30)
     y[5] += 4
-    assert jackknife(x, y).influence.argmax() == 5
+    assert frechet_jackknife(x, y).influence.argmax() == 5
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,19 @@ def test_jackknife_error_is_the_deviation_over_repetitions(
 
     values = [frechet_distance(*pair(draw)) for draw in range(draws)]
     true = np.std(values, ddof=1)
-    errors = [jackknife(*pair(d)).error for d in range(12)]
+    errors = [frechet_jackknife(*pair(d)).error for d in range(12)]
     # never much too small; at one law, where theta is at its minimum, up to twice too large
     assert 0.85 * true < np.mean(errors) < 2.1 * true
 
 
 def test_difference_of_a_generator_to_itself_is_certain() -> None:
     x, y = features("x", 20, 30), 1.4 * features("y", 25, 30)
-    assert jackknife_difference(x, y, y.flip(0)).value == pytest.approx(0, abs=1e-6)
+    assert frechet_difference(x, y, y.flip(0)).value == pytest.approx(0, abs=1e-6)
 
 
 def test_a_paired_difference_is_leaving_out_by_hand() -> None:
     x, a, b = features("x", 14, 6), 1.2 * features("a", 11, 6), 1.6 * features("b", 12, 6)
-    found = jackknife_difference(x, a, b)
+    found = frechet_difference(x, a, b)
     variance = 0.0
     for w in (by_hand(a, x) - by_hand(b, x), by_hand(x, a), by_hand(x, b)):
         variance += ((len(w) - 1) / len(w) * (w - w.mean()).square().sum()).item()
@@ -125,6 +125,6 @@ def test_paired_difference_is_the_deviation_over_repetitions() -> None:
     for draw in range(60):
         x, first, second = sets(draw)
         found.append(frechet_distance(x, first) - frechet_distance(x, second))
-    errors = [jackknife_difference(*sets(d)).error for d in range(10)]
+    errors = [frechet_difference(*sets(d)).error for d in range(10)]
     assert 0.8 < np.mean(errors) / np.std(found, ddof=1) < 1.6
     assert np.mean(found) < 0  # the first set is the nearer one

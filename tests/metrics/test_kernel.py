@@ -15,9 +15,10 @@ from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.quantities import Measured
 from genlab.common.rng import generator
 from genlab.metrics import kernel
-from genlab.metrics.kernel import gaussian_mmd, kid, kid_difference
+from genlab.metrics.kernel import GaussianMmd, gaussian_mmd, kid, kid_difference
 
 
 def normal(name: str, *shape: int) -> Tensor:
@@ -61,7 +62,7 @@ def test_scikit_learns_kernels_in_a_double_sum(n: int, m: int, f: int) -> None:
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
     blocks = [matrix("gaussian", u, v) for u, v in ((a, a), (b, b), (a, b))]
     result = gaussian_mmd(x, y)
-    assert result.unbiased == pytest.approx(1000 * double_sum(*blocks), rel=1e-9)
+    assert result.unbiased.value == pytest.approx(1000 * double_sum(*blocks), rel=1e-9)
     biased = blocks[0].mean() + blocks[1].mean() - 2 * blocks[2].mean()
     assert result.biased == pytest.approx(1000 * biased, rel=1e-9)
 
@@ -70,9 +71,16 @@ def test_gaussian_mmd_without_unit_length() -> None:
     x, y = 20 * normal("x", 12, 3), 30 * normal("y", 9, 3)
     blocks = [matrix("gaussian", u.numpy(), v.numpy()) for u, v in ((x, x), (y, y), (x, y))]
     result = gaussian_mmd(x, y, scale=1, unit=False)
-    assert result.unbiased == pytest.approx(double_sum(*blocks), rel=1e-10)
+    assert result.unbiased.value == pytest.approx(double_sum(*blocks), rel=1e-10)
     doubled = gaussian_mmd(2 * x, 2 * y, sigma=20, scale=7, unit=False)
-    assert doubled == pytest.approx([7 * part for part in result], rel=1e-10)
+    assert numbers(doubled) == pytest.approx([7 * part for part in numbers(result)], rel=1e-10)
+
+
+def numbers(result: Measured | GaussianMmd) -> list[float]:
+    """The value and its error (NaN for none); of a `GaussianMmd` the biased form too."""
+    if isinstance(result, GaussianMmd):
+        return [*numbers(result.unbiased), result.biased]
+    return [result.value, math.nan if result.error is None else result.error]
 
 
 def exact_variance(points_x: list[int], points_y: list[int], n: int, m: int) -> Fraction:
@@ -123,9 +131,9 @@ def test_standard_error_against_replicates(
         y /= 1.1
     for results in (
         [kid(a, b) for a, b in zip(x, y)],
-        [gaussian_mmd(a, b, sigma=3, unit=False)[1:] for a, b in zip(x, y)],
+        [gaussian_mmd(a, b, sigma=3, unit=False).unbiased for a, b in zip(x, y)],
     ):
-        values, errors = np.array(results).T
+        values, errors = np.array([numbers(one) for one in results]).T
         assert low < math.sqrt(np.square(errors).mean()) / values.std() < high
 
 
@@ -134,7 +142,8 @@ def test_difference_of_two_models() -> None:
     result = kid_difference(real, first, second)
     one, two = kid(real, first), kid(real, second)
     assert result.value == pytest.approx(one.value - two.value, rel=1e-10)
-    assert kid_difference(real, second, first) == pytest.approx([-result.value, result.error])
+    swapped = kid_difference(real, second, first)
+    assert numbers(swapped) == pytest.approx([-result.value, result.error])
     assert kid_difference(real, first, first).value == 0
 
 
@@ -142,7 +151,7 @@ def test_error_of_the_difference_against_replicates() -> None:
     real, first = normal("r", 500, 40, 6), normal("a", 500, 30, 6) + 0.3
     second = normal("b", 500, 25, 6) + 0.4
     results = [kid_difference(*sets) for sets in zip(real, first, second)]
-    values, errors = np.array(results).T
+    values, errors = np.array([numbers(one) for one in results]).T
     apart = [math.hypot(kid(r, a).error, kid(r, b).error) for r, a, b in zip(real, first, second)]
     assert 0.9 < math.sqrt(np.square(errors).mean()) / values.std() < 1.1
     assert np.mean(errors) < 0.95 * np.mean(apart)  # the reals that both share
@@ -150,8 +159,8 @@ def test_error_of_the_difference_against_replicates() -> None:
 
 def test_unbiased_at_any_size_where_the_biased_form_is_not() -> None:
     x, y = normal("x", 2000, 8, 4), normal("y", 2000, 6, 4)
-    values = np.array([gaussian_mmd(a, b, sigma=2, scale=1, unit=False) for a, b in zip(x, y)])
-    biased, unbiased = values[:, 0], values[:, 1]
+    found = [gaussian_mmd(a, b, sigma=2, scale=1, unit=False) for a, b in zip(x, y)]
+    unbiased, _, biased = np.array([numbers(one) for one in found]).T
     assert abs(unbiased.mean()) < 4 * unbiased.std() / math.sqrt(2000)
     # E k = (1 + 2 / sigma^2)^(-F/2) for two standard Gaussians
     floor = (1 / 8 + 1 / 6) * (1 - (1 + 2 / 4) ** -2)
@@ -166,7 +175,7 @@ def test_invariances(n: int, m: int, f: int, seed: int) -> None:
     y = torch.randn(m, f, generator=random, dtype=torch.float64) + 1
     turn = torch.linalg.qr(torch.randn(f, f, generator=random, dtype=torch.float64)).Q
     for metric in (kid, gaussian_mmd):
-        result = torch.tensor(metric(x, y))
+        result = torch.tensor(numbers(metric(x, y)))
         others = {
             "swapped": metric(y, x),
             "rows in other order": metric(x.flip(0), y.roll(1, 0)),
@@ -174,33 +183,39 @@ def test_invariances(n: int, m: int, f: int, seed: int) -> None:
         }
         for name, other in others.items():
             torch.testing.assert_close(
-                torch.tensor(other), result, rtol=1e-7, atol=1e-7, equal_nan=True, msg=name
-            )
+                torch.tensor(numbers(other)), result,
+                rtol=1e-7, atol=1e-7, equal_nan=True, msg=name,
+            )  # fmt: skip
 
 
 @pytest.mark.parametrize("pairs", [1, 7, 64, 10**6])
 def test_values_do_not_depend_on_the_chunk(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = normal("x", 23, 5), normal("y", 17, 5) + 0.2
-    before = [*kid(x, y), *gaussian_mmd(x, y), *kid_difference(x, y, x[:9])]
+
+    def everything() -> list[float]:
+        results = (kid(x, y), gaussian_mmd(x, y), kid_difference(x, y, x[:9]))
+        return [number for result in results for number in numbers(result)]
+
+    before = everything()
     monkeypatch.setattr(kernel, "PAIRS", pairs)
-    after = [*kid(x, y), *gaussian_mmd(x, y), *kid_difference(x, y, x[:9])]
-    assert after == pytest.approx(before, rel=1e-9)
+    assert everything() == pytest.approx(before, rel=1e-9)
 
 
 def test_constant_images() -> None:
     x, y = torch.full((5, 3), 1.7), torch.ones(6, 3)
     expected = (1.7**2 + 1) ** 3 + 2**3 - 2 * 2.7**3
-    value, error = kid(x.double(), y)
-    assert value == pytest.approx(expected, rel=2e-7)
-    assert error < 1e-6 * value
-    assert kid(y, y) == (0, 0)
+    found = kid(x.double(), y)
+    assert found.value == pytest.approx(expected, rel=2e-7)
+    assert found.error is not None
+    assert found.error < 1e-6 * found.value
+    assert kid(y, y) == Measured(0, 0)
 
 
 def test_few_rows_have_a_value_and_no_error() -> None:
     x, y = normal("x", 3, 4), normal("y", 8, 4)
     assert math.isfinite(kid(x, y).value)
-    assert math.isnan(kid(x, y).error)
-    assert math.isfinite(kid(normal("x", 4, 4), y).error)
+    assert kid(x, y).error is None
+    assert kid(normal("x", 4, 4), y).error is not None
 
 
 @pytest.mark.parametrize(
@@ -222,7 +237,7 @@ def test_bad_features_are_refused(x: Tensor, words: str) -> None:
 
 def test_bad_options_are_refused() -> None:
     x = torch.ones(6, 4)
-    with pytest.raises(InputError, match="sigma is 0"):
+    with pytest.raises(InputError, match="`sigma` must be positive, not 0"):
         gaussian_mmd(x, x, sigma=0)
     with pytest.raises(InputError, match=r"row 2.*\(6, 4\)"):
         gaussian_mmd(x, x * torch.tensor([1, 1, 0, 1, 1, 0])[:, None])

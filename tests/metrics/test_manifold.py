@@ -202,12 +202,12 @@ def test_bad_features_are_refused(real: Tensor, fake: Tensor, words: str) -> Non
 
 def test_a_k_out_of_range_is_refused() -> None:
     x = normal("x", 9, 4)
-    with pytest.raises(InputError, match="k is 3 with 2 fake rows"):
+    with pytest.raises(InputError, match="`k` must be from 1 to 1 with 2 fake rows, not 3"):
         precision_recall(x, x[:2])
-    with pytest.raises(InputError, match="k is 0"):
+    with pytest.raises(InputError, match="`k` must be.*not 0"):
         density_coverage(x, x, 0)
     assert density_coverage(x[:2], x[:2], 1) == (1, 1)  # N = 2
-    with pytest.raises(InputError, match="k is 5"):
+    with pytest.raises(InputError, match="`k` must be.*not 5"):
         expected_coverage(5, 10)
     with pytest.raises(InputError, match="0 fakes"):
         expected_coverage(50, 0)

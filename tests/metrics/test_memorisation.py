@@ -15,7 +15,7 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.metrics import neighbours
-from genlab.metrics.memorisation import memorisation, rank_test
+from genlab.metrics.memorisation import memorisation_test, rank_test
 
 
 def normal(name: str, *shape: int) -> Tensor:
@@ -57,7 +57,7 @@ def test_level_when_fakes_are_new_draws() -> None:
     """p is uniform: below 0.05 and 0.5 in so many of 400 draws."""
     size = 400
     p = np.array([
-        memorisation(train, fake, new).test.p
+        memorisation_test(train, fake, new).test.p
         for train, fake, new in zip(
             normal("t", size, 40, 3), normal("f", size, 30, 3), normal("h", size, 35, 3)
         )
@@ -70,7 +70,7 @@ def test_level_when_fakes_are_new_draws() -> None:
 def test_copies_are_found() -> None:
     train, new = normal("t", 60, 20), normal("h", 50, 20)
     fake = torch.cat([train[:10], train[10:25] + 1e-3, normal("f", 25, 20)])
-    result = memorisation(train, fake, new)
+    result = memorisation_test(train, fake, new)
     assert result.reference == "held-out"
     assert result.duplicates == 10
     assert result.near >= 25
@@ -86,14 +86,14 @@ def test_copies_are_found() -> None:
 def test_fakes_from_the_training_set() -> None:
     train, new = normal("t", 40, 8), normal("h", 30, 8)
     fake = train[torch.randint(0, 40, (25,), generator=generator(0, "which"))]
-    result = memorisation(train, fake, new)
+    result = memorisation_test(train, fake, new)
     assert (result.authentic, result.duplicates, result.near) == (0, 25, 25)
     assert result.test.share == 1
     assert result.test.u == 25 * 30
 
 
 def test_fakes_far_from_everything() -> None:
-    result = memorisation(normal("t", 40, 8), normal("f", 20, 8) + 50, normal("h", 30, 8))
+    result = memorisation_test(normal("t", 40, 8), normal("f", 20, 8) + 50, normal("h", 30, 8))
     assert (result.authentic, result.duplicates, result.near) == (1, 0, 0)
     assert result.test.share == 0
     assert result.test.p == pytest.approx(1, abs=1e-6)
@@ -105,7 +105,7 @@ def test_by_whole_matrices() -> None:
     own = cdist(train.numpy(), train.numpy())
     np.fill_diagonal(own, np.inf)
     reference = cdist(new.numpy(), train.numpy()).min(1)
-    result = memorisation(train, fake, new, quantile=0.3, closest=5)
+    result = memorisation_test(train, fake, new, quantile=0.3, closest=5)
     distance, index = to_train.min(1), to_train.argmin(1)
     assert result.authentic == pytest.approx((distance > own.min(1)[index]).mean())
     assert result.threshold == pytest.approx(np.quantile(reference, 0.3))
@@ -120,18 +120,18 @@ def test_by_whole_matrices() -> None:
 def test_leave_one_out_is_nearly_level() -> None:
     """Off by one candidate: fakes of the same law look nearer by about 1 / N, not more."""
     shares = [
-        memorisation(train, fake).test.share
+        memorisation_test(train, fake).test.share
         for train, fake in zip(normal("t", 300, 50, 3), normal("f", 300, 50, 3))
     ]
     error = np.std(shares) / math.sqrt(300)
     assert abs(np.mean(shares) - 0.5) < 1 / 50 + 3 * error
-    assert memorisation(normal("t", 50, 3), normal("f", 9, 3)).reference == "leave-one-out"
+    assert memorisation_test(normal("t", 50, 3), normal("f", 9, 3)).reference == "leave-one-out"
 
 
 def test_authentic_under_equality_in_one_dimension() -> None:
     """A point and its nearest neighbour are each other's nearest with probability 2/3."""
     shares = [
-        memorisation(train[:, None], fake[:, None]).authentic
+        memorisation_test(train[:, None], fake[:, None]).authentic
         for train, fake in zip(normal("t", 300, 60).erf(), normal("f", 300, 40).erf())
     ]
     assert np.mean(shares) == pytest.approx(1 / 3, abs=4 * np.std(shares) / math.sqrt(300) + 0.01)
@@ -140,16 +140,16 @@ def test_authentic_under_equality_in_one_dimension() -> None:
 def test_duplicates_in_the_training_set_hide_copying_without_held_out_reals() -> None:
     half = normal("t", 30, 8)
     train, fake = torch.cat([half, half]), half[:20]
-    assert memorisation(train, fake).test.share == 0.5
-    assert memorisation(train, fake).near == 0
-    assert memorisation(train, fake, normal("h", 30, 8)).test.share == 1
+    assert memorisation_test(train, fake).test.share == 0.5
+    assert memorisation_test(train, fake).near == 0
+    assert memorisation_test(train, fake, normal("h", 30, 8)).test.share == 1
 
 
 def test_values_do_not_depend_on_chunk_or_order(monkeypatch: pytest.MonkeyPatch) -> None:
     train, fake, new = normal("t", 30, 70), normal("f", 20, 70), normal("h", 25, 70)
-    before = memorisation(train, fake, new)
+    before = memorisation_test(train, fake, new)
     monkeypatch.setattr(neighbours, "PAIRS", 50)
-    after = memorisation(train.flip(0), fake, new.roll(3, 0))
+    after = memorisation_test(train.flip(0), fake, new.roll(3, 0))
     assert after.test == before.test
     assert after.authentic == before.authentic
     assert torch.equal(after.pairs.fake, before.pairs.fake)
@@ -158,7 +158,7 @@ def test_values_do_not_depend_on_chunk_or_order(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_two_rows_are_enough() -> None:
-    result = memorisation(torch.eye(2), torch.eye(2), torch.eye(2) + 1)
+    result = memorisation_test(torch.eye(2), torch.eye(2), torch.eye(2) + 1)
     assert (result.duplicates, result.test.share, len(result.pairs.fake)) == (2, 1, 2)
 
 
@@ -175,13 +175,13 @@ def test_bad_features_are_refused(x: Tensor, words: str) -> None:
     good = torch.ones(6, 4)
     for sets in ((x, good, good), (good, x, good), (good, good, x)):
         with pytest.raises(InputError, match=words):
-            memorisation(*sets)
+            memorisation_test(*sets)
 
 
 def test_bad_options_are_refused() -> None:
     x = torch.eye(4)
-    with pytest.raises(InputError, match="quantile is 1"):
-        memorisation(x, x, quantile=1)
+    with pytest.raises(InputError, match="`quantile` must be.*not 1"):
+        memorisation_test(x, x, quantile=1)
     with pytest.raises(InputError, match=r"first sample has shape \(4, 4\)"):
         rank_test(x, x[0])
     with pytest.raises(InputError, match="second.*non-finite"):

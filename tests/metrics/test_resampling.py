@@ -10,8 +10,8 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.metrics.frechet import frechet_distance
-from genlab.metrics.jackknife import jackknife
+from genlab.metrics.frechet_distance import frechet_distance
+from genlab.metrics.jackknife import frechet_jackknife
 from genlab.metrics.resampling import Subsets, limit, permutation_null, real_floor
 
 
@@ -46,7 +46,7 @@ def test_bootstrap_would_lie_above() -> None:
         for _ in range(40)
     ]
     assert min(drawn) > value
-    found = jackknife(x, y)
+    found = frechet_jackknife(x, y)
     fresh = frechet_distance(features("x2", 60, 512, 0.5), features("y2", 60, 512, 0.5))
     assert abs(found.value - fresh) < 4 * found.error
 

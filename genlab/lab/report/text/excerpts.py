@@ -18,7 +18,7 @@ EXCERPTS = {
     "vamp": ("priors/vamp.py", ("VampPrior.forward",)),
     "hinge": ("gan/losses.py", ("hinge_real", "hinge_fake", "hinge_generator")),
     "softplus": ("gan/losses.py", ("softplus_real", "softplus_fake", "softplus_generator")),
-    "frechet": ("metrics/frechet.py", ("_centred", "nuclear_norm", "_parts")),
+    "frechet": ("metrics/frechet_distance.py", ("_centred", "nuclear_norm", "_parts")),
 }
 """File below the package, and names of its functions, of each excerpt."""
 

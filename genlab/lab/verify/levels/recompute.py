@@ -38,7 +38,7 @@ from genlab.lab.verify.readers.models import generator_of, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.tensors import read_tensors
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
-from genlab.metrics.frechet import frechet
+from genlab.metrics.frechet_distance import frechet_parts
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability
 from genlab.vae.load import MEASURES
 from genlab.vae.measure import CHUNK, mean_and_error, measured_terms
@@ -242,7 +242,7 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
 def _distance(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
     network = fakes.bench.network(record.text("label"), record.text("weights_sha256"))
     real, fake = fakes.pair(network)
-    found = frechet(real, fake)
+    found = frechet_parts(real, fake)
     value, recorded = found.distance, record.number("value")
     off = max(
         abs(value - recorded), abs(found.mean - record.number("mean_part")),

@@ -13,8 +13,8 @@ import torch
 
 from numpy import ndarray
 
-from genlab.metrics.conformance import CASES, Case, of_statistics, run
-from genlab.metrics.frechet import Statistics, frechet_distance
+from genlab.conformance.distances import CASES, Case, of_statistics, run
+from genlab.metrics.frechet_distance import Statistics, frechet_distance
 from genlab.metrics.kernel import kid
 from genlab.metrics.manifold import density_coverage, precision_recall
 
@@ -181,7 +181,7 @@ def test_moments_for_functions_of_statistics() -> None:
 
 def test_the_suite_needs_numpy_only() -> None:
     program = (
-        "import sys, genlab.metrics.conformance as c; c.run(lambda x, y: 0.0, c.CASES['kid']);"
+        "import sys, genlab.conformance.distances as c; c.run(lambda x, y: 0.0, c.CASES['kid']);"
         "assert not {'torch', 'scipy'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

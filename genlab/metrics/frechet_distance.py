@@ -7,8 +7,8 @@ eigenvalues of (L_1 L_2^T)(L_1 L_2^T)^T, for PQ and QP share theirs. Those are s
 
     Tr (S_1 S_2)^{1/2} = sum_i sigma_i(L_1 L_2^T),                                        (2)
 
-singular values of a real matrix: no root of a matrix, nothing imaginary, nothing to add to the
-diagonal, and right for singular covariances. Three ways to a factor:
+singular values of a real matrix: no matrix square root, nothing imaginary, nothing to add to the
+diagonal, and correct for singular covariances. Three ways to a factor:
 
     features      L = X_c / sqrt(N - 1), with centred rows: exact for every N and F       (3)
     statistics    S = L^T L by Cholesky, where S has full rank                            (4)
@@ -17,19 +17,17 @@ diagonal, and right for singular covariances. Three ways to a factor:
 (3) makes an (N, M) matrix: for 300 images and 2048 features it takes milliseconds, where
 `sqrtm` of the (F, F) product takes ten seconds and loses half the digits.
 
-The covariance part is min over orthogonal U of |L_1 - U L_2|_F^2, hence never negative. The sum
-of singular values of A = U diag(sigma) V^T has the derivative U V^T, over the sigma > 0; with it
-the distance can be a loss.
+The covariance part is min over orthogonal U of |L_1 - U L_2|_F^2, hence never negative.
 
-The distance is biased: even for two samples of one law it is above 0, and the more so the fewer
-they are (Binkowski et al., appendix D). Values compare only at the same N and M.
+The distance is biased: even for two samples of one distribution it is positive, the more so the
+fewer they are (Binkowski et al., appendix D). Values compare only at the same N and M.
 
 References:
     | The Fréchet distance between multivariate normal distributions (Dowson & Landau, 1982),
     | equation 4 (here 1), https://doi.org/10.1016/0047-259X(82)90077-X
     | GANs Trained by a Two Time-Scale Update Rule (Heusel et al., 2017), equation 6
     | https://arxiv.org/abs/1706.08500
-    | Backpropagating through FID (Mathiasen & Hvilshøj, 2020): the small product
+    | Backpropagating through FID (Mathiasen & Hvilshøj, 2020): the (N, M) product
     | https://arxiv.org/abs/2009.14075
     | Demystifying MMD GANs (Binkowski et al., 2018), https://arxiv.org/abs/1801.01401
 
@@ -37,12 +35,11 @@ Shapes: N and M samples, F features. All in float64; covariances divide by N - 1
 """
 
 __all__ = [
-    "Frechet",
+    "FrechetParts",
     "Statistics",
     "factor_of",
-    "frechet",
     "frechet_distance",
-    "frechet_loss",
+    "frechet_parts",
     "nuclear_norm",
     "statistics",
 ]
@@ -54,14 +51,14 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.metrics.checks import check_features
+from genlab.metrics.checks import Features, as_tensor, check_features
 
 METRIC = "Fréchet distance"
 EPS = torch.finfo(torch.float64).eps
 
 
 class Statistics(NamedTuple):
-    """What a set of features comes to: a Gaussian."""
+    """Mean and covariance of a set of features."""
 
     mean: Tensor
     """With shape `(F,)`."""
@@ -71,8 +68,8 @@ class Statistics(NamedTuple):
     """The number of samples N, where it is known."""
 
 
-class Frechet(NamedTuple):
-    """The squared Fréchet distance, in its two parts."""
+class FrechetParts(NamedTuple):
+    """The two parts of the squared Fréchet distance."""
 
     mean: float
     """|mu_1 - mu_2|^2."""
@@ -85,8 +82,8 @@ class Frechet(NamedTuple):
         return self.mean + self.covariance
 
 
-def frechet_distance(x: Tensor | Statistics, y: Tensor | Statistics) -> float:
-    """Returns the Fréchet distance (1) between two sets.
+def frechet_distance(x: Features | Statistics, y: Features | Statistics) -> float:
+    """Returns the Fréchet distance (1) between two sets; `frechet` gives its error as well.
 
     Arguments:
         x: Features of one set, with shape `(N, F)`, or its statistics.
@@ -96,11 +93,10 @@ def frechet_distance(x: Tensor | Statistics, y: Tensor | Statistics) -> float:
         InputError: If features are not `(N, F)` with N >= 2, statistics not `(F,)` and `(F, F)`,
             F differs, or a value is not finite.
     """
-    return frechet(x, y).distance
+    return frechet_parts(x, y).distance
 
 
-@torch.no_grad()
-def frechet(x: Tensor | Statistics, y: Tensor | Statistics) -> Frechet:
+def frechet_parts(x: Features | Statistics, y: Features | Statistics) -> FrechetParts:
     """Returns the two parts of the distance; arguments and errors as of `frechet_distance`."""
     x, y = _checked(x, "first"), _checked(y, "second")
     _require_same_network(x, y)
@@ -109,26 +105,10 @@ def frechet(x: Tensor | Statistics, y: Tensor | Statistics) -> Frechet:
         x, y = _statistics(x), _statistics(y)
     mean, covariance = _parts(x, y)
     # at equal covariances rounding leaves some 1e-16 of the traces, of either sign
-    return Frechet(mean.item(), max(covariance.item(), 0.0))
+    return FrechetParts(mean.item(), max(covariance.item(), 0.0))
 
 
-def frechet_loss(x: Tensor, y: Tensor | Statistics) -> Tensor:
-    """Returns the Fréchet distance (1) as a float64 scalar with a gradient in `x`.
-
-    Arguments:
-        x: Features, with shape `(N, F)`.
-        y: The other set's features, `(M, F)`, or its statistics; no gradient goes there.
-
-    Raises:
-        InputError: As of `frechet_distance`.
-    """
-    fixed = _checked(y, "second")
-    _require_same_network(_checked(x, "first"), fixed)
-    mean, covariance = _parts(x.double(), fixed if _few(fixed) else _statistics(fixed))
-    return mean + covariance
-
-
-def statistics(x: Tensor) -> Statistics:
+def statistics(x: Features) -> Statistics:
     """Returns the statistics of features `(N, F)`, in float64.
 
     Raises:
@@ -146,21 +126,14 @@ def factor_of(x: Tensor) -> Tensor:
 
 
 def nuclear_norm(a: Tensor) -> Tensor:
-    """Returns the sum of the singular values of `a`, `(N, M)`: the right side of (2).
-
-    Its derivative is U V^T; singular values that are rounding have no part in it.
-    """
-    if not a.requires_grad:
-        return torch.linalg.svdvals(a).sum()
-    u, sigma, vh = torch.linalg.svd(a.detach(), full_matrices=False)
-    kept = sigma > max(a.shape) * EPS * sigma[0]
-    return (a * (u[:, kept] @ vh[kept])).sum()  # the value: U^T A V = diag(sigma)
+    """Returns the sum of the singular values of `a`, `(N, M)`: the right side of (2)."""
+    return torch.linalg.svdvals(a).sum()
 
 
-def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:
-    if isinstance(side, Tensor):
-        return check_features(METRIC, which, side)
-    mean, covariance, count = side
+def _checked(given: Features | Statistics, which: str) -> Tensor | Statistics:
+    if not isinstance(given, Statistics):
+        return check_features(METRIC, which, given)
+    mean, covariance = (as_tensor(METRIC, f"{which} statistics", part) for part in given[:2])
     features = len(mean) if mean.ndim == 1 else 0
     if not features or covariance.shape != (features, features):
         raise InputError(
@@ -172,11 +145,13 @@ def _checked(side: Tensor | Statistics, which: str) -> Tensor | Statistics:
         raise InputError(
             f"{METRIC}: the {which} statistics, F = {features}, contain non-finite values"
         )
-    return Statistics(mean.double(), covariance.double(), count)
+    return Statistics(mean, covariance, given.count)
 
 
 def _require_same_network(x: Tensor | Statistics, y: Tensor | Statistics) -> None:
-    shapes = [tuple((side if isinstance(side, Tensor) else side.mean).shape) for side in (x, y)]
+    shapes = [
+        tuple((given if isinstance(given, Tensor) else given.mean).shape) for given in (x, y)
+    ]
     if shapes[0][-1] != shapes[1][-1]:
         raise InputError(
             f"{METRIC}: features with shapes {shapes[0]} and {shapes[1]}; both need the "
@@ -184,15 +159,15 @@ def _require_same_network(x: Tensor | Statistics, y: Tensor | Statistics) -> Non
         )
 
 
-def _few(side: Tensor | Statistics) -> bool:
-    return isinstance(side, Tensor) and len(side) <= side.shape[1]
+def _few(given: Tensor | Statistics) -> bool:
+    return isinstance(given, Tensor) and len(given) <= given.shape[1]
 
 
-def _statistics(side: Tensor | Statistics) -> Statistics:
-    if isinstance(side, Statistics):
-        return side
-    factor = _centred(side)
-    return Statistics(side.mean(0), factor.T @ factor, len(side))
+def _statistics(given: Tensor | Statistics) -> Statistics:
+    if isinstance(given, Statistics):
+        return given
+    factor = _centred(given)
+    return Statistics(given.mean(0), factor.T @ factor, len(given))
 
 
 def _parts(x: Tensor | Statistics, y: Tensor | Statistics) -> tuple[Tensor, Tensor]:
@@ -201,12 +176,12 @@ def _parts(x: Tensor | Statistics, y: Tensor | Statistics) -> tuple[Tensor, Tens
     return (mean1 - mean2).square().sum(), trace1 + trace2 - 2 * shared
 
 
-def _gaussian(side: Tensor | Statistics) -> tuple[Tensor, Tensor, Tensor]:
+def _gaussian(given: Tensor | Statistics) -> tuple[Tensor, Tensor, Tensor]:
     """Returns mu, Tr S and a factor L of S."""
-    if isinstance(side, Statistics):
-        return side.mean, side.covariance.trace(), _root(side.covariance)
-    factor = _centred(side)
-    return side.mean(0), factor.square().sum(), factor
+    if isinstance(given, Statistics):
+        return given.mean, given.covariance.trace(), _root(given.covariance)
+    factor = _centred(given)
+    return given.mean(0), factor.square().sum(), factor
 
 
 def _centred(x: Tensor) -> Tensor:
@@ -215,7 +190,7 @@ def _centred(x: Tensor) -> Tensor:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    """Returns L of (4) or (5); in (5) eigenvalues below F eps lambda_max are rounding."""
+    """Returns L of (4) or (5); (5) drops eigenvalues below F eps lambda_max as rounding."""
     covariance = (covariance + covariance.T) / 2
     floor = len(covariance) * EPS
     lower, failed = torch.linalg.cholesky_ex(covariance)

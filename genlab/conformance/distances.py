@@ -5,7 +5,7 @@ explicit generators, and what is expected follows from a formula, told in `sourc
 if the value is a finite real number within `tolerance` of it; an exception, a NaN or a complex
 number of the package under test is an outcome, not a crash.
 
-    from genlab.metrics.conformance import CASES, of_statistics, run
+    from genlab.conformance.distances import CASES, of_statistics, run
     for outcome in run(their_fid, CASES["frechet"]):               # takes two arrays of features
         print(outcome)
     run(of_statistics(their_fid_of_means_and_covariances), CASES["frechet"])

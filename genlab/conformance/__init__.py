@@ -1,0 +1,1 @@
+"""Checks that code written outside this package can be run through."""
