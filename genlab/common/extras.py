@@ -8,6 +8,7 @@ EXTRAS = {
     "lxml": "report",
     "matplotlib": "figures",
     "onnx": "export",
+    "onnxscript": "export",
     "pooch": "downloads",
     "pypandoc": "report",
     "typst": "pdf",
