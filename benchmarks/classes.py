@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     config, classes = gan_config(Run(options.run)), read_classes(options.run)
-    data = load_images(config.dogs, config.size, config.images, config.crop)
+    data = load_images(config.data, config.size, config.images, config.crop)
     found, count = sides(data.images, config, classes), len(classes.names)
     z, of_fake = drawn(config, options.n, 1, "sample", classes)
     assert of_fake is not None

@@ -65,10 +65,10 @@ from PIL import Image, ImageFilter
 WEIGHTS = Path(os.environ.get("GENLAB_DATA", "data"), "inception").resolve().glob("*.npz")
 INCEPTION = next(WEIGHTS, None)
 """A file of FID Inception's weights; without it that case is left out."""
-VAE = "vae train --mnist mnist-5k --epochs 2 --hidden 32 --draws 2 --importance 100"
+VAE = "vae train --data mnist-5k --epochs 2 --hidden 32 --draws 2 --importance 100"
 GAN = "gan train --epochs 2 --snapshots 1 --batch 8 --width 4 --measure-fakes 16"
 DOGS = f"{GAN} toydogs:24"
-COMPARE = "vae compare --mnist mnist-5k --epochs 1 --hidden 32 --components 8 --importance 100"
+COMPARE = "vae compare --data mnist-5k --epochs 1 --hidden 32 --components 8 --importance 100"
 
 CASES = {
     # The priors.
@@ -102,9 +102,9 @@ CASES = {
     "patience": f"{VAE} --patience 1 --gated --fourier 0 --clip 1 --out vae",
     "checkpoints": f"{VAE} --checkpoints --out vae",
     "recipe-best-2d":
-        "vae train --recipe best-2d --mnist mnist-5k --epochs 1 --importance 100 --out vae",
+        "vae train --recipe best-2d --data mnist-5k --epochs 1 --importance 100 --out vae",
     "recipe-vampprior-paper":
-        "vae train --recipe vampprior-paper --prior vamp --prior.components 8 --mnist mnist-5k "
+        "vae train --recipe vampprior-paper --prior vamp --prior.components 8 --data mnist-5k "
         "--epochs 2 --warmup 1 --importance 100 --annealed 2 --out vae",
     # Trained VAEs, measured again and fitted again.
     "vae-evaluate": f"""

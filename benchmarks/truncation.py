@@ -71,7 +71,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config, network = gan_config(Run(options.run)), load_generator(options.run)
     assert isinstance(network, FastGanGenerator), "give a run of the projected recipe"
-    data = load_images(config.dogs, config.size, config.images, config.crop)
+    data = load_images(config.data, config.size, config.images, config.crop)
     extractors = FeatureExtractors()
     real = extractors.features(NETWORK, of_tensor(data.images, "training images"))
     z, _ = drawn(config, options.n, 0, "sample")

@@ -65,7 +65,7 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
     model = build_vae(config, 784, images[:500], torch.arange(500))
     test = observed_test_images(digits, Bernoulli())[:100]
     with tempfile.TemporaryDirectory() as folder:
-        run = open_run(Path(folder) / "run", "vae", config, {"mnist": digits.identity})
+        run = open_run(Path(folder) / "run", "vae", config, {"digits": digits.identity})
         began = time.perf_counter()
         fit(config, run, model, Splits(images, None, test))
         return count / (time.perf_counter() - began)

@@ -72,7 +72,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
                 return
             results = train_gan(config, target, on)
         if first:
-            draw_gan(target, load_images(config.dogs, config.size, config.images, config.crop))
+            draw_gan(target, load_images(config.data, config.size, config.images, config.crop))
             end(results, _line(results, target), json)
 
     return gan_train

@@ -64,6 +64,7 @@ def lab(
 @app.command
 def resume(
     run: Positional[Path],
+    data: str | None = None,
     mnist: str | None = None,
     dogs: str | None = None,
     data_dir: DataDir = None,
@@ -73,13 +74,14 @@ def resume(
 
     Args:
         run: The run directory.
-        mnist: Where the digits are now, if they have moved since the run began.
-        dogs: Where the images are now, if they have moved since the run began.
+        data: SOURCE of the digits or images, if they have moved since the run began.
+        mnist: Of a lab: SOURCE of the digits, if they have moved.
+        dogs: Of a lab: SOURCE of the images, if they have moved.
     """
     from genlab.cli.resume import resume as go_on
 
     use_data(data_dir)
-    results = go_on(run, mnist, dogs)
+    results = go_on(run, data, mnist, dogs)
     end(results, f"{run}: done", json)
 
 
@@ -89,7 +91,7 @@ def explore(
     out: Path | None = None,
     lang: Literal["zh", "en"] | None = None,
     priors: tuple[str, ...] = (),
-    mnist: str | None = None,
+    data: str | None = None,
     open: bool = True,  # noqa: A002 - the option's name
     data_dir: DataDir = None,
     json: Json = False,
@@ -104,14 +106,14 @@ def explore(
         out: The HTML file; RUN/explorer.html if not given.
         lang: The language it opens in, the run's own if not given; the page can switch.
         priors: Of several VAEs, show these.
-        mnist: Where the digits are now, if they have moved since training.
+        data: SOURCE of the digits, if they have moved since training.
         open: Show it in the browser, if this is a terminal.
     """
     from genlab.explorer.explore import explore as build
     from genlab.explorer.explore import lines_of
 
     use_data(data_dir)
-    results = build(run, out, lang, mnist, priors)
+    results = build(run, out, lang, data, priors)
     *notes, line = lines_of(results)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

@@ -40,18 +40,21 @@ class Kind:
     """Returns the results of a finished run."""
 
 
-def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dict[str, Any]:
+def resume(
+    path: Path, data: str | None = None, mnist: str | None = None, dogs: str | None = None
+) -> dict[str, Any]:
     """Goes on with any run, with the options it was started with.
 
     A run that is done and drawn needs no data, and is left as it is.
 
     Arguments:
         path: The run directory.
-        mnist: The SOURCE of the digits now, if they have moved; they must be the same.
-        dogs: The SOURCE of the images now, likewise.
+        data: The SOURCE of the digits or images now, if they have moved; they must be the same.
+        mnist: In place of `data`, the SOURCE of a lab's digits.
+        dogs: In place of `data`, the SOURCE of a lab's images.
 
     Raises:
-        InputError: If `path` is not a run, or its data is not at hand.
+        InputError: If `path` is not a run, has no such data, or its data is not at hand.
     """
     run = Run(path)
     kind = KINDS.get(run.kind)
@@ -59,29 +62,33 @@ def resume(path: Path, mnist: str | None = None, dogs: str | None = None) -> dic
         raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
     if run.done and (path / kind.last).exists():
         return kind.results(path)
-    now = {"mnist": mnist, "dogs": dogs}
-    moved = {name: source for name, source in now.items() if source and name in run.config}
+    given = {"data": data, "mnist": mnist, "dogs": dogs}
+    moved = {name: source for name, source in given.items() if source is not None}
+    for name in moved:
+        if name not in run.config:
+            has = " and ".join(f"`{known}`" for known in given if known in run.config)
+            raise InputError(f"{path}: a {run.kind} run has no `{name}`; it has {has}")
     return kind.go_on(run, moved, resolve_hardware(hardware_of_last_session(run)))
 
 
 def _vae(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
-    draw_vae(run.path, load_digits(config.mnist))
+    draw_vae(run.path, load_digits(config.data))
     return results
 
 
 def _gan(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     config = replace(gan_config(run), **moved)
     results = train_gan(config, run.path, on)
-    draw_gan(run.path, load_images(config.dogs, config.size, config.images, config.crop))
+    draw_gan(run.path, load_images(config.data, config.size, config.images, config.crop))
     return results
 
 
 def _comparison(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
-    draw_comparison(run.path, load_digits(config.mnist))
+    draw_comparison(run.path, load_digits(config.data))
     return results
 
 

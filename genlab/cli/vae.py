@@ -54,7 +54,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         if config.post_hoc is not None:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
-        draw_vae(target, load_digits(config.mnist))
+        draw_vae(target, load_digits(config.data))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -68,7 +68,7 @@ def vae_refit(
     epochs: int = 20,
     learning_rate: float = 3e-3,
     em: bool = True,
-    mnist: str | None = None,
+    data: str | None = None,
     device: Device = "auto",
     out: Path | None = None,
     data_dir: DataDir = None,
@@ -87,7 +87,7 @@ def vae_refit(
         em: Fit a mixture by expectation-maximisation in place of gradients, and begin vamp and
             vamp-mixture with it (--no-em: gradients alone, from a few images). Other priors have
             no components to fit.
-        mnist: Where the digits are now, if they have moved since training.
+        data: SOURCE of the digits, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
     from genlab.compute.hardware import resolve_hardware
@@ -100,8 +100,8 @@ def vae_refit(
         run, target, prior, prior_options, epochs=epochs, learning_rate=learning_rate,
         em=em and prior in BY_EM,
     )
-    if mnist is not None:
-        config = replace(config, mnist=mnist)
+    if data is not None:
+        config = replace(config, data=data)
     results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
     draw_vae(target)
     end(results, _vae_line(results, target), json)
@@ -110,7 +110,7 @@ def vae_refit(
 @vae.command(name="evaluate")
 def vae_evaluate(
     run: Positional[Path],
-    mnist: str | None = None,
+    data: str | None = None,
     importance: int | None = None,
     annealed: int | None = None,
     device: Device = "auto",
@@ -125,7 +125,7 @@ def vae_evaluate(
 
     Args:
         run: The run directory.
-        mnist: Where the digits are now, if they have moved since training.
+        data: SOURCE of the digits, if they have moved since training.
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
         annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
@@ -135,8 +135,8 @@ def vae_evaluate(
 
     use_data(data_dir)
     hardware = resolve_hardware(HardwareConfig(device=device))
-    results = evaluate_vae(run, mnist, importance, annealed, hardware)
-    refresh(run, mnist)  # the lab or the comparison that it may be a part of
+    results = evaluate_vae(run, data, importance, annealed, hardware)
+    refresh(run, data)  # the lab or the comparison that it may be a part of
     end(results, _vae_line(results, run), json)
 
 
@@ -168,7 +168,7 @@ def vae_compare(
     if lacking := results.get("lacking"):
         end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
         return
-    draw_comparison(out, load_digits(config.mnist))
+    draw_comparison(out, load_digits(config.data))
     print(table(results), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results['priors'])} priors compared", json)
 

@@ -21,7 +21,7 @@ class CompareConfig:
     post_hoc: bool = False
     """Learn each prior on the same trained VAE (that of the standard Gaussian and the same seed)
     in place of training each jointly."""
-    mnist: str = "mnist"
+    data: str = "mnist"
     """SOURCE of the digits (see: genlab data)."""
     latent: int = VaeConfig.latent
     """Latent dimensions D."""
@@ -65,7 +65,7 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
             rows[f"{prior}/{seed}"] = VaeConfig(
                 prior=cast(PriorName, prior),
                 prior_options=PriorOptions(components=config.components if has else None),
-                mnist=config.mnist, latent=config.latent, hidden=config.hidden,
+                data=config.data, latent=config.latent, hidden=config.hidden,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,

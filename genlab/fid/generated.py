@@ -64,7 +64,7 @@ def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
     if n < 1:
         raise InputError(f"--n {n}: must be at least 1")
     model, _ = load_vae(path)
-    shape = Run(path).env["data"]["mnist"]["shape"]
+    shape = Run(path).env["data"]["digits"]["shape"]
     parts = []
     # Of whole chunks: what a prior draws first depends on how much it is asked for.
     for index in range(-(-n // CHUNK)):

@@ -73,7 +73,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
         InputError: If `path` is not a finished VAE run.
     """
     model, config = load_vae(path)
-    digits = digits or load_digits(config.mnist)
+    digits = digits or load_digits(config.data)
     folder = path / "figures"
     title = TITLES.get(config.prior, config.prior)
     if metrics := Run(path).metrics():  # none where nothing was learned by steps
@@ -153,7 +153,7 @@ def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
         save(comparison.differences(compared, "NLL", title), path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = digits or load_digits(load_vae(runs["standard"])[1].mnist)
+    digits = digits or load_digits(load_vae(runs["standard"])[1].data)
     drawn = {prior: _panel(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(panel.z for panel, _, _ in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()
@@ -228,8 +228,8 @@ def _images_of(run: Run) -> ImageSet | None:
     """The images that a GAN run is about, all; None, with a note, where they are not at hand."""
     config = gan_config(run)
     try:
-        real = load_images(config.dogs, config.size, config.images, config.crop)
-        run.refuse_other_data({"dogs": real.identity})
+        real = load_images(config.data, config.size, config.images, config.crop)
+        run.refuse_other_data({"images": real.identity})
     except InputError as error:
         say(f"note: no pictures with training images (real.png, neighbours.png): {error}")
         return None

@@ -42,7 +42,7 @@ def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | No
     if config.classes == "none":
         return None
     if config.classes == "folders":
-        return by_folder(images.names, config.dogs)
+        return by_folder(images.names, config.data)
     if (out / FILE).exists():
         return read_classes(out)
     return clusters_of(images, config.clusters, config.seed)

@@ -67,7 +67,7 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
     """
     if len(images) < FEWEST:
         raise InputError(
-            f"{config.dogs}: {len(images)} images; a GAN needs at least {FEWEST}, better 300"
+            f"{config.data}: {len(images)} images; a GAN needs at least {FEWEST}, better 300"
         )
     learned = torch.ones(len(images), dtype=torch.bool)
     if round(config.held_out * len(images)) < FEWEST_HELD_OUT:
@@ -75,21 +75,21 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
     try:
         kept = held_out(len(images), SPLIT_SEED, copies(images), config.held_out)
     except InputError as error:
-        raise InputError(f"{config.dogs}: {error}; or hold out none: --held-out 0") from None
+        raise InputError(f"{config.data}: {error}; or hold out none: --held-out 0") from None
     if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit
-        say(f"note: {config.dogs}: too many copies to hold images out; nothing is")
+        say(f"note: {config.data}: too many copies to hold images out; nothing is")
         return Sides(images, None, learned, classes)
     learned[kept] = False
     if learned.sum() < FEWEST:
         raise InputError(
-            f"{config.dogs}: {int(learned.sum())} images to learn from beside {len(kept)} held "
+            f"{config.data}: {int(learned.sum())} images to learn from beside {len(kept)} held "
             f"out; a GAN needs at least {FEWEST}: give more, or --held-out 0"
         )
     if classes is not None:
         classes = replace(classes, learned=learned)
         if 0 in classes.counts:
             raise InputError(
-                f"{config.dogs}: class {classes.names[classes.counts.index(0)]} has no image to "
+                f"{config.data}: class {classes.names[classes.counts.index(0)]} has no image to "
                 "learn from beside those held out; give it more, or take its folder away, or "
                 "--held-out 0"
             )

@@ -97,7 +97,7 @@ def _require_time(minutes: float) -> None:
 
 
 def _images(config: GanConfig, out: Path) -> Sides:
-    dogs = load_images(config.dogs, config.size, config.images, config.crop)
+    dogs = load_images(config.data, config.size, config.images, config.crop)
     return sides(dogs.images, config, find_classes(config, dogs, out))
 
 

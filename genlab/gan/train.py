@@ -75,9 +75,9 @@ def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any
     """
     if config.batch < world_size():
         raise InputError(f"--batch {config.batch}: for {world_size()} processes; start fewer")
-    dogs = load_images(config.dogs, config.size, config.images, config.crop)
-    refuse_within(config.dogs, out)
-    classes, data = find_classes(config, dogs, out), {"dogs": dogs.identity}
+    dogs = load_images(config.data, config.size, config.images, config.crop)
+    refuse_within(config.data, out)
+    classes, data = find_classes(config, dogs, out), {"images": dogs.identity}
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)
     images = sides(dogs.images, config, classes)

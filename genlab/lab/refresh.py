@@ -40,12 +40,12 @@ def gather(out: Path) -> dict[str, Any]:
     return results
 
 
-def refresh(path: Path, mnist: str | None = None) -> None:
+def refresh(path: Path, data: str | None = None) -> None:
     """Brings results that are made of others up to date after a change.
 
     Arguments:
         path: A lab that was changed, or a VAE that may be in a lab or a comparison.
-        mnist: Where the digits are now, if no longer where they were.
+        data: The SOURCE of the digits now, if they have moved.
     """
     for out in (path, path.resolve().parent.parent):
         kind = kind_of(out) if (out / "DONE").exists() else None
@@ -53,4 +53,4 @@ def refresh(path: Path, mnist: str | None = None) -> None:
             gather(out)
         elif kind == "compare":
             gather_comparison(out)
-            draw_comparison(out, load_digits(mnist) if mnist else None)
+            draw_comparison(out, load_digits(data) if data else None)

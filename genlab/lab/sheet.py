@@ -83,7 +83,7 @@ def _run(
     config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: DigitSet, real: ImageSet
 ) -> dict[str, Any]:
     """Does what is not done yet of the lab sheet."""
-    run = open_run(out, "lab", config, {"mnist": digits.identity, "dogs": real.identity})
+    run = open_run(out, "lab", config, {"digits": digits.identity, "images": real.identity})
     if run.done:
         if not submitted(out):  # its folder was taken away
             submit(out, config.name, config.id, config.lang)
@@ -153,7 +153,7 @@ def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
     preset = PRESETS[config.preset]
     if (out / "config.json").exists() and (out / "env.json").exists():
         data = Run(out).env["data"]
-        here = data.get("mnist", {}).get("source"), data.get("dogs", {}).get("source")
+        here = data.get("digits", {}).get("source"), data.get("images", {}).get("source")
     else:
         here = None, None
     mnist = config.mnist or here[0] or decide_digits(preset.mnist)

@@ -43,8 +43,8 @@ BEGINNING = 8
 """Steps that are recorded one by one: rounding has not grown yet (see
 genlab/lab/verify/levels/replay.py)."""
 LOGS = ("metrics.jsonl", "beginning.jsonl")
-SOURCES = ("mnist", "dogs")
-"""Options that say where data is, and the roles of that data: what counts is its content."""
+SOURCES = ("data", "mnist", "dogs")
+"""Fields of a configuration that say where data is; its content is compared, not its place."""
 
 
 class Run:
@@ -237,7 +237,7 @@ def open_run(
         path: The run directory; made if missing.
         kind: What the run is: "vae", "gan", "compare" or "lab".
         config: A frozen dataclass, saved as JSON.
-        data: The identity of each data set used, by its role ("mnist", "dogs").
+        data: The identity of each data set used, by its role ("digits", "images").
         ran_on: What this session runs on, beside what `environment.session` knows: keys of
             `environment.PLAIN`.
 
@@ -254,9 +254,9 @@ def open_run(
         defaults = {
             f.name: f.default for f in fields(config) if f.default is not MISSING
         }  # fmt: skip
-        _refuse_changes(run, kind, wanted, defaults, data)
+        _refuse_changes(run, kind, wanted, defaults)
         run.refuse_other_data(data)
-        _note_moves(run, wanted, data)
+        _note_moves(run, wanted)
         if not run.done:
             _note_session(run, ran_on)
         return run
@@ -286,17 +286,15 @@ def require_folder(path: Path) -> None:
 
 
 def _refuse_changes(
-    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any],
-    data: "Mapping[str, Identity]",
+    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
-    """Refuses other options, but for where data is that is compared by its content."""
+    """Refuses other options; data is compared by its content, not by where it is."""
     if run.kind != kind:
         raise InputError(f"`out` {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
     # An option that came after the run was made had its default there.
     there = json.loads(json.dumps(defaults | run.config, default=str))
     keys = sorted(set(run.config) | set(wanted))
-    moved = [k for k in SOURCES if k in data]
-    changed = [k for k in keys if k not in moved and there.get(k) != wanted.get(k)]
+    changed = [k for k in keys if k not in SOURCES and there.get(k) != wanted.get(k)]
     if changed:
         lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
         raise InputError(
@@ -305,10 +303,10 @@ def _refuse_changes(
         )
 
 
-def _note_moves(run: Run, wanted: dict[str, Any], data: "Mapping[str, Identity]") -> None:
+def _note_moves(run: Run, wanted: dict[str, Any]) -> None:
     for name in SOURCES:
         before, now = run.config.get(name), wanted.get(name)
-        if name in data and before != now:
+        if before != now:
             say(f"note: {run.path}: {name} was {before!r} and is {now!r}: the same content")
 
 

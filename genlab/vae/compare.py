@@ -74,13 +74,13 @@ def compare(
     rows = cells(config)
     if only is not None and only not in rows:
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
-    digits = load_digits(config.mnist)
+    digits = load_digits(config.data)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
         for cell in rows.values():  # what is refused is refused before hours of training
             first_vae(cell, splits)
-    run = open_run(out, "compare", config, {"mnist": digits.identity}, on.facts)
+    run = open_run(out, "compare", config, {"digits": digits.identity}, on.facts)
     if run.done:
         return gather(out)
     for row in _order(rows, only):

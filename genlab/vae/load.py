@@ -80,7 +80,7 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
         raise run.lacking(weights.name)
     with readable(path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        model = build_vae(config, math.prod(run.env["data"]["digits"]["shape"]))
         model.load_state_dict(load(weights.read_bytes()))
     return model.eval(), config
 

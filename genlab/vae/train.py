@@ -83,7 +83,7 @@ def train_vae(
         InputError: If the digits or `out` cannot be used, or another process trains there.
         FloatingPointError: If training diverges; the last good state stays.
     """
-    digits = load_digits(config.mnist)
+    digits = load_digits(config.data)
     splits = splits_of(digits, config, build_likelihood(config))
     components = config.prior_options.components
     if len(splits.train) < (components or 1):
@@ -100,7 +100,7 @@ def _train(
     """Trains and measures, or returns what a finished run has found."""
     # What cannot be built is refused before the folder is bound to its configuration.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
-    run = open_run(out, "vae", config, {"mnist": digits.identity}, on.facts)
+    run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if model is None:
         return run.results
     began, seconds, epochs = time.monotonic(), 0.0, 0
@@ -130,7 +130,7 @@ def _beginning(config: VaeConfig, out: Path, digits: DigitSet, splits: Splits) -
     model = first_vae(config, splits)
     if config.post_hoc is not None:
         base = Path(os.path.normpath(out.resolve() / config.post_hoc))
-        Run(base).refuse_other_data({"mnist": digits.identity})
+        Run(base).refuse_other_data({"digits": digits.identity})
         _take_over(model, config, base)
     return model
 
@@ -147,7 +147,7 @@ def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
 
 
 def evaluate_vae(
-    out: Path, mnist: str | None = None, importance: int | None = None,
+    out: Path, data: str | None = None, importance: int | None = None,
     annealed: int | None = None, on: Hardware = CPU,
 ) -> dict[str, Any]:
     """Measures a finished run again and writes its results; or an unfinished one, and writes none.
@@ -157,7 +157,7 @@ def evaluate_vae(
 
     Arguments:
         out: The run directory.
-        mnist: Where the digits are now, if no longer where they were; they must be the same.
+        data: SOURCE of the digits, if no longer where they were; they must be the same.
         importance: Draws of the importance-sampled likelihood, if other than the run's own.
         annealed: Digits whose likelihood is bracketed by annealing, likewise.
         on: What importance sampling runs on.
@@ -169,8 +169,8 @@ def evaluate_vae(
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
     # What an earlier measurement found and this one leaves out goes.
     kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
-    digits = load_digits(mnist or config.mnist)
-    run.refuse_other_data({"mnist": digits.identity})
+    digits = load_digits(data or config.data)
+    run.refuse_other_data({"digits": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
     if annealed is not None:
@@ -191,7 +191,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     best = "best" in tensors and tensors["best"][0] > NEVER
     with readable(run.path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.env["data"]["mnist"]["shape"]))
+        model = build_vae(config, math.prod(run.env["data"]["digits"]["shape"]))
         unpack(tensors, {"best" if best else "vae": model}, {})
     which = "the best by validation ELBO" if best else "the last saved"
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"

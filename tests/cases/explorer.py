@@ -41,8 +41,8 @@ def make_explored(root: Path) -> Path:
     torch.set_num_threads(1)
     digits = str(make_tiny_digits(root / "tiny.npz"))
     dogs = str(make_pictures(root / "dogs"))
-    base = VaeConfig(mnist=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
-    identities = {"mnist": load_digits(digits).identity, "dogs": load_images(dogs, 64).identity}
+    base = VaeConfig(data=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
+    identities = {"digits": load_digits(digits).identity, "images": load_images(dogs, 64).identity}
     lab = root / "lab"
     open_run(lab, "lab", LabConfig(mnist=digits, dogs=dogs, lang="en"), identities)
     train_vae(base, lab / "vae" / "standard")
@@ -56,7 +56,7 @@ def make_explored(root: Path) -> Path:
     atomic.write_json(lab / "gan" / "fid.json", DISTANCES)
     compare(
         CompareConfig(
-            priors=("mixture", "spline"), post_hoc=True, mnist=digits, hidden=(24, 20), epochs=4,
+            priors=("mixture", "spline"), post_hoc=True, data=digits, hidden=(24, 20), epochs=4,
             refit_epochs=2, batch=40, importance=0, components=5,
         ),
         root / "compare",

@@ -114,13 +114,13 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
     dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
     write(out / "config.json", {"kind": "lab", "config": asdict(LabConfig(**options))})
-    write(out / "env.json", {"data": {"mnist": digits, "dogs": dogs}, "sessions": [session]})
+    write(out / "env.json", {"data": {"digits": digits, "images": dogs}, "sessions": [session]})
     for prior, results in VAES.items():
         folder = out / "vae" / prior
         options = PriorOptions(components=None if prior == "standard" else 32)
-        config = VaeConfig(prior=prior, prior_options=options, mnist="mnist-5k", epochs=7)
+        config = VaeConfig(prior=prior, prior_options=options, data="mnist-5k", epochs=7)
         write(folder / "config.json", {"kind": "vae", "config": asdict(config)})
-        write(folder / "env.json", {"data": {"mnist": digits}, "sessions": [session]})
+        write(folder / "env.json", {"data": {"digits": digits}, "sessions": [session]})
         write(folder / "results.json", results)
         (folder / "model.safetensors").write_bytes(b"weights of " + prior.encode())
         (folder / MEASURES).write_bytes(save(image_values(results)))
@@ -129,7 +129,7 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     picture(out / "vae" / "priors.png", 3000, 900)
     gan = out / "gan"
     write(gan / "config.json", {"kind": "gan", "config": asdict(RECIPES[recipe]("toydogs:256"))})
-    write(gan / "env.json", {"data": {"dogs": dogs}, "sessions": [session]})
+    write(gan / "env.json", {"data": {"images": dogs}, "sessions": [session]})
     write(gan / "results.json", {
         "kind": "gan", "recipe": recipe, "size": 64, "epochs": 50, "images": 256, "batch": 16,
         "seconds": 431.2, "images_per_second": 29.7, "parameters_generator": 2_010_035,

@@ -54,7 +54,7 @@ def test_every_command_has_help(command: str, tmp_path: Path) -> None:
 
 def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> None:
     options = (
-        "vae", "train", "--mnist", str(tiny_digits), "--prior", "vamp", "--prior.components", "8",
+        "vae", "train", "--data", str(tiny_digits), "--prior", "vamp", "--prior.components", "8",
         "--hidden", "16", "--epochs", "3", "--out", "run",
     )
     first = genlab(*options, "--json", cwd=tmp_path)
@@ -81,7 +81,7 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     refit = ("vae", "refit", "run", "--prior", "mixture", "--prior.components", "4", "--em")
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     refused(genlab(*refit, cwd=tmp_path), "no such file")
-    refit += ("--mnist", str(moved))
+    refit += ("--data", str(moved))
     made = genlab(*refit, "--json", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["prior"] == "mixture"
@@ -89,8 +89,8 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     assert (tmp_path / "run-mixture" / "figures" / "prior.png").exists()
     refused(genlab(*refit, "--prior.bins", "4", cwd=tmp_path), "--prior.bins: not an option")
     env = json.loads((tmp_path / "run" / "env.json").read_text())
-    assert env["sessions"][0]["command"].startswith("genlab vae train --mnist")
-    assert env["data"]["mnist"]["count"] == 160
+    assert env["sessions"][0]["command"].startswith("genlab vae train --data")
+    assert env["data"]["digits"]["count"] == 160
 
 
 def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
     bits = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(np.uint8)
     np.save(tmp_path / "a.npy", bits)
     result = genlab(
-        "vae", "train", "--mnist", "a.npy", "--latent", "3", "--hidden", "8",
+        "vae", "train", "--data", "a.npy", "--latent", "3", "--hidden", "8",
         "--epochs", "1", "--out", "run", cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
@@ -128,7 +128,7 @@ def test_a_recipe_is_a_set_of_defaults(tmp_path: Path) -> None:
 
 def test_a_comparison_from_the_command_line(tiny_digits: Path, tmp_path: Path) -> None:
     options = (
-        "vae", "compare", "--priors", "mixture", "--mnist", str(tiny_digits), "--components", "4",
+        "vae", "compare", "--priors", "mixture", "--data", str(tiny_digits), "--components", "4",
         "--hidden", "8", "--epochs", "1", "--importance", "0", "--out", "run",
     )
     part = genlab(*options, "--only", "mixture/0", cwd=tmp_path)
@@ -142,14 +142,14 @@ def test_a_comparison_from_the_command_line(tiny_digits: Path, tmp_path: Path) -
 
 
 def test_bad_digits_are_one_line(tmp_path: Path) -> None:
-    refused(genlab("vae", "train", "--mnist", "nothing", cwd=tmp_path), "--mnist nothing")
+    refused(genlab("vae", "train", "--data", "nothing", cwd=tmp_path), "nothing: no such file")
     folder = tmp_path / "idx"
     folder.mkdir()
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                  "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         (folder / name).write_bytes(b"\x00\x00\x08\x01\x00\x00\x00\x09abc")
     refused(
-        genlab("vae", "train", "--mnist", "idx", cwd=tmp_path),
+        genlab("vae", "train", "--data", "idx", cwd=tmp_path),
         "train-images-idx3-ubyte", "truncated",
     )
     assert not (tmp_path / "runs").exists()
@@ -176,7 +176,7 @@ def test_bad_images_are_one_line(picture_folder: Path, tmp_path: Path) -> None:
 
 def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    train = ("vae", "train", "--mnist", str(tiny_digits))
+    train = ("vae", "train", "--data", str(tiny_digits))
     refused(genlab(*train, "--out", "file", cwd=tmp_path), "--out file", "in the way")
     refused(genlab(*train, "--out", "/proc/genlab", cwd=tmp_path), "--out /proc/genlab")
     refused(genlab("lab", "--name", "a/b", cwd=tmp_path), "--name")

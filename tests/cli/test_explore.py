@@ -63,7 +63,7 @@ def test_opens_on_a_terminal_only_if_wanted(
         (["nowhere"], ["nowhere", "no such file", "genlab run"]),
         (["{explored}/lab", "--out", "."], ["--out", "a folder"]),
         (["{explored}/lab", "--priors", "gtm"], ["--priors gtm", "standard, mixture"]),
-        (["{explored}/deep", "--mnist", "nothing.npz"], ["nothing.npz"]),
+        (["{explored}/deep", "--data", "nothing.npz"], ["nothing.npz"]),
     ],
 )
 def test_bad_input(

@@ -213,13 +213,13 @@ def test_crop_is_recorded_with_a_run(wide: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
     config = replace(projected(str(wide), epochs=1), crop="subject")
-    dogs = load_images(config.dogs, config.size, config.images, config.crop)
-    run = open_run(tmp_path / "run", "gan", config, {"dogs": dogs.identity})
+    dogs = load_images(config.data, config.size, config.images, config.crop)
+    run = open_run(tmp_path / "run", "gan", config, {"images": dogs.identity})
     assert gan_config(run).crop == "subject"
-    assert run.env["data"]["dogs"]["crop"] == "subject"
+    assert run.env["data"]["images"]["crop"] == "subject"
     other = replace(config, crop="centre")
     with pytest.raises(InputError, match="crop"):
-        open_run(tmp_path / "run", "gan", other, {"dogs": dogs.identity})
+        open_run(tmp_path / "run", "gan", other, {"images": dogs.identity})
 
 
 def test_pictures_are_cut_as_images_are(tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ def test_digits_without_classes(visit: Any, explored: Path, pages: Path) -> None
     plain = {name: arrays[name] for name in ("train", "test")}
     np.savez(pages / "plain.npz", **plain)
     run, digits = explored / "lab" / "vae" / "standard", str(pages / "plain.npz")
-    explore(run, pages / "plain.html", mnist=digits)
+    explore(run, pages / "plain.html", data=digits)
     seen = visit("plain", "#lang=en")
     assert seen.wrong == []
     assert seen.page.locator("#classes button").count() == 0

@@ -215,10 +215,10 @@ def test_json_in_a_script_closes_nothing() -> None:
 def test_page_names_its_run(explored: Path, lab_page: Page) -> None:
     facts = lab_page.json("facts")
     env = json.loads((explored / "lab" / "env.json").read_text())
-    dogs = json.loads((explored / "lab" / "gan" / "env.json").read_text())["data"]["dogs"]
+    dogs = json.loads((explored / "lab" / "gan" / "env.json").read_text())["data"]["images"]
     assert facts["run"]["name"] == "lab"
     assert facts["run"]["command"] == env["sessions"][-1]["command"]
-    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["mnist"]["sha256"]
+    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["digits"]["sha256"]
     assert facts["gan"]["data"]["sha256"] == dogs["sha256"]
     results = json.loads((explored / "lab" / "vae" / "standard" / "results.json").read_text())
     row = facts["vae"]["models"][0]
@@ -342,8 +342,8 @@ def test_other_digits_are_refused(explored: Path, tmp_path: Path) -> None:
     arrays = dict(np.load(explored / "tiny.npz", allow_pickle=False))
     arrays["test"] = 1 - arrays["test"]
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(InputError, match="used other data for 'mnist'"):
-        explore(explored / "deep", tmp_path / "a.html", mnist=str(tmp_path / "other.npz"))
+    with pytest.raises(InputError, match="used other data for 'digits'"):
+        explore(explored / "deep", tmp_path / "a.html", data=str(tmp_path / "other.npz"))
 
 
 def test_what_does_not_fit_is_said(

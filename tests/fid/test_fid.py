@@ -577,7 +577,7 @@ def test_a_module_of_ones_own_is_a_network(dogs: Tensor) -> None:
 
 
 def test_digits_of_a_vae_are_judged_by_the_digit_network(tmp_path: Path) -> None:
-    config = VaeConfig(mnist="mnist-5k", hidden=(16,), epochs=1, importance=0, draws=1)
+    config = VaeConfig(data="mnist-5k", hidden=(16,), epochs=1, importance=0, draws=1)
     train_vae(config, tmp_path / "vae")
     result = run("mnist-5k", str(tmp_path / "vae"), features=("digits",), n=40)
     (found,) = result["distances"]

@@ -360,7 +360,7 @@ def test_images_held_out_are_not_shown_as_learned_from(
     monkeypatch.setattr(gan_pictures, "find_neighbours", find)
     draw_gan(tmp_path / "run")
     config = gan_config(Run(tmp_path / "run"))
-    images = load_images(config.dogs, config.size, config.images, config.crop).images
+    images = load_images(config.data, config.size, config.images, config.crop).images
     parts = gan_images.sides(images, config)
     assert len(images) == 20
     assert parts.held_out is not None
@@ -372,7 +372,7 @@ def test_without_the_training_images_the_rest_is_drawn_with_a_note(
 ) -> None:
     shutil.copytree(run, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    config["config"]["dogs"] = str(tmp_path / "gone")
+    config["config"]["data"] = str(tmp_path / "gone")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     for name in ("neighbours.png", "real.png", "curve.png"):
         (tmp_path / "run" / name).unlink()

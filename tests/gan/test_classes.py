@@ -276,7 +276,7 @@ def test_a_run_records_its_classes(by: str, runs: dict[str, Path]) -> None:
     else:
         assert kept.counts[0] >= kept.counts[1] > 0
     recorded = Run(path).env["data"]
-    dogs = recorded.pop("dogs")
+    dogs = recorded.pop("images")
     assert list(recorded) == ["classes"]
     assert recorded["classes"]["sha256"] not in (dogs["sha256"], "")
 

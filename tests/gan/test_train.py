@@ -59,7 +59,7 @@ def test_snapshots_beyond_the_run_are_dropped_and_its_end_is_kept() -> None:
 def test_recipes_pass_their_arguments_on(recipe: str) -> None:
     config = RECIPES[recipe]("folder", size=64, epochs=7, seed=5, images=9)
     kind = recipe.removesuffix("-short")  # the same networks and losses, other numbers
-    assert (config.dogs, config.recipe, config.size) == ("folder", kind, 64)
+    assert (config.data, config.recipe, config.size) == ("folder", kind, 64)
     assert (config.epochs, config.seed, config.images) == (7, 5, 9)
 
 
@@ -422,7 +422,7 @@ def test_a_run_goes_on_where_its_images_have_moved_to(pictures: Path, tmp_path: 
     moved = copied.rename(tmp_path / "moved")
     with pytest.raises(InputError, match="copied"):
         resume(out)
-    results = resume(out, dogs=str(moved))
+    results = resume(out, data=str(moved))
     assert (out / "config.json").read_bytes() == before
     assert (out / "neighbours.png").exists()
     shutil.rmtree(moved)

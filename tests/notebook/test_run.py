@@ -33,7 +33,7 @@ from genlab.vae.train import train_vae
 def vae(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shown")
     digits = make_tiny_digits(folder / "digits.npz")
-    config = VaeConfig(mnist=str(digits), hidden=(8,), epochs=1, importance=0)
+    config = VaeConfig(data=str(digits), hidden=(8,), epochs=1, importance=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         train_vae(config, folder / "run")

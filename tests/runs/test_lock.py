@@ -47,7 +47,7 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 def vae(digits: Path, **changes: object) -> VaeConfig:
     base = {"hidden": (16,), "epochs": 2, "batch": 50, "importance": 0, "draws": 2}
-    return VaeConfig(mnist=str(digits), **{**base, **changes})
+    return VaeConfig(data=str(digits), **{**base, **changes})
 
 
 def test_a_second_process_is_refused_and_changes_nothing(

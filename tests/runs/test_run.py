@@ -120,7 +120,7 @@ def test_optimiser_round_trip_is_exact() -> None:
 def test_state_survives_a_kill_between_its_two_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     run.save_state({"w": torch.zeros(2)}, 1, 0.5)
     monkeypatch.setattr(atomic, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -132,7 +132,7 @@ def test_state_survives_a_kill_between_its_two_files(
 
 
 def test_a_good_state_stays_to_go_back_to(tmp_path: Path) -> None:
-    run = open_run(tmp_path / "run", "gan", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "gan", VaeConfig(), {"digits": IDENTITY})
 
     def saved() -> list[int]:
         return sorted(int(p.stem.removeprefix("state-")) for p in run.path.glob("state-*"))
@@ -153,7 +153,7 @@ def test_a_good_state_stays_to_go_back_to(tmp_path: Path) -> None:
 
 
 def test_metrics_after_the_state_are_dropped(tmp_path: Path) -> None:
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     for step in (1, 2, 3):
         run.log({"step": step})
     run.save_state({"w": torch.zeros(1)}, 2, 0.0)
@@ -164,7 +164,7 @@ def test_metrics_after_the_state_are_dropped(tmp_path: Path) -> None:
 
 
 def test_damaged_and_non_finite_states_are_refused(tmp_path: Path) -> None:
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     run.save_state({"w": torch.zeros(2)}, 1, 0.0)
     with pytest.raises(FloatingPointError, match="w is not finite at step 2"):
         run.save_state({"w": torch.tensor([1.0, float("nan")])}, 2, 0.0)
@@ -194,10 +194,10 @@ def test_a_start_killed_between_its_files_can_start_again(
 
     monkeypatch.setattr(atomic, "write_json", write_one)
     with pytest.raises(KeyboardInterrupt):
-        open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+        open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     monkeypatch.undo()
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
-    assert run.env["data"]["mnist"]["sha256"] == IDENTITY.sha256
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
+    assert run.env["data"]["digits"]["sha256"] == IDENTITY.sha256
 
 
 def test_another_kind_of_run_is_refused(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_progress_speaks_every_thirty_seconds_off_a_terminal(
 
 def test_the_first_steps_are_kept_up_to_the_state(tmp_path: Path) -> None:
     """As the epochs' records: what comes after the saved state will be written again."""
-    run = open_run(tmp_path, "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path, "vae", VaeConfig(), {"digits": IDENTITY})
     assert run.load_state() is None
     for step in range(1, BEGINNING + 1):
         run.log_beginning({"step": step, "bound": -step / 3})
@@ -247,7 +247,7 @@ def test_a_foreign_config_makes_no_run(text: str, tmp_path: Path) -> None:
 
 
 def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     run.save_state({"w": torch.zeros(2)}, 1, 0.5)
     (run.path / "results.json").write_text('{"data": {}}')
     with pytest.raises(InputError, match=r"results\.json: 'elbo' is missing; the run is damaged"):
@@ -256,7 +256,7 @@ def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
         run.results["data"]["name"]
     (run.path / "env.json").write_text("{}")
     with pytest.raises(InputError, match=r"env\.json: 'data' is missing"):
-        run.refuse_other_data({"mnist": IDENTITY})
+        run.refuse_other_data({"digits": IDENTITY})
     (run.path / "state-00000001.safetensors").unlink()
     with pytest.raises(InputError, match=r"state-00000001\.safetensors: missing"):
         run.load_state()
@@ -267,7 +267,7 @@ def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["garbage", "[]", '{"step": 1, "bou'])
 def test_a_bad_line_of_a_log_is_named(line: str, tmp_path: Path) -> None:
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     run.log({"step": 1})
     with open(run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write(line + "\n")
@@ -278,7 +278,7 @@ def test_a_bad_line_of_a_log_is_named(line: str, tmp_path: Path) -> None:
 
 def test_a_cut_list_of_events_is_named(tmp_path: Path) -> None:
     """It is written whole: a cut line is no kill's, and a failure of it would be forgotten."""
-    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"mnist": IDENTITY})
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     (run.path / "events.jsonl").write_text('{"kind": "x", "step": 1}\n{"failed": 3, "st')
     with pytest.raises(InputError, match=r"events\.jsonl, line 2: not valid JSON"):
         _read_events(run)

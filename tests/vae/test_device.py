@@ -132,7 +132,7 @@ def test_the_best_weights_are_kept_on_the_device() -> None:
 
 
 def test_a_session_says_what_it_ran_on(tiny_digits: Path, tmp_path: Path) -> None:
-    train_vae(config_of("standard", 2, mnist=str(tiny_digits)), tmp_path / "run")
+    train_vae(config_of("standard", 2, data=str(tiny_digits)), tmp_path / "run")
     session = Run(tmp_path / "run").env["sessions"][-1]
     assert {k: session[k] for k in ("device", "gpu", "precision")} == {
         "device": "cpu", "gpu": None, "precision": "float32",
@@ -146,7 +146,7 @@ def test_a_gpu_learns_what_the_processor_learns(
 ) -> None:
     """The same draws, so the same weights but for rounding, which these few steps hardly grow."""
     on = Hardware(torch.device("cuda", 0))
-    config = config_of(prior, 5, mnist=str(tiny_digits), importance=200)
+    config = config_of(prior, 5, data=str(tiny_digits), importance=200)
     here = train_vae(config, tmp_path / "cpu")
     there = train_vae(config, tmp_path / "gpu", on)
     weights = [load((tmp_path / n / "model.safetensors").read_bytes()) for n in ("cpu", "gpu")]
@@ -199,7 +199,7 @@ def test_weights_that_are_not_the_configuration_s_end_in_one_line(
 ) -> None:
     """As a run of an older version has them, or a damaged one."""
     run = tmp_path / "run"
-    train_vae(config_of("standard", 2, mnist=str(tiny_digits)), run)
+    train_vae(config_of("standard", 2, data=str(tiny_digits)), run)
     whole = load((run / "model.safetensors").read_bytes())
     name = next(key for key in whole if key.startswith("decoder"))
     write_tensors(run / "model.safetensors", {k: v for k, v in whole.items() if k != name})

@@ -43,7 +43,7 @@ SMALL = {
 
 
 def config_of(digits: Path, **changes: object) -> VaeConfig:
-    base = VaeConfig(mnist=str(digits), hidden=(32,), epochs=4, batch=50, importance=0, draws=4)
+    base = VaeConfig(data=str(digits), hidden=(32,), epochs=4, batch=50, importance=0, draws=4)
     return replace(base, **changes)
 
 
@@ -161,8 +161,8 @@ def test_refit_refuses_other_digits_and_stray_options(
     digits = np.load(tiny_digits)
     changed = {**digits, "train": 255 - digits["train"]}
     np.savez(tmp_path / "changed.npz", **changed)
-    with pytest.raises(InputError, match="other data for 'mnist'"):
-        train_vae(replace(config, mnist=str(tmp_path / "changed.npz")), tmp_path / "other")
+    with pytest.raises(InputError, match="other data for 'digits'"):
+        train_vae(replace(config, data=str(tmp_path / "changed.npz")), tmp_path / "other")
     assert not list((tmp_path / "other").iterdir())  # nothing binds the folder to what was refused
 
 
@@ -252,7 +252,7 @@ def test_values_of_each_image_are_kept(base: Path) -> None:
 def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> None:
     """Cells by themselves and the whole give the same table; differences are image by image."""
     config = CompareConfig(
-        priors=("mixture",), seeds=2, mnist=str(tiny_digits), components=6, hidden=(16,),
+        priors=("mixture",), seeds=2, data=str(tiny_digits), components=6, hidden=(16,),
         epochs=2, batch=50, importance=0,
     )
     assert config.priors == ("standard", "mixture")
@@ -288,7 +288,7 @@ def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> No
 
 def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: Path) -> None:
     config = CompareConfig(
-        priors=("mixture", "student"), mnist=str(tiny_digits), components=6, hidden=(16,),
+        priors=("mixture", "student"), data=str(tiny_digits), components=6, hidden=(16,),
         epochs=3, refit_epochs=2, batch=50, importance=0, post_hoc=True,
     )
     table = compare(config, tmp_path / "run", "student/0")
@@ -299,7 +299,7 @@ def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: 
 
 def post_hoc_students(digits: Path) -> CompareConfig:
     return CompareConfig(
-        priors=("student", "mixture"), mnist=str(digits), components=4, hidden=(16,), epochs=2,
+        priors=("student", "mixture"), data=str(digits), components=4, hidden=(16,), epochs=2,
         refit_epochs=1, batch=50, importance=0, post_hoc=True,
     )
 
@@ -320,7 +320,7 @@ def test_a_row_waits_for_the_vae_that_another_process_trains(
     tiny_digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, out = post_hoc_students(tiny_digits), tmp_path / "run"
-    open_run(out, "compare", config, {"mnist": load_digits(config.mnist).identity}, CPU.facts)
+    open_run(out, "compare", config, {"digits": load_digits(config.data).identity}, CPU.facts)
     with ThreadPoolExecutor() as pool:
         with run_lock(out / "standard" / "0"):
             row = pool.submit(compare, config, out, "student/0")
@@ -449,20 +449,20 @@ def test_a_run_goes_on_where_its_digits_have_moved_to(
     """What counts is their content; a run that is done needs none."""
     monkeypatch.chdir(tmp_path)
     config, out = config_of(Path(tiny_digits.name), epochs=1), tmp_path / "run"
-    open_run(out, "vae", config, {"mnist": load_digits(config.mnist).identity})
+    open_run(out, "vae", config, {"digits": load_digits(config.data).identity})
     before = (out / "config.json").read_bytes()
     moved = tiny_digits.rename(tmp_path / "moved.npz")
-    with pytest.raises(InputError, match="--mnist tiny.npz: no such file"):
+    with pytest.raises(InputError, match="tiny.npz: no such file"):
         resume(out)
     np.savez(tmp_path / "others.npz", train=np.ones((99, 8, 8)), test=np.ones((40, 8, 8)))
     with pytest.raises(InputError, match="used other data"):
         resume(out, str(tmp_path / "others.npz"))
     capsys.readouterr()
     results = resume(out, str(moved))
-    assert "mnist was 'tiny.npz'" in capsys.readouterr().err
+    assert "data was 'tiny.npz'" in capsys.readouterr().err
     assert (out / "config.json").read_bytes() == before
     assert (out / "figures" / "manifold.png").exists()
-    assert train_vae(replace(config, mnist=str(moved)), out) == results
+    assert train_vae(replace(config, data=str(moved)), out) == results
     moved.unlink()
     assert resume(out) == results
 

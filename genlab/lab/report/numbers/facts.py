@@ -109,8 +109,8 @@ def read_facts(run: Run) -> Facts:
         gan=_record(run.path, "gan/results.json"),
         gan_config=_record(run.path, "gan/config.json")["config"],
         fid=_fid(run.path),
-        digits=env["vae/standard"]["data"]["mnist"],
-        dogs=env["gan"]["data"]["dogs"],
+        digits=env["vae/standard"]["data"]["digits"],
+        dogs=env["gan"]["data"]["images"],
     )
 
 

@@ -84,7 +84,8 @@ def _settings(run: Path) -> dict[str, Any]:
     for value in found.values():
         if isinstance(value, dict):
             value.pop("checkpoints", None)  # what a run keeps does not decide its weights
-            for key in ("mnist", "dogs"):  # where the data lay does not matter, who they are does
+            # Where the data lay does not matter, their content does.
+            for key in ("data", "digits", "images"):
                 if isinstance(one := value.get(key), dict):
                     value[key] = one.get("sha256")
                 elif isinstance(one, str):
