@@ -77,8 +77,8 @@ def explore(
     written = page.encode("utf-8")
     if len(written) > LIMIT:
         raise InputError(
-            f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}; "
-            "choose models with `priors`"
+            f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than "
+            f"{LIMIT / 1e6:.0f}; choose models with `priors`"
         )
     atomic.write_bytes(target, written)
     models = facts["vae"]["models"] if facts["vae"] else []
