@@ -22,7 +22,7 @@ from PIL import Image, ImageSequence
 VARYING = re.compile("second|elapsed|minutes")
 """Keys of numbers that two runs of one tree do not share."""
 UNSAID = re.compile(
-    r"\d{4}-\d\d-\d\d\S*|每秒[\d.]+|[\d.]+ images a second"
+    r"\d{4}-\d\d-\d\d\S*|每秒[\d.]+|[\d.]+ images(?: a second|/s)"
     r"|[\d.,]+\s*(?:秒|分钟|小时|s\b|seconds?|minutes?|hours?|[KMG]B)"
 )
 """Dates, times and sizes in a report."""
@@ -68,7 +68,7 @@ def arrays(data: bytes) -> Iterator[tuple[str, str]]:
 def numbers(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yields the numbers within a JSON value, whole ones below ten and varying ones left out."""
     if isinstance(value, dict):
-        if "seconds" not in str(value.get("origin")):  # a number of the report, and its source
+        if not VARYING.search(str(value.get("origin"))):  # a number of the report, and its source
             for key, item in value.items():
                 if not VARYING.search(key):
                     yield from numbers(item, f"{name}.{key}")
