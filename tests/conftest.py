@@ -2,6 +2,7 @@
 
 import os
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from cases.small_data import make_pictures, make_tiny_digits
 from genlab.common import atomic
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or fills the user's cache."""
-    folder = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("GENLAB_CACHE", str(folder))
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's cache; the processes of one session share another."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENLAB_CACHE", str(folder))
+        torch.set_num_threads(1)
+        yield
 
 
 @pytest.fixture
@@ -51,10 +56,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `lab` (two joint VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5)."""
     from cases.explorer import make_explored  # here, for it trains: small tests start without
 
-    root = tmp_path_factory.mktemp("explored")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(root / "cache"))
-        return make_explored(root)
+    return make_explored(tmp_path_factory.mktemp("explored"))
 
 
 @pytest.fixture(scope="session")

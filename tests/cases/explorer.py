@@ -7,8 +7,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import torch
-
 from cases.small_data import make_pictures, make_tiny_digits
 
 from genlab.common import atomic
@@ -38,7 +36,6 @@ DISTANCES = {
 
 def make_explored(root: Path) -> Path:
     """Trains `lab` (two VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5) in a folder."""
-    torch.set_num_threads(1)
     digits = str(make_tiny_digits(root / "tiny.npz"))
     dogs = str(make_pictures(root / "dogs"))
     base = VaeConfig(data=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)

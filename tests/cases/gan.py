@@ -55,13 +55,10 @@ def trained(
     configs: dict[str, GanConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """Trains an unbroken run of each configuration."""
-    torch.set_num_threads(1)
     paths = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        for name, config in configs.items():
-            paths[name] = tmp_path_factory.mktemp("runs") / name
-            train_gan(config, paths[name])
+    for name, config in configs.items():
+        paths[name] = tmp_path_factory.mktemp("runs") / name
+        train_gan(config, paths[name])
     return paths
 
 

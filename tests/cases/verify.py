@@ -31,11 +31,9 @@ Edit = Callable[[bytes], bytes]
 
 def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     """Runs the smallest lab sheet there is and returns its folder."""
-    torch.set_num_threads(1)
     random = np.random.default_rng(0)
     images = (random.random((160, 28, 28)) < 0.2).astype(np.uint8)
     np.savez(folder / "digits.npz", train=images[:120], test=images[120:])
-    patch.setenv("GENLAB_CACHE", str(folder / "cache"))
     patch.delenv("GENLAB_DATA", raising=False)
     small = replace(recipe.PRESETS["quick"], components=4, importance=200, vae_batch=60)
     patch.setitem(recipe.PRESETS, "quick", small)

@@ -5,12 +5,13 @@ import os
 import pty
 import subprocess
 import sys
+import webbrowser
 
 from pathlib import Path
 
 import pytest
 
-COMMAND = (sys.executable, "-m", "genlab", "explore")
+from cases.command import genlab, refused
 
 
 @pytest.fixture
@@ -25,9 +26,9 @@ def own_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_writes_a_page_and_says_so(explored: Path, tmp_path: Path, own_browser: Path) -> None:
-    run = subprocess.run(
-        [*COMMAND, str(explored / "compare"), "--out", "page.html", "--lang", "en", "--json"],
-        capture_output=True, text=True, cwd=tmp_path,
+    run = genlab(
+        "explore", str(explored / "compare"), "--out", "page.html", "--lang", "en", "--json",
+        cwd=tmp_path,
     )
     assert run.returncode == 0, run.stderr
     results = json.loads(run.stdout)
@@ -39,22 +40,28 @@ def test_writes_a_page_and_says_so(explored: Path, tmp_path: Path, own_browser: 
     assert not own_browser.exists()  # no terminal, nobody to show it to
 
 
-@pytest.mark.parametrize("extra", [[], ["--no-open"]])
-def test_opens_on_a_terminal_only_if_wanted(
-    extra: list[str], explored: Path, tmp_path: Path, own_browser: Path
-) -> None:
+def test_opens_on_a_terminal(explored: Path, tmp_path: Path, own_browser: Path) -> None:
     ours, theirs = pty.openpty()
+    command = (sys.executable, "-m", "genlab", "explore", str(explored / "deep"))
     run = subprocess.run(
-        [*COMMAND, str(explored / "deep"), "--out", "a page.html", *extra],
+        [*command, "--out", "a page.html"],
         stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     )
     os.close(theirs)
     os.close(ours)
     assert run.returncode == 0, run.stderr
-    if extra:
-        assert not own_browser.exists()
-    else:
-        assert own_browser.read_text().strip() == (tmp_path / "a page.html").as_uri()
+    assert own_browser.read_text().strip() == (tmp_path / "a page.html").as_uri()
+
+
+def test_opens_nothing_if_not_wanted(
+    explored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    for options, count in (((), 1), (("--no-open",), 1)):
+        command = ("explore", str(explored / "deep"), "--out", "page.html", *options)
+        assert genlab(*command, cwd=tmp_path, terminal=True).returncode == 0
+        assert len(opened) == count
 
 
 @pytest.mark.parametrize(
@@ -70,11 +77,5 @@ def test_bad_input(
     arguments: list[str], words: list[str], explored: Path, tmp_path: Path
 ) -> None:
     given = [argument.format(explored=explored) for argument in arguments]
-    run = subprocess.run([*COMMAND, *given], capture_output=True, text=True, cwd=tmp_path)
-    lines = run.stderr.strip().split("\n")
-    assert run.returncode == 2
-    assert len(lines) == 1
-    assert lines[0].startswith("genlab: error: ")
-    for word in words:
-        assert word in lines[0]
+    refused(genlab("explore", *given, cwd=tmp_path), *words)
     assert list(tmp_path.iterdir()) == []

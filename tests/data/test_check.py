@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.command import genlab, genlab_process, refused
 from PIL import Image, ImageEnhance, ImageOps
 from scipy.fft import dctn
 from sklearn.datasets import load_sample_images
@@ -423,16 +422,10 @@ def test_no_images_or_none_readable(tmp_path: Path) -> None:
 
 
 def test_command(ward: Path, tmp_path: Path) -> None:
-    def genlab(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True,
-            cwd=tmp_path, env=dict(os.environ),
-        )
-
     name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
     dog(40).save(ward / name)
     before = state(ward)
-    result = genlab("data", "check", "ward", "--clean", "good", "--json")
+    result = genlab_process("data", "check", "ward", "--clean", "good", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
     kept = json.loads((tmp_path / "runs" / "check-ward" / "results.json").read_text())
@@ -442,13 +435,12 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     assert kept["clean"]["copied"] == len(state(tmp_path / "good"))
     assert (tmp_path / "runs" / "check-ward" / "check.html").stat().st_size > 20_000
     assert state(ward) == before
-    inside = genlab("data", "check", "ward", "--out", "ward/report")
-    assert inside.returncode == 2
-    assert "not changed" in inside.stderr
+    inside = genlab("data", "check", "ward", "--out", "ward/report", cwd=tmp_path)
+    refused(inside, "not changed")
     assert state(ward) == before
-    listed = genlab("data", "--json")
+    listed = genlab("data", "--json", cwd=tmp_path)
     assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
-    assert genlab("data", "list", "--json").stdout == listed.stdout
+    assert genlab("data", "list", "--json", cwd=tmp_path).stdout == listed.stdout
 
 
 def test_held_out_tenth() -> None:

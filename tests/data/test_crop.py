@@ -26,10 +26,8 @@ from genlab.runs.run import open_run
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> EfficientNetLite0:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return load_efficientnet_lite0()
+def network() -> EfficientNetLite0:
+    return load_efficientnet_lite0()
 
 
 def dog(size: int, index: int = 3) -> Image.Image:

@@ -15,6 +15,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from cases.command import genlab
 from PIL import Image
 from torch import Tensor
 
@@ -499,16 +500,18 @@ def test_bad_configurations_are_refused(tmp_path: Path) -> None:
 
 def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
     real, fake = write(tmp_path / "real", 13, 40), write(tmp_path / "fake", 11, 20)
-    found = []
-    for name, start in (("one", ["-m"]), ("two", TORCHRUN)):
-        environment = os.environ | {"GENLAB_CACHE": str(tmp_path / name), "OMP_NUM_THREADS": "1"}
-        subprocess.run(
-            [sys.executable, *start, "genlab", "fid", real, fake, "--features", "random",
-             "--permutations", "19", "--out", str(tmp_path / name)],
-            env=environment, check=True, timeout=300, capture_output=True,
-        )  # fmt: skip
-        found.append(json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8")))
-    one, two = (f["distances"][0] for f in found)
+    command = ("fid", real, fake, "--features", "random", "--permutations", "19", "--out")
+    alone = genlab(*command, "one", cwd=tmp_path, GENLAB_CACHE=str(tmp_path / "cache"))
+    assert alone.returncode == 0, alone.stderr
+    subprocess.run(
+        [sys.executable, *TORCHRUN, "genlab", *command, "two"], cwd=tmp_path, check=True,
+        env=os.environ | {"GENLAB_CACHE": str(tmp_path / "caches"), "OMP_NUM_THREADS": "1"},
+        timeout=300, capture_output=True,
+    )
+    one, two = (
+        json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8"))["distances"][0]
+        for name in ("one", "two")
+    )
     assert one["value"] == pytest.approx(two["value"], rel=1e-6)
     assert one["error"] == pytest.approx(two["error"], rel=1e-5)
     assert (tmp_path / "one" / "closest.png").stat().st_size > 1000

@@ -3,10 +3,7 @@
 import dataclasses
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.command import genlab, genlab_process, refused
 from cases.small_data import make_pictures
 from PIL import Image
 from torch import Tensor
@@ -164,17 +162,14 @@ def test_a_walk_between_equal_and_nearly_equal_latents_has_no_holes() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny finished run with its pictures drawn."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("sampled")
     make_pictures(folder / "pictures")
     config = dataclasses.replace(
         scratch(str(folder / "pictures")), images=20, batch=8, epochs=2, latent=8,
         snapshots=(1, 2), seed=3, width=1, discriminator_width=1, measure_every=0,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        train_gan(config, folder / "run")
-        draw_gan(folder / "run")
+    train_gan(config, folder / "run")
+    draw_gan(folder / "run")
     return folder / "run"
 
 
@@ -280,21 +275,13 @@ def test_what_cannot_be_is_refused_and_nothing_is_left(
 def test_another_process_gives_the_same_bytes_by_the_command_line(
     run: Path, tmp_path: Path
 ) -> None:
-    def genlab(*options: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "genlab", "gan", "sample", str(run), *options],
-            capture_output=True, text=True, cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-
+    command = ("gan", "sample", str(run))
     options = "--n 4 --seed 9 --epoch 1 --truncation 0.5 --grid --out g.png"
-    made = genlab(*options.split())
+    made = genlab_process(*command, *options.split(), cwd=tmp_path, OMP_NUM_THREADS="1")
     assert made.returncode == 0, made.stderr
     sheet(run, 4, 9, tmp_path / "here.png", Choice(epoch=1, truncation=0.5))
     assert (tmp_path / "g.png").read_bytes() == (tmp_path / "here.png").read_bytes()
-    refused = genlab("--grid", "--walk")
-    assert refused.returncode == 2
-    assert refused.stderr.strip() == "genlab: error: --grid, --walk: give one of them"
+    refused(genlab(*command, "--grid", "--walk", cwd=tmp_path), "--grid, --walk: give one of them")
 
 
 # Pictures of a run

@@ -9,12 +9,6 @@ from torch import Tensor
 from genlab.gan.augment import AUGMENTS, augment, colour, cutout, mirror, translation
 
 
-@pytest.fixture(autouse=True)
-def one_thread_count() -> None:
-    """Small tensors: a second thread costs more than it brings."""
-    torch.set_num_threads(1)
-
-
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

@@ -38,12 +38,6 @@ from genlab.runs.run import Run
 LABELS = torch.tensor([2, 0, 1])
 
 
-@pytest.fixture(autouse=True)
-def one_thread_count() -> None:
-    """Small tensors: a second thread costs more than it brings."""
-    torch.set_num_threads(1)
-
-
 def without_gradient(module: nn.Module) -> list[str]:
     return [n for n, p in module.named_parameters() if p.grad is None or not p.grad.any()]
 

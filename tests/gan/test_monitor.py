@@ -42,11 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("runs") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        train_gan(tiny_scratch(folder), path)
+    train_gan(tiny_scratch(folder), path)
     return Run(path)
 
 

@@ -30,17 +30,9 @@ from genlab.networks.pretrained.efficientnet_lite0 import (
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread_count() -> None:
-    """Small tensors: a second thread costs more than it brings."""
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> EfficientNetLite0:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return load_efficientnet_lite0()
+def network() -> EfficientNetLite0:
+    return load_efficientnet_lite0()
 
 
 def test_enlarging_is_nearest_neighbour_then_convolution() -> None:

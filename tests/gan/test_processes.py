@@ -92,8 +92,8 @@ def pair(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = PROGRAM.format(tests=tests, folder=str(folder), out=str(out))
     (out / "program.py").write_text(program)
     env = {
-        **os.environ, "GENLAB_CACHE": str(tmp_path_factory.getbasetemp() / "cache"),
-        "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(genlab.__file__).parents[1]),
+        **os.environ, "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(genlab.__file__).parents[1]),
     }
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     run = subprocess.run(
@@ -109,7 +109,6 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process left, and the order of its images."""
     import hashlib
 
-    torch.set_num_threads(1)
     out, orders = tmp_path_factory.mktemp("alone"), []
 
     def noted(players: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
@@ -117,7 +116,6 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return play(players, config, images, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr(gan, "play", noted)
         train_gan(tiny(str(folder)), out / "run")
     (out / "orders").write_text(json.dumps(orders))

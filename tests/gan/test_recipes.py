@@ -17,12 +17,6 @@ from genlab.gan.sample import draw
 from genlab.gan.step import play, update_discriminator
 
 
-@pytest.fixture(autouse=True)
-def one_thread_count() -> None:
-    """Small tensors: a second thread costs more than it brings."""
-    torch.set_num_threads(1)
-
-
 def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> None:
     """What the fakes are does not move the scores of reals; the losses are the textbook's BCE."""
     config = tiny("dcgan", tmp_path)

@@ -3,15 +3,14 @@
 import dataclasses
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 
 from pathlib import Path
 from typing import get_args
 
 import pytest
+
+from cases.command import Ended, genlab
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, GanConfig, RecipeName, scratch
@@ -26,11 +25,8 @@ SMALL = (
 )  # fmt: skip
 
 
-def genlab(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "genlab", "gan", "train", *arguments], capture_output=True,
-        text=True, cwd=cwd, env=os.environ | {"COLUMNS": "200"},
-    )  # fmt: skip
+def gan_train(*arguments: str, cwd: Path) -> Ended:
+    return genlab("gan", "train", *arguments, cwd=cwd, COLUMNS="200")
 
 
 @pytest.mark.parametrize("minutes", [1.0, 2.5])
@@ -72,7 +68,7 @@ def test_at_least_one_epoch(
 
 def test_every_field_is_an_option_with_the_recipes_value(tmp_path: Path) -> None:
     assert set(get_args(RecipeName)) == set(RECIPES)
-    shown = " ".join(genlab("--recipe", "scratch", "--help", cwd=tmp_path).stdout.split())
+    shown = " ".join(gan_train("--recipe", "scratch", "--help", cwd=tmp_path).stdout.split())
     for field in dataclasses.fields(GanConfig):
         if field.name not in ("dogs", "recipe"):
             assert re.search(f"--{field.name.replace('_', '-')}[ ,]", shown), field.name
@@ -84,7 +80,7 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(
 ) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
-    shown = genlab(str(picture_folder), *SMALL, "--epochs", "7", "--dry-run", cwd=folder)
+    shown = gan_train(str(picture_folder), *SMALL, "--epochs", "7", "--dry-run", cwd=folder)
     assert shown.returncode == 0, shown.stderr
     found = json.loads(shown.stdout)
     assert found["config"]["epochs"] == 7
@@ -97,7 +93,7 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(
 
 
 def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> None:
-    first = genlab(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
+    first = gan_train(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     config = read_json(tmp_path / "run" / "config.json")["config"]
     assert "minutes" not in config
@@ -105,9 +101,9 @@ def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> N
     assert epochs == read_json(tmp_path / "run" / "results.json")["epochs"]
     assert config["snapshots"][-1] == epochs
     weights = (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns
-    again = genlab(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
+    again = gan_train(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    wrong = genlab(str(picture_folder), *SMALL, "--minutes", "-5", cwd=tmp_path)
+    wrong = gan_train(str(picture_folder), *SMALL, "--minutes", "-5", cwd=tmp_path)
     assert (wrong.returncode, "--minutes -5" in wrong.stderr) == (2, True)
     assert "trying out" not in again.stderr
     assert (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns == weights
@@ -119,9 +115,9 @@ def test_options_that_are_given_count_whatever_their_values(
     """Those of the recipe, too."""
     own = (str(picture_folder), *SMALL, "--minutes")
     for epochs in ("--epochs=3", "--epochs=50"):
-        both = genlab(*own, "1", epochs, cwd=tmp_path)
+        both = gan_train(*own, "1", epochs, cwd=tmp_path)
         assert both.returncode == 2
         assert "--epochs, --minutes: give one of them" in both.stderr
-    kept = genlab(*own, "0.05", "--snapshots", "10", "30", "50", "--dry-run", cwd=tmp_path)
+    kept = gan_train(*own, "0.05", "--snapshots", "10", "30", "50", "--dry-run", cwd=tmp_path)
     assert kept.returncode == 0, kept.stderr
     assert json.loads(kept.stdout)["config"]["snapshots"] == [10, 30, 50]

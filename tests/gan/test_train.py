@@ -40,12 +40,6 @@ STEPS = 9  # of which every third has 4 images
 KEPT = ("checkpoint-00000003.safetensors", "checkpoint-00000004.safetensors")
 
 
-@pytest.fixture(autouse=True)
-def one_thread_count() -> None:
-    """Small tensors: a second thread costs more than it brings."""
-    torch.set_num_threads(1)
-
-
 # The configuration
 
 

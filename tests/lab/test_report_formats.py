@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 
 from html.parser import HTMLParser
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cases.command import genlab, refused
 from cases.report import make_lab_run
 
 from genlab.common.errors import InputError
@@ -158,20 +158,11 @@ def test_unknown_formats_are_refused(lab: Path, asked: tuple[str, ...]) -> None:
 
 
 def test_the_command_writes_what_is_asked(lab: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "genlab", "report", str(lab), "--lang", "en", "--format",
-         "html,docx", "--json"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    command = ("report", str(lab), "--lang", "en", "--format", "html,docx", "--json")
+    done = genlab(*command, cwd=lab)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert made["html"] == "report/report-en.html"
     assert made["docx"] == "report/report-en.docx"
     assert all((lab / made[k]).exists() for k in ("html", "docx", "markdown", "numbers"))
-    done = subprocess.run(
-        [sys.executable, "-m", "genlab", "report", str(lab / "gan")],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "a report is made of a genlab lab run" in done.stderr
+    refused(genlab("report", str(lab / "gan"), cwd=lab), "a report is made of a genlab lab run")

@@ -3,11 +3,9 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 
 from functools import partial
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cases.command import Ended, genlab
 from cases.verify import (
     CODE,
     DOCX,
@@ -47,7 +46,6 @@ REPLAYED = ["vae/standard", "vae/mixture", "vae/vamp", "gan"]
 
 @pytest.fixture
 def digits(lab_run: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("GENLAB_CACHE", str(lab_run.parent / "cache"))
     monkeypatch.delenv("GENLAB_DATA", raising=False)
     return str(lab_run.parent / "digits.npz")
 
@@ -618,11 +616,8 @@ def test_the_worst_decides_in_the_documented_order() -> None:
 def test_the_command_ends_with_the_verdict(
     handed_in: Path, lab_run: Path, tmp_path: Path
 ) -> None:
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "genlab", "verify", *options], capture_output=True, text=True,
-            env=os.environ | {"GENLAB_DATA": ""},
-        )
+    def run(*options: str) -> Ended:
+        return genlab("verify", *options, cwd=tmp_path, GENLAB_DATA="")
 
     done = run(str(handed_in), "--level", "consistency", "--out", str(tmp_path / "out"), "--json")
     assert done.returncode == 0, done.stderr

@@ -34,10 +34,8 @@ def vae(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shown")
     digits = make_tiny_digits(folder / "digits.npz")
     config = VaeConfig(data=str(digits), hidden=(8,), epochs=1, importance=0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        train_vae(config, folder / "run")
-        draw_vae(folder / "run")
+    train_vae(config, folder / "run")
+    draw_vae(folder / "run")
     return folder / "run"
 
 

@@ -1,0 +1,65 @@
+"""The command line run in this process, and in one of its own."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from genlab.cli.main import main
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def genlab(*arguments: str, cwd: Path, terminal: bool = False, **environment: str) -> Ended:
+    """Runs a command in this process; what it changes of the environment is undone."""
+    out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        mock.patch.object(sys, "argv", ["genlab", *arguments]),
+        mock.patch.dict(os.environ, environment),
+        contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    assert isinstance(code, int), code
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def genlab_process(*arguments: str, cwd: Path, **environment: str) -> Ended:
+    """Runs a command as a person does, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True, cwd=cwd,
+        env=os.environ | environment, check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def refused(ended: Ended, *words: str) -> None:
+    """Asserts exit code 2 and one line on standard error that has the words, no traceback."""
+    lines = ended.stderr.strip().split("\n")
+    assert ended.returncode == 2, ended.stderr
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith("genlab: error: ")
+    for word in words:
+        assert word in lines[0]
