@@ -29,8 +29,9 @@ from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.classes import read_classes
-from genlab.gan.sample import drawn, gan_config, images_of, load_generator
-from genlab.gan.split import sides
+from genlab.gan.load import gan_config, load_generator
+from genlab.gan.sample import draw_latents, generate_images
+from genlab.gan.split import split_images
 from genlab.runs.run import Run
 
 REALS, FAKES = 5, 7
@@ -60,10 +61,10 @@ def main() -> None:
     options = parser.parse_args()
     config, classes = gan_config(Run(options.run)), read_classes(options.run)
     data = load_images(config.data, config.size, config.images, config.crop)
-    found, count = sides(data.images, config, classes), len(classes.names)
-    z, of_fake = drawn(config, options.n, 1, "sample", classes)
+    found, count = split_images(data.images, config, classes), len(classes.names)
+    z, of_fake = draw_latents(config, options.n, 1, "sample", classes)
     assert of_fake is not None
-    fake = images_of(load_generator(options.run), z, 1.0, of_fake)
+    fake = generate_images(load_generator(options.run), z, 1.0, of_fake)
     of_train, of_held = (classes.labels[side] for side in (found.learned, ~found.learned))
     extractors = FeatureExtractors(inception=options.inception)
     for name in ["efficientnet-lite0", *(["inception-768"] if options.inception else [])]:

@@ -51,10 +51,10 @@ from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import extract_batch
-from genlab.gan.compile import compile_players
-from genlab.gan.players import build_players
 from genlab.gan.sample import draw
-from genlab.gan.step import play
+from genlab.gan.training.compile import compile_players
+from genlab.gan.training.players import build_players
+from genlab.gan.training.step import train_step
 from genlab.metrics.frechet_distance import frechet_distance
 
 OURS = ("projected", "scratch", "dcgan")
@@ -78,9 +78,9 @@ class Contender(NamedTuple):
 
 def ours(recipe: str, size: int, images: Tensor, on: Hardware = CPU) -> Contender:
     config = RECIPES[recipe]("dogs", size=size)
-    players, number = build_players(config, on=on), iter(range(sys.maxsize))
+    players, number = build_players(config, hardware=on), iter(range(sys.maxsize))
     return Contender(
-        config.batch, lambda rows: play(players, config, images[rows], next(number)),
+        config.batch, lambda rows: train_step(players, config, images[rows], next(number)),
         lambda n: draw(players.average, config, n, 0, "benchmark"),
     )  # fmt: skip
 
@@ -207,12 +207,12 @@ def gpu_rounds(
     on, number = resolve_hardware(running), iter(range(sys.maxsize))
     config = replace(RECIPES[recipe]("dogs", size=images.shape[2]), batch=batch)
     with device_context(on):
-        players, kept = build_players(config, on=on), stored(images, on.device)
+        players, kept = build_players(config, hardware=on), stored(images, on.device)
         if on.compile:
             compile_players(players, config)
 
         def step(rows: Tensor) -> None:
-            play(players, config, kept[rows.to(kept.device)], next(number))
+            train_step(players, config, kept[rows.to(kept.device)], next(number))
 
         contender = Contender(batch, step, lambda n: draw(players.average, config, n, 0, "b"))
         seconds_of(contender, len(images), GPU_WARM)

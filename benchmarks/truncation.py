@@ -25,8 +25,9 @@ from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
+from genlab.gan.load import gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
-from genlab.gan.sample import CHUNK, drawn, gan_config, images_of, load_generator
+from genlab.gan.sample import CHUNK, draw_latents, generate_images
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.metrics.manifold import density_coverage, precision_recall
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability, load_efficientnet_lite0
@@ -74,13 +75,13 @@ def main() -> None:
     data = load_images(config.data, config.size, config.images, config.crop)
     extractors = FeatureExtractors()
     real = extractors.features(NETWORK, of_tensor(data.images, "training images"))
-    z, _ = drawn(config, options.n, 0, "sample")
+    z, _ = draw_latents(config, options.n, 0, "sample")
     rows, shown = [], []
     for place in ("latent", "first map"):
         for psi in AMOUNTS:
             if psi == 1 and place == "first map":
                 continue  # the same as the last
-            make = shortened if place == "latent" else images_of
+            make = shortened if place == "latent" else generate_images
             images = make(network, z, psi)
             shown.append(images[:10])
             found = numbers(extractors, real, images) if psi else {}  # of one image there are none

@@ -57,8 +57,8 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
         from genlab.compute.hardware import resolve_hardware
         from genlab.data.images import load_images
         from genlab.figures.draw import draw_gan
-        from genlab.gan.time_budget import describe, fit_into
-        from genlab.gan.train import train_gan
+        from genlab.gan.training.time_budget import describe_run, fit_into
+        from genlab.gan.training.train import train_gan
 
         use_data(data_dir)
         target = out or Path("runs") / f"gan-{recipe}"
@@ -68,7 +68,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
                 config, plan = fit_into(config, minutes, target, "--snapshots" in given, on)
             if dry_run:
                 if first:
-                    print_json(describe(config, plan, target, on))
+                    print_json(describe_run(config, plan, target, on))
                 return
             results = train_gan(config, target, on)
         if first:
@@ -122,7 +122,7 @@ def gan_sample(
             is named here and holds anything else is left alone.
     """
     from genlab.figures import gan_samples as sampling
-    from genlab.gan.sample import Choice
+    from genlab.gan.load import Choice
 
     choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
     if grid and walk:

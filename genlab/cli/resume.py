@@ -13,8 +13,8 @@ from genlab.configs.lab import LabConfig
 from genlab.data.images import load_images
 from genlab.data.mnist import load_digits
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
-from genlab.gan.sample import gan_config
-from genlab.gan.train import train_gan
+from genlab.gan.load import gan_config
+from genlab.gan.training.train import train_gan
 from genlab.lab.refresh import EXPLORER, gather
 from genlab.lab.sheet import VAE_FIGURE, run_lab
 from genlab.runs.hardware import hardware_of_last_session

@@ -57,7 +57,7 @@ def resolve(asked: str, device: torch.device = CPU) -> Precision:
     if asked == "auto":
         return short if pays(device, dtype_of(short)) else "float32"
     if asked == "fp16" and device.type != "cuda":
-        raise InputError("--precision fp16: on GPUs only; on a processor take float32 or bf16")
+        raise InputError("`precision` fp16: on GPUs only; on a processor take float32 or bf16")
     if asked == "bf16" and device.type == "cuda":
         require_bf16(device)
     if asked == "float32" or asked == "bf16" or asked == "fp16":
@@ -70,7 +70,7 @@ def require_bf16(device: torch.device) -> None:
     with torch.cuda.device(device):
         if not torch.cuda.is_bf16_supported(including_emulation=False):
             raise InputError(
-                f"--precision bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
+                f"`precision` bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
                 "capability 8.0 and later can); take another"
             )
 

@@ -62,7 +62,7 @@ class Classes:
             InputError: If there is none of that name.
         """
         if name not in self.names:
-            raise InputError(f"--class {name}: the classes are {', '.join(self.names)}")
+            raise InputError(f"no class {name!r}: the classes are {', '.join(self.names)}")
         return self.names.index(name)
 
 

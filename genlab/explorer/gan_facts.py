@@ -31,8 +31,8 @@ from genlab.common.rng import generator
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.stills import Still
 from genlab.figures.draw import read_sheet
-from genlab.gan.players import told
-from genlab.gan.sample import classes_of, gan_config, load_generator
+from genlab.gan.load import classes_of, gan_config, load_generator
+from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
 
@@ -113,7 +113,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     labels = None
     if classes is not None:
         labels = torch.full((len(points),), int(classes.frequencies.argmax()))
-    images = told(network, points, labels)
+    images = call_with_labels(network, points, labels)
     pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()

@@ -11,7 +11,8 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import seeded
 from genlab.data.pictures import Pictures, of_tensor
-from genlab.gan.sample import Choice, sample
+from genlab.gan.load import Choice
+from genlab.gan.sample import sample
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 

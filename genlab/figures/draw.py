@@ -22,8 +22,8 @@ from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.gan_samples import walk_file
 from genlab.figures.png import save
-from genlab.gan.sample import gan_config
-from genlab.gan.split import sides
+from genlab.gan.load import gan_config
+from genlab.gan.split import split_images
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
@@ -214,7 +214,7 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
     real = real or _images_of(run)
     if real is None:
         return drawn
-    learned = sides(real.images, gan_config(run)).train
+    learned = split_images(real.images, gan_config(run)).train
     some = torch.randperm(len(learned), generator=generator(0, "real sheet"))[:30]
     reals = learned[some].permute(0, 2, 3, 1).numpy()
     atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))

@@ -19,7 +19,9 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
-from genlab.gan.sample import END, Choice, sample, walk
+from genlab.gan.load import END, Choice
+from genlab.gan.sample import sample
+from genlab.gan.walk import walk
 
 FRAME_MS = 50
 """How long a frame of a walk is shown: 20 a second."""

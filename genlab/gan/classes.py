@@ -66,7 +66,7 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
     try:
         found = k_means(features, count, generator(seed, "clusters"))
     except ValueError as error:
-        raise InputError(f"--clusters {count}: {error}; ask for fewer") from None
+        raise InputError(f"`clusters` {count}: {error}; ask for fewer") from None
     digits = len(str(count))
     names = tuple(f"cluster-{k + 1:0{digits}d}" for k in range(count))
     return Classes(by="clusters", names=names, labels=found.labels)

@@ -1,9 +1,9 @@
-"""The images of a GAN's run: those it learns from, and those held out to measure it by.
+"""The images of a GAN run, split into training images and images held out to measure on.
 
 Shapes: N images learned from, H held out, S pixels a side.
 """
 
-__all__ = ["Sides", "refuse_within", "sides"]
+__all__ = ["Split", "refuse_within", "split_images"]
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,26 +22,26 @@ from genlab.data.held_out import copies, held_out
 from genlab.data.images import find_folder
 
 FEWEST = 16
-"""Images that a GAN may be trained on at least."""
+"""The fewest images that a GAN may be trained on."""
 
 FEWEST_HELD_OUT = 10
-"""Below, nothing can be said from the images held out."""
+"""Fewer held-out images say nothing."""
 
 SPLIT_SEED = 0
 """The same images are held out of every run on a set, so that runs compare."""
 
 
-class Sides(NamedTuple):
+class Split(NamedTuple):
     """The images of a run."""
 
     train: Tensor
-    """Those learned from, uint8 with shape `(N, 3, S, S)`."""
+    """The training images, uint8 with shape `(N, 3, S, S)`."""
     held_out: Tensor | None
-    """Those kept from it, with shape `(H, 3, S, S)`."""
+    """The held-out images, with shape `(H, 3, S, S)`."""
     learned: Tensor
-    """Which of all images the first are, bool with shape `(N + H,)`."""
+    """Which of all images are training images, bool with shape `(N + H,)`."""
     classes: Classes | None = None
-    """The classes of all images, where there are any, counted over those learned from."""
+    """The classes of all images, where there are any, counted over the training images."""
 
     @property
     def labels(self) -> Tensor | None:
@@ -50,7 +50,7 @@ class Sides(NamedTuple):
 
 
 def refuse_within(source: str, out: Path) -> None:
-    """Refuses to begin a run inside the folder of its images: its pictures would be among them.
+    """Refuses a run inside the folder of its images: its own pictures would become images.
 
     Raises:
         InputError: If a new run directory `out` lies in the folder that SOURCE names.
@@ -59,11 +59,13 @@ def refuse_within(source: str, out: Path) -> None:
         require_outside("out", out, find_folder(source).folder)
 
 
-def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> Sides:
-    """Sets images aside, as `config.held_out` says, and no copy of one that is learned from.
+def split_images(
+    images: Tensor, config: GanConfig, classes: Classes | None = None
+) -> Split:
+    """Holds out a share `config.held_out` of the images; copies of an image stay together.
 
     Raises:
-        InputError: If too few are left to learn from, or none of a class.
+        InputError: If too few are left to train on, or none of a class.
     """
     if len(images) < FEWEST:
         raise InputError(
@@ -71,19 +73,19 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
         )
     learned = torch.ones(len(images), dtype=torch.bool)
     if round(config.held_out * len(images)) < FEWEST_HELD_OUT:
-        return Sides(images, None, learned, classes)
+        return Split(images, None, learned, classes)
     try:
         kept = held_out(len(images), SPLIT_SEED, copies(images), config.held_out)
     except InputError as error:
-        raise InputError(f"{config.data}: {error}; or hold out none: --held-out 0") from None
+        raise InputError(f"{config.data}: {error}; or hold out none: `held_out` 0") from None
     if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit
         say(f"note: {config.data}: too many copies to hold images out; nothing is")
-        return Sides(images, None, learned, classes)
+        return Split(images, None, learned, classes)
     learned[kept] = False
     if learned.sum() < FEWEST:
         raise InputError(
             f"{config.data}: {int(learned.sum())} images to learn from beside {len(kept)} held "
-            f"out; a GAN needs at least {FEWEST}: give more, or --held-out 0"
+            f"out; a GAN needs at least {FEWEST}: give more, or `held_out` 0"
         )
     if classes is not None:
         classes = replace(classes, learned=learned)
@@ -91,6 +93,6 @@ def sides(images: Tensor, config: GanConfig, classes: Classes | None = None) -> 
             raise InputError(
                 f"{config.data}: class {classes.names[classes.counts.index(0)]} has no image to "
                 "learn from beside those held out; give it more, or take its folder away, or "
-                "--held-out 0"
+                "`held_out` 0"
             )
-    return Sides(images[learned], images[kept], learned, classes)
+    return Split(images[learned], images[kept], learned, classes)

@@ -24,7 +24,7 @@ from genlab.fid.numbers import Plan
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
 from genlab.gan.split import refuse_within
-from genlab.gan.train import train_gan
+from genlab.gan.training.train import train_gan
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
 from genlab.runs.lock import run_lock

@@ -122,7 +122,8 @@ class Run:
             InputError: If the run is of another kind or not complete, or an option cannot be.
         """
         if self.kind == "gan":
-            from genlab.gan.sample import Choice, sample
+            from genlab.gan.load import Choice
+            from genlab.gan.sample import sample
 
             choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
             return sample(self.path, n, seed, choice)

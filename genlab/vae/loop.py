@@ -17,9 +17,10 @@ from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU, rows_on, stored
 from genlab.configs.vae import VaeConfig
-from genlab.runs.checkpoints import keep_if_due, vae_kept
+from genlab.runs.checkpoints import keep_if_due
 from genlab.runs.run import BEGINNING, Run, Stopwatch
 from genlab.runs.state import pack, unpack
+from genlab.vae.checkpoints import checkpoint_plan
 from genlab.vae.model import VAE
 from genlab.vae.splits import TEST_SEED, Splits
 from genlab.vae.step import step_bound
@@ -74,7 +75,7 @@ def fit(
     images = stored(splits.train, device)
     steps_per_epoch = math.ceil(len(images) / config.batch)
     steps = config.epochs * steps_per_epoch
-    step, watch, kept = 0, Stopwatch(), vae_kept(config, len(images))
+    step, watch, plan = 0, Stopwatch(), checkpoint_plan(config, len(images))
     sums = torch.zeros(3, dtype=torch.float64)  # of the bound, RE and Omega, over this epoch
     best = Best(model) if splits.valid is not None else None
     modules: dict[str, nn.Module] = {"vae": model} | ({"best": best.model} if best else {})
@@ -105,7 +106,7 @@ def fit(
                     sums.zero_()
                     progress.advance(0, f"bound {record['bound']:.2f}")
                 progress.advance()
-                keep_if_due(run, kept, step, {"vae": model}, {"adam": optimiser})
+                keep_if_due(run, plan, step, {"vae": model}, {"adam": optimiser})
                 if watch.seconds - saved > SAVE_EVERY_S:
                     tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
                     tensors |= {"best": best.record} if best else {}

@@ -16,7 +16,7 @@ from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.images import load_images
 from genlab.data.mnist import load_digits
-from genlab.gan.train import train_gan
+from genlab.gan.training.train import train_gan
 from genlab.runs.run import open_run
 from genlab.vae.compare import compare
 from genlab.vae.train import train_vae

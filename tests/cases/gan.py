@@ -15,8 +15,8 @@ from genlab.configs.gan import RECIPES, GanConfig, scratch
 from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.gan.networks.fastgan import FastGanGenerator
 from genlab.gan.networks.residual import ResidualDiscriminator, ResidualGenerator
-from genlab.gan.split import Sides
-from genlab.gan.train import train_gan
+from genlab.gan.split import Split
+from genlab.gan.training.train import train_gan
 
 TINY = {
     "images": 20, "batch": 8, "epochs": 3, "latent": 8, "snapshots": (1, 2), "seed": 3,
@@ -62,10 +62,10 @@ def trained(
     return paths
 
 
-def sides_of(train: Tensor, held_out: Tensor | None) -> Sides:
+def sides_of(train: Tensor, held_out: Tensor | None) -> Split:
     """Images to learn from and images held out, as if a set had been split into them."""
     rest = 0 if held_out is None else len(held_out)
-    return Sides(train, held_out, torch.arange(len(train) + rest) < len(train))
+    return Split(train, held_out, torch.arange(len(train) + rest) < len(train))
 
 
 def random_images(count: int) -> Tensor:

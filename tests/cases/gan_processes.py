@@ -7,8 +7,8 @@ from cases.gan import soft_images, tiny_scratch
 from torch import Tensor
 
 from genlab.configs.gan import GanConfig, projected
-from genlab.gan.players import build_players
-from genlab.gan.step import play
+from genlab.gan.training.players import build_players
+from genlab.gan.training.step import train_step
 
 
 def tiny(folder: str) -> GanConfig:
@@ -30,7 +30,7 @@ def first_rounds() -> dict[str, Tensor]:
     found = {}
     for count in (8, 1):
         players = build_players(config)
-        found[f"{count} told"] = play(players, config, soft_images(count), 0)
+        found[f"{count} told"] = train_step(players, config, soft_images(count), 0)
         for name, adam in players.optimisers.items():
             for key, weight in players.modules[name].named_parameters():
                 found[f"{count} {name} {key} gradient"] = adam.state[weight]["exp_avg"]

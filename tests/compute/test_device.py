@@ -101,7 +101,7 @@ def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_fp16_is_refused_on_a_processor_before_anything_is_looked_at() -> None:
-    with pytest.raises(InputError, match=r"^--precision fp16: on GPUs only"):
+    with pytest.raises(InputError, match=r"^`precision` fp16: on GPUs only"):
         FeatureExtractors(precision="fp16", device="cpu")
 
 

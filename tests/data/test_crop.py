@@ -14,7 +14,7 @@ from genlab.data.crop import CELLS, SHARE, Box, central_box, smallest_square, su
 from genlab.data.images import load_images
 from genlab.data.pictures import open_pictures
 from genlab.data.toydogs.draw import draw_dog
-from genlab.gan.sample import gan_config
+from genlab.gan.load import gan_config
 from genlab.networks.pretrained.activation import activation_map
 from genlab.networks.pretrained.efficientnet_lite0 import (
     DOG_CLASSES,

@@ -29,7 +29,7 @@ from genlab.explorer.gan_facts import distances_of, slerp
 from genlab.explorer.plane_facts import mass_levels
 from genlab.explorer.weights import characters
 from genlab.figures.draw import read_sheet
-from genlab.gan.sample import load_generator
+from genlab.gan.load import load_generator
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
 from genlab.vae.splits import observed_test_images

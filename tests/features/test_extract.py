@@ -256,8 +256,8 @@ def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
 
     from genlab.configs.gan import scratch
     from genlab.fid.generated import of_run
-    from genlab.gan.players import build_generator
     from genlab.gan.sample import sample
+    from genlab.gan.training.players import build_generator
 
     config = replace(scratch("dogs"), width=1, latent=8)
     (tmp_path / "run").mkdir()

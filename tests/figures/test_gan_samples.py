@@ -26,20 +26,13 @@ from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
 from genlab.figures.gan_samples import generate, sheet, walk_file
 from genlab.gan import split as gan_images
+from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator
 from genlab.gan.networks.residual import ResidualGenerator
-from genlab.gan.sample import (
-    Choice,
-    draw,
-    gan_config,
-    images_of,
-    load_generator,
-    sample,
-    walk,
-    walk_latents,
-)  # fmt: skip
-from genlab.gan.train import train_gan
+from genlab.gan.sample import draw, generate_images, sample
+from genlab.gan.training.train import train_gan
 from genlab.gan.truncation import mean_map, truncated
+from genlab.gan.walk import walk, walk_latents  # fmt: skip
 from genlab.runs.run import Run
 
 
@@ -100,12 +93,13 @@ def test_truncation_has_both_ends_exactly_and_is_linear_between(kind: type) -> N
 def test_psi_one_gives_the_same_bytes_zero_one_image_and_between_less_variety(kind: type) -> None:
     network = lively(kind)
     z = noise(24)
-    plain = images_of(network, z)
+    plain = generate_images(network, z)
     expected = ((network(z[:20]) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     assert torch.equal(plain[:20], expected)
-    zero = images_of(network, z, 0.0)
+    zero = generate_images(network, z, 0.0)
     assert torch.equal(zero, zero[:1].expand_as(zero))
-    spread = [images_of(network, z, psi).double().var(0).mean() for psi in (0.0, 0.3, 0.7, 1.0)]
+    levels = (0.0, 0.3, 0.7, 1.0)
+    spread = [generate_images(network, z, psi).double().var(0).mean() for psi in levels]
     assert spread == sorted(spread)
     assert spread[1] > 0
 
@@ -121,11 +115,11 @@ def test_an_image_is_independent_of_its_company_and_sampling_changes_nothing(
     network = lively(kind)
     before = {k: v.clone() for k, v in network.state_dict().items()}
     z = noise(43)
-    together = images_of(network, z, psi)
+    together = generate_images(network, z, psi)
     for rows in (slice(0, 1), slice(0, 21), slice(20, 43)):
-        assert torch.equal(images_of(network, z[rows], psi), together[rows])
+        assert torch.equal(generate_images(network, z[rows], psi), together[rows])
     other = torch.cat([z[:3], 100 * noise(20, seed=1)])  # outliers in the same batch
-    assert torch.equal(images_of(network, other, psi)[:3], together[:3])
+    assert torch.equal(generate_images(network, other, psi)[:3], together[:3])
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
     assert len({image.numpy().tobytes() for image in together}) == 43
 
@@ -348,7 +342,7 @@ def test_images_held_out_are_not_shown_as_learned_from(
     draw_gan(tmp_path / "run")
     config = gan_config(Run(tmp_path / "run"))
     images = load_images(config.data, config.size, config.images, config.crop).images
-    parts = gan_images.sides(images, config)
+    parts = gan_images.split_images(images, config)
     assert len(images) == 20
     assert parts.held_out is not None
     assert torch.equal(searched[0], parts.train)

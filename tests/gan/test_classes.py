@@ -21,18 +21,19 @@ from genlab.configs.gan import GanConfig, projected
 from genlab.data.classes import Classes, by_folder
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.gan_facts import gan_facts
-from genlab.gan import players
-from genlab.gan import train as gan
 from genlab.gan.classes import default_count, keep_classes, read_classes
+from genlab.gan.load import Choice, load_generator
 from genlab.gan.networks.conditional import ClassGenerator, ClassHead, ClassHeads
 from genlab.gan.networks.dcgan import DcganDiscriminator
 from genlab.gan.networks.projected import Heads
 from genlab.gan.networks.residual import ResidualDiscriminator
-from genlab.gan.players import build_players
-from genlab.gan.sample import Choice, draw, load_generator, sample
-from genlab.gan.split import sides
-from genlab.gan.step import play
-from genlab.gan.train import train_gan
+from genlab.gan.sample import draw, sample
+from genlab.gan.split import split_images
+from genlab.gan.training import players
+from genlab.gan.training import train as gan
+from genlab.gan.training.players import build_players
+from genlab.gan.training.step import train_step
+from genlab.gan.training.train import train_gan
 from genlab.runs.run import Run
 
 LABELS = torch.tensor([2, 0, 1])
@@ -169,7 +170,7 @@ def test_drawn_classes_have_the_training_frequencies_and_follow_from_i() -> None
     assert many.double().mean().item() == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / 2000) ** 0.5)
     assert torch.equal(draw(network, config, 7, 3, "sample", classes)[:, 0, 0, 0], many[:7])
     z = network.z
-    assert draw(network, config, 7, 3, "sample", classes, of_class=2).unique().tolist() == [2]
+    assert draw(network, config, 7, 3, "sample", classes, label=2).unique().tolist() == [2]
     assert torch.equal(network.z, z)
 
 
@@ -179,7 +180,7 @@ def test_classes_are_counted_over_the_images_learned_from(tmp_path: Path) -> Non
     labels = torch.arange(100).div(75, rounding_mode="floor")
     classes = Classes(by="folders", names=("a", "b"), labels=labels)
     config = dataclasses.replace(projected("dogs"), held_out=0.2)
-    found = sides(images, config, classes)
+    found = split_images(images, config, classes)
     assert found.held_out is not None
     assert found.classes is not None
     assert found.classes.counts == labels[found.learned].bincount().tolist()
@@ -190,7 +191,7 @@ def test_classes_are_counted_over_the_images_learned_from(tmp_path: Path) -> Non
     labels = labels.index_fill(0, alone, 2)
     classes = Classes(by="folders", names=("a", "b", "c"), labels=labels)
     with pytest.raises(InputError, match="dogs: class c has no image to learn from"):
-        sides(images, config, classes)
+        split_images(images, config, classes)
 
 
 def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_both_players_hear_each_images_own_class(tmp_path: Path) -> None:
     for module in (pair.generator, pair.discriminator):
         module.register_forward_pre_hook(lambda _, given: heard.append(given[1].tolist()))
     images = torch.zeros(3, 3, 64, 64, dtype=torch.uint8)
-    play(pair, config, images, 0, torch.tensor([2, 0, 2]))
+    train_step(pair, config, images, 0, torch.tensor([2, 0, 2]))
     fakes = [1] * config.batch
     assert heard == [fakes, [2, 0, 2, *fakes], fakes]
 
@@ -219,7 +220,7 @@ def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
     labels = torch.arange(8) % 2
     images = (20 * torch.arange(8) // 8 + 180 * labels)[:, None, None, None].expand(-1, 3, 64, 64)
     for step in range(200):
-        play(pair, config, images.to(torch.uint8), step, labels)
+        train_step(pair, config, images.to(torch.uint8), step, labels)
     with torch.no_grad():
         z = noise(32, config.latent)
         dark, light = (pair.average(z, torch.full((32,), k)).mean() for k in (0, 1))
@@ -283,11 +284,11 @@ def test_a_broken_run_goes_on_as_if_unbroken(
     def broken(*given: object) -> Tensor:
         if given[3] == 4:
             raise KeyboardInterrupt
-        return play(*given)  # pyright: ignore[reportArgumentType]
+        return train_step(*given)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(gan, "play", broken)
+        patch.setattr(gan, "train_step", broken)
         with pytest.raises(KeyboardInterrupt):
             train_gan(conditional(by, pictures), tmp_path / "run")
     train_gan(conditional(by, pictures), tmp_path / "run")
@@ -304,7 +305,7 @@ def test_samples_of_a_class(runs: dict[str, Path]) -> None:
     assert not torch.equal(light, dark)
     for i in range(12):  # each drawn image is one of the two
         assert torch.equal(drawn[i], light[i]) or torch.equal(drawn[i], dark[i])
-    with pytest.raises(InputError, match="--class cat: the classes are dark, light"):
+    with pytest.raises(InputError, match="no class 'cat': the classes are dark, light"):
         sample(path, 1, 1, Choice(of_class="cat"))
 
 

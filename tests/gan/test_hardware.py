@@ -44,14 +44,15 @@ from genlab.compute.hardware import (
 from genlab.compute.precision import exact
 from genlab.configs.gan import GanConfig
 from genlab.configs.hardware import HardwareConfig
-from genlab.gan import players
-from genlab.gan import train as gan
-from genlab.gan.compile import compile_players
-from genlab.gan.monitor import Watch
-from genlab.gan.players import Players, build_players
-from genlab.gan.sample import Choice, draw, images_of, load_generator, sample
-from genlab.gan.step import play, update_discriminator
-from genlab.gan.train import train_gan
+from genlab.gan.load import Choice, load_generator
+from genlab.gan.sample import draw, generate_images, sample
+from genlab.gan.training import players
+from genlab.gan.training import train as gan
+from genlab.gan.training.compile import compile_players
+from genlab.gan.training.monitor import Monitor
+from genlab.gan.training.players import Players, build_players
+from genlab.gan.training.step import train_step, update_discriminator
+from genlab.gan.training.train import train_gan
 from genlab.networks.pretrained.efficientnet_lite0 import Unit
 from genlab.runs.hardware import hardware_of_last_session
 from genlab.runs.run import Run
@@ -75,7 +76,8 @@ def config_of(recipe: str, **changes: Any) -> GanConfig:
 
 
 def devices(pair: Players) -> set[str]:
-    modules = [*pair.modules.values(), *([pair.view] if isinstance(pair.view, nn.Module) else [])]
+    frozen = [pair.projection] if isinstance(pair.projection, nn.Module) else []
+    modules = [*pair.modules.values(), *frozen]
     found = {t.device.type for m in modules for t in m.state_dict().values()}
     states = [s for o in pair.optimisers.values() for s in o.state.values()]
     return found | {t.device.type for s in states for name, t in s.items() if name != "step"}
@@ -109,7 +111,7 @@ def test_every_tensor_of_a_round_is_on_the_asked_device(
     for step, count in enumerate((8, 8, 5)):
         labels = torch.zeros(count, dtype=torch.int64) if classes else None
         with elsewhere:
-            told = play(pair, config, random_images(count), step, labels)
+            told = train_step(pair, config, random_images(count), step, labels)
         assert told.device.type == "cpu"
         assert elsewhere.back == 5 * (step + 1)
     assert devices(pair) == {"meta"}
@@ -122,14 +124,14 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
 ) -> None:
     """Drawing, every network's look, the discriminator's scores; what they give is on the CPU."""
     config = config_of(recipe, measure_with=("random", "pixels", "efficientnet-lite0"))
-    watch = Watch(config, sides_of(soft_images(30), soft_images(12, seed=1)))
+    watch = Monitor(config, sides_of(soft_images(30), soft_images(12, seed=1)))
     watch.extractors = type(watch.extractors)(own=watch.extractors.networks, device=META.device)
-    pair = build_players(config, on=META)
+    pair = build_players(config, hardware=META)
     with elsewhere:
         fakes = draw(pair.average, config, 21, 0, "watch")
         assert (fakes.device.type, fakes.shape) == ("cpu", (21, 3, 64, 64))
         for name in config.measure_with:
-            features = watch.look(name, fakes)
+            features = watch.extract(name, fakes)
             assert features.device.type == "cpu"
             where = "cpu" if name == "pixels" else "meta"  # pixels are looked at where they are
             assert watch.extractors.identity(name)["device"] == where
@@ -148,10 +150,10 @@ def test_what_is_random_is_drawn_the_same_for_any_device(elsewhere: Elsewhere) -
         return randoms[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.gan.step.generator", kept)
-        play(build_players(config), config, random_images(8), 3)
+        patch.setattr("genlab.gan.training.step.generator", kept)
+        train_step(build_players(config), config, random_images(8), 3)
         with elsewhere:
-            play(build_players(config, on=META), config, random_images(8), 3)
+            train_step(build_players(config, hardware=META), config, random_images(8), 3)
     here, there = (random.get_state() for random in randoms)
     assert torch.equal(here, there)
 
@@ -185,8 +187,8 @@ def test_rows_are_taken_where_images_are_and_pinned_on_their_way(
 
 def round_of(recipe: str, on: Hardware, step: int) -> tuple[Players, Tensor]:
     config = config_of(recipe, learning_rate=1e-12, discriminator_rate=1e-12)  # stands still
-    pair = build_players(config, on=on)
-    return pair, play(pair, config, soft_images(8), step)
+    pair = build_players(config, hardware=on)
+    return pair, train_step(pair, config, soft_images(8), step)
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -218,14 +220,14 @@ def test_a_round_in_bf16_is_float32s_but_for_bf16s_rounding(recipe: str, step: i
 def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
     """Rounded before training, not in every pass: the same bits."""
     config, images = config_of("projected"), soft_images(4).float() / 127.5 - 1
-    exact, mixed = (build_players(config, on=on) for on in (CPU, BF16))
-    assert isinstance(exact.view, nn.Module)
-    assert isinstance(mixed.view, nn.Module)
-    assert {p.dtype for p in mixed.view.parameters()} == {torch.bfloat16}
-    assert {p.dtype for p in exact.view.parameters()} == {torch.float32}
+    exact, mixed = (build_players(config, hardware=on) for on in (CPU, BF16))
+    assert isinstance(exact.projection, nn.Module)
+    assert isinstance(mixed.projection, nn.Module)
+    assert {p.dtype for p in mixed.projection.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in exact.projection.parameters()} == {torch.float32}
     with BF16.autocast():
-        views = exact.view(images)
-    for found, expected in zip(players.seen(mixed, images), views):
+        views = exact.projection(images)
+    for found, expected in zip(mixed.project(images), views):
         assert found.dtype == expected.dtype == torch.bfloat16
         assert torch.equal(found, expected)
 
@@ -234,9 +236,9 @@ def test_frozen_weights_rounded_once_give_what_autocast_gives() -> None:
 def test_scores_are_measured_of_players_in_bf16(recipe: str) -> None:
     """As in float32, but for the rounding of a frozen network; without one, the same bits."""
     config = config_of(recipe, measure_with=("pixels",))
-    watch = Watch(config, sides_of(soft_images(30), soft_images(12, seed=1)))
+    watch = Monitor(config, sides_of(soft_images(30), soft_images(12, seed=1)))
     fakes = soft_images(21, seed=2)
-    exact, mixed = (watch._scores(build_players(config, on=on), fakes) for on in (CPU, BF16))
+    exact, mixed = (watch._scores(build_players(config, hardware=on), fakes) for on in (CPU, BF16))
     for name in ("score_train", "score_held_out", "score_average"):
         assert mixed[name] == pytest.approx(exact[name], abs=0.05), name
         assert (mixed[name] == exact[name]) is (recipe != "projected"), name
@@ -274,7 +276,7 @@ def test_r1_and_the_scores_it_differentiates_are_float32(monkeypatch: pytest.Mon
         ends = []
         for on in (CPU, BF16):
             config = config_of("scratch")
-            pair = build_players(config, on=on)
+            pair = build_players(config, hardware=on)
             sides = [([view.clone()], None) for view in views]
             update_discriminator(pair, config, *sides, step)
             ends.append(tensors(pair.discriminator))
@@ -285,13 +287,13 @@ def test_spectral_norms_and_batch_statistics_stay_float32() -> None:
     """Power iterations see weights alone: the same bits as without bf16."""
     norms = []
     for on in (CPU, BF16):
-        pair = build_players(config_of("projected"), on=on)
-        views = players.seen(pair, soft_images(4).float() / 127.5 - 1)
+        pair = build_players(config_of("projected"), hardware=on)
+        views = pair.project(soft_images(4).float() / 127.5 - 1)
         assert views[0].dtype == (torch.bfloat16 if on is BF16 else torch.float32)
-        scores = players.judged(pair, views, None)
+        scores = pair.score(views, None)
         assert {s.dtype for s in scores} == {torch.float32}
         norms.append({n: b.clone() for n, b in pair.discriminator.named_buffers()})
-        made = players.made(pair, torch.randn(4, 8), None)
+        made = pair.generate(torch.randn(4, 8), None)
         assert made.dtype == torch.float32
         assert {b.dtype for b in pair.generator.buffers()} == {torch.float32, torch.int64}
     assert norms[0]
@@ -324,13 +326,13 @@ def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) ->
     on = resolve_hardware(HardwareConfig(device="cpu", compile=True))
     assert on == Hardware(compile=True)
     for hardware_of in (CPU, on):
-        pair = build_players(config, on=hardware_of)
+        pair = build_players(config, hardware=hardware_of)
         if hardware_of.compile:
             untouched = [tensors(m) for m in pair.modules.values()]
             compile_players(pair, config)
             assert all(map(same, untouched, map(tensors, pair.modules.values())))
             assert all(p.grad is None for p in pair.generator.parameters())
-        told = [play(pair, config, random_images(8), step) for step in (0, 1)]
+        told = [train_step(pair, config, random_images(8), step) for step in (0, 1)]
         moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
         found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
                       list(pair.generator.state_dict())))  # fmt: skip
@@ -346,7 +348,7 @@ def test_a_compiled_network_with_other_gradients_is_refused(
 ) -> None:
     """What torch did once with values that were right."""
     config = config_of("scratch")
-    pair = build_players(config, on=Hardware(compile=True))
+    pair = build_players(config, hardware=Hardware(compile=True))
     player = pair.discriminator if "views" in off else pair.generator
 
     class Off(torch.autograd.Function):
@@ -378,7 +380,7 @@ def test_a_compiled_network_with_other_gradients_is_refused(
 
     monkeypatch.setattr(nn.Module, "compile", wrong)
     named = "discriminator" if "views" in off else "generator"
-    with pytest.raises(InputError, match=f"--compile: what torch made of the {named} has grad"):
+    with pytest.raises(InputError, match=f"the {named} as torch compiles it has grad"):
         compile_players(pair, config)
 
 
@@ -454,7 +456,7 @@ def test_bf16_is_refused_where_a_gpu_cannot(
 ) -> None:
     machine(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    with pytest.raises(InputError, match="--precision bf16: Old GPU cannot"):
+    with pytest.raises(InputError, match="`precision` bf16: Old GPU cannot"):
         resolve_hardware(HardwareConfig(device="cuda", precision="bf16"))
     for times, notes in ((0.4, 1), (1.6, 0)):
         monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
@@ -506,10 +508,10 @@ def stopped(
     def stopping(*told: Any) -> Tensor:
         if told[3] == step:
             raise KeyboardInterrupt
-        return play(*told)
+        return train_step(*told)
 
     with patch.context() as here:
-        here.setattr(gan, "play", stopping)
+        here.setattr(gan, "train_step", stopping)
         with pytest.raises(KeyboardInterrupt):
             train_gan(config, out, on)
 
@@ -602,7 +604,7 @@ def test_a_gpu_draws_what_the_processor_draws_but_for_rounding() -> None:
     config, ends = config_of("projected"), []
     for on in (CPU, gpu()):
         with device_context(on):
-            average = build_players(config, on=on).average
-            ends.append(images_of(average, torch.randn(
+            average = build_players(config, hardware=on).average
+            ends.append(generate_images(average, torch.randn(
                 30, 8, generator=torch.Generator().manual_seed(0))).int())
     assert (ends[0] - ends[1]).abs().max() <= 1

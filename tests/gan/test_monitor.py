@@ -21,14 +21,15 @@ import genlab
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, GanConfig, scratch
 from genlab.features.weight_free import pixels
-from genlab.gan import monitor as gan_watch
-from genlab.gan import train as gan
-from genlab.gan.monitor import COLLAPSED, Watch, epochs_to_measure, grid
-from genlab.gan.players import Players, build_players
-from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
-from genlab.gan.split import sides
-from genlab.gan.step import play
-from genlab.gan.train import train_gan
+from genlab.gan.load import Choice, gan_config, load_generator
+from genlab.gan.sample import draw, sample
+from genlab.gan.split import split_images
+from genlab.gan.training import monitor as gan_watch
+from genlab.gan.training import train as gan
+from genlab.gan.training.monitor import COLLAPSED, Monitor, epochs_to_measure, grid
+from genlab.gan.training.players import Players, build_players
+from genlab.gan.training.step import train_step
+from genlab.gan.training.train import train_gan
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.runs.run import Run
 
@@ -61,9 +62,9 @@ def test_training_sees_none_of_the_images_held_out(
 
     def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         seen.update(image.numpy().tobytes() for image in images)
-        return play(pair, config, images, step)
+        return train_step(pair, config, images, step)
 
-    monkeypatch.setattr(gan, "play", spying)
+    monkeypatch.setattr(gan, "train_step", spying)
     results = train_gan(tiny_scratch(folder, epochs=1, measure_every=0), tmp_path / "run")
     everything = {
         np.asarray(Image.open(p)).transpose(2, 0, 1).tobytes() for p in folder.glob("*.png")
@@ -79,31 +80,31 @@ def test_copies_stay_on_one_side() -> None:
     images = torch.cat([different, brighter, different[20:30]])  # and exact ones of ten
     names = torch.cat([torch.arange(40), torch.arange(20), torch.arange(20, 30)])
     config = tiny_scratch(Path("pictures"), held_out=0.4)
-    learned, kept, *_ = sides(images, config)
+    learned, kept, *_ = split_images(images, config)
     assert kept is not None
     assert len(kept) + len(learned) == 70
     name = {image.numpy().tobytes(): int(n) for image, n in zip(images, names)}
     groups = [{name[image.numpy().tobytes()] for image in side} for side in (learned, kept)]
     assert not groups[0] & groups[1]
-    again = sides(images, dataclasses.replace(config, seed=9))
+    again = split_images(images, dataclasses.replace(config, seed=9))
     assert torch.equal(again.train, learned)  # the same whatever the seed
 
 
 def test_flat_copies_are_found_by_their_bytes() -> None:
     flat = torch.arange(30, dtype=torch.uint8)[:, None, None, None].expand(30, 3, 64, 64) * 8
     twice = torch.cat([flat, flat]).contiguous()
-    learned, kept, *_ = sides(twice, tiny_scratch(Path("p"), held_out=0.4))
+    learned, kept, *_ = split_images(twice, tiny_scratch(Path("p"), held_out=0.4))
     assert kept is not None
     assert not set(learned[:, 0, 0, 0].tolist()) & set(kept[:, 0, 0, 0].tolist())
 
 
 def test_few_images_are_all_learned_from() -> None:
-    assert sides(soft_images(94), scratch("p")).held_out is None  # a tenth would be nine
-    kept = sides(soft_images(95), scratch("p")).held_out
+    assert split_images(soft_images(94), scratch("p")).held_out is None  # a tenth would be nine
+    kept = split_images(soft_images(95), scratch("p")).held_out
     assert kept is not None
     assert len(kept) == 10
     with pytest.raises(InputError, match="12 images to learn from beside 12"):
-        sides(soft_images(24), tiny_scratch(Path("p"), held_out=0.5))
+        split_images(soft_images(24), tiny_scratch(Path("p"), held_out=0.5))
 
 
 # Measurements
@@ -124,7 +125,7 @@ def test_distances_are_those_of_the_images_themselves(run: Run, folder: Path) ->
     config = gan_config(run)
     files = [np.array(Image.open(path)) for path in sorted(folder.iterdir())]
     everything = torch.from_numpy(np.stack(files)).permute(0, 3, 1, 2)
-    learned, kept, *_ = sides(everything, config)
+    learned, kept, *_ = split_images(everything, config)
     assert kept is not None
     for epoch, found in enumerate(measured(run), 1):
         network = load_generator(run.path, Choice(epoch=epoch))
@@ -143,8 +144,8 @@ def test_floors_are_what_real_images_get() -> None:
     """Sets of one law: the distance to other real images of the same number lies at the floor."""
     config = tiny_scratch(Path("p"), measure_fakes=100, measure_with=("pixels",))
     images = soft_images(500, seed=3)
-    watch = Watch(config, sides_of(images[:300], images[300:400]))
-    (view,) = watch.views.values()
+    watch = Monitor(config, sides_of(images[:300], images[300:400]))
+    (view,) = watch.real.values()
     new = pixels(images[400:]).flatten(1)
     assert view.held_out is not None
     assert view.floors["floor_train"] == pytest.approx(frechet_distance(view.train, new), rel=0.2)
@@ -157,8 +158,8 @@ def test_few_training_images_are_compared_with_as_many() -> None:
     """Variety grows with the number of images, and a floor has the numbers that there are."""
     config = tiny_scratch(Path("p"), measure_fakes=100, measure_with=("pixels",))
     images = soft_images(140, seed=3)
-    watch = Watch(config, sides_of(images[:40], None))
-    (view,) = watch.views.values()
+    watch = Monitor(config, sides_of(images[:40], None))
+    (view,) = watch.real.values()
     assert view.floors["floor_train_n"] == [20, 20]
     fresh = pixels(images[40:]).flatten(1)
     assert watch._diversity(fresh) == pytest.approx(1, abs=0.1)
@@ -194,7 +195,7 @@ def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> Non
     assert blind.results["best_epoch"] is None
     assert blind.results["memorisation"] is None
     assert not (tmp_path / "blind" / "progress").exists()
-    with pytest.raises(InputError, match="--best: .*measured nothing"):
+    with pytest.raises(InputError, match="`best`: .*measured nothing"):
         load_generator(tmp_path / "blind", Choice(best=True))
 
 
@@ -205,10 +206,10 @@ def test_watching_leaves_every_tensor_of_the_players_as_it_was(tmp_path: Path) -
         RECIPES["projected"]("p"), **own, measure_with=("pixels",), measure_fakes=16
     )
     pair, images = build_players(config), soft_images(40)
-    play(pair, config, images[:8], 0)
-    modules = {**pair.modules, "view": pair.view}
+    train_step(pair, config, images[:8], 0)
+    modules = {**pair.modules, "view": pair.projection}
     before = {n: {k: t.clone() for k, t in m.state_dict().items()} for n, m in modules.items()}
-    Watch(config, sides_of(images[:30], images[30:])).measure(pair)
+    Monitor(config, sides_of(images[:30], images[30:])).measure(pair)
     for name, module in modules.items():
         assert all(torch.equal(t, before[name][k]) for k, t in module.state_dict().items()), name
     assert pair.discriminator.training
@@ -227,12 +228,13 @@ def test_over_fitting_is_the_share_of_the_gap_that_new_images_fall_by(tmp_path: 
     grey = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
     noise = torch.randint(-20, 21, grey.shape, generator=torch.Generator().manual_seed(0))
     config = tiny_scratch(tmp_path, measure_with=("pixels",), measure_fakes=16)
-    watch = Watch(config, sides_of((200 + noise).byte(), (150 + noise[:12]).byte()))
+    watch = Monitor(config, sides_of((200 + noise).byte(), (150 + noise[:12]).byte()))
     pair = dataclasses.replace(build_players(config), discriminator=Brightness())
     found = watch._scores(pair, (100 + noise).byte())
     assert found["overfit"] == pytest.approx(0.5, abs=0.01)
     assert found["score_train"] == pytest.approx(200 / 127.5 - 1, abs=0.01)
-    alone = Watch(config, sides_of((200 + noise).byte(), None))._scores(pair, (100 + noise).byte())
+    without = Monitor(config, sides_of((200 + noise).byte(), None))
+    alone = without._scores(pair, (100 + noise).byte())
     assert alone["overfit"] is None
 
 
@@ -272,12 +274,12 @@ def test_a_stopped_run_measures_each_epoch_once_and_alike(
     def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         if step == stop:
             raise KeyboardInterrupt
-        return play(pair, config, images, step)
+        return train_step(pair, config, images, step)
 
-    monkeypatch.setattr(gan, "play", stopped)
+    monkeypatch.setattr(gan, "train_step", stopped)
     with pytest.raises(KeyboardInterrupt):
         train_gan(tiny_scratch(folder), tmp_path / "run")
-    monkeypatch.setattr(gan, "play", play)
+    monkeypatch.setattr(gan, "train_step", train_step)
     train_gan(tiny_scratch(folder), tmp_path / "run")
     again = Run(tmp_path / "run")
     assert without_times(again) == without_times(run)
@@ -313,13 +315,13 @@ def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
 
     def spying(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         rates.append((step, pair.adam_discriminator.param_groups[0]["lr"]))
-        return play(pair, config, images, step)
+        return train_step(pair, config, images, step)
 
     for often in (0.0, 1e9):
         rates.clear()
         collapsing(monkeypatch, lambda count: count in (2, 3))
         monkeypatch.setattr(gan, "SAVE_EVERY_S", often)
-        monkeypatch.setattr(gan, "play", spying)
+        monkeypatch.setattr(gan, "train_step", spying)
         out = tmp_path / f"{often}"
         (event,) = train_gan(tiny_scratch(folder), out)["events"]
         assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
@@ -369,29 +371,10 @@ def test_images_that_never_were_varied_are_told_of(
     assert all("failed" not in event for event in events)
 
 
-def test_a_state_of_another_version_is_refused(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stopped(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
-        if step == 3:
-            raise KeyboardInterrupt
-        return play(pair, config, images, step)
-
-    monkeypatch.setattr(gan, "play", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train_gan(tiny_scratch(folder), tmp_path / "run")
-    run = Run(tmp_path / "run")
-    state = run.load_state()
-    assert state is not None
-    run.save_state(state[0] | {"noted": torch.zeros(4).double()}, *state[1:])
-    with pytest.raises(InputError, match="another version"):
-        train_gan(tiny_scratch(folder), tmp_path / "run")
-
-
 def test_copies_of_training_images_are_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learned = sides(soft_images(TRAIN + HELD), tiny_scratch(folder)).train
+    learned = split_images(soft_images(TRAIN + HELD), tiny_scratch(folder)).train
 
     def copied(network: nn.Module, config: GanConfig, n: int, *rest: object) -> Tensor:
         return learned.repeat(2, 1, 1, 1)[:n]
@@ -442,21 +425,21 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
                 first.data[0] = math.nan
             elif where == "gradient":
                 first.register_hook(lambda g: g * math.inf if len(spoilt) == 1 else g)
-        result = play(pair, config, images, step)
+        result = train_step(pair, config, images, step)
         if step == 5 and where == "average" and len(spoilt) == 1:
             spoilt.append(step)
             next(pair.average.parameters()).data[0] = math.inf
         return result
 
-    monkeypatch.setattr(gan, "play", spoiling)
+    monkeypatch.setattr(gan, "train_step", spoiling)
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
-    fail = gan.Course.fail
+    fail = gan.TrainingState.fail
 
-    def counted(course: gan.Course, error: str) -> None:
+    def counted(course: gan.TrainingState, error: str) -> None:
         spoilt.append(0)
         fail(course, error)
 
-    monkeypatch.setattr(gan.Course, "fail", counted)
+    monkeypatch.setattr(gan.TrainingState, "fail", counted)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
     (event,) = [e for e in results["events"] if e["kind"] == "not finite"]
     assert {"weight": "loss is nan", "gradient": "generator's gradient is",
@@ -475,10 +458,10 @@ def test_what_fails_again_and_again_stops_and_keeps_the_last_good_state(
     def diverging(pair: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         if step == 5:
             raise FloatingPointError("the generator's loss is inf")
-        return play(pair, config, images, step)
+        return train_step(pair, config, images, step)
 
     monkeypatch.setattr(gan, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(gan, "play", diverging)
+    monkeypatch.setattr(gan, "train_step", diverging)
     for _ in range(2):  # started again it does not try for ever
         with pytest.raises(FloatingPointError, match=r"loss is inf after step 5 \(2.50 epochs\)"):
             train_gan(tiny_scratch(folder), tmp_path / "run")

@@ -23,7 +23,7 @@ from genlab.gan.networks.fastgan import (
 )  # fmt: skip
 from genlab.gan.networks.projected import Heads, Projection
 from genlab.gan.networks.residual import Block, ResidualDiscriminator, ResidualGenerator
-from genlab.gan.players import build_generator, build_judge
+from genlab.gan.training.players import build_discriminator, build_generator
 from genlab.networks.pretrained.efficientnet_lite0 import (
     EfficientNetLite0,
     load_efficientnet_lite0,
@@ -146,7 +146,7 @@ FIRST = json.loads(Path(__file__).with_name("gan_first_weights.json").read_text(
 def test_first_weights_at_64_pixels_are_what_they_always_were(recipe: str) -> None:
     """Names, order and random numbers: trained runs are rebuilt, and resumed, by them."""
     config = RECIPES[recipe]("dogs")
-    parts = {"generator": build_generator(config), "judge": build_judge(config)}
+    parts = {"generator": build_generator(config), "judge": build_discriminator(config)}
     for part, module in parts.items():
         kept = FIRST[recipe][part]
         assert list(module.state_dict()) == kept["names"]

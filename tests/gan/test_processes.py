@@ -23,10 +23,10 @@ from torch import Tensor
 import genlab
 
 from genlab.configs.gan import GanConfig
-from genlab.gan import train as gan
-from genlab.gan.players import Players
-from genlab.gan.step import play
-from genlab.gan.train import train_gan
+from genlab.gan.training import train as gan
+from genlab.gan.training.players import Players
+from genlab.gan.training.step import train_step
+from genlab.gan.training.train import train_gan
 from genlab.runs.run import Run
 
 COUNT, STEPS = 25, 4
@@ -42,17 +42,17 @@ from safetensors.torch import save_file
 from dataclasses import replace
 from cases.gan import soft_images
 from cases.gan_processes import first_rounds, tiny
-from genlab.gan import train as gan
-from genlab.gan import monitor as gan_watch
+from genlab.gan.training import train as gan
+from genlab.gan.training import monitor as gan_watch
 from genlab.compute.distributed import processes, rank
 orders = []
-play = gan.play
+train_step = gan.train_step
 def noted(players, config, images, step, labels):
     orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
     if stop == step:
         raise KeyboardInterrupt
-    return play(players, config, images, step)
-gan.play = noted
+    return train_step(players, config, images, step)
+gan.train_step = noted
 with processes():
     save_file(first_rounds(), {out!r} + "/rounds" + str(rank()))
     stop = -1
@@ -113,10 +113,10 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def noted(players: Players, config: GanConfig, images: Tensor, step: int, *_: None) -> Tensor:
         orders.append(hashlib.sha256(images.contiguous().numpy().tobytes()).hexdigest())
-        return play(players, config, images, step)
+        return train_step(players, config, images, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gan, "play", noted)
+        patch.setattr(gan, "train_step", noted)
         train_gan(tiny(str(folder)), out / "run")
     (out / "orders").write_text(json.dumps(orders))
     return out

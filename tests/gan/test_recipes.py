@@ -12,9 +12,9 @@ from cases.gan import same, tensors, tiny
 from torch import nn
 
 from genlab.configs.gan import FEATURE_SIZES, RECIPES, SIZES
-from genlab.gan.players import build_players
 from genlab.gan.sample import draw
-from genlab.gan.step import play, update_discriminator
+from genlab.gan.training.players import build_players
+from genlab.gan.training.step import train_step, update_discriminator
 
 
 def test_dcgan_takes_reals_and_fakes_as_batches_of_their_own(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_round_at_larger_sizes_moves_every_network(
     before = {name: tensors(module) for name, module in pair.modules.items()}
     random = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 3, size, size), generator=random, dtype=torch.uint8)
-    assert play(pair, config, images, 0).isfinite().all()
+    assert train_step(pair, config, images, 0).isfinite().all()
     assert not any(same(before[name], tensors(module)) for name, module in pair.modules.items())
     assert draw(pair.average, config, 1, 0, "sample").shape == (1, 3, size, size)
 

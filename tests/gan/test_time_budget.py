@@ -14,9 +14,9 @@ from cases.command import Ended, genlab
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, GanConfig, RecipeName, scratch
-from genlab.gan import time_budget as gan_plan
-from genlab.gan.monitor import epochs_to_measure
-from genlab.gan.time_budget import plan_minutes
+from genlab.gan.training import time_budget as gan_plan
+from genlab.gan.training.monitor import epochs_to_measure
+from genlab.gan.training.time_budget import plan_minutes
 from genlab.runs.records import read_json
 
 SMALL = (
@@ -34,7 +34,7 @@ def test_as_many_epochs_as_fit(
     minutes: float, picture_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """24 images in batches of 16: two steps an epoch, of 0.05 s; 2 s a measurement."""
-    monkeypatch.setattr(gan_plan, "_try", lambda *_: (0.05, 2.0))
+    monkeypatch.setattr(gan_plan, "_trial", lambda *_: (0.05, 2.0))
     plan = plan_minutes(scratch(str(picture_folder)), minutes, Path("none"))
     epochs = plan.config.epochs
 
@@ -57,12 +57,12 @@ def test_as_many_epochs_as_fit(
 def test_at_least_one_epoch(
     picture_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gan_plan, "_try", lambda *_: (600.0, 2.0))
+    monkeypatch.setattr(gan_plan, "_trial", lambda *_: (600.0, 2.0))
     plan = plan_minutes(scratch(str(picture_folder)), 1.0, Path("none"))
     assert plan.config.snapshot_epochs == (plan.config.epochs,) == (1,)
     assert "one epoch takes 20 minutes" in capsys.readouterr().err
     for wrong in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(InputError, match="--minutes"):
+        with pytest.raises(InputError, match="`minutes`"):
             plan_minutes(scratch(str(picture_folder)), wrong, Path("none"))
 
 

@@ -24,15 +24,16 @@ from genlab.cli.resume import resume
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, dcgan, projected, scratch
 from genlab.configs.lab import LabConfig
-from genlab.gan import players
-from genlab.gan import train as gan
-from genlab.gan.ema import average_decay, update_average
+from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.residual import ResidualDiscriminator
-from genlab.gan.optimiser import descend
-from genlab.gan.players import Players, build_players
-from genlab.gan.sample import Choice, draw, gan_config, load_generator, sample
-from genlab.gan.step import play, update_discriminator, update_generator
-from genlab.gan.train import train_gan
+from genlab.gan.sample import draw, sample
+from genlab.gan.training import players
+from genlab.gan.training import train as gan
+from genlab.gan.training.ema import average_decay, update_average
+from genlab.gan.training.optimiser import optimiser_step
+from genlab.gan.training.players import Players, build_players
+from genlab.gan.training.step import train_step, update_discriminator, update_generator
+from genlab.gan.training.train import train_gan
 from genlab.lab.sheet import run_lab
 from genlab.runs.run import Run
 
@@ -94,8 +95,8 @@ def test_options_that_cannot_work_are_refused_by_name(
 def test_each_player_learns_from_its_own_loss_alone(recipe: str, tmp_path: Path) -> None:
     config = tiny(recipe, tmp_path)
     pair = build_players(config)
-    real = [t.detach() for t in pair.view(torch.rand(8, 3, 64, 64) * 2 - 1)]
-    seen = pair.view(pair.generator(torch.randn(8, config.latent)))
+    real = [t.detach() for t in pair.projection(torch.rand(8, 3, 64, 64) * 2 - 1)]
+    seen = pair.projection(pair.generator(torch.randn(8, config.latent)))
     update_discriminator(
         pair, config, (real, None), ([t.detach() for t in seen], None), 1
     )
@@ -114,12 +115,12 @@ def test_each_player_learns_from_its_own_loss_alone(recipe: str, tmp_path: Path)
 def test_the_frozen_part_of_the_projection_never_changes(tmp_path: Path) -> None:
     config = tiny("projected", tmp_path)
     pair = build_players(config)
-    assert isinstance(pair.view, nn.Module)
-    before = tensors(pair.view)
+    assert isinstance(pair.projection, nn.Module)
+    before = tensors(pair.projection)
     for step in range(2):
-        play(pair, config, random_images(8), step)
-    assert same(before, tensors(pair.view))
-    assert all(p.grad is None for p in pair.view.parameters())
+        train_step(pair, config, random_images(8), step)
+    assert same(before, tensors(pair.projection))
+    assert all(p.grad is None for p in pair.projection.parameters())
 
 
 class Linear(nn.Module):
@@ -166,7 +167,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
     before = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     generator = [p.detach().clone() for p in pair.generator.parameters()]
     with pytest.raises(FloatingPointError, match="discriminator's loss is nan"):
-        play(pair, config, random_images(8), 0)
+        train_step(pair, config, random_images(8), 0)
     after = [tensors(m) for m in (pair.discriminator.discriminator.blocks, pair.average)]
     assert all(same(a, b) for a, b in zip(before, after))
     assert all(torch.equal(a, b) for a, b in zip(generator, pair.generator.parameters()))
@@ -179,11 +180,11 @@ def test_a_gradient_much_longer_than_usual_is_shortened(length: float, kept: flo
     adam = torch.optim.Adam([w], 0.1, (0.0, 0.99))
     way = torch.tensor([2.0, -1.0, 2.0]) / 3
     for t in range(50):
-        descend(adam, (w * way * (100 if length == 0 and t == 0 else 1)).sum(), "w", 2.0)
+        optimiser_step(adam, (w * way * (100 if length == 0 and t == 0 else 1)).sum(), "w", 2.0)
         if t == 0:  # nothing is usual yet
             assert w.grad is not None
             assert w.grad.norm().item() == pytest.approx(100 if length == 0 else 1)
-    descend(adam, (w * way * length).sum(), "w", 2.0)
+    optimiser_step(adam, (w * way * length).sum(), "w", 2.0)
     assert w.grad is not None
     assert torch.allclose(w.grad, way * kept, atol=1e-5)
 
@@ -309,7 +310,7 @@ def test_samples_differ_between_latents_seeds_and_epochs(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_sampled_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--n 0"):
+    with pytest.raises(InputError, match="`n` must be at least 1, not 0"):
         sample(runs["scratch"], 0, seed=0)
     with pytest.raises(InputError, match="epochs 1, 2, 3"):
         sample(runs["scratch"], 1, 0, Choice(epoch=7))
@@ -350,18 +351,18 @@ def without_times(path: Path) -> list[dict[str, float]]:
 
 KILLED = """
 import os, signal, sys, torch
-from genlab.gan import train as gan
+from genlab.gan.training import train as gan
 sys.path.insert(0, sys.argv[4])
 from pathlib import Path
 from cases.gan import tiny
 torch.set_num_threads(1)
 gan.SAVE_EVERY_S = 0.0  # after every step
-play = gan.play
+train_step = gan.train_step
 def killed(players, config, images, step, labels):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return play(players, config, images, step, labels)
-gan.play = killed
+    return train_step(players, config, images, step, labels)
+gan.train_step = killed
 gan.train_gan(tiny(sys.argv[1], Path(sys.argv[2])), Path(sys.argv[3]))
 """
 
@@ -389,7 +390,7 @@ def test_the_layout_of_the_images_in_memory_changes_nothing(tmp_path: Path) -> N
     ends = []
     for layout in (torch.contiguous_format, torch.channels_last):
         pair = build_players(config)
-        play(pair, config, random_images(8).to(memory_format=layout), 0)
+        train_step(pair, config, random_images(8).to(memory_format=layout), 0)
         ends.append(tensors(pair.discriminator))
     assert same(*ends)
 

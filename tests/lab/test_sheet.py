@@ -109,7 +109,8 @@ def test_every_snapshot_shows_the_same_latents(lab: Path) -> None:
     """The last snapshot's pictures are what the final generator makes of those latents."""
     import numpy as np
 
-    from genlab.gan.sample import draw, gan_config, load_generator
+    from genlab.gan.load import gan_config, load_generator
+    from genlab.gan.sample import draw
     from genlab.runs.run import Run
 
     config = gan_config(Run(lab / "gan"))

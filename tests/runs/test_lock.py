@@ -14,7 +14,7 @@ from cases.gan import tiny
 
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig
-from genlab.gan.train import train_gan
+from genlab.gan.training.train import train_gan
 from genlab.runs.lock import LOCK, run_lock
 from genlab.runs.run import Run
 from genlab.vae.train import train_vae

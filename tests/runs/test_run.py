@@ -21,7 +21,7 @@ from genlab.configs.fid import FidConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity
 from genlab.fid.sets import open_generated
-from genlab.gan.rollback import _read_events
+from genlab.gan.training.state import read_events
 from genlab.runs.records import kind_of
 from genlab.runs.run import BEGINNING, Run, open_run
 from genlab.runs.state import pack, unpack
@@ -281,7 +281,7 @@ def test_a_cut_list_of_events_is_named(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     (run.path / "events.jsonl").write_text('{"kind": "x", "step": 1}\n{"failed": 3, "st')
     with pytest.raises(InputError, match=r"events\.jsonl, line 2: not valid JSON"):
-        _read_events(run)
+        read_events(run)
 
 
 def test_images_beside_a_foreign_config_are_images(picture_folder: Path) -> None:

@@ -27,9 +27,9 @@ from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import load_digits
 from genlab.networks.mlp import Decoder, FourierFeatures
 from genlab.numerics import linear as products
-from genlab.runs.checkpoints import VAE_STEPS, vae_kept
 from genlab.runs.run import Run, checkpoint_name
 from genlab.runs.state import unpack
+from genlab.vae.checkpoints import STEPS, checkpoint_plan
 from genlab.vae.evidence.elbo_surgery import cross_entropy, log_aggregated_posterior
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae, load_vae
@@ -383,8 +383,8 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
     """An epoch of which the test ELBO is recorded; later, when `fit` has gone on, the weights."""
     config = config_of(tiny_digits, epochs=41, hidden=(4,), checkpoints=True)
     images = len(load_digits(str(tiny_digits)).train)
-    epoch, first, second = vae_kept(config, images) or (0, 0, 0)
-    assert (epoch, first, second) == (20, 20 * math.ceil(images / 50), first + VAE_STEPS)
+    epoch, first, second = checkpoint_plan(config, images) or (0, 0, 0)
+    assert (epoch, first, second) == (20, 20 * math.ceil(images / 50), first + STEPS)
     train_vae(config, tmp_path / "run")
     assert sorted(kept_of(tmp_path / "run")) == [checkpoint_name(n) for n in (first, second)]
     (line,) = [m for m in Run(tmp_path / "run").metrics() if m["epoch"] == epoch]

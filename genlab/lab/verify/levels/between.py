@@ -51,11 +51,12 @@ from torch.optim import Optimizer
 
 from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.gan import train as gans
-from genlab.gan.players import build_players
-from genlab.gan.rollback import Course
 from genlab.gan.sample import draw
-from genlab.gan.split import sides
+from genlab.gan.split import split_images
+from genlab.gan.training import train as gans
+from genlab.gan.training.checkpoints import checkpoint_plan as gan_checkpoints
+from genlab.gan.training.players import build_players
+from genlab.gan.training.state import TrainingState
 from genlab.lab.verify.bench import Bench, Record
 from genlab.lab.verify.levels.likeness import some_weights
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
@@ -64,10 +65,11 @@ from genlab.lab.verify.readers.models import compare_shapes, generator_of, vae_a
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.tensors import header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused, Verdict, Words
-from genlab.runs.checkpoints import Kept, gan_kept, vae_kept
+from genlab.runs.checkpoints import CheckpointPlan
 from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
 from genlab.vae import train as vaes
+from genlab.vae.checkpoints import checkpoint_plan as vae_checkpoints
 from genlab.vae.load import build_likelihood
 from genlab.vae.loop import elbo_of
 from genlab.vae.loop import fit as fit_vae
@@ -92,51 +94,51 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     splits = splits_of(digits, config, build_likelihood(config))
     if len(splits.train) < (config.prior_options.components or 1):
         raise Refused("config.json: more components than training digits")
-    kept = vae_kept(config, len(splits.train))
-    assert kept is not None  # whoever calls has looked
+    plan = vae_checkpoints(config, len(splits.train))
+    assert plan is not None  # whoever calls has looked
     model = vaes.first_vae(config, splits)
     learning = [p for p in model.parameters() if p.requires_grad]
-    first, second = _states(folder, kept, {"vae": model}, {"adam": torch.optim.Adam(learning)})
+    first, second = _states(folder, plan, {"vae": model}, {"adam": torch.optim.Adam(learning)})
     unpack(first, {"vae": model}, {})
     elbo = elbo_of(model.eval(), splits.test)
     run = Rehearsal(
-        folder.parent / "between", (first | {"sums": torch.zeros(3).double()}, kept.first),
-        kept.second,
+        folder.parent / "between", (first | {"sums": torch.zeros(3).double()}, plan.first),
+        plan.second,
     )
-    say(f"training {folder.name} from step {kept.first} to {kept.second}")
+    say(f"training {folder.name} from step {plan.first} to {plan.second}")
     stop_after(seconds, model.encoder)
-    offs = _trained(lambda: fit_vae(config, run, model, splits), run, kept, first, second, seconds)
+    offs = _trained(lambda: fit_vae(config, run, model, splits), run, plan, first, second, seconds)
     problems = []
-    recorded = _recorded(folder / "metrics.jsonl", kept.epoch, "test_elbo")
+    recorded = _recorded(folder / "metrics.jsonl", plan.epoch, "test_elbo")
     if not abs(elbo - recorded) <= NATS:
         problems.append(Words(
-            f"第{kept.epoch}轮的检验ELBO记录为{recorded:.3f}，该检查点给出{elbo:.3f}",
-            f"the test ELBO of epoch {kept.epoch} is recorded as {recorded:.3f}, this state gives "
+            f"第{plan.epoch}轮的检验ELBO记录为{recorded:.3f}，该检查点给出{elbo:.3f}",
+            f"the test ELBO of epoch {plan.epoch} is recorded as {recorded:.3f}, this state gives "
             f"{elbo:.3f}"))
-    return _verdict("vae", kept, offs, problems, _likeness(first, "vae", final))
+    return _verdict("vae", plan, offs, problems, _likeness(first, "vae", final))
 
 
 def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     """Trains a GAN from its first kept state to its second, as `between_vae` does."""
     final, config = generator_of(folder)
-    images = sides(bench.dogs(Record(folder / "env.json"), config), config)
+    images = split_images(bench.dogs(Record(folder / "env.json"), config), config)
     refuse_gone_back(folder)
-    kept = gan_kept(config, len(images.train))
-    assert kept is not None  # whoever calls has looked
+    plan = gan_checkpoints(config, len(images.train))
+    assert plan is not None  # whoever calls has looked
     players = build_players(config)
-    first, second = _states(folder, kept, players.modules, players.optimisers)
-    run = Rehearsal(folder.parent / "between", last=kept.second)
-    course = Course(config, run, players, len(gans.SUMS))
+    first, second = _states(folder, plan, players.modules, players.optimisers)
+    run = Rehearsal(folder.parent / "between", last=plan.second)
+    state = TrainingState(config, run, players, len(gans.SUMS))
     unpack(first, players.modules, players.optimisers)
-    course.step = kept.first
+    state.step = plan.first
     problems = []
-    if kept.epoch in config.snapshot_epochs:
+    if plan.epoch in config.snapshot_epochs:
         images_drawn = draw(players.average, config, gans.SAMPLES, config.seed, "snapshot")
-        problems += _other_samples(images_drawn, folder / "samples" / f"epoch_{kept.epoch:03d}")
-    say(f"training the GAN from step {kept.first} to {kept.second}")
+        problems += _other_samples(images_drawn, folder / "samples" / f"epoch_{plan.epoch:03d}")
+    say(f"training the GAN from step {plan.first} to {plan.second}")
     stop_after(seconds, players.generator)
-    offs = _trained(lambda: gans.fit(course, images), run, kept, first, second, seconds)
-    return _verdict("gan", kept, offs, problems, _likeness(first, "average", final))
+    offs = _trained(lambda: gans.fit(state, images), run, plan, first, second, seconds)
+    return _verdict("gan", plan, offs, problems, _likeness(first, "average", final))
 
 
 def refuse_gone_back(folder: Path) -> None:
@@ -146,7 +148,8 @@ def refuse_gone_back(folder: Path) -> None:
 
 
 def _states(
-    folder: Path, kept: Kept, modules: Mapping[str, nn.Module], optimisers: Mapping[str, Optimizer]
+    folder: Path, plan: CheckpointPlan, modules: Mapping[str, nn.Module],
+    optimisers: Mapping[str, Optimizer],
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Reads both states; names, shapes and values are checked before they are used."""
     weights = {key: shape_of(tensor) for key, tensor in pack(modules, {}).items()}
@@ -157,7 +160,7 @@ def _states(
             moments |= {f"{place}/step": ("F32", ()), f"{place}/exp_avg": shape,
                         f"{place}/exp_avg_sq": shape}
     states = []
-    for step, wanted in ((kept.first, weights | moments), (kept.second, weights)):
+    for step, wanted in ((plan.first, weights | moments), (plan.second, weights)):
         name = checkpoint_name(step)
         if not (folder / name).is_file():
             raise Refused(f"{folder.name}/{name}: missing, though config.json says that it is kept")
@@ -168,7 +171,7 @@ def _states(
 
 
 def _trained(
-    train: Callable[[], object], run: Rehearsal, kept: Kept, first: Mapping[str, Tensor],
+    train: Callable[[], object], run: Rehearsal, plan: CheckpointPlan, first: Mapping[str, Tensor],
     second: Mapping[str, Tensor], seconds: float,
 ) -> dict[str, float]:
     """Trains, and returns by which share of the way each part is off; infinite if it diverges."""
@@ -178,7 +181,7 @@ def _trained(
         pass
     except FloatingPointError:
         return {"all": float("inf")}
-    ours = run.kept.get(kept.second)
+    ours = run.kept.get(plan.second)
     if ours is None:
         raise InputError(f"not trained within {seconds:.0f} s here; give more --minutes")
     squares: dict[str, list[float]] = {}
@@ -223,12 +226,13 @@ def _likeness(first: Mapping[str, Tensor], module: str, final: nn.Module) -> flo
 
 
 def _verdict(
-    kind: str, kept: Kept, offs: Mapping[str, float], problems: list[Words], likeness: float
+    kind: str, plan: CheckpointPlan, offs: Mapping[str, float], problems: list[Words],
+    likeness: float,
 ) -> tuple[Verdict, Words]:
     part, off = max(offs.items(), key=lambda item: item[1])
     far = Words(
-        f"第{kept.first}步（第{kept.epoch}轮末）至第{kept.second}步",
-        f"steps {kept.first} (the end of epoch {kept.epoch}) to {kept.second}")
+        f"第{plan.first}步（第{plan.epoch}轮末）至第{plan.second}步",
+        f"steps {plan.first} (the end of epoch {plan.epoch}) to {plan.second}")
     problems = list(problems)
     if not off <= OFF[kind]:
         problems.insert(0, Words(

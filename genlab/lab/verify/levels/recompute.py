@@ -30,7 +30,7 @@ from genlab.common.progress import Progress
 from genlab.configs.gan import GanConfig
 from genlab.data.pictures import open_pictures
 from genlab.gan.sample import draw
-from genlab.gan.train import SAMPLES
+from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench, Record
 from genlab.lab.verify.levels.integrity import Unpacked

@@ -46,10 +46,10 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.progress import say
-from genlab.gan import train as gans
-from genlab.gan.players import build_players
-from genlab.gan.rollback import Course
-from genlab.gan.split import sides
+from genlab.gan.split import split_images
+from genlab.gan.training import train as gans
+from genlab.gan.training.players import build_players
+from genlab.gan.training.state import TrainingState
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench, Record
 from genlab.lab.verify.levels.between import between_gan, between_vae, refuse_gone_back
@@ -148,7 +148,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
 
 def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     kept, config = generator_of(folder)
-    images = sides(bench.dogs(Record(folder / "env.json"), config), config)
+    images = split_images(bench.dogs(Record(folder / "env.json"), config), config)
     refuse_gone_back(folder)
     players = build_players(config)
     run = Rehearsal(folder.parent / "replayed")
@@ -156,7 +156,7 @@ def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     stop_after(seconds, players.generator)
     finished = True
     try:
-        gans.fit(Course(config, run, players, len(gans.SUMS)), images)
+        gans.fit(TrainingState(config, run, players, len(gans.SUMS)), images)
     except Enough:
         finished = False
     found = _compare(run, folder, "gan")

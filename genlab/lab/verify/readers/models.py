@@ -11,7 +11,7 @@ from torch import nn
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
 from genlab.configs.vae import VaeConfig
-from genlab.gan.players import build_generator
+from genlab.gan.training.players import build_generator
 from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
 from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused

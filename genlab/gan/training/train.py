@@ -1,6 +1,6 @@
-"""Trains a GAN into a run directory.
+"""Training of a GAN in a run directory.
 
-A run leaves, beside what every run leaves,
+Beside the files of every run, it holds
 
     samples/epoch_010/00.png ...        ten images of the averaged generator, always of the same
                                         latents, at each snapshot
@@ -9,10 +9,10 @@ A run leaves, beside what every run leaves,
     classes.json                        with classes: their names, counts and every image's
     best.safetensors                    the one nearest to the held-out images, where there are
                                         some; "best_epoch" in results.json says which
-    progress/epoch_005.png              64 images, of the same latents each time it is measured
-    events.jsonl                        what went wrong, if anything did (`course.py`)
+    progress/epoch_005.png              64 images of each measurement, of the same latents
+    events.jsonl                        what went wrong, if anything did (`state.py`)
 
-An epoch's line in metrics.jsonl has "measured" where it was measured (`watch.py`).
+A measured epoch's line in metrics.jsonl has "measured" (`monitor.py`).
 
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
@@ -43,14 +43,15 @@ from genlab.data.classes import Classes
 from genlab.data.identity import Identity
 from genlab.data.images import load_images
 from genlab.gan.classes import find_classes, keep_classes
-from genlab.gan.compile import compile_players
-from genlab.gan.monitor import Watch, epochs_to_measure, grid
-from genlab.gan.players import build_players
-from genlab.gan.rollback import Course
 from genlab.gan.sample import draw
-from genlab.gan.split import Sides, refuse_within, sides
-from genlab.gan.step import play
-from genlab.runs.checkpoints import gan_kept, keep_if_due
+from genlab.gan.split import Split, refuse_within, split_images
+from genlab.gan.training.checkpoints import checkpoint_plan
+from genlab.gan.training.compile import compile_players
+from genlab.gan.training.monitor import Monitor, epochs_to_measure, grid
+from genlab.gan.training.players import build_players
+from genlab.gan.training.state import TrainingState
+from genlab.gan.training.step import train_step
+from genlab.runs.checkpoints import keep_if_due
 from genlab.runs.lock import run_lock
 from genlab.runs.run import BEGINNING, Run, open_run
 
@@ -62,67 +63,67 @@ SAMPLES = 10
 SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
 
-def train_gan(config: GanConfig, out: Path, on: Hardware = CPU) -> dict[str, Any]:
-    """Trains into `out` (or goes on there) and returns the results.
+def train_gan(config: GanConfig, out: Path, hardware: Hardware = CPU) -> dict[str, Any]:
+    """Trains in `out`, or resumes there, and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
-    processor of one machine; it may go on on other hardware. Under `torchrun` all processes call
-    this: they share each batch, the first one writes.
+    processor of one machine; it may be resumed on other hardware. Under `torchrun` all processes
+    call this: they share each batch, the first one writes.
 
     Raises:
-        InputError: If the images or `out` cannot be used, or others train there.
-        FloatingPointError: If training diverges again and again; the last good state stays.
+        InputError: If the images or `out` cannot be used, or another process trains there.
+        FloatingPointError: If training keeps diverging; the last good state stays.
     """
     if config.batch < world_size():
-        raise InputError(f"--batch {config.batch}: for {world_size()} processes; start fewer")
+        raise InputError(f"`batch` {config.batch}: for {world_size()} processes; start fewer")
     dogs = load_images(config.data, config.size, config.images, config.crop)
     refuse_within(config.data, out)
     classes, data = find_classes(config, dogs, out), {"images": dogs.identity}
     if classes is not None:
         data["classes"] = classes.identity(dogs.identity)
-    images = sides(dogs.images, config, classes)
+    images = split_images(dogs.images, config, classes)
     with ExitStack() as stack:
-        run = _open(out, config, data, on, stack)
+        run = _open(out, config, data, hardware, stack)
         if not run.done:
-            stack.enter_context(device_context(on))
-            _train(config, run, images, on, dogs.identity)
+            stack.enter_context(device_context(hardware))
+            _train(config, run, images, hardware, dogs.identity)
             barrier()
         return run.results
 
 
 def _train(
-    config: GanConfig, run: Run, images: Sides, on: Hardware, identity: Identity
+    config: GanConfig, run: Run, images: Split, hardware: Hardware, identity: Identity
 ) -> None:
     """Trains to the end of an opened run, and finishes it."""
     out, classes = run.path, images.classes
     if classes is not None and rank() == 0:
         keep_classes(out, classes)
     epochs = epochs_to_measure(config, len(images.train))
-    watch = Watch(config, images, on.device) if epochs else None
-    players = build_players(config, classes.frequencies if classes else None, on)
-    if on.compile:
+    monitor = Monitor(config, images, hardware.device) if epochs else None
+    players = build_players(config, classes.frequencies if classes else None, hardware)
+    if hardware.compile:
         compile_players(players, config)
-    course = Course(config, run, players, len(SUMS))
-    images = images._replace(train=stored(images.train, on.device))
-    fit(course, images, watch, epochs)
+    state = TrainingState(config, run, players, len(SUMS))
+    images = images._replace(train=stored(images.train, hardware.device))
+    fit(state, images, monitor, epochs)
     if rank() == 0:
-        average = course.players.average
-        atomic.write_tensors(out / "generator.safetensors", average.state_dict())
-        if course.best_epoch:
-            atomic.write_tensors(out / "best.safetensors", course.best.state_dict())
-        run.finish(_results(course, images, watch) | {"data": asdict(identity)})
+        atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
+        if state.best_epoch:
+            atomic.write_tensors(out / "best.safetensors", state.best.state_dict())
+        run.finish(_results(state, images, monitor) | {"data": asdict(identity)})
         run.drop_state()
 
 
 def _open(
-    out: Path, config: GanConfig, data: dict[str, Identity], on: Hardware, stack: ExitStack
+    out: Path, config: GanConfig, data: dict[str, Identity], hardware: Hardware,
+    stack: ExitStack,
 ) -> Run:
     """Opens the run in the first process, for as long as `stack` lasts, then in the others."""
     problem, run = "", None
     if rank() == 0:
         try:
             stack.enter_context(run_lock(out))
-            run = open_run(out, "gan", config, data, on.facts)
+            run = open_run(out, "gan", config, data, hardware.facts)
         except InputError as error:
             problem = str(error)
     (problem, *_) = gather_text(problem)
@@ -132,83 +133,84 @@ def _open(
 
 
 def fit(
-    course: Course, images: Sides, watch: Watch | None = None,
+    state: TrainingState, images: Split, monitor: Monitor | None = None,
     measured: frozenset[int] = frozenset(),
 ) -> None:
-    """Trains from where `course` is to the end; `watch` measures after the epochs `measured`."""
-    config, count = course.config, len(images.train)
+    """Trains from `state` to the end; `monitor` measures after the epochs `measured`."""
+    config, count = state.config, len(images.train)
     steps = math.ceil(count / config.batch)
 
     def seen() -> int:
-        return course.step // steps * count + course.step % steps * config.batch
+        return state.step // steps * count + state.step % steps * config.batch
 
     with Progress(config.epochs * count, "GAN", "images", seen()) as progress:
-        while course.step < config.epochs * steps:
+        while state.step < config.epochs * steps:
             try:
-                sums, began, done = course.sums, time.monotonic(), seen()
-                _play_epoch(course, images, progress)
-                course.check()
-                epoch = course.step // steps
+                sums, began, done = state.sums, time.monotonic(), seen()
+                _train_epoch(state, images, progress)
+                state.check()
+                epoch = state.step // steps
                 record = {
-                    "step": course.step, "epoch": epoch,
+                    "step": state.step, "epoch": epoch,
                     **dict(zip(SUMS, (sums / steps).tolist())),
                     "images_per_second": round((seen() - done) / (time.monotonic() - began), 2),
-                    "seconds": round(course.clock.seconds, 1),
+                    "seconds": round(state.clock.seconds, 1),
                 }
                 if rank() == 0:
-                    _end_epoch(course, images, record, watch if epoch in measured else None)
+                    _end_epoch(state, images, record, monitor if epoch in measured else None)
                 sums.zero_()
                 progress.advance(0, f"epoch {epoch}/{config.epochs}")
-                if watch and epoch in measured:
-                    course.settle(epoch)
+                if monitor and epoch in measured:
+                    state.after_measurement(epoch)
                     progress.advance(seen() - progress.done)
                 else:
-                    course.save_if_due(SAVE_EVERY_S)
+                    state.save_if_due(SAVE_EVERY_S)
             except FloatingPointError as error:
-                place = f"after step {course.step} ({course.step / steps:.2f} epochs)"
-                course.fail(f"{error} {place}")
+                place = f"after step {state.step} ({state.step / steps:.2f} epochs)"
+                state.fail(f"{error} {place}")
                 progress.advance(seen() - progress.done)
 
 
-def _play_epoch(course: Course, images: Sides, progress: Progress) -> None:
-    """Plays what is left of an epoch."""
-    config, count, labels = course.config, len(images.train), images.labels
+def _train_epoch(state: TrainingState, images: Split, progress: Progress) -> None:
+    """Trains for the rest of an epoch."""
+    config, count, labels = state.config, len(images.train), images.labels
     steps = math.ceil(count / config.batch)
-    epoch, first = divmod(course.step, steps)
+    epoch, first = divmod(state.step, steps)
     order = torch.randperm(count, generator=generator(config.seed, "order", epoch))
-    kept = gan_kept(config, count) if rank() == 0 else None
+    plan = checkpoint_plan(config, count) if rank() == 0 else None
+    players = state.players
     for rows in order.split(config.batch)[first:]:
-        of_rows = None if labels is None else labels[rows]
-        real = rows_on(images.train, rows, course.players.on.device)
-        parts = play(course.players, config, real, course.step, of_rows)
-        course.sums += parts
-        course.step += 1
-        if course.step <= BEGINNING and rank() == 0:
-            course.run.log_beginning({"step": course.step, **dict(zip(SUMS, parts.tolist()))})
+        real = rows_on(images.train, rows, players.hardware.device)
+        parts = train_step(
+            players, config, real, state.step, None if labels is None else labels[rows]
+        )
+        state.sums += parts
+        state.step += 1
+        if state.step <= BEGINNING and rank() == 0:
+            state.run.log_beginning({"step": state.step, **dict(zip(SUMS, parts.tolist()))})
         progress.advance(len(rows))
-        players = course.players
-        keep_if_due(course.run, kept, course.step, players.modules, players.optimisers)
-        if course.step % steps:  # an epoch's last step is saved with what is measured after it
-            course.save_if_due(SAVE_EVERY_S)
+        keep_if_due(state.run, plan, state.step, players.modules, players.optimisers)
+        if state.step % steps:  # an epoch's last step is saved with what is measured after it
+            state.save_if_due(SAVE_EVERY_S)
 
 
 def _end_epoch(
-    course: Course, images: Sides, record: dict[str, Any], watch: Watch | None
+    state: TrainingState, images: Split, record: dict[str, Any], monitor: Monitor | None
 ) -> None:
-    """Writes what an epoch leaves; `watch` measures, if it is given."""
+    """Writes an epoch's files and record; `monitor` measures, if it is given."""
     epoch = record["epoch"]
-    if epoch in course.config.snapshot_epochs:
-        _keep_snapshot(course.run, course.config, course.players.average, epoch, images.classes)
-    if watch:
-        record |= _measure(course, watch, epoch)
-    course.run.log(record)
+    if epoch in state.config.snapshot_epochs:
+        _keep_snapshot(state.run, state.config, state.players.average, epoch, images.classes)
+    if monitor:
+        record |= _measure(state, monitor, epoch)
+    state.run.log(record)
 
 
-def _measure(course: Course, watch: Watch, epoch: int) -> dict[str, Any]:
-    """Measures, shows and judges the generator of an epoch."""
+def _measure(state: TrainingState, monitor: Monitor, epoch: int) -> dict[str, Any]:
+    """Measures and shows the generator of an epoch."""
     began = time.monotonic()
-    found, fakes = watch.measure(course.players)
-    path = course.run.path / "progress" / f"epoch_{epoch:03d}.png"
+    found, fakes = monitor.measure(state.players)
+    path = state.run.path / "progress" / f"epoch_{epoch:03d}.png"
     atomic.write_png(path, grid(fakes).numpy())
     first = found["distances"][0]
     rest, part = first["floor_train_n"]
@@ -219,15 +221,15 @@ def _measure(course: Course, watch: Watch, epoch: int) -> dict[str, Any]:
     parts.append(f"{found['diversity']:.0%} of the real images' variety")
     if found["overfit"] is not None:
         parts.append(f"over-fit {found['overfit']:.2f}")
-    say(f"epoch {epoch}/{course.config.epochs}: {', '.join(parts)}")
-    course.judge(found, epoch)
+    say(f"epoch {epoch}/{state.config.epochs}: {', '.join(parts)}")
+    state.assess(found, epoch)
     return {"measured": found, "measure_seconds": round(time.monotonic() - began, 2)}
 
 
-def _results(course: Course, images: Sides, watch: Watch | None) -> dict[str, Any]:
-    """What results.json says, but for the data."""
-    config, players, count = course.config, course.players, len(images.train)
-    seconds = course.clock.seconds
+def _results(state: TrainingState, images: Split, monitor: Monitor | None) -> dict[str, Any]:
+    """The contents of results.json, but for the data."""
+    config, players, count = state.config, state.players, len(images.train)
+    seconds = state.clock.seconds
     projected = config.recipe == "projected"
     return {
         "kind": "gan",
@@ -244,10 +246,10 @@ def _results(course: Course, images: Sides, watch: Watch | None) -> dict[str, An
         "snapshots": list(config.snapshot_epochs),
         "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
         "classes": _facts_of(images.classes) if images.classes else None,
-        "best_epoch": course.best_epoch,
-        "measured_with": watch.networks if watch else [],
-        "memorisation": watch.memorised(players.average) if watch else None,
-        "events": course.events,
+        "best_epoch": state.best_epoch,
+        "measured_with": monitor.networks if monitor else [],
+        "memorisation": monitor.memorised(players.average) if monitor else None,
+        "events": state.events,
     }
 
 
@@ -258,7 +260,7 @@ def _facts_of(classes: Classes) -> dict[str, Any]:
 def _keep_snapshot(
     run: Run, config: GanConfig, average: nn.Module, epoch: int, classes: Classes | None
 ) -> None:
-    """Keeps the averaged generator of an epoch, and what it makes of the ten latents."""
+    """Writes the averaged generator of an epoch, and its images of the ten latents."""
     name = f"epoch_{epoch:03d}"
     atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
     if next(average.parameters()).device.type != "cpu":  # as `gan sample` draws: the same bytes

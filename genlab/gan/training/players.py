@@ -1,4 +1,4 @@
-"""The two players of a GAN, built from a configuration, and what each makes of its input.
+"""The two players of a GAN, generator and discriminator, with their optimisers.
 
 The networks may be on any device and in mixed precision (`compute/hardware.py`); what lies between
 them, images and scores, is float32.
@@ -7,15 +7,8 @@ Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores, K
 """
 
 __all__ = [
-    "Players",
-    "build_generator",
-    "build_judge",
-    "build_players",
-    "judged",
-    "made",
-    "seen",
+    "Players", "build_discriminator", "build_generator", "build_players", "call_with_labels",
     "to_signed",
-    "told",
 ]  # fmt: skip
 
 import copy
@@ -57,16 +50,15 @@ class Players:
     """Latents `(B, Z)`, and labels where there are classes, to images `(B, 3, H, W)`, [-1, 1]."""
     average: nn.Module
     """Its moving average, in evaluation mode: what samples are drawn from."""
-    view: Callable[[Tensor], list[Tensor]]
-    """What the discriminator sees of images: the frozen projection, or the images."""
+    projection: Callable[[Tensor], list[Tensor]]
+    """Views of images, which the discriminator sees: frozen features, or the images."""
     discriminator: nn.Module
-    """The trained part of the discriminator: scores `(B, P)`, one tensor a head, of a view."""
+    """Its trained part: scores `(B, P)`, one tensor a head, of views."""
     adam_generator: Adam
     adam_discriminator: Adam
     frequencies: Tensor | None = None
     """The share of training images that each class has, `(K,)`; None without classes."""
-    on: Hardware = CPU
-    """What the networks run on."""
+    hardware: Hardware = CPU
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -82,9 +74,29 @@ class Players:
         """The optimisers by the names of their networks."""
         return {"generator": self.adam_generator, "discriminator": self.adam_discriminator}
 
+    def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Returns the generator's images of latents, in float32."""
+        with self.hardware.autocast():
+            return call_with_labels(self.generator, z, labels).float()
+
+    def project(self, images: Tensor) -> list[Tensor]:
+        """Returns the views of images, in the networks' precision."""
+        with self.hardware.autocast():
+            return self.projection(images)
+
+    def score(
+        self, views: list[Tensor], labels: Tensor | None, exact: bool = False
+    ) -> list[Tensor]:
+        """Returns the discriminator's scores in float32; computed in float32 too if `exact`."""
+        # torch cannot compile what is differentiated twice.
+        eager = exact and self.hardware.compile
+        discriminator = self.discriminator.forward if eager else self.discriminator
+        with self.hardware.autocast(not exact):
+            return [scores.float() for scores in call_with_labels(discriminator, views, labels)]
+
 
 class OneHead(nn.Module):
-    """A discriminator of images as a judge of views: one view, one head."""
+    """A discriminator of images as a discriminator of views: one view, one head."""
 
     def __init__(self, discriminator: ResidualDiscriminator | DcganDiscriminator) -> None:
         super().__init__()
@@ -95,90 +107,73 @@ class OneHead(nn.Module):
 
 
 def as_it_is(images: Tensor) -> list[Tensor]:
-    """The view of a discriminator that sees the images themselves."""
+    """The projection of a discriminator that sees the images themselves."""
     return [images]
 
 
 def build_generator(config: GanConfig, classes: int = 0) -> nn.Module:
     """Builds the generator (of K classes, if any) with its first weights, by the seed."""
     with seeded(config.seed, "generator"):
-        maker = GENERATORS[config.recipe](config.latent, config.width, config.size)
-        return ClassGenerator(maker, config.latent, classes) if classes else maker
+        generator = GENERATORS[config.recipe](config.latent, config.width, config.size)
+        return ClassGenerator(generator, config.latent, classes) if classes else generator
 
 
-def build_judge(config: GanConfig, classes: int = 0) -> nn.Module:
+def build_discriminator(config: GanConfig, classes: int = 0) -> nn.Module:
     """Builds the trained part of the discriminator (of K classes, if any), by the seed."""
     width, size = config.discriminator_width, config.size
     with seeded(config.seed, "discriminator"):
         if config.recipe == "projected":
             return ClassHeads(width, classes) if classes else Heads(width)
         build = ResidualDiscriminator if config.recipe == "scratch" else DcganDiscriminator
-        judge = build(width, size)
-        return ClassHead(judge, classes) if classes else OneHead(judge)
+        discriminator = build(width, size)
+        return ClassHead(discriminator, classes) if classes else OneHead(discriminator)
 
 
 def build_players(
-    config: GanConfig, frequencies: Tensor | None = None, on: Hardware = CPU
+    config: GanConfig, frequencies: Tensor | None = None, hardware: Hardware = CPU
 ) -> Players:
     """Builds both players; all weights, the frozen random ones too, follow from the seed.
 
     Arguments:
         config: The configuration.
         frequencies: The share of images that each class has, `(K,)`; None without classes.
-        on: What the networks run on; their first weights are the same.
+        hardware: What the networks run on; their first weights do not depend on it.
     """
     classes = 0 if frequencies is None else len(frequencies)
-    maker, judge = build_generator(config, classes), build_judge(config, classes)
-    view: Callable[[Tensor], list[Tensor]] = as_it_is
+    generator = build_generator(config, classes)
+    discriminator = build_discriminator(config, classes)
+    projection: Callable[[Tensor], list[Tensor]] = as_it_is
     if config.recipe == "projected":
         assert config.feature_size is not None  # GanConfig sees to it
         network = load_efficientnet_lite0()
         with seeded(config.seed, "projection"):
-            projection = Projection(network, config.feature_size, config.discriminator_width)
-        view = on.frozen(projection)
+            frozen = Projection(network, config.feature_size, config.discriminator_width)
+        projection = hardware.frozen(frozen)
     if world_size() > 1:
-        maker, judge = synced(maker), synced(judge)
-    maker, judge = maker.to(on.device), judge.to(on.device)
-    average = copy.deepcopy(maker).eval().requires_grad_(False)
-    keep_spectral_norms(judge, on)
-    betas = BETAS[config.recipe]
+        generator, discriminator = synced(generator), synced(discriminator)
+    generator, discriminator = generator.to(hardware.device), discriminator.to(hardware.device)
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    keep_spectral_norms(discriminator, hardware)
+
+    def adam(network: nn.Module, rate: float) -> Adam:
+        return Adam(network.parameters(), rate, BETAS[config.recipe], fused=True)
+
     return Players(
-        generator=maker, average=average, view=view, discriminator=judge,
-        adam_generator=Adam(maker.parameters(), config.learning_rate, betas, fused=True),
-        adam_discriminator=Adam(judge.parameters(), config.discriminator_rate, betas, fused=True),
-        frequencies=frequencies, on=on,
+        generator=generator, average=average, projection=projection, discriminator=discriminator,
+        adam_generator=adam(generator, config.learning_rate),
+        adam_discriminator=adam(discriminator, config.discriminator_rate),
+        frequencies=frequencies, hardware=hardware,
     )
 
 
 def to_signed(images: Tensor) -> Tensor:
-    """Brings uint8 images to [-1, 1]."""
+    """Maps uint8 images to [-1, 1]."""
     # One memory layout, whatever the source's: kernels for another round otherwise.
     return images.contiguous().float() / 127.5 - 1
 
 
-def made(players: Players, z: Tensor, labels: Tensor | None) -> Tensor:
-    """Returns the generator's images of latents, float32."""
-    with players.on.autocast():
-        return told(players.generator, z, labels).float()
-
-
-def seen(players: Players, images: Tensor) -> list[Tensor]:
-    """Returns what the discriminator sees of images, in the networks' precision."""
-    with players.on.autocast():
-        return players.view(images)
-
-
-def judged(
-    players: Players, views: list[Tensor], labels: Tensor | None, exact: bool = False
-) -> list[Tensor]:
-    """Returns the discriminator's scores, float32; its own precision too is, if `exact`."""
-    # What is differentiated twice is not compiled: torch cannot.
-    eager = exact and players.on.compile
-    judge = players.discriminator.forward if eager else players.discriminator
-    with players.on.autocast(not exact):
-        return [scores.float() for scores in told(judge, views, labels)]
-
-
-def told(player: Callable[..., Any], what: Tensor | list[Tensor], labels: Tensor | None) -> Any:
-    """Returns what a player makes of latents or views, told their classes where there are any."""
-    return player(what) if labels is None else player(what, labels)
+def call_with_labels(
+    network: Callable[..., Any], x: Tensor | list[Tensor], labels: Tensor | None
+) -> Any:
+    """Calls a network, with labels if it is conditional."""
+    return network(x) if labels is None else network(x, labels)

@@ -1,4 +1,4 @@
-"""The moving average of a generator's weights, which samples are drawn from."""
+"""The exponential moving average of a generator's weights, from which samples are drawn."""
 
 __all__ = ["average_decay", "update_average"]
 

@@ -1,13 +1,13 @@
-"""How many epochs fit into a time: a short trial on players that are thrown away, then division.
+"""The number of epochs that fit into a time, from a short trial with networks of its own.
 
     seconds = epochs (steps an epoch) s + measurements m + m,                                (1)
 
-s and m being what a step and a measurement take in the trial; the last m is for the test of
+s and m being the times of a step and of a measurement in the trial; the last m is for the test of
 memorisation at the end. The trial's own time counts too. A machine that gets busier, or slower as
 it gets hot, takes longer than planned.
 """
 
-__all__ = ["MinutesPlan", "describe", "fit_into", "plan_minutes"]
+__all__ = ["TimePlan", "describe_run", "fit_into", "plan_minutes"]
 
 import math
 import time
@@ -25,12 +25,12 @@ from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stor
 from genlab.configs.gan import GanConfig
 from genlab.data.images import load_images
 from genlab.gan.classes import find_classes
-from genlab.gan.compile import compile_players
-from genlab.gan.monitor import Watch, epochs_to_measure
-from genlab.gan.players import build_players
-from genlab.gan.sample import gan_config
-from genlab.gan.split import Sides, sides
-from genlab.gan.step import play
+from genlab.gan.load import gan_config
+from genlab.gan.split import Split, split_images
+from genlab.gan.training.compile import compile_players
+from genlab.gan.training.monitor import Monitor, epochs_to_measure
+from genlab.gan.training.players import build_players
+from genlab.gan.training.step import train_step
 from genlab.runs.run import Run
 
 WARM_UP, STEPS, SECONDS = 5, 30, 20.0
@@ -39,7 +39,7 @@ SHARES = (0.2, 0.6, 1.0)
 """When snapshots are taken, as shares of the run."""
 
 
-class MinutesPlan(NamedTuple):
+class TimePlan(NamedTuple):
     """A run that fits into a time."""
 
     config: GanConfig
@@ -52,8 +52,8 @@ class MinutesPlan(NamedTuple):
 
 def plan_minutes(
     config: GanConfig, minutes: float, out: Path, keep_snapshots: bool = False,
-    on: Hardware = CPU,
-) -> MinutesPlan:
+    hardware: Hardware = CPU,
+) -> TimePlan:
     """Chooses the epochs of a run so that it takes `minutes`, this trial included.
 
     Arguments:
@@ -62,7 +62,7 @@ def plan_minutes(
         out: The run directory.
         keep_snapshots: Keep the configuration's snapshots; else they are taken at 20 %, 60 % and
             100 % of the run.
-        on: What the run will be on.
+        hardware: The hardware of the run.
 
     Raises:
         InputError: If `minutes` is not above 0, or the images cannot be used.
@@ -70,8 +70,8 @@ def plan_minutes(
     began = time.monotonic()
     _require_time(minutes)
     images = _images(config, out)
-    with device_context(on):
-        step, measure = _try(config, images, on)
+    with device_context(hardware):
+        step, measure = _trial(config, images, hardware)
     left = broadcast(60 * minutes - (time.monotonic() - began))
     steps = math.ceil(len(images.train) / config.batch)
 
@@ -83,30 +83,31 @@ def plan_minutes(
     while epochs > 1 and seconds(epochs) > left:
         epochs -= max(1, epochs // 200)
     if seconds(epochs) > left:
-        say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than --minutes "
+        say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than `minutes` "
             f"{minutes:g} leaves")  # fmt: skip
     shares = [max(1, round(share * epochs)) for share in SHARES]
     snapshots = config.snapshots if keep_snapshots else shares
     found = replace(config, epochs=epochs, snapshots=tuple(snapshots))
-    return MinutesPlan(found, step, measure, seconds(epochs))
+    return TimePlan(found, step, measure, seconds(epochs))
 
 
 def _require_time(minutes: float) -> None:
     if not 0 < minutes < math.inf:
-        raise InputError(f"--minutes {minutes}: must be above 0")
+        raise InputError(f"`minutes` must be above 0, not {minutes}")
 
 
-def _images(config: GanConfig, out: Path) -> Sides:
+def _images(config: GanConfig, out: Path) -> Split:
     dogs = load_images(config.data, config.size, config.images, config.crop)
-    return sides(dogs.images, config, find_classes(config, dogs, out))
+    return split_images(dogs.images, config, find_classes(config, dogs, out))
 
 
-def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
+def _trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, float]:
     """Returns the seconds of a step and of a measurement."""
-    players = build_players(config, images.classes.frequencies if images.classes else None, on)
-    if on.compile:
+    frequencies = images.classes.frequencies if images.classes else None
+    players = build_players(config, frequencies, hardware)
+    if hardware.compile:
         compile_players(players, config)
-    train = stored(images.train, on.device)
+    train = stored(images.train, hardware.device)
     rows = torch.arange(max(config.batch, len(images.train) // config.batch * config.batch))
     batches = (rows % len(images.train)).split(config.batch)
     say("trying out how long a step takes")
@@ -116,7 +117,7 @@ def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
             began = time.monotonic()
         rows = batches[done % len(batches)]
         labels = None if images.labels is None else images.labels[rows]
-        play(players, config, rows_on(train, rows, on.device), done, labels)
+        train_step(players, config, rows_on(train, rows, hardware.device), done, labels)
         done += 1
         late = done > WARM_UP and time.monotonic() - began > SECONDS
         if broadcast(late):
@@ -124,16 +125,16 @@ def _try(config: GanConfig, images: Sides, on: Hardware) -> tuple[float, float]:
     step = broadcast((time.monotonic() - began) / (done - WARM_UP))
     if config.measure_every == 0:
         return step, 0.0
-    watch = Watch(config, images, on.device)
+    monitor = Monitor(config, images, hardware.device)
     began = time.monotonic()
     if rank() == 0:
-        watch.measure(players)
+        monitor.measure(players)
     return step, broadcast(time.monotonic() - began)
 
 
 def fit_into(
-    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool, on: Hardware = CPU
-) -> tuple[GanConfig, MinutesPlan | None]:
+    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool, hardware: Hardware = CPU
+) -> tuple[GanConfig, TimePlan | None]:
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
     A run that is there already keeps the epochs and snapshots that it has, and plans nothing.
@@ -145,14 +146,14 @@ def fit_into(
     if (out / "config.json").exists() and Run(out).kind == "gan":
         before = gan_config(Run(out))
         return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
-    plan = plan_minutes(config, minutes, out, keep_snapshots, on)
+    plan = plan_minutes(config, minutes, out, keep_snapshots, hardware)
     return plan.config, plan
 
 
-def describe(
-    config: GanConfig, plan: MinutesPlan | None, out: Path, on: Hardware = CPU
+def describe_run(
+    config: GanConfig, plan: TimePlan | None, out: Path, hardware: Hardware = CPU
 ) -> dict[str, Any]:
-    """Returns what a run would do, resolved, as JSON values.
+    """Returns the resolved configuration and extent of a run, as JSON values.
 
     Raises:
         InputError: If the images cannot be used.
@@ -161,7 +162,7 @@ def describe(
     count = len(images.train)
     return {
         "config": asdict(config),
-        "runs_on": on.facts,
+        "runs_on": hardware.facts,
         "images": count,
         "held_out": 0 if images.held_out is None else len(images.held_out),
         "steps": config.epochs * math.ceil(count / config.batch),

@@ -1,4 +1,4 @@
-"""The networks that learn, as torch.compile makes them, once they are found to be the same.
+"""Compilation (torch.compile) of the networks that learn, with a check of their gradients.
 
 A compiled network is another program, and can be another function: with torch 2.13 on a processor
 the frozen projection's values come out right and the gradients through it wrong by a quarter. So
@@ -23,7 +23,7 @@ from genlab.common.progress import say
 from genlab.common.rng import generator
 from genlab.compute.hardware import Hardware
 from genlab.configs.gan import GanConfig
-from genlab.gan.players import Players, seen, told
+from genlab.gan.training.players import Players, call_with_labels
 
 TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
 """By how much of its length a gradient may be off: rounding in another order, no more."""
@@ -40,52 +40,53 @@ def compile_players(players: Players, config: GanConfig) -> None:
         InputError: If a compiled network has other gradients, or none.
     """
     say("compiling the networks, and comparing their gradients (minutes)")
-    random, device = generator(config.seed, "compiled"), players.on.device
+    random, device = generator(config.seed, "compiled"), players.hardware.device
     images = torch.rand(2 * config.batch, 3, config.size, config.size, generator=random) * 2 - 1
     with torch.no_grad():
-        views = seen(players, images.to(device))
+        views = players.project(images.to(device))
     labels = None
     if players.frequencies is not None:
         labels = torch.randint(len(players.frequencies), (len(images),), generator=random)
         labels = labels.to(device)
     z = torch.randn(config.batch, config.latent, generator=random).to(device)
     half = None if labels is None else labels[: config.batch]
-    _compile("generator", players.generator, [(z, half)], players.on)
+    _compile("generator", players.generator, [(z, half)], players.hardware)
     # As both updates call it: with weights that learn, then with weights that stand.
     fakes = [view[: config.batch] for view in views]
-    alone = config.recipe == "dcgan"  # reals and fakes are batches of their own
-    _compile("discriminator", players.discriminator,
-             [(fakes, half) if alone else (views, labels), (fakes, half)], players.on)  # fmt: skip
+    joint = config.recipe != "dcgan"  # whether reals and fakes are one batch
+    calls = [(views, labels) if joint else (fakes, half), (fakes, half)]
+    _compile("discriminator", players.discriminator, calls, players.hardware)
 
 
-def _compile(name: str, network: nn.Module, calls: list[Any], on: Hardware) -> None:
+def _compile(name: str, network: nn.Module, calls: list[Any], hardware: Hardware) -> None:
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     network.compile(dynamic=False)  # an epoch's last, smaller batch is compiled too
-    for learns, (what, labels) in zip((True, False), calls):
+    for learns, (x, labels) in zip((True, False), calls):
         network.requires_grad_(learns)
-        wanted = _gradients(network.forward, network, what, labels, on)
+        wanted = _gradients(network.forward, network, x, labels, hardware)
         network.load_state_dict(before)  # batch-norms and spectral norms have moved on
-        found = _gradients(network, network, what, labels, on)
+        found = _gradients(network, network, x, labels, hardware)
         network.load_state_dict(before)
         network.requires_grad_(True).zero_grad()
-        _compare(name, wanted, found, TOLERANCE[on.precision])
+        _compare(name, wanted, found, TOLERANCE[hardware.precision])
 
 
 def _gradients(
-    way: Callable[..., Any], network: nn.Module, what: Any, labels: Tensor | None, on: Hardware
+    call: Callable[..., Any], network: nn.Module, x: Any, labels: Tensor | None,
+    hardware: Hardware,
 ) -> list[Tensor]:
-    """Returns the gradients of a fixed sum of what comes out, by everything that has one."""
+    """Returns the gradients of a fixed weighted sum of the outputs by weights and views."""
     network.zero_grad()
-    if isinstance(what, list):
-        what = [view.detach().requires_grad_() for view in what]
-    with on.autocast():
-        found = told(way, what, labels)
+    if isinstance(x, list):
+        x = [view.detach().requires_grad_() for view in x]
+    with hardware.autocast():
+        found = call_with_labels(call, x, labels)
     random = torch.Generator().manual_seed(0)
-    total = torch.zeros((), device=on.device)
+    total = torch.zeros((), device=hardware.device)
     for part in found if isinstance(found, list) else [found]:
         total = total + (part.float() * torch.randn(part.shape, generator=random).to(part)).sum()
     total.backward()
-    leaves = [*network.parameters(), *(what if isinstance(what, list) else [])]
+    leaves = [*network.parameters(), *(x if isinstance(x, list) else [])]
     return [leaf.grad.float().clone() for leaf in leaves if leaf.grad is not None]
 
 
@@ -99,6 +100,6 @@ def _compare(name: str, wanted: list[Tensor], found: list[Tensor], tolerance: fl
         )
     if not worst <= tolerance:  # true of NaN too
         raise InputError(
-            f"--compile: what torch made of the {name} has gradients that are off by {worst:.1%}; "
-            "leave it out"
+            f"`compile`: the {name} as torch compiles it has gradients that are off by "
+            f"{worst:.1%}; leave out `compile`"
         )

@@ -1,4 +1,4 @@
-r"""What a GAN's training is watched by: its distances, its variety, its discriminator's memory.
+r"""Measurements during GAN training: distances, variety, over-fitting, memorisation.
 
     distance    Fréchet distances of M fakes to the training images and to the held-out ones,
                 with floors: M training images against the other T - M (half against half
@@ -9,20 +9,21 @@ r"""What a GAN's training is watched by: its distances, its variety, its discrim
     memory      p of the rank test "fakes are nearer to the training images than held-out
                 images are" (`metrics.memorisation`)                                      (4)
 
-In (3) 0 means that the discriminator scores images it never saw as it scores those it learns
-from, 1 that it takes them for fakes.
+In (3) 0 means that the discriminator scores held-out images like training images, 1 that it
+scores them like fakes.
 
 Measured with EfficientNet-Lite0 on 300 dog faces, (2) is 0.83 to 0.93 for the generators of a good
-run from epoch 10 on, 0.21 for 20 images repeated, 0.13 for 10, and 0.01 before training. Below
-`COLLAPSED`, and under half of what it was, in two measurements running is called a collapse; p
-below `LEVEL` in two running, of images that are varied enough, memorising. What follows from a
-collapse: `course.py`. Memorising is told of, and stops nothing.
+run from epoch 10 on, 0.21 for 20 images repeated, 0.13 for 10, and 0.01 before training. A value
+below `COLLAPSED`, and under half of the largest so far, in two consecutive measurements is called
+a collapse; p below `LEVEL` in two consecutive measurements, of images that are varied enough,
+memorisation. `state.py` says what follows from a collapse. Memorisation is a warning only.
 
-EfficientNet-Lite0 takes images at 96 pixels here (or the images' own side if that is larger, 224
-at most), not always at 224: five times faster. The distances are therefore not those of `genlab
-fid`, and their label says so.
+EfficientNet-Lite0 is given 96 pixels here (or the images' own side if that is larger, at most
+224), not always 224: five times faster. The distances are therefore not those of `genlab fid`, and
+their label says so.
 
-Watching draws from streams of its own and leaves networks as they were: training does not notice.
+Measuring draws from random streams of its own and leaves the networks as they were: it does not
+change the training.
 
 References:
     | Training GANs with Limited Data (Karras et al., 2020), equation 1,
@@ -31,7 +32,7 @@ References:
 Shapes: T training images, H held-out ones, M fakes, F features, S pixels a side.
 """
 
-__all__ = ["COLLAPSED", "GRID", "LEVEL", "Watch", "epochs_to_measure", "grid"]
+__all__ = ["COLLAPSED", "GRID", "LEVEL", "Monitor", "epochs_to_measure", "grid"]
 
 import math
 
@@ -49,9 +50,9 @@ from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.preprocessing import Preprocessing
 from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
-from genlab.gan.players import Players, seen, to_signed, told
-from genlab.gan.sample import draw, drawn
-from genlab.gan.split import Sides
+from genlab.gan.sample import draw, draw_latents
+from genlab.gan.split import Split
+from genlab.gan.training.players import Players, call_with_labels, to_signed
 from genlab.metrics.diversity import vendi_score
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.metrics.memorisation import memorisation_test, rank_test
@@ -96,24 +97,24 @@ def grid(images: Tensor) -> Tensor:
     return rows.reshape(n * images.shape[2], n * images.shape[3], 3)
 
 
-class View(NamedTuple):
-    """What one network makes of the real images."""
+class RealFeatures(NamedTuple):
+    """One network's features of the real images."""
 
     train: Tensor
     """Features of training images, with shape `(T, F)`."""
     held_out: Tensor | None
-    """Those of the held-out ones, with shape `(H, F)`."""
+    """Features of the held-out ones, with shape `(H, F)`."""
     floors: dict[str, Any]
     """Real against real (1), as JSON values, with the numbers of training images compared."""
 
 
-class Watch:
+class Monitor:
     """Measures a GAN in training.
 
     Arguments:
         config: The run's configuration.
         images: Its images.
-        device: Where the networks look. The statistics of what they see are taken on the
+        device: The feature networks' device. The statistics of features are computed on the
             processor, in float64.
 
     Raises:
@@ -121,36 +122,36 @@ class Watch:
     """
 
     def __init__(
-        self, config: GanConfig, images: Sides, device: torch.device = CPU.device
+        self, config: GanConfig, images: Split, device: torch.device = CPU.device
     ) -> None:
         self.config, self.classes = config, images.classes
         order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
         self.train, self.held_out = images.train[order], images.held_out
-        self.of_train = self.of_held_out = None
-        _, self.of_fakes = drawn(
+        self.labels_train = self.labels_held_out = None
+        _, self.labels_fake = draw_latents(
             config, config.measure_fakes, config.seed, "watch", images.classes
         )
         if images.classes is not None:
             labels = images.classes.labels
-            self.of_train = labels[images.learned][order]
-            self.of_held_out = labels[~images.learned]
+            self.labels_train = labels[images.learned][order]
+            self.labels_held_out = labels[~images.learned]
         side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
         own = {"efficientnet-lite0": smaller_efficientnet(side)}
         self.extractors = FeatureExtractors(own=own, device=device)
-        self.views = {name: self._view(name) for name in config.measure_with}
-        first = self.views[config.measure_with[0]]
+        self.real = {name: self._real_features(name) for name in config.measure_with}
+        first = self.real[config.measure_with[0]]
         self.mean = first.train.double().mean(0)
         some = first.train[: config.measure_fakes]
-        self.varied = len(some)  # a Vendi score grows with the number of images
+        self.compared = len(some)  # a Vendi score grows with the number of images
         self.variety = vendi_score(some - self.mean)
-        self.strange: Tensor | None = None  # distances of held-out images to the training images
+        self.held_out_nearest: Tensor | None = None  # squared distances to the training images
         if first.held_out is not None:
-            self.strange = nearest(first.held_out.double(), first.train.double()).squared
+            self.held_out_nearest = nearest(first.held_out.double(), first.train.double()).squared
 
     @property
     def networks(self) -> list[dict[str, Any]]:
-        """What the distances are taken with, as JSON values."""
+        """The identities of the networks, as JSON values."""
         return [self.extractors.identity(name) for name in self.config.measure_with]
 
     def measure(self, players: Players) -> tuple[dict[str, Any], Tensor]:
@@ -164,14 +165,14 @@ class Watch:
             with shape `(M, 3, S, S)`.
         """
         fakes = self.fakes(players.average)
-        distances, features = [], {name: self.extract(name, fakes) for name in self.views}
-        for name, view in self.views.items():
-            held = view.held_out
+        distances, features = [], {name: self.extract(name, fakes) for name in self.real}
+        for name, real in self.real.items():
+            held = real.held_out
             distances.append({
                 "label": self.extractors.networks[name].label,
-                "train": frechet_distance(view.train, features[name]),
+                "train": frechet_distance(real.train, features[name]),
                 "held_out": None if held is None else frechet_distance(held, features[name]),
-                **view.floors,
+                **real.floors,
             })
         first = features[self.config.measure_with[0]]
         found = {"n": len(fakes), "distances": distances, "diversity": self._diversity(first)}
@@ -180,15 +181,15 @@ class Watch:
     def memorised(self, average: nn.Module) -> dict[str, Any]:
         """Returns the full test of memorisation for a generator, as JSON values."""
         name = self.config.measure_with[0]
-        view = self.views[name]
+        real = self.real[name]
         fakes = self.extract(name, self.fakes(average))
-        found = memorisation_test(view.train, fakes, view.held_out)
+        found = memorisation_test(real.train, fakes, real.held_out)
         return {
             "network": self.extractors.networks[name].name, "reference": found.reference,
             "p": found.test.p, "share_nearer": found.test.share, "duplicates": found.duplicates,
             "near_duplicates": found.near, "authentic": found.authentic,
-            "fakes": self.config.measure_fakes, "train": len(view.train),
-            "held_out": 0 if view.held_out is None else len(view.held_out),
+            "fakes": self.config.measure_fakes, "train": len(real.train),
+            "held_out": 0 if real.held_out is None else len(real.held_out),
         }  # fmt: skip
 
     def fakes(self, average: nn.Module) -> Tensor:
@@ -201,7 +202,7 @@ class Watch:
         loaded, way = self.extractors.loaded(name), self.extractors.preprocessing_for(name)
         return torch.cat([extract_batch(loaded, way, part) for part in images.split(BATCH)])
 
-    def _view(self, name: str) -> View:
+    def _real_features(self, name: str) -> RealFeatures:
         train = self.extractors.features(name, of_tensor(self.train, "training images"))
         held = None
         if self.held_out is not None:
@@ -215,48 +216,49 @@ class Watch:
             sums[0] += frechet_distance(train[order[part:]], train[order[:part]])
             if held is not None:
                 sums[1] += frechet_distance(held, train[order[:fakes]])
-        learned, kept = (sums / PARTS).tolist()
+        floor_train, floor_held_out = (sums / PARTS).tolist()
         floors = {
-            "floor_train": learned, "floor_train_n": [len(train) - part, part],
-            "floor_held_out": None if held is None else kept,
+            "floor_train": floor_train, "floor_train_n": [len(train) - part, part],
+            "floor_held_out": None if held is None else floor_held_out,
         }  # fmt: skip
-        return View(train, held, floors)
+        return RealFeatures(train, held, floors)
 
     def _diversity(self, features: Tensor) -> float:
         """Equation 2."""
-        return vendi_score(features[: self.varied] - self.mean) / self.variety
+        return vendi_score(features[: self.compared] - self.mean) / self.variety
 
     def _memory(self, features: Tensor) -> float | None:
         """The p-value (4)."""
-        if self.strange is None:
+        if self.held_out_nearest is None:
             return None
-        train = self.views[self.config.measure_with[0]].train.double()
-        return rank_test(nearest(features.double(), train).squared, self.strange).p
+        train = self.real[self.config.measure_with[0]].train.double()
+        return rank_test(nearest(features.double(), train).squared, self.held_out_nearest).p
 
     @torch.no_grad()
     def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
         """The discriminator's mean scores without augmentation, and equation 3.
 
-        Its heads are in float32, on what training's precision makes of the images.
+        Its trained part is in float32, the projection of the images in training's precision.
         """
         players.discriminator.eval()  # spectral norms stay as they are
-        player, device = players.discriminator.forward, players.on.device  # never compiled
+        discriminator = players.discriminator.forward  # never compiled
+        device = players.hardware.device
 
         def score(images: Tensor, labels: Tensor | None) -> float:
             parts = images[:MOST_SCORED].split(BATCH)
-            of_parts = (
+            labels_of = (
                 [None] * len(parts) if labels is None else labels[:MOST_SCORED].split(BATCH)
             )
             heads = []
-            for part, of_part in zip(parts, of_parts):
-                views = [view.float() for view in seen(players, to_signed(part.to(device)))]
-                of_part = None if of_part is None else of_part.to(device)
-                scores = [s.flatten(1).mean(1) for s in told(player, views, of_part)]
+            for part, y in zip(parts, labels_of):
+                views = [view.float() for view in players.project(to_signed(part.to(device)))]
+                found = call_with_labels(discriminator, views, None if y is None else y.to(device))
+                scores = [s.flatten(1).mean(1) for s in found]
                 heads.append(torch.stack(scores).mean(0))
             return torch.cat(heads).double().mean().item()
 
-        train, fake = score(self.train, self.of_train), score(fakes, self.of_fakes)
-        held = None if self.held_out is None else score(self.held_out, self.of_held_out)
+        train, fake = score(self.train, self.labels_train), score(fakes, self.labels_fake)
+        held = None if self.held_out is None else score(self.held_out, self.labels_held_out)
         players.discriminator.train()
         overfit = None if held is None or train == fake else (train - held) / (train - fake)
         return {
@@ -266,7 +268,7 @@ class Watch:
 
 
 def smaller_efficientnet(side: int) -> FeatureNetwork:
-    """Returns EfficientNet-Lite0 looking at images of `side` pixels: a way of its own."""
+    """Returns EfficientNet-Lite0 on images of `side` pixels, as a network of its own."""
     preprocessing = Preprocessing(
         name=f"efficientnet-lite0 at {side}",
         words=f"bilinear to {side} px, antialiased where it shrinks, (v - 127) / 128",

@@ -1,0 +1,145 @@
+"""Generators and classes of finished GAN runs, rebuilt from JSON and safetensors.
+
+Shapes: B batch, Z latent dimensions, S pixels a side.
+"""
+
+__all__ = ["END", "Choice", "classes_of", "gan_config", "load_chosen", "load_generator"]
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import nn
+
+from genlab.common.errors import InputError
+from genlab.configs.gan import GanConfig
+from genlab.data.classes import Classes
+from genlab.gan.classes import read_classes
+from genlab.gan.training.players import build_generator
+from genlab.runs.run import Run
+from genlab.runs.state import readable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which of a run's generators to draw from, and what.
+
+    Raises:
+        InputError: If both an epoch and the best are asked for, or `truncation` is not in [0, 1].
+    """
+
+    epoch: int | None = None
+    """A snapshot's epoch; None: the end of the run."""
+    best: bool = False
+    """Take the generator that was nearest to the held-out images."""
+    truncation: float = 1.0
+    """Psi (`gan/truncation.py`): 1 leaves the images as they are, bit for bit; 0 makes all of
+    them the mean image."""
+    of_class: str | None = None
+    """The class of all images, of a run with classes; None: drawn with their frequencies."""
+
+    def __post_init__(self) -> None:
+        if self.best and self.epoch is not None:
+            raise InputError(f"`best`, `epoch` {self.epoch}: give one of them")
+        if not 0 <= self.truncation <= 1:  # not a number is neither
+            raise InputError(
+                f"`truncation` {self.truncation:g}: give a number from 0 (one mean image) to 1 "
+                "(none)"
+            )
+
+
+END = Choice()
+"""The generator at the end of the run, without truncation."""
+
+
+class Chosen(NamedTuple):
+    """What a `Choice` of a run stands for."""
+
+    generator: nn.Module
+    config: GanConfig
+    classes: Classes | None
+    label: int | None
+    """The class of all images; None: drawn."""
+
+
+def gan_config(run: Run) -> GanConfig:
+    """Returns the configuration of a GAN run.
+
+    Raises:
+        InputError: If this version of genlab cannot read it.
+    """
+    lists = {name: tuple(value) for name, value in run.config.items() if isinstance(value, list)}
+    with readable(run.path):
+        return GanConfig(**{**run.config, **lists})
+
+
+def classes_of(path: Path) -> Classes | None:
+    """Returns the classes of a GAN run; None if it has none."""
+    return None if gan_config(Run(path)).classes == "none" else read_classes(path)
+
+
+def load_generator(path: Path, choice: Choice = END) -> nn.Module:
+    """Rebuilds an averaged generator of a run.
+
+    Arguments:
+        path: The run directory.
+        choice: Which of its generators.
+
+    Returns:
+        The generator, in evaluation mode: latents `(B, Z)` (and labels `(B,)`, where the run has
+        classes: `classes_of`) to images `(B, 3, S, S)` in [-1, 1].
+
+    Raises:
+        InputError: If `path` is no GAN run, has not come as far, kept no best generator, or is
+            damaged.
+    """
+    from safetensors.torch import load
+
+    run = Run(path)
+    if run.kind != "gan":
+        raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
+    config, classes = gan_config(run), classes_of(path)
+    weights = _weights_file(run, config, choice)
+    if not weights.exists():
+        raise run.lacking(weights.relative_to(path).as_posix())
+    with readable(path):
+        network = build_generator(config, len(classes.names) if classes else 0)
+        network.load_state_dict(load(weights.read_bytes()))
+    return network.eval().requires_grad_(False)
+
+
+def load_chosen(path: Path, choice: Choice) -> Chosen:
+    """Returns the generator of a choice, with all that is needed to draw from it.
+
+    Raises:
+        InputError: If the run has no such class, truncation is asked of one with classes, or as of
+            `load_generator`.
+    """
+    generator, classes = load_generator(path, choice), classes_of(path)
+    if choice.truncation != 1 and classes is not None:
+        raise InputError(
+            f"`truncation` {choice.truncation:g}: images of a run with classes are drawn towards "
+            "their own class, not towards one mean image; leave it out"
+        )
+    label = None
+    if choice.of_class is not None:
+        if classes is None:
+            raise InputError(f"no class {choice.of_class!r}: {path} was trained without classes")
+        label = classes.index(choice.of_class)
+    return Chosen(generator, gan_config(Run(path)), classes, label)
+
+
+def _weights_file(run: Run, config: GanConfig, choice: Choice) -> Path:
+    if choice.best:
+        if run.done and run.results.get("best_epoch") is None:
+            raise InputError(
+                f"`best`: {run.path} measured nothing on held-out images, so none of its "
+                "generators is known to be the best; leave it out"
+            )
+        return run.path / "best.safetensors"
+    if choice.epoch is None:
+        return run.path / "generator.safetensors"
+    if choice.epoch not in config.snapshot_epochs:
+        kept = ", ".join(map(str, config.snapshot_epochs))
+        raise InputError(f"`epoch` {choice.epoch}: {run.path} keeps the epochs {kept}")
+    return run.path / "snapshots" / f"epoch_{choice.epoch:03d}.safetensors"

@@ -1,0 +1,258 @@
+"""The state of a GAN training: checkpoints, rollback, events.
+
+    state           both players, the average, the best average so far, the optimisers' moments,
+                    this epoch's sums, the history of the measurements, the warnings
+    events.jsonl    what went wrong, one JSON object a line: "kind" is "not finite", "collapse",
+                    "memory" or "little variety"; after one with "failed", a step, training went
+                    back to "step". The same list is in results.json
+
+Numbers that are not finite (a loss, a gradient, a weight) are found before they are written
+anywhere. A collapse is a variety V (`monitor.py`, equation 2) that has fallen,
+
+    V < min(COLLAPSED, 1/2 max of the earlier ones), in two consecutive measurements.
+
+A run whose variety was never higher gets a warning after a third of its epochs, and goes on.
+
+After non-finite numbers or a collapse, training goes back to the state of the last healthy
+measurement (the beginning, if there was none) with both learning rates halved, at most three
+times in a run. After that, non-finite numbers end the run; a collapse is a warning, and training
+goes on. The state it goes back to does not depend on the clock: a run that failed can be repeated
+bit for bit like any other.
+"""
+
+__all__ = ["TrainingState"]
+
+import copy
+import json
+
+from typing import Any, NamedTuple
+
+import torch
+
+from torch import Tensor, nn
+
+from genlab.common import atomic
+from genlab.common.progress import say
+from genlab.compute.distributed import barrier, broadcast, rank
+from genlab.configs.gan import GanConfig
+from genlab.gan.training.monitor import COLLAPSED, LEVEL
+from genlab.gan.training.players import Players
+from genlab.runs.records import read_lines
+from genlab.runs.run import Run, Stopwatch, require_finite_tensors
+from genlab.runs.state import pack, unpack
+
+RETRIES = 3
+NOT_FINITE, COLLAPSE, MEMORY, POOR = "not finite", "collapse", "memory", "little variety"
+FILE = "events.jsonl"
+CONSECUTIVE = 2
+"""Consecutive measurements that make an alarm."""
+EARLY = 1 / 3
+"""The share of the epochs in which little variety is expected."""
+
+
+class History(NamedTuple):
+    """What is remembered of the measurements so far; all are numbers, saved as float64."""
+
+    nearest: float = torch.finfo(torch.float64).max
+    """The smallest distance to the held-out images, and its epoch (0 before there is one)."""
+    epoch: float = 0
+    variety: float = 0
+    """The largest variety."""
+    collapsing: float = 0
+    """Consecutive measurements with a collapse, up to now."""
+    copying: float = 0
+    """Consecutive measurements with images that may be copies, up to now."""
+
+    def tensor(self) -> Tensor:
+        """Returns the numbers as float64, with shape `(5,)`."""
+        return torch.tensor(self, dtype=torch.float64)
+
+
+class TrainingState:
+    """A training in progress; starts where `run` was left.
+
+    Arguments:
+        config: The configuration.
+        run: The run directory.
+        players: The players; loaded with the saved state, if there is one.
+        sums: How many numbers are summed over an epoch.
+    """
+
+    def __init__(self, config: GanConfig, run: Run, players: Players, sums: int) -> None:
+        self.config, self.run, self.players = config, run, players
+        self.step, self.clock = 0, Stopwatch()
+        self.sums = torch.zeros(sums, dtype=torch.float64)
+        self.best = copy.deepcopy(players.average)
+        self.history = History()
+        self.poor = ""  # the words on a variety that is low in the last measurement
+        self.warnings: list[dict[str, Any]] = []  # part of the state; failures outlive rollbacks
+        self.failures = [event for event in read_events(run) if "failed" in event]
+        if not self.restore():
+            self.save(good=True)  # there is a state to go back to from the first step on
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """All networks of the state."""
+        return self.players.modules | {"best": self.best}
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All failures and warnings, in the order of steps."""
+        return sorted([*self.failures, *self.warnings], key=lambda event: event["step"])
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose generator was nearest to the held-out images, if that was measured."""
+        return int(self.history.epoch) or None
+
+    def save(self, good: bool = False) -> None:
+        """Saves the state; a `good` one to go back to.
+
+        Raises:
+            FloatingPointError: If it is not finite; the last saved state stays.
+        """
+        text = torch.tensor(list(json.dumps(self.warnings).encode()), dtype=torch.uint8)
+        own = {"sums": self.sums, "history": self.history.tensor(), "warnings": text}
+        tensors = pack(self.modules, self.players.optimisers) | own
+        if rank() == 0:
+            self.run.save_state(tensors, self.step, self.clock.seconds, good)
+        else:  # its tensors are the same: all processes fail, or none does
+            require_finite_tensors(tensors, self.step)
+        self.saved = self.clock.seconds
+
+    def save_if_due(self, every: float) -> None:
+        """Saves the state if the last one is `every` seconds old; errors as of `save`."""
+        if broadcast(self.clock.seconds - self.saved > every):
+            self.save()
+
+    def restore(self) -> bool:
+        """Loads the last saved state; returns whether there was one."""
+        barrier()  # until the first process has written
+        state = self.run.load_state()  # every process does, and drops the same lines
+        barrier()
+        if state is not None:
+            tensors, self.step, seconds = state
+            unpack(tensors, self.modules, self.players.optimisers)
+            self.sums, self.history = tensors["sums"], History(*tensors["history"].tolist())
+            self.warnings = json.loads(bytes(tensors["warnings"].tolist()))
+            self.clock, self.saved = Stopwatch(seconds), seconds
+        self._set_learning_rates()
+        self._write_events()
+        return state is not None
+
+    def check(self) -> None:
+        """Raises `FloatingPointError` if a network or its average is not finite."""
+        for name, module in self.players.modules.items():
+            for key, tensor in module.state_dict().items():
+                if tensor.is_floating_point() and not tensor.isfinite().all():
+                    raise FloatingPointError(f"the {name}'s {key} is not finite")
+
+    def fail(self, error: str) -> None:
+        """Goes back to the last good state after numbers that were not finite.
+
+        Arguments:
+            error: What was not finite, and when.
+
+        Raises:
+            FloatingPointError: If there have been as many attempts as are made.
+        """
+        if len(self.failures) < RETRIES:
+            self._roll_back(NOT_FINITE, error)
+            return
+        self._restore_good()
+        raise FloatingPointError(
+            f"{error}, after {RETRIES} attempts with halved learning rates; the state of step "
+            f"{self.step} is kept; train anew with lower `learning_rate` and `discriminator_rate`"
+        )
+
+    def assess(self, measured: dict[str, Any], epoch: int) -> None:
+        """Updates the best generator and the history by a measurement; warns of copies."""
+        nearness, variety = measured["distances"][0]["held_out"], measured["diversity"]
+        history = self.history
+        if nearness is not None and nearness < history.nearest:
+            self.best.load_state_dict(self.players.average.state_dict())
+            history = history._replace(nearest=nearness, epoch=epoch)
+        most = max(variety, history.variety)
+        self.poor = ""
+        if variety < COLLAPSED:
+            self.poor = (
+                f"epoch {epoch}: the generated images have {variety:.0%} of the real ones' "
+                f"variety, where the most so far was {most:.0%}"
+            )
+        collapsed = variety < min(COLLAPSED, history.variety / 2)
+        # One blurred image, again and again, is nearer to all others than any of them is.
+        copied = not self.poor and measured["memory"] is not None and measured["memory"] < LEVEL
+        self.history = history._replace(
+            variety=most,
+            collapsing=history.collapsing + 1 if collapsed else 0,
+            copying=history.copying + 1 if copied else 0,
+        )
+        if self.history.copying == CONSECUTIVE:
+            words = (
+                f"epoch {epoch}: the generated images are nearer to the training images than held-"
+                f"out images are (p = {measured['memory']:.1g}), twice running: they may be copies"
+            )
+            self._emit(self.warnings, MEMORY, words, epoch=epoch)
+
+    def after_measurement(self, epoch: int) -> None:
+        """Saves the state as a good one or, after a collapse, goes back to the last such.
+
+        A collapse after all attempts is a warning; so is a variety that never was higher, after
+        the first third of the run, and at its end in any case.
+        """
+        collapsing = broadcast(self.history.collapsing)
+        poor = broadcast(bool(self.poor))
+        if collapsing == CONSECUTIVE and len(self.failures) < RETRIES:
+            self._roll_back(COLLAPSE, self.poor)
+            return
+        if collapsing == CONSECUTIVE:
+            self._emit(self.warnings, COLLAPSE, self.poor, epoch=epoch)
+        elif poor and (epoch == self.config.epochs or (collapsing == 0 and self._is_late(epoch))):
+            self._emit(self.warnings, POOR, self.poor, epoch=epoch)
+        if collapsing == 0:
+            self.save(good=True)
+
+    def _is_late(self, epoch: int) -> bool:
+        """Whether little variety is no longer expected, and there is no warning of it yet."""
+        warned = any(event["kind"] == POOR for event in self.warnings)
+        return not warned and epoch > EARLY * self.config.epochs
+
+    def _roll_back(self, kind: str, error: str) -> None:
+        """Goes back to the last good state, to try again with smaller steps."""
+        failed, spent = self.step, self.clock.seconds
+        self._restore_good()
+        self.clock = Stopwatch(spent)
+        words = f"{error}: back to step {self.step}, with half the learning rates"
+        self._emit(self.failures, kind, words, failed=failed)
+        self._set_learning_rates()
+
+    def _restore_good(self) -> None:
+        if rank() == 0:
+            self.run.return_to_good()
+        self.restore()
+
+    def _emit(self, events: list[dict[str, Any]], kind: str, words: str, **facts: int) -> None:
+        """Prints an event, and records it."""
+        say(f"warning: {kind}: {words}")
+        events.append({"kind": kind, "step": self.step, "words": words, **facts})
+        self._write_events()
+
+    def _set_learning_rates(self) -> None:
+        config, factor = self.config, 0.5 ** len(self.failures)
+        for adam, rate in (
+            (self.players.adam_generator, config.learning_rate),
+            (self.players.adam_discriminator, config.discriminator_rate),
+        ):
+            for group in adam.param_groups:
+                group["lr"] = rate * factor
+
+    def _write_events(self) -> None:
+        if rank() == 0 and (self.events or (self.run.path / FILE).exists()):
+            lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
+            atomic.write_bytes(self.run.path / FILE, "".join(lines).encode())
+
+
+def read_events(run: Run) -> list[dict[str, Any]]:
+    """Returns the events that a run directory has on record."""
+    path = run.path / FILE
+    return read_lines(path) if path.exists() else []

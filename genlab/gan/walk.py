@@ -1,0 +1,87 @@
+r"""Closed walks through the latents of a trained GAN.
+
+A walk leads through K latents and back to the first. On the sphere of radius r = sqrt(Z) the
+way from u to v is the arc of the great circle between them,
+
+    w(t) = (sin((1 - t) a) u + sin(t a) v) / sin(a),    cos(a) = <u, v> / r^2,                  (1)
+
+(Shoemake, section 3.3): straight lines would leave the sphere, and the generators project them
+back to it faster in the middle. t = (1 - cos(pi s)) / 2 for s = 0, 1/F, ..., (F - 1)/F: the walk
+slows down at each latent, and its velocity has no jumps, there and where the loop closes.
+
+References:
+    | Animating Rotation with Quaternion Curves (Shoemake, 1985)
+    | Sampling Generative Networks (White, 2016), section 2.1, https://arxiv.org/abs/1609.04468
+
+Shapes: Z latent dimensions, S pixels a side, K latents of a walk, F steps between two.
+"""
+
+__all__ = ["walk", "walk_latents"]
+
+import math
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.gan.load import END, Choice, load_chosen
+from genlab.gan.sample import draw_latents, generate_images
+
+STEPS = 24
+"""Steps of a walk from one latent to the next."""
+
+
+def walk_latents(stops: Tensor, steps: int) -> Tensor:
+    """Returns the closed walk (1) through latents of any length.
+
+    Arguments:
+        stops: Latents, with shape `(K, Z)`; only their directions count.
+        steps: Steps F from one to the next.
+
+    Returns:
+        Latents, with shape `(K F, Z)`; row k F is stop k itself, the others have length sqrt(Z).
+    """
+    u = F.normalize(stops.double(), dim=1)
+    v = u.roll(-1, 0)
+    s = torch.arange(steps, dtype=torch.float64) / steps
+    t = ((1 - (math.pi * s).cos()) / 2)[:, None]
+    # By half-angle tangents: the arc cosine loses half of its digits near 0 and pi.
+    angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))[:, None, None]
+    way = ((1 - t) * angle).sin() * u[:, None] + (t * angle).sin() * v[:, None]
+    way = (F.normalize(way, dim=2) * stops.shape[1] ** 0.5).to(stops.dtype)
+    way[:, 0] = stops
+    return way.flatten(0, 1)
+
+
+def walk(
+    path: Path, stops: int, seed: int, choice: Choice = END, steps: int = STEPS
+) -> Tensor:
+    """Returns the images of a closed walk through the latents of the seed's first images.
+
+    Arguments:
+        path: The run directory.
+        stops: The number K of latents on the walk: those of the first K images of `sample`.
+        seed: Determines the latents.
+        choice: Which generator, and what of it; of a run with classes, the class of all images is
+            that of the first of `sample` if none is chosen.
+        steps: Steps F from one to the next.
+
+    Returns:
+        Images, uint8 with shape `(K F, 3, S, S)`; the last is one step before the first.
+
+    Raises:
+        InputError: If `stops` is under 2, or as of `sample`.
+    """
+    if stops < 2:
+        raise InputError(f"`n` {stops}: a walk leads through at least 2 images")
+    chosen = load_chosen(path, choice)
+    z, labels = draw_latents(chosen.config, stops, seed, "sample", chosen.classes)
+    z = walk_latents(z, steps)
+    if labels is not None:
+        label = labels[0] if chosen.label is None else torch.tensor(chosen.label)
+        labels = label.expand(len(z))
+    return generate_images(chosen.generator, z, choice.truncation, labels)
