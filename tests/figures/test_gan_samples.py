@@ -246,10 +246,10 @@ def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda r, o: sample(r, 1, 0, Choice(truncation=1.5)), "--truncation 1.5"),
-        (lambda r, o: sample(r, 1, 0, Choice(truncation=-0.1)), "--truncation -0.1"),
-        (lambda r, o: sample(r, 1, 0, Choice(truncation=float("nan"))), "--truncation nan"),
-        (lambda r, o: walk(r, 1, 0), "--n 1: a walk"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=1.5)), "`truncation` 1.5"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=-0.1)), "`truncation` -0.1"),
+        (lambda r, o: sample(r, 1, 0, Choice(truncation=float("nan"))), "`truncation` nan"),
+        (lambda r, o: walk(r, 1, 0), "`n` 1: a walk"),
         (lambda r, o: walk(r, 2, 0, Choice(epoch=7)), "epochs 1, 2"),
         (lambda r, o: sheet(r, 4, 0, o / "a.jpg"), "`grid` writes a PNG"),
         (lambda r, o: walk_file(r, 2, 0, o / "a.png"), r"end in \.webp or \.gif"),
