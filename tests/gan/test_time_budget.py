@@ -104,7 +104,7 @@ def test_a_planned_run_keeps_its_plan(picture_folder: Path, tmp_path: Path) -> N
     again = gan_train(str(picture_folder), *SMALL, "--minutes", "0.05", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     wrong = gan_train(str(picture_folder), *SMALL, "--minutes", "-5", cwd=tmp_path)
-    assert (wrong.returncode, "--minutes -5" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "--minutes must be above 0, not -5" in wrong.stderr) == (2, True)
     assert "trying out" not in again.stderr
     assert (tmp_path / "run" / "generator.safetensors").stat().st_mtime_ns == weights
 
