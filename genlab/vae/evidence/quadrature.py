@@ -18,11 +18,11 @@ Two errors are measured. That of the lattice, for every image: the lattice is th
 lattices of twice the spacing, each an estimate of (1) of its own, and the largest deviation of
 ln p(x) among them is what is called its error. It is that of spacing 2h; the error at h is far
 smaller (the square of it or less, by the rule above). That of rounding, on average: at the best
-lattice point of many images, ln p(x|z) is computed again in float64. Both terms of (2) that depend
-on z are large where T(x) is, and nearly cancel: on MNIST in float32 their difference is off by 1e-5 nats
-for a Bernoulli likelihood, and by 4e-3 for a binomial one with 255 trials. Large statistics
-are therefore summed in float64 (`Likelihood.product_dtype`); the 8e-4 that remain are the rounding
-of the decoder.
+lattice point of many images, ln p(x|z) is computed again in float64. The first two terms of (2)
+are large where T(x) is, and nearly cancel: on MNIST in float32 their difference is off by 1e-5
+nats for a Bernoulli likelihood, and by 4e-3 for a binomial one with 255 trials. Large statistics
+are therefore summed in float64 (`Likelihood.product_dtype`); the 8e-4 that remain come from the
+decoder, which stays in float32.
 
 References:
     | The Exponentially Convergent Trapezoidal Rule (Trefethen & Weideman, 2014), section 5,
