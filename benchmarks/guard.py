@@ -127,7 +127,7 @@ CASES = {
     "gan-dcgan": f"{DOGS} --recipe dcgan --discriminator-width 4 --out gan",
     "gan-clusters": f"""
         {GAN} toydogs:40 --classes clusters --clusters 2 --held-out 0.3 --out gan
-        gan sample gan --n 4 --class 1 --best --out four""",
+        gan sample gan --n 4 --class cluster-1 --best --out four""",
     "gan-folders":
         f"{GAN} ../pictures --recipe scratch --discriminator-width 4 --classes folders "
         "--crop subject --out gan",

@@ -22,7 +22,7 @@ from PIL import Image, ImageSequence
 VARYING = re.compile("second|elapsed|minutes")
 """Keys of numbers that two runs of one tree do not share."""
 UNSAID = re.compile(
-    r"\d{4}-\d\d-\d\d\S*|每秒[\d.]+|[\d.]+ images(?: a second|/s)"
+    r"\d{4}-\d\d-\d\d\S*|每秒[\d.]+|[\d.]+ images (?:a|per) second"
     r"|[\d.,]+\s*(?:秒|分钟|小时|s\b|seconds?|minutes?|hours?|[KMG]B)"
 )
 """Dates, times and sizes in a report."""
