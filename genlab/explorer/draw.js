@@ -124,11 +124,11 @@ function inkOfPad() {
 
 /**
  * Makes a drawing into a picture as MNIST's are made: its box is scaled, as it is, to fit 20 of 28
- * pixels (LeCun et al., 1998), with anti-aliasing; the centre of mass goes to the middle; then,
- * as the models are trained on black and white, every pixel with more than half its ink is black.
+ * pixels (LeCun et al., 1998), with anti-aliasing; the centre of mass goes to the middle; then, for
+ * models of black and white images, every pixel with more than half its ink is black.
  * Returns null for an empty pad.
  */
-function prepare({ side, ink }, { height, width }) {
+function prepare({ side, ink }, { height, width, grey }) {
   let [left, top, right, bottom] = [side, side, -1, -1];
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
@@ -160,7 +160,8 @@ function prepare({ side, ink }, { height, width }) {
         if (u >= 0 && v >= 0 && u < side && v < side)
           sum += ink[Math.floor(v) * side + Math.floor(u)];
       }
-      picture[y * width + x] = sum / fine ** 2 > 0.5 ? 1 : 0;
+      const share = sum / fine ** 2;
+      picture[y * width + x] = grey ? share : share > 0.5 ? 1 : 0;
     }
   }
   return picture;

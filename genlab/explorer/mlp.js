@@ -94,9 +94,15 @@ function network(name) {
   return networks.get(name);
 }
 
-/** What a model decodes z to: the probability of ink of each pixel. */
+/** The mean grey value of a pixel, given the decoder's output, by the likelihood. */
+const MEAN = {
+  sigmoid,
+  identity: (x) => Math.min(1, Math.max(0, x)),
+};
+
+/** The mean image of p(x|z) under a model, in grey values. */
 function decode(model, z) {
-  return network(model.decoder).run(Float32Array.from(z)).map(sigmoid);
+  return network(model.decoder).run(Float32Array.from(z)).map(MEAN[FACTS.vae.mean]);
 }
 
 /** Mean and ln sigma of q(z|x), ln sigma within the bounds that genlab/networks/mlp.py sets. */

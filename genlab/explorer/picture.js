@@ -17,7 +17,7 @@ function forgetColours() {
   colours.clear();
 }
 
-/** Draws probabilities of ink; the canvas takes the digits' size. */
+/** Draws grey values, 1 for ink; the canvas takes the digits' size. */
 function drawDigit(canvas, ink, label) {
   const { height, width } = FACTS.vae.digits;
   canvas.width = width;
@@ -40,15 +40,20 @@ function describe(canvas, label) {
   canvas.setAttribute("aria-label", label);
 }
 
-/** A test digit of the page: its pixels, 0 or 1, eight a byte. */
+/** A test digit of the page: a byte a pixel if it is grey, else a bit. */
 function testDigit(index) {
-  const { height, width, images } = FACTS.vae.digits;
+  const { height, width, images, grey } = FACTS.vae.digits;
   const data = bytes(images);
   const pixels = height * width;
+  if (grey) return Float32Array.from(data.subarray(index * pixels, (index + 1) * pixels), toGrey);
   const each = Math.ceil(pixels / 8);
   const x = new Float32Array(pixels);
   for (let i = 0; i < pixels; i++) x[i] = (data[index * each + (i >> 3)] >> (i & 7)) & 1;
   return x;
+}
+
+function toGrey(level) {
+  return level / 255;
 }
 
 /** The classes of the test digits, or null. */

@@ -37,7 +37,7 @@ from genlab.vae.model import VAE
 from genlab.vae.splits import observed_test_images
 
 PIXEL_TOLERANCE = 2e-3
-"""How far a decoded pixel's probability may be from torch's."""
+"""How far a pixel of a mean image may be from torch's."""
 CODE_TOLERANCE = 2e-2
 """How far an encoded mean or ln sigma may be from torch's."""
 DOTS = 2000
@@ -81,13 +81,17 @@ def vae_facts(
         budget: Characters that the networks may take.
 
     Raises:
-        InputError: If the digits are not at hand or others than those of the runs.
+        InputError: If the digits are not at hand or others than those of the runs, or a
+            likelihood is not one that a page can decode.
     """
     loaded = [_load(name, path) for name, path in paths.items()]
     first = loaded[0]
     digits = load_digits(data or first.config.data)
     for one in loaded:
         one.run.refuse_other_data({"digits": digits.identity})
+        if one.model.likelihood.mean_function is None:
+            kind = type(one.model.likelihood).__name__
+            raise InputError(f"{one.path}: a page cannot decode images of the likelihood {kind}")
     plane = first.config.latent == 2
     count = min(DOTS if plane else SHOWN, len(digits.test))
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
@@ -118,7 +122,8 @@ def vae_facts(
     return {
         "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
-        "digits": _digits(digits, rows, x, blobs),
+        "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), blobs),
+        "mean": first.model.likelihood.mean_function,
         "tolerance": {"pixel": PIXEL_TOLERANCE, "code": CODE_TOLERANCE},
         "log_std_range": LOG_STD_RANGE,
     }, stills
@@ -173,7 +178,8 @@ def _networks(
             if name in networks:
                 continue
             networks[name] = packed.layout | {
-                "role": role, "data": name, "deviation": deviation(packed, network, inputs),
+                "role": role, "data": name,
+                "deviation": deviation(packed, network, inputs, model.mean_image),
             }
             if role == "encoder":
                 expected = torch.cat([mean, log_std], 1)[:PROBES]
@@ -202,9 +208,11 @@ def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
 
 
 def _digits(digits: DigitSet, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
-    """The shown test digits, binary as they were measured, eight pixels a byte."""
+    """The shown test digits as the models see them, eight pixels a byte or, if grey, one."""
     height, width = digits.test.shape[1:]
-    packed = np.packbits(x.numpy().astype(np.uint8), axis=1, bitorder="little")
+    levels = (255 * x.numpy()).round().astype(np.uint8)
+    grey = bool(((levels > 0) & (levels < 255)).any())
+    packed = levels if grey else np.packbits(levels, axis=1, bitorder="little")
     labels = None
     if digits.test_labels is not None:
         values = digits.test_labels[rows].numpy()
@@ -213,7 +221,7 @@ def _digits(digits: DigitSet, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str
         labels = blobs.add(values.astype(np.uint8))
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
-        "labels": labels, "identity": {
+        "grey": grey, "labels": labels, "identity": {
             "name": digits.identity.name, "sha256": digits.identity.sha256,
             "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,
         },

@@ -18,6 +18,7 @@ __all__ = ["Layer", "Packed", "characters", "deviation", "pack", "unpack"]
 
 import copy
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,14 +136,23 @@ def unpack(packed: Packed, network: Encoder | Decoder) -> nn.Module:
 
 
 @torch.no_grad()
-def deviation(packed: Packed, network: Encoder | Decoder, inputs: Tensor) -> float:
+def deviation(
+    packed: Packed, network: Encoder | Decoder, inputs: Tensor,
+    mean_image: Callable[[Tensor], Tensor],
+) -> float:
     """Returns the largest difference that the stored weights make.
 
-    For a decoder in a pixel's probability, for an encoder in a mean or ln sigma.
+    For a decoder it is that in a pixel of the mean image, for an encoder in a mean or ln sigma.
+
+    Arguments:
+        packed: The network as stored.
+        network: The network.
+        inputs: Latents or images, with shape `(N, *)`.
+        mean_image: Maps the decoder's outputs to grey values.
     """
     stored = unpack(packed, network)
     if isinstance(network, Decoder):
-        difference = torch.sigmoid(stored(inputs)) - torch.sigmoid(network(inputs))
+        difference = mean_image(stored(inputs)) - mean_image(network(inputs))
         return difference.abs().max().item()
     pairs = zip(stored(inputs), network(inputs))
     return max((ours - theirs).abs().max().item() for ours, theirs in pairs)

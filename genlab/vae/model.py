@@ -103,4 +103,8 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Returns the mean image E[x|z] as grey values in [0, 1], with shape `(*, X)`."""
-        return self.likelihood.to_grey(self.likelihood.mean(self.decoder(z)))
+        return self.mean_image(self.decoder(z))
+
+    def mean_image(self, eta: Tensor) -> Tensor:
+        """Returns `decode` of what the decoder returns, `(*, K)`."""
+        return self.likelihood.to_grey(self.likelihood.mean(eta))
