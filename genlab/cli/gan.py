@@ -2,7 +2,7 @@
 
 __all__ = ["gan", "train_command"]
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,26 +13,21 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, print_json, use_data
 from genlab.common.errors import InputError
-from genlab.configs.gan import GanConfig, RecipeName
+from genlab.configs.gan import LENGTH, GanConfig, RecipeName
 from genlab.configs.hardware import HardwareConfig
 
 gan = SubcommandApp()
 AUTO = HardwareConfig()
 
 
-def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[..., None]:
-    """Returns the command `gan train`.
-
-    Arguments:
-        named: The recipe, whose values the options default to.
-        given: The options on the command line, whatever their values.
-    """
+def train_command(named: GanConfig) -> Callable[..., None]:
+    """Returns the command `gan train`, whose options default to those of a recipe."""
 
     def gan_train(
         config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
         hardware: Annotated[HardwareConfig, tyro.conf.arg(name="")] = AUTO,
         recipe: RecipeName = "projected",
-        minutes: float | None = None,
+        minutes: Annotated[float | None, LENGTH] = None,
         out: Path | None = None,
         data_dir: DataDir = None,
         dry_run: bool = False,
@@ -46,13 +41,11 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
             recipe: A set of defaults for all other options; --help shows those of the one given.
                 projected sees through frozen ImageNet features; projected-short is the same for
                 runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
-            minutes: In place of --epochs: train for about so long, found by a short trial;
-                snapshots at 20, 60 and 100 per cent, unless --snapshots says otherwise.
+            minutes: In place of --epochs: train for about this time, planned by a short trial;
+                snapshots at 20, 60 and 100 per cent of it, unless --snapshots is given.
             out: The run directory; runs/gan-RECIPE if not given.
             dry_run: Print the resolved configuration and stop; nothing is written.
         """
-        if minutes is not None and "--epochs" in given:
-            raise InputError("--epochs, --minutes: give one of them")
         from genlab.compute.distributed import processes, rank
         from genlab.compute.hardware import resolve_hardware
         from genlab.data.images import load_images
@@ -65,7 +58,7 @@ def train_command(named: GanConfig, given: Collection[str] = ()) -> Callable[...
         with processes():
             first, plan, on = rank() == 0, None, resolve_hardware(hardware)
             if minutes is not None:
-                config, plan = fit_into(config, minutes, target, "--snapshots" in given, on)
+                config, plan = fit_into(config, minutes, target, on)
             if dry_run:
                 if first:
                     print_json(describe_run(config, plan, target, on))

@@ -7,9 +7,9 @@ __all__ = ["main"]
 
 import sys
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import tyro
 
@@ -187,27 +187,44 @@ def doctor(json: Json = False) -> None:
     end({"checks": checks}, f"missing: {', '.join(bad)}" if bad else "all is well", json)
 
 
-def _chosen(arguments: list[str], option: str, allowed: Collection[str], default: str) -> str:
-    """Returns what the command line gives an option; a wrong value is left to the parser."""
-    for index, argument in enumerate(arguments):
-        name, _, value = argument.partition("=")
-        if name == option:
-            value = value or "".join(arguments[index + 1 : index + 2])
-            return value if value in allowed else default
-    return default
+@dataclass(frozen=True)
+class VaeDefaults:
+    """The option of `vae train` that decides the defaults of the others."""
+
+    recipe: vae_recipes.RecipeName = "default"
+
+
+@dataclass(frozen=True)
+class GanDefaults:
+    """The options of `gan train` that decide the defaults of the others."""
+
+    recipe: gan_recipes.RecipeName = "projected"
+    size: int = gan_recipes.SIZE
+
+
+Defaults = TypeVar("Defaults", VaeDefaults, GanDefaults)
+
+
+def _parsed_first(options: type[Defaults], command: list[str], arguments: list[str]) -> Defaults:
+    """Returns some options of a command, parsed before all others; defaults for other commands."""
+    if arguments[:2] != command:
+        return options()
+    found, _ = tyro.cli(
+        options, prog=" ".join(["genlab", *command]), args=arguments[2:], add_help=False,
+        return_unknown_args=True,
+    )
+    return found
 
 
 def main() -> None:
     """Runs the command line; bad input ends with one line and exit code 2."""
     arguments = sys.argv[1:]
-    of_vae = _chosen(arguments, "--recipe", vae_recipes.RECIPES, "default")
-    vae.command(name="train")(vae_train(vae_recipes.RECIPES[of_vae]()))
-    of_gan = _chosen(arguments, "--recipe", gan_recipes.RECIPES, "projected")
-    sizes = {str(size): size for size in gan_recipes.SIZES}  # a recipe's numbers depend on it
-    size = sizes[_chosen(arguments, "--size", sizes, str(gan_recipes.SIZE))]
-    recipe = gan_recipes.RECIPES[of_gan](tyro.MISSING, size=size)
-    given = {argument.partition("=")[0] for argument in arguments}
-    gan.command(name="train")(gan_train(recipe, given))
+    for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
+    vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]()))
+    for_gan = _parsed_first(GanDefaults, ["gan", "train"], arguments)
+    size = for_gan.size if for_gan.size in gan_recipes.SIZES else gan_recipes.SIZE
+    recipe = gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING, size=size)
+    gan.command(name="train")(gan_train(recipe))
     with ended_by_errors():
         app.cli(
             prog="genlab",

@@ -1,15 +1,15 @@
 """The GAN's configuration, and the recipes that fill it."""
 
 __all__ = [
-    "RECIPES", "SIZE", "SIZES", "GanConfig", "RecipeName", "dcgan", "projected", "projected_short",
-    "scratch",
+    "LENGTH", "RECIPES", "SIZE", "SIZES", "GanConfig", "RecipeName", "dcgan", "projected",
+    "projected_short", "scratch",
 ]  # fmt: skip
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional, Suppress
+from tyro.conf import Positional, Suppress, create_mutex_group
 
 from genlab.common.errors import InputError
 from genlab.configs.checks import require_finite
@@ -19,6 +19,12 @@ SIZE = 64
 
 SIZES = (64, 128, 256)
 """The sides that the generators make."""
+
+SNAPSHOTS = (10, 30, 50)
+"""The epochs that the lab sheet asks for."""
+
+LENGTH = create_mutex_group(required=False)
+"""The number of epochs or a time in minutes: one of the two is given."""
 
 LARGEST = {
     "batch": 1_000_000, "latent": 10_000, "width": 512, "discriminator_width": 4096,
@@ -42,7 +48,7 @@ class GanConfig:
     dcgan: the textbook's (Radford et al., 2015)."""
     size: int = SIZE
     """Side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
-    epochs: int = 50
+    epochs: Annotated[int, LENGTH] = 50
     """Passes over the images."""
     images: int | None = None
     """Take only the first so many images."""
@@ -55,9 +61,9 @@ class GanConfig:
     """clusters: how many; by the number of images (8 to 16) if not given."""
     batch: int = 16
     """Images a step."""
-    snapshots: tuple[int, ...] = (10, 30, 50)
+    snapshots: tuple[int, ...] | None = None
     """Epochs after which ten samples are drawn; those beyond the run are dropped, its last epoch
-    is always among them."""
+    is always among them. Not given: 10, 30 and 50."""
     latent: int = 128
     """Latent dimensions."""
     width: int = 16
@@ -131,7 +137,7 @@ class GanConfig:
             raise InputError(f"`clusters` {self.clusters}: must be at least 2")
         if self.checkpoints and self.epochs < 2:
             raise InputError(f"`checkpoints`: needs two `epochs` at least, not {self.epochs}")
-        if any(epoch < 1 for epoch in self.snapshots):
+        if any(epoch < 1 for epoch in self.snapshots or ()):
             raise InputError(f"`snapshots` {self.snapshots}: epochs are counted from 1")
         self._check_measuring()
         self._check_recipe()
@@ -139,7 +145,7 @@ class GanConfig:
     @property
     def snapshot_epochs(self) -> tuple[int, ...]:
         """The epochs of the snapshots: those asked for that the run has, and its last."""
-        kept = {epoch for epoch in self.snapshots if epoch <= self.epochs}
+        kept = {epoch for epoch in self.snapshots or SNAPSHOTS if epoch <= self.epochs}
         return tuple(sorted(kept | {self.epochs}))
 
     def _check_measuring(self) -> None:

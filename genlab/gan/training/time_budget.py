@@ -51,17 +51,16 @@ class TimePlan(NamedTuple):
 
 
 def plan_minutes(
-    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool = False,
-    hardware: Hardware = CPU,
+    config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
 ) -> TimePlan:
     """Chooses the epochs of a run so that it takes `minutes`, this trial included.
+
+    Snapshots that are not given are taken at 20 %, 60 % and 100 % of the run.
 
     Arguments:
         config: The configuration; its epochs do not count.
         minutes: The time in minutes.
         out: The run directory.
-        keep_snapshots: Keep the configuration's snapshots; else they are taken at 20 %, 60 % and
-            100 % of the run.
         hardware: The hardware of the run.
 
     Raises:
@@ -83,11 +82,10 @@ def plan_minutes(
     while epochs > 1 and seconds(epochs) > left:
         epochs -= max(1, epochs // 200)
     if seconds(epochs) > left:
-        say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than `minutes` "
-            f"{minutes:g} leaves")  # fmt: skip
-    shares = [max(1, round(share * epochs)) for share in SHARES]
-    snapshots = config.snapshots if keep_snapshots else shares
-    found = replace(config, epochs=epochs, snapshots=tuple(snapshots))
+        say(f"note: one epoch takes {seconds(1) / 60:.2g} minutes, longer than what is left of "
+            f"{minutes:g}")  # fmt: skip
+    shares = tuple(max(1, round(share * epochs)) for share in SHARES)
+    found = replace(config, epochs=epochs, snapshots=config.snapshots or shares)
     return TimePlan(found, step, measure, seconds(epochs))
 
 
@@ -133,7 +131,7 @@ def _trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float,
 
 
 def fit_into(
-    config: GanConfig, minutes: float, out: Path, keep_snapshots: bool, hardware: Hardware = CPU
+    config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
 ) -> tuple[GanConfig, TimePlan | None]:
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
@@ -146,7 +144,7 @@ def fit_into(
     if (out / "config.json").exists() and Run(out).kind == "gan":
         before = gan_config(Run(out))
         return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
-    plan = plan_minutes(config, minutes, out, keep_snapshots, hardware)
+    plan = plan_minutes(config, minutes, out, hardware)
     return plan.config, plan
 
 
