@@ -23,7 +23,7 @@ def with_default(arguments: list[str]) -> list[str]:
 
 @data.command(name="list")
 def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """List the data sources: where each would come from on this machine, and who it is.
+    """List the data sources: where each would come from on this machine, and its identity.
 
     Args:
         get: Fetch this source now (mnist, imagewoof-160), or identify any SOURCE given here.
@@ -59,13 +59,13 @@ def data_check(
     clean: Path | None = None,
     json: Json = False,
 ) -> None:
-    """Examine a folder of images (or a zip): unusable files, copies, crops, what is no dog.
+    """Examine a folder of images (or a zip): unusable files, copies, crops, pictures without dogs.
 
-    The folder is not changed. A page with pictures and a results.json go to another place.
+    The folder is not changed. A page with pictures and results.json are written elsewhere.
 
     Args:
         folder: The folder, or a zip of one.
-        out: Where the page goes; runs/check-FOLDER if not given.
+        out: The folder for the page; runs/check-FOLDER if not given.
         clean: Copy the usable images here, one of each group of copies.
     """
     from genlab.common import atomic

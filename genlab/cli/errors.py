@@ -24,7 +24,7 @@ def with_options(message: str) -> str:
 
 @contextmanager
 def ended_by_errors() -> Iterator[None]:
-    """Ends the process with one line where the block raises an error that a person can mend.
+    """Ends the process with one line where the block raises an error that a person can correct.
 
     Exit codes: 2 for bad input or a missing optional package, 1 for a training that diverged,
     130 for Ctrl-C.

@@ -20,12 +20,12 @@ def fid(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Measure generated images against real ones: FID and kin, with errors and floors.
+    """Measure generated images against real ones: FID and related metrics, with errors and floors.
 
     FID is the Frechet distance in FID Inception's features; in those of other networks it is
-    called FD (NETWORK). Beside it stand its standard error, what two samples of one law would
-    give at these numbers of images, KID, precision, recall, density, coverage, and whether real
-    images were copied. Several FAKES are ranked, with errors of their differences.
+    called FD (NETWORK). It comes with its standard error; its floor, the distance of two samples
+    of one distribution at these numbers of images; KID, precision, recall, density, coverage;
+    and a test for copied images. Several FAKES are ranked, with errors of their differences.
 
     Args:
         out: Folder for results.json and the figures; new, empty, or an earlier measurement's,

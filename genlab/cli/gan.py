@@ -35,12 +35,12 @@ def train_command(named: GanConfig) -> Callable[..., None]:
     ) -> None:
         """Train a GAN on images of dogs (or of anything else).
 
-        While it trains, a part of the images is held out and the distances to it are shown.
+        A part of the images is held out; during training the distances to it are shown.
 
         Args:
             recipe: A set of defaults for all other options; --help shows those of the one given.
-                projected sees through frozen ImageNet features; projected-short is the same for
-                runs of minutes; scratch uses nothing pretrained; dcgan is the textbook's.
+                projected uses frozen ImageNet features; projected-short is the same for runs of
+                minutes; scratch uses nothing pretrained; dcgan is the textbook's design.
             minutes: In place of --epochs: train for about this time, planned by a short trial;
                 snapshots at 20, 60 and 100 per cent of it, unless --snapshots is given.
             out: The run directory; runs/gan-RECIPE if not given.
@@ -98,21 +98,21 @@ def gan_sample(
 ) -> None:
     """Generate images with a trained GAN: a folder of PNGs, one sheet, or a walk that moves.
 
-    The same seed gives the same images, to the byte, however many.
+    The same seed gives the same images, to the byte, however many are drawn.
 
     Args:
         run: The run directory of the GAN.
-        n: How many images; 300 in a folder, 64 on a sheet, 6 that a walk leads through.
+        n: Number of images; if not given 300 in a folder, 64 on a sheet, 6 stops of a walk.
         seed: Decides the latents.
         epoch: A snapshot's epoch in place of the end of training.
-        best: In place of that, the generator that was nearest to the held-out images.
-        truncation: Psi, from 1 (none) to 0 (one mean image): better images, fewer kinds. Not
-            for images that a distance is taken of.
+        best: Use the generator that was nearest to the held-out images.
+        truncation: Psi, from 1 (none) to 0 (one mean image): better images of fewer kinds. Do
+            not measure such images.
         of_class: Images of this class only, of a run with classes.
         grid: One PNG with all of them side by side, pixel for pixel.
-        walk: A closed walk from image to image, as .webp (every pixel as it is) or .gif.
-        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. What
-            is named here and holds anything else is left alone.
+        walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
+        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. A
+            place named here that holds anything else is left alone.
     """
     from genlab.figures import gan_samples as sampling
     from genlab.gan.load import Choice

@@ -42,7 +42,7 @@ def lab(
 ) -> None:
     """Do the whole lab sheet: three VAEs, a GAN, its FID, the report and the archives.
 
-    Run it again with the same options and it goes on where it was stopped.
+    Given again with the same options, it goes on where it was stopped.
 
     Args:
         out: The run directory; runs/lab-PRESET if not given.
@@ -98,16 +98,16 @@ def explore(
 ) -> None:
     """Make one interactive page of a run, a file that works offline, and open it.
 
-    Move over the latent planes of its VAEs and see what each point decodes to, draw digits, walk
-    between pins; watch its GAN learn. The networks run in the browser, which checks them.
+    The reader moves over the latent planes of its VAEs and sees the image at each point, draws
+    digits, walks between points, and watches its GAN learn. The networks run in the browser.
 
     Args:
         run: A VAE run, a comparison, a GAN run or a lab run.
         out: The HTML file; RUN/explorer.html if not given.
-        lang: The language it opens in, the run's own if not given; the page can switch.
-        priors: Of several VAEs, show these.
+        lang: The language that it opens in; the run's own if not given. The page can switch.
+        priors: Show only the VAEs with these priors.
         data: SOURCE of the digits, if they have moved since training.
-        open: Show it in the browser, if this is a terminal.
+        open: Open it in the browser, if this is a terminal.
     """
     from genlab.explorer.explore import explore as build
     from genlab.explorer.explore import lines_of
@@ -173,7 +173,7 @@ def report(
 
 @app.command
 def doctor(json: Json = False) -> None:
-    """Say what is found and what is missing on this machine, and how to mend it."""
+    """Report what is found and what is missing on this machine, and how to get it."""
     from genlab.cli.doctor import check_machine
 
     checks = check_machine()
@@ -182,7 +182,7 @@ def doctor(json: Json = False) -> None:
             mark = "ok     " if check["ok"] else "missing"
             print(f"{mark}  {check['what']}: {check['found']}")
             if not check["ok"]:
-                print(f"         mend: {check['mend']}")
+                print(f"         to get it: {check['remedy']}")
     bad = [check["what"] for check in checks if not check["ok"]]
     end({"checks": checks}, f"missing: {', '.join(bad)}" if bad else "all is well", json)
 

@@ -40,7 +40,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         """Train a VAE on digits under a prior, measure it and draw its figures.
 
         Args:
-            recipe: A set of defaults for all other options; --help shows those of the one given.
+            recipe: A set of defaults for all other options; --help shows those of the given recipe.
             out: The run directory; runs/vae-PRIOR if not given.
         """
         from genlab.compute.hardware import resolve_hardware
@@ -76,7 +76,7 @@ def vae_refit(
 ) -> None:
     """Learn a prior for a trained VAE post hoc: its encoder and decoder stay as they are.
 
-    What it leaves is a run like any other.
+    The result is a run like any other.
 
     Args:
         run: The run directory of the trained VAE.
@@ -84,9 +84,9 @@ def vae_refit(
         prior_options: What it is built with.
         epochs: Passes over the training digits' codes.
         learning_rate: Highest learning rate of Adam.
-        em: Fit a mixture by expectation-maximisation in place of gradients, and begin vamp and
-            vamp-mixture with it (--no-em: gradients alone, from a few images). Other priors have
-            no components to fit.
+        em: Fit a mixture by expectation-maximisation instead of gradients, and start vamp and
+            vamp-mixture with it (--no-em: gradients alone, started from a few images). Other
+            priors have no components to fit.
         data: SOURCE of the digits, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
@@ -120,14 +120,14 @@ def vae_evaluate(
     """Measure a trained VAE on all test digits again, or one that is still training.
 
     RE, Omega and the parts of eq. 3, mutual information and marginal KL, the likelihood exactly
-    (one or two latent dimensions) and by importance sampling, each with its standard error. Of
+    (one or two latent dimensions) and by importance sampling, each with its standard error. For
     an unfinished run the weights saved so far are measured, and nothing is written.
 
     Args:
         run: The run directory.
         data: SOURCE of the digits, if they have moved since training.
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
-        annealed: Random digits whose likelihood is bracketed by annealing (minutes for 100).
+        annealed: Number of random digits whose likelihood is bracketed by annealing (minutes for 100).
     """
     from genlab.compute.hardware import resolve_hardware
     from genlab.lab.refresh import refresh
@@ -149,10 +149,10 @@ def vae_compare(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Train and measure VAEs that differ in their prior alone, and table them.
+    """Train and measure VAEs that differ only in their prior, and print a table of them.
 
     Each run can be made by itself (--only PRIOR/SEED), in any order and on any machine that sees
-    the folder; the table is made by the call that finds all of them finished.
+    the folder; the call that finds all of them finished makes the table.
 
     Args:
         only: Train this run alone: PRIOR/SEED, say vamp/0.

@@ -29,14 +29,14 @@ def verify(
 ) -> None:
     """Check submissions (a report and two archives each, as genlab submit makes them).
 
-    Executes nothing of a submission, unpickles nothing, and writes nothing but OUT. It does not
+    It executes and unpickles nothing of a submission, and writes nothing but OUT. It does not
     prove who made a submission. Exit code: 0 all is well; 1 a claim does not hold; 2 tampered
     with, incomplete or hostile; 3 cannot be judged here (data, weights or a version are missing).
-    The worst decides: 2, then 1, then 3.
+    The worst of all submissions decides, in the order 2, 1, 3.
 
     Args:
         files: The three files, or folders: all files flat, or a sub-folder a submission.
-        level: How far: integrity (manifests), consistency (the report against the records),
+        level: The last level: integrity (manifests), consistency (the report against the records),
             recompute (ELBO, images and distances from the models), replay (train the beginning
             again, and from one kept state to the next of a run made with --checkpoints).
             Each includes those before it.
@@ -45,7 +45,7 @@ def verify(
         inception: File of FID Inception weights.
         minutes: replay: time for each submission.
         template: The TOML file that genlab submit was given, if the files are called otherwise.
-        out: A folder for class.csv and class.html.
+        out: The folder for class.csv and class.html.
         lang: Language of the tables and the page; that of the reports if not given.
     """
     from genlab.common import atomic

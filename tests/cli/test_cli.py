@@ -198,11 +198,11 @@ def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> 
     assert json.loads(one.stdout)["count"] == 160
 
 
-def test_doctor_names_what_is_missing_and_the_mend(tmp_path: Path) -> None:
+def test_doctor_names_what_is_missing_and_the_remedy(tmp_path: Path) -> None:
     result = genlab("doctor", "--json", cwd=tmp_path, GENLAB_DATA="")
     checks = {c["what"]: c for c in json.loads(result.stdout)["checks"]}
     assert checks["torch"]["ok"]
     assert checks["pandoc"]["ok"]
     assert checks["EfficientNet-Lite0 weights"]["ok"]
     assert not checks["data mnist"]["ok"]
-    assert all(c["mend"] for c in checks.values() if not c["ok"])
+    assert all(c["remedy"] for c in checks.values() if not c["ok"])

@@ -58,8 +58,8 @@ def _find(tree: ast.AST, name: str) -> ast.FunctionDef:
             if isinstance(child, ast.FunctionDef | ast.ClassDef) and child.name == part
         ]
         if not named:
-            raise LookupError(f"{name} is not in the source any more; mend EXCERPTS")
+            raise LookupError(f"{name} is not in the source any more; correct EXCERPTS")
         node = named[0]
     if not isinstance(node, ast.FunctionDef):
-        raise LookupError(f"{name} is not a function; mend EXCERPTS")
+        raise LookupError(f"{name} is not a function; correct EXCERPTS")
     return node
