@@ -40,7 +40,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         """Train a VAE on digits under a prior, measure it and draw its figures.
 
         Args:
-            recipe: A set of defaults for all other options; --help shows those of the given recipe.
+            recipe: A set of defaults for all other options; --help shows those of this recipe.
             out: The run directory; runs/vae-PRIOR if not given.
         """
         from genlab.compute.hardware import resolve_hardware
@@ -127,7 +127,8 @@ def vae_evaluate(
         run: The run directory.
         data: SOURCE of the digits, if they have moved since training.
         importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
-        annealed: Number of random digits whose likelihood is bracketed by annealing (minutes for 100).
+        annealed: Number of random digits whose likelihood is bracketed by annealing (100 take
+            minutes).
     """
     from genlab.compute.hardware import resolve_hardware
     from genlab.lab.refresh import refresh
