@@ -69,7 +69,7 @@ def main() -> None:
     extractors = FeatureExtractors(inception=options.inception)
     for name in ["efficientnet-lite0", *(["inception-768"] if options.inception else [])]:
         def look(images: Tensor, name: str = name) -> Tensor:
-            return extractors.features(name, of_tensor(images, "images")).double()
+            return extractors.features(extractors[name], of_tensor(images, "images")).double()
 
         train, made = look(found.train), look(fake)
         means = means_of(train, of_train, count)

@@ -1,4 +1,4 @@
-"""How fast FID Inception looks at images, beside the network as pytorch-fid runs it, in one run.
+"""How fast FID Inception extracts features, beside the network as pytorch-fid runs it, in one run.
 
     GENLAB_DATA=... python benchmarks/features.py [--images 64] [--rounds 5] [--threads 2]
 
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from genlab.compute.device import DEVICES, device_for
 from genlab.compute.precision import CPU, pays, speedup
 from genlab.data.images import load_images
-from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
+from genlab.features.registry import NETWORKS, load_extractor
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.networks.pretrained.inception import load_inception
 from genlab.networks.pretrained.inception_net import Inception, MaxPool, Unit, average_pool, stages
@@ -40,7 +40,7 @@ from genlab.networks.pretrained.inception_net import Inception, MaxPool, Unit, a
 BATCH = 32
 LAST = {64: "max_pool_1", 192: "max_pool_2", 768: "Mixed_6e", 2048: "Mixed_7c"}
 
-Look = Callable[[Tensor], Tensor]
+Features = Callable[[Tensor], Tensor]
 
 
 class EagerUnit(nn.Module):
@@ -86,7 +86,7 @@ def eager(network: Inception, dims: int) -> nn.Sequential:
     return path.requires_grad_(False).eval()
 
 
-def their_look(network: nn.Sequential) -> Look:
+def theirs(network: nn.Sequential) -> Features:
     @torch.no_grad()
     def features(images: Tensor) -> Tensor:
         x = F.interpolate(images / 255, size=(299, 299), mode="bilinear", align_corners=False)
@@ -95,14 +95,13 @@ def their_look(network: nn.Sequential) -> Look:
     return features
 
 
-def our_look(
-    network: FeatureNetwork, given: str | None, precision: str, device: torch.device = CPU
-) -> Look:
-    loaded = network.load(given, precision, device)
-    return lambda images: extract_batch(loaded, network.preprocessing, images)
+def ours(
+    key: str, inception: str | None, precision: str, device: torch.device = CPU
+) -> Features:
+    return load_extractor(key, inception=inception, precision=precision, device=device)
 
 
-def rate(features: Look, images: Tensor) -> tuple[float, Tensor]:
+def rate(features: Features, images: Tensor) -> tuple[float, Tensor]:
     """Returns images a second, and the features."""
     began = time.perf_counter()
     found = torch.cat([features(batch) for batch in images.split(BATCH)])
@@ -123,25 +122,25 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     inception = load_inception(options.inception)
     dims = options.dims or (2048 if inception.complete else 768)
-    row = NETWORKS["inception" if dims == 2048 else f"inception-{dims}"]
+    key = "inception" if dims == 2048 else f"inception-{dims}"
     given = str(options.inception) if options.inception else None
     sets = [load_images("dogs", 64, options.images).images,
             load_images(f"toydogs:{options.images}", 64).images]  # fmt: skip
     images, count = torch.cat(sets), len(sets[0])
-    theirs = their_look(eager(inception, dims))
+    peer = theirs(eager(inception, dims))
     precisions = ["float32", *(["bf16"] if pays() else [])]
-    ours = {p: our_look(row, given, p) for p in precisions}
+    cases = {p: ours(key, given, p) for p in precisions}
     if device.type == "cuda":
         for p in ("float32", "bf16", "fp16"):
-            ours[f"{p} (cuda)"] = our_look(row, given, p, device)
+            cases[f"{p} (cuda)"] = ours(key, given, p, device)
     else:
         print("no rows of a GPU: " + ("not asked for" if options.device == "cpu" else "none here"))
-    for features in (theirs, *ours.values()):  # the first pass allocates
+    for features in (peer, *cases.values()):  # the first pass allocates
         features(images[:BATCH])
-    speeds: dict[str, list[float]] = {name: [] for name in ("pytorch-fid", *ours)}
+    speeds: dict[str, list[float]] = {name: [] for name in ("pytorch-fid", *cases)}
     seen: dict[str, Tensor] = {}
     for _ in range(options.rounds):
-        for name, features in {"pytorch-fid": theirs, **ours}.items():
+        for name, features in {"pytorch-fid": peer, **cases}.items():
             speed, seen[name] = rate(features, images)
             speeds[name].append(speed)
     distance = {
@@ -152,7 +151,7 @@ def main() -> None:
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "bf16_speedup_of_the_trial": speedup(), "cases": {},
     }  # fmt: skip
-    for name in ours:
+    for name in cases:
         ratio = statistics.median(a / b for a, b in zip(speeds[name], speeds["pytorch-fid"]))
         results["cases"][name] = {
             "genlab": statistics.median(speeds[name]),
@@ -166,7 +165,7 @@ def main() -> None:
         case = results["cases"][name]
         print(
             f"{name}  genlab {case['genlab']:7.1f}  pytorch-fid {case['pytorch-fid']:7.1f} "
-            f"images/s  x{ratio:.2f}  {row.label} {distance[name]:.6f}, "
+            f"images/s  x{ratio:.2f}  {NETWORKS[key].label} {distance[name]:.6f}, "
             f"difference {case['difference']:.1e}, to float32 {case['difference_to_float32']:.1e}"
         )
     keep(options.out, results)

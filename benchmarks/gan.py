@@ -50,7 +50,6 @@ from genlab.configs.hardware import HardwareConfig
 from genlab.data.images import load_images
 from genlab.data.pictures import of_tensor
 from genlab.features.extractors import FeatureExtractors
-from genlab.features.registry import extract_batch
 from genlab.gan.sample import draw
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.players import build_players
@@ -245,12 +244,12 @@ def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], Non
     """Trains and measures, some epochs at a time; hands over what there is after each."""
     found = load_images(options.dogs, options.size, options.images)
     extractors = FeatureExtractors(precision=options.precision)
-    real = extractors.features(NETWORK, of_tensor(found.images, "reals")).double()
+    extractor = extractors[NETWORK]
+    real = extractors.features(extractor, of_tensor(found.images, "reals")).double()
 
     def distance(fakes: Tensor) -> float:
-        loaded, way = extractors.loaded(NETWORK), extractors.preprocessing_for(NETWORK)
-        seen = torch.cat([extract_batch(loaded, way, part) for part in fakes.split(32)])
-        return float(frechet_distance(real, seen.double()))
+        found = torch.cat([extractor(part) for part in fakes.split(32)])
+        return float(frechet_distance(real, found.double()))
 
     courses = {name: Course(c) for name, c in contenders(options, found.images).items()}
     running = dict(courses)
@@ -267,7 +266,7 @@ def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], Non
             if reached or course.seconds > 60 * options.minutes:
                 del running[name]
             told({
-                "network": extractors.identity(NETWORK), "data": found.identity.name,
+                "network": extractor.identity, "data": found.identity.name,
                 "sha256": found.identity.sha256, "reals": len(found.images),
                 "fakes": options.fakes, "size": options.size, "distance": options.distance,
                 "minutes": options.minutes,

@@ -141,8 +141,8 @@ CASES = {
         "fid --permutations 20 toydogs:40 toydogs:24 --save-statistics --out fid "
         "--features efficientnet-lite0 random digits pixels",
     "fid-inception":
-        "fid --permutations 20 toydogs:16 toydogs:12 --features inception-192 --protocols "
-        f"--inception {INCEPTION} --out fid",
+        "fid --permutations 20 toydogs:16 toydogs:12 --features inception-192 "
+        f"--compare-preprocessing --inception {INCEPTION} --out fid",
     "fid-ranking":
         "fid --permutations 20 toydogs:40 toydogs:24 ../pictures --held-out toydogs:16 "
         "--features random --out fid",

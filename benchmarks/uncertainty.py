@@ -131,20 +131,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     extractors, pictures = FeatureExtractors(), open_pictures(options.real, options.size)
-    real = extractors.features(options.features, pictures)
+    extractor = extractors[options.features]
+    real = extractors.features(extractor, pictures)
     fakes = of_run(options.fake, min(len(real), REPETITIONS * options.n), 0, size=options.size)
-    fake = extractors.features(options.features, fakes)
+    fake = extractors.features(extractor, fakes)
     groups = parts(real, options.n, 0)
     half = len(groups) // 2
     result = {
         "real": pictures.identity.name, "n": options.n,
-        "identity": extractors.identity(options.features),
+        "identity": extractor.identity,
         "generated": case(groups, parts(fake, options.n, 1)),
         "same law": case(groups[:half], groups[half : 2 * half]),
         "curve": curve(real, fake),
     }
     atomic.write_json(options.out / "uncertainty.json", result)
-    figure = drawn(result["curve"], extractors.networks[options.features].label, real.shape[1])
+    figure = drawn(result["curve"], extractor.label, real.shape[1])
     save(figure, options.out / "curve.png")
     print(json.dumps(result, indent=1))
 

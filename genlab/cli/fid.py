@@ -10,6 +10,7 @@ from typing import Any
 from tyro.conf import OmitArgPrefixes
 
 from genlab.cli.base import DataDir, Json, end, use_data
+from genlab.cli.errors import with_options
 from genlab.configs.fid import FidConfig
 from genlab.fid.verdict import is_smallest
 
@@ -55,7 +56,7 @@ def fid(
         print(_preprocessings(table), file=sys.stderr if json else sys.stdout)
     notes = {one.get("note", "") for one in (*generators, results)} - {""}
     for note in sorted(notes):
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {with_options(note)}", file=sys.stderr)
     end(results, results.get("verdict", f"results in {out / 'results.json'}"), json)
 
 

@@ -1,18 +1,18 @@
-r"""What a network looks in: float32, bfloat16, float16; asked for, or tried on this machine.
+r"""The precision in which a network computes: float32, bfloat16 or float16, given or by trial.
 
-bfloat16 keeps 8 bits of a number. On processors with units for it (AMX, AVX512-BF16, most GPUs)
-convolutions run several times faster; on others it is emulated and slower. Neither a processor's
-name nor its list of features tells by how much, so `auto` runs one convolution of Inception's
-middle both ways, in turn, on the device that will look, and takes the shorter type if that is at
-least 1.5 times as fast.
+bfloat16 keeps 8 significant bits. On processors with units for it (AMX, AVX512-BF16) and on most
+GPUs convolutions run several times faster; on others it is emulated and slower. Neither a
+processor's name nor its list of features tells by how much, so `auto` times one convolution of
+Inception's middle in both types, alternating, on the device in question, and takes the shorter
+type if that is at least 1.5 times as fast.
 
 float16 keeps 11 bits and ends at 65504; a feature beyond that is infinite, and refused. GPUs
-compute in it as fast as in bfloat16, so it is what `auto` tries there; processors refuse it.
+compute in it as fast as in bfloat16, so `auto` tries float16 there; on processors it is refused.
 
-bfloat16 changes what is measured: over 768 features of FID Inception, for 20 photographs against
-20 drawn dogs at 64 pixels, a feature changed by 1 % and the distance by 0.2 %. So float32 is the
-default, and the precision is part of what a number is. float32 means float32: cuDNN would round
-its factors to 10 bits (TensorFloat-32), which `ieee` turns off.
+bfloat16 changes the result: over 768 features of FID Inception, for 20 photographs against 20
+drawn dogs at 64 pixels, features changed by 1 % and the distance by 0.2 %. So float32 is the
+default, and every result records its precision. float32 means float32: cuDNN would round
+factors to 10 bits (TensorFloat-32), which `ieee` turns off.
 """
 
 __all__ = [
@@ -36,10 +36,10 @@ from torch import Tensor
 from genlab.common.errors import InputError
 
 Precision = Literal["float32", "bf16", "fp16"]
-"""How a network computes."""
+"""The precision in which a network computes."""
 
 PRECISIONS = ("float32", "bf16", "fp16", "auto")
-"""What may be asked for."""
+"""The precisions that may be asked for."""
 
 CPU = torch.device("cpu")
 
@@ -51,7 +51,7 @@ def resolve(asked: str, device: torch.device = CPU) -> Precision:
     """Returns "float32", "bf16" or "fp16" for one of `PRECISIONS`.
 
     Raises:
-        InputError: If `asked` is another word, or the device does not compute in it.
+        InputError: If `asked` is none of them, or the device does not compute in it.
     """
     short: Precision = "fp16" if device.type == "cuda" else "bf16"
     if asked == "auto":
@@ -62,7 +62,7 @@ def resolve(asked: str, device: torch.device = CPU) -> Precision:
         require_bf16(device)
     if asked == "float32" or asked == "bf16" or asked == "fp16":
         return asked
-    raise InputError(f"precision {asked!r}: give one of {', '.join(PRECISIONS)}")
+    raise InputError(f"`precision` must be one of {', '.join(PRECISIONS)}, not {asked!r}")
 
 
 def require_bf16(device: torch.device) -> None:
@@ -70,8 +70,8 @@ def require_bf16(device: torch.device) -> None:
     with torch.cuda.device(device):
         if not torch.cuda.is_bf16_supported(including_emulation=False):
             raise InputError(
-                f"`precision` bf16: {torch.cuda.get_device_name(device)} cannot (GPUs of compute "
-                "capability 8.0 and later can); take another"
+                f"`precision` bf16: {torch.cuda.get_device_name(device)} has no units for it "
+                "(GPUs of compute capability 8.0 and later have); take another"
             )
 
 
@@ -82,7 +82,7 @@ def dtype_of(precision: Precision) -> torch.dtype:
 
 @contextmanager
 def ieee(device: torch.device) -> Iterator[None]:
-    """Makes a GPU's products and convolutions of float32 those of IEEE 754 inside the block."""
+    """Makes a GPU's float32 products and convolutions those of IEEE 754 inside the block."""
     if device.type != "cuda":
         yield
         return
@@ -99,7 +99,7 @@ def ieee(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Makes a GPU's float32 that of `ieee`, and the same each time, inside the block."""
+    """Makes a GPU's float32 arithmetic that of `ieee`, and deterministic, inside the block."""
     if device.type != "cuda":
         yield
         return
@@ -114,18 +114,18 @@ def exact(device: torch.device) -> Iterator[None]:
 
 
 def pays(device: torch.device = CPU, dtype: torch.dtype = torch.bfloat16) -> bool:
-    """Returns whether the trial finds a short type worth taking."""
+    """Returns whether a short type is at least 1.5 times as fast as float32 in a trial."""
     return speedup(device, dtype) >= WORTH
 
 
 @cache
 @torch.no_grad()
 def speedup(device: torch.device = CPU, dtype: torch.dtype = torch.bfloat16) -> float:
-    """Returns how many times as fast a convolution is in a short type as in float32: a trial.
+    """Returns the speed of a convolution in a short type, in units of that in float32.
 
-    A 3 x 3 convolution of 96 channels at 35 x 35 pixels, as in `Mixed_5*`, of 2 images (on a GPU
-    of 32: a batch); the median of three alternating rounds after one that warms up. Under a
-    second, made once in a process.
+    A 3 x 3 convolution of 96 channels at 35 x 35 pixels, as in `Mixed_5*`, of 2 images (32 on a
+    GPU); the median of three alternating rounds after a warm-up. It takes less than a second,
+    once in a process.
     """
     images = 2 if device.type == "cpu" else 32
     x = torch.ones(images, 96, 35, 35, device=device)
@@ -146,6 +146,6 @@ def _seconds(x: Tensor, kernel: Tensor) -> float:
 
 
 def _finish(device: torch.device) -> None:
-    """Returns when the device has done what it was given; a processor has."""
+    """Waits until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,5 +1,41 @@
-"""Feature networks: frozen, written out in plain torch, each with its weights' checksum."""
+"""Features of images: feature networks, how images become their input, and how they are run.
 
-from genlab.numerics.mkl_warmup import settle
+    genlab.features.extract("photographs/")                 # (N, F), EfficientNet-Lite0's
+    inception = genlab.features.load_extractor("inception-768")
+    genlab.features.extract(images, inception)              # of an array or tensor of images
 
-settle()
+Each name is imported when it is first used: the package itself loads no torch.
+"""
+
+__all__ = [
+    "NETWORKS",
+    "PREPROCESSINGS",
+    "Extractor",
+    "FeatureExtractors",
+    "Preprocessing",
+    "Provenance",
+    "extract",
+    "load_extractor",
+]
+
+from typing import TYPE_CHECKING
+
+from genlab.common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from genlab.features.extraction import extract
+    from genlab.features.extractor import Extractor, Provenance
+    from genlab.features.extractors import FeatureExtractors
+    from genlab.features.preprocessing import PREPROCESSINGS, Preprocessing
+    from genlab.features.registry import NETWORKS, load_extractor
+
+__getattr__, __dir__ = lazy_names(__name__, {
+    "NETWORKS": "registry",
+    "PREPROCESSINGS": "preprocessing",
+    "Extractor": "extractor",
+    "FeatureExtractors": "extractors",
+    "Preprocessing": "preprocessing",
+    "Provenance": "extractor",
+    "extract": "extraction",
+    "load_extractor": "registry",
+})  # fmt: skip

@@ -1,12 +1,12 @@
-r"""What the known tools do between an image and FID Inception, each to the last digit.
+r"""How images become a network's input; FID Inception's as five tools do it, to the last digit.
 
-The network is one; the numbers that tools call FID differ, because each brings an image to 299
-pixels in its own way. With scale s = n / 299 from n pixels to 299, output pixel i lies at input
-coordinate x(i):
+All tools run the same network, but the numbers that they call FID differ, because each resizes an
+image to 299 pixels in its own way. With scale s = n / 299 from n pixels to 299, output pixel i
+lies at input coordinate x(i):
 
     half-pixel  x = (i + 1/2) s - 1/2      legacy TensorFlow 1  x = i s
 
-Bilinear interpolation weighs the two pixels next to x by 1 - t and t, t = x - floor(x), pixels
+Bilinear interpolation weights the two pixels next to x by 1 - t and t, t = x - floor(x), pixels
 beyond the edge replaced by the edge. Antialiased, each output pixel is a weighted mean over all
 input pixels j under a kernel k as wide as an output pixel,
 
@@ -14,7 +14,7 @@ input pixels j under a kernel k as wide as an output pixel,
 
 with k the triangle (bilinear) or Keys' cubic with a = -1/2 (bicubic).
 
-| Preprocessing       | Resize                                  | Then          |
+| Name           | Resize                                  | Then          |
 |----------------|-----------------------------------------|---------------|
 | `pytorch-fid`  | bilinear, half-pixel                    | 2 (v/255) - 1 |
 | `tensorflow`   | bilinear, legacy, inside TTUR's graph   | (v - 128)/128 |
@@ -22,9 +22,9 @@ with k the triangle (bilinear) or Keys' cubic with a = -1/2 (bicubic).
 | `torchmetrics` | bilinear, antialiased (since July 2025) | (v - 128)/128 |
 | `edm2`         | bilinear, legacy, by a sampling grid    | (v - 128)/128 |
 
-So `tensorflow` and `edm2` mean the same and differ by rounding only; at 299 pixels nobody
-resizes. All take uint8; torchmetrics truncates floating-point images to it, where 0.5 should
-round up. All five divide a covariance by N - 1 (stylegan3, with the detector of `edm2`, by N).
+So `tensorflow` and `edm2` define the same and differ by rounding only; at 299 pixels none of them
+resizes. All take uint8; torchmetrics truncates floating-point images to it, where the others
+round. All five divide a covariance by N - 1 (stylegan3, with the detector of `edm2`, by N).
 
 References:
     | mseitzer/pytorch-fid 0.3.0, src/pytorch_fid/inception.py, fid_score.py
@@ -66,7 +66,11 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def truncate_to_uint8(images: Tensor) -> Tensor:
-    """Returns images in [0, 1] as uint8: floor(255 v), what torchmetrics does; errors as above."""
+    """Returns images in [0, 1] as uint8: floor(255 v), as torchmetrics does.
+
+    Raises:
+        ValueError: If a value is not in [0, 1], or not a number.
+    """
     return (_unit_range(images) * 255).to(torch.uint8)
 
 
@@ -92,18 +96,16 @@ def check_images(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """All that happens between an image and a network's input."""
+    """Everything that happens between an image and a network's input."""
 
     name: str
-    """The word that names it: a key of `PREPROCESSINGS`, or the network it belongs to."""
+    """Its name: a key of `PREPROCESSINGS`, or the name of the network it belongs to."""
     words: str
-    """One line that can stand beside a number."""
+    """One line that describes it, to stand beside a number."""
     prepare: Callable[[Tensor], Tensor]
     """Images, uint8 `(B, 3, H, W)` (or one grey channel), to the network's float32 input."""
-    ddof: int = 1
-    """What the tool takes from N to divide a covariance."""
     quantise: Callable[[Tensor], Tensor] = to_uint8
-    """What the tool makes of images in [0, 1]: uint8."""
+    """How the tool brings images in [0, 1] to uint8."""
 
 
 def _to_signed(x: Tensor) -> Tensor:

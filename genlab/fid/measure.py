@@ -5,8 +5,9 @@ Only the distance over the 2048 features of FID Inception is called "FID".
 Shapes: N real images, M generated ones, F features.
 """
 
-__all__ = ["Measured", "Sets", "fid", "measure", "networks_at_hand", "rank_generators"]
+__all__ = ["Measured", "Sets", "extractors_at_hand", "fid", "measure", "rank_generators"]
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from genlab.common.progress import Progress
 from genlab.compute.distributed import rank
 from genlab.configs.fid import FidConfig
 from genlab.data.pictures import Pictures
+from genlab.features.extractor import Extractor
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.preprocessing import PREPROCESSINGS
 from genlab.fid.numbers import Plan, difference, numbers, without_direction
@@ -45,7 +47,7 @@ FEWEST = 10
 
 
 def measure(
-    sets: Sets, extractors: FeatureExtractors, plan: Plan, features: tuple[str, ...] = ()
+    sets: Sets, extractors: FeatureExtractors, plan: Plan, features: Sequence[Extractor] = ()
 ) -> dict[str, Any]:
     """Compares generated images with real ones.
 
@@ -53,7 +55,7 @@ def measure(
         sets: The images.
         extractors: The networks.
         plan: What is computed besides the distance.
-        features: Names of the networks (`FeatureExtractors.networks`); none: two of those at hand.
+        features: The networks; none: two of those at hand.
 
     Returns:
         JSON values: counts, sizes and identities; "distances", all numbers of one network each;
@@ -64,16 +66,16 @@ def measure(
         InputError: If a set has fewer than 10 images, or weights are not at hand.
     """
     _require_enough(sets)
-    names, note = (features, "") if features else networks_at_hand(extractors)
+    chosen, note = (features, "") if features else extractors_at_hand(extractors)
     distances = []
-    for name in names:
-        real, fake = extractors.features(name, sets.real), extractors.features(name, sets.fake)
-        held = extractors.features(name, sets.held_out) if sets.held_out else None
-        who, found = extractors.identity(name), numbers(real, fake, held, plan)
+    for extractor in chosen:
+        real, fake = (extractors.features(extractor, s) for s in (sets.real, sets.fake))
+        held = extractors.features(extractor, sets.held_out) if sets.held_out else None
+        who, found = _identity(extractor), numbers(real, fake, held, plan)
         assert not who.keys() & found.keys()  # one would hide the other
-        if moved := rounding(extractors, name, sets.real, sets.fake):
+        if moved := rounding(extractors, extractor, sets.real, sets.fake):
             found["rounding"] = moved
-        distances.append(who | found | _diversity(extractors, name, fake))
+        distances.append(who | found | _diversity(extractor, fake))
         for rows, pictures in ((real, sets.real), (fake, sets.fake)):
             note = joined(note, _undirected(who["label"], rows, pictures))
     results = _who(sets) | {
@@ -84,6 +86,17 @@ def measure(
         "note": note,
     }
     return results | {"verdict": verdict(results)}
+
+
+def _identity(extractor: Extractor) -> dict[str, Any]:
+    found = extractor.identity
+    return {
+        **{key: found[key] for key in (
+            "network", "dims", "layer", "preprocessing", "preprocessing_words", "device",
+        )},
+        "label": extractor.label, "weights_sha256": found["sha256"],
+        "computed_in": found["precision"],
+    }  # fmt: skip
 
 
 def _who(sets: Sets) -> dict[str, Any]:
@@ -129,43 +142,41 @@ def _undirected(label: str, features: Tensor, pictures: Pictures) -> str:
     )
 
 
-def _diversity(extractors: FeatureExtractors, name: str, fake: Tensor) -> dict[str, Any]:
+def _diversity(extractor: Extractor, fake: Tensor) -> dict[str, Any]:
     """The spread of the generated images alone, and over a classifier's classes."""
     found: dict[str, Any] = {"vendi": None if without_direction(fake) else vendi_score(fake)}
-    logits = extractors.loaded(name).logits
-    if logits is not None:
+    if extractor.logits is not None:
         with torch.no_grad():
-            probabilities = logits(fake).double().softmax(1)
+            probabilities = extractor.logits(fake).double().softmax(1)
         score = inception_score(probabilities).value
         found |= {"class_score": score, "class_entropy": class_entropy(probabilities)}
     return found
 
 
 def _recognised(extractors: FeatureExtractors, pictures: Pictures) -> float:
-    features = extractors.features("efficientnet-lite0", pictures)
+    features = extractors.features(extractors["efficientnet-lite0"], pictures)
     network = efficientnet_lite0.load_efficientnet_lite0()
     with torch.no_grad():
         probability = efficientnet_lite0.dog_probability(network.classify(features))
     return (probability > 0.5).double().mean().item()
 
 
-def networks_at_hand(extractors: FeatureExtractors) -> tuple[tuple[str, ...], str]:
-    """Returns the two networks to look with by default, and what is missing for FID proper."""
+def extractors_at_hand(extractors: FeatureExtractors) -> tuple[list[Extractor], str]:
+    """Returns the two extractors to use by default, and what is missing for FID proper."""
+    first = extractors["efficientnet-lite0"]
     missing = f"FID proper (2048 features) needs the whole FID Inception: {inception.HOW}"
     if extractors.inception is None and not inception.at_hand():
-        return ("efficientnet-lite0", "random"), missing
+        return [first, extractors["random"]], missing
     try:
-        extractors.loaded("inception")
+        return [first, extractors["inception"]], ""
     except InputError:  # weights up to 768 features only, unless they are no weights at all
-        extractors.loaded("inception-768")
-        return ("efficientnet-lite0", "inception-768"), (
-            f"FID-768 is taken at 768 features; {missing}"
-        )
-    return ("efficientnet-lite0", "inception"), ""
+        second = extractors["inception-768"]
+        return [first, second], f"FID-768 is taken at 768 features; {missing}"
 
 
 def rank_generators(
-    all_sets: list[Sets], extractors: FeatureExtractors, plan: Plan, features: tuple[str, ...] = ()
+    all_sets: list[Sets], extractors: FeatureExtractors, plan: Plan,
+    features: Sequence[Extractor] = (),
 ) -> dict[str, Any]:
     """Measures several generators against the same real images, and ranks them.
 
@@ -177,19 +188,19 @@ def rank_generators(
         InputError: As of `measure`.
     """
     found = [measure(sets, extractors, plan, features) for sets in all_sets]
-    names = features or networks_at_hand(extractors)[0]
+    chosen = features or extractors_at_hand(extractors)[0]
     rankings = []
-    with Progress(len(names) * (len(found) - 1), "comparing", "pairs") as progress:
-        for index, name in enumerate(names):
+    with Progress(len(chosen) * (len(found) - 1), "comparing", "pairs") as progress:
+        for index, extractor in enumerate(chosen):
             order = sorted(range(len(found)), key=lambda g: found[g]["distances"][index]["value"])
-            of_fakes = [extractors.features(name, sets.fake) for sets in all_sets]
-            real, steps = extractors.features(name, all_sets[0].real), []
+            of_fakes = [extractors.features(extractor, sets.fake) for sets in all_sets]
+            real, steps = extractors.features(extractor, all_sets[0].real), []
             for a, b in pairwise(order):
                 steps.append(difference(real, of_fakes[a], of_fakes[b]))
                 progress.advance()
             rankings.append(
                 {
-                    "label": extractors.networks[name].label,
+                    "label": extractor.label,
                     "order": [all_sets[g].fake.identity.source for g in order],
                     "values": [found[g]["distances"][index]["value"] for g in order],
                     "differences": steps,
@@ -230,32 +241,33 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
         return Measured(found, []) if rank() == 0 else None
     if config.real_count is not None or config.real_ddof != 1:
         raise InputError(
-            f"--real-count, --real-ddof: of a file of statistics, which {config.real} is not; "
-            "leave them out"
+            f"`real_count` and `real_ddof` are for a file of statistics, which {config.real} is "
+            "not; leave them out"
         )
-    second = networks_at_hand(extractors)[0][1]
-    if config.compare_preprocessing and not second.startswith("inception"):
-        raise InputError(f"--compare-preprocessing: these are of FID Inception; {inception.HOW}")
+    if config.compare_preprocessing and _inception(extractors) is None:
+        raise InputError(f"`compare_preprocessing`: needs FID Inception; {inception.HOW}")
     plan = Plan(permutations=config.permutations, seed=config.seed)
     all_sets, size, note = open_sets(config)
-    names = config.features or networks_at_hand(extractors)[0]
+    features = [extractors[key] for key in config.features]
+    chosen = features or extractors_at_hand(extractors)[0]
     for sets in all_sets:
         _require_enough(sets)
-        for name in dict.fromkeys((*names, "efficientnet-lite0")):  # in one order everywhere
+        # in one order everywhere
+        for extractor in dict.fromkeys((*chosen, extractors["efficientnet-lite0"])):
             for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
-                extractors.features(name, pictures)
+                extractors.features(extractor, pictures)
     if rank() > 0:
         return None
     if len(all_sets) > 1:
-        results = rank_generators(all_sets, extractors, plan, config.features)
+        results = rank_generators(all_sets, extractors, plan, features)
     else:
-        results = measure(all_sets[0], extractors, plan, config.features)
+        results = measure(all_sets[0], extractors, plan, features)
     if config.compare_preprocessing:
         results["preprocessings"] = [_preprocessings(extractors, sets) for sets in all_sets]
     if config.save_statistics:
         framing = Framing(size, config.crop)
         results["statistics"] = _keep_statistics(
-            extractors, all_sets[0].real, framing, config, out
+            extractors, chosen, all_sets[0].real, framing, out
         )
     results["note"] = joined(results.get("note", ""), note)
     return Measured(results, all_sets)
@@ -263,23 +275,19 @@ def fid(config: FidConfig, out: Path) -> Measured | None:
 
 def _refuse_options(config: FidConfig, kept: LoadedStatistics) -> None:
     """Refuses what a file of statistics cannot do: it has no images, and they had their size."""
-    given = {
-        "--held-out": config.held_out, "--compare": config.compare,
-        "--permutations": config.permutations,
-        "--compare-preprocessing": config.compare_preprocessing,
-        "--save-statistics": config.save_statistics,
-    }  # fmt: skip
-    for option, value in given.items():
-        if value:
-            raise InputError(f"{option}: needs the real images, and {kept.source} has none")
+    for name in (
+        "held_out", "compare", "permutations", "compare_preprocessing", "save_statistics"
+    ):
+        if getattr(config, name):
+            raise InputError(f"`{name}` needs the real images, and {kept.source} has none")
     size, crop = kept.framing or (None, "centre")
     if size and config.size not in (None, size):
         raise InputError(
-            f"--size {config.size}: {kept.source} is of images of size {size}; leave it out"
+            f"`size` {config.size}: {kept.source} is of images of size {size}; leave it out"
         )
     if config.crop not in ("centre", crop):
         known = f"of images cropped to the {crop}" if kept.framing else "of images cropped already"
-        raise InputError(f"--crop {config.crop}: {kept.source} is {known}; leave it out")
+        raise InputError(f"`crop` {config.crop}: {kept.source} is {known}; leave it out")
 
 
 def _from_statistics(config: FidConfig, extractors: FeatureExtractors) -> dict[str, Any]:
@@ -289,21 +297,22 @@ def _from_statistics(config: FidConfig, extractors: FeatureExtractors) -> dict[s
     _refuse_options(config, kept)
     if len(config.features) != 1:
         raise InputError(
-            f"{path}: statistics are of one network; name it (say --features inception-768)"
+            f"{path}: statistics are of one network; name it in `features` (inception-768, say)"
         )
-    (name,) = config.features
-    dims = extractors.networks[name].dims
-    refuse_mismatch(kept.origin, Origin(name, dims, extractors.provenance(name)))
+    extractor = extractors[config.features[0]]
+    refuse_mismatch(
+        kept.origin, Origin(extractor.key, extractor.dims, extractor.provenance)
+    )
     found = []
     size, crop = kept.framing or (config.size, "centre")
     fakes, size, note = open_fakes(config, size)
     for fake in fakes:
         _require(fake, "generated", "a Fréchet distance")
-        value = frechet_distance(kept.gaussian, extractors.features(name, fake))
+        value = frechet_distance(kept.gaussian, extractors.features(extractor, fake))
         found.append(
             {
                 "fake": asdict(fake.identity), "n_fake": len(fake), "n_real": kept.gaussian.count,
-                "distances": [extractors.identity(name) | {"value": value}],
+                "distances": [_identity(extractor) | {"value": value}],
             }
         )  # fmt: skip
     alike = ", as the real ones were" if kept.framing else ""
@@ -319,30 +328,37 @@ def _from_statistics(config: FidConfig, extractors: FeatureExtractors) -> dict[s
 
 def _preprocessings(extractors: FeatureExtractors, sets: Sets) -> dict[str, Any]:
     """The same images by each of the ways to resize them."""
-    name = networks_at_hand(extractors)[0][1]
-    values = {
-        preprocessing: frechet_distance(
-            extractors.features(name, sets.real, preprocessing),
-            extractors.features(name, sets.fake, preprocessing),
+    network = _inception(extractors)
+    assert network is not None  # refused before
+    values = {}
+    for name, preprocessing in PREPROCESSINGS.items():
+        extractor = network.with_preprocessing(preprocessing)
+        values[name] = frechet_distance(
+            extractors.features(extractor, sets.real), extractors.features(extractor, sets.fake)
         )
-        for preprocessing in PREPROCESSINGS
-    }
     return {
-        "label": extractors.networks[name].label,
+        "label": network.label,
         "fake": sets.fake.identity.source,
         "values": values,
         "words": {preprocessing: row.words for preprocessing, row in PREPROCESSINGS.items()},
     }  # fmt: skip
 
 
+def _inception(extractors: FeatureExtractors) -> Extractor | None:
+    """FID Inception with as many features as there are weights for."""
+    second = extractors_at_hand(extractors)[0][1]
+    return second if second.key.startswith("inception") else None
+
+
 def _keep_statistics(
-    extractors: FeatureExtractors, real: Pictures, framing: Framing, config: FidConfig, out: Path
+    extractors: FeatureExtractors, chosen: Sequence[Extractor], real: Pictures, framing: Framing,
+    out: Path,
 ) -> dict[str, str]:
     """Writes the real images' statistics; returns the files' names by network."""
     files = {}
-    for name in config.features or networks_at_hand(extractors)[0]:
-        file = out / f"statistics-{name}.npz"
-        found = statistics(extractors.features(name, real))
-        save_statistics(file, found, extractors.provenance(name), real.identity.source, framing)
-        files[name] = file.name
+    for extractor in chosen:
+        file = out / f"statistics-{extractor.key}.npz"
+        found = statistics(extractors.features(extractor, real))
+        save_statistics(file, found, extractor.provenance, real.identity.source, framing)
+        files[extractor.key] = file.name
     return files

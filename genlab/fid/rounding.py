@@ -1,8 +1,8 @@
-"""What a short precision does to a distance, measured on the images at hand.
+"""The error that a short precision causes in a distance, measured on the images at hand.
 
-Some images of each set are looked at once more, in float32 on the processor. The Fréchet distance
-of these few, from their features in either precision, shows what rounding moved: on this machine,
-by this network, for these images. Nothing is assumed of a processor or GPU.
+The features of some images of each set are extracted once more, in float32 on the processor. The
+Fréchet distances of these images in both precisions show how much rounding moves it: on this
+machine, by this network, for these images.
 
 Shapes: F features.
 """
@@ -18,41 +18,41 @@ from torch import Tensor
 from genlab.common.progress import Progress
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures
-from genlab.features.extractors import Extractor, FeatureExtractors
+from genlab.features.extractor import Extractor
+from genlab.features.extractors import FeatureExtractors
 from genlab.metrics.frechet_distance import frechet_distance
 
 IMAGES = 50
-"""Of each set, at most: seconds, and the distance of more moves by about the same share."""
+"""Images of each set, at most: it takes seconds, and more images move by about the same share."""
 
 
 def rounding(
-    extractors: FeatureExtractors, name: str, real: Pictures, fake: Pictures
+    extractors: FeatureExtractors, extractor: Extractor, real: Pictures, fake: Pictures
 ) -> dict[str, Any] | None:
-    """Returns what a network's precision does to the distance of some of the images.
+    """Returns how far an extractor's precision moves the distance of some of the images.
 
     Arguments:
-        extractors: The networks; this one has looked at both sets.
-        name: The network.
+        extractors: The features that have been extracted, those of both sets among them.
+        extractor: The network.
         real: The real images.
         fake: The generated ones.
 
     Returns:
         JSON values: "images", how many of each set; "value" and "value_float32", their distance in
         the network's precision and in float32; "moved", by what share of the latter the former
-        differs. None if the network computes in float32, or as a module of the caller's does.
+        differs. None if the network computes in float32, or is none of `NETWORKS`.
     """
-    if extractors.loaded(name).precision not in ("bf16", "fp16"):
+    exactly = extractors.in_float32(extractor)
+    if exactly is None:
         return None
     some = [pictures.order[:: -(-len(pictures) // IMAGES)] for pictures in (real, fake)]
     short = [
-        extractors.features(name, pictures)[torch.tensor(rows)]
+        extractors.features(extractor, pictures)[torch.tensor(rows)]
         for pictures, rows in zip((real, fake), some)
     ]
-    network = extractors.networks[name].load(extractors.inception, "float32")
-    extractor = Extractor(network, extractors.preprocessing_for(name))
-    with Progress(sum(map(len, some)), "looking again in float32", "images") as progress:
+    with Progress(sum(map(len, some)), "features in float32", "images") as progress:
         exact = [
-            _looked(extractor, pictures, rows, progress)
+            _one_by_one(exactly, pictures, rows, progress)
             for pictures, rows in zip((real, fake), some)
         ]
     value, exact_value = frechet_distance(*short), frechet_distance(*exact)
@@ -62,13 +62,13 @@ def rounding(
     }  # fmt: skip
 
 
-def _looked(
+def _one_by_one(
     extractor: Extractor, pictures: Pictures, rows: list[int], progress: Progress
 ) -> Tensor:
     """Returns the features of some pictures, with shape `(len(rows), F)`."""
     found = []
     with decoding():
         for index in rows:
-            found.append(extractor.features(pictures.read(index)[None]))
+            found.append(extractor(pictures.read(index)[None]))
             progress.advance()
     return torch.cat(found)

@@ -33,7 +33,7 @@ class Sets:
 
 def open_sets(config: FidConfig) -> tuple[list[Sets], Size, str]:
     """Opens all images at one size; returns that too, and what is to be said of size and crop."""
-    for option, source in (("REAL", config.real), ("--held-out", config.held_out)):
+    for option, source in (("REAL", config.real), ("`held_out`", config.held_out)):
         folder = folder_of(source) if source else None
         if folder and kind_of(folder):
             raise InputError(f"{option} {source}: a genlab run; name a source of real images")
@@ -67,7 +67,7 @@ def open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Si
     if len(sides) > 1:
         note = (
             f"the generated images' shorter sides are from {size} to {max(sides)} px: all images, "
-            f"real ones too, are brought to {size} px (--size SIDE says otherwise)"
+            f"real ones too, are brought to {size} px (`size` sets another)"
         )
     return [native.at(size) for native in natives], size, note
 

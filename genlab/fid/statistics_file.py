@@ -47,7 +47,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.version import __version__
 from genlab.data.crop import Crop
-from genlab.features.extract import Provenance
+from genlab.features.extractor import Provenance
 from genlab.metrics.frechet_distance import Statistics
 
 NEGATIVE = 1e-3

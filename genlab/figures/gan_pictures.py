@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import FeatureExtractors
+from genlab.features.extraction import extract
+from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.sample import sample
@@ -77,7 +78,7 @@ class Neighbours(NamedTuple):
     typical: float
     """The median distance of a training image to its nearest other one."""
     network: str
-    """What looked."""
+    """The network whose features were compared."""
 
 
 def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
@@ -92,16 +93,16 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
         seed: Of the images that are looked for.
     """
     fakes = sample(path, SHOWN, seed)
-    extractors, name = FeatureExtractors(), "efficientnet-lite0"
-    of_real = extractors.features(name, of_tensor(learned, "training images")).double()
-    of_fake = extractors.features(name, of_tensor(fakes, "generated images")).double()
+    extractor = load_extractor("efficientnet-lite0")
+    of_real = extract(of_tensor(learned, "training images"), extractor).double()
+    of_fake = extract(of_tensor(fakes, "generated images"), extractor).double()
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),
         reals=learned[index].permute(0, 2, 3, 1).numpy(),
         distances=squared.sqrt().tolist(),
         typical=torch.median(kth_neighbour(of_real).squared.sqrt()).item(),
-        network=extractors.networks[name].name,
+        network=extractor.name,
     )
 
 

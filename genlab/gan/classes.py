@@ -21,7 +21,8 @@ from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes, by_folder
 from genlab.data.images import ImageSet
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import FeatureExtractors
+from genlab.features.extraction import extract
+from genlab.features.registry import load_extractor
 from genlab.metrics.clusters import k_means
 from genlab.runs.records import read_json
 
@@ -62,7 +63,7 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
     if count is None:
         count = default_count(len(images.images))
     pictures = of_tensor(images.images, "the images")
-    features = FeatureExtractors().features("efficientnet-lite0", pictures)
+    features = extract(pictures, load_extractor("efficientnet-lite0"))
     try:
         found = k_means(features, count, generator(seed, "clusters"))
     except ValueError as error:

@@ -1,6 +1,7 @@
-"""A small network, random weights for FID Inception, and images to look at."""
+"""A small feature network, random weights for FID Inception, and images."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -8,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.common.rng import generator
-from genlab.features.extract import Provenance
+from genlab.features import Extractor, Preprocessing
 from genlab.networks.pretrained.inception_net import stages
 
 LACKING = ("Mixed_7b.branch3x3dbl_2.weight", "Mixed_7c.branch3x3dbl_2.weight")
@@ -16,24 +17,30 @@ LACKING = ("Mixed_7b.branch3x3dbl_2.weight", "Mixed_7c.branch3x3dbl_2.weight")
 
 
 class Small:
-    """Features that differ from image to image: a convolution, its mean, and the size."""
+    """Features that differ from image to image: a convolution and its mean; notes its batches."""
 
     def __init__(self) -> None:
         random = torch.Generator().manual_seed(0)
         self.kernel = torch.randn(6, 3, 3, 3, generator=random)
         self.batches: list[tuple[int, ...]] = []
 
-    def features(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Tensor) -> Tensor:
         self.batches.append(tuple(images.shape))
         assert images.dtype == torch.uint8
         seen = torch.nn.functional.conv2d(images.float() / 255, self.kernel).relu()
         return seen.mean((2, 3))
 
     def one_by_one(self, images: list[Tensor]) -> Tensor:
-        return torch.cat([Small().features(image[None]) for image in images])
+        return torch.cat([Small()(image[None]) for image in images])
 
-
-KEY = Provenance(network="Small", sha256="0" * 64, layer="conv", preprocessing="uint8 / 255")
+    def extractor(self, **said: Any) -> Extractor:
+        """The network as it is, with its identity or another one."""
+        whole = {"name": "Small", "sha256": "0" * 64, "layer": "conv", "dims": 6} | said
+        way = Preprocessing(
+            name=whole.pop("preprocessing", "uint8 / 255"), words="as it is",
+            prepare=lambda images: images,
+        )
+        return Extractor(self, way, **whole)
 
 
 def noise(count: int, height: int = 8, width: int = 9, seed: int = 0) -> Tensor:

@@ -14,9 +14,9 @@ from genlab.common.errors import InputError
 from genlab.compute import device as module
 from genlab.compute.device import device_for
 from genlab.compute.precision import exact
-from genlab.features.extract import Provenance
+from genlab.features.extractor import Provenance
 from genlab.features.extractors import FeatureExtractors
-from genlab.features.registry import NETWORKS, extract_batch
+from genlab.features.registry import load_extractor
 from genlab.fid.statistics_file import Origin, refuse_mismatch
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -40,9 +40,10 @@ def test_no_network_mixes_devices(
     """
     moves, move = [], nn.Module.to
     monkeypatch.setattr(nn.Module, "to", lambda net, *to: moves.append((net, to)) or net)
-    row = NETWORKS[key]
-    loaded = row.load(inception_files["whole"], precision, GPU)  # real weights, moved below
-    prepared = row.preprocessing.prepare(images())
+    extractor = load_extractor(  # real weights, moved below
+        key, inception=inception_files["whole"], precision=precision, device=GPU
+    )
+    prepared = extractor.preprocessing.prepare(images())
     monkeypatch.setattr(nn.Module, "to", move)
     # torch's own asks the driver
     monkeypatch.setattr(Tensor, "contiguous", lambda x, **how: x.clone(**how))
@@ -59,13 +60,13 @@ def test_no_network_mixes_devices(
     with FakeTensorMode(allow_non_fake_inputs=True) as imagined:
         for network, to in moves:
             network.to(*to)
-        features = loaded.forward(imagined.from_tensor(prepared).to(loaded.device))
-        assert features.device == loaded.device == (CPU if key == "pixels" else GPU)
-        assert (features.shape, features.dtype) == ((2, row.dims), torch.float32)
-        if loaded.logits is not None:
-            assert loaded.logits(features.cpu()).device == CPU
+        features = extractor.network(imagined.from_tensor(prepared).to(extractor.device))
+        assert features.device == extractor.device == (CPU if key == "pixels" else GPU)
+        assert (features.shape, features.dtype) == ((2, extractor.dims), torch.float32)
+        if extractor.logits is not None:
+            assert extractor.logits(features.cpu()).device == CPU
             with pytest.raises(RuntimeError, match="same device"):
-                loaded.logits(features)
+                extractor.logits(features)
         assert all(places == {GPU} for places in met)
         assert bool(met) == (key != "pixels")
 
@@ -100,7 +101,7 @@ def test_devices_are_found_or_refused_in_one_line(monkeypatch: pytest.MonkeyPatc
         device_for("auto")
 
 
-def test_fp16_is_refused_on_a_processor_before_anything_is_looked_at() -> None:
+def test_fp16_is_refused_on_a_processor_before_anything_is_extracted() -> None:
     with pytest.raises(InputError, match=r"^`precision` fp16: on GPUs only"):
         FeatureExtractors(precision="fp16", device="cpu")
 
@@ -126,11 +127,10 @@ def test_devices_mix_in_float32_only() -> None:
 def test_a_gpu_sees_what_the_processor_sees(
     key: str, precision: str, bound: float, inception_files: dict[str, str]
 ) -> None:
-    row = NETWORKS[key]
-    plain = row.load(inception_files["whole"], "float32")
-    exactly = extract_batch(plain, row.preprocessing, images())
-    loaded = row.load(inception_files["whole"], precision, GPU)
-    one, again = (extract_batch(loaded, row.preprocessing, images()) for _ in range(2))
+    weights = inception_files["whole"]
+    exactly = load_extractor(key, inception=weights)(images())
+    extractor = load_extractor(key, inception=weights, precision=precision, device=GPU)
+    one, again = (extractor(images()) for _ in range(2))
     assert one.device == CPU
     assert torch.equal(one, again)
     assert (one - exactly).norm() < bound * exactly.norm()

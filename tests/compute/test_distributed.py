@@ -16,8 +16,8 @@ import genlab
 
 from genlab.common.errors import InputError
 from genlab.compute.distributed import all_true, gather_rows, gather_text, processes, world_size
-from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features.extract import extract
+from genlab.data.pictures import of_tensor
+from genlab.features.extraction import extract
 
 
 def test_alone_nothing_needs_a_group() -> None:
@@ -34,9 +34,9 @@ PROGRAM = """
 import json, os, sys
 import torch
 sys.path[:0] = [{tests!r}]
-from cases.features import KEY, Small
+from cases.features import Small
 from genlab.data.pictures import open_pictures
-from genlab.features.extract import extract
+from genlab.features.extraction import extract
 from genlab.compute.distributed import (
     all_true, gather_rows, gather_text, processes, rank, world_size,
 )
@@ -51,15 +51,16 @@ with processes():
         "all": [all_true(True), all_true(r == 0)]}}
     network = Small()
     pictures = open_pictures({folder!r})
-    features = extract(network, pictures, 4, KEY)
-    heard["looked"] = sum(shape[0] for shape in network.batches)
-    if r == 1:  # one process has lost its cache: both look again
+    features = extract(pictures, network.extractor(), batch=4, cache=True)
+    heard["extracted"] = sum(shape[0] for shape in network.batches)
+    if r == 1:  # one process has lost its cache: both extract again
         os.environ["GENLAB_CACHE"] += "-other"
     network = Small()
-    heard["again"] = torch.equal(extract(network, pictures, 4, KEY), features)
-    heard["looked_again"] = sum(shape[0] for shape in network.batches)
+    again = extract(pictures, network.extractor(), batch=4, cache=True)
+    heard["again"] = torch.equal(again, features)
+    heard["extracted_again"] = sum(shape[0] for shape in network.batches)
     try:
-        extract(network, open_pictures({bad!r}), 4)
+        extract({bad!r}, network.extractor(), batch=4)
     except InputError as error:
         heard["error"] = str(error)
     heard["features"] = features.tolist()
@@ -89,7 +90,7 @@ def test_two_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     heard = [json.loads((tmp_path / f"out{r}").read_text()) for r in (0, 1)]
-    alone = extract(Small(), open_pictures(str(folder)), 4)
+    alone = extract(folder, Small().extractor(), batch=4)
     for one in heard:
         torch.testing.assert_close(torch.tensor(one["features"]), alone, rtol=0, atol=1e-6)
         assert one["world"] == 2
@@ -100,16 +101,16 @@ def test_two_processes_give_the_rows_of_one(tmp_path: Path) -> None:
         assert one["again"]
         assert "4 of 8 images cannot be used" in one["error"]
         assert all(name in one["error"] for name in ("002", "003", "006", "007"))
-    assert [one["looked"] for one in heard] == [11, 10]
-    assert [one["looked_again"] for one in heard] == [11, 10]
+    assert [one["extracted"] for one in heard] == [11, 10]
+    assert [one["extracted_again"] for one in heard] == [11, 10]
 
 
 def test_fewer_images_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from genlab.features import extract as module
+    from genlab.features import extraction as module
 
     monkeypatch.setattr(module, "world_size", lambda: 3)
     with pytest.raises(InputError, match="tensor: 2 images for 3 processes"):
-        extract(Small(), of_tensor(noise(2)))
+        extract(of_tensor(noise(2)), Small().extractor())
 
 
 def test_only_the_first_process_speaks(

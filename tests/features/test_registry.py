@@ -15,16 +15,9 @@ from torch import Tensor, nn
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.compute import precision
-from genlab.features import weight_free
+from genlab.features import Extractor, extract, weight_free
 from genlab.features.preprocessing import PREPROCESSINGS
-from genlab.features.registry import (
-    NETWORKS,
-    FeatureNetwork,
-    extract_batch,
-    identity,
-    network_of,
-    preprocessing_of,
-)
+from genlab.features.registry import NETWORKS, load_extractor
 from genlab.networks.pretrained import efficientnet_lite0
 from genlab.networks.pretrained.inception_net import Inception, Unit
 
@@ -49,20 +42,26 @@ def test_only_2048_features_of_fid_inception_are_called_fid() -> None:
     assert sorted(NETWORKS[key].dims for key in INCEPTIONS) == [64, 192, 768, 2048]
 
 
-def test_inception_takes_every_preprocessing_and_the_others_their_own() -> None:
+def test_inception_takes_every_preprocessing_and_the_others_their_own(
+    inception_files: dict[str, str]
+) -> None:
     for key, network in NETWORKS.items():
         if key in INCEPTIONS:
             assert network.preprocessings == PREPROCESSINGS
-            assert network.preprocessing.name == "pytorch-fid"
+            assert next(iter(network.preprocessings)) == "pytorch-fid"
         else:
             assert list(network.preprocessings) == [key]
-            assert network.preprocessing.name == key
-    assert preprocessing_of(NETWORKS["inception"], "clean") is PREPROCESSINGS["clean"]
-    assert preprocessing_of(NETWORKS["pixels"]).name == "pixels"
+            assert network.preprocessings[key].name == key
+    weights = inception_files["whole"]
+    inception = load_extractor("inception-64", inception=weights, preprocessing="clean")
+    assert inception.preprocessing is PREPROCESSINGS["clean"]
+    assert load_extractor("pixels").preprocessing.name == "pixels"
     with pytest.raises(InputError, match=r"'clean': digits takes digits"):
-        preprocessing_of(NETWORKS["digits"], "clean")
+        load_extractor("digits", preprocessing="clean")
     with pytest.raises(InputError, match=r"'pillow': FID Inception takes pytorch-fid or tensor"):
-        preprocessing_of(NETWORKS["inception"], "pillow")
+        load_extractor("inception", preprocessing="pillow")
+    with pytest.raises(InputError, match=r"no feature network 'vgg'; there are efficientnet"):
+        load_extractor("vgg")
 
 
 @pytest.mark.parametrize("key", NETWORKS)
@@ -70,57 +69,55 @@ def test_every_row_gives_what_it_says(
     key: str, images: Tensor, inception_files: dict[str, str]
 ) -> None:
     network = NETWORKS[key]
-    loaded = network.load(inception_files["whole"], "float32")
-    features = extract_batch(loaded, network.preprocessing, images)
+    extractor = load_extractor(key, inception=inception_files["whole"])
+    features = extractor(images)
     assert features.shape == (2, network.dims)
     assert features.dtype == torch.float32
     assert features.std() > 0
-    way = network.preprocessing
-    alone = torch.cat([extract_batch(loaded, way, image[None]) for image in images])
-    torch.testing.assert_close(alone, features, rtol=1e-4, atol=1e-4 * features.abs().max().item())
-    said = identity(network, network.preprocessing, loaded)
-    assert said["weights_sha256"] == loaded.sha256
-    assert said["computed_in"] == "float32"
-    assert said["preprocessing"] == network.preprocessing.name
+    said = extractor.identity
+    assert said["label"] == network.label
+    assert said["sha256"] == extractor.sha256
+    assert said["precision"] == "float32"
+    assert said["preprocessing"] == next(iter(network.preprocessings))
     if key in INCEPTIONS:
         file = Path(inception_files["whole"]).read_bytes()
-        assert loaded.sha256 == hashlib.sha256(file).hexdigest()
+        assert extractor.sha256 == hashlib.sha256(file).hexdigest()
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
-def test_inception_looks_through_the_preprocessing_asked_for(
+def test_inception_gets_the_preprocessing_asked_for(
     name: str, images: Tensor, inception_files: dict[str, str],
     inception_weights: dict[str, Tensor],
 ) -> None:
-    loaded = NETWORKS["inception-64"].load(inception_files["whole"], "float32")
+    weights = inception_files["whole"]
+    extractor = load_extractor("inception-64", inception=weights, preprocessing=name)
     wanted = Inception(inception_weights, "").features(PREPROCESSINGS[name].prepare(images), 64)
-    assert torch.equal(extract_batch(loaded, PREPROCESSINGS[name], images), wanted)
+    assert torch.equal(extractor(images), wanted)
+    other = load_extractor("inception-64", inception=weights)
+    assert torch.equal(other.with_preprocessing(PREPROCESSINGS[name])(images), wanted)
 
 
 def test_partial_weights_refuse_2048_and_say_why(
     images: Tensor, inception_files: dict[str, str]
 ) -> None:
     with pytest.raises(InputError, match=r"2048 features.*Mixed_7b\.branch3x3dbl_2.*768"):
-        NETWORKS["inception"].load(inception_files["partial"], "float32")
+        load_extractor("inception", inception=inception_files["partial"])
     for key in INCEPTIONS[2:]:
-        network = NETWORKS[key]
-        files = (inception_files[name] for name in ("partial", "whole"))
-        partial, whole = (network.load(file, "float32") for file in files)
-        way = network.preprocessing
-        one, other = (extract_batch(loaded, way, images) for loaded in (partial, whole))
-        assert torch.equal(one, other)
+        partial, whole = (
+            load_extractor(key, inception=inception_files[name]) for name in ("partial", "whole")
+        )
+        assert torch.equal(partial(images), whole(images))
         assert partial.sha256 != whole.sha256
 
 
-def test_efficientnet_looks_and_classifies_as_before(images: Tensor) -> None:
-    row = NETWORKS["efficientnet-lite0"]
-    loaded = row.load(None, "float32")
+def test_efficientnet_gives_its_features_and_classes(images: Tensor) -> None:
+    extractor = load_extractor("efficientnet-lite0")
     network = efficientnet_lite0.load_efficientnet_lite0()
     x = efficientnet_lite0.to_input(images.float() / 255)
-    features = extract_batch(loaded, row.preprocessing, images)
+    features = extractor(images)
     assert torch.equal(features, network.features(x))
-    assert loaded.logits is not None
-    assert torch.equal(loaded.logits(features), network.logits(x))
+    assert extractor.logits is not None
+    assert torch.equal(extractor.logits(features), network.logits(x))
 
 
 def test_random_convolutions_by_their_definition(images: Tensor) -> None:
@@ -147,7 +144,7 @@ def test_random_convolutions_by_their_definition(images: Tensor) -> None:
 def test_changed_random_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_free, "SEED", b"another")
     with pytest.raises(InputError, match="other weights"):
-        NETWORKS["random"].load(None, "float32")
+        load_extractor("random")
 
 
 def test_random_weights_have_hes_variance() -> None:
@@ -157,8 +154,7 @@ def test_random_weights_have_hes_variance() -> None:
 
 
 def test_pixels_are_pillows_bilinear(images: Tensor) -> None:
-    row = NETWORKS["pixels"]
-    features = extract_batch(row.load(None, "float32"), row.preprocessing, images)
+    features = load_extractor("pixels")(images)
     for mine, image in zip(features, images):
         channels = [
             np.asarray(
@@ -188,30 +184,63 @@ class Own(nn.Module):
         return self.change(x.mean((2, 3)) * self.weight)
 
 
-def own(change: Callable[[Tensor], object], **given: Tensor) -> FeatureNetwork:
-    return network_of(Own(change).eval(), "mine", lambda images: images.float() / 255, **given)
+def own(change: Callable[[Tensor], object]) -> Extractor:
+    return Extractor(Own(change).eval(), lambda images: images.float() / 255, "mine")
 
 
 def test_any_module_is_a_network(images: Tensor) -> None:
-    network = own(lambda x: x)
-    assert (network.label, network.dims) == ("FD (mine)", 3)
-    loaded = network.load(None, "auto")
-    features = extract_batch(loaded, network.preprocessing, images)
+    extractor = own(lambda x: x)
+    assert (extractor.label, extractor.dims, extractor.key) == ("FD (mine)", 3, "mine")
+    features = extractor(images)
     torch.testing.assert_close(features, images.double().mean((2, 3)).float() / 255)
     assert not features.requires_grad
-    said = identity(network, network.preprocessing, loaded)
-    assert (said["network"], said["computed_in"]) == ("mine", "its own")
+    said = extractor.identity
+    assert (said["network"], said["precision"], said["device"]) == ("mine", "its own", "cpu")
 
 
 def test_own_weights_are_part_of_the_identity() -> None:
     first, second, third = Own(lambda x: x), Own(lambda x: x), Own(lambda x: x)
     with torch.no_grad():
         third.weight[1] += 2**-20
-    digests = [
-        network_of(m.eval(), "mine", Tensor.float).load(None, "float32").sha256
-        for m in (first, second, third)
-    ]
+    digests = [Extractor(m.eval(), Tensor.float, "mine").sha256 for m in (first, second, third)]
     assert digests[0] == digests[1] != digests[2]
+    extractor = Extractor(first, Tensor.float, "mine")
+    with torch.no_grad():
+        first.weight[1] += 1
+    assert extractor.sha256 != digests[0]  # as they are now
+
+
+def test_features_of_ones_own_network_are_cached_when_asked(images: Tensor) -> None:
+    seen = []
+
+    def count(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x
+
+    module = Own(count).eval()
+    for cache, calls in ((False, 2), (True, 1)):
+        extractor = Extractor(module, Tensor.float, "mine", dims=3, cache=cache)
+        seen.clear()
+        features = [extract(images, extractor) for _ in range(2)]
+        assert torch.equal(*features)
+        assert len(seen) == calls
+    with torch.no_grad():
+        module.weight += 1
+    extract(images, extractor)
+    assert len(seen) == 2  # other weights are another network
+    with pytest.raises(InputError, match="`cache` needs the `sha256`"):
+        Extractor(Tensor.double, Tensor.float, "a function", cache=True)
+
+
+def test_images_may_be_arrays_or_floating_point(images: Tensor) -> None:
+    extractor = own(lambda x: x)
+    features = extractor(images)
+    assert torch.equal(extractor(images.numpy()), features)
+    assert torch.equal(extractor(images.double() / 255), features)  # rounded back to uint8
+    rounded = images.float() / 255 - 0.4 / 255
+    assert torch.equal(extractor(rounded.clamp(min=0)), features)
+    with pytest.raises(ValueError, match="images from -1 to 1"):
+        extractor(2 * torch.eye(8).expand(2, 3, 8, 8) - 1)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +252,7 @@ def test_own_weights_are_part_of_the_identity() -> None:
         (lambda x: x.T, r"shape \(3, 2\) for 2 images"),
         (lambda x: x.long(), "int64.*floating point"),
         (lambda x: (x, x), "tuple.*floating point"),
-        (lambda x: x / 0, "infinite or not numbers"),
-        (lambda x: x.repeat(1, len(x)), "gives 6 features, 3 for one"),
+        (lambda x: x.repeat(1, len(x)), "gives 6 features, 3 for one image"),
     ],
 )
 def test_other_outputs_are_refused(change: Callable[[Tensor], object], words: str) -> None:
@@ -236,20 +264,12 @@ def test_training_mode_is_refused() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Dropout()).eval()
     module[1].train()
     with pytest.raises(InputError, match=r"mine: in training mode.*eval\(\)"):
-        network_of(module, "mine", Tensor.float)
-
-
-def test_a_network_that_fails_later_is_refused_then(images: Tensor) -> None:
-    network = own(lambda x: x / (x.mean() > 0.1))  # not a number on dark images
-    loaded = network.load(None, "float32")
-    with pytest.raises(InputError, match="mine: .*not numbers"):
-        extract_batch(loaded, network.preprocessing, torch.zeros_like(images))
-
-
-def test_floating_point_images_are_refused(images: Tensor) -> None:
-    row = NETWORKS["pixels"]
-    with pytest.raises(ValueError, match=r"images are torch\.float32"):
-        extract_batch(row.load(None, "float32"), row.preprocessing, images / 255)
+        Extractor(module, Tensor.float, "mine")
+    module.eval()
+    extractor = Extractor(module, Tensor.float, "mine")
+    module.train()
+    with pytest.raises(InputError, match="mine: in training mode"):
+        extractor(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
 
 
 # --- speed
@@ -271,15 +291,15 @@ def test_bf16_is_asked_for_recorded_and_close(
     images: Tensor, inception_files: dict[str, str]
 ) -> None:
     for key in ("inception-192", "efficientnet-lite0"):
-        network = NETWORKS[key]
-        exact, fast = (network.load(inception_files["whole"], p) for p in ("float32", "bf16"))
-        way = network.preprocessing
-        one, other = (extract_batch(loaded, way, images[:1]) for loaded in (exact, fast))
+        exact, fast = (
+            load_extractor(key, inception=inception_files["whole"], precision=p)
+            for p in ("float32", "bf16")
+        )
+        one, other = exact(images[:1]), fast(images[:1])
         assert other.dtype == torch.float32
         error = ((one - other).norm() / one.norm()).item()
         assert 1e-4 < error < 0.1  # 8 bits a number: different, but not by much
-        assert identity(network, network.preprocessing, fast)["computed_in"] == "bf16"
-        assert identity(network, network.preprocessing, exact)["computed_in"] == "float32"
+        assert (exact.precision, fast.precision) == ("float32", "bf16")
     assert fast.logits is not None
     assert fast.logits(other).dtype == torch.float32  # its classifier does not round
 
@@ -292,7 +312,7 @@ def test_auto_takes_bf16_only_where_it_pays(
     assert precision.resolve("auto") == chosen
     assert precision.resolve("float32") == "float32"
     assert precision.resolve("bf16") == "bf16"
-    with pytest.raises(InputError, match="'fp8': give one of float32, bf16, fp16, auto"):
+    with pytest.raises(InputError, match="must be one of float32, bf16, fp16, auto, not 'fp8'"):
         precision.resolve("fp8")
     with pytest.raises(InputError, match="fp16: on GPUs only"):
         precision.resolve("fp16")

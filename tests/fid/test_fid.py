@@ -25,15 +25,10 @@ from genlab.common.rng import generator
 from genlab.configs.fid import FEATURE_NAMES, PREPROCESSING_NAMES, FidConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features import extractors as extractors_module
-from genlab.features.extractors import FeatureExtractors
+from genlab.features import Extractor, FeatureExtractors
 from genlab.features.preprocessing import PREPROCESSINGS
 from genlab.features.registry import (
     NETWORKS,
-    LoadedNetwork,
-    Preprocessing,
-    extract_batch,
-    network_of,
 )
 from genlab.fid import rounding
 from genlab.fid.measure import Sets, fid, measure, rank_generators
@@ -69,21 +64,23 @@ def dogs(tmp_path_factory: pytest.TempPathFactory) -> Tensor:
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Notes each time that a network looks at images: its name, and at how many."""
+def extracted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Notes each batch that a network gets: its name, and the number of images."""
     calls: list[tuple[str, int]] = []
 
-    def noting(loaded: LoadedNetwork, preprocessing: Preprocessing, images: Tensor) -> Tensor:
-        calls.append((loaded.name, len(images)))
-        return extract_batch(loaded, preprocessing, images)
+    call = Extractor.__call__
 
-    monkeypatch.setattr(extractors_module, "extract_batch", noting)
+    def noting(extractor: Extractor, images: Tensor) -> Tensor:
+        calls.append((extractor.name, len(images)))
+        return call(extractor, images)
+
+    monkeypatch.setattr(Extractor, "__call__", noting)
     return calls
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets EfficientNet-Lite0 look at 64 px, where the claim is not about its numbers."""
+    """Gives EfficientNet-Lite0 64 px, where the claim is not about its numbers."""
     original = lite.to_input
     monkeypatch.setattr(lite, "to_input", lambda images: original(images, 64))
 
@@ -102,7 +99,6 @@ def by_numpy(x: Tensor, y: Tensor) -> float:
 
 
 QUICK = Plan(permutations=0)
-LITE = ("efficientnet-lite0",)
 
 
 def test_names_are_one_table_and_only_fid_is_called_fid() -> None:
@@ -129,7 +125,8 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
     assert first["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
     assert first["value"] == pytest.approx(first["mean_part"] + first["covariance_part"])
     assert first["weights_sha256"] == lite.SHA256
-    features = [extractors.features("efficientnet-lite0", p) for p in (sets.real, sets.fake)]
+    lite0 = extractors["efficientnet-lite0"]
+    features = [extractors.features(lite0, p) for p in (sets.real, sets.fake)]
     known = frechet_jackknife(*features)
     assert first["error"] == pytest.approx(known.error, rel=1e-9)
     assert first["influence"] == pytest.approx(known.influence.tolist(), rel=1e-9)
@@ -143,9 +140,10 @@ def test_measurement_is_the_distance_of_all_rows(dogs: Tensor) -> None:
 @pytest.mark.usefixtures("quick")
 def test_the_same_images_are_at_zero_and_copied_and_blur_moves_them_away(dogs: Tensor) -> None:
     def judge(images: Tensor) -> dict[str, Any]:
-        return measure(sets_of(dogs, images), extractors, QUICK, LITE)["distances"][0]
+        return measure(sets_of(dogs, images), extractors, QUICK, lite0)["distances"][0]
 
     extractors = FeatureExtractors()
+    lite0 = [extractors["efficientnet-lite0"]]
     blurred = [
         F.avg_pool2d(dogs.float(), k, 1, k // 2, count_include_pad=False).to(torch.uint8)
         for k in (3, 7)
@@ -160,25 +158,27 @@ def test_the_same_images_are_at_zero_and_copied_and_blur_moves_them_away(dogs: T
 
 
 @pytest.mark.usefixtures("quick")
-def test_images_are_looked_at_once(dogs: Tensor, looked: list[tuple[str, int]]) -> None:
+def test_features_are_extracted_once(dogs: Tensor, extracted: list[tuple[str, int]]) -> None:
     sets, name = sets_of(dogs[:14], dogs[14:]), "EfficientNet-Lite0"
     extractors = FeatureExtractors()
-    first = measure(sets, extractors, QUICK, LITE)
-    assert sorted(looked) == [(name, 10), (name, 14)]
-    assert measure(sets, extractors, QUICK, LITE) == first
+    lite0 = [extractors["efficientnet-lite0"]]
+    first = measure(sets, extractors, QUICK, lite0)
+    assert sorted(extracted) == [(name, 10), (name, 14)]
+    assert measure(sets, extractors, QUICK, lite0) == first
     # another process finds them in the cache
-    assert measure(sets, FeatureExtractors(), QUICK, LITE) == first
-    assert len(looked) == 2
+    assert measure(sets, FeatureExtractors(), QUICK, lite0) == first
+    assert len(extracted) == 2
     changed = dogs[:14].clone()
     changed[0, 0, 0, 0] ^= 1
-    measure(sets_of(changed, dogs[14:]), FeatureExtractors(), QUICK, LITE)
-    assert sorted(looked) == [(name, 10), (name, 14), (name, 14)]
+    measure(sets_of(changed, dogs[14:]), FeatureExtractors(), QUICK, lite0)
+    assert sorted(extracted) == [(name, 10), (name, 14), (name, 14)]
 
 
 @pytest.mark.usefixtures("quick")
 def test_rows_follow_the_names_of_the_images(dogs: Tensor) -> None:
     extractors = FeatureExtractors()
-    rows, other = (extractors.features("pixels", of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
+    pixels = extractors["pixels"]
+    rows, other = (extractors.features(pixels, of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
     assert torch.equal(rows, other.flip(0))
 
 
@@ -188,10 +188,11 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
 ) -> None:
     names, (real, fake) = ("efficientnet-lite0", "random"), dogs.split(12)
     sets = Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
-    found = {
-        p: measure(sets, FeatureExtractors(precision=p), Plan(permutations=0), names)["distances"]
-        for p in ("float32", "bf16")
-    }
+    found = {}
+    for p in ("float32", "bf16"):
+        extractors = FeatureExtractors(precision=p)
+        chosen = [extractors[name] for name in names]
+        found[p] = measure(sets, extractors, Plan(permutations=0), chosen)["distances"]
     assert not any("rounding" in d for d in (*found["float32"], found["bf16"][1]))  # of float32
     short, exact = found["bf16"][0], found["float32"][0]
     moved = short["rounding"]
@@ -204,15 +205,16 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
     assert _precision(exact) == "float32"
     assert 0 <= short["precision"] <= 1  # that of the manifolds is another
     monkeypatch.setattr(rounding, "IMAGES", 5)
-    some = rounding.rounding(FeatureExtractors(precision="bf16"), names[0], sets.real, sets.fake)
+    extractors = FeatureExtractors(precision="bf16")
+    some = rounding.rounding(extractors, extractors[names[0]], sets.real, sets.fake)
     assert some is not None
     assert some["images"] == [4, 4]  # every third
 
 
-def test_networks_asked_for_but_missing_are_refused(dogs: Tensor) -> None:
+def test_networks_asked_for_but_missing_are_refused() -> None:
     for name in ("inception", "inception-768"):
-        with pytest.raises(InputError, match=r"--inception FILE, or say --inception download"):
-            measure(sets_of(dogs, dogs), FeatureExtractors(), QUICK, (name,))
+        with pytest.raises(InputError, match=r"give the file as `inception`, or give"):
+            FeatureExtractors()[name]
 
 
 @pytest.mark.usefixtures("quick")
@@ -222,12 +224,13 @@ def test_partial_inception_gives_fid_768(dogs: Tensor, monkeypatch: pytest.Monke
     sets, extractors = sets_of(dogs[:10], dogs[10:20]), FeatureExtractors()
     result = measure(sets, extractors, QUICK)
     assert [d["label"] for d in result["distances"]] == ["FD (EfficientNet-Lite0)", "FID-768"]
-    x, y = (extractors.features("inception-768", p) for p in (sets.real, sets.fake))
+    inception = extractors["inception-768"]
+    x, y = (extractors.features(inception, p) for p in (sets.real, sets.fake))
     assert x.shape == y.shape == (10, 768)
     assert result["distances"][1]["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
     assert "768" in result["note"]
     with pytest.raises(InputError, match=r"2048.*inception-768"):
-        measure(sets, extractors, QUICK, ("inception",))
+        extractors["inception"]
 
 
 def test_sets_too_small_are_refused(dogs: Tensor) -> None:
@@ -278,7 +281,8 @@ def test_several_generators_are_ranked_with_paired_errors(dogs: Tensor, tmp_path
     all_sets = [sets_of(dogs, images) for images in noisy]
     all_sets = [Sets(real=s.real, fake=of_tensor(n, f"noise {i}")) for i, (s, n) in
                 enumerate(zip(all_sets, noisy))]  # fmt: skip
-    result = rank_generators(all_sets, FeatureExtractors(), QUICK, ("pixels",))
+    extractors = FeatureExtractors()
+    result = rank_generators(all_sets, extractors, QUICK, [extractors["pixels"]])
     (ranking,) = result["rankings"]
     assert ranking["order"] == ["noise 1", "noise 0"]
     values = [g["distances"][0]["value"] for g in result["generators"]]
@@ -320,7 +324,7 @@ def test_kept_statistics_bring_the_generated_images_to_their_size(tmp_path: Path
         assert f"are taken at size {size}, as the real ones were; from" in again["note"]
         assert value(again) == pytest.approx(value(run(real, small, **asked)), rel=1e-9)
         assert value(run(file, small, **asked)) == value(again)
-    with pytest.raises(InputError, match=r"--size 20: .*of images of size native; leave it out"):
+    with pytest.raises(InputError, match=r"`size` 20: .*of images of size native; leave it out"):
         run(file, small, size=20)
     with np.load(file) as kept:
         plain = {name: kept[name] for name in ("mu", "sigma")}
@@ -342,7 +346,7 @@ def test_only_real_images_are_cropped_to_their_subject_and_it_is_said(tmp_path: 
         assert again["generators"][0]["distances"][0]["value"] == pytest.approx(value, rel=1e-9)
         assert words in again["note"]
     run(real, real, out=tmp_path, save_statistics=True)
-    with pytest.raises(InputError, match="--crop subject: .*cropped to the centre; leave it out"):
+    with pytest.raises(InputError, match="`crop` subject: .*cropped to the centre; leave it out"):
         run(file, real, crop="subject")
 
 
@@ -381,22 +385,22 @@ def test_options_that_cannot_apply_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", mu=np.zeros(768), sigma=np.eye(768))
     real, file = write(tmp_path / "real", 10, 16), str(tmp_path / "s.npz")
     refused: tuple[tuple[dict[str, Any], str], ...] = (
-        ({"held_out": real}, "--held-out: needs the real images"),
-        ({"save_statistics": True}, "--save-statistics: needs"),
-        ({"compare_preprocessing": True}, "--compare-preprocessing: needs"),
-        ({"permutations": 19}, "--permutations: needs"),
-        ({"crop": "subject"}, "--crop subject: .*cropped already"),
+        ({"held_out": real}, "`held_out` needs the real images"),
+        ({"save_statistics": True}, "`save_statistics` needs"),
+        ({"compare_preprocessing": True}, "`compare_preprocessing` needs"),
+        ({"permutations": 19}, "`permutations` needs"),
+        ({"crop": "subject"}, "`crop` subject: .*cropped already"),
     )
     for options, words in refused:
         with pytest.raises(InputError, match=words):
             run(file, real, **options)
-    with pytest.raises(InputError, match="--compare: needs the real images"):
+    with pytest.raises(InputError, match="`compare` needs the real images"):
         run(file, real, real, compare=True)
-    with pytest.raises(InputError, match=r"--real-count, --real-ddof: .*real is not"):
+    with pytest.raises(InputError, match=r"`real_count` and `real_ddof` .*real is not"):
         run(real, real, real_count=7)
-    with pytest.raises(InputError, match=r"--real-count, --real-ddof: .*real is not"):
+    with pytest.raises(InputError, match=r"`real_count` and `real_ddof` .*real is not"):
         run(real, real, real_ddof=0)
-    with pytest.raises(InputError, match="--compare-preprocessing: these are of FID Inception"):
+    with pytest.raises(InputError, match="`compare_preprocessing`: needs FID Inception"):
         run(real, str(tmp_path / "never opened"), compare_preprocessing=True)
     few = write(tmp_path / "few", 9, 16)
     with pytest.raises(InputError, match="few: 9 held-out images; the test of memorisation needs"):
@@ -412,7 +416,7 @@ def test_runs_are_no_real_images_and_some_draw_none(tmp_path: Path) -> None:
         (tmp_path / kind / "config.json").write_text(record)
         with pytest.raises(InputError, match=rf"REAL .*{kind}: a genlab run"):
             run(str(tmp_path / kind), images)
-        with pytest.raises(InputError, match=rf"--held-out .*{kind}: a genlab run"):
+        with pytest.raises(InputError, match=rf"`held_out` .*{kind}: a genlab run"):
             run(images, images, held_out=str(tmp_path / kind))
     with pytest.raises(InputError, match="FAKES .*lab: a run of kind 'lab', which draws no"):
         run(images, str(tmp_path / "lab"))
@@ -570,9 +574,9 @@ def test_rankings_claim_only_what_is_beyond_two_errors() -> None:
 def test_a_module_of_ones_own_is_a_network(dogs: Tensor) -> None:
     torch.manual_seed(0)
     own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 5)).eval()
-    mine = network_of(own, "mine", lambda x: F.adaptive_avg_pool2d(x.float() / 255, 8))
-    extractors = FeatureExtractors(own={"mine": mine})
-    (found,) = measure(sets_of(dogs[:13], dogs[13:]), extractors, QUICK, ("mine",))["distances"]
+    mine = Extractor(own, lambda x: F.adaptive_avg_pool2d(x.float() / 255, 8), "mine")
+    sets = sets_of(dogs[:13], dogs[13:])
+    (found,) = measure(sets, FeatureExtractors(), QUICK, [mine])["distances"]
     with torch.no_grad():
         x, y = (own(F.adaptive_avg_pool2d(d.float() / 255, 8)) for d in (dogs[:13], dogs[13:]))
     assert found["label"] == "FD (mine)"

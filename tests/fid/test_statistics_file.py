@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.features.extract import Provenance
+from genlab.features.extractor import Provenance
 from genlab.fid.statistics_file import (
     Framing,
     Origin,
@@ -230,7 +230,7 @@ def test_a_damaged_record_of_the_extractor_is_refused(tmp_path: Path) -> None:
 def test_other_networks_and_preprocessings_are_refused_by_both_names(field: str) -> None:
     ours = Origin("ours", 12, LITE)
     refuse_mismatch(ours, Origin("theirs", 12, replace(LITE)))
-    other = replace(LITE, **{field: 2 if field == "version" else "other"})  # type: ignore[arg-type]
+    other = replace(LITE, **{field: 9 if field == "version" else "other"})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=rf"ours and theirs are not comparable: {field} .* and "):
         refuse_mismatch(ours, Origin("theirs", 12, other))
 

@@ -49,7 +49,7 @@ from genlab.gan.sample import draw, generate_images, sample
 from genlab.gan.training import players
 from genlab.gan.training import train as gan
 from genlab.gan.training.compile import compile_players
-from genlab.gan.training.monitor import Monitor
+from genlab.gan.training.monitor import Monitor, extractors_of
 from genlab.gan.training.players import Players, build_players
 from genlab.gan.training.step import train_step, update_discriminator
 from genlab.gan.training.train import train_gan
@@ -122,10 +122,10 @@ def test_every_tensor_of_a_round_is_on_the_asked_device(
 def test_images_are_drawn_and_measured_on_the_asked_device(
     recipe: str, elsewhere: Elsewhere
 ) -> None:
-    """Drawing, every network's look, the discriminator's scores; what they give is on the CPU."""
+    """Drawing, every network's features, the discriminator's scores; results are on the CPU."""
     config = config_of(recipe, measure_with=("random", "pixels", "efficientnet-lite0"))
     watch = Monitor(config, sides_of(soft_images(30), soft_images(12, seed=1)))
-    watch.extractors = type(watch.extractors)(own=watch.extractors.networks, device=META.device)
+    watch.extractors = extractors_of(config, META.device)
     pair = build_players(config, hardware=META)
     with elsewhere:
         fakes = draw(pair.average, config, 21, 0, "watch")
@@ -133,8 +133,8 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
         for name in config.measure_with:
             features = watch.extract(name, fakes)
             assert features.device.type == "cpu"
-            where = "cpu" if name == "pixels" else "meta"  # pixels are looked at where they are
-            assert watch.extractors.identity(name)["device"] == where
+            where = "cpu" if name == "pixels" else "meta"  # pixels stay where they are
+            assert watch.extractors[name].device.type == where
         before = elsewhere.back
         watch._scores(pair, fakes)
         assert elsewhere.back > before

@@ -328,7 +328,7 @@ def test_failed_download_says_what_else_to_do(bare: Path, monkeypatch: pytest.Mo
         raise OSError("no route to host")
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    with pytest.raises(InputError, match=r"no route to host.*--inception FILE"):
+    with pytest.raises(InputError, match=r"no route to host.*give the file as `inception`"):
         inception.load_inception(download=True)
 
 

@@ -36,7 +36,6 @@ __all__ = ["COLLAPSED", "GRID", "LEVEL", "Monitor", "epochs_to_measure", "grid"]
 
 import math
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -47,9 +46,10 @@ from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.gan import GanConfig
 from genlab.data.pictures import of_tensor
-from genlab.features.extractors import FeatureExtractors
+from genlab.features.extraction import extract
+from genlab.features.extractor import Extractor
 from genlab.features.preprocessing import Preprocessing
-from genlab.features.registry import NETWORKS, FeatureNetwork, extract_batch
+from genlab.features.registry import load_extractor
 from genlab.gan.sample import draw, draw_latents
 from genlab.gan.split import Split
 from genlab.gan.training.players import Players, call_with_labels, to_signed
@@ -136,9 +136,7 @@ class Monitor:
             labels = images.classes.labels
             self.labels_train = labels[images.learned][order]
             self.labels_held_out = labels[~images.learned]
-        side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
-        own = {"efficientnet-lite0": smaller_efficientnet(side)}
-        self.extractors = FeatureExtractors(own=own, device=device)
+        self.extractors = extractors_of(config, device)
         self.real = {name: self._real_features(name) for name in config.measure_with}
         first = self.real[config.measure_with[0]]
         self.mean = first.train.double().mean(0)
@@ -152,7 +150,7 @@ class Monitor:
     @property
     def networks(self) -> list[dict[str, Any]]:
         """The identities of the networks, as JSON values."""
-        return [self.extractors.identity(name) for name in self.config.measure_with]
+        return [self.extractors[name].identity for name in self.config.measure_with]
 
     def measure(self, players: Players) -> tuple[dict[str, Any], Tensor]:
         """Measures the averaged generator as it is.
@@ -169,7 +167,7 @@ class Monitor:
         for name, real in self.real.items():
             held = real.held_out
             distances.append({
-                "label": self.extractors.networks[name].label,
+                "label": self.extractors[name].label,
                 "train": frechet_distance(real.train, features[name]),
                 "held_out": None if held is None else frechet_distance(held, features[name]),
                 **real.floors,
@@ -185,7 +183,7 @@ class Monitor:
         fakes = self.extract(name, self.fakes(average))
         found = memorisation_test(real.train, fakes, real.held_out)
         return {
-            "network": self.extractors.networks[name].name, "reference": found.reference,
+            "network": self.extractors[name].name, "reference": found.reference,
             "p": found.test.p, "share_nearer": found.test.share, "duplicates": found.duplicates,
             "near_duplicates": found.near, "authentic": found.authentic,
             "fakes": self.config.measure_fakes, "train": len(real.train),
@@ -199,14 +197,14 @@ class Monitor:
 
     def extract(self, name: str, images: Tensor) -> Tensor:
         """Returns a network's features of images, with shape `(M, F)`."""
-        loaded, way = self.extractors.loaded(name), self.extractors.preprocessing_for(name)
-        return torch.cat([extract_batch(loaded, way, part) for part in images.split(BATCH)])
+        return torch.cat([self.extractors[name](part) for part in images.split(BATCH)])
 
     def _real_features(self, name: str) -> RealFeatures:
-        train = self.extractors.features(name, of_tensor(self.train, "training images"))
+        extractor = self.extractors[name]
+        train = extract(of_tensor(self.train, "training images"), extractor)
         held = None
         if self.held_out is not None:
-            held = self.extractors.features(name, of_tensor(self.held_out, "held-out images"))
+            held = extract(of_tensor(self.held_out, "held-out images"), extractor)
         random = generator(self.config.seed, "watch: floors")
         sums = torch.zeros(2, dtype=torch.float64)
         fakes = self.config.measure_fakes
@@ -267,14 +265,28 @@ class Monitor:
         }  # fmt: skip
 
 
-def smaller_efficientnet(side: int) -> FeatureNetwork:
-    """Returns EfficientNet-Lite0 on images of `side` pixels, as a network of its own."""
+def extractors_of(config: GanConfig, device: torch.device) -> dict[str, Extractor]:
+    """Returns the extractors that a configuration measures with, by name.
+
+    Raises:
+        InputError: If a network's weights are not at hand.
+    """
+    side = min(efficientnet_lite0.SIZE, max(SMALLEST, config.size))
+    return {
+        name: smaller_efficientnet(side, device) if name == "efficientnet-lite0"
+        else load_extractor(name, device=device)
+        for name in config.measure_with
+    }  # fmt: skip
+
+
+def smaller_efficientnet(side: int, device: torch.device) -> Extractor:
+    """Returns EfficientNet-Lite0 behind images of `side` pixels, under a label of its own."""
     preprocessing = Preprocessing(
         name=f"efficientnet-lite0 at {side}",
         words=f"bilinear to {side} px, antialiased where it shrinks, (v - 127) / 128",
         prepare=lambda images: efficientnet_lite0.to_input(images.float() / 255, side),
     )
-    return replace(
-        NETWORKS["efficientnet-lite0"], label=f"FD (EfficientNet-Lite0 at {side} px)",
-        preprocessings={preprocessing.name: preprocessing},
+    label = f"FD (EfficientNet-Lite0 at {side} px)"
+    return load_extractor("efficientnet-lite0", device=device).with_preprocessing(
+        preprocessing, label
     )

@@ -17,8 +17,8 @@ from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor
 from genlab.data.sources import SOURCES
-from genlab.features.extract import extract
-from genlab.features.extractors import Extractor, FeatureExtractors
+from genlab.features.extraction import extract
+from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import NETWORKS
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.records import read_json
@@ -113,7 +113,7 @@ class Bench:
         names = [name for name, row in NETWORKS.items() if row.label == label]
         if not names:
             raise InputError(f"{label[:60]}: a network that this genlab does not know")
-        if self.extractors.loaded(names[0]).sha256 != weights:
+        if self.extractors[names[0]].sha256 != weights:
             raise InputError(f"{label}: the weights at hand are others")
         return names[0]
 
@@ -121,9 +121,8 @@ class Bench:
         """Returns features of images; of one's own from the cache, others leave no trace there."""
         pictures: Pictures = of_tensor(images, "real images" if own else "generated images")
         if own:
-            return self.extractors.features(network, pictures)
-        extractor = Extractor(self.extractors.loaded(network), self.extractors.preprocessing_for(network))
-        return extract(extractor, pictures)
+            return self.extractors.features(self.extractors[network], pictures)
+        return extract(pictures, self.extractors[network], cache=False)
 
 
 def _own_name(source: str, option: str) -> str:

@@ -1,11 +1,11 @@
-"""Where FID Inception's weights come from: a file, the cache, the data folder, a download.
+"""FID Inception's weights: from a file, the cache, the data folder, or a download.
 
 - `pt_inception-2015-12-05-6726825d.pth`: pytorch-fid's, read only if its SHA-256 is right;
-- `*.npz`: folded units, `NAME.weight` and `NAME.bias`; it may lack weights of `Mixed_7b..c`;
-- `*.safetensors`: the same as safetensors, which is what the cache keeps of the first.
+- `*.npz`: folded units, `NAME.weight` and `NAME.bias`; those of `Mixed_7b..c` may be missing;
+- `*.safetensors`: the same as safetensors; the cache keeps the first in this form.
 
-With every weight there are 2048 features and FID proper; without those of `Mixed_7b..c` there
-are 768, exact as far as they go.
+All weights give 2048 features, those of FID proper; without those of `Mixed_7b..c` there are 768
+features, which are exact.
 """
 
 __all__ = [
@@ -52,11 +52,11 @@ def load_inception(file: Path | None = None, download: bool = False) -> Inceptio
     """Loads FID Inception from the first of: `file`, the cache, the data folder, a download.
 
     Arguments:
-        file: A file as in the list above; if given, nothing else is tried.
-        download: Whether to fetch the published file (95 MB) if there is no other.
+        file: A file of the list above; if given, nothing else is tried.
+        download: Whether to download the published file (95 MB) if there is no other.
 
     Raises:
-        InputError: If there are no weights, or they are not FID Inception's; with what to do.
+        InputError: If there are no weights, or they are not FID Inception's, with the remedy.
     """
     if file is not None:
         return _from_file(file)
@@ -72,7 +72,7 @@ def load_inception(file: Path | None = None, download: bool = False) -> Inceptio
 
 
 def find_inception() -> Path | None:
-    """Returns the file in the data folder's `inception/`, the whole one first, if there is one."""
+    """Returns the file in the data folder's `inception/`, the complete one first, or None."""
     data = data_folder()
     if data is None:
         return None
@@ -82,25 +82,25 @@ def find_inception() -> Path | None:
 
 
 def at_hand() -> bool:
-    """Returns whether the cache or the data folder has weights, whole or not; reads none."""
+    """Returns whether the cache or the data folder has weights, complete or not; reads none."""
     return is_cached(CACHED) or find_inception() is not None
 
 
 def _from_file(file: Path) -> Inception:
     if file.suffix == ".pth":
-        # checked each time that it is named: the cache must not stand in for a damaged file
+        # checked each time that it is given: the cache must not replace a damaged file
         state = read_pinned(file, SHA256)
         return Inception(cached(CACHED, lambda: folded(state)), SHA256)
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise InputError(f"--inception {file}: cannot be read ({error.strerror})") from None
+        raise InputError(f"`inception` {file}: cannot be read ({error.strerror})") from None
     if file.suffix == ".npz":
         weights = _read_npz(file, data)
     elif file.suffix == ".safetensors":
         weights = _read_safetensors(file, data)
     else:
-        raise InputError(f"--inception {file}: give a .pth, .npz or .safetensors file; {HOW}")
+        raise InputError(f"`inception` {file}: give a .pth, .npz or .safetensors file; {HOW}")
     return Inception(weights, hashlib.sha256(data).hexdigest())
 
 
@@ -109,7 +109,7 @@ def _read_npz(file: Path, data: bytes) -> Weights:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
     except (ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise InputError(f"--inception {file}: not a readable .npz ({error}); {HOW}") from None
+        raise InputError(f"`inception` {file}: not a readable .npz ({error}); {HOW}") from None
 
 
 def _read_safetensors(file: Path, data: bytes) -> Weights:
@@ -119,7 +119,7 @@ def _read_safetensors(file: Path, data: bytes) -> Weights:
     try:
         return load(data)
     except SafetensorError as error:
-        raise InputError(f"--inception {file}: not safetensors ({error}); {HOW}") from None
+        raise InputError(f"`inception` {file}: not safetensors ({error}); {HOW}") from None
 
 
 def _download() -> Inception:
@@ -130,8 +130,8 @@ def _download() -> Inception:
             file = pooch.retrieve(URL, f"sha256:{SHA256}", FILE, folder)
         except (OSError, ValueError) as error:
             raise InputError(
-                f"--inception download: cannot be fetched ({error}); bring {URL} here by other "
-                "means and give it as --inception FILE"
+                f"`inception` download: cannot be fetched ({error}); bring {URL} here by other "
+                "means and give the file as `inception`"
             ) from None
         return _from_file(Path(file))
 

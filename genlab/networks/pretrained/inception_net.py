@@ -36,8 +36,8 @@ FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """The published weights, a state dict with batch-norm unfolded."""
-HOW = f"fetch {URL} (95 MB) and give it as --inception FILE, or say --inception download"
-"""How a person gets them."""
+HOW = f"fetch {URL} (95 MB) and give the file as `inception`, or give `inception` download"
+"""The way to get them."""
 
 SIZE = 299
 

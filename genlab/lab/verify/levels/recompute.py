@@ -256,7 +256,7 @@ def _distance(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
 
 def _recognised(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
     recorded = [record.number(f"recognised_{kind}") for kind in ("real", "fake")]
-    classify = fakes.bench.extractors.loaded(DOGS).logits
+    classify = fakes.bench.extractors[DOGS].logits
     assert classify is not None
     found, verdict = [], Verdict.PASS
     for share, features in zip(recorded, fakes.pair(DOGS)):

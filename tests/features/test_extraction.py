@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from cases.features import KEY, Small, noise, write
+from cases.features import Small, noise, write
 from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.data.pictures import of_tensor, open_pictures
-from genlab.features.extract import extract
+from genlab.features.extraction import extract
 from genlab.features.prefetch import in_background
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 64, 301, 1000])
 def test_301_images_give_301_rows_each_its_own(batch: int) -> None:
     images, network = noise(301), Small()
-    features = extract(network, of_tensor(images), batch)
+    features = extract(of_tensor(images), network.extractor(), batch=batch)
     assert features.shape == (301, 6)
     torch.testing.assert_close(features, network.one_by_one(list(images)), rtol=0, atol=1e-6)
     assert sum(shape[0] for shape in network.batches) == 301
@@ -38,7 +38,7 @@ def test_mixed_sizes_share_batches_and_keep_their_rows(tmp_path: Path) -> None:
     images = [noise(1, *sizes[i % 4], seed=i)[0] for i in range(40)]
     pictures = open_pictures(str(write(tmp_path / "mixed", images)))
     network = Small()
-    features = extract(network, pictures, 5)
+    features = extract(pictures, network.extractor(), batch=5)
     torch.testing.assert_close(features, network.one_by_one(images), rtol=0, atol=1e-6)
     assert len(network.batches) == 8  # 20, 10 and 10 of a size, by fives
 
@@ -55,13 +55,13 @@ def test_many_sizes_do_not_pile_up_in_memory() -> None:
     class Watch(Small):
         most = 0
 
-        def features(self, images: Tensor) -> Tensor:
+        def __call__(self, images: Tensor) -> Tensor:
             done = sum(shape[0] for shape in self.batches)
             self.most = max(self.most, len(read) - done)
-            return super().features(images)
+            return super().__call__(images)
 
     network = Watch()
-    assert extract(network, replace(pictures, load=load), 4).shape == (40, 6)
+    assert extract(replace(pictures, load=load), network.extractor(), batch=4).shape == (40, 6)
     # 4 batches + 1 held, 4 in the queue, 1 being handed over, 1 being put
     assert network.most <= 4 * 4 + 1 + 4 + 2
 
@@ -77,39 +77,39 @@ def test_renamed_zipped_shuffled_sets_have_the_same_features(tmp_path: Path) -> 
         for path in sorted((tmp_path / "a").iterdir(), reverse=True):
             archive.write(path, f"deep/{path.name}")
     zipped = open_pictures(str(tmp_path / "z.zip"))
-    features = extract(Small(), plain, 7)
-    assert torch.equal(extract(Small(), zipped, 7), features)
+    features = extract(plain, Small().extractor(), batch=7)
+    assert torch.equal(extract(zipped, Small().extractor(), batch=7), features)
     order = [int(Path(name).stem) for name in names]
-    assert torch.equal(extract(Small(), renamed, 7)[order], features)
+    assert torch.equal(extract(renamed, Small().extractor(), batch=7)[order], features)
     shuffled = of_tensor(torch.stack(images).flip(0))
     for batch in (1, 7, 64):
-        again = extract(Small(), shuffled, batch).flip(0)
+        again = extract(shuffled, Small().extractor(), batch=batch).flip(0)
         torch.testing.assert_close(again, features, rtol=0, atol=1e-6)
 
 
-def test_features_are_kept_by_content_and_extractor(tmp_path: Path) -> None:
+def test_features_are_cached_by_content_and_provenance(tmp_path: Path) -> None:
     images = noise(9, seed=5)
     first = Small()
-    features = extract(first, of_tensor(images), 4, KEY)
+    features = extract(of_tensor(images), first.extractor(), batch=4, cache=True)
     second = Small()
-    turned = extract(second, of_tensor(images.flip(0)), 4, KEY)  # the same set in another order
+    turned = of_tensor(images.flip(0))  # the same set in another order
+    turned = extract(turned, second.extractor(), batch=4, cache=True)
     assert (len(first.batches), len(second.batches)) == (3, 0)
     assert torch.equal(turned.flip(0), features)
     changed = images.clone()
     changed[4, 1, 2, 3] ^= 1
-    others = [
-        (changed, KEY),
-        *((images, replace(KEY, **{field: "other"}))  # type: ignore[arg-type]
-          for field in ("network", "sha256", "layer", "preprocessing", "precision")),
-        (images, replace(KEY, version=2)),
+    others: list[tuple[Tensor, dict[str, str]]] = [
+        (changed, {}),
+        *((images, {field: "other"})
+          for field in ("name", "sha256", "layer", "preprocessing", "precision")),
     ]
     for content, key in others:
         network = Small()
-        extract(network, of_tensor(content), 4, key)
+        extract(of_tensor(content), network.extractor(**key), batch=4, cache=True)
         assert len(network.batches) == 3, key
     network = Small()
     write(tmp_path / "f", list(images))
-    extract(network, open_pictures(str(tmp_path / "f")), 4, KEY)
+    extract(open_pictures(str(tmp_path / "f")), network.extractor(), batch=4, cache=True)
     assert len(network.batches) == 3  # files: their bytes count, not their pixels
 
 
@@ -121,14 +121,14 @@ def test_all_unreadable_images_are_named_in_one_error(tmp_path: Path) -> None:
         (folder / name).write_bytes(data[: len(data) // 2])
     network = Small()
     with pytest.raises(InputError, match="13 of 40 images cannot be used") as caught:
-        extract(network, open_pictures(str(folder)), 4)
+        extract(open_pictures(str(folder)), network.extractor(), batch=4)
     text = str(caught.value)
     assert [name in text for name in bad] == [True] * 10 + [False] * 3
     assert "and 3 more" in text
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "b.png").write_bytes(b"noise")
     with pytest.raises(InputError, match=r"^\S*b\.png: not a readable image \(none of JPEG"):
-        extract(network, open_pictures(str(tmp_path / "one")), 4)
+        extract(open_pictures(str(tmp_path / "one")), network.extractor(), batch=4)
 
 
 def test_features_that_are_not_finite_are_refused_by_name() -> None:
@@ -136,25 +136,25 @@ def test_features_that_are_not_finite_are_refused_by_name() -> None:
     images[[3, 17]] = 255
 
     class Bursts(Small):
-        def features(self, images: Tensor) -> Tensor:
-            rows = super().features(images)
+        def __call__(self, images: Tensor) -> Tensor:
+            rows = super().__call__(images)
             rows[images.flatten(1).amin(1) == 255, 2] = float("nan")
             return rows
 
     with pytest.raises(InputError, match="2 of 20 images") as caught:
-        extract(Bursts(), of_tensor(images, "fakes"), 4)
-    assert "fakes[3]: its features are not finite" in str(caught.value)
-    assert "fakes[17]: its features are not finite" in str(caught.value)
+        extract(of_tensor(images, "fakes"), Bursts().extractor(), batch=4)
+    assert "fakes[3]: its features by Small are not finite" in str(caught.value)
+    assert "fakes[17]: its features by Small are not finite" in str(caught.value)
 
 
 @pytest.mark.parametrize("shape", [(6,), (4, 6, 1), (3, 6)])
 def test_features_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    class Wrong:
-        def features(self, images: Tensor) -> Tensor:
+    class Wrong(Small):
+        def __call__(self, images: Tensor) -> Tensor:
             return torch.zeros(shape)
 
-    with pytest.raises(ValueError, match=r"4 images have shape \("):
-        extract(Wrong(), of_tensor(noise(8)), 4)
+    with pytest.raises(InputError, match=r"Small: gives shape \(.* for 4 images"):
+        extract(of_tensor(noise(8)), Wrong().extractor(), batch=4)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_features_are_kept_in_at_least_single_precision(
     given: torch.dtype, kept: torch.dtype
 ) -> None:
     class Typed(Small):
-        def features(self, images: Tensor) -> Tensor:
-            return super().features(images).to(given)
+        def __call__(self, images: Tensor) -> Tensor:
+            return super().__call__(images).to(given)
 
-    assert extract(Typed(), of_tensor(noise(3)), 2).dtype == kept
+    assert extract(of_tensor(noise(3)), Typed().extractor(), batch=2).dtype == kept
 
 
 def test_an_error_of_the_thread_arrives_with_the_name() -> None:
@@ -181,7 +181,7 @@ def test_an_error_of_the_thread_arrives_with_the_name() -> None:
         return np.zeros((8, 8, 3), np.uint8)
 
     with pytest.raises(ZeroDivisionError, match="a slip") as caught:
-        extract(Small(), replace(pictures, load=load), 4)
+        extract(replace(pictures, load=load), Small().extractor(), batch=4)
     assert caught.value.__notes__ == ["while reading set[11]"]
     assert no_thread_is_left()
 
@@ -200,11 +200,11 @@ def test_the_thread_stops_when_the_caller_does(stopped_by: type[BaseException]) 
         return np.zeros((8, 8, 3), np.uint8)
 
     class Stops(Small):
-        def features(self, images: Tensor) -> Tensor:
+        def __call__(self, images: Tensor) -> Tensor:
             raise stopped_by
 
     with pytest.raises(stopped_by):
-        extract(Stops(), replace(pictures, load=load), 4)
+        extract(replace(pictures, load=load), Stops().extractor(), batch=4)
     assert no_thread_is_left()
     assert len(read) <= 4 + 4 + 2
 
@@ -237,13 +237,13 @@ def test_decoding_overlaps_the_network() -> None:
         return plain(index)
 
     class Slow(Small):
-        def features(self, images: Tensor) -> Tensor:
+        def __call__(self, images: Tensor) -> Tensor:
             time.sleep(pause * len(images))
-            return super().features(images)
+            return super().__call__(images)
 
     def seconds() -> float:
         began = time.monotonic()
-        extract(Slow(), replace(pictures, load=load), 4)
+        extract(replace(pictures, load=load), Slow().extractor(), batch=4)
         return time.monotonic() - began
 
     alone = 40 * pause
@@ -276,5 +276,5 @@ def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
 
 def test_decoding_leaves_the_warning_filters_as_they_were(tmp_path: Path) -> None:
     before = list(warnings.filters)
-    extract(Small(), open_pictures(str(write(tmp_path / "set", list(noise(9))))), 4)
+    extract(write(tmp_path / "set", list(noise(9))), Small().extractor(), batch=4)
     assert warnings.filters == before

@@ -1,25 +1,27 @@
-"""Features of pictures: decoded ahead by a thread, by one process or several, kept by content.
+"""Features of images: decoded ahead by a thread, by one process or several, cached by content.
 
-The images are looked at in the order of their content (`Pictures.order`), so that the same set
+Images are processed in the order of their content (`Pictures.order`), so that the same set
 renamed, shuffled or zipped gives the same bits and is found in the cache; the rows come back in
 the order of the pictures. Images of one size share batches. Of P processes (`torchrun`) the
-process of rank r looks at every P-th image, from the r-th on.
+process of rank r takes every P-th image, from the r-th on.
 
-In memory are, at most, a batch of decoded images that wait, four batches that fill, and the rows.
+Memory holds, at most, one batch of decoded images, four batches that fill, and the rows.
 
 Shapes: N images, B of them in a batch, F features.
 """
 
-__all__ = ["HasFeatures", "Provenance", "extract"]
+__all__ = ["Images", "as_pictures", "extract"]
 
 import hashlib
 import json
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import PIL
 import torch
 
@@ -30,77 +32,79 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.compute.distributed import all_true, gather_rows, gather_text, rank, world_size
 from genlab.data.decode import decoding, refuse_images
-from genlab.data.pictures import Pictures
+from genlab.data.pictures import Pictures, of_tensor, open_pictures
+from genlab.features.extractor import Extractor, to_tensor
 from genlab.features.prefetch import in_background
+from genlab.features.registry import load_extractor
 
 HELD = 4
-"""Batches' worth of images that wait, at most, for others of their size."""
+"""Batches of images that wait, at most, for others of their size."""
 
 
-class HasFeatures(Protocol):
-    """Anything that looks at images."""
-
-    def features(self, images: Tensor) -> Tensor:
-        """Returns features `(B, F)` of images, uint8 with shape `(B, 3, H, W)` in memory."""
-        ...
+Images = Pictures | str | Path | Tensor | np.ndarray
+"""Images: opened ones, a SOURCE of them as `open_pictures` takes it, or an array or tensor of them
+as `of_tensor` takes it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """All that features depend on besides the images: what two sets must share to compare."""
+def as_pictures(images: Images, size: int | None = None) -> Pictures:
+    """Opens images.
 
-    network: str
-    """Its name."""
-    sha256: str
-    """Of its weights."""
-    layer: str
-    """Where the features are taken, and how they are pooled."""
-    preprocessing: str
-    """What happens between pixels and the network: range, resizing, antialiasing."""
-    precision: str = "float32"
-    """What the network calculates in."""
-    device: str = "cpu"
-    """The kind of device on which it calculates: "cpu" or "cuda"."""
-    version: int = 1
-    """Of the code between an image and its features."""
+    Arguments:
+        images: The images.
+        size: The side of the squares that they become; by default each keeps its own size.
+
+    Raises:
+        InputError: If there are no such images.
+    """
+    if isinstance(images, Pictures):
+        return images if size is None else images.at(size)
+    if isinstance(images, str | Path):
+        return open_pictures(str(images), size)
+    return of_tensor(to_tensor(images), size=size)
 
 
 def extract(
-    network: HasFeatures, pictures: Pictures, batch: int = 32, provenance: Provenance | None = None
+    images: Images, extractor: Extractor | None = None, *, size: int | None = None,
+    batch: int = 32, cache: bool | None = None,
 ) -> Tensor:
-    """Returns the features of pictures, one row an image.
+    """Returns the features of images, one row an image.
 
     Arguments:
-        network: What looks at them; it brings the images to its own device.
-        pictures: The images, of one size or of many.
-        batch: How many images it looks at together, at most.
-        provenance: What the features depend on besides the images. If given they are kept in the
-            cache under it and the images' content, and found there the next time.
+        images: The images, of one size or of many.
+        extractor: The feature network; by default EfficientNet-Lite0.
+        size: The side of the squares that images become first; by default each keeps its own.
+        batch: The number of images that the network processes together, at most.
+        cache: Whether the features are kept on disk, under the images' content and the
+            extractor's provenance, and found there the next time; by default as the extractor
+            says.
 
     Returns:
-        Features with shape `(N, F)` in the order of the pictures, in memory; float32, or float64
+        Features with shape `(N, F)` in the order of the images, in memory; float32, or float64
         if the network's are.
 
     Raises:
         InputError: If images are unreadable, or have features that are not finite (all are tried
-            first, then ten are named), or if there are fewer than processes.
-        ValueError: If the network does not give one row an image.
+            first, then ten are named), if there are fewer images than processes, or as of the
+            extractor.
     """
-    if provenance is None:
-        return _in_order(_by_content(network, pictures, batch), pictures)
-    name = _cache_name(pictures, provenance)
+    pictures = as_pictures(images, size)
+    if extractor is None:
+        extractor = load_extractor("efficientnet-lite0")
+    if not (extractor.cache if cache is None else cache):
+        return _in_order(_by_content(extractor, pictures, batch), pictures)
+    name = _cache_name(pictures, extractor)
     kept = read_cached(name)
-    everywhere = all_true(kept is not None)  # all processes look, or none does
+    everywhere = all_true(kept is not None)  # all processes extract, or none does
     if kept is not None and everywhere:
         return _in_order(kept["features"], pictures)
-    features = _by_content(network, pictures, batch)
+    features = _by_content(extractor, pictures, batch)
     cached(name, lambda: {"features": features})
     return _in_order(features, pictures)
 
 
-def _cache_name(pictures: Pictures, provenance: Provenance) -> str:
+def _cache_name(pictures: Pictures, extractor: Extractor) -> str:
     content = pictures.identity.sha256
-    what = {"content": content, "pillow": PIL.__version__, **asdict(provenance)}
+    what = {"content": content, "pillow": PIL.__version__, **asdict(extractor.provenance)}
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     return f"features/{key[:40]}"
 
@@ -112,7 +116,7 @@ def _in_order(features: Tensor, pictures: Pictures) -> Tensor:
     return rows
 
 
-def _by_content(network: HasFeatures, pictures: Pictures, batch: int) -> Tensor:
+def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Tensor:
     """Returns the features, `(N, F)`, in the order of content, the same in every process."""
     if len(pictures) < world_size():
         raise InputError(
@@ -120,7 +124,7 @@ def _by_content(network: HasFeatures, pictures: Pictures, batch: int) -> Tensor:
             "start fewer"
         )
     mine = pictures.order[rank() :: world_size()]
-    rows, problems = _look(network, pictures, mine, batch)
+    rows, problems = _features(extractor, pictures, mine, batch)
     heard = [problem for text in gather_text(json.dumps(problems)) for problem in json.loads(text)]
     refuse_images(sorted(heard), len(pictures), pictures.identity.source)
     parts = gather_rows(rows)
@@ -131,7 +135,7 @@ def _by_content(network: HasFeatures, pictures: Pictures, batch: int) -> Tensor:
 
 
 class Read(NamedTuple):
-    """What the thread hands over: an image, or why there is none."""
+    """An image that the thread has read, or why there is none."""
 
     place: int
     """Its row among those of this process."""
@@ -180,15 +184,14 @@ def _shape(group: list[Read]) -> torch.Size:
     return group[0].image.shape
 
 
-@torch.no_grad()
-def _look(
-    network: HasFeatures, pictures: Pictures, indices: list[int], batch: int
+def _features(
+    extractor: Extractor, pictures: Pictures, indices: list[int], batch: int
 ) -> tuple[Tensor, list[str]]:
     """Returns the features of some images, and what is wrong with those that have none."""
     features = torch.empty(0, 0)
     unreadable: list[str] = []
-    strange: list[str] = []
-    label = f"looking at {pictures.identity.source}"
+    infinite: list[str] = []
+    label = f"features of {pictures.identity.source}"
     with (
         decoding(),
         Progress(len(indices), label, "images") as progress,
@@ -196,19 +199,18 @@ def _look(
     ):
         for group in _batches(reads, batch, unreadable, progress):
             images = torch.stack([read.image for read in group if read.image is not None])
-            rows = _checked(network.features(images), len(images))
+            rows = extractor(images)
             if not features.numel():
                 features = rows.new_empty(len(indices), rows.shape[1])
             places = [read.place for read in group]
             features[torch.tensor(places)] = rows
             for place, good in zip(places, rows.isfinite().all(1).tolist()):
                 if not good:
-                    strange.append(f"{pictures.name(indices[place])}: its features are not finite")
+                    infinite.append(f"{pictures.name(indices[place])}: {_not_finite(extractor)}")
             progress.advance(len(group))
-    return features, unreadable + strange
+    return features, unreadable + infinite
 
 
-def _checked(rows: Tensor, count: int) -> Tensor:
-    if rows.ndim != 2 or len(rows) != count:
-        raise ValueError(f"features of {count} images have shape {tuple(rows.shape)}, not (B, F)")
-    return rows.detach().to("cpu", torch.promote_types(rows.dtype, torch.float32))
+def _not_finite(extractor: Extractor) -> str:
+    remedy = "; give another `precision`" if extractor.precision == "fp16" else ""
+    return f"its features by {extractor.name} are not finite{remedy}"
