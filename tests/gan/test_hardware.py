@@ -456,7 +456,7 @@ def test_bf16_is_refused_where_a_gpu_cannot(
 ) -> None:
     machine(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    with pytest.raises(InputError, match="`precision` bf16: Old GPU cannot"):
+    with pytest.raises(InputError, match="`precision` bf16: Old GPU has no units for it"):
         resolve_hardware(HardwareConfig(device="cuda", precision="bf16"))
     for times, notes in ((0.4, 1), (1.6, 0)):
         monkeypatch.setattr(hardware, "speedup", lambda times=times: times)
