@@ -29,7 +29,6 @@ from kept import keep
 from vae_floor import by_hand, products_alone
 from vae_peers import BATCH, HIDDEN, PEERS
 
-from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import load_digits
 from genlab.numerics.linear import linear
@@ -52,7 +51,7 @@ DRAWS = 1000
 
 
 def config_of(prior: str, latent: int) -> VaeConfig:
-    options = PriorOptions(components=500) if prior == "vamp" else PriorOptions()
+    options = {"components": 500} if prior == "vamp" else {}
     return VaeConfig(
         prior=prior, prior_options=options, latent=latent, hidden=(HIDDEN, HIDDEN), epochs=1,
         batch=BATCH, importance=0, fourier=0.0,

@@ -19,9 +19,10 @@ from genlab.common.paths import way_from
 from genlab.configs.compare import CompareConfig
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.prior import PriorName, PriorOptions
-from genlab.configs.vae import BY_EM, RecipeName, VaeConfig
+from genlab.configs.vae import RecipeName, VaeConfig
 
-DEFAULT_OPTIONS, DEFAULT_COMPARISON = PriorOptions(), CompareConfig()
+DEFAULT_OPTIONS: dict[str, Any] = {}
+DEFAULT_COMPARISON = CompareConfig()
 
 vae = SubcommandApp()
 
@@ -64,7 +65,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
 def vae_refit(
     run: Positional[Path],
     prior: PriorName,
-    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = DEFAULT_OPTIONS,
+    prior_options: PriorOptions = DEFAULT_OPTIONS,
     epochs: int = 20,
     learning_rate: float = 3e-3,
     em: bool = True,
@@ -81,12 +82,11 @@ def vae_refit(
     Args:
         run: The run directory of the trained VAE.
         prior: The prior to learn.
-        prior_options: What it is built with.
+        prior_options: The prior's options; each has its own defaults.
         epochs: Passes over the training digits' codes.
         learning_rate: Highest learning rate of Adam.
-        em: Fit a mixture by expectation-maximisation instead of gradients, and start vamp and
-            vamp-mixture with it (--no-em: gradients alone, started from a few images). Other
-            priors have no components to fit.
+        em: Fit a prior that is a mixture by expectation-maximisation, instead of gradients or
+            before them; --no-em: gradients alone, started from a few images.
         data: SOURCE of the digits, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
@@ -98,7 +98,7 @@ def vae_refit(
     target = out or run.with_name(f"{run.name}-{prior}")
     config = refit_config(
         run, target, prior, prior_options, epochs=epochs, learning_rate=learning_rate,
-        em=em and prior in BY_EM,
+        em=em,
     )
     if data is not None:
         config = replace(config, data=data)

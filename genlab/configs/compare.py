@@ -3,11 +3,11 @@
 __all__ = ["CompareConfig", "cells"]
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PRIOR_NAMES, PRIOR_OPTIONS, PriorName, PriorOptions
-from genlab.configs.vae import BY_EM, VaeConfig
+from genlab.configs.prior import PRIOR_SIGNATURES, PriorName
+from genlab.configs.vae import VaeConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,27 +49,31 @@ class CompareConfig:
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"`seeds` {self.seeds}: must be at least 1")
-        asked = PRIOR_NAMES if "all" in self.priors else self.priors
-        ordered = tuple(p for p in PRIOR_NAMES if p == "standard" or p in asked)
+        asked = PRIOR_SIGNATURES.rows if "all" in self.priors else self.priors
+        ordered = tuple(p for p in PRIOR_SIGNATURES.rows if p == "standard" or p in asked)
         object.__setattr__(self, "priors", ordered)
         cells(self)  # refuses what a VAE refuses
 
 
 def cells(config: CompareConfig) -> dict[str, VaeConfig]:
-    """Returns the configuration of every run, by its row: PRIOR/SEED."""
+    """Returns the configuration of every run, by its row: PRIOR/SEED.
+
+    All that are learned post hoc ask for expectation-maximisation; `genlab.vae.compare` keeps it
+    for the priors that have it.
+    """
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
-            has = PRIOR_OPTIONS[prior].components is not None
+            given = config.components is not None and "components" in PRIOR_SIGNATURES.rows[prior]
             learned = config.post_hoc and prior != "standard"
             rows[f"{prior}/{seed}"] = VaeConfig(
-                prior=cast(PriorName, prior),
-                prior_options=PriorOptions(components=config.components if has else None),
+                prior=prior,
+                prior_options={"components": config.components} if given else {},
                 data=config.data, latent=config.latent, hidden=config.hidden,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,
                 post_hoc=f"../../standard/{seed}" if learned else None,
-                em=learned and prior in BY_EM, fourier=config.fourier,
+                em=learned, fourier=config.fourier,
             )
     return rows

@@ -1,15 +1,15 @@
 """The lab sheet's configuration: what `quick` and `full` mean."""
 
-__all__ = ["PRESETS", "LabConfig", "Preset", "vae_configs"]
+__all__ = ["LAB_PRIORS", "PRESETS", "LabConfig", "Preset", "vae_configs"]
 
 from dataclasses import dataclass
 from typing import Literal
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PriorOptions
+from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 
-PRIORS = ("standard", "mixture", "vamp")
+LAB_PRIORS = ("standard", "mixture", "vamp")
 """The priors of the lab sheet, in its order."""
 
 
@@ -94,9 +94,10 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
     epochs = preset.vae_epochs if config.vae_epochs is None else config.vae_epochs
     return {
         prior: VaeConfig(
-            prior=prior,  # pyright: ignore[reportArgumentType]
-            prior_options=PriorOptions(
-                components=None if prior == "standard" else preset.components
+            prior=prior,
+            prior_options=(
+                {"components": preset.components}
+                if "components" in PRIOR_SIGNATURES.rows[prior] else {}
             ),
             data=mnist, epochs=epochs, batch=preset.vae_batch,
             # One network for all three priors, and nothing that favours one. (Fourier features,
@@ -104,5 +105,5 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             fourier=0.0, learning_rate=1e-3, clip=0.0,
             importance=preset.importance, seed=config.seed, checkpoints=config.checkpoints,
         )
-        for prior in PRIORS
+        for prior in LAB_PRIORS
     }

@@ -1,19 +1,15 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["BY_EM", "RECIPES", "RecipeName", "VaeConfig"]
+__all__ = ["RECIPES", "RecipeName", "VaeConfig"]
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal
-
-import tyro
+from dataclasses import dataclass, field
+from typing import Literal
 
 from genlab.common.errors import InputError
 from genlab.configs.checks import require_finite
-from genlab.configs.prior import WIDEST, PriorName, PriorOptions
+from genlab.configs.prior import PRIOR_SIGNATURES, WIDEST, PriorName, PriorOptions
 
-BY_EM = ("mixture", "vamp", "vamp-mixture")
-"""Priors that expectation-maximisation can begin, once the codes are there."""
 LARGEST = {"batch": 1_000_000, "latent": 10_000, "samples": 10_000, "lattice": 10_000}
 """More of these fits into no machine."""
 FEWEST_DRAWS = 100
@@ -26,8 +22,8 @@ class VaeConfig:
 
     prior: PriorName = "standard"
     """The prior over the latent."""
-    prior_options: Annotated[PriorOptions, tyro.conf.arg(name="prior")] = PriorOptions()
-    """What the prior is built with; each has its own defaults."""
+    prior_options: PriorOptions = field(default_factory=dict)
+    """The prior's options; each has its own defaults. (A configuration holds all of them.)"""
     data: str = "mnist"
     """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
     latent: int = 2
@@ -74,8 +70,8 @@ class VaeConfig:
     """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
     run's configuration holds the way there from its own folder.)"""
     em: bool = False
-    """post hoc: a mixture is fitted by expectation-maximisation in place of gradients; vamp and
-    vamp-mixture begin with pseudo-inputs whose posteriors are such a mixture's components."""
+    """post hoc: fit a prior that is a mixture by expectation-maximisation, in place of gradients
+    or before them."""
     draws: int = 16
     """Draws of z per test digit when the bound is measured."""
     importance: int = 1000
@@ -96,7 +92,8 @@ class VaeConfig:
 
     def __post_init__(self) -> None:
         require_finite(self)
-        object.__setattr__(self, "prior_options", self.prior_options.of(self.prior))
+        options = PRIOR_SIGNATURES.complete(self.prior, self.prior_options)
+        object.__setattr__(self, "prior_options", options)
         if self.fourier is None:
             object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
         if self.clip is None:
@@ -134,8 +131,8 @@ class VaeConfig:
                 "`checkpoints`: needs two `epochs` at least, and goes with neither `patience` nor "
                 "`post_hoc` (genlab verify replays what begins at the seed and ends as planned)"
             )
-        if self.em and (self.post_hoc is None or self.prior not in BY_EM):
-            raise InputError(f"`em`: is for a prior learned post hoc, one of {', '.join(BY_EM)}")
+        if self.em and self.post_hoc is None:
+            raise InputError("`em`: is for a prior learned post hoc")
 
     def _check_objective(self) -> None:
         """Refuses options that the objective would not use."""
@@ -150,16 +147,6 @@ class VaeConfig:
             raise InputError("`gradient`: belongs to `objective` iwae")
         if self.objective == "iwae" and self.samples < 2:
             raise InputError("`samples`: give at least 2 for `objective` iwae (1 is the ELBO)")
-        if self.objective in ("pooled", "exact") and self.prior == "exemplar":
-            raise InputError(
-                f"`objective` {self.objective}: the exemplar prior leaves each image itself out, "
-                "which points that all images share cannot; take elbo or iwae"
-            )
-        if self.objective != "elbo" and self.prior == "diffusion":
-            raise InputError(
-                f"`objective` {self.objective}: needs the prior's density, of which the diffusion "
-                "prior has only a random bound while it learns; take elbo"
-            )
         if self.objective == "exact" and self.latent > 2:
             raise InputError(
                 f"`objective` exact: needs one or two latent dimensions, not {self.latent}"

@@ -21,7 +21,6 @@ from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import DigitSet, load_digits
-from genlab.explorer.assemble import word_table
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.plane_facts import density_facts, log_density
 from genlab.explorer.precision import Precision, choose
@@ -142,7 +141,7 @@ def _identity(one: Loaded) -> dict[str, Any]:
     }
     return {
         "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
-        "title": {lang: w[f"p-{one.config.prior}"] for lang, w in word_table().items()},
+        "title": one.model.prior.title.capitalised()._asdict(),
         "test_images": results["test_images"], "numbers": numbers,
         "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
     }

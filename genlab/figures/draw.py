@@ -24,6 +24,7 @@ from genlab.figures.gan_samples import walk_file
 from genlab.figures.png import save
 from genlab.gan.load import gan_config
 from genlab.gan.split import split_images
+from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
@@ -32,14 +33,6 @@ from genlab.vae.splits import observed_test_images
 DOTS = 3000
 STOPS = 6
 """Images that the walk of a GAN run leads through."""
-TITLES = {
-    "standard": "standard Gaussian", "mixture": "mixture of Gaussians", "vamp": "VampPrior",
-    "vamp-mixture": "VampPrior mixture", "gtm": "GTM", "gtm-vamp": "GTM-VampPrior",
-    "realnvp": "RealNVP", "spline": "neural spline flow", "student": "Student-t",
-    "exemplar": "exemplars", "lars": "LARS", "energy": "energy-tilted Gaussian",
-    "diffusion": "diffusion", "zuko": "zuko flow",
-}
-"""What figures call each prior."""
 
 
 def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
@@ -58,8 +51,7 @@ def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray 
     results = Run(path).results
     caption = f"ELBO {results['elbo']:.2f}, KL(q(z)||p(z)) {results['marginal_kl']:.3f} nats"
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
-    title = TITLES.get(config.prior, config.prior)
-    return latent.Panel(title=title, z=dots, caption=caption), model, labels
+    return latent.Panel(title=model.prior.title.en, z=dots, caption=caption), model, labels
 
 
 def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
@@ -75,7 +67,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     model, config = load_vae(path)
     digits = digits or load_digits(config.data)
     folder = path / "figures"
-    title = TITLES.get(config.prior, config.prior)
+    title = model.prior.title.en
     if metrics := Run(path).metrics():  # none where nothing was learned by steps
         objective = "ln p(z)" if config.post_hoc else config.objective.upper()
         figure = curves.bound_curve(metrics, f"{title} prior", objective)
@@ -147,7 +139,7 @@ def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
     likelihood = "nll_exact" if results["latent"] <= 2 else "nll_is"
     if results["latent"] != 2:
         compared = {
-            TITLES[prior]: (d[likelihood]["mean"], d[likelihood]["images_se"])
+            PRIORS[prior].title.en: (d[likelihood]["mean"], d[likelihood]["images_se"])
             for prior, row in rows.items() if likelihood in (d := row["differences"])
         }
         save(comparison.differences(compared, "NLL", title), path / "comparison.png")
@@ -163,7 +155,7 @@ def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
             density = model.prior().log_prob(points).view(161, 161).numpy()
         numbers = f"gap {rows[prior]['prior_gap']:.3f}, NLL {rows[prior][likelihood]:.2f}"
         panels.append(comparison.ComparedPrior(
-            title=TITLES[prior], z=panel.z, log_density=density, caption=numbers
+            title=panel.title, z=panel.z, log_density=density, caption=numbers
         ))
     save(comparison.prior_grid(panels, limit, title + "; nats"), path / "comparison.png")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.common import atomic
-from genlab.configs.lab import PRIORS
+from genlab.configs.lab import LAB_PRIORS
 from genlab.data.mnist import load_digits
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
@@ -21,7 +21,7 @@ EXPLORER = "report/explorer.html"
 def gathered(out: Path) -> dict[str, Any]:
     """Returns the results of a lab run's parts."""
     results = {
-        "vae": {prior: Run(out / "vae" / prior).results for prior in PRIORS},
+        "vae": {prior: Run(out / "vae" / prior).results for prior in LAB_PRIORS},
         "gan": Run(out / "gan").results,
         "fid": read_json(out / "gan" / "fid.json"),
         "report": submitted(out),

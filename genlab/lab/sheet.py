@@ -11,7 +11,7 @@ from typing import Any
 from genlab.common import atomic
 from genlab.common.progress import say
 from genlab.configs.gan import RECIPES, GanConfig
-from genlab.configs.lab import PRESETS, PRIORS, LabConfig, vae_configs
+from genlab.configs.lab import LAB_PRIORS, PRESETS, LabConfig, vae_configs
 from genlab.data.images import ImageSet, load_images
 from genlab.data.mnist import DigitSet, load_digits
 from genlab.data.pictures import Pictures, of_tensor, open_pictures
@@ -99,7 +99,7 @@ def _run(
         if not (path / VAE_FIGURE).exists():
             draw_vae(path, digits)
     if not (out / "vae" / "priors.png").exists():
-        paths = {prior: out / "vae" / prior for prior in PRIORS}
+        paths = {prior: out / "vae" / prior for prior in LAB_PRIORS}
         draw_priors(paths, out / "vae" / "priors.png", digits)
     train_gan(gan, out / "gan")
     _distances(config, real, out / "gan")

@@ -101,7 +101,7 @@ class Encoder(nn.Module):
         self, pixels: int, hidden: Sequence[int], latent: int, *, gated: bool = False
     ) -> None:
         super().__init__()
-        self.latent = latent
+        self.pixels, self.latent = pixels, latent
         self.body = perceptron([pixels, *hidden, 2 * latent], gated=gated)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,46 +1,47 @@
-"""Priors over the latent: one a file, one row in `PRIORS`.
+"""Priors over the latent: one file and one row of `PRIORS` each.
 
 A prior is a module whose `forward()` returns the `torch.distributions.Distribution` over z, with
-event shape `(D,)`. Whoever uses it calls `log_prob` and `sample` and never asks which it is.
+event shape `(D,)`. The VAE calls `log_prob` and `sample`, whatever the prior is.
+
+    prior = Mixture(2, components=64)
+    p = prior()
+    p.log_prob(p.sample((1000,)))
 """
 
-__all__ = ["PRIORS", "Prior", "Setting"]
-
-from collections.abc import Callable
-
 from genlab.numerics.mkl_warmup import settle
-from genlab.priors.base import Prior, Setting
-from genlab.priors.diffusion import DiffusionPrior
-from genlab.priors.energy import EnergyPrior
-from genlab.priors.exemplar import ExemplarPrior
-from genlab.priors.gtm import GTMPrior
-from genlab.priors.gtm_vamp import GTMVampPrior
-from genlab.priors.lars import LarsPrior
-from genlab.priors.mixture import MixturePrior
-from genlab.priors.realnvp import RealNVPPrior
-from genlab.priors.spline import SplinePrior
-from genlab.priors.standard import StandardPrior
-from genlab.priors.student import StudentPrior
+from genlab.priors.base import Prior
+from genlab.priors.diffusion import Diffusion
+from genlab.priors.energy import Energy
+from genlab.priors.exemplar import Exemplar
+from genlab.priors.gtm import GTM
+from genlab.priors.gtm_vamp import GTMVamp
+from genlab.priors.lars import LARS
+from genlab.priors.mixture import Mixture
+from genlab.priors.realnvp import RealNVP
+from genlab.priors.spline import Spline
+from genlab.priors.standard import Standard
+from genlab.priors.student import StudentT
 from genlab.priors.vamp import VampPrior
-from genlab.priors.vamp_mixture import VampMixturePrior
-from genlab.priors.zuko_flow import ZukoPrior
+from genlab.priors.vamp_mixture import VampMixture
+from genlab.priors.zuko_flow import Zuko
 
 settle()
 
-PRIORS: dict[str, Callable[[Setting], Prior]] = {
-    "standard": StandardPrior.build,
-    "mixture": MixturePrior.build,
-    "vamp": VampPrior.build,
-    "vamp-mixture": VampMixturePrior.build,
-    "gtm": GTMPrior.build,
-    "gtm-vamp": GTMVampPrior.build,
-    "realnvp": RealNVPPrior.build,
-    "spline": SplinePrior.build,
-    "student": StudentPrior.build,
-    "exemplar": ExemplarPrior.build,
-    "lars": LarsPrior.build,
-    "energy": EnergyPrior.build,
-    "diffusion": DiffusionPrior.build,
-    "zuko": ZukoPrior.build,
+PRIORS: dict[str, type[Prior]] = {
+    "standard": Standard,
+    "mixture": Mixture,
+    "vamp": VampPrior,
+    "vamp-mixture": VampMixture,
+    "gtm": GTM,
+    "gtm-vamp": GTMVamp,
+    "realnvp": RealNVP,
+    "spline": Spline,
+    "student": StudentT,
+    "exemplar": Exemplar,
+    "lars": LARS,
+    "energy": Energy,
+    "diffusion": Diffusion,
+    "zuko": Zuko,
 }
-"""How each prior is built. Its options and their defaults stand in `genlab.configs.prior`."""
+"""The priors by their names on the command line. `genlab.configs.prior` reads this table, and the
+constructors' keywords, from the source."""

@@ -1,14 +1,13 @@
-"""What every prior is: a module that returns a distribution over the latent.
+"""The interface of a prior: a module that returns a distribution over the latent.
 
-Shapes: B batch, D latent dimensions; `*` any leading dimensions.
+Shapes: N images, B batch, K components, X pixels, D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["Encode", "Prior", "Setting"]
+__all__ = ["Encode", "EncoderPrior", "Prior", "Title"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn as nn
@@ -16,46 +15,95 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.configs.prior import PriorOptions
-
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Images `(B, X)` to the mean and the log standard deviation of q(z|x), each `(B, D)`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """What a prior may be built from; each takes what it needs."""
+class Title(NamedTuple):
+    """A prior's name in both languages, as it stands inside a sentence."""
 
-    latent: int
-    """The number of latent dimensions D."""
-    options: PriorOptions
-    """The prior's options, complete."""
-    encode: Encode
-    """The encoder call: images `(B, X)` to the mean and log standard deviation of q(z|x). A plain
-    function, so that the encoder's weights stay the encoder's."""
-    examples: Tensor
-    """Grey training images in [0, 1], at least K, with shape `(N, X)`."""
-    rows: Tensor
-    """The examples' places among the training images, with shape `(N,)`, int64."""
+    zh: str
+    en: str
+
+    def capitalised(self) -> "Title":
+        """Returns the name as it begins a sentence."""
+        return Title(self.zh, self.en[:1].upper() + self.en[1:])
 
 
 class Prior(nn.Module, ABC):
-    """A prior over the latent."""
+    """A prior over the latent.
 
-    dear: ClassVar[bool] = False
-    """Whether ln p(z) costs so much that measurement must be sparing with it."""
+    A prior is written as a subclass with one method, `forward`, and a constructor that takes the
+    number of latent dimensions first and has a default for everything else. All else has a
+    default here.
+    """
+
+    title: ClassVar[Title]
+    """The prior's name in figures, pages and reports; that of the class if not given."""
+    expensive: ClassVar[bool] = False
+    """ln p(z) is expensive to evaluate: measurements evaluate it at few points."""
+    fitted_by_em: ClassVar[bool] = False
+    """Expectation-maximisation can fit it to given codes, by `fit_em`."""
+    leaves_out_self: ClassVar[bool] = False
+    """In training, the density at an image's codes depends on the image, which is left out."""
+    trains_on_bound: ClassVar[bool] = False
+    """In training, a random bound takes the place of ln p(z)."""
+    examples: int = 0
+    """The number of training images that `initialise` needs."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "title" not in vars(cls):
+            cls.title = Title(cls.__name__, cls.__name__)
 
     @abstractmethod
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`: `log_prob` exact, in nats, and `sample`."""
 
-    def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
-        """Returns what training maximises for ln p(z): just that, for most priors.
+    def attach(self, encode: Encode, pixels: int) -> None:
+        """Receives the encoder of the VAE that this is the prior of.
 
-        Others have a reason: it would look at the answer (exemplars), or is dear (diffusion).
+        A VAE calls it once, when it is built. Parameters whose shapes depend on the images are
+        made here. Most priors do not need it.
+
+        Arguments:
+            encode: The encoder, as a function and not as a module: its weights stay the VAE's.
+            pixels: The number of pixels X.
+        """
+        del encode, pixels
+
+    def initialise(self, examples: Tensor, rows: Tensor) -> None:
+        """Takes starting values from training images. Most priors do not need it.
+
+        Arguments:
+            examples: Grey training images in [0, 1], `self.examples` of them or, where there are
+                not so many, all, with shape `(N, X)`.
+            rows: Their row numbers among the training images, with shape `(N,)`, int64.
+        """
+        del examples, rows
+
+    def fit_em(self, z: Tensor, means: Tensor, images: Tensor, random: torch.Generator) -> bool:
+        """Fits the prior to codes by expectation-maximisation, if it is `fitted_by_em`.
+
+        Arguments:
+            z: Draws of q(z|x) of training images, with shape `(M, D)`.
+            means: The means of q(z|x), with shape `(N, D)`.
+            images: These images, with shape `(N, X)`.
+            random: Draws the starts.
+
+        Returns:
+            Whether it has converged, so that no training by gradients follows.
+        """
+        del z, means, images, random
+        raise NotImplementedError(f"{type(self).__name__} is not fitted by EM")
+
+    def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
+        """Returns what training maximises in place of ln p(z): for most priors ln p(z) itself.
 
         Arguments:
             z: Codes of the batch's images, with shape `(*, B, D)`.
-            rows: The images' places among the training images, with shape `(B,)`, int64.
+            rows: Row numbers of the batch's images among the training images, with shape `(B,)`,
+                int64.
             random: Draws whatever noise is needed.
 
         Returns:
@@ -65,7 +113,7 @@ class Prior(nn.Module, ABC):
         return self().log_prob(z)
 
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
-        """Returns what tells whether the density can be trusted at codes: nothing, for most.
+        """Returns numbers that tell whether the density can be trusted at codes; most have none.
 
         Arguments:
             z: Codes, with shape `(N, D)`.
@@ -73,3 +121,40 @@ class Prior(nn.Module, ABC):
         """
         del z, random
         return {}
+
+
+class EncoderPrior(Prior):
+    """A prior that consists of the encoder's posteriors at certain images.
+
+    Arguments:
+        latent: The number of latent dimensions D, which must be the encoder's.
+    """
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self._encode: Encode | None = None
+
+    @property
+    def encode(self) -> Encode:
+        """The encoder.
+
+        Raises:
+            RuntimeError: If the prior has none yet.
+        """
+        if self._encode is None:
+            raise RuntimeError(
+                f"{type(self).__name__} has no encoder yet: build a VAE with it, or call `attach`"
+            )
+        return self._encode
+
+    def attach(self, encode: Encode, pixels: int) -> None:
+        """Receives the encoder.
+
+        Raises:
+            TypeError: If it is a module: its weights would be registered here a second time.
+        """
+        del pixels
+        if isinstance(encode, nn.Module):
+            raise TypeError("`encode` must be a function, say encoder.forward, and not a module")
+        self._encode = encode

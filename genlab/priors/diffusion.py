@@ -35,7 +35,7 @@ ds^2 = 2 s^2 m^2 dl. The rest has little noise left, none at the start.
 Shapes: B batch, D latent dimensions, H hidden units; `*` any leading dimensions.
 """
 
-__all__ = ["DiffusionFlow", "DiffusionPrior", "Velocity", "VelocityNet", "bound"]
+__all__ = ["Diffusion", "DiffusionFlow", "Velocity", "VelocityNet", "bound"]
 
 import itertools
 import math
@@ -50,7 +50,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Prior, Setting
+from genlab.common.checks import require_at_least, require_widths
+from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 
 BETA = (0.1, 20.0)
@@ -223,7 +224,7 @@ def bound(
     return log_gaussian - (HIGH - LOW) * integrand
 
 
-class DiffusionPrior(Prior):
+class Diffusion(Prior):
     """A diffusion model of the codes, trained with them; it starts as exactly N(0, I).
 
     References:
@@ -239,25 +240,27 @@ class DiffusionPrior(Prior):
 
     Arguments:
         latent: The number of latent dimensions D.
-        hidden: Widths of the network's hidden layers.
-        steps: Runge-Kutta steps.
+        hidden: The widths of the network's hidden layers.
+        steps: The number of Runge-Kutta steps of the probability-flow equation.
+
+    Raises:
+        InputError: If there is no step, or a width is below 1.
     """
 
-    dear = True
+    title = Title("扩散先验", "diffusion")
+    expensive = True
+    trains_on_bound = True
     origin: Tensor
 
-    def __init__(self, latent: int, hidden: Sequence[int], steps: int) -> None:
+    def __init__(
+        self, latent: int, hidden: Sequence[int] = (64, 64, 64), steps: int = 64
+    ) -> None:
         super().__init__()
+        require_widths(hidden=hidden)
+        require_at_least(1, steps=steps)
         self.steps = steps
         self.net = VelocityNet(latent, hidden)
         self.register_buffer("origin", torch.zeros(latent))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "DiffusionPrior":
-        """Builds it from what a VAE has at hand."""
-        assert setting.options.hidden is not None
-        assert setting.options.steps is not None
-        return cls(setting.latent, setting.options.hidden, setting.options.steps)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

@@ -19,7 +19,7 @@ Everything is in float64. Only sums over codes are kept, so memory does not grow
 Shapes: N codes, K components, D latent dimensions, Q = D or D^2 products of two of them.
 """
 
-__all__ = ["Mixture", "expectation_maximisation", "fit_mixture"]
+__all__ = ["FittedMixture", "expectation_maximisation", "fit_mixture"]
 
 import math
 
@@ -32,21 +32,21 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.numerics.logsumexp import logsumexp, small_exp_
-from genlab.priors.mixture import LOG_STD_FLOOR
+from genlab.priors.gaussian import LOG_STD_FLOOR
 
 Covariance = Literal["diagonal", "full"]
 
 VARIANCE_FLOOR = math.exp(2 * LOG_STD_FLOOR)
-"""That of `MixturePrior`, which so holds any fit unchanged. (It bounds the diagonal of the
-Cholesky factor, whose squares are never below the least eigenvalue.)"""
+"""The floor of the prior `Mixture`, which can so take any fit unchanged. (It bounds the diagonal
+of the Cholesky factor, whose squares are never below the least eigenvalue.)"""
 TILE = 4096
-"""Codes looked at together."""
+"""The number of codes in memory at a time."""
 NOTHING = 1e-12
-"""A component with fewer codes than this has none; its mean is then not 0 / 0."""
+"""The least sum of responsibilities of a component, which keeps its mean from being 0 / 0."""
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class FittedMixture:
     """A mixture of Gaussians, in float64."""
 
     weights: Tensor
@@ -62,7 +62,7 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What maximisation needs of the codes and their responsibilities."""
+    """Sums over the codes, weighted by their responsibilities."""
 
     counts: Tensor
     """sum_n r_nk, with shape `(K,)`."""
@@ -79,7 +79,7 @@ def products(z: Tensor, covariance: Covariance) -> Tensor:
     return (z[:, :, None] * z[:, None, :]).flatten(1)
 
 
-def expect(z: Tensor, mixture: Mixture, covariance: Covariance) -> tuple[float, Moments]:
+def expect(z: Tensor, mixture: FittedMixture, covariance: Covariance) -> tuple[float, Moments]:
     r"""Returns the mean of ln p(z) and the moments, under the responsibilities of `mixture`.
 
     With the precision :math:`\Lambda = \Sigma^{-1}`, and both products matrix products,
@@ -109,7 +109,7 @@ def expect(z: Tensor, mixture: Mixture, covariance: Covariance) -> tuple[float, 
     return total.item() / len(z), Moments(counts, sums, squares)
 
 
-def maximise(moments: Moments, covariance: Covariance, *, equal: bool = False) -> Mixture:
+def maximise(moments: Moments, covariance: Covariance, *, equal: bool = False) -> FittedMixture:
     """Returns the most likely mixture, given the moments, with no variance below the floor.
 
     Its weights are equal, if they have to be.
@@ -124,13 +124,13 @@ def maximise(moments: Moments, covariance: Covariance, *, equal: bool = False) -
         raised = vectors * values.clamp(min=VARIANCE_FLOOR).unsqueeze(-2)
         tril = torch.linalg.cholesky(raised @ vectors.mT)
     weights = torch.full_like(counts, 1 / len(counts)) if equal else counts / counts.sum()
-    return Mixture(weights, mean, tril)
+    return FittedMixture(weights, mean, tril)
 
 
 def spread_start(
     z: Tensor, components: int, covariance: Covariance, random: torch.Generator, *,
     equal: bool = False,
-) -> Mixture:
+) -> FittedMixture:
     """Returns a mixture around K codes far from each other, each code given to the nearest.
 
     Each next code is drawn in proportion to its squared distance to the nearest so far; where the
@@ -158,9 +158,9 @@ def spread_start(
 
 @torch.no_grad()
 def expectation_maximisation(
-    z: Tensor, start: Mixture, covariance: Covariance, *, equal: bool = False,
+    z: Tensor, start: FittedMixture, covariance: Covariance, *, equal: bool = False,
     tolerance: float = 1e-4, iterations: int = 200,
-) -> Mixture:
+) -> FittedMixture:
     """Returns the mixture that expectation-maximisation reaches from `start`.
 
     References:
@@ -182,17 +182,17 @@ def expectation_maximisation(
         curve.append(value)
         converged = len(curve) > 1 and curve[-1] - curve[-2] < tolerance
         if converged or len(curve) > iterations:
-            return Mixture(mixture.weights, mixture.mean, mixture.tril, tuple(curve))
+            return FittedMixture(mixture.weights, mixture.mean, mixture.tril, tuple(curve))
         mixture = maximise(moments, covariance, equal=equal)
 
 
 def fit_mixture(
     z: Tensor, components: int, covariance: Covariance, random: torch.Generator, *,
     equal: bool = False, starts: int = 5, tolerance: float = 1e-4, iterations: int = 200,
-) -> Mixture:
+) -> FittedMixture:
     """Fits a mixture to codes from several starts and returns the most likely.
 
-    `MixturePrior.set_` makes a prior of it.
+    `genlab.priors.Mixture.set_` makes a prior of it.
 
     References:
         | From Variational to Deterministic Autoencoders (Ghosh et al., 2020): "ex-post density
@@ -213,7 +213,7 @@ def fit_mixture(
         InputError: If there are fewer codes than components.
     """
     if len(z) < components:
-        raise InputError(f"--prior.components {components}: more than the {len(z)} codes")
+        raise InputError(f"`components` must be at most the {len(z)} codes, not {components}")
     z = z.double()
     fits = [
         expectation_maximisation(

@@ -2,17 +2,17 @@ r"""The energy prior, :math:`p(z) = e^{f(z)} \mathcal{N}(z; 0, I) / Z`: a tilted
 
     f(z) = -R sigmoid(-net(z)), in (-R, 0),    Z = E_N[e^f], in (e^-R, 1)
 
-A constant in f is the same as none, so the bounds limit only the contrast, R nats; that pays for
-all three things a tilt needs. Z is finite. Draws of N(0, I) accepted with probability e^f are
-exact draws of p, at most e^R proposals a draw on average. And S draws estimate Z with a relative
+A constant in f has no effect, so the bounds limit only the contrast, to R nats, and this gives the
+three things a tilt needs. Z is finite. Draws of N(0, I) accepted with probability e^f are exact
+draws of p, at most e^R proposals a draw on average. And S draws estimate Z with a relative
 variance below e^R / S. Without the lower bound, training in many dimensions lowers f wherever the
-draws of a step happen to be and raises it where they never get: the estimate of Z falls faster
-than Z does, and soon no draw is accepted.
+draws of a step happen to be and raises it where none are: the estimate of Z falls faster than Z
+does, and soon no draw is accepted.
 
 Shapes: D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["EnergyPrior", "TiltedGaussian"]
+__all__ = ["Energy", "TiltedGaussian"]
 
 import math
 
@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Prior, Setting
+from genlab.common.checks import require_at_least, require_widths
+from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.tilt import (
     LogWeight,
@@ -64,15 +65,15 @@ class TiltedGaussian(Distribution):
         return z.view(*sample_shape, -1)
 
 
-class EnergyPrior(Prior):
+class Energy(Prior):
     """A Gaussian tilted by a learned energy.
 
     The network starts at zero: f is constant, and p is N(0, I).
 
     In one and two dimensions Z and its gradient are exact, and no Markov chain is needed. Above, a
     training step estimates Z with fresh draws of N(0, I); the gradient of its logarithm is then
-    the self-normalised importance estimate of E_p[grad f]. (Pang et al. leave f unbounded and draw
-    from p by short runs of Langevin dynamics, which reach further but do not draw from p.)
+    the self-normalised importance estimate of E_p[grad f]. (Pang et al. leave f unbounded and
+    sample by short runs of Langevin dynamics, which reach further but do not draw from p.)
 
     References:
         | Learning Latent Space Energy-Based Prior Model (Pang et al., 2020), section 2
@@ -82,24 +83,25 @@ class EnergyPrior(Prior):
 
     Arguments:
         latent: The number of latent dimensions D.
-        hidden: Widths of the network's hidden layers.
-        draws: Draws S a training step for Z above two dimensions.
+        hidden: The widths of the network's hidden layers.
+        draws: The number of draws S a training step for Z, above two dimensions.
+
+    Raises:
+        InputError: If there is no draw, or a width is below 1.
     """
 
+    title = Title("能量倾斜高斯", "energy-tilted Gaussian")
     origin: Tensor
 
-    def __init__(self, latent: int, hidden: Sequence[int], draws: int) -> None:
+    def __init__(
+        self, latent: int, hidden: Sequence[int] = (100, 100), draws: int = 1024
+    ) -> None:
         super().__init__()
+        require_widths(hidden=hidden)
+        require_at_least(1, draws=draws)
         self.draws = draws
         self.net = tilt_net(latent, hidden)
         self.register_buffer("origin", torch.zeros(latent))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "EnergyPrior":
-        """Builds it from what a VAE has at hand."""
-        assert setting.options.hidden is not None
-        assert setting.options.draws is not None
-        return cls(setting.latent, setting.options.hidden, setting.options.draws)
 
     def log_weight(self, z: Tensor) -> Tensor:
         """Returns f(z), at most 0, `(*, D)` to `(*)`."""
@@ -111,7 +113,7 @@ class EnergyPrior(Prior):
         return TiltedGaussian(self.log_weight, log_z, self.origin)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
-        """Returns ln p(z) with Z from fresh nodes: fixed ones would be learned by heart."""
+        """Returns ln p(z) with Z from fresh nodes: training would overfit to fixed ones."""
         del rows
         log_z = log_normaliser(self.log_weight, fresh_nodes(self.origin, self.draws, random))
         return TiltedGaussian(self.log_weight, log_z, self.origin).log_prob(z)

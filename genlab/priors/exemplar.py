@@ -3,18 +3,18 @@ r"""The exemplar prior: a kernel density estimate over the codes of training ima
 .. math:: p(z) = \frac{1}{K} \sum_k \mathcal{N}(z; \mu_\phi(x_k), \sigma^2 I)
 
 The centres are the encoder's means at K training images, encoded anew at every call; the one
-width :math:`\sigma` is learned. In training an image does not see its own kernel:
+width :math:`\sigma` is learned. In training an image's own kernel is left out:
 
 .. math:: p(z | x_n) = \frac{1}{K - 1} \sum_{k \neq n} \mathcal{N}(z; \mu_\phi(x_k), \sigma^2 I)
 
 Otherwise :math:`\sigma` would shrink until each code is explained by itself alone, a likelihood
-that no new image has. The exemplars are encoded in their grey values, while training images
-are drawn binary from theirs: exemplars are the same at every step.
+that no new image reaches. Exemplars are encoded by their grey values, the same at every step,
+while training images are binarised anew.
 
 Shapes: K exemplars, B batch, X pixels, D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["ExemplarPrior", "KernelDensity"]
+__all__ = ["Exemplar", "KernelDensity"]
 
 import math
 
@@ -24,16 +24,16 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.errors import InputError
+from genlab.common.checks import require_at_least
 from genlab.numerics.logsumexp import logsumexp
-from genlab.priors.base import Encode, Prior, Setting
-from genlab.priors.vamp import plain_function
+from genlab.priors.base import Encode, EncoderPrior, Title
+from genlab.priors.vamp import first_examples
 
 LOG_STD_AT_START = -1.0
 
 
 class KernelDensity(Distribution):
-    """An equal mixture of Gaussians of one width, of which only `(*, K)` numbers are held.
+    """An equally weighted mixture of Gaussians of one width; it needs memory for `(*, K)` numbers.
 
     Arguments:
         centres: Their means, with shape `(K, D)`.
@@ -70,7 +70,7 @@ class KernelDensity(Distribution):
         return mean + self.log_std.exp() * torch.randn_like(mean)
 
 
-class ExemplarPrior(Prior):
+class Exemplar(EncoderPrior):
     """A kernel density estimate over the codes of K training images.
 
     References:
@@ -79,37 +79,38 @@ class ExemplarPrior(Prior):
         | https://arxiv.org/abs/2004.04795
 
     Arguments:
-        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
-            function, so that the encoder's weights stay the encoder's.
-        images: The exemplars, grey in [0, 1], with shape `(K, X)`.
-        rows: Their places among the training images, no two the same, with shape `(K,)`, int64.
+        latent: The number of latent dimensions D.
+        components: The number of exemplars K.
 
     Raises:
-        InputError: If there is a single exemplar: without it nothing would be left.
-        TypeError: If `encode` is a module.
+        InputError: If there are fewer than two exemplars: training leaves one out.
     """
 
+    title = Title("样例先验", "exemplars")
+    leaves_out_self = True
     images: Tensor
     rows: Tensor
 
-    def __init__(self, encode: Encode, images: Tensor, rows: Tensor) -> None:
-        super().__init__()
-        if len(images) < 2:
-            raise InputError(
-                f"--prior.components {len(images)}: must be at least 2, for the exemplar prior "
-                "leaves one out in training"
-            )
-        self.encode = plain_function(encode)
-        # Copies: loading a state writes into buffers, which must not be the caller's images.
-        self.register_buffer("images", images.clone())
-        self.register_buffer("rows", rows.clone())
+    def __init__(self, latent: int, components: int = 1000) -> None:
+        super().__init__(latent)
+        require_at_least(2, components=components)
+        self.components = self.examples = components
+        self.register_buffer("rows", torch.full((components,), -1))
         self.log_std = nn.Parameter(torch.tensor(LOG_STD_AT_START))
 
-    @classmethod
-    def build(cls, setting: Setting) -> "ExemplarPrior":
-        """Builds it from what a VAE has at hand."""
-        count = setting.options.components
-        return cls(setting.encode, setting.examples[:count], setting.rows[:count])
+    def attach(self, encode: Encode, pixels: int) -> None:
+        """Receives the encoder and makes room for the exemplars."""
+        super().attach(encode, pixels)
+        self.register_buffer("images", torch.zeros(self.components, pixels))
+
+    def initialise(self, examples: Tensor, rows: Tensor) -> None:
+        """Takes the exemplars from training images `(N, X)` in rows `(N,)`, no two the same.
+
+        Raises:
+            InputError: If there are fewer images than exemplars.
+        """
+        self.images.copy_(first_examples(examples, self.components))
+        self.rows.copy_(rows[: self.components])
 
     def forward(self) -> KernelDensity:
         """Returns p(z), of all K exemplars, with event shape `(D,)`."""
@@ -120,7 +121,7 @@ class ExemplarPrior(Prior):
 
         Arguments:
             z: Codes of the batch's images, with shape `(*, B, D)`.
-            rows: The images' places among the training images, with shape `(B,)`, int64.
+            rows: Row numbers of the images among the training images, with shape `(B,)`, int64.
             random: Not used.
 
         Returns:

@@ -1,4 +1,4 @@
-r"""The standard Gaussian and mixtures of Gaussians: what most priors are made of.
+r"""The standard Gaussian and mixtures of Gaussians, of which most priors consist.
 
 .. math:: p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, \Sigma_k),
           \qquad w = \mathrm{softmax}(\mathrm{logits})
@@ -13,12 +13,12 @@ and a component is one product of matrices:
           -\frac{z_d^2}{2} \cdot \frac{1}{\sigma_{kd}^2} + z_d \cdot \frac{\mu_{kd}}{\sigma_{kd}^2}
           \Big) - \sum_d \frac{\mu_{kd}^2}{2 \sigma_{kd}^2}
 
-Its terms are large and cancel, so it is in float64, whatever goes in and comes out.
+Its terms are large and cancel, so it is computed in float64, whatever the dtype of z.
 
 Shapes: K components, D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["GaussianMixture", "StandardGaussian", "standard_log_prob"]
+__all__ = ["LOG_STD_FLOOR", "GaussianMixture", "StandardGaussian", "standard_log_prob"]
 
 import math
 
@@ -31,8 +31,11 @@ from torch.distributions import Distribution
 
 from genlab.numerics.logsumexp import logsumexp
 
+LOG_STD_FLOOR = -3.0
+"""The least ln sigma of a learned component. One narrower than e^-3 sits on a few codes and no
+longer describes a density."""
 PAIRS = 1_000_000
-"""Pairs of a point and a component that are held at a time."""
+"""The number of pairs of a point and a component in memory at a time."""
 
 
 def standard_log_prob(z: Tensor) -> Tensor:

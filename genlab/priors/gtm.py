@@ -10,7 +10,7 @@ here the map is a perceptron beside a linear map, and variances are the map's to
 Shapes: G points along an axis of the grid, K = G^2 components, D latent dimensions.
 """
 
-__all__ = ["GTMPrior", "square_grid"]
+__all__ = ["GTM", "square_grid"]
 
 import math
 
@@ -22,32 +22,25 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.errors import InputError
+from genlab.common.checks import require_at_least, require_widths
 from genlab.networks.mlp import perceptron
-from genlab.priors.base import Prior, Setting
-from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.mixture import LOG_STD_FLOOR
+from genlab.priors.base import Prior, Title
+from genlab.priors.gaussian import LOG_STD_FLOOR, GaussianMixture
 
 STRETCH = 2.0
 """At the start the mean of a component is this times its grid point."""
 
 
 def square_grid(grid: int) -> Tensor:
-    """Returns the grid over [-1, 1]^2, edges included, with shape `(grid^2, 2)`.
-
-    Raises:
-        InputError: If the grid has a single point, and so no spacing.
-    """
-    if grid < 2:
-        raise InputError(f"--prior.grid {grid}: must be at least 2")
+    """Returns the grid over [-1, 1]^2, edges included, with shape `(grid^2, 2)`."""
     line = torch.linspace(-1, 1, grid)
     return torch.cartesian_prod(line, line)
 
 
-class GTMPrior(Prior):
+class GTM(Prior):
     r"""A mixture of diagonal Gaussians on the image of a square grid, with learned weights.
 
-    At the start the perceptron is zero and the linear map says :math:`\mu(u) = 2u` in the first
+    At the start the perceptron is zero and the linear map is :math:`\mu(u) = 2u` in the first
     two dimensions, with standard deviations of one spacing of the grid: nearly uniform over the
     square. Dimensions beyond two start as standard Gaussians, beside the sheet.
 
@@ -63,13 +56,16 @@ class GTMPrior(Prior):
         hidden: The widths of the network's hidden layers.
 
     Raises:
-        InputError: If the grid has a single point.
+        InputError: If the grid has a single point, and so no spacing, or a width is below 1.
     """
 
+    title = Title("GTM", "GTM")
     u: Tensor
 
-    def __init__(self, latent: int, grid: int, hidden: Sequence[int]) -> None:
+    def __init__(self, latent: int, grid: int = 10, hidden: Sequence[int] = (64,)) -> None:
         super().__init__()
+        require_at_least(2, grid=grid)
+        require_widths(hidden=hidden)
         self.register_buffer("u", square_grid(grid))
         self.logits = nn.Parameter(torch.zeros(grid**2))
         self.linear = nn.Linear(2, 2 * latent)
@@ -80,13 +76,6 @@ class GTMPrior(Prior):
             sheet = min(2, latent)
             self.linear.weight[:sheet] = STRETCH * torch.eye(2)[:sheet]
             self.linear.bias[latent : latent + sheet] = math.log(STRETCH * 2 / (grid - 1))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "GTMPrior":
-        """Builds it from what a VAE has at hand."""
-        assert setting.options.grid is not None
-        assert setting.options.hidden is not None
-        return cls(setting.latent, setting.options.grid, setting.options.hidden)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

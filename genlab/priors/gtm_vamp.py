@@ -8,7 +8,7 @@ to images: the pseudo-inputs are not free, they are one smooth surface in the sp
 Shapes: G points along an axis of the grid, K = G^2 components, X pixels, D latent dimensions.
 """
 
-__all__ = ["GTMVampPrior"]
+__all__ = ["GTMVamp"]
 
 from collections.abc import Sequence
 
@@ -18,18 +18,22 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.checks import require_at_least, require_widths
 from genlab.networks.mlp import perceptron
-from genlab.priors.base import Encode, Prior, Setting
+from genlab.priors.base import Encode, EncoderPrior, Title
 from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.gtm import square_grid
-from genlab.priors.vamp import image_logits, plain_function
+from genlab.priors.vamp import image_logits
+
+EXAMPLES = 100
+"""The number of training images whose mean every pseudo-input starts near."""
 
 
-class GTMVampPrior(Prior):
-    """A mixture of the encoder's posteriors at images that a network paints on a square grid.
+class GTMVamp(EncoderPrior):
+    """A mixture of the encoder's posteriors at images that a network makes of a square grid.
 
-    At the start every image is nearly the mean of the examples, so that the prior is where the
-    codes are; the weights, equal at first, are learned.
+    At the start every image is nearly the mean of some training images, so that the prior is
+    where the codes are; the weights, equal at first, are learned.
 
     References:
         | Deep Generative Modeling (Tomczak, 2022), chapter 4
@@ -38,40 +42,37 @@ class GTMVampPrior(Prior):
         | https://arxiv.org/abs/1705.07120
 
     Arguments:
-        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
-            function, so that the encoder's weights stay the encoder's.
-        examples: Images in [0, 1], at least one, with shape `(N, X)`.
+        latent: The number of latent dimensions D.
         grid: The number of points G along an axis.
         hidden: The widths of the network's hidden layers.
 
     Raises:
-        InputError: If the grid has a single point.
-        TypeError: If `encode` is a module.
+        InputError: If the grid has a single point, and so no spacing, or a width is below 1.
     """
 
+    title = Title("GTM-VampPrior", "GTM-VampPrior")
+    examples = EXAMPLES
     u: Tensor
+    body: nn.Sequential
 
-    def __init__(
-        self, encode: Encode, examples: Tensor, grid: int, hidden: Sequence[int]
-    ) -> None:
-        super().__init__()
-        self.encode = plain_function(encode)
+    def __init__(self, latent: int, grid: int = 10, hidden: Sequence[int] = (300,)) -> None:
+        super().__init__(latent)
+        require_at_least(2, grid=grid)
+        require_widths(hidden=hidden)
+        self.hidden = tuple(hidden)
         self.register_buffer("u", square_grid(grid))
         self.logits = nn.Parameter(torch.zeros(grid**2))
-        self.body = perceptron([2, *hidden, examples.shape[1]])
-        last = self.body[-1]
-        assert isinstance(last, nn.Linear)
-        with torch.no_grad():
-            last.bias.copy_(image_logits(examples.mean(0)))
 
-    @classmethod
-    def build(cls, setting: Setting) -> "GTMVampPrior":
-        """Builds it from what a VAE has at hand."""
-        assert setting.options.grid is not None
-        assert setting.options.hidden is not None
-        return cls(
-            setting.encode, setting.examples, setting.options.grid, setting.options.hidden
-        )
+    def attach(self, encode: Encode, pixels: int) -> None:
+        """Receives the encoder and makes the network from the square to images."""
+        super().attach(encode, pixels)
+        self.body = perceptron([2, *self.hidden, pixels])
+
+    @torch.no_grad()
+    def initialise(self, examples: Tensor, rows: Tensor) -> None:
+        """Starts all pseudo-inputs near the mean of training images `(N, X)`."""
+        del rows
+        self.body.get_parameter(f"{len(self.body) - 1}.bias").copy_(image_logits(examples.mean(0)))
 
     @property
     def pseudo_inputs(self) -> Tensor:

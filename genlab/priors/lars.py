@@ -4,13 +4,13 @@ r"""The resampled prior (LARS): draws of N(0, I) that a network accepts or rejec
     alpha  = (1 - Z)^(T - 1),    Z = E_N[a]
 
 with an acceptance probability a(z) in (0, 1). The sampler proposes draws of N(0, I) until one is
-accepted and takes the T-th whatever it is: alpha is the probability of getting that far. For
+accepted and takes the T-th in any case: alpha is the probability of getting that far. For
 T = 1 that is N(0, I), for T to infinity a(z) N(z; 0, I) / Z.
 
 Shapes: D latent dimensions, T draws; `*` any leading dimensions.
 """
 
-__all__ = ["LarsPrior", "ResampledGaussian"]
+__all__ = ["LARS", "ResampledGaussian"]
 
 import math
 
@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.errors import InputError
-from genlab.priors.base import Prior, Setting
+from genlab.common.checks import require_at_least, require_widths
+from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 from genlab.priors.tilt import (
     LogWeight,
@@ -65,7 +65,7 @@ class ResampledGaussian(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draws by what equation 4 is the density of, all samples at a time."""
+        """Draws by truncated rejection, of which equation 4 is the density."""
         base = StandardGaussian(self.origin)
         z = base.sample((math.prod(sample_shape),))
         pending = torch.arange(len(z), device=z.device)
@@ -79,7 +79,7 @@ class ResampledGaussian(Distribution):
         return z.view(*sample_shape, -1)
 
 
-class LarsPrior(Prior):
+class LARS(Prior):
     """A resampled Gaussian whose acceptance is learned: a(z) = sigmoid(net(z)).
 
     The network starts at zero: a = 1/2 everywhere, and p is N(0, I).
@@ -96,35 +96,29 @@ class LarsPrior(Prior):
 
     Arguments:
         latent: The number of latent dimensions D.
-        hidden: Widths of the network's hidden layers.
-        truncation: The number of draws T.
-        draws: Draws S a training step for Z above two dimensions.
+        hidden: The widths of the network's hidden layers.
+        truncation: The number of draws T, of which the last is always accepted.
+        draws: The number of draws S a training step for Z, above two dimensions.
 
     Raises:
-        InputError: If T is below 2.
+        InputError: If T is below 2 (with one draw p is N(0, I)), there is no draw for Z, or a
+            width is below 1.
     """
 
+    title = Title("LARS", "LARS")
     origin: Tensor
 
-    def __init__(self, latent: int, hidden: Sequence[int], truncation: int, draws: int) -> None:
+    def __init__(
+        self, latent: int, hidden: Sequence[int] = (100, 100), truncation: int = 100,
+        draws: int = 1024,
+    ) -> None:
         super().__init__()
-        if truncation < 2:
-            raise InputError(
-                f"--prior.truncation {truncation}: must be at least 2 (with 1 every draw is "
-                "accepted: the standard prior)"
-            )
+        require_widths(hidden=hidden)
+        require_at_least(2, truncation=truncation)
+        require_at_least(1, draws=draws)
         self.truncation, self.draws = truncation, draws
         self.net = tilt_net(latent, hidden)
         self.register_buffer("origin", torch.zeros(latent))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "LarsPrior":
-        """Builds it from what a VAE has at hand."""
-        options = setting.options
-        assert options.hidden is not None
-        assert options.truncation is not None
-        assert options.draws is not None
-        return cls(setting.latent, options.hidden, options.truncation, options.draws)
 
     def log_accept(self, z: Tensor) -> Tensor:
         """Returns ln a(z), `(*, D)` to `(*)`."""
@@ -136,7 +130,7 @@ class LarsPrior(Prior):
         return ResampledGaussian(self.log_accept, log_z, self.truncation, self.origin)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
-        """Returns ln p(z) with Z from fresh nodes: fixed ones would be learned by heart."""
+        """Returns ln p(z) with Z from fresh nodes: training would overfit to fixed ones."""
         del rows
         log_z = log_normaliser(self.log_accept, fresh_nodes(self.origin, self.draws, random))
         return ResampledGaussian(self.log_accept, log_z, self.truncation, self.origin).log_prob(z)

@@ -5,9 +5,9 @@ r"""A mixture of Gaussians, :math:`p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, \S
 Shapes: K components, D latent dimensions.
 """
 
-__all__ = ["LOG_STD_FLOOR", "MixturePrior"]
+__all__ = ["Mixture"]
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 import torch.nn as nn
@@ -15,18 +15,17 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Prior, Setting
-from genlab.priors.gaussian import GaussianMixture
+from genlab.common.checks import require_at_least, require_choice
+from genlab.priors.base import Prior, Title
+from genlab.priors.em import fit_mixture
+from genlab.priors.gaussian import LOG_STD_FLOOR, GaussianMixture
 
-LOG_STD_FLOOR = -3.0
-"""A component narrower than e^-3 sits on a few codes and no longer describes a density."""
 
-
-class MixturePrior(Prior):
+class Mixture(Prior):
     r"""A mixture of K Gaussians whose weights, means and covariances are learned.
 
     It starts as nearly the standard Gaussian (unit variances, means near the origin, equal
-    weights), so that the first random codes are not punished.
+    weights), so that random codes are likely at first.
 
     A full covariance is :math:`\Sigma = L L^T`, with L lower triangular and a positive diagonal.
     The diagonal of L is the standard deviation of each dimension given those before it, so the
@@ -39,26 +38,30 @@ class MixturePrior(Prior):
     Arguments:
         latent: The number of latent dimensions D.
         components: The number of components K.
-        covariance: The covariances: "diagonal" or "full".
+        covariance: The components' covariances, "diagonal" or "full".
+
+    Raises:
+        InputError: If there is no component, or no such kind of covariance.
     """
 
+    title = Title("混合高斯", "mixture of Gaussians")
+    fitted_by_em = True
+
     def __init__(
-        self, latent: int, components: int, covariance: Literal["diagonal", "full"] = "diagonal"
+        self, latent: int, components: int = 100,
+        covariance: Literal["diagonal", "full"] = "diagonal",
     ) -> None:
         super().__init__()
+        require_at_least(1, components=components)
+        require_choice(("diagonal", "full"), covariance=covariance)
+        self.components = components
+        self.covariance: Literal["diagonal", "full"] = covariance
         self.logits = nn.Parameter(torch.zeros(components))
         self.mean = nn.Parameter(0.5 * torch.randn(components, latent))
         self.log_std = nn.Parameter(torch.zeros(components, latent))
-        # L below its diagonal; the rest of this matrix is never looked at.
+        # L below its diagonal; the rest of this matrix is not used.
         full = covariance == "full"
         self.lower = nn.Parameter(torch.zeros(components, latent, latent)) if full else None
-
-    @classmethod
-    def build(cls, setting: Setting) -> "MixturePrior":
-        """Builds it from what a VAE has at hand."""
-        assert setting.options.components is not None
-        assert setting.options.covariance is not None
-        return cls(setting.latent, setting.options.components, setting.options.covariance)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
@@ -69,9 +72,16 @@ class MixturePrior(Prior):
             self.logits, self.mean, self.lower.tril(-1) + torch.diag_embed(std)
         )
 
+    def fit_em(self, z: Tensor, means: Tensor, images: Tensor, random: torch.Generator) -> bool:
+        """Fits the mixture to codes `(M, D)`; returns True, since nothing is left to learn."""
+        del means, images
+        fitted = fit_mixture(z, self.components, self.covariance, random)
+        self.set_(fitted.weights, fitted.mean, fitted.tril)
+        return True
+
     @torch.no_grad()
-    def set_(self, weights: Tensor, mean: Tensor, tril: Tensor) -> "MixturePrior":
-        """Makes this the mixture given, say one fitted by `genlab.priors.em`, and returns it.
+    def set_(self, weights: Tensor, mean: Tensor, tril: Tensor) -> Self:
+        """Sets the parameters to those of a given mixture and returns self.
 
         Arguments:
             weights: Positive weights of sum 1, with shape `(K,)`.

@@ -2,12 +2,12 @@ r"""The RealNVP prior: a flow of affine coupling layers.
 
     u_a = z_a,   u_b = z_b * e^s(z_a) + t(z_a),   ln |det du/dz| = sum_j s_j(z_a)
 
-The halves a and b change places from layer to layer.
+The halves a and b swap from layer to layer.
 
 Shapes: D latent dimensions, M of them bent; `*` any leading dimensions.
 """
 
-__all__ = ["AffineCurve", "RealNVPPrior"]
+__all__ = ["AffineCurve", "RealNVP"]
 
 from collections.abc import Sequence
 
@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Prior, Setting
+from genlab.common.checks import require_at_least, require_widths
+from genlab.priors.base import Prior, Title
 from genlab.priors.flow import Affine, Composed, Curve, FlowDistribution, couplings
-from genlab.priors.standard import StandardPrior
+from genlab.priors.standard import Standard
 
 SCALE_BOUND = 2.0
 """A layer stretches by at most e^2; without a bound e^s overflows far from the codes."""
@@ -44,7 +45,7 @@ class AffineCurve(Curve):
         return SCALE_BOUND * torch.tanh(raw_log_scale / SCALE_BOUND), shift
 
 
-class RealNVPPrior(Prior):
+class RealNVP(Prior):
     """A flow of affine coupling layers, with a learned shift and scale outside.
 
     It starts as exactly N(0, I).
@@ -59,20 +60,19 @@ class RealNVPPrior(Prior):
         latent: The number of latent dimensions D.
         blocks: The number of coupling layers.
         hidden: The widths of their networks' hidden layers.
+
+    Raises:
+        InputError: If there is no layer, or a width is below 1.
     """
 
-    def __init__(self, latent: int, blocks: int, hidden: Sequence[int]) -> None:
-        super().__init__()
-        self.base = StandardPrior(latent)
-        self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, AffineCurve())])
+    title = Title("RealNVP", "RealNVP")
 
-    @classmethod
-    def build(cls, setting: Setting) -> "RealNVPPrior":
-        """Builds it from what a VAE has at hand."""
-        options = setting.options
-        assert options.blocks is not None
-        assert options.hidden is not None
-        return cls(setting.latent, options.blocks, options.hidden)
+    def __init__(self, latent: int, blocks: int = 8, hidden: Sequence[int] = (64, 64)) -> None:
+        super().__init__()
+        require_at_least(1, blocks=blocks)
+        require_widths(hidden=hidden)
+        self.base = Standard(latent)
+        self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, AffineCurve())])
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

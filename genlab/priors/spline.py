@@ -16,7 +16,7 @@ quadratic equation inverts (1): with v = y - y_k,
 Shapes: D latent dimensions, M of them bent, K bins; `*` any leading dimensions.
 """
 
-__all__ = ["SplineCurve", "SplinePrior"]
+__all__ = ["Spline", "SplineCurve"]
 
 import math
 
@@ -29,15 +29,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.checks import require_at_least, require_widths
 from genlab.common.errors import InputError
-from genlab.priors.base import Prior, Setting
+from genlab.priors.base import Prior, Title
 from genlab.priors.flow import Affine, Composed, Coupling, Curve, FlowDistribution, couplings
-from genlab.priors.standard import StandardPrior
+from genlab.priors.standard import Standard
 
 SMALLEST_BIN = 1e-3
 """The least width and height of a bin, as a share of [-B, B]."""
 SMALLEST_SLOPE = 1e-3
 """The least slope at a knot."""
+MOST_BINS = math.ceil(1 / SMALLEST_BIN) - 1
+"""The most pieces of a spline."""
 
 
 class Piece(NamedTuple):
@@ -58,7 +61,7 @@ class Piece(NamedTuple):
 def knots(raw: Tensor, bound: float) -> Tensor:
     """Returns K + 1 increasing knots from -B to B, with shape `(*, K + 1)`, of `(*, K)`."""
     shares = SMALLEST_BIN + (1 - SMALLEST_BIN * raw.shape[-1]) * raw.softmax(-1)
-    # The last knot is B itself, not a rounded sum: no point of [-B, B] lies beyond it.
+    # The last knot is B itself, not a rounded sum, so that no point of [-B, B] is beyond it.
     inner = 2 * bound * shares.cumsum(-1)[..., :-1] - bound
     return F.pad(F.pad(inner, (1, 0), value=-bound), (0, 1), value=bound)
 
@@ -80,7 +83,7 @@ class SplineCurve(Curve):
     def forward(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Returns y and ln dy/dx, each with shape `(*, M)`, for parameters `(*, M, 3K - 1)`."""
         inside = x.abs() <= self.bound
-        # Points outside take part at the bound, where all is finite, and are replaced below.
+        # Points outside are moved to the bound, where all is finite, and replaced below.
         piece = self._piece(x.clamp(-self.bound, self.bound), raw, vertical=False)
         t = (x.clamp(-self.bound, self.bound) - piece.x) / piece.width
         s = piece.height / piece.width
@@ -126,7 +129,7 @@ class SplineCurve(Curve):
         )
 
 
-class SplinePrior(Prior):
+class Spline(Prior):
     """A flow of spline coupling layers, with a learned shift and scale outside.
 
     The splines act on [-B, B] *after* that shift and scale. A code further out is left to the
@@ -142,34 +145,31 @@ class SplinePrior(Prior):
         blocks: The number of coupling layers.
         hidden: The widths of their networks' hidden layers.
         bins: The number of pieces K of a spline.
-        bound: B.
+        bound: The half-width B of the interval on which the splines are not the identity.
 
     Raises:
-        InputError: If there are too few or too many bins.
+        InputError: If there is no layer, too few or too many bins, no interval, or a width below
+            1.
     """
 
+    title = Title("神经样条流", "neural spline flow")
+
     def __init__(
-        self, latent: int, blocks: int, hidden: Sequence[int], bins: int, bound: float
+        self, latent: int, blocks: int = 4, hidden: Sequence[int] = (64, 64), bins: int = 16,
+        bound: float = 5.0,
     ) -> None:
         super().__init__()
-        most = math.ceil(1 / SMALLEST_BIN) - 1
+        require_at_least(1, blocks=blocks)
+        require_widths(hidden=hidden)
         # The slopes at both ends are one, so a single piece is a straight line.
-        if not 2 <= bins <= most:
-            raise InputError(f"--prior.bins {bins}: must be between 2 and {most}")
-        self.base = StandardPrior(latent)
+        if not 2 <= bins <= MOST_BINS:
+            raise InputError(f"`bins` must be between 2 and {MOST_BINS}, not {bins}")
+        if not 0 < bound < math.inf:
+            raise InputError(f"`bound` must be a finite number above 0, not {bound}")
+        self.base = Standard(latent)
         self.bound = bound
         curve = SplineCurve(bins, bound)
         self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, curve)])
-
-    @classmethod
-    def build(cls, setting: Setting) -> "SplinePrior":
-        """Builds it from what a VAE has at hand."""
-        options = setting.options
-        assert options.blocks is not None
-        assert options.hidden is not None
-        assert options.bins is not None
-        assert options.bound is not None
-        return cls(setting.latent, options.blocks, options.hidden, options.bins, options.bound)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
@@ -177,7 +177,7 @@ class SplinePrior(Prior):
 
     @torch.no_grad()
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
-        """Returns the share of codes that a layer finds outside [-B, B], where it is linear."""
+        """Returns the share of codes outside [-B, B] in some layer, where that layer is linear."""
         del random
         outside = torch.zeros(len(z), dtype=torch.bool)
         for layer in self.flow.layers:

@@ -1,21 +1,21 @@
-r"""The standard Gaussian prior, :math:`p(z) = \mathcal{N}(z; 0, I)`. The control of every table.
+r"""The standard Gaussian prior, :math:`p(z) = \mathcal{N}(z; 0, I)`: the baseline.
 
 Shapes: D latent dimensions.
 """
 
-__all__ = ["StandardPrior"]
+__all__ = ["Standard"]
 
 import torch
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Prior, Setting
+from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import StandardGaussian
 
 
-class StandardPrior(Prior):
-    """The standard Gaussian; it has nothing to learn.
+class Standard(Prior):
+    """The standard Gaussian; it has no parameters.
 
     References:
         | Auto-Encoding Variational Bayes (Kingma & Welling, 2014), section 3
@@ -25,16 +25,12 @@ class StandardPrior(Prior):
         latent: The number of latent dimensions D.
     """
 
+    title = Title("标准高斯", "standard Gaussian")
     origin: Tensor
 
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.register_buffer("origin", torch.zeros(latent))
-
-    @classmethod
-    def build(cls, setting: Setting) -> "StandardPrior":
-        """Builds it from what a VAE has at hand."""
-        return cls(setting.latent)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

@@ -12,7 +12,7 @@ unlike a product of D one-dimensional t. As nu grows it becomes the Gaussian N(m
 Shapes: D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["StudentPrior", "StudentT"]
+__all__ = ["MultivariateT", "StudentT"]
 
 import math
 
@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.distributions import Chi2, Distribution
 from torch.nn.functional import softplus
 
-from genlab.priors.base import Prior, Setting
+from genlab.priors.base import Prior, Title
 
 DEGREES_AT_START = 10.0
 
 
-class StudentT(Distribution):
+class MultivariateT(Distribution):
     """The multivariate Student-t with independent scales.
 
     Arguments:
@@ -48,8 +48,8 @@ class StudentT(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns ln p(z), with shape `(*)`, of z with shape `(*, D)`."""
         size, nu = len(self.location), self.degrees
-        # The difference of two large ln Gamma loses what float32 has (0.5 nats at nu = 1e6).
-        # It is one number for all z, so float64 costs nothing.
+        # In float32 the difference of two large ln Gamma cancels (an error of 0.5 nats at
+        # nu = 1e6). It is one number for all z, so float64 costs nothing.
         wide = nu.double()
         constant = (
             torch.lgamma((wide + size) / 2) - torch.lgamma(wide / 2)
@@ -67,7 +67,7 @@ class StudentT(Distribution):
         return self.location + self.log_scale.exp() * noise * stretch
 
 
-class StudentPrior(Prior):
+class StudentT(Prior):
     r"""A Student-t whose location, scales and degrees of freedom are learned.
 
     The degrees of freedom are :math:`\nu = 2 + \mathrm{softplus}(a)`: above 2, so that z has a
@@ -82,6 +82,8 @@ class StudentPrior(Prior):
         latent: The number of latent dimensions D.
     """
 
+    title = Title("Student-t", "Student-t")
+
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.location = nn.Parameter(torch.zeros(latent))
@@ -89,11 +91,6 @@ class StudentPrior(Prior):
         # The inverse of softplus: ln(e^y - 1).
         self.excess = nn.Parameter(torch.tensor(math.log(math.expm1(DEGREES_AT_START - 2))))
 
-    @classmethod
-    def build(cls, setting: Setting) -> "StudentPrior":
-        """Builds it from what a VAE has at hand."""
-        return cls(setting.latent)
-
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""
-        return StudentT(2 + softplus(self.excess), self.location, self.log_scale)
+        return MultivariateT(2 + softplus(self.excess), self.location, self.log_scale)

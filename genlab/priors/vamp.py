@@ -7,9 +7,9 @@ VampPrior keeps K of them, at learned pseudo-inputs :math:`u_k` in place of data
 Shapes: K pseudo-inputs, X pixels, D latent dimensions.
 """
 
-__all__ = ["VampPrior", "image_logits", "plain_function"]
+__all__ = ["VampPrior", "first_examples", "image_logits"]
 
-from typing import Self
+import math
 
 import torch
 import torch.nn as nn
@@ -17,57 +17,87 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Encode, Prior, Setting
+from genlab.common.checks import require_at_least
+from genlab.common.errors import InputError
+from genlab.common.progress import Progress
+from genlab.priors.base import Encode, EncoderPrior, Title
+from genlab.priors.em import FittedMixture, fit_mixture
 from genlab.priors.gaussian import GaussianMixture
 
 EDGE = 0.02
 """Pseudo-inputs start this far inside (0, 1), where the sigmoid still has a slope."""
+STEPS, RATE = 500, 3e-2
+"""Steps of Adam, and its first learning rate, from images to the components of a mixture."""
 
 
 def image_logits(images: Tensor) -> Tensor:
-    """Returns the logits of images in [0, 1], once moved inside (0, 1)."""
+    """Returns the logits of images in [0, 1], after they are moved inside (0, 1)."""
     return torch.logit(images.clamp(EDGE, 1 - EDGE))
 
 
-def plain_function(encode: Encode) -> Encode:
-    """Returns `encode`, which must not be a module.
+def first_examples(examples: Tensor, components: int) -> Tensor:
+    """Returns the first K of `(N, X)` examples.
 
     Raises:
-        TypeError: If it is one: the prior would register the encoder's weights a second time.
+        InputError: If there are fewer.
     """
-    if isinstance(encode, nn.Module):
-        raise TypeError("encode must be a function (say encoder.forward), not a module")
-    return encode
+    if len(examples) < components:
+        raise InputError(
+            f"`components` must be at most the {len(examples)} training images, not {components}"
+        )
+    return examples[:components]
 
 
-class VampPrior(Prior):
+class VampPrior(EncoderPrior):
     """A mixture of the encoder's posteriors at learned pseudo-inputs, with equal weights.
 
     Pixels are sigmoids of free parameters: they stay in (0, 1) and always have a gradient (a
     clamp has none outside). Gradients reach the pseudo-inputs and the encoder.
+
+    Joint training starts from training images. With the encoder fixed that is a poor start: the
+    components are as narrow as the posteriors of images, and gradients only move them about. So
+    `fit_em` fits a mixture of K Gaussians to the codes and searches the pseudo-inputs whose
+    posteriors are its components,
+
+        u_k = argmin_u KL(q(z|u) || N(mu_k, diag(sigma_k^2)))
+
+    by gradients, from the image whose code is nearest to mu_k.
 
     References:
         | VAE with a VampPrior (Tomczak & Welling, 2018), section 2
         | https://arxiv.org/abs/1705.07120
 
     Arguments:
-        encode: The encoder call, `(K, X)` to means and log standard deviations `(K, D)`. A plain
-            function, so that the encoder's weights stay the encoder's.
-        examples: Images in [0, 1] to start from, with shape `(K, X)`.
+        latent: The number of latent dimensions D.
+        components: The number of pseudo-inputs K.
 
     Raises:
-        TypeError: If `encode` is a module.
+        InputError: If there is no pseudo-input.
     """
 
-    def __init__(self, encode: Encode, examples: Tensor) -> None:
-        super().__init__()
-        self.encode = plain_function(encode)
-        self.pseudo_logits = nn.Parameter(image_logits(examples))
+    title = Title("VampPrior", "VampPrior")
+    fitted_by_em = True
+    pseudo_logits: nn.Parameter
 
-    @classmethod
-    def build(cls, setting: Setting) -> Self:
-        """Builds it from what a VAE has at hand."""
-        return cls(setting.encode, setting.examples[: setting.options.components])
+    def __init__(self, latent: int, components: int = 100) -> None:
+        super().__init__(latent)
+        require_at_least(1, components=components)
+        self.components = self.examples = components
+
+    def attach(self, encode: Encode, pixels: int) -> None:
+        """Receives the encoder and makes the pseudo-inputs, all grey."""
+        super().attach(encode, pixels)
+        self.pseudo_logits = nn.Parameter(torch.zeros(self.components, pixels))
+
+    @torch.no_grad()
+    def initialise(self, examples: Tensor, rows: Tensor) -> None:
+        """Starts the pseudo-inputs at training images `(N, X)`.
+
+        Raises:
+            InputError: If there are fewer images than pseudo-inputs.
+        """
+        del rows
+        self.pseudo_logits.copy_(image_logits(first_examples(examples, self.components)))
 
     @property
     def pseudo_inputs(self) -> Tensor:
@@ -97,3 +127,31 @@ class VampPrior(Prior):
         ours, log_std = self.encode(self.pseudo_inputs)
         ratio = log_std.exp() / std
         return 0.5 * (ratio**2 + ((ours - mean) / std) ** 2 - 1 - 2 * ratio.log()).sum(-1)
+
+    def fit_em(self, z: Tensor, means: Tensor, images: Tensor, random: torch.Generator) -> bool:
+        """Starts the prior near a mixture fitted to codes `(M, D)`; returns False."""
+        self.match(fit_mixture(z, self.components, "diagonal", random, equal=True), means, images)
+        return False
+
+    def match(self, mixture: FittedMixture, means: Tensor, images: Tensor) -> None:
+        """Moves the pseudo-inputs until their posteriors are a mixture's components.
+
+        Arguments:
+            mixture: The mixture, of K components with diagonal covariances.
+            means: The means of q(z|x) of images to start from, with shape `(N, D)`.
+            images: These images, with shape `(N, X)`.
+        """
+        mean, std = mixture.mean.float(), mixture.tril.diagonal(dim1=-2, dim2=-1).float()
+        nearest = torch.cdist(mean, means).argmin(1)
+        with torch.no_grad():
+            self.pseudo_logits.copy_(image_logits(images[nearest]))
+        adam = torch.optim.Adam([self.pseudo_logits], lr=RATE)
+        with Progress(STEPS, "pseudo-inputs", "steps") as progress:
+            for step in range(STEPS):
+                rate = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+                adam.param_groups[0]["lr"] = rate
+                divergence = self.divergences(mean, std).sum()
+                adam.zero_grad()
+                divergence.backward()
+                adam.step()
+                progress.advance(1, f"divergence {divergence.item() / len(mean):.4f}")

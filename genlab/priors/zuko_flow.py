@@ -1,34 +1,36 @@
 r"""Flows of the package zuko as priors, :math:`\ln p(z) = \ln N(f(z); 0, I) + \ln |\det df/dz|`.
 
-zuko (https://github.com/probabilists/zuko) has many flows behind one constructor. Only those are
-taken here whose layers map the line *onto* itself and whose inverse holds everywhere:
+zuko (https://github.com/probabilists/zuko) has many flows with one constructor. Only those are
+used here whose layers map the line *onto* itself and whose inverse holds everywhere:
 
     MAF            affine curves, autoregressive     Papamakarios et al., 2017, arXiv 1705.07057
     NICE, RealNVP  affine curves, coupling           Dinh et al., 2017, arXiv 1605.08803
     NSF            splines, autoregressive           Durkan et al., 2019, arXiv 1906.04032
     BPF            Bernstein polynomials             Arpogaus et al., 2022, arXiv 2204.13939
 
-The others have no exact density with a sampler of the same density. GF, NAF, UNAF and SOSPF look
-for their inverse in [-10, 10] only, while parts of their mass are outside it or are lost. CNF is
-a differential equation solved to a tolerance that depends on the batch. NCSF lives on a circle.
-GMM is no flow; see the prior `mixture`.
+The others have no exact density with a sampler of the same density. GF, NAF, UNAF and SOSPF
+search their inverse in [-10, 10] only, while parts of their mass are outside it or are lost. CNF
+is a differential equation solved to a tolerance that depends on the batch. NCSF is defined on a
+circle. GMM is no flow; see `genlab.priors.Mixture`.
 
 Shapes: D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["FLOWS", "ZukoBijection", "ZukoPrior"]
+__all__ = ["FLOWS", "Zuko", "ZukoBijection"]
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch.nn as nn
 
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.checks import require_at_least, require_choice, require_widths
 from genlab.common.errors import InputError
-from genlab.priors.base import Prior, Setting
+from genlab.priors.base import Prior, Title
 from genlab.priors.flow import Affine, Bijection, Composed, FlowDistribution
-from genlab.priors.standard import StandardPrior
+from genlab.priors.standard import Standard
 
 FLOWS = ("BPF", "MAF", "NICE", "NSF", "RealNVP")
 """The classes of zuko.flows that can be priors."""
@@ -38,16 +40,14 @@ def zuko_transform(latent: int, flow: str, blocks: int, hidden: Sequence[int]) -
     """Returns the transformation of a flow of zuko, a module that returns a `Transform`.
 
     Raises:
-        InputError: If it is none of `FLOWS`, or zuko is not installed.
+        InputError: If zuko is not installed.
     """
-    if flow not in FLOWS:
-        raise InputError(f"--prior.flow {flow}: must be one of {', '.join(FLOWS)}")
-    # zuko switches these off for all of torch.distributions when it is first imported.
+    # When it is first imported, zuko switches these off for all of torch.distributions.
     before = Distribution._validate_args, Distribution.arg_constraints
     try:
         import zuko.flows
     except ImportError as error:
-        raise InputError(f"--prior.flow {flow}: needs zuko (pip install zuko)") from error
+        raise InputError(f"`flow` {flow} needs zuko (pip install zuko)") from error
     finally:
         Distribution._validate_args = before[0]
         Distribution.arg_constraints = before[1]  # pyright: ignore[reportAttributeAccessIssue]
@@ -56,7 +56,7 @@ def zuko_transform(latent: int, flow: str, blocks: int, hidden: Sequence[int]) -
 
 
 def start_at_zero(transform: nn.Module) -> None:
-    """Sets what the networks of a transformation return to zero.
+    """Sets the outputs of a transformation's networks to zero.
 
     That is the identity for all of `FLOWS` but BPF, which it brings near it.
     """
@@ -64,7 +64,7 @@ def start_at_zero(transform: nn.Module) -> None:
         if isinstance(part, nn.Sequential):
             for parameter in part[-1].parameters():
                 nn.init.zeros_(parameter)
-        elif isinstance(part, nn.ParameterList):  # at D = 1: nothing to read, hence no network
+        elif isinstance(part, nn.ParameterList):  # at D = 1: without inputs there is no network
             for parameter in part.parameters():
                 nn.init.zeros_(parameter)
 
@@ -89,38 +89,38 @@ class ZukoBijection(Bijection):
         return self.transform().inv(u)
 
 
-class ZukoPrior(Prior):
+class Zuko(Prior):
     """A flow of zuko, with a learned shift and scale outside.
 
     The curves of NSF and BPF are the identity outside [-5, 5]; they act after that shift and
     scale. All but BPF start as exactly N(0, I). At D = 1 the curves are learned constants, and
-    `hidden` means nothing.
+    `hidden` has no effect.
 
     Arguments:
         latent: The number of latent dimensions D.
-        flow: One of `FLOWS`.
+        flow: The class of zuko.flows.
         blocks: The number of transformations.
         hidden: The widths of their networks' hidden layers.
 
     Raises:
-        InputError: If the flow is none of `FLOWS`, or zuko is not installed.
+        InputError: If the flow is none of `FLOWS`, there is no transformation, a width is below
+            1, or zuko is not installed.
     """
 
-    def __init__(self, latent: int, flow: str, blocks: int, hidden: Sequence[int]) -> None:
+    title = Title("zuko流", "zuko flow")
+
+    def __init__(
+        self, latent: int, flow: Literal["BPF", "MAF", "NICE", "NSF", "RealNVP"] = "NSF",
+        blocks: int = 3, hidden: Sequence[int] = (64, 64),
+    ) -> None:
         super().__init__()
+        require_choice(FLOWS, flow=flow)
+        require_at_least(1, blocks=blocks)
+        require_widths(hidden=hidden)
         transform = zuko_transform(latent, flow, blocks, hidden)
         start_at_zero(transform)
-        self.base = StandardPrior(latent)
+        self.base = Standard(latent)
         self.flow = Composed([Affine(latent), ZukoBijection(transform)])
-
-    @classmethod
-    def build(cls, setting: Setting) -> "ZukoPrior":
-        """Builds it from what a VAE has at hand."""
-        options = setting.options
-        assert options.flow is not None
-        assert options.blocks is not None
-        assert options.hidden is not None
-        return cls(setting.latent, options.flow, options.blocks, options.hidden)
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`."""

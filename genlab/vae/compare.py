@@ -16,6 +16,7 @@ __all__ = ["compare", "compare_config", "gather", "tabulate"]
 import math
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
+from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import load_digits
+from genlab.priors import PRIORS
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
 from genlab.vae.load import build_likelihood, first_vae, measured_values
@@ -71,7 +74,7 @@ def compare(
         InputError: If `only` is no row, a prior cannot be built, or the digits or `out` cannot
             be used.
     """
-    rows = cells(config)
+    rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
     digits = load_digits(config.data)
@@ -92,6 +95,14 @@ def compare(
     if lacking:
         return {"kind": "compare", "done": len(rows) - len(lacking), "lacking": lacking}
     return gather(out)
+
+
+def _rows(config: CompareConfig) -> dict[str, VaeConfig]:
+    """Returns the configuration of every run; only priors fitted by EM keep `em`."""
+    return {
+        row: replace(cell, em=cell.em and PRIORS[cell.prior].fitted_by_em)
+        for row, cell in cells(config).items()
+    }
 
 
 def gather(out: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Builds a VAE from its configuration, and loads one from its run directory."""
 
 __all__ = [
-    "EXAMPLES", "MEASURES", "build_likelihood", "build_vae", "first_vae", "load_vae",
+    "MEASURES", "build_likelihood", "build_prior", "build_vae", "first_vae", "load_vae",
     "measured_values", "vae_config",
 ]  # fmt: skip
 
@@ -15,40 +15,57 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
-from genlab.configs.prior import PriorOptions
+from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 from genlab.networks.mlp import Decoder, Encoder
-from genlab.priors import PRIORS, Setting
+from genlab.priors import PRIORS, Prior
 from genlab.runs.run import Run
 from genlab.runs.state import readable
 from genlab.vae.likelihoods import Bernoulli, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
-EXAMPLES = 100
-"""Training images a prior is shown at its start, if it has no more components than that."""
 MEASURES = "measures.safetensors"
 """One value a test image of every term, in the test digits' order, for paired comparisons."""
 
 
-def build_vae(
-    config: VaeConfig, pixels: int, examples: Tensor | None = None, rows: Tensor | None = None
-) -> VAE:
-    """Builds the untrained model; without `examples` its prior awaits loaded weights."""
-    count = config.prior_options.components or 1
-    if examples is None or rows is None:
-        examples, rows = torch.zeros(count, pixels), torch.zeros(count, dtype=torch.int64)
+def build_prior(config: VaeConfig) -> Prior:
+    """Builds the prior of a configuration.
+
+    Raises:
+        InputError: If it cannot be built, or not be trained as the configuration says.
+    """
+    kind = PRIORS[config.prior]
+    if config.objective in ("pooled", "exact") and kind.leaves_out_self:
+        raise InputError(
+            f"`objective` {config.objective} cannot train the prior {config.prior!r}, which "
+            "leaves each image itself out, where all images share their points; take elbo or iwae"
+        )
+    if config.objective != "elbo" and kind.trains_on_bound:
+        raise InputError(
+            f"`objective` {config.objective} cannot train the prior {config.prior!r}, which has "
+            "only a random bound of its density in training; take elbo"
+        )
+    if config.em and not kind.fitted_by_em:
+        able = ", ".join(name for name, prior in PRIORS.items() if prior.fitted_by_em)
+        raise InputError(f"`em` is for the priors {able}, not for {config.prior}")
+    with PRIOR_SIGNATURES.prefixed():
+        return kind(config.latent, **config.prior_options)
+
+
+def build_vae(config: VaeConfig, pixels: int) -> VAE:
+    """Builds the untrained model; its prior has seen no training images.
+
+    Raises:
+        InputError: If the prior cannot be built, or not be trained as the configuration says.
+    """
     with seeded(config.seed, "weights"):
         encoder = Encoder(pixels, config.hidden, config.latent, gated=config.gated)
         decoder = Decoder(
             config.latent, config.hidden[::-1], pixels, gated=config.gated,
             fourier=config.fourier or 0.0,
         )
-        setting = Setting(
-            latent=config.latent, options=config.prior_options, encode=encoder.forward,
-            examples=examples, rows=rows,
-        )
-        return VAE(encoder, decoder, PRIORS[config.prior](setting), build_likelihood(config))
+        return VAE(encoder, decoder, build_prior(config), build_likelihood(config))
 
 
 def build_likelihood(config: VaeConfig) -> Likelihood:
@@ -58,10 +75,17 @@ def build_likelihood(config: VaeConfig) -> Likelihood:
 
 
 def first_vae(config: VaeConfig, splits: Splits) -> VAE:
-    """Builds the model as training begins with it: all weights follow from the seed."""
-    rows = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
-    rows = rows[: max(config.prior_options.components or 1, EXAMPLES)]
-    return build_vae(config, splits.train.shape[1], splits.train[rows], rows)
+    """Builds the model as training begins with it: all weights follow from the seed.
+
+    Raises:
+        InputError: If the prior cannot be built, or needs more training images than there are.
+    """
+    model = build_vae(config, splits.train.shape[1])
+    order = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
+    rows = order[: model.prior.examples]
+    with PRIOR_SIGNATURES.prefixed():
+        model.prior.initialise(splits.train[rows], rows)
+    return model
 
 
 def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
@@ -92,13 +116,7 @@ def vae_config(run: Run) -> VaeConfig:
         InputError: If this version of genlab cannot read it.
     """
     with readable(run.path):
-        options = run.config["prior_options"]
-        hidden = options["hidden"] and tuple(options["hidden"])
-        changes = {
-            "hidden": tuple(run.config["hidden"]),
-            "prior_options": PriorOptions(**{**options, "hidden": hidden}),
-        }
-        return VaeConfig(**{**run.config, **changes})
+        return VaeConfig(**{**run.config, "hidden": tuple(run.config["hidden"])})
 
 
 def measured_values(path: Path) -> dict[str, Tensor]:

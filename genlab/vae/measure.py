@@ -46,7 +46,7 @@ SHARES_ABOVE = (0.8, 0.1, 0.1)
 TRUSTED_K = 0.7
 """Largest Pareto k of a trusted estimate (Vehtari et al., 2024)."""
 TABLE = {1: 2001, 2: 241}
-"""Lattice points an axis of the table of a prior that is dear to evaluate, by D."""
+"""Lattice points an axis of the table of a prior that is expensive to evaluate, by D."""
 CODES_REACH = 6.0
 """The box of quadrature holds every code with so many standard deviations ..."""
 PRIOR_REACH = 1.35
@@ -102,10 +102,10 @@ def measure(
         `identity_holds` for equation 3; and the prior's own diagnostics.
     """
     prior, extra = model.prior(), {}
-    if model.prior.dear and model.latent <= 2:
+    if model.prior.expensive and model.latent <= 2:
         prior, error = _tabulated(model, prior, x, seed)
         extra["prior_table_error"] = error
-    elif model.prior.dear:
+    elif model.prior.expensive:
         _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
     values, mean, log_std = _bound(model, prior, x, draws, seed)
     gap, error = mean_and_error(
@@ -156,7 +156,7 @@ def _tabulated(
 
 
 def _announce(prior: Distribution, x: Tensor, draws: int, importance: int, gap: int) -> None:
-    """Says how long a prior that is dear to evaluate will keep a measurement, from a trial."""
+    """Prints how long a measurement with an expensive prior will take, from a trial."""
     z, began = prior.sample(torch.Size((100,))), time.monotonic()
     prior.log_prob(z)
     of_one = (time.monotonic() - began) / len(z)

@@ -75,6 +75,7 @@ class VAE(nn.Module):
         self.decoder = decoder
         self.prior = prior
         self.likelihood = likelihood
+        prior.attach(self.encode, encoder.pixels)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""

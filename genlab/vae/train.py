@@ -6,6 +6,7 @@ import math
 import os
 import time
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
 from genlab.compute.hardware import CPU, Hardware, device_context
-from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import DigitSet, load_digits
+from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
-from genlab.vae.em_init import begin_with_em
+from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
 from genlab.vae.loop import NEVER, fit
 from genlab.vae.measure import Measures, measure
@@ -32,12 +33,12 @@ from genlab.vae.splits import (
     splits_of,
 )
 
-OF_TRAINING = ("prior", "components", "epochs", "train_images", "seconds", "data")
+OF_TRAINING = ("prior", "epochs", "train_images", "seconds", "data")
 """What results say of the training; the rest is measured."""
 
 
 def refit_config(
-    base: Path, out: Path, prior: str, options: PriorOptions, *, epochs: int,
+    base: Path, out: Path, prior: str, options: Mapping[str, Any], *, epochs: int,
     learning_rate: float, em: bool,
 ) -> VaeConfig:
     """Returns the configuration of a new prior for a finished run.
@@ -46,21 +47,22 @@ def refit_config(
         base: The finished run.
         out: The run directory of the new prior.
         prior: The new prior.
-        options: What it is built with.
+        options: Its options.
         epochs: Passes over the digits' codes.
         learning_rate: Highest learning rate of Adam.
-        em: Whether expectation-maximisation begins it.
+        em: Whether expectation-maximisation fits it, if it can (`Prior.fitted_by_em`).
 
     Raises:
         InputError: If `base` is not a finished VAE run, or an option does not fit.
     """
     _, config = load_vae(base)
-    return replace(
-        config, prior=prior, prior_options=options, post_hoc=way_from(out, base), em=em,
-        epochs=epochs, learning_rate=learning_rate, schedule="cosine", patience=None, clip=None,
+    config = replace(
+        config, prior=prior, prior_options=options, post_hoc=way_from(out, base), epochs=epochs,
+        learning_rate=learning_rate, schedule="cosine", patience=None, clip=None, em=False,
         objective="elbo", lattice=VaeConfig.lattice, samples=1, gradient="dreg", beta=1.0,
         warmup=0, free_bits=0.0, checkpoints=False,
     )
+    return replace(config, em=em and PRIORS[prior].fitted_by_em)
 
 
 def train_vae(
@@ -85,36 +87,31 @@ def train_vae(
     """
     digits = load_digits(config.data)
     splits = splits_of(digits, config, build_likelihood(config))
-    components = config.prior_options.components
-    if len(splits.train) < (components or 1):
-        raise InputError(
-            f"--prior.components {components}: more than the {len(splits.train)} training digits"
-        )
+    # What cannot be built is refused before anything is written.
+    model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
     with run_lock(out, wait=wait):
-        return _train(config, out, on, digits, splits)
+        return _train(config, out, on, digits, splits, model)
 
 
 def _train(
-    config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits
+    config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits,
+    model: VAE | None,
 ) -> dict[str, Any]:
-    """Trains and measures, or returns what a finished run has found."""
-    # What cannot be built is refused before the folder is bound to its configuration.
-    model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
+    """Trains the model and measures it, or returns the results of a finished run."""
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
-    if model is None:
+    if run.done or model is None:
         return run.results
-    began, seconds, epochs = time.monotonic(), 0.0, 0
+    began, seconds, epochs, converged = time.monotonic(), 0.0, 0, False
     if config.em:
-        begin_with_em(config, model, splits)
+        converged = fit_prior_by_em(config, model, splits)
         seconds = time.monotonic() - began
-    if not (config.em and config.prior == "mixture"):  # which is then at its best
+    if not converged:
         with device_context(on):
             took, epochs = fit(config, run, model, splits, on.device)
         seconds += took
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
     results = {
         "prior": config.prior,
-        "components": config.prior_options.components,
         "epochs": epochs,
         "train_images": len(splits.train),
         "seconds": round(seconds, 1),

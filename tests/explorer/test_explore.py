@@ -21,7 +21,6 @@ from scipy.stats import norm
 import genlab.explorer.explore as explorer
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PRIOR_NAMES
 from genlab.data.mnist import load_digits
 from genlab.explorer.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.explorer.explore import LIMIT, explore, lines_of
@@ -173,7 +172,6 @@ def test_both_languages_say_the_same_things() -> None:
     }
     assert slots["en"] == slots["zh"]
     assert not [key for table in words.values() for key, text in table.items() if not text]
-    assert {f"p-{name}" for name in PRIOR_NAMES} <= set(words["en"])
 
 
 def test_every_word_is_used_and_every_used_word_is_there() -> None:

@@ -28,7 +28,7 @@ import genlab
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES
-from genlab.configs.lab import PRIORS
+from genlab.configs.lab import LAB_PRIORS
 from genlab.lab.report.numbers.compare import change, clear_of_noise, difference, trend
 from genlab.lab.report.numbers.numbers import duration, number, plus_minus
 from genlab.lab.report.text.excerpts import EXCERPTS, LONGEST, excerpt
@@ -275,7 +275,7 @@ def test_pictures_of_the_text_are_files_of_the_run(lab: Path) -> None:
 
 
 def test_every_prior_has_words() -> None:
-    assert set(PRIOR_WORDS) >= set(PRIORS)
+    assert set(PRIOR_WORDS) >= set(LAB_PRIORS)
     assert {words.source for words in PRIOR_WORDS.values()} <= set(REFERENCES)
 
 

@@ -324,7 +324,11 @@ def test_configurations_are_of_this_version_and_of_reasonable_size() -> None:
                     {"snapshots": list(range(1, 100))}):
         with pytest.raises(Refused):
             gan_of(record("gan", gan, **changes))
-    for changes in ({"hidden": [10**9]}, {"latent": True}, {"draws": 10**6}, {"prior": "os"}):
+    for changes in ({"hidden": [10**9]}, {"latent": True}, {"draws": 10**6}, {"prior": "os"},
+                    {"prior_options": []}, {"prior_options": {"components": 3}},
+                    {"prior": "vamp", "prior_options": {"components": 10**9}},
+                    {"prior": "gtm", "prior_options": {"hidden": [64] * 100}},
+                    {"prior": "spline", "prior_options": {"bound": "5"}}):
         with pytest.raises(Refused):
             vae_of(record("vae", vae, **changes))
     with pytest.raises(InputError, match="another version"):

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from cases.priors import build, plane
+from cases.priors import build
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from genlab.conformance.densities import Grid
 from genlab.priors.diffusion import (
     HIGH,
     LOW,
+    Diffusion,
     DiffusionFlow,
-    DiffusionPrior,
     VelocityNet,
     bound,
     noise_level,
@@ -155,7 +156,8 @@ def test_exact_velocity_of_a_mixture_gives_its_density() -> None:
     torch.manual_seed(0)
     z = mixture_at(torch.tensor(LOW, dtype=torch.float64)).sample((200,))
     torch.testing.assert_close(mixture_flow(128).log_prob(z), clean(z), rtol=0, atol=1e-3)
-    points, area = plane(4.5, 72)
+    grid = Grid(4.5, 72)
+    points, area = grid.midpoints(), grid.step**2
     log_p = clean(points)
     assert (log_p.exp().sum() * area).item() == pytest.approx(1, abs=1e-4)
     # The default's 64 steps, on a mixture harder than codes are: 1e-4 is the solver's.
@@ -189,7 +191,7 @@ def test_density_is_differentiable() -> None:
 
 def test_it_starts_as_the_standard_gaussian() -> None:
     """The density, and the bound without any noise."""
-    prior, z = DiffusionPrior(3, (8, 8), 10), torch.randn(50, 3)
+    prior, z = Diffusion(3, (8, 8), 10), torch.randn(50, 3)
     with torch.no_grad():
         torch.testing.assert_close(prior().log_prob(z), log_normal(z))
         found = prior.training_log_prob(z, torch.arange(50), torch.Generator().manual_seed(0))
@@ -247,7 +249,7 @@ def test_bound_is_below_the_stochastic_density(a: float, b: float) -> None:
 def test_training_draws_the_bound_without_bias() -> None:
     """Levels spread evenly over a batch are uniform each, so the mean is the expectation."""
     prior, _ = build("diffusion", 1, stirred=True, double=True)
-    assert isinstance(prior, DiffusionPrior)
+    assert isinstance(prior, Diffusion)
     x = torch.tensor([0.8], dtype=torch.float64)
     with torch.no_grad():
         wanted = mean_bound(prior.net, x).item()

@@ -11,12 +11,12 @@ from sklearn.mixture import GaussianMixture
 from genlab.common.errors import InputError
 from genlab.priors.em import (
     VARIANCE_FLOOR,
-    Mixture,
+    FittedMixture,
     expectation_maximisation,
     fit_mixture,
     spread_start,
 )
-from genlab.priors.mixture import MixturePrior
+from genlab.priors.mixture import Mixture
 
 both = pytest.mark.parametrize("covariance", ["diagonal", "full"])
 SKLEARN = {"diagonal": "diag", "full": "full"}
@@ -33,7 +33,7 @@ def codes(count: int = 3000, latent: int = 3) -> torch.Tensor:
     return mean[label] + (tril[label] @ noise).squeeze(-1)
 
 
-def oracle_of(fit: Mixture, covariance: str) -> GaussianMixture:
+def oracle_of(fit: FittedMixture, covariance: str) -> GaussianMixture:
     """scikit-learn's density with the parameters of the fit."""
     oracle = GaussianMixture(len(fit.weights), covariance_type=SKLEARN[covariance])
     oracle.weights_, oracle.means_ = fit.weights.numpy(), fit.mean.numpy()
@@ -132,11 +132,11 @@ def test_a_fit_becomes_a_prior_unchanged(covariance: str) -> None:
     fit = fit_mixture(z, 5, covariance, torch.Generator().manual_seed(0), starts=2)
     assert torch.linalg.eigvalsh(fit.tril @ fit.tril.mT).min() < 1.01 * VARIANCE_FLOOR
     scores = oracle_of(fit, covariance).score_samples(z.double().numpy())
-    prior = MixturePrior(3, 5, covariance)
+    prior = Mixture(3, 5, covariance)
     prior.double().set_(fit.weights, fit.mean, fit.tril)
     with torch.no_grad():
         np.testing.assert_allclose(prior().log_prob(z.double()).numpy(), scores, atol=1e-9)
-        single = MixturePrior(3, 5, covariance).set_(fit.weights, fit.mean, fit.tril)
+        single = Mixture(3, 5, covariance).set_(fit.weights, fit.mean, fit.tril)
         found = single().log_prob(z)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.numpy(), scores, rtol=1e-3, atol=1e-3)
@@ -145,7 +145,7 @@ def test_a_fit_becomes_a_prior_unchanged(covariance: str) -> None:
 def test_a_full_fit_is_refused_by_a_diagonal_prior() -> None:
     fit = fit_mixture(codes(), 2, "full", torch.Generator().manual_seed(0), starts=1)
     with pytest.raises(ValueError, match="diagonal"):
-        MixturePrior(3, 2).set_(fit.weights, fit.mean, fit.tril)
+        Mixture(3, 2).set_(fit.weights, fit.mean, fit.tril)
 
 
 @both
@@ -177,5 +177,5 @@ def test_equal_codes_and_too_few_codes() -> None:
     fit = fit_mixture(torch.ones(40, 2), 3, "full", torch.Generator().manual_seed(0), starts=1)
     # All mass on one component at the floor: ln p = -ln(2 pi e^-6)
     assert fit.curve[-1] == pytest.approx(6 - math.log(2 * math.pi), abs=1e-6)
-    with pytest.raises(InputError, match="--prior.components 9"):
+    with pytest.raises(InputError, match="`components` must be at most the 8 codes, not 9"):
         fit_mixture(torch.ones(8, 2), 9, "full", torch.Generator())

@@ -6,31 +6,27 @@ import numpy as np
 import pytest
 import torch
 
-from cases.priors import PIXELS, build, encoder
+from cases.priors import attached, encoder
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.neighbors import KernelDensity as Oracle
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PriorOptions
-from genlab.priors.exemplar import ExemplarPrior, KernelDensity
+from genlab.conformance.densities import PIXELS
+from genlab.priors.exemplar import Exemplar, KernelDensity
 
 ANY = torch.Generator()
 
 
 def exemplars(
     latent: int, count: int = 7, rows: torch.Tensor | None = None
-) -> tuple[ExemplarPrior, torch.nn.Module]:
+) -> tuple[Exemplar, torch.nn.Module]:
     """A prior in float64 and its encoder; the exemplars are rows 10, 11, ... unless said."""
     net = encoder(latent).double()
     images = torch.rand(count, PIXELS, generator=torch.Generator().manual_seed(1)).double()
     rows = 10 + torch.arange(count) if rows is None else rows
-
-    def encode(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, log_std = net(x).chunk(2, -1)
-        return mean, log_std
-
-    return ExemplarPrior(encode, images, rows).double(), net
+    prior = attached(Exemplar(latent, count).double(), net, images, rows)
+    return prior.double(), net
 
 
 @pytest.mark.parametrize("latent", [1, 2, 3, 40])
@@ -122,16 +118,18 @@ def test_narrow_kernels_far_out_keep_their_precision() -> None:
 
 
 def test_a_single_exemplar_and_a_module_are_refused() -> None:
-    with pytest.raises(InputError, match="--prior.components 1"):
-        build("exemplar", 2, stirred=False, options=PriorOptions(components=1))
+    with pytest.raises(InputError, match="`components` must be at least 2, not 1"):
+        Exemplar(2, 1)
     with pytest.raises(TypeError, match="function"):
-        ExemplarPrior(encoder(2), torch.rand(3, PIXELS), torch.arange(3))
+        Exemplar(2, 3).attach(encoder(2), PIXELS)
+    with pytest.raises(InputError, match="`components` must be at most the 2 training images"):
+        attached(Exemplar(2, 3), encoder(2), torch.rand(2, PIXELS))
 
 
 def test_loading_leaves_the_callers_images_alone() -> None:
     images, rows = torch.zeros(3, PIXELS), torch.zeros(3, dtype=torch.int64)
-    fresh = ExemplarPrior(lambda x: (x[:, :2], x[:, :2]), images, rows)
-    state = ExemplarPrior(lambda x: (x, x), torch.ones(3, PIXELS), torch.arange(3)).state_dict()
-    fresh.load_state_dict(state)
+    fresh = attached(Exemplar(2, 3), encoder(2), images, rows)
+    fresh.load_state_dict(attached(Exemplar(2, 3), encoder(2), images + 1).state_dict())
     assert (images == 0).all()
+    assert (rows == 0).all()
     assert fresh.rows.tolist() == [0, 1, 2]

@@ -11,22 +11,20 @@ from cases.priors import build
 from torch.distributions import Distribution
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PriorOptions
 from genlab.priors import Prior
 from genlab.priors.flow import Affine
 from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.realnvp import AffineCurve, RealNVPPrior
-from genlab.priors.spline import SplineCurve, SplinePrior, knots
-from genlab.priors.zuko_flow import FLOWS, ZukoPrior
+from genlab.priors.realnvp import AffineCurve, RealNVP
+from genlab.priors.spline import Spline, SplineCurve, knots
+from genlab.priors.zuko_flow import FLOWS, Zuko
 
 CASES = [("realnvp", None), ("spline", None), *(("zuko", flow) for flow in FLOWS)]
 every_flow = pytest.mark.parametrize(("name", "flow"), CASES)
 
 
 def make(name: str, flow: str | None, latent: int, *, stirred: bool, double: bool = True) -> Prior:
-    options = PriorOptions(
-        hidden=(16, 16), blocks=3, flow=flow, bins=4 if name == "spline" else None
-    )
+    extra = {"spline": {"bins": 4}, "zuko": {"flow": flow}}.get(name, {})
+    options = {"hidden": (16, 16), "blocks": 3, **extra}
     return build(name, latent, stirred=stirred, double=double, options=options)[0]
 
 
@@ -93,7 +91,7 @@ def test_affine_layer_is_a_gaussian_of_that_place_and_scale() -> None:
 def test_a_realnvp_layer_equals_its_formula() -> None:
     """Five coordinates: the first layer bends the last three, the second the first two."""
     torch.manual_seed(0)
-    prior = RealNVPPrior(5, 2, (6,)).double()
+    prior = RealNVP(5, 2, (6,)).double()
     for parameter in prior.parameters():
         parameter.add_(0.3 * torch.randn_like(parameter))
     z = torch.randn(9, 5, dtype=torch.float64)
@@ -197,8 +195,8 @@ def test_a_straight_line_is_what_zeros_describe() -> None:
 
 @pytest.mark.parametrize("bins", [1, 1000])
 def test_spline_refuses_bins_that_make_no_spline(bins: int) -> None:
-    with pytest.raises(InputError, match=rf"--prior.bins {bins}: must be between 2 and 999"):
-        SplinePrior(2, 2, (8,), bins, 5.0)
+    with pytest.raises(InputError, match=f"`bins` must be between 2 and 999, not {bins}"):
+        Spline(2, 2, (8,), bins, 5.0)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -238,22 +236,22 @@ def test_other_flows_of_zuko_are_densities_with_that_sampler(flow: str) -> None:
 
 @pytest.mark.parametrize("flow", ["GF", "NAF", "CNF", "Nonsense"])
 def test_flows_without_an_exact_density_are_refused_by_name(flow: str) -> None:
-    with pytest.raises(InputError, match=f"--prior.flow {flow}: must be one of BPF, MAF, NICE"):
-        ZukoPrior(2, flow, 2, (8,))
+    with pytest.raises(InputError, match=f"`flow` must be one of BPF, MAF, NICE.* not '{flow}'"):
+        Zuko(2, flow, 2, (8,))
 
 
 def test_without_zuko_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zuko", None)
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
-    with pytest.raises(InputError, match=r"--prior.flow MAF: needs zuko \(pip install zuko\)"):
-        ZukoPrior(2, "MAF", 2, (8,))
+    with pytest.raises(InputError, match=r"`flow` MAF needs zuko \(pip install zuko\)"):
+        Zuko(2, "MAF", 2, (8,))
 
 
 def test_zukos_import_leaves_torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [m for m in sys.modules if m.split(".")[0] == "zuko"]:
         monkeypatch.delitem(sys.modules, module)
     before = Distribution._validate_args, Distribution.arg_constraints
-    ZukoPrior(2, "MAF", 2, (8,))
+    Zuko(2, "MAF", 2, (8,))
     assert "zuko" in sys.modules
     assert (Distribution._validate_args, Distribution.arg_constraints) == before
     assert before[0] is True
@@ -277,7 +275,7 @@ def test_training_finds_a_known_density(name: str, blocks: int, most: float) -> 
     mean = torch.tensor([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.5]])
     target = GaussianMixture(torch.zeros(3), mean, torch.full((3, 2), 0.74))
     torch.manual_seed(0)
-    options = PriorOptions(hidden=(16, 16), blocks=blocks)
+    options = {"hidden": (16, 16), "blocks": blocks}
     prior = build(name, 2, stirred=False, options=options)[0]
     z = target.sample((20_000,))
 
@@ -294,7 +292,7 @@ def test_codes_wider_than_the_splines_interval_are_drawn_into_it() -> None:
     """More than half of these coordinates are outside [-5, 5] before the learned scale."""
     target = GaussianMixture(torch.zeros(1), torch.full((1, 2), 3.0), torch.full((1, 2), 7.4))
     torch.manual_seed(0)
-    prior = SplinePrior(2, 2, (16, 16), 8, 5.0)
+    prior = Spline(2, 2, (16, 16), 8, 5.0)
     fit(prior, target, 300, 5e-2)
     with torch.no_grad():
         z = target.sample((20_000,))
@@ -306,6 +304,6 @@ def test_codes_wider_than_the_splines_interval_are_drawn_into_it() -> None:
 
 def test_diagnostics_count_the_codes_outside_the_splines_interval() -> None:
     """At its start every layer is the identity: each coordinate meets one of two layers as is."""
-    prior = SplinePrior(2, 2, (16,), 8, 5.0)
+    prior = Spline(2, 2, (16,), 8, 5.0)
     z = torch.tensor([[0.0, 0.0], [4.9, -4.9], [5.1, 0.0], [0.0, -7.0], [6.0, 6.0]])
     assert prior.diagnostics(z, torch.Generator()) == {"codes_outside_bound": 0.6}

@@ -7,20 +7,15 @@ import pytest
 import torch
 import torch.nn as nn
 
-from cases.priors import COMPONENTS, PIXELS, build, encoder, plane
+from cases.priors import COMPONENTS, attached, build, encoder
 from scipy.special import expit, logsumexp, softmax
 from scipy.stats import multivariate_normal, norm
 from sklearn import mixture
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PriorOptions
-from genlab.priors import Prior
-from genlab.priors.gaussian import GaussianMixture
-from genlab.priors.gtm import GTMPrior
-from genlab.priors.gtm_vamp import GTMVampPrior
-from genlab.priors.mixture import LOG_STD_FLOOR, MixturePrior
-from genlab.priors.vamp import VampPrior
-from genlab.priors.vamp_mixture import VampMixturePrior
+from genlab.conformance.densities import PIXELS, Grid
+from genlab.priors import GTM, GTMVamp, Mixture, Prior, VampMixture, VampPrior
+from genlab.priors.gaussian import LOG_STD_FLOOR, GaussianMixture
 
 MIXTURES = ["mixture", "mixture-full", "vamp", "vamp-mixture", "gtm", "gtm-vamp"]
 
@@ -91,7 +86,7 @@ def test_mixture_equals_scikit_learn(covariance: str) -> None:
         oracle.precisions_cholesky_ = covariances.diagonal(axis1=1, axis2=2) ** -0.5
     else:
         oracle.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
-    points, _ = plane(5.0, 40)
+    points = Grid(5.0, 40).midpoints()
     np.testing.assert_allclose(
         prior().log_prob(points).detach().numpy(), oracle.score_samples(points.numpy()), rtol=1e-9
     )
@@ -127,7 +122,7 @@ def test_mixture_is_no_product_of_mixtures() -> None:
 
 def test_uncorrelated_full_covariances_are_diagonal_ones() -> None:
     diagonal, _ = stirred("mixture", 3)
-    full = MixturePrior(3, COMPONENTS, "full").double()
+    full = Mixture(3, COMPONENTS, "full").double()
     full.load_state_dict(diagonal.state_dict(), strict=False)
     z = torch.randn(20, 3).double()
     torch.testing.assert_close(full().log_prob(z), diagonal().log_prob(z), rtol=1e-12, atol=0)
@@ -136,7 +131,7 @@ def test_uncorrelated_full_covariances_are_diagonal_ones() -> None:
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
 def test_mixture_has_a_floor_under_its_widths(covariance: str) -> None:
     """The density of one component nowhere exceeds N(0; 0, e^-6 I), however it is correlated."""
-    prior = MixturePrior(2, 1, covariance).double()
+    prior = Mixture(2, 1, covariance).double()
     with torch.no_grad():
         prior.log_std.fill_(-20)
         if prior.lower is not None:
@@ -148,7 +143,7 @@ def test_mixture_has_a_floor_under_its_widths(covariance: str) -> None:
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
 def test_mixture_starts_near_the_standard_gaussian(covariance: str) -> None:
     torch.manual_seed(0)
-    prior = MixturePrior(2, 100, covariance)
+    prior = Mixture(2, 100, covariance)
     z = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         gap = -(z**2).sum(-1) / 2 - math.log(2 * math.pi) - prior().log_prob(z)
@@ -167,7 +162,7 @@ def test_vamp_with_the_data_as_pseudo_inputs_is_the_aggregated_posterior() -> No
     """With u = X and K = N, p(z) is 1/N sum_n q(z|x_n), the best prior there is."""
     net = encoder(2)
     data = 0.02 + 0.96 * torch.rand(30, PIXELS)
-    prior = VampPrior(lambda x: tuple(net(x).chunk(2, -1)), data)
+    prior = attached(VampPrior(2, 30), net, data)
     mean, log_std = net(data).chunk(2, -1)
     z = torch.randn(40, 2)
     terms = torch.distributions.Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1)
@@ -178,20 +173,29 @@ def test_vamp_with_the_data_as_pseudo_inputs_is_the_aggregated_posterior() -> No
 def test_a_weight_of_two_is_a_pseudo_input_twice() -> None:
     """What the VampPrior says with K pseudo-inputs, weights say with fewer."""
     net, images = encoder(2), 0.1 + 0.8 * torch.rand(3, PIXELS)
-    encode = lambda x: tuple(net(x).chunk(2, -1))  # noqa: E731
-    weighted, plain = VampMixturePrior(encode, images), VampPrior(encode, images[[0, 0, 1, 2]])
+    weighted = attached(VampMixture(2, 3), net, images)
+    plain = attached(VampPrior(2, 4), net, images[[0, 0, 1, 2]])
     z = torch.randn(40, 2)
-    equal = VampPrior(encode, images)().log_prob(z)
+    equal = attached(VampPrior(2, 3), net, images)().log_prob(z)
     torch.testing.assert_close(weighted().log_prob(z), equal, rtol=0, atol=0)
     with torch.no_grad():
         weighted.logits[0] += math.log(2)
     torch.testing.assert_close(weighted().log_prob(z), plain().log_prob(z), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("prior", [VampPrior, VampMixturePrior])
-def test_vamp_refuses_a_module_as_its_encoder_call(prior: type) -> None:
+@pytest.mark.parametrize("kind", [VampPrior, VampMixture, GTMVamp])
+def test_an_encoder_is_a_function_and_not_a_module(kind: type[Prior]) -> None:
+    """A module would be registered in the prior: its weights would be there twice."""
     with pytest.raises(TypeError, match="function"):
-        prior(encoder(2), torch.rand(3, PIXELS))
+        kind(2).attach(encoder(2), PIXELS)
+    with pytest.raises(RuntimeError, match="no encoder yet"):
+        kind(2)()
+
+
+@pytest.mark.parametrize("kind", [VampPrior, VampMixture])
+def test_a_pseudo_input_needs_an_image_to_start_from(kind: type[VampPrior]) -> None:
+    with pytest.raises(InputError, match="`components` must be at most the 2 training images"):
+        attached(kind(2, 3), encoder(2), torch.rand(2, PIXELS))
 
 
 def test_divergences_of_posteriors_to_gaussians_are_those_of_torch() -> None:
@@ -210,7 +214,7 @@ def test_divergences_of_posteriors_to_gaussians_are_those_of_torch() -> None:
 def test_map_of_a_fine_grid_is_a_blurred_square() -> None:
     """With mu(u) = u and one s: p(z) = prod_d [Phi((1 - z_d) / s) - Phi((-1 - z_d) / s)] / 2."""
     s, grid = 0.2, 200
-    prior = GTMPrior(2, grid, (4,)).double()
+    prior = GTM(2, grid, (4,)).double()
     edges = torch.ones(grid)
     edges[[0, -1]] = 0.5  # the trapezoid rule: sum_k w_k f(u_k) is the mean of f over the square
     with torch.no_grad():
@@ -226,7 +230,7 @@ def test_map_of_a_fine_grid_is_a_blurred_square() -> None:
 
 @pytest.mark.parametrize("latent", [1, 2, 5])
 def test_map_starts_as_a_sheet_beside_standard_gaussians(latent: int) -> None:
-    p = GTMPrior(latent, 10, (64,))()
+    p = GTM(latent, 10, (64,))()
     mean, std = p.means, p.scales
     line = torch.linspace(-2, 2, 10)
     sheet = min(2, latent)
@@ -239,7 +243,7 @@ def test_map_starts_as_a_sheet_beside_standard_gaussians(latent: int) -> None:
 def test_map_starts_near_the_standard_gaussian() -> None:
     z = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        gap = -(z**2).sum(-1) / 2 - math.log(2 * math.pi) - GTMPrior(2, 10, (64,))().log_prob(z)
+        gap = -(z**2).sum(-1) / 2 - math.log(2 * math.pi) - GTM(2, 10, (64,))().log_prob(z)
     assert abs(gap.mean().item()) < 0.5
 
 
@@ -247,17 +251,14 @@ def test_painted_map_starts_at_the_mean_image() -> None:
     """The image is the examples' mean, give or take what the network's first weights add."""
     torch.manual_seed(0)
     examples = torch.rand(50, PIXELS)
-    prior = GTMVampPrior(lambda x: tuple(encoder(2)(x).chunk(2, -1)), examples, 10, (300,))
+    prior = attached(GTMVamp(2), encoder(2), examples)
     images = prior.pseudo_inputs
     assert images.shape == (100, PIXELS)
     assert (images - examples.mean(0)).abs().max() < 0.2
     assert (images.std(0) > 0).all()
 
 
-def test_a_map_needs_two_points_an_axis() -> None:
-    with pytest.raises(InputError, match="--prior.grid 1"):
-        build("gtm", 2, stirred=False, options=PriorOptions(grid=1))
-    with pytest.raises(InputError, match="--prior.grid 1"):
-        build("gtm-vamp", 2, stirred=False, options=PriorOptions(grid=1))
-    with pytest.raises(TypeError, match="function"):
-        GTMVampPrior(encoder(2), torch.rand(3, PIXELS), 3, (4,))
+@pytest.mark.parametrize("kind", [GTM, GTMVamp])
+def test_a_map_needs_two_points_an_axis(kind: type[Prior]) -> None:
+    with pytest.raises(InputError, match="`grid` must be at least 2, not 1"):
+        kind(2, grid=1)

@@ -1,150 +1,111 @@
 """What is true of every prior: one suite over the table. Each prior's own file has the rest."""
 
-import math
-
 import pytest
 import torch
 
-from cases.priors import CASES, GRID, build, plane
+from cases.priors import CASES, GRID, build
 
 from genlab.common.errors import InputError
-from genlab.configs.prior import PRIOR_NAMES, PRIOR_OPTIONS, PriorOptions
+from genlab.configs.prior import PRIOR_SIGNATURES
+from genlab.conformance import densities
+from genlab.conformance.densities import Grid
 from genlab.priors import PRIORS
 
-every_prior = pytest.mark.parametrize("name", CASES)
+every_case = pytest.mark.parametrize("name", CASES)
+every_prior = pytest.mark.parametrize("name", PRIORS)
 
 
-def test_the_tables_agree() -> None:
-    assert tuple(PRIORS) == PRIOR_NAMES == tuple(PRIOR_OPTIONS)
+def points(count: int, latent: int) -> torch.Tensor:
+    return torch.randn(count, latent, generator=torch.Generator().manual_seed(0))
 
 
-def test_options_are_filled_in_and_foreign_ones_refused() -> None:
-    assert PriorOptions(components=5).of("vamp") == PriorOptions(components=5)
-    assert PriorOptions().of("standard") == PriorOptions()
-    with pytest.raises(InputError, match="--prior.bins: not an option of the prior 'vamp'"):
-        PriorOptions(bins=5).of("vamp")
-    with pytest.raises(InputError, match="--prior.components 0: must be above 0"):
-        PriorOptions(components=0).of("vamp")
-
-
-@every_prior
+@every_case
 @pytest.mark.parametrize("latent", [1, 2, 3, 40])
 def test_density_has_one_value_a_point(name: str, latent: int) -> None:
     prior, _ = build(name, latent, stirred=True)
-    p = prior()
-    assert p.event_shape == (latent,)
-    assert p.batch_shape == ()
-    with torch.no_grad():
-        assert p.sample((3, 4)).shape == (3, 4, latent)
-        values = p.log_prob(torch.randn(3, 4, latent))
-    assert values.shape == (3, 4)
-    assert torch.isfinite(values).all()
+    densities.check_shapes(prior(), latent)
 
 
-@every_prior
+@every_case
 @pytest.mark.parametrize("stirred", [False, True])
 def test_density_integrates_to_one(name: str, stirred: bool) -> None:
     prior, _ = build(name, 2, stirred=stirred, double=True)
-    points, area = plane(*GRID.get(name, (14.0, 700)))
-    with torch.no_grad():
-        total = prior().log_prob(points).exp().sum().item() * area
-    assert total == pytest.approx(1, abs=1e-4)
+    densities.check_integral(prior(), GRID.get(name, Grid()))
 
 
-@every_prior
+@every_case
 def test_sampler_agrees_with_density(name: str) -> None:
-    """The samples' mean log-density is the grid's negative entropy; boxes hold their shares."""
     prior, _ = build(name, 2, stirred=True)
-    with torch.no_grad():
-        p = prior()
-        torch.manual_seed(0)
-        samples = p.sample((100_000,))
-        values = p.log_prob(samples).double()
-        points, area = plane(*GRID.get(name, (14.0, 700)))
-        log_p = p.log_prob(points.float()).double()
-    mass = log_p.exp() * area
-    error = values.std().item() / math.sqrt(len(values))
-    assert values.mean().item() == pytest.approx((mass * log_p).sum().item(), abs=4 * error + 1e-3)
-    # Chi-square over boxes of whole cells: 20 columns of near-equal mass, cut into 20 rows each.
-    chi, boxes, side = 0.0, 0, math.isqrt(len(points))
-    line = points[:, 1].view(side, side)[0]
-    edges = torch.linspace(0, 1, 21)[1:-1]
-    half = (line[1] - line[0]) / 2
-    grid = mass.view(side, side) / mass.sum()
-    cuts = [0, *torch.searchsorted(grid.sum(1).cumsum(0), edges).tolist(), side]
-    for low, high in zip(cuts[:-1], cuts[1:]):
-        if high == low:
-            continue
-        column = grid[low:high].sum(0)
-        inner = torch.searchsorted(column.cumsum(0) / column.sum(), edges).tolist()
-        inside = (samples[:, 0] >= line[low] - half) & (samples[:, 0] < line[high - 1] + half)
-        bins = torch.tensor([0, *inner, side]).unique()
-        wanted = torch.stack([column[a:b].sum() for a, b in zip(bins[:-1], bins[1:])])
-        borders = (line[0] - half) + 2 * half * bins
-        found = torch.histogram(samples[inside, 1].double(), borders.double())[0] / len(samples)
-        kept = wanted * len(samples) > 20
-        chi += ((found - wanted)[kept] ** 2 / wanted[kept]).sum().item() * len(samples)
-        boxes += int(kept.sum())
-    # Mean `boxes`, variance 2 `boxes`; 1e-3 of grid error in each share adds a little.
-    assert boxes > 100
-    assert chi < boxes + 6 * math.sqrt(2 * boxes)
+    densities.check_sampler(prior(), GRID.get(name, Grid()))
 
 
-@every_prior
+@every_case
 def test_training_reaches_every_parameter(name: str) -> None:
-    prior, net = build(name, 3, stirred=True)
-    prior.train()
-    z = torch.randn(20, 3, requires_grad=True)
-    rows = torch.arange(100, 120)
-    values = prior.training_log_prob(z, rows, torch.Generator().manual_seed(0))
-    assert values.shape == (20,)
-    values.mean().backward()
-    assert z.grad is not None
-    assert z.grad.abs().sum() > 0
-    for key, parameter in prior.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.abs().sum() > 0, key
-    net.zero_grad()
+    prior, _ = build(name, 3, stirred=True)
+    densities.check_gradients(prior.train(), points(20, 3), torch.arange(100, 120))
 
 
-@every_prior
+@every_case
 def test_far_points_have_finite_gradients(name: str) -> None:
     prior, _ = build(name, 2, stirred=True)
-    z = torch.tensor([[50.0, -50.0]], requires_grad=True)
-    prior().log_prob(z).sum().backward()
-    assert z.grad is not None
-    assert torch.isfinite(z.grad).all()
-    for key, parameter in prior.named_parameters():
-        if parameter.grad is not None:
-            assert torch.isfinite(parameter.grad).all(), key
+    densities.check_far_gradients(prior, torch.tensor([[50.0, -50.0]]))
 
 
-@every_prior
+@every_case
 def test_value_does_not_depend_on_the_batch(name: str) -> None:
     prior, _ = build(name, 2, stirred=True)
-    z = torch.randn(33, 2)
-    with torch.no_grad():
-        alone = torch.cat([prior().log_prob(row[None]) for row in z])
-        torch.testing.assert_close(prior().log_prob(z), alone, rtol=1e-4, atol=1e-4)
+    densities.check_batches(prior(), points(33, 2))
 
 
-@every_prior
+@every_case
 @pytest.mark.parametrize("latent", [2, 40])
 def test_saved_and_loaded_gives_the_same_numbers(name: str, latent: int) -> None:
     prior, _ = build(name, latent, stirred=True)
-    fresh, _ = build(name, latent, stirred=False)
-    fresh.load_state_dict(prior.state_dict())
-    z = torch.randn(10, latent)
-    with torch.no_grad():
-        torch.testing.assert_close(fresh().log_prob(z), prior().log_prob(z), rtol=0, atol=0)
+    fresh, _ = build(name, latent, stirred=False, seed=2)
+    densities.check_state(prior, fresh, points(10, latent))
 
 
-@every_prior
+@every_case
 def test_single_and_double_precision_agree(name: str) -> None:
     single, _ = build(name, 2, stirred=True)
     double, _ = build(name, 2, stirred=True, double=True)
-    z = torch.randn(50, 2)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            single().log_prob(z).double(), double().log_prob(z.double()), rtol=1e-4, atol=1e-4
-        )
+    densities.check_precision(single(), double(), points(50, 2))
+
+
+@every_prior
+def test_every_keyword_is_checked_by_the_constructor(name: str) -> None:
+    """A number that is too small or not a number, or another word; the error names the keyword."""
+    for key, keyword in PRIOR_SIGNATURES.rows[name].items():
+        wrong = {
+            int: 0, float: float("nan"), tuple[int, ...]: (8, 0),
+        }.get(keyword.type, "neither")  # fmt: skip
+        with pytest.raises(InputError, match=f"^`{key}` must be "):
+            PRIORS[name](2, **{key: wrong})
+
+
+@every_prior
+def test_defaults_are_those_that_the_command_line_shows(name: str) -> None:
+    """The constructor without keywords is the same as with all of them at the defaults read."""
+    torch.manual_seed(0)
+    plain = PRIORS[name](3)
+    torch.manual_seed(0)
+    spelled = PRIORS[name](3, **PRIOR_SIGNATURES.complete(name, {}))
+    for prior in (plain, spelled):
+        torch.manual_seed(0)
+        prior.attach(lambda x: (x[:, :3], x[:, :3]), 5)
+    ours, theirs = plain.state_dict(), spelled.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert plain.examples == spelled.examples
+
+
+@every_prior
+def test_titles_are_words_in_both_languages(name: str) -> None:
+    title = PRIORS[name].title
+    assert title.zh
+    assert title.en
+
+
+def test_titles_differ() -> None:
+    for lang in ("zh", "en"):
+        assert len({getattr(prior.title, lang) for prior in PRIORS.values()}) == len(PRIORS)

@@ -9,13 +9,13 @@ import torch
 from cases.priors import build
 from scipy.stats import kstest, multivariate_t
 
-from genlab.priors.student import StudentPrior, StudentT
+from genlab.priors.student import MultivariateT, StudentT
 
 
-def student(nu: float, latent: int, dtype: torch.dtype = torch.float64) -> StudentT:
+def student(nu: float, latent: int, dtype: torch.dtype = torch.float64) -> MultivariateT:
     """The standard one."""
     zero = torch.zeros(latent, dtype=dtype)
-    return StudentT(torch.tensor(nu, dtype=dtype), zero, zero)
+    return MultivariateT(torch.tensor(nu, dtype=dtype), zero, zero)
 
 
 @pytest.mark.parametrize("latent", [1, 2, 3, 40])
@@ -77,7 +77,7 @@ def test_samples_have_their_variance_in_many_dimensions() -> None:
 
 
 def test_start_is_ten_degrees_at_the_origin() -> None:
-    p = StudentPrior(3)()
+    p = StudentT(3)()
     assert p.degrees.item() == pytest.approx(10, abs=1e-5)
     assert (p.location == 0).all()
     assert (p.log_scale == 0).all()
@@ -90,5 +90,6 @@ def test_gradients_equal_finite_differences() -> None:
     location.requires_grad_()
     log_scale.requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda *inputs: StudentT(*inputs[1:]).log_prob(inputs[0]), (z, nu, location, log_scale)
+        lambda z, *parameters: MultivariateT(*parameters).log_prob(z),
+        (z, nu, location, log_scale),
     )

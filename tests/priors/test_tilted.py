@@ -7,13 +7,13 @@ from typing import TypeVar
 import pytest
 import torch
 
-from cases.priors import plane
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.conformance.densities import Grid
 from genlab.priors import tilt as normaliser
-from genlab.priors.energy import RANGE, EnergyPrior, TiltedGaussian
-from genlab.priors.lars import LarsPrior, ResampledGaussian
+from genlab.priors.energy import RANGE, Energy, TiltedGaussian
+from genlab.priors.lars import LARS, ResampledGaussian
 from genlab.priors.tilt import (
     TooFarError,
     bracket,
@@ -28,7 +28,7 @@ SLOPE = 3.0
 """w = exp(-SLOPE |z|^2 / 2): then p is N(0, I / (1 + SLOPE)) and Z = (1 + SLOPE)^(-D / 2)."""
 
 
-TiltedPrior = TypeVar("TiltedPrior", LarsPrior, EnergyPrior)
+TiltedPrior = TypeVar("TiltedPrior", LARS, Energy)
 
 
 def narrow(z: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def test_draws_give_the_closed_forms_within_their_error() -> None:
 
 def test_grid_is_fine_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also for a rough network, stirred by 0.5 a weight; a training step may err a little more."""
-    prior = stirred(LarsPrior(2, (100, 100), 100, 10)).double()
+    prior = stirred(LARS(2, (100, 100), 100, 10)).double()
     with torch.no_grad():
         found = log_normaliser(prior.log_accept, fixed_nodes(prior.origin)).item()
         random = torch.Generator().manual_seed(0)
@@ -135,9 +135,10 @@ def test_lars_sampler_draws_as_often_as_it_should(truncation: int) -> None:
 
 
 def test_lars_normalises_with_any_acceptance_and_truncation() -> None:
-    points, area = plane(7.0, 280)
+    grid = Grid(7.0, 280)
+    points, area = grid.midpoints(), grid.step**2
     for truncation in (2, 3, 50):
-        prior = stirred(LarsPrior(2, (16,), truncation, 10), by=2.0).double()
+        prior = stirred(LARS(2, (16,), truncation, 10), by=2.0).double()
         with torch.no_grad():
             total = prior().log_prob(points).exp().sum().item() * area
         assert total == pytest.approx(1, abs=1e-5)
@@ -146,7 +147,7 @@ def test_lars_normalises_with_any_acceptance_and_truncation() -> None:
 @pytest.mark.parametrize("bias", [-60.0, -20.0, 0.0, 20.0, 60.0])
 def test_lars_with_a_constant_acceptance_is_the_gaussian(bias: float) -> None:
     """In float32, too, where Z is 1e-26 or 1 to the last digit; with a finite gradient."""
-    prior = LarsPrior(2, (4,), 100, 10)
+    prior = LARS(2, (4,), 100, 10)
     with torch.no_grad():
         list(prior.parameters())[-1].fill_(bias)  # the last layer's bias
     z = torch.randn(20, 2)
@@ -161,7 +162,7 @@ def test_lars_with_a_constant_acceptance_is_the_gaussian(bias: float) -> None:
 @pytest.mark.parametrize("latent", [1, 2, 3, 40])
 def test_both_start_as_the_standard_gaussian(latent: int) -> None:
     z = torch.randn(30, latent)
-    for prior in (LarsPrior(latent, (8,), 100, 64), EnergyPrior(latent, (8,), 64)):
+    for prior in (LARS(latent, (8,), 100, 64), Energy(latent, (8,), 64)):
         with torch.no_grad():
             torch.testing.assert_close(prior().log_prob(z), log_normal(z), rtol=1e-5, atol=1e-5)
 
@@ -179,7 +180,7 @@ def test_energy_equals_a_gaussian_where_the_energy_is_quadratic() -> None:
 @pytest.mark.parametrize("latent", [2, 40])
 def test_energy_keeps_its_normaliser_within_reach(latent: int) -> None:
     """However large the weights, R >= -ln Z >= 0, and sampling ends."""
-    prior = stirred(EnergyPrior(latent, (16,), 10), by=5.0)
+    prior = stirred(Energy(latent, (16,), 10), by=5.0)
     with torch.no_grad():
         f = prior.log_weight(3 * torch.randn(1000, latent))
         assert f.max().item() <= 0
@@ -193,7 +194,7 @@ def test_training_follows_the_density() -> None:
     """With many fresh draws, or a grid in any place, ln p in training is ln p in evaluation."""
     rows = torch.arange(20)
     for latent, near in ((1, 1e-3), (2, 1e-3), (5, 0.05)):
-        lars, energy = LarsPrior(latent, (16,), 20, 40_000), EnergyPrior(latent, (16,), 40_000)
+        lars, energy = LARS(latent, (16,), 20, 40_000), Energy(latent, (16,), 40_000)
         for prior in (stirred(lars), stirred(energy)):
             z = torch.randn(20, latent)
             with torch.no_grad():
@@ -216,7 +217,7 @@ def test_bracket_encloses_the_normaliser() -> None:
 
 
 def test_bracket_of_a_network_is_tight() -> None:
-    prior = stirred(EnergyPrior(2, (16,), 10), by=0.3)
+    prior = stirred(Energy(2, (16,), 10), by=0.3)
     found = bracket(prior.log_weight, prior.origin, 50_000, torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = log_normaliser(prior.log_weight, fixed_nodes(prior.origin)).item()
@@ -240,18 +241,18 @@ def test_hopeless_rejection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lars_refuses_a_truncation_of_one() -> None:
-    with pytest.raises(InputError, match="--prior.truncation 1: must be at least 2"):
-        LarsPrior(2, (4,), 1, 10)
+    with pytest.raises(InputError, match="`truncation` must be at least 2, not 1"):
+        LARS(2, (4,), 1, 10)
 
 
 @pytest.mark.parametrize("kind", ["lars", "energy"])
 def test_diagnostics_bracket_the_normaliser_above_two_dimensions(kind: str) -> None:
     options = {"lars": (3, (16,), 20, 64), "energy": (3, (16,), 64)}[kind]
-    prior = stirred({"lars": LarsPrior, "energy": EnergyPrior}[kind](*options), by=0.3)
+    prior = stirred({"lars": LARS, "energy": Energy}[kind](*options), by=0.3)
     found = prior.diagnostics(torch.zeros(1, 3), torch.Generator().manual_seed(0))
     log_weight = prior.log_accept if kind == "lars" else prior.log_weight
     with torch.no_grad():
         wanted = log_normaliser(log_weight, fixed_nodes(prior.origin)).item()
     assert found["log_z_low"] == pytest.approx(wanted, abs=4 * found["log_z_low_error"] + 0.01)
     assert found["log_z_high"] == pytest.approx(wanted, abs=4 * found["log_z_high_error"] + 0.01)
-    assert EnergyPrior(2, (16,), 64).diagnostics(torch.zeros(1, 2), torch.Generator()) == {}
+    assert Energy(2, (16,), 64).diagnostics(torch.zeros(1, 2), torch.Generator()) == {}

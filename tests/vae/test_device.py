@@ -15,15 +15,15 @@ import pytest
 import torch
 
 from cases.elsewhere import Elsewhere
-from cases.priors import PIXELS, SMALL
+from cases.priors import SMALL
 from safetensors.torch import load
 
 from genlab.cli.main import main
 from genlab.common.atomic import write_tensors
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware
-from genlab.configs.prior import PriorOptions
 from genlab.configs.vae import VaeConfig
+from genlab.conformance.densities import PIXELS
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.load import first_vae, load_vae
@@ -41,7 +41,7 @@ GRIDS = ("energy", "lars")
 
 
 def config_of(prior: str, latent: int, **changes: Any) -> VaeConfig:
-    options = SMALL.get(prior, PriorOptions())
+    options = SMALL.get(prior, {})
     return VaeConfig(
         **{**TINY, "prior": prior, "prior_options": options, "latent": latent, **changes}
     )

@@ -10,7 +10,6 @@ import torch.nn as nn
 from cases.vae import vae_of
 from scipy.stats import genpareto
 
-from genlab.configs.prior import PriorOptions
 from genlab.vae import measure as measures
 from genlab.vae.evidence.annealing import anneal, forward_bound, reverse_bound, temperatures
 from genlab.vae.evidence.bidirectional import bracket
@@ -28,8 +27,7 @@ from genlab.vae.model import VAE
 
 def small_vae(latent: int, pixels: int, prior: str = "standard", spread: float = 1.0) -> VAE:
     torch.manual_seed(latent)
-    options = PriorOptions().of(prior)
-    model = vae_of(prior, options, latent=latent, pixels=pixels, hidden=16, examples=100)
+    model = vae_of(prior, {}, latent=latent, pixels=pixels, hidden=16)
     with torch.no_grad():
         for parameter in model.decoder.parameters():
             parameter.mul_(spread)
@@ -327,7 +325,7 @@ def test_a_tabulated_density_is_the_density(latent: int) -> None:
 def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
     model, x = small_vae(2, 9, "mixture"), all_images(3)
     plain = measure(model, x, x, draws=4, importance=0, seed=0).results
-    model.prior.dear = True
+    model.prior.expensive = True
     table = measure(model, x, x, draws=4, importance=0, seed=0).results
     assert "prior_table_error" not in plain
     assert table["prior_table_error"] < 1e-3

@@ -5,7 +5,6 @@ import torch
 
 from cases.vae import vae_of
 
-from genlab.configs.prior import PriorOptions
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
 
@@ -14,8 +13,7 @@ from genlab.vae.model import VAE, Terms
 
 def model_of(latent: int = 2, prior: str = "standard") -> VAE:
     torch.manual_seed(3)
-    options = PriorOptions().of(prior)
-    return vae_of(prior, options, latent=latent, pixels=9, hidden=12, examples=100).double()
+    return vae_of(prior, {}, latent=latent, pixels=9, hidden=12).double()
 
 
 def images(count: int) -> torch.Tensor:

@@ -21,8 +21,8 @@ from scipy.special import logsumexp
 from scipy.stats import bernoulli, norm
 
 from genlab.common.errors import InputError
-from genlab.configs.lab import PRIORS as PRIOR_NAMES
-from genlab.configs.prior import PRIOR_OPTIONS, PriorOptions
+from genlab.configs.lab import LAB_PRIORS
+from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 from genlab.data.mnist import load_digits
 from genlab.networks.mlp import Decoder, FourierFeatures
@@ -40,10 +40,9 @@ from genlab.vae.splits import observed_test_images, splits_of
 from genlab.vae.train import evaluate_vae, train_vae
 
 
-def few(prior: str, components: int) -> PriorOptions:
+def few(prior: str, components: int) -> dict[str, int]:
     """Options with so many components, for priors that have them."""
-    has = PRIOR_OPTIONS[prior].components is not None
-    return PriorOptions(components=components if has else None).of(prior)
+    return {"components": components} if "components" in PRIOR_SIGNATURES.rows[prior] else {}
 
 
 def metrics_of(path: Path) -> list[dict[str, Any]]:
@@ -201,7 +200,7 @@ def test_probabilities_of_all_512_small_images_add_up_to_one() -> None:
     assert total == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("prior", PRIOR_NAMES)
+@pytest.mark.parametrize("prior", LAB_PRIORS)
 def test_the_bound_is_below_the_exact_likelihood(prior: str) -> None:
     model = model_of(prior)
     x = (torch.rand(20, 9, generator=torch.Generator().manual_seed(0)) < 0.5).float()
@@ -218,7 +217,7 @@ def test_the_bound_is_below_the_exact_likelihood(prior: str) -> None:
     assert elbo.mean() < exact.mean()
 
 
-@pytest.mark.parametrize("prior", PRIOR_NAMES)
+@pytest.mark.parametrize("prior", LAB_PRIORS)
 @pytest.mark.parametrize("latent", [1, 2, 5])
 def test_omega_is_the_sum_of_its_parts(prior: str, latent: int) -> None:
     """Equation 3 holds although its parts are computed by other ways than equation 2."""
@@ -269,7 +268,7 @@ def test_measurement_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) 
         assert parts[key] == pytest.approx(whole[key], rel=1e-5)
 
 
-@pytest.mark.parametrize("prior", PRIOR_NAMES)
+@pytest.mark.parametrize("prior", LAB_PRIORS)
 def test_every_parameter_learns(prior: str) -> None:
     model = model_of(prior)
     x = (torch.rand(30, 9) < 0.5).float()
@@ -343,7 +342,7 @@ def test_a_run_that_has_saved_nothing_cannot_be_measured(tmp_path: Path) -> None
         evaluate_vae(tmp_path)
 
 
-@pytest.mark.parametrize("prior", PRIOR_NAMES)
+@pytest.mark.parametrize("prior", LAB_PRIORS)
 def test_killed_and_resumed_equals_unbroken(
     prior: str, tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

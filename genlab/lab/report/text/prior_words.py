@@ -1,16 +1,17 @@
-"""What a report says of each prior: name, density, source, and what is learned."""
+"""The report's words on the lab's priors: density, source, and what is learned."""
 
-__all__ = ["PRIOR_WORDS", "PriorWords"]
+__all__ = ["PRIOR_WORDS", "PriorWords", "prior_name"]
 
 from dataclasses import dataclass
+
+from genlab.lab.report.writer import Writer
+from genlab.priors import PRIORS
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorWords:
     """The words on one prior; `{K}` stands for its number of components."""
 
-    zh: str
-    en: str
     density: str
     """p(z) in LaTeX."""
     source: str
@@ -21,8 +22,6 @@ class PriorWords:
 
 PRIOR_WORDS = {
     "standard": PriorWords(
-        zh="标准高斯",
-        en="Standard Gaussian",
         density=r"p_\lambda(\boldsymbol{z}) = \mathcal{N}(\boldsymbol{z} \mid \boldsymbol{0}, "
         r"\mathbf{I})",
         source="vae",
@@ -30,8 +29,6 @@ PRIOR_WORDS = {
         about_en="It has no parameters and is the control for the others.",
     ),
     "mixture": PriorWords(
-        zh="混合高斯",
-        en="Mixture of Gaussians",
         density=r"p_\lambda(\boldsymbol{z}) = \sum_{k=1}^{K} w_k\, \mathcal{N}\left("
         r"\boldsymbol{z} \mid \boldsymbol{\mu}_k, \operatorname{diag}(\boldsymbol{\sigma}_k^2)"
         r"\right), \qquad \sum_{k=1}^{K} w_k = 1",
@@ -45,8 +42,6 @@ PRIOR_WORDS = {
         "nearly the standard Gaussian.",
     ),
     "vamp": PriorWords(
-        zh="VampPrior",
-        en="VampPrior",
         density=r"p_\lambda(\boldsymbol{z}) = \frac{1}{K} \sum_{k=1}^{K} "
         r"q_\phi(\boldsymbol{z} \mid \boldsymbol{u}_k)",
         source="vamp",
@@ -59,4 +54,9 @@ PRIOR_WORDS = {
         "training images, kept between 0 and 1 by a sigmoid).",
     ),
 }
-"""By the prior's name on the command line."""
+"""By the prior's name in `PRIORS`. Of any other prior the report gives the name alone."""
+
+
+def prior_name(w: Writer, prior: str) -> str:
+    """Returns a prior's name in the report's language."""
+    return w.pick(*PRIORS[prior].title.capitalised())

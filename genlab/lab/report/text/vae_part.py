@@ -6,12 +6,14 @@ p_lambda(z) prior. All values in nats per test image.
 
 __all__ = ["vae_part"]
 
+from collections.abc import Mapping
+
 from genlab.lab.report.numbers.bound import like
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
-from genlab.lab.report.text.prior_words import PRIOR_WORDS
+from genlab.lab.report.text.prior_words import PRIOR_WORDS, prior_name
 from genlab.lab.report.text.vae_results import figure_of_priors, vae_results
 from genlab.lab.report.text.vae_words import discuss
 from genlab.lab.report.writer import Writer, escape
@@ -94,13 +96,14 @@ def _model(w: Writer, facts: Facts) -> None:
 def _priors(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.2 先验分布", "1.2 Priors")
     for index, (prior, config) in enumerate(facts.vae_config.items(), 1):
-        words = PRIOR_WORDS[prior]
-        k = str(config["prior_options"]["components"])
+        name, words = prior_name(w, prior), PRIOR_WORDS.get(prior)
+        if words is None:
+            w.para(f"**（{index}）{name}**。", f"**({index}) {name}**.")
+            continue
+        k = str(config["prior_options"].get("components"))
         w.para(
-            f"**（{index}）{words.zh}**{w.cite(words.source)}。"
-            + words.about_zh.replace("{K}", k),
-            f"**({index}) {words.en}**{w.cite(words.source)}. "
-            + words.about_en.replace("{K}", k),
+            f"**（{index}）{name}**{w.cite(words.source)}。" + words.about_zh.replace("{K}", k),
+            f"**({index}) {name}**{w.cite(words.source)}. " + words.about_en.replace("{K}", k),
         )
         w.equation(words.density)
     w.para(
@@ -130,6 +133,11 @@ def _settings(w: Writer, facts: Facts) -> None:
         f"Networks and training are the same under every prior: {w.tab('vae_settings')}. "
         f"{w.fig('curves')} shows how training went.",
     )
+    components = {
+        prior: config["prior_options"].get("components")
+        for prior, config in facts.vae_config.items()
+    }
+    parameters = {prior: r["parameters"] for prior, r in facts.vae.items()}
     rows = [
         [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
         [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
@@ -138,8 +146,8 @@ def _settings(w: Writer, facts: Facts) -> None:
             rf"$\sin \boldsymbol{{B}} \boldsymbol{{z}}$, $\cos \boldsymbol{{B}} \boldsymbol{{z}}$; "
             rf"$B_{{ij}} \sim \mathcal{{N}}(0, {scale:g}^2)$" + w.cite("fourier"),
         ]] if scale else []),
-        [p("先验分量数$K$", "Components $K$"), _per_prior(w, facts, "components", "—")],
-        [p("参数量", "Parameters"), _per_prior(w, facts, "parameters", "—")],
+        [p("先验分量数$K$", "Components $K$"), _per_prior(w, components)],
+        [p("参数量", "Parameters"), _per_prior(w, parameters)],
         [p("训练/测试图像", "Training / test images"),
          f"{count(one['train_images'])} / {count(one['test_images'])}"],
         [p("二值化", "Binarisation"), p(
@@ -151,7 +159,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("轮数 / 批大小", "Epochs / batch"), f"{one['epochs']} / {config['batch']}"],
         [p("随机种子", "Seed"), str(config["seed"])],
         [p("训练用时", "Training time"),
-         p("，", ", ").join(f"{_name(w, prior)} {duration(r['seconds'], w.lang)}"
+         p("，", ", ").join(f"{prior_name(w, prior)} {duration(r['seconds'], w.lang)}"
                            for prior, r in facts.vae.items())],
     ]
     w.table(
@@ -219,12 +227,8 @@ def _count(facts: Facts) -> str:
     return f"{like(len(facts.vae), *(r['prior'] for r in facts.vae.values()))}"
 
 
-def _name(w: Writer, prior: str) -> str:
-    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)
-
-
-def _per_prior(w: Writer, facts: Facts, key: str, none: str) -> str:
+def _per_prior(w: Writer, values: Mapping[str, int | None]) -> str:
     return w.pick("，", ", ").join(
-        f"{_name(w, prior)} {none if r[key] is None else count(r[key])}"
-        for prior, r in facts.vae.items()
+        f"{prior_name(w, prior)} {'—' if value is None else count(value)}"
+        for prior, value in values.items()
     )

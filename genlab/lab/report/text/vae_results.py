@@ -5,8 +5,9 @@ __all__ = ["figure_of_priors", "vae_results"]
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, decimals, number, with_error
 from genlab.lab.report.text.data_words import data_name
-from genlab.lab.report.text.prior_words import PRIOR_WORDS
+from genlab.lab.report.text.prior_words import prior_name
 from genlab.lab.report.writer import Image, Writer
+from genlab.priors import PRIORS
 
 QUANTITIES = {
     "re": (r"重建项$\text{RE}$（式1）", r"Reconstruction $\text{RE}$ (eq. 1)"),
@@ -51,7 +52,7 @@ def _numbers(w: Writer, facts: Facts) -> None:
         "of equation 3.",
     )
     header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
-              *(_name(w, prior) for prior in facts.vae)]
+              *(prior_name(w, prior) for prior in facts.vae)]
     rows = {key: [w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()}
     rows["nll_is"][1:] = map("".join, zip(rows["nll_is"][1:], _draws(w, facts)))
     w.table(
@@ -61,7 +62,7 @@ def _numbers(w: Writer, facts: Facts) -> None:
         "l" + "c" * len(facts.vae),
     )
     rows = [
-        [_name(w, prior), number(r["omega"], 4),
+        [prior_name(w, prior), number(r["omega"], 4),
          number(r["conditional_entropy"] - r["cross_entropy"], 4),
          number(r["identity_gap"], 4, sign=True), number(r["identity_tolerance"], 4),
          w.pick("通过", "holds") if r["identity_holds"] else w.pick("**不通过**", "**fails**")]
@@ -109,10 +110,10 @@ def figure_of_priors(
     """Writes a figure of one picture a prior, `figures/FILE.png`; the rest as `Writer.figure`."""
     images = [
         Image(path=f"../vae/{prior}/figures/{file}.png",
-              zh=f"{PRIOR_WORDS[prior].zh}：{zh}", en=f"{PRIOR_WORDS[prior].en}: {en}")
-        for prior in facts.vae
+              zh=f"{title.zh}：{zh}", en=f"{title.en}: {en}")
+        for prior in facts.vae for title in [PRIORS[prior].title.capitalised()]
     ]
-    names = w.pick("、", ", ").join(_name(w, prior) for prior in facts.vae)
+    names = w.pick("、", ", ").join(prior_name(w, prior) for prior in facts.vae)
     order = (w.pick("从左至右", "left to right") if per_row > 1
              else w.pick("从上至下", "top to bottom"))
     w.figure(key, images, per_row, f"{zh}；{order}为{names}", f"{en}; {order}: {names}", width)
@@ -127,10 +128,6 @@ FIGURES = (
      "Test images and their reconstructions"),
     ("samples", "samples", 3, 16.0, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
 )
-
-
-def _name(w: Writer, prior: str) -> str:
-    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)
 
 
 def _row(facts: Facts, key: str) -> list[str]:

@@ -10,7 +10,7 @@ __all__ = ["discuss", "elbo_verdict"]
 from genlab.lab.report.numbers.compare import CLEAR, Change, change, clear_of_noise, difference
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import number, plus_minus, scientific
-from genlab.lab.report.text.prior_words import PRIOR_WORDS
+from genlab.lab.report.text.prior_words import prior_name
 from genlab.lab.report.writer import Writer
 
 KL = r"\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]"
@@ -37,7 +37,7 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
     candidates = clear_of_noise(facts.vae, "elbo", lowest=False)
     best = candidates[0]
     value = plus_minus(facts.vae[best]["elbo"], facts.vae[best]["elbo_se"])
-    name = _name(w, best)
+    name = prior_name(w, best)
     if len(candidates) == len(facts.vae):
         return w.pick(
             f"各先验的ELBO之差都在误差以内（不超过两倍标准误），本次实验分不出高下；数值上最高的是{name}"
@@ -51,8 +51,8 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
             f"the highest ELBO is that of {name} ({value}), more than two standard errors above every "
             "other",
         )
-    others = w.pick("、", ", ").join(_name(w, p) for p in candidates[1:])
-    worse = w.pick("、", ", ").join(_name(w, p) for p in facts.vae if p not in candidates)
+    others = w.pick("、", ", ").join(prior_name(w, p) for p in candidates[1:])
+    worse = w.pick("、", ", ").join(prior_name(w, p) for p in facts.vae if p not in candidates)
     return w.pick(
         f"ELBO最高的是{name}（{value}），但与{others}之差在两倍标准误以内，不能分出高下；{worse}明显较低",
         f"the highest ELBO is that of {name} ({value}), but {others} cannot be told from it within two "
@@ -61,7 +61,7 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
 
 
 def _identity(w: Writer, facts: Facts) -> None:
-    failed = [_name(w, p) for p, r in facts.vae.items() if not r["identity_holds"]]
+    failed = [prior_name(w, p) for p, r in facts.vae.items() if not r["identity_holds"]]
     if failed:
         names = w.pick("、", ", ").join(failed)
         w.para(
@@ -92,16 +92,16 @@ def _elbo(w: Writer, facts: Facts) -> None:
         verdict = w.pick(*(("明显", "clear") if d.clear else ("在误差以内", "within noise")))
         value = plus_minus(d.value, d.se)
         lines.append(w.pick(
-            f"比{_name(w, prior)}高{value}（{verdict}）",
-            f"{value} above {_name(w, prior)} ({verdict})",
+            f"比{prior_name(w, prior)}高{value}（{verdict}）",
+            f"{value} above {prior_name(w, prior)} ({verdict})",
         ))
     verdict = elbo_verdict(w, facts)
     joined = w.pick("，", ", ").join(lines)
     w.para(
-        f"**哪种先验更好？**{verdict}。具体地，{_name(w, best)}{joined}。"
+        f"**哪种先验更好？**{verdict}。具体地，{prior_name(w, best)}{joined}。"
         "标准误由同一批测试图像上逐图配对的差算出；每种先验只训练了一次，训练随机性造成的波动没有计入。",
         f"**Which prior is better?** {verdict[0].upper()}{verdict[1:]}. In numbers, "
-        f"{_name(w, best)} is {joined}. The standard errors are those of paired differences, "
+        f"{prior_name(w, best)} is {joined}. The standard errors are those of paired differences, "
         "image by image. Each prior was trained once: what another seed would change is not "
         "included.",
     )
@@ -113,7 +113,7 @@ def _parts(w: Writer, facts: Facts) -> None:
               r"$-\Delta I[\boldsymbol{x};\boldsymbol{z}]$", r"$-\Delta\text{KL}$",
               r"$\Delta\text{ELBO}$"]
     rows = [
-        [_name(w, prior), *(number(v, 2, sign=True) for v in c.terms.values()),
+        [prior_name(w, prior), *(number(v, 2, sign=True) for v in c.terms.values()),
          plus_minus(c.elbo.value, c.elbo.se, sign=True)]
         for prior, c in changes.items()
     ]
@@ -145,7 +145,7 @@ def _part_zh(w: Writer, prior: str, c: Change) -> str:
     word = "高" if c.elbo.value >= 0 else "低"
     noise = "" if c.elbo.clear else "（在误差以内）"
     return (
-        f"{_name(w, prior)}的ELBO{word}{number(abs(c.elbo.value))}{noise}，"
+        f"{prior_name(w, prior)}的ELBO{word}{number(abs(c.elbo.value))}{noise}，"
         f"朝这一方向作用最大的是{TERMS[c.largest]}（{number(c.terms[c.largest], sign=True)}）。"
     )
 
@@ -154,7 +154,7 @@ def _part_en(w: Writer, prior: str, c: Change) -> str:
     word = "higher" if c.elbo.value >= 0 else "lower"
     noise = "" if c.elbo.clear else " (within noise)"
     return (
-        f"Under {_name(w, prior)} it is {number(abs(c.elbo.value))} {word}{noise}; the term that "
+        f"Under {prior_name(w, prior)} it is {number(abs(c.elbo.value))} {word}{noise}; the term that "
         f"acts most in that direction is {TERMS[c.largest]} "
         f"({number(c.terms[c.largest], sign=True)})."
     )
@@ -164,10 +164,10 @@ def _match(w: Writer, facts: Facts) -> None:
     closest = clear_of_noise(facts.vae, "marginal_kl", lowest=True)
     best = clear_of_noise(facts.vae, "elbo", lowest=False)
     joined = w.pick("，", ", ").join(
-        f"{_name(w, p)} {plus_minus(r['marginal_kl'], r['marginal_kl_se'])}"
+        f"{prior_name(w, p)} {plus_minus(r['marginal_kl'], r['marginal_kl_se'])}"
         for p, r in facts.vae.items()
     )
-    names = w.pick("、", ", ").join(_name(w, p) for p in closest)
+    names = w.pick("、", ", ").join(prior_name(w, p) for p in closest)
     if len(best) == len(facts.vae):
         agree = w.pick(
             "由于各先验的ELBO在误差内不可区分，本次实验尚不能说明更小的边缘KL带来了更高的ELBO。",
@@ -213,7 +213,7 @@ def _gap(w: Writer, facts: Facts) -> None:
     else:
         told = _gained(w, facts, candidates[0])
     left = w.pick("，", ", ").join(
-        f"{_name(w, p)} {plus_minus(r['prior_gap'], r['prior_gap_se'])}"
+        f"{prior_name(w, p)} {plus_minus(r['prior_gap'], r['prior_gap_se'])}"
         for p, r in facts.vae.items() if p != "standard"
     )
     w.para(
@@ -232,7 +232,7 @@ def _gained(w: Writer, facts: Facts, best: str) -> str:
     """Compares the gain of the best prior with the standard Gaussian's prior gap."""
     gain = difference(facts.vae[best], facts.standard, "elbo")
     gap = facts.standard["prior_gap"]
-    shown, name = plus_minus(gain.value, gain.se), _name(w, best)
+    shown, name = plus_minus(gain.value, gain.se), prior_name(w, best)
     if abs(gain.value - gap) <= CLEAR * gain.se:
         return w.pick(
             f"而{name}下ELBO实际高出{shown}，与它在两倍标准误内相符：收获可以由先验贴合聚合后验来解释",
@@ -256,11 +256,11 @@ def _exact(w: Writer, facts: Facts) -> None:
     """What the bound hides: the likelihood itself, and what the encoder loses."""
     best = clear_of_noise(facts.vae, "nll_exact", lowest=True)
     losses = w.pick("，", ", ").join(
-        f"{_name(w, p)} {plus_minus(r['inference_gap'], r['inference_gap_se'])}"
+        f"{prior_name(w, p)} {plus_minus(r['inference_gap'], r['inference_gap_se'])}"
         for p, r in facts.vae.items()
     )
     worst = max(r["nll_exact_error"] for r in facts.vae.values())
-    names = w.pick("、", ", ").join(_name(w, p) for p in best)
+    names = w.pick("、", ", ").join(prior_name(w, p) for p in best)
     alike = w.pick("（两倍标准误内不可区分）", " (not to be told apart)") if len(best) > 1 else ""
     w.para(
         r"**精确似然。**ELBO只是下界。隐空间只有两维，可以在平面上直接求积得到"
@@ -276,7 +276,3 @@ def _exact(w: Writer, facts: Facts) -> None:
         f"What the bound loses (the inference gap) is: {losses}; it is how far the encoder's "
         "Gaussian posteriors are from the true ones.",
     )
-
-
-def _name(w: Writer, prior: str) -> str:
-    return w.pick(PRIOR_WORDS[prior].zh, PRIOR_WORDS[prior].en)

@@ -61,14 +61,13 @@ from genlab.lab.verify.bench import Bench, Record
 from genlab.lab.verify.levels.likeness import some_weights
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
 from genlab.lab.verify.readers.configs import shape_of
-from genlab.lab.verify.readers.models import compare_shapes, generator_of, vae_at
+from genlab.lab.verify.readers.models import compare_shapes, generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.tensors import header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused, Verdict, Words
 from genlab.runs.checkpoints import CheckpointPlan
 from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
-from genlab.vae import train as vaes
 from genlab.vae.checkpoints import checkpoint_plan as vae_checkpoints
 from genlab.vae.load import build_likelihood
 from genlab.vae.loop import elbo_of
@@ -92,11 +91,9 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     digits = bench.digits(Record(folder / "env.json"))
     final, config = vae_at(folder, digits.train[0].numel())
     splits = splits_of(digits, config, build_likelihood(config))
-    if len(splits.train) < (config.prior_options.components or 1):
-        raise Refused("config.json: more components than training digits")
     plan = vae_checkpoints(config, len(splits.train))
     assert plan is not None  # whoever calls has looked
-    model = vaes.first_vae(config, splits)
+    model = untrained(config, splits)
     learning = [p for p in model.parameters() if p.requires_grad]
     first, second = _states(folder, plan, {"vae": model}, {"adam": torch.optim.Adam(learning)})
     unpack(first, {"vae": model}, {})

@@ -55,11 +55,10 @@ from genlab.lab.verify.bench import Bench, Record
 from genlab.lab.verify.levels.between import between_gan, between_vae, refuse_gone_back
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
-from genlab.lab.verify.readers.models import generator_of, vae_at
+from genlab.lab.verify.readers.models import generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
-from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
+from genlab.lab.verify.results.findings import Finding, Verdict, Words, judged
 from genlab.runs.records import read_json
-from genlab.vae import train as vaes
 from genlab.vae.load import build_likelihood
 from genlab.vae.loop import fit as fit_vae
 from genlab.vae.splits import splits_of
@@ -130,9 +129,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     if config.post_hoc is not None or config.em:
         raise InputError("a prior fitted post hoc is not replayed")
     splits = splits_of(digits, config, build_likelihood(config))
-    if len(splits.train) < (config.prior_options.components or 1):
-        raise Refused("config.json: more components than training digits")
-    model, run = vaes.first_vae(config, splits), Rehearsal(folder.parent / "replayed")
+    model, run = untrained(config, splits), Rehearsal(folder.parent / "replayed")
     say(f"replaying {folder.name} for {seconds:.0f} s at most")
     stop_after(seconds, model.encoder)
     finished = True

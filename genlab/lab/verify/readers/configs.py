@@ -6,30 +6,29 @@ would build; that is found out on torch's "meta" device, which has shapes and no
 
 __all__ = ["gan_of", "shape_of", "shapes_of", "vae_of"]
 
-import types
-
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import torch
 
 from torch import nn
 
-from genlab.common.errors import OtherVersion
+from genlab.common.errors import InputError, OtherVersion
 from genlab.configs.gan import GanConfig
-from genlab.configs.prior import PriorOptions
+from genlab.configs.prior import PRIOR_SIGNATURES
+from genlab.configs.signatures import fits
 from genlab.configs.vae import VaeConfig
 from genlab.lab.verify.readers.tensors import Shapes
 from genlab.lab.verify.results.findings import Refused
 
 LIMITS = {
-    "latent": 4096, "hidden": 8192, "components": 100_000, "grid": 200, "blocks": 64, "bins": 256,
-    "truncation": 10_000, "steps": 4096, "width": 256, "discriminator_width": 1024,
+    "latent": 4096, "hidden": 8192, "width": 256, "discriminator_width": 1024,
     "feature_size": 512, "size": 256, "batch": 100_000, "draws": 100_000, "samples": 10_000,
     "epochs": 1_000_000, "seed": (1 << 63) - 1,
 }
-"""The largest value of a whole number, or of each in a list."""
+"""The largest value of a number, or of each in a list. (A prior's own options have their limits
+in `genlab.configs.prior`.)"""
 VAE_LIMITS = LIMITS | {"draws": 256, "samples": 256}
 LONGEST_LIST = 32
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
@@ -43,12 +42,12 @@ def vae_of(record: dict[str, Any]) -> VaeConfig:
         InputError: If it is of another version, or this version refuses it.
     """
     config = _config_of(record, "vae")
-    options = config.get("prior_options")
-    if not isinstance(options, dict):
-        raise Refused("config.json: its prior_options are no object")
-    options = PriorOptions(**_checked(options, PriorOptions))
-    rest = {key: value for key, value in config.items() if key != "prior_options"}
-    return VaeConfig(prior_options=options, **_checked(rest, VaeConfig, VAE_LIMITS))
+    values = _checked(config, VaeConfig, VAE_LIMITS)
+    try:
+        PRIOR_SIGNATURES.complete(values["prior"], values["prior_options"])
+    except InputError as error:
+        raise Refused(f"config.json: {error}") from None
+    return VaeConfig(**values)
 
 
 def gan_of(record: dict[str, Any]) -> GanConfig:
@@ -67,7 +66,7 @@ def _checked(
     config: dict[str, Any], kind: type, limits: dict[str, int] = LIMITS
 ) -> dict[str, Any]:
     """Returns the values, lists as tuples, each of the type and size that its field has."""
-    wanted = {field.name for field in fields(kind)} - {"prior_options"}
+    wanted = {field.name for field in fields(kind)}
     if set(config) != wanted:
         odd = sorted(set(config) ^ wanted)
         raise OtherVersion(
@@ -80,27 +79,11 @@ def _checked(
     for name, value in values.items():
         parts = value if isinstance(value, tuple) else (value,)
         numbers = [n for n in parts if isinstance(n, int | float) and not isinstance(n, bool)]
-        if not _fits(value, hints[name]) or len(parts) > LONGEST_LIST:
+        if not fits(value, hints[name]) or len(parts) > LONGEST_LIST:
             raise Refused(f"config.json: {name} is {str(value)[:40]!r}")
         if any(abs(n) > limits.get(name, 1 << 53) for n in numbers):
             raise Refused(f"config.json: {name} is {str(value)[:40]}: unreasonably large")
     return values
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Returns whether a value is of a type, of those that configurations have."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return _fits(value, parts[0])
-    if origin is Literal:
-        return value in parts
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, parts[0]) for item in value)
-    if hint is float:
-        return type(value) in (int, float)
-    return type(value) is hint or (hint is type(None) and value is None)
 
 
 def shapes_of(build: Callable[[], nn.Module]) -> Shapes:

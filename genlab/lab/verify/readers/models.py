@@ -1,6 +1,6 @@
 """The models of a submission, rebuilt from safetensors and JSON; nothing is trusted on the way."""
 
-__all__ = ["compare_shapes", "generator_of", "vae_at"]
+__all__ = ["compare_shapes", "generator_of", "untrained", "vae_at"]
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,9 @@ from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
 from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.records import read_json
-from genlab.vae.load import build_vae
+from genlab.vae.load import build_vae, first_vae
 from genlab.vae.model import VAE
+from genlab.vae.splits import Splits
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -37,6 +38,18 @@ def vae_at(folder: Path, pixels: int) -> tuple[VAE, VaeConfig]:
     data = (folder / "model.safetensors").read_bytes()
     name = f"{folder.name}/model.safetensors"
     return _filled(lambda: build_vae(config, pixels), data, name), config
+
+
+def untrained(config: VaeConfig, splits: Splits) -> VAE:
+    """Builds a VAE as its training began.
+
+    Raises:
+        Refused: If it cannot have been trained on these digits.
+    """
+    try:
+        return first_vae(config, splits)
+    except InputError as error:
+        raise Refused(f"config.json: {error}") from None
 
 
 def generator_of(folder: Path) -> tuple[nn.Module, GanConfig]:
