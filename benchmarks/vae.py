@@ -61,7 +61,8 @@ def config_of(prior: str, latent: int) -> VaeConfig:
 def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # noqa: ANN001
     config = config_of(prior, latent)
     images = grey(digits.train[:count])
-    model = build_vae(config, 784, images[:500], torch.arange(500))
+    model = build_vae(config, 784)
+    model.prior.initialise(images[:500], torch.arange(500))
     test = observed_test_images(digits, Bernoulli())[:100]
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(Path(folder) / "run", "vae", config, {"digits": digits.identity})
@@ -73,7 +74,8 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
 @torch.no_grad()
 def genlab_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
     config = config_of(prior, latent)
-    model = build_vae(config, 784, torch.rand(500, 784), torch.arange(500)).eval()
+    model = build_vae(config, 784).eval()
+    model.prior.initialise(torch.rand(500, 784), torch.arange(500))
     counts = draw_counts(DRAWS, (0.8, 0.1, 0.1))
     began = time.perf_counter()
     p = model.prior()
