@@ -9,21 +9,21 @@ event shape `(D,)`. The VAE calls `log_prob` and `sample`, whatever the prior is
 """
 
 from genlab.numerics.mkl_warmup import settle
-from genlab.priors.base import Prior
-from genlab.priors.diffusion import Diffusion
-from genlab.priors.energy import Energy
-from genlab.priors.exemplar import Exemplar
-from genlab.priors.gtm import GTM
-from genlab.priors.gtm_vamp import GTMVamp
-from genlab.priors.lars import LARS
-from genlab.priors.mixture import Mixture
-from genlab.priors.realnvp import RealNVP
-from genlab.priors.spline import Spline
-from genlab.priors.standard import Standard
-from genlab.priors.student import StudentT
-from genlab.priors.vamp import VampPrior
-from genlab.priors.vamp_mixture import VampMixture
-from genlab.priors.zuko_flow import Zuko
+from genlab.priors.base import Prior as Prior
+from genlab.priors.diffusion import Diffusion as Diffusion
+from genlab.priors.energy import Energy as Energy
+from genlab.priors.exemplar import Exemplar as Exemplar
+from genlab.priors.gtm import GTM as GTM
+from genlab.priors.gtm_vamp import GTMVamp as GTMVamp
+from genlab.priors.lars import LARS as LARS
+from genlab.priors.mixture import Mixture as Mixture
+from genlab.priors.realnvp import RealNVP as RealNVP
+from genlab.priors.spline import Spline as Spline
+from genlab.priors.standard import Standard as Standard
+from genlab.priors.student import StudentT as StudentT
+from genlab.priors.vamp import VampPrior as VampPrior
+from genlab.priors.vamp_mixture import VampMixture as VampMixture
+from genlab.priors.zuko_flow import Zuko as Zuko
 
 settle()
 

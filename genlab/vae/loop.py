@@ -87,7 +87,7 @@ def fit(
             best.record = tensors["best"]
     saved, epoch = watch.seconds, step // steps_per_epoch
     model.train()
-    with Progress(steps, f"VAE, {config.prior} prior", "steps", step) as progress:
+    with Progress(steps, f"VAE, {model.prior.title.en} prior", "steps", step) as progress:
         while epoch < config.epochs and not _waited_enough(config, best):
             shuffle = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
             for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:

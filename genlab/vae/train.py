@@ -33,7 +33,7 @@ from genlab.vae.splits import (
     splits_of,
 )
 
-OF_TRAINING = ("prior", "epochs", "train_images", "seconds", "data")
+OF_TRAINING = ("prior", "prior_options", "epochs", "train_images", "seconds", "data")
 """What results say of the training; the rest is measured."""
 
 
@@ -112,6 +112,7 @@ def _train(
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
     results = {
         "prior": config.prior,
+        "prior_options": config.prior_options,
         "epochs": epochs,
         "train_images": len(splits.train),
         "seconds": round(seconds, 1),

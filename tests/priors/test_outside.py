@@ -96,8 +96,8 @@ def copy(tmp_path: Path) -> Path:
     )
     table = (folder / "__init__.py").read_text(encoding="utf-8")
     table = table.replace(
-        "from genlab.priors.lars import LARS\n",
-        "from genlab.priors.heavy import Heavy\nfrom genlab.priors.lars import LARS\n",
+        "from genlab.priors.lars import LARS as LARS\n",
+        "from genlab.priors.heavy import Heavy as Heavy\nfrom genlab.priors.lars import LARS as LARS\n",
     ).replace('    "zuko": Zuko,\n', '    "zuko": Zuko,\n    "heavy": Heavy,\n')
     (folder / "__init__.py").write_text(table, encoding="utf-8")
     return tmp_path
