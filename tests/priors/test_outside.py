@@ -95,10 +95,11 @@ def copy(tmp_path: Path) -> Path:
         f"from genlab.priors.base import Prior\n\n\n{source}\n"
     )
     table = (folder / "__init__.py").read_text(encoding="utf-8")
-    table = table.replace(
-        "from genlab.priors.lars import LARS as LARS\n",
-        "from genlab.priors.heavy import Heavy as Heavy\nfrom genlab.priors.lars import LARS as LARS\n",
-    ).replace('    "zuko": Zuko,\n', '    "zuko": Zuko,\n    "heavy": Heavy,\n')
+    lars, zuko = "from genlab.priors.lars import LARS as LARS\n", '    "zuko": Zuko,\n'
+    assert lars in table
+    assert zuko in table
+    table = table.replace(lars, "from genlab.priors.heavy import Heavy as Heavy\n" + lars)
+    table = table.replace(zuko, zuko + '    "heavy": Heavy,\n')
     (folder / "__init__.py").write_text(table, encoding="utf-8")
     return tmp_path
 
