@@ -24,8 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.data.images import load_images
-from genlab.data.pictures import of_tensor
+import genlab.data
+
+from genlab.data.image_set import load_images
 from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.classes import read_classes
@@ -69,7 +70,7 @@ def main() -> None:
     extractors = FeatureExtractors(inception=options.inception)
     for name in ["efficientnet-lite0", *(["inception-768"] if options.inception else [])]:
         def look(images: Tensor, name: str = name) -> Tensor:
-            return extractors.features(extractors[name], of_tensor(images, "images")).double()
+            return extractors.features(extractors[name], genlab.data.images(images)).double()
 
         train, made = look(found.train), look(fake)
         means = means_of(train, of_train, count)

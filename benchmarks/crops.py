@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from genlab.data.crop import Box, central_box, subject_box
-from genlab.data.decode import image_files, open_upright
+from genlab.data.decode import decode_usable
+from genlab.data.folder import Folder
 from genlab.figures.grids import labelled_rows
 from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
 
@@ -45,12 +46,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    paths = image_files(options.folder)
-    order = np.random.default_rng(options.seed).permutation(len(paths))[: options.count]
+    files = Folder(options.folder)
+    order = np.random.default_rng(options.seed).permutation(len(files.names))[: options.count]
     network = load_efficientnet_lite0()
     rows: dict[str, list[np.ndarray]] = {"photograph": [], "centre": [], "subject": []}
-    for path in (paths[i] for i in order):
-        image = open_upright(path)
+    for file in (files.names[i] for i in order):
+        image = decode_usable(files.read(file), files.title(file))
         boxes = {"centre": central_box(*image.size), "subject": subject_box(network, image)}
         rows["photograph"].append(outlined(image, boxes))
         for name, box in boxes.items():

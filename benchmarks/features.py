@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from genlab.compute.device import DEVICES, device_for
 from genlab.compute.precision import CPU, pays, speedup
-from genlab.data.images import load_images
+from genlab.data.image_set import load_images
 from genlab.features.registry import NETWORKS, load_extractor
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.networks.pretrained.inception import load_inception

@@ -43,12 +43,13 @@ from gan_peer_prototype import Prototype
 from kept import keep
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.compute.hardware import CPU, Hardware, device_context, resolve_hardware, stored
 from genlab.configs.gan import RECIPES
 from genlab.configs.hardware import HardwareConfig
-from genlab.data.images import load_images
-from genlab.data.pictures import of_tensor
+from genlab.data.image_set import load_images
 from genlab.features.extractors import FeatureExtractors
 from genlab.gan.sample import draw
 from genlab.gan.training.compile import compile_players
@@ -245,7 +246,7 @@ def to_quality(options: argparse.Namespace, told: Callable[[dict[str, Any]], Non
     found = load_images(options.dogs, options.size, options.images)
     extractors = FeatureExtractors(precision=options.precision)
     extractor = extractors[NETWORK]
-    real = extractors.features(extractor, of_tensor(found.images, "reals")).double()
+    real = extractors.features(extractor, genlab.data.images(found.images, name="reals")).double()
 
     def distance(fakes: Tensor) -> float:
         found = torch.cat([extractor(part) for part in fakes.split(32)])

@@ -17,9 +17,10 @@ import torch
 
 from matplotlib.figure import Figure
 
+import genlab.data
+
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
-from genlab.data.mnist import load_digits
 from genlab.figures.png import save
 from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
 from genlab.vae.load import load_vae
@@ -57,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     model, config = load_vae(options.run)
-    x = observed_test_images(load_digits(config.data), model.likelihood)
+    x = observed_test_images(genlab.data.digits(config.data), model.likelihood)
     x = x[torch.randperm(len(x), generator=generator(0, "bias"))[: options.images]]
     with torch.no_grad():
         mean, log_std = model.encode(x)

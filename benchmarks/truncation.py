@@ -20,9 +20,10 @@ import torch
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common import atomic
-from genlab.data.images import load_images
-from genlab.data.pictures import of_tensor
+from genlab.data.image_set import load_images
 from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.load import gan_config, load_generator
@@ -52,7 +53,7 @@ def shortened(network: FastGanGenerator, z: Tensor, psi: float) -> Tensor:
 
 def numbers(extractors: FeatureExtractors, real: Tensor, images: Tensor) -> dict[str, Any]:
     """Returns what EfficientNet-Lite0 says of the images."""
-    fake = extractors.features(extractors[NETWORK], of_tensor(images, "truncated"))
+    fake = extractors.features(extractors[NETWORK], genlab.data.images(images, name="truncated"))
     with torch.no_grad():
         dog = dog_probability(load_efficientnet_lite0().classify(fake)).double()
     near, cover = precision_recall(real, fake, 3), density_coverage(real, fake, 5)
@@ -74,7 +75,7 @@ def main() -> None:
     assert isinstance(network, FastGanGenerator), "give a run of the projected recipe"
     data = load_images(config.data, config.size, config.images, config.crop)
     extractors = FeatureExtractors()
-    real = extractors.features(extractors[NETWORK], of_tensor(data.images, "training images"))
+    real = extractors.features(extractors[NETWORK], genlab.data.images(data.images))
     z, _ = draw_latents(config, options.n, 0, "sample")
     rows, shown = [], []
     for place in ("latent", "first map"):

@@ -21,10 +21,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
-from genlab.data.pictures import open_pictures
 from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
 from genlab.figures.png import save
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    extractors, pictures = FeatureExtractors(), open_pictures(options.real, options.size)
+    extractors, pictures = FeatureExtractors(), genlab.data.images(options.real, options.size)
     extractor = extractors[options.features]
     real = extractors.features(extractor, pictures)
     fakes = of_run(options.fake, min(len(real), REPETITIONS * options.n), 0, size=options.size)

@@ -30,7 +30,6 @@ from vae_floor import by_hand, products_alone
 from vae_peers import BATCH, HIDDEN, PEERS
 
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import load_digits
 from genlab.numerics.linear import linear
 from genlab.runs.run import open_run
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
@@ -145,7 +144,7 @@ def main() -> None:
     logging.disable(logging.INFO)
     torch.set_num_threads(options.threads)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports for 3 s
-    digits = load_digits("mnist")
+    digits = genlab.data.digits("mnist")
     x = observed_test_images(digits, Bernoulli())
     rate = product_rate()
     results = {"product_rate_G_multiply_adds": rate / 1e9, "cases": {}}

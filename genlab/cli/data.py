@@ -8,6 +8,7 @@ from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, use_data
+from genlab.cli.errors import with_options
 
 data = SubcommandApp()
 
@@ -28,7 +29,7 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
     Args:
         get: Fetch this source now (mnist, imagewoof-160), or identify any SOURCE given here.
     """
-    from genlab.cli.doctor import describe_source, inventory
+    from genlab.data.inventory import describe_source, inventory
 
     use_data(data_dir)
     if get:
@@ -38,7 +39,7 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
     rows = inventory()
     if not json:
         for row in rows:
-            print(f"{row['name']:14} {row['role']:7} {row['size']}")
+            print(f"{row['name']:14} {row['kind']:7} {row['size']}")
             print(f"{'':14} {'':7} licence: {row['licence']}")
             where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
             print(f"{'':14} {'':7} {where}")
@@ -69,20 +70,26 @@ def data_check(
         clean: Copy the usable images here, one of each group of copies.
     """
     from genlab.common import atomic
-    from genlab.data.check.check import check_folder
-    from genlab.data.check.clean import PAGE, RESULTS, check_clean, check_out
-    from genlab.data.check.clean import clean as copy
-    from genlab.data.check.page import doctor_page
+    from genlab.data.check.clean import (
+        PAGE,
+        RESULTS,
+        clean_copy,
+        require_clean_target,
+        require_page_target,
+    )
+    from genlab.data.check.folder import check_folder
+    from genlab.data.check.page import check_page
 
     target = out or Path("runs") / f"check-{folder.resolve().stem}"
-    check_out(target, folder, clean)
+    require_page_target(target, folder, clean)
     if clean:
-        check_clean(clean, folder)
+        require_clean_target(clean, folder)
     results = check_folder(folder)
-    page = doctor_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
+    results["advice"] = [with_options(line) for line in results["advice"]]
+    page = check_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
     atomic.write_bytes(target / PAGE, page)
     if clean:
-        results["clean"] = copy(results, folder, clean)
+        results["clean"] = clean_copy(results, folder, clean)
     atomic.write_json(target / RESULTS, results)
     if not json:
         for line in results["advice"]:

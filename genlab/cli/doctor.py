@@ -1,65 +1,30 @@
-"""What is at hand on this machine: data sources, and what genlab needs to run."""
+"""The checks of `genlab doctor`: packages, weights and data on this machine."""
 
-__all__ = ["check_machine", "describe_source", "inventory"]
+__all__ = ["check_machine"]
 
 import importlib.util
 import os
 import shutil
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from genlab.common.errors import InputError
-from genlab.data.images import load_images
-from genlab.data.mnist import load_digits
 from genlab.data.sources import SOURCES
-
-
-def describe_source(source: str) -> dict[str, Any]:
-    """Returns the identity of a SOURCE, fetched first if need be.
-
-    Raises:
-        InputError: If there is no such source or it cannot be had.
-    """
-    digits = source in SOURCES and SOURCES[source].role == "digits"
-    path = Path(source)
-    if digits or path.suffix in (".npz", ".npy") or list(path.glob("*idx3*")):
-        return asdict(load_digits(source).identity)
-    return asdict(load_images(source, 64).identity)
-
-
-def inventory() -> list[dict[str, Any]]:
-    """Returns a row a source: name, role, size, licence, place, how to get it, identity.
-
-    Where what is in its place cannot be used, "problem" says why, and there is no identity.
-    """
-    rows = []
-    for name, source in SOURCES.items():
-        place, identity, problem = source.place(), None, None
-        try:
-            identity = describe_source(name) if place else None
-        except InputError as error:
-            problem = str(error)
-        rows.append({
-            "name": name, "role": source.role, "size": source.size, "licence": source.licence,
-            "place": place, "get": source.get, "identity": identity, "problem": problem,
-        })
-    return rows
 
 
 def check_machine() -> list[dict[str, Any]]:
     """Returns a check a row: what, whether it is ok, what was found, how to get it."""
     checks = [_torch(), _threads(), _pandoc(), _fonts(), _disk(), _lite0(), _inception()]
     for name, source in SOURCES.items():
-        place = source.place()
+        place = source.locate()
         found = place or "no"
         try:
             if place:
                 source.check()
         except InputError as error:
             place, found = None, str(error)
-        checks.append(_check(f"data {name}", place is not None, found, source.get))
+        checks.append(_check(f"data {name}", place is not None, found, source.how))
     return checks
 
 

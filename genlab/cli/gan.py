@@ -48,7 +48,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         """
         from genlab.compute.distributed import processes, rank
         from genlab.compute.hardware import resolve_hardware
-        from genlab.data.images import load_images
+        from genlab.data.image_set import load_images
         from genlab.figures.draw import draw_gan
         from genlab.gan.training.time_budget import describe_run, fit_into
         from genlab.gan.training.train import train_gan

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware, resolve_hardware
 from genlab.configs.lab import LabConfig
-from genlab.data.images import load_images
-from genlab.data.mnist import load_digits
+from genlab.data.image_set import load_images
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
 from genlab.gan.load import gan_config
 from genlab.gan.training.train import train_gan
@@ -74,7 +75,7 @@ def resume(
 def _vae(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
-    draw_vae(run.path, load_digits(config.data))
+    draw_vae(run.path, genlab.data.digits(config.data))
     return results
 
 
@@ -88,7 +89,7 @@ def _gan(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
 def _comparison(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
-    draw_comparison(run.path, load_digits(config.data))
+    draw_comparison(run.path, genlab.data.digits(config.data))
     return results
 
 

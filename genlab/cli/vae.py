@@ -14,6 +14,8 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
+import genlab.data
+
 from genlab.cli.base import DataDir, Device, Json, end, use_data
 from genlab.common.paths import way_from
 from genlab.configs.compare import CompareConfig
@@ -45,7 +47,6 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             out: The run directory; runs/vae-PRIOR if not given.
         """
         from genlab.compute.hardware import resolve_hardware
-        from genlab.data.mnist import load_digits
         from genlab.figures.draw import draw_vae
         from genlab.vae.train import train_vae
 
@@ -55,7 +56,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         if config.post_hoc is not None:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
-        draw_vae(target, load_digits(config.data))
+        draw_vae(target, genlab.data.digits(config.data))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -160,7 +161,6 @@ def vae_compare(
         out: The run directory.
     """
     from genlab.compute.hardware import resolve_hardware
-    from genlab.data.mnist import load_digits
     from genlab.figures.draw import draw_comparison
     from genlab.vae.compare import compare, table
 
@@ -169,7 +169,7 @@ def vae_compare(
     if lacking := results.get("lacking"):
         end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
         return
-    draw_comparison(out, load_digits(config.data))
+    draw_comparison(out, genlab.data.digits(config.data))
     print(table(results), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results['priors'])} priors compared", json)
 

@@ -1,4 +1,4 @@
-"""Images that come as one array: `.npy` and `.npz` files, tensors.
+"""Images in one array: `.npy` and `.npz` files, NumPy arrays and tensors.
 
 uint8 values are pixels. Floating-point values lie in [0, 1] and become the nearest of 256 levels,
 halves upwards:
@@ -8,20 +8,36 @@ halves upwards:
 Shapes: N images of H W pixels; C channels, 1 (grey) or 3 (RGB), last or after N, or left out.
 """
 
-__all__ = ["as_images", "read_array", "to_rgb"]
+__all__ = ["Array", "as_images", "as_numpy", "read_array", "to_levels", "to_rgb"]
 
 import zipfile
 
 from pathlib import Path
 
 import numpy as np
+import torch
+
+from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.data.archives import open_zip
+from genlab.data.archive import open_zip
+
+Array = np.ndarray | Tensor
+"""An array of NumPy or a tensor of torch."""
 
 SHAPES = "(N, H, W, 3), (N, 3, H, W) or (N, H, W)"
 KINDS = "uint8, or floating-point in [0, 1]"
 UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile)
+
+
+def as_numpy(array: Array) -> np.ndarray:
+    """Returns an array or tensor as an array in the main memory."""
+    if not isinstance(array, Tensor):
+        return array
+    array = array.detach().cpu()
+    if array.dtype == torch.bfloat16:  # unknown to NumPy
+        array = array.float()
+    return array.numpy()
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -85,22 +101,31 @@ def to_rgb(image: np.ndarray, name: str) -> np.ndarray:
 
     Arguments:
         image: One image of `as_images`, with shape `(H, W, C)`.
-        name: What it is called in an error.
+        name: What errors call it.
 
     Returns:
-        Its pixels, with shape `(H, W, 3)`, in memory of their own.
+        A copy of its pixels, with shape `(H, W, 3)`.
 
     Raises:
         InputError: If a floating-point value lies outside [0, 1] or is NaN.
     """
     if image.dtype != np.uint8:
-        low, high = image.min(), image.max()
-        if np.isnan(low):
-            raise InputError(f"{name}: holds NaN; floating-point images lie in [0, 1]")
-        if low < 0 or high > 1:
-            raise InputError(
-                f"{name}: values in [{low:.4g}, {high:.4g}]; floating-point images lie in [0, 1]: "
-                "rescale them, or give uint8"
-            )
-        image = np.floor(image.astype(np.float64) * 255 + 0.5).astype(np.uint8)
+        image = to_levels(image, name)
     return np.array(np.broadcast_to(image, (*image.shape[:2], 3)), order="C")
+
+
+def to_levels(values: np.ndarray, name: str) -> np.ndarray:
+    """Returns the nearest of 256 levels, uint8, for floating-point values in [0, 1].
+
+    Raises:
+        InputError: If a value lies outside [0, 1] or is NaN, naming them `name`.
+    """
+    low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
+    if np.isnan(low):
+        raise InputError(f"{name}: holds NaN; floating-point images lie in [0, 1]")
+    if low < 0 or high > 1:
+        raise InputError(
+            f"{name}: values in [{low:.4g}, {high:.4g}]; floating-point images lie in [0, 1]: "
+            "rescale them, or give uint8"
+        )
+    return np.floor(values.astype(np.float64) * 255 + 0.5).astype(np.uint8)

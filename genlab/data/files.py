@@ -1,71 +1,60 @@
-"""Image files of a folder or of a zip, which is read in place: their names and bytes."""
+"""Encoded images by name: the files of a folder (`folder.py`) or of a zip (`archive.py`)."""
 
-__all__ = ["ImageFiles", "open_files"]
+__all__ = ["SUFFIXES", "ImageFiles", "no_images"]
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
-from genlab.common.errors import InputError
-from genlab.data.archives import list_members, open_zip, read_member
-from genlab.data.decode import MEND, list_images
+from genlab.common.progress import say
+from genlab.data.problems import DANGLING, refuse_images
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageFiles:
-    """Images before they are decoded, each by its path within the folder or zip, with slashes."""
+class ImageFiles(ABC):
+    """Images before they are decoded, each by its path within a folder or zip, with slashes."""
 
+    path: Path
+    """The folder or zip."""
     name: str
-    """What the folder or zip is called."""
-    names: Sequence[str]
+    """The name of the folder, or that of the zip without its suffix."""
+    names: tuple[str, ...]
     """The images, in the order of training."""
-    broken: Sequence[str]
+    dangling: tuple[str, ...] = ()
     """Links with the name of an image that lead nowhere."""
-    others: Sequence[str]
+    others: tuple[str, ...]
     """Files whose names are not those of images."""
-    left_out: Sequence[str]
-    """What is no image although it looks like some, in words."""
-    read: Callable[[str], bytes]
-    """Returns an image's bytes; raises `InputError`, naming it, if it cannot be read."""
+    left_out: tuple[str, ...]
+    """What looks like images and is left out, in words."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of an image.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+
+    def close(self) -> None:  # noqa: B027 - a folder has nothing to close
+        """Closes what is open."""
+
+    def title(self, name: str) -> str:
+        """Returns what messages call an image: one line, whatever characters its name holds."""
+        full = f"{self.path}/{name}"
+        return full if full.isprintable() else ascii(full)
+
+    def refuse_dangling(self) -> None:
+        """Raises `InputError` if a link leads nowhere; prints what is left out."""
+        broken = [f"{self.title(name)}: {DANGLING}" for name in self.dangling]
+        refuse_images(broken, len(self.names) + len(broken), str(self.path))
+        if self.left_out:
+            say(f"note: {self.path}: left out: {'; '.join(self.left_out)}")
 
 
-@contextmanager
-def open_files(source: Path) -> Iterator[ImageFiles]:
-    """Yields the image files of a folder or a `.zip`, by the rules of training.
-
-    Raises:
-        InputError: If `source` is neither, is damaged or holds no images.
-    """
-    if source.is_dir():
-        yield _of_folder(source)
-    elif not source.exists():
-        raise InputError(f"{source}: no such folder; give the one that holds the images, or a zip")
-    elif source.suffix.lower() != ".zip":
-        raise InputError(f"{source}: a file; give the folder that holds the images, or a .zip")
-    else:
-        with open_zip(source) as archive:
-            found = list_members(archive)
-            members = {m.filename: m for m in found.images}
-            yield ImageFiles(
-                name=source.stem, names=list(members), broken=[],
-                others=[m.filename for m in found.others], left_out=found.left_out,
-                read=lambda name: read_member(archive, members[name], name),
-            )
-
-
-def _of_folder(folder: Path) -> ImageFiles:
-    def read(name: str) -> bytes:
-        try:
-            return (folder / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read ({error.strerror}){MEND}") from None
-
-    def named(paths: Sequence[Path]) -> list[str]:
-        return [path.relative_to(folder).as_posix() for path in paths]
-
-    found = list_images(folder)
-    return ImageFiles(
-        name=folder.resolve().name, names=named(found.files), broken=named(found.broken),
-        others=named(found.others), left_out=found.left_out, read=read,
-    )
+def no_images(source: str, left_out: Sequence[str]) -> str:
+    """Returns the message about a source without images."""
+    looked = f"{source}: no images in it (looked for {', '.join(sorted(SUFFIXES))}, "
+    return "; left out: ".join([f"{looked}folders inside it too)", *left_out])

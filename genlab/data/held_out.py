@@ -1,10 +1,10 @@
-"""Images set apart before training, so that a generator can be measured on what it never saw.
+"""Images held out of training, so that a generator is measured on images that it never saw.
 
-Copies of one image must not lie on both sides: then the held-out part flatters a generator that
-memorises. `held_out` takes groups of them and keeps each group together.
+Copies of one image must not lie on both sides: then the held-out images favour a generator that
+memorises. `hold_out` keeps each group of copies on one side.
 """
 
-__all__ = ["copies", "held_out"]
+__all__ = ["duplicate_groups", "hold_out"]
 
 from collections.abc import Sequence
 
@@ -15,43 +15,43 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.data.identity import digest
-from genlab.data.near_duplicates import groups, near_duplicates, thumbnails
+from genlab.data.near_duplicates import connected_groups, near_duplicates, thumbnails
 
 SHARE = 0.1
 
 
-def held_out(
-    n: int, seed: int, together: Sequence[Sequence[int]] = (), share: float = SHARE
+def hold_out(
+    n: int, seed: int, groups: Sequence[Sequence[int]] = (), share: float = SHARE
 ) -> Tensor:
-    """Chooses the images that training must not see.
+    """Chooses the images that training must not see, at random.
 
-    The choice follows from the arguments alone. Without groups it has exactly `share` of the
-    images, rounded, at least one; groups are taken whole, in a random order, as long as they
-    fit, so it may be smaller by less than the largest group.
+    Without groups exactly `share` of the images are chosen, rounded, at least one; groups are
+    taken whole, in a random order, as long as they fit, so there may be fewer, by less than the
+    largest group.
 
     Arguments:
-        n: How many images there are, N.
-        seed: Decides the choice.
-        together: Groups of indices (copies of one image, `twins.groups`) that stay on one side;
-            no index is in two of them.
-        share: The part to hold out, above 0 and at most 0.5.
+        n: The number of images N.
+        seed: The seed of the choice.
+        groups: Groups of indices that stay on one side, say `duplicate_groups`; no index is in
+            two of them.
+        share: The share to hold out, above 0 and at most 0.5.
 
     Returns:
-        Indices in rising order, int64 with shape `(K,)`.
+        Indices in increasing order, int64 with shape `(K,)`.
 
     Raises:
-        InputError: If there are fewer than two images, or nothing can be held out.
-        ValueError: If `share` or an index is out of range, or an index is in two groups.
+        InputError: If there are fewer than two images, or nothing can be held out; if `share` or
+            an index is out of range, or an index is in two groups.
     """
     if n < 2:
         raise InputError(f"{n} images: at least two are needed to hold one out")
     if not 0 < share <= 0.5:
-        raise ValueError(f"share {share}: give a part above 0 and at most 0.5")
-    grouped = [index for group in together for index in group]
+        raise InputError(f"`share` must be above 0 and at most 0.5, not {share}")
+    grouped = [index for group in groups for index in group]
     if len(set(grouped)) != len(grouped) or not all(0 <= index < n for index in grouped):
-        raise ValueError(f"groups: an index is in two of them, or not in 0..{n - 1}")
+        raise InputError(f"`groups`: an index is in two of them, or not in 0..{n - 1}")
     alone = set(range(n)) - set(grouped)
-    units = sorted([sorted(group) for group in together if group] + [[i] for i in alone])
+    units = sorted([sorted(group) for group in groups if group] + [[i] for i in alone])
     wanted = max(1, round(share * n))
     chosen: list[int] = []
     for place in torch.randperm(len(units), generator=generator(seed, "held out")).tolist():
@@ -65,14 +65,14 @@ def held_out(
     return torch.tensor(sorted(chosen))
 
 
-def copies(images: Tensor) -> list[list[int]]:
-    """Finds groups of images that are copies of one another, exact or near (`data.twins`).
+def duplicate_groups(images: Tensor) -> list[list[int]]:
+    """Finds groups of images that are copies of one another, exact or near.
 
     Arguments:
         images: Images, uint8 with shape `(N, 3, H, W)`.
 
     Returns:
-        Groups of at least two indices, as `held_out` takes them.
+        Groups of at least two indices, as `hold_out` takes them.
     """
     first: dict[str, int] = {}
     exact = []  # a flat image has no correlation: its copies are found by their bytes
@@ -81,4 +81,4 @@ def copies(images: Tensor) -> list[list[int]]:
             exact.append((earlier, index))
     single = torch.tensor(sorted(first.values()))
     near = single[near_duplicates(thumbnails(images[single])).pairs]
-    return groups(len(images), [*exact, *((i, j) for i, j in near.tolist())])
+    return connected_groups(len(images), [*exact, *((i, j) for i, j in near.tolist())])

@@ -1,6 +1,6 @@
-"""Who a data set is: name, origin, count, shape and the SHA-256 of its content."""
+"""The identity of a data set: its name, its origin and the SHA-256 of its content."""
 
-__all__ = ["Identity", "digest"]
+__all__ = ["Identity", "Origin", "digest"]
 
 import hashlib
 
@@ -9,26 +9,39 @@ from dataclasses import dataclass
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where data comes from."""
+
+    source: str
+    """The SOURCE as it was given, or what an array is called."""
+    name: str
+    """What a person calls it: "MNIST", "toy dogs (drawn)", "images in faces"."""
+    licence: str = "as given by its owner"
+    stand_in: bool = False
+    """True for embedded data in place of the real thing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What is recorded of a data set beside every number that comes from it."""
+    """A record of a data set, kept beside every number that comes from it."""
 
     name: str
-    """What a person calls it: "MNIST", "toy dogs (drawn)", "folder faces"."""
+    """As of `Origin`."""
     source: str
-    """The SOURCE as it was given."""
+    """As of `Origin`."""
     count: int
     """The number of images, all splits together."""
     shape: tuple[int, ...]
-    """The shape of one image: `(H, W)` or `(C, H, W)`."""
+    """The shape of one image: `(H, W)` or `(C, H, W)`; `(C,)` where they differ in size."""
     sha256: str
-    """The SHA-256 of the uint8 content."""
+    """The SHA-256 of the content."""
     licence: str
-    """The licence, or "as given by its owner"."""
+    """As of `Origin`."""
     stand_in: bool = False
-    """Whether it is an embedded stand-in for the real thing."""
+    """As of `Origin`."""
     crop: str = "centre"
-    """Which square of a picture was kept: "centre" or "subject"."""
+    """The square that was kept of each image: "centre" or "subject"."""
 
 
 def digest(*arrays: np.ndarray) -> str:

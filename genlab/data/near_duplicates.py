@@ -1,22 +1,22 @@
-r"""Near duplicates: the same picture again, recoloured, compressed, or cut a little differently.
+r"""Near duplicates: the same picture again, recoloured, compressed, or cropped a little.
 
-Two steps. A perceptual hash finds candidates: the signs of the 63 lowest non-constant
+There are two steps. A perceptual hash finds candidates: the signs of the 63 lowest non-constant
 coefficients of the 32 x 32 grey picture's cosine transform, against their median (Zauner, 2010,
 section 3.2); a pair is a candidate if at most 16 of the 63 bits differ. Then the pictures
-themselves are compared, by normalised cross-correlation
+themselves are compared by normalised cross-correlation
 
     r = max over shifts of <u, v> / (|u| |v|),    u, v: centred 24 x 24 windows,
 
-the middle window of one laid on every window of the other, either way. A pair is a near
-duplicate if r is at least 0.91.
+where the middle window of one is compared with every window of the other, and the other way
+round. A pair is a near duplicate if r is at least 0.91.
 
-Measured, by looking at every pair of photographs with r >= 0.88: of the 1,134,771 pairs of 1,507
-dog faces 40 are called near duplicates, all rightly (three more true ones lie between 0.88 and
-0.91); of the 12,482,506 pairs of 4,997 whole photographs 15, all rightly. Not one false in 13.6
-million pairs: below 3e-7 a pair (95 %), in sets of such photographs. Pictures of one pattern are
-harder: of the 319,600 pairs of 800 drawn toy dogs, all different, 8 are called so. How many
-copies are missed is not known. What is turned or mirrored is; of two photographs and sixteen
-drawn dogs, 3 % of the width cut off, at least 17 are found, with 6 % cut off 14.
+Every pair of photographs with r >= 0.88 was checked by eye. Of the 1,134,771 pairs of 1,507 dog
+faces, 40 are found, all rightly (three more true ones lie between 0.88 and 0.91); of the
+12,482,506 pairs of 4,997 whole photographs, 15, all rightly. No false one in 13.6 million pairs:
+the rate is below 3e-7 a pair (95 %) in sets of such photographs. Pictures of one pattern are
+harder: of the 319,600 pairs of 800 drawn toy dogs, all different, 8 are found. The number of
+missed duplicates is not known. Rotated and mirrored ones are missed; of two photographs and
+sixteen drawn dogs, at least 17 are found with 3 % of the width cut off, 14 with 6 %.
 
 References:
     | Implementation and Benchmarking of Perceptual Image Hash Functions (Zauner, 2010)
@@ -26,7 +26,7 @@ References:
 Shapes: N images, P pairs, 32 x 32 grey thumbnails.
 """
 
-__all__ = ["SIDE", "Twins", "groups", "near_duplicates", "thumbnails"]
+__all__ = ["SIDE", "NearDuplicates", "connected_groups", "near_duplicates", "thumbnails"]
 
 import math
 
@@ -41,19 +41,19 @@ from torch import Tensor
 SIDE = 32
 """The side of a thumbnail in pixels."""
 BITS = 16  # of 63 that may differ
-LIKENESS = 0.91
+THRESHOLD = 0.91  # of the correlation
 WINDOW = 24
-LOW = 8  # coefficients an axis
+FREQUENCIES = 8  # an axis
 BLOCK, PAIRS = 1024, 2048  # images and pairs at a time: they bound the memory
-FLATTEST = 1.0  # grey values: a window of less contrast is nothing to compare by
+FLATTEST = 1.0  # grey values of contrast: windows with less are not compared
 
 
-class Twins(NamedTuple):
+class NearDuplicates(NamedTuple):
     """Near duplicates."""
 
     pairs: Tensor
     """Indices of each pair, the smaller first, in rising order; int64 `(P, 2)`."""
-    likeness: Tensor
+    correlation: Tensor
     """Their correlation r, float64 `(P,)`."""
 
 
@@ -77,28 +77,28 @@ def thumbnails(images: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def near_duplicates(thumbs: Tensor) -> Twins:
+def near_duplicates(thumbs: Tensor) -> NearDuplicates:
     """Finds all pairs of near duplicates.
 
     Arguments:
-        thumbs: What `thumbnails` returns, with shape `(N, 32, 32)`.
+        thumbs: Grey thumbnails, with shape `(N, 32, 32)`.
     """
     hashes = perceptual_hash(thumbs)
     pairs = torch.cat([
         _candidates(hashes, start) for start in range(0, max(len(hashes), 1), BLOCK)
     ])
-    likeness = torch.cat(
+    correlations = torch.cat(
         [torch.empty(0, dtype=torch.float64)]
         + [correlation(thumbs[part[:, 0]], thumbs[part[:, 1]]) for part in pairs.split(PAIRS)]
     )
-    found = likeness >= LIKENESS
-    return Twins(pairs[found], likeness[found])
+    found = correlations >= THRESHOLD
+    return NearDuplicates(pairs[found], correlations[found])
 
 
 def perceptual_hash(thumbs: Tensor) -> Tensor:
     """Returns each thumbnail's 63 bits as -1 and 1, float32 with shape `(N, 63)`."""
     # DCT-II: X_k = sum_n x_n cos(pi (n + 1/2) k / 32)
-    n, k = torch.arange(SIDE) + 0.5, torch.arange(LOW)
+    n, k = torch.arange(SIDE) + 0.5, torch.arange(FREQUENCIES)
     waves = (math.pi / SIDE * k[:, None] * n).cos()
     low = torch.einsum("km,nmo,lo->nkl", waves, thumbs, waves).flatten(1)[:, 1:]
     return torch.where(low > low.median(1, keepdim=True).values, 1.0, -1.0)
@@ -113,31 +113,31 @@ def _candidates(hashes: Tensor, start: int) -> Tensor:
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Returns how like two thumbnails are at the best shift, -1 to 1.
+    """Returns the correlation of two thumbnails at the best shift, -1 to 1.
 
     Arguments:
         a: Thumbnails, with shape `(P, 32, 32)`.
-        b: What each is compared with, of the same shape.
+        b: The thumbnail that each is compared with, of the same shape.
 
     Returns:
         The largest correlation, float64 with shape `(P,)`; 0 where a window is almost flat.
     """
-    return torch.maximum(_slide(a, b), _slide(b, a))
+    return torch.maximum(_best_match(a, b), _best_match(b, a))
 
 
-def _slide(a: Tensor, b: Tensor) -> Tensor:
-    """The middle window of `a` on every window of `b`."""
+def _best_match(a: Tensor, b: Tensor) -> Tensor:
+    """Returns the largest correlation of the middle window of `a` with any window of `b`."""
     edge = (SIDE - WINDOW) // 2
-    middle = _normal(a[:, edge : edge + WINDOW, edge : edge + WINDOW])
+    middle = _normalised(a[:, edge : edge + WINDOW, edge : edge + WINDOW])
     best = torch.full((len(a),), -1.0, dtype=torch.float64)
     for top in range(SIDE - WINDOW + 1):
         for left in range(SIDE - WINDOW + 1):
-            window = _normal(b[:, top : top + WINDOW, left : left + WINDOW])
+            window = _normalised(b[:, top : top + WINDOW, left : left + WINDOW])
             best = torch.maximum(best, (middle * window).sum(1).double())
     return best
 
 
-def _normal(windows: Tensor) -> Tensor:
+def _normalised(windows: Tensor) -> Tensor:
     """Returns windows, flat, with mean 0 and norm 1, or all zeros where almost flat."""
     flat = windows.flatten(1)
     centred = flat - flat.mean(1, keepdim=True)
@@ -145,12 +145,12 @@ def _normal(windows: Tensor) -> Tensor:
     return torch.where(norm > FLATTEST * WINDOW, centred / norm, 0.0)
 
 
-def groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Joins pairs into groups: what hangs together, directly or through others.
+def connected_groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Joins pairs into groups: the connected components of a graph.
 
     Arguments:
-        n: How many images there are.
-        pairs: Indices of images that belong together.
+        n: The number of images.
+        pairs: Indices of the images of each pair.
 
     Returns:
         Groups of at least two indices, rising, in the order of their first.

@@ -17,10 +17,12 @@ import torch
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import DigitSet, load_digits
+from genlab.data.digit_set import Digits
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.plane_facts import density_facts, log_density
 from genlab.explorer.precision import Precision, choose
@@ -85,7 +87,7 @@ def vae_facts(
     """
     loaded = [_load(name, path) for name, path in paths.items()]
     first = loaded[0]
-    digits = load_digits(data or first.config.data)
+    digits = genlab.data.digits(data or first.config.data)
     for one in loaded:
         one.run.refuse_other_data({"digits": digits.identity})
         if one.model.likelihood.mean_function is None:
@@ -206,7 +208,7 @@ def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
     return {"scale": scale, "values": blobs.add(np.round(z / scale).astype(np.int16))}
 
 
-def _digits(digits: DigitSet, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
+def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
     """The shown test digits as the models see them, eight pixels a byte or, if grey, one."""
     height, width = digits.test.shape[1:]
     levels = (255 * x.numpy()).round().astype(np.uint8)

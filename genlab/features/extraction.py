@@ -1,6 +1,6 @@
 """Features of images: decoded ahead by a thread, by one process or several, cached by content.
 
-Images are processed in the order of their content (`Pictures.order`), so that the same set
+Images are processed in the order of their content (`content_order`), so that the same set
 renamed, shuffled or zipped gives the same bits and is found in the cache; the rows come back in
 the order of the pictures. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r takes every P-th image, from the r-th on.
@@ -21,19 +21,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import PIL
 import torch
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.cache import cached, read_cached
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.compute.distributed import all_true, gather_rows, gather_text, rank, world_size
-from genlab.data.decode import decoding, refuse_images
-from genlab.data.pictures import Pictures, of_tensor, open_pictures
-from genlab.features.extractor import Extractor, to_tensor
+from genlab.data.arrays import Array
+from genlab.data.decode import decoding
+from genlab.data.pictures import Pictures, content_order
+from genlab.data.problems import refuse_images
+from genlab.features.extractor import Extractor
 from genlab.features.prefetch import in_background
 from genlab.features.registry import load_extractor
 
@@ -41,9 +44,8 @@ HELD = 4
 """Batches of images that wait, at most, for others of their size."""
 
 
-Images = Pictures | str | Path | Tensor | np.ndarray
-"""Images: opened ones, a SOURCE of them as `open_pictures` takes it, or an array or tensor of them
-as `of_tensor` takes it."""
+Images = Pictures | str | Path | Array
+"""Images: opened ones, or what `genlab.data.images` opens: a SOURCE, an array or a tensor."""
 
 
 def as_pictures(images: Images, size: int | None = None) -> Pictures:
@@ -57,10 +59,8 @@ def as_pictures(images: Images, size: int | None = None) -> Pictures:
         InputError: If there are no such images.
     """
     if isinstance(images, Pictures):
-        return images if size is None else images.at(size)
-    if isinstance(images, str | Path):
-        return open_pictures(str(images), size)
-    return of_tensor(to_tensor(images), size=size)
+        return images if size is None else images.squares(size)
+    return genlab.data.images(images, size)
 
 
 def extract(
@@ -112,7 +112,7 @@ def _cache_name(pictures: Pictures, extractor: Extractor) -> str:
 def _in_order(features: Tensor, pictures: Pictures) -> Tensor:
     """Brings rows in the order of content to the order of the pictures."""
     rows = torch.empty_like(features)
-    rows[torch.tensor(pictures.order)] = features
+    rows[torch.tensor(content_order(pictures))] = features
     return rows
 
 
@@ -123,7 +123,7 @@ def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Tensor:
             f"{pictures.identity.source}: {len(pictures)} images for {world_size()} processes; "
             "start fewer"
         )
-    mine = pictures.order[rank() :: world_size()]
+    mine = content_order(pictures)[rank() :: world_size()]
     rows, problems = _features(extractor, pictures, mine, batch)
     heard = [problem for text in gather_text(json.dumps(problems)) for problem in json.loads(text)]
     refuse_images(sorted(heard), len(pictures), pictures.identity.source)
@@ -150,7 +150,7 @@ def _read(pictures: Pictures, indices: list[int]) -> Iterator[Read]:
         except InputError as error:
             yield Read(place, None, str(error))
         except Exception as error:
-            error.add_note(f"while reading {pictures.name(index)}")
+            error.add_note(f"while reading {pictures.names[index]}")
             raise
 
 
@@ -206,7 +206,7 @@ def _features(
             features[torch.tensor(places)] = rows
             for place, good in zip(places, rows.isfinite().all(1).tolist()):
                 if not good:
-                    infinite.append(f"{pictures.name(indices[place])}: {_not_finite(extractor)}")
+                    infinite.append(f"{pictures.names[indices[place]]}: {_not_finite(extractor)}")
             progress.advance(len(group))
     return features, unreadable + infinite
 

@@ -138,7 +138,7 @@ def _undirected(label: str, features: Tensor, pictures: Pictures) -> str:
         return ""
     return (
         f"{label}: no Gaussian MMD and, of generated images, no Vendi score, for the features of "
-        f"{pictures.name(rows[0])} are all 0"
+        f"{pictures.names[rows[0]]} are all 0"
     )
 
 

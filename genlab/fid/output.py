@@ -7,7 +7,7 @@ from pathlib import Path
 from genlab.common.errors import InputError
 from genlab.common.paths import require_outside, require_place
 from genlab.configs.fid import FEATURE_NAMES, FidConfig
-from genlab.data.pictures import folder_of
+from genlab.data.open import folder_of
 from genlab.runs.records import kind_of
 
 FIGURES = frozenset({"closest.png", "influence.png"})

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genlab.common.progress import Progress
 from genlab.data.decode import decoding
-from genlab.data.pictures import Pictures
+from genlab.data.pictures import Pictures, content_order
 from genlab.features.extractor import Extractor
 from genlab.features.extractors import FeatureExtractors
 from genlab.metrics.frechet_distance import frechet_distance
@@ -45,7 +45,7 @@ def rounding(
     exactly = extractors.in_float32(extractor)
     if exactly is None:
         return None
-    some = [pictures.order[:: -(-len(pictures) // IMAGES)] for pictures in (real, fake)]
+    some = [content_order(pictures)[:: -(-len(pictures) // IMAGES)] for pictures in (real, fake)]
     short = [
         extractors.features(extractor, pictures)[torch.tensor(rows)]
         for pictures, rows in zip((real, fake), some)

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.configs.fid import FidConfig
-from genlab.data.pictures import Pictures, folder_of, open_pictures, shorter_sides
+from genlab.data.open import folder_of
+from genlab.data.pictures import Pictures, shorter_sides
 from genlab.fid.generated import of_run
 from genlab.runs.records import kind_of
 
@@ -39,8 +42,10 @@ def open_sets(config: FidConfig) -> tuple[list[Sets], Size, str]:
             raise InputError(f"{option} {source}: a genlab run; name a source of real images")
     fakes, size, note = open_fakes(config, config.size)
     squares = None if size == "native" else size
-    real = open_pictures(config.real, squares, config.crop)
-    held_out = open_pictures(config.held_out, squares, config.crop) if config.held_out else None
+    real = genlab.data.images(config.real, squares, config.crop)
+    held_out = None
+    if config.held_out:
+        held_out = genlab.data.images(config.held_out, squares, config.crop)
     if config.crop != "centre":
         note = joined(note, cropped(config.crop))
     return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes], size, note
@@ -69,7 +74,7 @@ def open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Si
             f"the generated images' shorter sides are from {size} to {max(sides)} px: all images, "
             f"real ones too, are brought to {size} px (`size` sets another)"
         )
-    return [native.at(size) for native in natives], size, note
+    return [native.squares(size) for native in natives], size, note
 
 
 def open_generated(source: str, config: FidConfig, size: int | None) -> Pictures:
@@ -86,7 +91,7 @@ def open_generated(source: str, config: FidConfig, size: int | None) -> Pictures
             f"FAKES {source}: a run of kind {kind!r}, which draws no images; name a GAN's or "
             "VAE's run, say one in it"
         )
-    return open_pictures(source, size)
+    return genlab.data.images(source, size)
 
 
 def joined(*notes: str) -> str:

@@ -12,12 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.common.rng import generator, seeded
-from genlab.data.images import ImageSet, load_images
-from genlab.data.mnist import DigitSet, load_digits
+from genlab.data.digit_set import Digits
+from genlab.data.image_set import ImageSet, load_images
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.gan_samples import walk_file
@@ -43,7 +45,7 @@ def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
     return (mean + log_std.exp() * noise).numpy()
 
 
-def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray | None]:
+def _panel(path: Path, digits: Digits) -> tuple[latent.Panel, VAE, np.ndarray | None]:
     """The dots of `DOTS` random test digits, the same digits for every model."""
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
@@ -54,7 +56,7 @@ def _panel(path: Path, digits: DigitSet) -> tuple[latent.Panel, VAE, np.ndarray 
     return latent.Panel(title=model.prior.title.en, z=dots, caption=caption), model, labels
 
 
-def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
+def draw_vae(path: Path, digits: Digits | None = None) -> None:
     """Draws the figures of one VAE run into its folder `figures`.
 
     Arguments:
@@ -65,7 +67,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
         InputError: If `path` is not a finished VAE run.
     """
     model, config = load_vae(path)
-    digits = digits or load_digits(config.data)
+    digits = digits or genlab.data.digits(config.data)
     folder = path / "figures"
     title = model.prior.title.en
     if metrics := Run(path).metrics():  # none where nothing was learned by steps
@@ -87,7 +89,7 @@ def draw_vae(path: Path, digits: DigitSet | None = None) -> None:
     save(drawn, folder / "samples.png")  # the last: with it all are there
 
 
-def _twelve(digits: DigitSet) -> list[int]:
+def _twelve(digits: Digits) -> list[int]:
     """Rows of the first test digit of each class and two more; the first twelve without labels."""
     if digits.test_labels is None:
         return list(range(min(12, len(digits.test))))
@@ -95,7 +97,7 @@ def _twelve(digits: DigitSet) -> list[int]:
     return [labels.index(d) for d in range(10) if d in labels] + [len(labels) // 2, -1]
 
 
-def _draw_plane(path: Path, digits: DigitSet) -> None:
+def _draw_plane(path: Path, digits: Digits) -> None:
     panel, model, labels = _panel(path, digits)
     folder = path / "figures"
     limit = latent.common_limit(panel.z)
@@ -112,7 +114,7 @@ def _draw_plane(path: Path, digits: DigitSet) -> None:
     save(figure, folder / "manifold.png")
 
 
-def draw_priors(paths: Mapping[str, Path], target: Path, digits: DigitSet) -> None:
+def draw_priors(paths: Mapping[str, Path], target: Path, digits: Digits) -> None:
     """Draws the sheet's figure for several runs in one row, on equal axes.
 
     The same axes are used for the single figures, which are drawn again.
@@ -125,7 +127,7 @@ def draw_priors(paths: Mapping[str, Path], target: Path, digits: DigitSet) -> No
         save(figure, path / "figures" / "aggregated.png")
 
 
-def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
+def draw_comparison(path: Path, digits: Digits | None = None) -> None:
     """Draws all priors of a finished comparison in one figure, `comparison.png`.
 
     Arguments:
@@ -145,7 +147,7 @@ def draw_comparison(path: Path, digits: DigitSet | None = None) -> None:
         save(comparison.differences(compared, "NLL", title), path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = digits or load_digits(load_vae(runs["standard"])[1].data)
+    digits = digits or genlab.data.digits(load_vae(runs["standard"])[1].data)
     drawn = {prior: _panel(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(panel.z for panel, _, _ in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()

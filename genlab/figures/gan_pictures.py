@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from genlab.data.pictures import of_tensor
+import genlab.data
+
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
@@ -94,8 +95,8 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
     """
     fakes = sample(path, SHOWN, seed)
     extractor = load_extractor("efficientnet-lite0")
-    of_real = extract(of_tensor(learned, "training images"), extractor).double()
-    of_fake = extract(of_tensor(fakes, "generated images"), extractor).double()
+    of_real = extract(genlab.data.images(learned, name="training images"), extractor).double()
+    of_fake = extract(genlab.data.images(fakes, name="generated images"), extractor).double()
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes, by_folder
-from genlab.data.images import ImageSet
-from genlab.data.pictures import of_tensor
+from genlab.data.image_set import ImageSet
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.metrics.clusters import k_means
@@ -43,7 +44,7 @@ def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | No
     if config.classes == "none":
         return None
     if config.classes == "folders":
-        return by_folder(images.names, config.data)
+        return by_folder(images.paths, config.data)
     if (out / FILE).exists():
         return read_classes(out)
     return clusters_of(images, config.clusters, config.seed)
@@ -62,7 +63,7 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
     """
     if count is None:
         count = default_count(len(images.images))
-    pictures = of_tensor(images.images, "the images")
+    pictures = genlab.data.images(images.images, name="the images")
     features = extract(pictures, load_extractor("efficientnet-lite0"))
     try:
         found = k_means(features, count, generator(seed, "clusters"))

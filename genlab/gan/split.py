@@ -18,8 +18,8 @@ from genlab.common.paths import require_outside
 from genlab.common.progress import say
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
-from genlab.data.held_out import copies, held_out
-from genlab.data.images import find_folder
+from genlab.data.held_out import duplicate_groups, hold_out
+from genlab.data.open import folder_of
 
 FEWEST = 16
 """The fewest images that a GAN may be trained on."""
@@ -55,8 +55,9 @@ def refuse_within(source: str, out: Path) -> None:
     Raises:
         InputError: If a new run directory `out` lies in the folder that SOURCE names.
     """
-    if not (out / "config.json").exists() and source.partition(":")[0] != "toydogs":
-        require_outside("out", out, find_folder(source).folder)
+    folder = folder_of(source)
+    if folder is not None and not (out / "config.json").exists():
+        require_outside("out", out, folder)
 
 
 def split_images(
@@ -75,7 +76,7 @@ def split_images(
     if round(config.held_out * len(images)) < FEWEST_HELD_OUT:
         return Split(images, None, learned, classes)
     try:
-        kept = held_out(len(images), SPLIT_SEED, copies(images), config.held_out)
+        kept = hold_out(len(images), SPLIT_SEED, duplicate_groups(images), config.held_out)
     except InputError as error:
         raise InputError(f"{config.data}: {error}; or hold out none: `held_out` 0") from None
     if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit

@@ -5,9 +5,10 @@ __all__ = ["EXPLORER", "gather", "gathered", "refresh"]
 from pathlib import Path
 from typing import Any
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.configs.lab import LAB_PRIORS
-from genlab.data.mnist import load_digits
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
 from genlab.runs.records import kind_of, read_json
@@ -53,4 +54,4 @@ def refresh(path: Path, data: str | None = None) -> None:
             gather(out)
         elif kind == "compare":
             gather_comparison(out)
-            draw_comparison(out, load_digits(data) if data else None)
+            draw_comparison(out, genlab.data.digits(data) if data else None)

@@ -8,14 +8,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.progress import say
 from genlab.configs.gan import RECIPES, GanConfig
 from genlab.configs.lab import LAB_PRIORS, PRESETS, LabConfig, vae_configs
-from genlab.data.images import ImageSet, load_images
-from genlab.data.mnist import DigitSet, load_digits
-from genlab.data.pictures import Pictures, of_tensor, open_pictures
-from genlab.data.sources import decide_digits, decide_dogs
+from genlab.data.digit_set import Digits
+from genlab.data.identity import Origin
+from genlab.data.image_set import ImageSet, load_images
+from genlab.data.pictures import ArrayPictures
+from genlab.data.sources import at_hand
 from genlab.explorer.explore import explore
 from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
@@ -71,7 +74,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     """
     check_author(config.name, config.id)
     mnist, dogs = _sources(config, out)
-    digits = load_digits(mnist)
+    digits = genlab.data.digits(mnist)
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
     refuse_within(dogs, out)
@@ -80,7 +83,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
 
 
 def _run(
-    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: DigitSet, real: ImageSet
+    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: Digits, real: ImageSet
 ) -> dict[str, Any]:
     """Does what is not done yet of the lab sheet."""
     run = open_run(out, "lab", config, {"digits": digits.identity, "images": real.identity})
@@ -121,7 +124,7 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
     if not (folder / "results.json").exists():
         generate(gan, config.fakes, config.seed, folder)
     extractors, real_pictures = FeatureExtractors(config.inception), _pictures(real)
-    final = Sets(real=real_pictures, fake=open_pictures(str(folder), SIZE))
+    final = Sets(real=real_pictures, fake=genlab.data.images(str(folder), SIZE))
     plan = Plan(seed=config.seed)
     results = measure(final, extractors, plan)
     epochs = []
@@ -141,11 +144,11 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
     return results
 
 
-def _pictures(images: ImageSet) -> Pictures:
-    """Returns the images as pictures that say where they are from."""
-    found, who = of_tensor(images.images), images.identity
-    named = {key: getattr(who, key) for key in ("name", "source", "licence", "stand_in")}
-    return found.labelled(**named)
+def _pictures(images: ImageSet) -> ArrayPictures:
+    """Returns the images as pictures of the same origin."""
+    who = images.identity
+    origin = Origin(who.source, who.name, who.licence, who.stand_in)
+    return ArrayPictures.open(images.images, origin)
 
 
 def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
@@ -156,6 +159,6 @@ def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
         here = data.get("digits", {}).get("source"), data.get("images", {}).get("source")
     else:
         here = None, None
-    mnist = config.mnist or here[0] or decide_digits(preset.mnist)
-    dogs = config.dogs or here[1] or decide_dogs(preset.dogs)
+    mnist = config.mnist or here[0] or at_hand(preset.mnist)
+    dogs = config.dogs or here[1] or at_hand(preset.dogs)
     return mnist, dogs

@@ -24,13 +24,14 @@ import torch
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import load_digits
 from genlab.priors import PRIORS
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
@@ -77,7 +78,7 @@ def compare(
     rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
-    digits = load_digits(config.data)
+    digits = genlab.data.digits(config.data)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row

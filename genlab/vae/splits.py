@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genlab.common.rng import generator
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import DigitSet
+from genlab.data.digit_set import Digits
 from genlab.vae.likelihoods import Likelihood
 
 TEST_SEED = 20240115
@@ -38,17 +38,17 @@ def grey(images: Tensor) -> Tensor:
     return images.flatten(1).float() / 255
 
 
-def observed_test_images(digits: DigitSet, likelihood: Likelihood) -> Tensor:
+def observed_test_images(digits: Digits, likelihood: Likelihood) -> Tensor:
     """Returns the test images as the likelihood observes them, `(M, X)`, always the same."""
     return likelihood.observe(grey(digits.test), generator(TEST_SEED, "test digits"))
 
 
-def observed_train_images(digits: DigitSet, likelihood: Likelihood) -> Tensor:
+def observed_train_images(digits: Digits, likelihood: Likelihood) -> Tensor:
     """Returns the training images as the likelihood observes them, `(N, X)`, always the same."""
     return likelihood.observe(grey(digits.train), generator(TEST_SEED, "training digits"))
 
 
-def splits_of(digits: DigitSet, config: VaeConfig, likelihood: Likelihood) -> Splits:
+def splits_of(digits: Digits, config: VaeConfig, likelihood: Likelihood) -> Splits:
     """Returns the images for training, early stopping and the test curve of a configuration."""
     train, valid = grey(digits.train), None
     if config.patience is not None:

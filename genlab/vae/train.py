@@ -11,12 +11,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import DigitSet, load_digits
+from genlab.data.digit_set import Digits
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
@@ -85,7 +87,7 @@ def train_vae(
         InputError: If the digits or `out` cannot be used, or another process trains there.
         FloatingPointError: If training diverges; the last good state stays.
     """
-    digits = load_digits(config.data)
+    digits = genlab.data.digits(config.data)
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
@@ -94,7 +96,7 @@ def train_vae(
 
 
 def _train(
-    config: VaeConfig, out: Path, on: Hardware, digits: DigitSet, splits: Splits,
+    config: VaeConfig, out: Path, on: Hardware, digits: Digits, splits: Splits,
     model: VAE | None,
 ) -> dict[str, Any]:
     """Trains the model and measures it, or returns the results of a finished run."""
@@ -123,7 +125,7 @@ def _train(
     return run.results
 
 
-def _beginning(config: VaeConfig, out: Path, digits: DigitSet, splits: Splits) -> VAE:
+def _beginning(config: VaeConfig, out: Path, digits: Digits, splits: Splits) -> VAE:
     """Returns the model before training; post hoc with the networks of the finished run."""
     model = first_vae(config, splits)
     if config.post_hoc is not None:
@@ -167,7 +169,7 @@ def evaluate_vae(
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
     # What an earlier measurement found and this one leaves out goes.
     kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
-    digits = load_digits(data or config.data)
+    digits = genlab.data.digits(data or config.data)
     run.refuse_other_data({"digits": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
@@ -195,7 +197,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
 
 
-def _measured(model: VAE, digits: DigitSet, config: VaeConfig, on: Hardware) -> Measures:
+def _measured(model: VAE, digits: Digits, config: VaeConfig, on: Hardware) -> Measures:
     with device_context(on):
         return measure(
             model, observed_test_images(digits, model.likelihood),

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from cases.small_data import make_pictures, make_tiny_digits
 
+import genlab.data
+
 from genlab.common import atomic
 from genlab.configs.compare import CompareConfig
 from genlab.configs.gan import scratch
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
-from genlab.data.images import load_images
-from genlab.data.mnist import load_digits
+from genlab.data.image_set import load_images
 from genlab.gan.training.train import train_gan
 from genlab.runs.run import open_run
 from genlab.vae.compare import compare
@@ -39,7 +40,9 @@ def make_explored(root: Path) -> Path:
     digits = str(make_tiny_digits(root / "tiny.npz"))
     dogs = str(make_pictures(root / "dogs"))
     base = VaeConfig(data=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
-    identities = {"digits": load_digits(digits).identity, "images": load_images(dogs, 64).identity}
+    identities = {
+        "digits": genlab.data.digits(digits).identity, "images": load_images(dogs, 64).identity,
+    }  # fmt: skip
     lab = root / "lab"
     open_run(lab, "lab", LabConfig(mnist=digits, dogs=dogs, lang="en"), identities)
     train_vae(base, lab / "vae" / "standard")

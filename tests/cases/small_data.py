@@ -1,10 +1,15 @@
 """Small data sets for tests."""
 
+import gzip
+import struct
+
 from pathlib import Path
 
 import numpy as np
 
 from PIL import Image
+
+from genlab.data.idx import FILES
 
 
 def make_tiny_digits(path: Path) -> Path:
@@ -33,3 +38,25 @@ def make_pictures(folder: Path) -> Path:
         coarse = random.integers(0, 256, (4, 5, 3)).astype(np.uint8)
         Image.fromarray(coarse).resize((48, 40)).save(folder / f"{index:02d}.png")
     return folder
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """Returns an array of uint8 as an idx file."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def write_mnist(folder: Path, *, plain: bool = False) -> dict[str, np.ndarray]:
+    """Writes 30 and 10 random digits as the four idx files, gzipped or plain."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "train images": random.integers(0, 256, (30, 28, 28)).astype(np.uint8),
+        "train labels": random.integers(0, 10, 30).astype(np.uint8),
+        "test images": random.integers(0, 256, (10, 28, 28)).astype(np.uint8),
+        "test labels": random.integers(0, 10, 10).astype(np.uint8),
+    }
+    folder.mkdir()
+    for part, name in FILES.items():
+        data = idx_bytes(arrays[part])
+        path = folder / (name if plain else f"{name}.gz")
+        path.write_bytes(data if plain else gzip.compress(data))
+    return arrays

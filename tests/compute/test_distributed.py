@@ -13,10 +13,10 @@ import torch
 from cases.features import Small, noise, write
 
 import genlab
+import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.compute.distributed import all_true, gather_rows, gather_text, processes, world_size
-from genlab.data.pictures import of_tensor
 from genlab.features.extraction import extract
 
 
@@ -35,7 +35,8 @@ import json, os, sys
 import torch
 sys.path[:0] = [{tests!r}]
 from cases.features import Small
-from genlab.data.pictures import open_pictures
+
+import genlab.data
 from genlab.features.extraction import extract
 from genlab.compute.distributed import (
     all_true, gather_rows, gather_text, processes, rank, world_size,
@@ -50,7 +51,7 @@ with processes():
         "none": [len(part) for part in gather_rows(torch.zeros(0, 2))],
         "all": [all_true(True), all_true(r == 0)]}}
     network = Small()
-    pictures = open_pictures({folder!r})
+    pictures = genlab.data.images({folder!r})
     features = extract(pictures, network.extractor(), batch=4, cache=True)
     heard["extracted"] = sum(shape[0] for shape in network.batches)
     if r == 1:  # one process has lost its cache: both extract again
@@ -109,8 +110,8 @@ def test_fewer_images_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch
     from genlab.features import extraction as module
 
     monkeypatch.setattr(module, "world_size", lambda: 3)
-    with pytest.raises(InputError, match="tensor: 2 images for 3 processes"):
-        extract(of_tensor(noise(2)), Small().extractor())
+    with pytest.raises(InputError, match="array: 2 images for 3 processes"):
+        extract(genlab.data.images(noise(2)), Small().extractor())
 
 
 def test_only_the_first_process_speaks(

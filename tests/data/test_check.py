@@ -1,4 +1,4 @@
-"""The data doctor, on folders whose every defect is known; near duplicates; the held-out tenth."""
+"""The check of a folder, on folders whose every defect is known."""
 
 import hashlib
 import json
@@ -10,29 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from cases.command import genlab, genlab_process, refused
-from PIL import Image, ImageEnhance, ImageOps
-from scipy.fft import dctn
-from sklearn.datasets import load_sample_images
+from PIL import Image, ImageOps
+
+import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.data.check.advice import advice
-from genlab.data.check.check import check_folder
-from genlab.data.check.clean import check_clean, check_out, clean
-from genlab.data.check.page import doctor_page
+from genlab.data.check.clean import clean_copy, require_clean_target, require_page_target
+from genlab.data.check.folder import check_folder
+from genlab.data.check.page import check_page
 from genlab.data.check.probe import probe
-from genlab.data.decode import image_files, open_upright
-from genlab.data.held_out import held_out
-from genlab.data.images import load_images
-from genlab.data.near_duplicates import (
-    correlation,
-    groups,
-    near_duplicates,
-    perceptual_hash,
-    thumbnails,
-)
+from genlab.data.image_set import load_images
 from genlab.data.toydogs.draw import draw_dog
 
 
@@ -47,12 +37,6 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
         )
         for p in folder.rglob("*") if p.is_file()
     }
-
-
-def thumbs(*images: Image.Image) -> torch.Tensor:
-    return torch.cat([
-        thumbnails(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]) for image in images
-    ])
 
 
 @pytest.fixture
@@ -113,7 +97,7 @@ def test_every_complaint_is_found(ward: Path) -> None:
     }
     assert {key: f[key] for key in wanted} == wanted
     assert f["copies"] == [["deep/copy.bmp", "dog03.png"]]
-    near = {frozenset(entry["files"]) for entry in f["near_copies"]}
+    near = {frozenset(entry["files"]) for entry in f["near_duplicates"]}
     assert near == {
         frozenset(("deep/dog04.JPG", "dog04.png")),
         frozenset(("dog05-grey.png", "dog05.png")),
@@ -131,7 +115,7 @@ def test_every_complaint_is_found(ward: Path) -> None:
 def test_advice_names_what_was_found_and_no_more(ward: Path, tmp_path: Path) -> None:
     text = "\n".join(check_folder(ward)["advice"])
     for words in ("4 files cannot be used", "1 .heic", "1 image is an exact copy", "3 pairs",
-                  "--crop subject", "under 64 pixels", "EXIF", "transparency", "several frames",
+                  "`crop` subject", "under 64 pixels", "EXIF", "transparency", "several frames",
                   "1 image is very dark", "31 usable images are few"):
         assert words in text, words
     healthy = tmp_path / "healthy"
@@ -181,82 +165,10 @@ def test_spoiled_files_are_refused_or_read_never_a_crash(kind: str, tmp_path: Pa
     assert all(message.startswith(f"{path}: ") for message in messages)
 
 
-def test_hash_is_scipys_cosine_transform_against_its_median() -> None:
-    pictures = thumbs(*(dog(i) for i in range(12)))
-    low = dctn(pictures.double().numpy(), axes=(1, 2))[:, :8, :8]
-    # unnormalised, as the sum in the docstring: the constant's row and column weigh as the rest
-    flat = low.reshape(12, -1)[:, 1:]
-    wanted = np.where(flat > np.median(flat, axis=1, keepdims=True), 1, -1)
-    np.testing.assert_array_equal(perceptual_hash(pictures).numpy(), wanted)
-
-
-def test_correlation_is_numpys_at_the_best_shift() -> None:
-    a, b = thumbs(dog(2), dog(9))[:, None]
-    best = max(
-        np.corrcoef(u[4:28, 4:28].ravel(), v[y : y + 24, x : x + 24].ravel())[0, 1]
-        for u, v in ((a[0].numpy(), b[0].numpy()), (b[0].numpy(), a[0].numpy()))
-        for y in range(9) for x in range(9)
-    )
-    assert float(correlation(a, b)) == pytest.approx(best, abs=1e-5)
-    shifted = torch.roll(a, (3, -2), (1, 2))
-    assert float(correlation(a, shifted)) == pytest.approx(1, abs=1e-6)
-    assert float(correlation(torch.zeros_like(a), b)) == 0
-
-
-CHANGES = {
-    "grey": lambda i: ImageOps.grayscale(i).convert("RGB"),
-    "darker": lambda i: ImageEnhance.Brightness(i).enhance(0.7),
-    "half the size": lambda i: i.resize((i.width // 2, i.height // 2)),
-    "3 % cut off": lambda i: i.crop((2, 2, i.width - 2, i.height - 2)),
-    "posterised": lambda i: ImageOps.posterize(i, 4),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_changed_pictures_are_near_duplicates(change: str) -> None:
-    """Two photographs (scikit-learn's) and sixteen drawn dogs; each finds its own copy only."""
-    photos = [Image.fromarray(image) for image in load_sample_images().images]
-    originals = [*(p.resize((240, 160)) for p in photos), *(dog(i, 128) for i in range(16))]
-    everything = thumbs(*originals, *(CHANGES[change](image) for image in originals))
-    pairs = near_duplicates(everything).pairs.tolist()
-    n = len(originals)
-    right = [[i, i + n] for i in range(n)]
-    assert [p for p in pairs if p not in right] == []
-    assert len(pairs) >= n - 1  # one in eighteen may be missed
-
-
-def test_different_pictures_are_no_duplicates(real_data: Path) -> None:
-    """Drawn dogs, which are all alike, and the first photographs of dogs."""
-    assert len(near_duplicates(thumbs(*(dog(i, 48) for i in range(300)))).pairs) == 0
-    paths = sorted((real_data / "dogs" / "photos").glob("*.jpg"))[:300]
-    assert len(near_duplicates(thumbs(*(open_upright(p) for p in paths))).pairs) == 0
-
-
-def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = thumbs(*(dog(i, 48) for i in range(20)), *(dog(i, 64) for i in range(20)))
-    whole = near_duplicates(pictures)
-    monkeypatch.setattr("genlab.data.near_duplicates.BLOCK", 7)
-    monkeypatch.setattr("genlab.data.near_duplicates.PAIRS", 3)
-    parts = near_duplicates(pictures)
-    assert torch.equal(whole.pairs, parts.pairs)
-    assert len(whole.pairs) >= 19
-    torch.testing.assert_close(whole.likeness, parts.likeness)
-
-
-def test_empty_and_flat_sets() -> None:
-    assert near_duplicates(torch.zeros(0, 32, 32)).pairs.shape == (0, 2)
-    assert near_duplicates(torch.full((5, 32, 32), 9.0)).pairs.shape == (0, 2)
-
-
-def test_groups_join_what_hangs_together() -> None:
-    assert groups(7, [(5, 1), (1, 3), (0, 6)]) == [[0, 6], [1, 3, 5]]
-    assert groups(3, []) == []
-
-
 def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
     f = check_folder(ward)
     target = tmp_path / "clean"
-    done = clean(f, ward, target)
+    done = clean_copy(f, ward, target)
     there = state(target)
     assert done == {"copied": len(there), "left_out": 8}
     left_out = {"dog03.png", "deep/dog04.JPG", "dog05-grey.png", "dog06.png", "text.jpg",
@@ -268,9 +180,9 @@ def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
     again = check_folder(target)
     assert again["groups"] == again["unusable"] == []
     with pytest.raises(InputError, match="not empty"):
-        clean(f, ward, target)
+        clean_copy(f, ward, target)
     with pytest.raises(InputError, match="not changed"):
-        clean(f, ward, ward / "inside")
+        clean_copy(f, ward, ward / "inside")
 
 
 def test_page_is_whole_and_safe(tmp_path: Path) -> None:
@@ -281,7 +193,7 @@ def test_page_is_whole_and_safe(tmp_path: Path) -> None:
         dog(index, 64).save(folder / f"<i>{index}.png")
     dog(0, 64).save(folder / "same.png")
     (folder / "<script>.jpg").write_text("x")
-    page = doctor_page(check_folder(folder), folder)
+    page = check_page(check_folder(folder), folder)
     assert "<script" not in page
     assert "<i>" not in page
     assert "a &amp; &lt;b&gt;" in page
@@ -308,7 +220,7 @@ def test_names_count_as_in_training(
     (folder / "more").symlink_to(other)
     f = check_folder(folder)
     assert (f["files"], f["images"], f["copies"], f["unusable"]) == (4, 4, [], [])
-    assert [p.name for p in image_files(folder)] == [f"{index}.png" for index in range(4)]
+    assert list(genlab.data.images(folder).paths) == [f"{index}.png" for index in range(4)]
     said = capsys.readouterr().err
     for words in ("5 names", "links to folders: 1, as more"):
         assert words in said, words
@@ -318,10 +230,10 @@ def test_names_count_as_in_training(
     assert (f["files"], f["images"]) == (5, 4)
     assert [entry["file"] for entry in f["unusable"]] == ["lost.png"]
     assert "a link to nothing" in f["unusable"][0]["reason"]
-    assert "lost.png" in doctor_page(f, folder)
+    assert "lost.png" in check_page(f, folder)
     with pytest.raises(InputError, match=r"lost\.png: a link to nothing"):
-        image_files(folder)
-    assert clean(f, folder, tmp_path / "clean") == {"copied": 4, "left_out": 1}
+        genlab.data.images(folder)
+    assert clean_copy(f, folder, tmp_path / "clean") == {"copied": 4, "left_out": 1}
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "more").symlink_to(other)
     with pytest.raises(InputError, match="no images in it.*links to folders: 1, as more"):
@@ -335,8 +247,8 @@ def test_zip_is_the_folder(ward: Path, tmp_path: Path) -> None:
             archive.write(file, file.relative_to(ward))
     f = check_folder(path)
     assert f == check_folder(ward)
-    assert doctor_page(f, path) == doctor_page(f, ward)
-    assert clean(f, path, tmp_path / "a") == clean(f, ward, tmp_path / "b")
+    assert check_page(f, path) == check_page(f, ward)
+    assert clean_copy(f, path, tmp_path / "a") == clean_copy(f, ward, tmp_path / "b")
     digests = [{n: s for n, (s, _) in state(tmp_path / x).items()} for x in "ab"]
     assert digests[0] == digests[1]
 
@@ -362,9 +274,9 @@ def test_damaged_members_of_a_zip_are_listed(tmp_path: Path) -> None:
     assert [entry["file"] for entry in f["unusable"]] == ["1.png", "2.png"]
     assert all("cannot be read from the archive" in e["reason"] for e in f["unusable"])
     assert (f["files"], f["images"]) == (7, 5)
-    assert "1.png" in doctor_page(f, path)
+    assert "1.png" in check_page(f, path)
     with pytest.raises(InputError, match=r"'\.\./out\.png', which leads out"):
-        clean(f | {"groups": []}, path, tmp_path / "clean")
+        clean_copy(f | {"groups": []}, path, tmp_path / "clean")
     assert not (tmp_path / "clean").exists()
     (tmp_path / "text.zip").write_text("x")
     with pytest.raises(InputError, match=r"text\.zip: not a readable zip"):
@@ -381,38 +293,38 @@ def test_a_zips_impossible_names_are_named_by_clean(tmp_path: Path) -> None:
         archive.write(tmp_path / "x.png", "n" * 300 + ".png")
     f = check_folder(tmp_path / "long.zip")
     with pytest.raises(InputError, match=r"`clean` .*nnn\.png' cannot be written there"):
-        clean(f, tmp_path / "long.zip", tmp_path / "clean")
+        clean_copy(f, tmp_path / "long.zip", tmp_path / "clean")
 
 
 def test_places_that_hold_something_are_refused(tmp_path: Path) -> None:
     folder, run, page = tmp_path / "folder", tmp_path / "run", tmp_path / "page"
     for place in (folder, run, page):
         place.mkdir()
-    check_out(page, folder)
-    check_out(tmp_path / "new" / "deep", folder)
+    require_page_target(page, folder)
+    require_page_target(tmp_path / "new" / "deep", folder)
     (page / "check.html").write_text("x")
     (page / "results.json").write_text("x")
-    check_out(page, folder)
+    require_page_target(page, folder)
     (run / "results.json").write_text("x")
     with pytest.raises(InputError, match="`out` .*run: the folder holds 'results.json'"):
-        check_out(run, folder)
+        require_page_target(run, folder)
     (page / "DONE").write_text("x")
     with pytest.raises(InputError, match="`out` .*page: the folder holds 'DONE'"):
-        check_out(page, folder)
+        require_page_target(page, folder)
     for file in (page / "DONE", page / "DONE" / "deep"):
         with pytest.raises(InputError, match="`out` .*: a file is in the way"):
-            check_out(file, folder)
+            require_page_target(file, folder)
         with pytest.raises(InputError, match="`clean` .*: a file is in the way"):
-            check_clean(file, folder)
+            require_clean_target(file, folder)
     with pytest.raises(InputError, match="`out` .*: lies in `clean`"):
-        check_out(tmp_path / "good" / "page", folder, tmp_path / "good")
+        require_page_target(tmp_path / "good" / "page", folder, tmp_path / "good")
 
 
 def test_no_images_or_none_readable(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         check_folder(tmp_path / "nothing")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match=r"notes\.txt: a file; give the folder"):
+    with pytest.raises(InputError, match=r"notes\.txt: a file; give a folder"):
         check_folder(tmp_path / "notes.txt")
     with pytest.raises(InputError, match="no images in it"):
         check_folder(tmp_path)
@@ -441,45 +353,3 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     listed = genlab("data", "--json", cwd=tmp_path)
     assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
     assert genlab("data", "list", "--json", cwd=tmp_path).stdout == listed.stdout
-
-
-def test_held_out_tenth() -> None:
-    first = held_out(1507, 0)
-    assert torch.equal(first, held_out(1507, 0))
-    assert not torch.equal(first, held_out(1507, 1))
-    assert len(first) == 151
-    assert first.tolist() == sorted(set(first.tolist()))
-    assert 0 <= int(first.min()) <= int(first.max()) < 1507
-    assert len(held_out(2, 0)) == 1
-    assert len(held_out(100, 0, share=0.25)) == 25
-    # uniform: over seeds each index is held out about a tenth of the time (5 sigma)
-    counts = torch.zeros(50)
-    for seed in range(1000):
-        counts[held_out(50, seed)] += 1
-    assert counts.sum() == 5000
-    assert (counts - 100).abs().max() < 5 * 90**0.5
-
-
-def test_held_out_keeps_copies_together() -> None:
-    together = [[0, 5, 9], [20, 40], [41, 42, 43, 44]]
-    sides = set()
-    for seed in range(60):
-        out = set(held_out(60, seed, together).tolist())
-        assert 6 - 3 <= len(out) <= 6
-        for group in together:
-            inside = len(out & set(group))
-            assert inside in (0, len(group))
-            sides.add((group[0], inside > 0))
-    assert len(sides) == 6, "every group is now in, now out"
-
-
-def test_held_out_refuses() -> None:
-    with pytest.raises(InputError, match="at least two"):
-        held_out(1, 0)
-    with pytest.raises(InputError, match="copies"):
-        held_out(10, 0, [list(range(5)), list(range(5, 10))])
-    for together in ([[1, 2], [2, 3]], [[10, 1]], [[-1, 1]]):
-        with pytest.raises(ValueError, match="groups"):
-            held_out(10, 0, together)
-    with pytest.raises(ValueError, match="share"):
-        held_out(10, 0, share=0.9)

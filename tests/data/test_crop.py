@@ -8,11 +8,12 @@ import torch
 
 from PIL import Image
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.configs.gan import projected
 from genlab.data.crop import CELLS, SHARE, Box, central_box, smallest_square, subject_box
-from genlab.data.images import load_images
-from genlab.data.pictures import open_pictures
+from genlab.data.image_set import load_images
 from genlab.data.toydogs.draw import draw_dog
 from genlab.gan.load import gan_config
 from genlab.networks.pretrained.activation import activation_map
@@ -201,7 +202,7 @@ def test_same_crop_alone_and_in_company(wide: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_crops_are_named(wide: Path) -> None:
-    with pytest.raises(InputError, match=r"--crop middle.*centre, subject"):
+    with pytest.raises(InputError, match="`crop` must be one of centre, subject, not 'middle'"):
         load_images(str(wide), 32, crop="middle")  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="toy dogs are drawn"):
         load_images("toydogs:4", 32, crop="subject")
@@ -227,9 +228,9 @@ def test_pictures_are_cut_as_images_are(tmp_path: Path) -> None:
         pixels = random.integers(0, 256, (70, 120, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     whole = load_images(str(tmp_path), 32, crop="subject").images
-    pictures = open_pictures(str(tmp_path), 32, "subject")
+    pictures = genlab.data.images(str(tmp_path), 32, "subject")
     assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), whole)
     assert pictures.identity.crop == "subject"
-    assert pictures.identity.sha256 != open_pictures(str(tmp_path), 32).identity.sha256
-    with pytest.raises(InputError, match="--crop subject.*--size native"):
-        open_pictures(str(tmp_path), None, "subject")
+    assert pictures.identity.sha256 != genlab.data.images(str(tmp_path), 32).identity.sha256
+    with pytest.raises(InputError, match="`crop` subject cuts a square; give its `size`"):
+        genlab.data.images(str(tmp_path), None, "subject")

@@ -14,10 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import genlab.data
+
 from genlab.common.errors import InputError
-from genlab.data import archives, decode
-from genlab.data.images import load_images
-from genlab.data.pictures import Pictures, of_tensor, open_pictures, shorter_sides
+from genlab.data.decode import decoding
+from genlab.data.identity import Origin
+from genlab.data.image_set import load_images
+from genlab.data.pictures import ArrayPictures, Pictures, content_order, shorter_sides
+from genlab.data.problems import MEND, refuse_images
 
 
 def pixels(index: int, height: int = 20, width: int = 24) -> np.ndarray:
@@ -54,7 +58,7 @@ def all_of(pictures: Pictures) -> list[np.ndarray]:
 
 
 def test_every_image_of_a_folder_counts_once_in_the_order_of_names(folder: Path) -> None:
-    pictures = open_pictures(str(folder))
+    pictures = genlab.data.images(str(folder))
     order = ["B.PNG", "a.png", "deep/a.png", "deep/d.bmp", "deep/er/c.Png", "e.tiff", "f.TIF"]
     assert [os.path.relpath(n, folder) for n in pictures.names] == order
     for seen, index in zip(all_of(pictures), [1, 0, 6, 3, 2, 4, 5]):
@@ -66,56 +70,56 @@ def test_every_image_of_a_folder_counts_once_in_the_order_of_names(folder: Path)
 def test_links_and_notes_of_macos_are_left_out_and_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = open_pictures(str(folder))
+    before = genlab.data.images(str(folder))
     assert capsys.readouterr().err == ""
     (folder / "z_link.png").symlink_to(folder / "a.png")
     os.link(folder / "B.PNG", folder / "z_hard.png")
     (folder / "._a.png").write_bytes(b"resource fork")
-    after = open_pictures(str(folder))
+    after = genlab.data.images(str(folder))
     assert (after.names, after.identity) == (before.names, before.identity)
     assert "left out: 3 names" in capsys.readouterr().err
     (folder / "nowhere.png").symlink_to(folder / "gone.png")
     with pytest.raises(InputError, match=r"nowhere\.png: a link to nothing"):
-        open_pictures(str(folder))
+        genlab.data.images(str(folder))
 
 
 def test_renamed_shuffled_and_zipped_sets_are_the_same_set(folder: Path, tmp_path: Path) -> None:
-    pictures = open_pictures(str(folder))
+    pictures = genlab.data.images(str(folder))
     renamed = tmp_path / "renamed"
     renamed.mkdir()
     for index, name in enumerate(reversed(pictures.names)):
         shutil.copy(name, renamed / f"{index}{Path(name).suffix}")
     zips = pack(folder, tmp_path / "set.ZIP"), pack(folder, tmp_path / "p.zip", "x/")
     for other in (renamed, *zips):
-        again = open_pictures(str(other))
+        again = genlab.data.images(str(other))
         assert again.identity.sha256 == pictures.identity.sha256
         assert len(again) == 7
-        for i, j in zip(pictures.order, again.order):
+        for i, j in zip(content_order(pictures), content_order(again)):
             assert torch.equal(pictures.read(i), again.read(j))
-    assert open_pictures(str(tmp_path / "set.ZIP")).names[0].endswith("set.ZIP/B.PNG")
+    assert genlab.data.images(str(tmp_path / "set.ZIP")).names[0].endswith("set.ZIP/B.PNG")
 
 
 def test_one_pixel_one_byte_one_image_and_the_size_change_the_identity(folder: Path) -> None:
-    shas = [open_pictures(str(folder), size).identity.sha256 for size in (None, 16)]
+    shas = [genlab.data.images(str(folder), size).identity.sha256 for size in (None, 16)]
     changed = pixels(3)
     changed[7, 7, 1] ^= 1
     write(folder / "deep" / "d.bmp", changed)
-    shas.append(open_pictures(str(folder)).identity.sha256)
+    shas.append(genlab.data.images(str(folder)).identity.sha256)
     with open(folder / "a.png", "ab") as file:
         file.write(b"\0")
-    shas.append(open_pictures(str(folder)).identity.sha256)
+    shas.append(genlab.data.images(str(folder)).identity.sha256)
     shutil.copy(folder / "a.png", folder / "twice.png")
-    shas.append(open_pictures(str(folder)).identity.sha256)
+    shas.append(genlab.data.images(str(folder)).identity.sha256)
     assert len(set(shas)) == 5
 
 
 def test_squares_are_those_of_load_images(folder: Path) -> None:
     write(folder / "wide.png", pixels(9, 33, 61))
     expected = load_images(str(folder), 18).images
-    pictures = open_pictures(str(folder), 18)
+    pictures = genlab.data.images(str(folder), 18)
     assert torch.equal(torch.stack([pictures.read(i) for i in range(8)]), expected)
     assert pictures.identity.shape == (3, 18, 18)
-    native = open_pictures(str(folder))
+    native = genlab.data.images(str(folder))
     assert {tuple(native.read(i).shape) for i in range(8)} == {(3, 20, 24), (3, 33, 61)}
     assert native.identity.shape == (3,)
 
@@ -127,15 +131,15 @@ def test_the_same_images_at_a_size_are_those_opened_at_it(
     np.save(tmp_path / "a.npy", np.stack([pixels(i) for i in range(3)]))
     zipped = pack(folder, tmp_path / "b.zip")
     sources = [str(folder), str(zipped), str(tmp_path / "a.npy")]
-    opened = [(open_pictures(source), open_pictures(source, 12)) for source in sources]
+    opened = [(genlab.data.images(source), genlab.data.images(source, 12)) for source in sources]
     images = torch.from_numpy(np.stack([pixels(i) for i in range(3)]))
-    opened.append((of_tensor(images, "drawn").labelled(name="named", licence="free"),
-                   of_tensor(images, "drawn", 12).labelled(name="named", licence="free")))
-    drawn = open_pictures("toydogs:3"), open_pictures("toydogs:3", 12)
-    assert drawn[0].at(12).identity == drawn[1].identity
+    origin = Origin("drawn", "named", licence="free")
+    opened.append(tuple(ArrayPictures.open(images, origin, size) for size in (None, 12)))
+    drawn = genlab.data.images("toydogs:3"), genlab.data.images("toydogs:3", 12)
+    assert drawn[0].squares(12).identity == drawn[1].identity
     monkeypatch.setattr("genlab.data.pictures._digests", None)
     for native, wanted in opened:
-        found = native.at(12)
+        found = native.squares(12)
         assert found.identity == wanted.identity
         assert (found.names, found.digests) == (wanted.names, wanted.digests)
         for ours, theirs in zip(all_of(found), all_of(wanted), strict=True):
@@ -146,16 +150,16 @@ def test_the_same_images_at_a_size_are_those_opened_at_it(
 
 def test_names_that_load_images_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = load_images("toydogs:5", 32)
-    pictures = open_pictures("toydogs:5", 32)
+    pictures = genlab.data.images("toydogs:5", 32)
     assert torch.equal(torch.stack([pictures.read(i) for i in range(5)]), drawn.images)
     assert pictures.identity.stand_in
     assert pictures.identity.licence == "MIT"
-    assert open_pictures("toydogs:2").read(0).shape == (3, 64, 64)
+    assert genlab.data.images("toydogs:2").read(0).shape == (3, 64, 64)
     write(tmp_path / "dogs" / "faces" / "one.jpg", pixels(0))
     monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
-    assert open_pictures("dogs").identity.name == "dogs (faces)"
-    with pytest.raises(InputError, match="no such folder or name"):
-        open_pictures("cats")
+    assert genlab.data.images("dogs").identity.name == "dogs (faces)"
+    with pytest.raises(InputError, match="no such file, folder or name"):
+        genlab.data.images("cats")
 
 
 def test_conversions_are_those_that_are_stated(tmp_path: Path) -> None:
@@ -181,7 +185,7 @@ def test_conversions_are_those_that_are_stated(tmp_path: Path) -> None:
         shutil.rmtree(single, ignore_errors=True)
         single.mkdir()
         shutil.copy(tmp_path / name, single)
-        return all_of(open_pictures(str(single)))[0]
+        return all_of(genlab.data.images(str(single)))[0]
 
     np.testing.assert_array_equal(seen("grey.png"), np.stack([grey] * 3, 2))
     np.testing.assert_array_equal(seen("deep.png")[..., 0], np.round(deep / 257).astype(np.uint8))
@@ -202,27 +206,27 @@ def test_arrays_give_their_pixels_in_every_layout(
     stored = {"NHWC": rgb, "NCHW": rgb.transpose(0, 3, 1, 2), "NHW": rgb[..., 0]}[layout]
     expected = np.repeat(rgb[..., :1], 3, 3) if layout == "NHW" else rgb
     if suffix == "tensor":
-        pictures = of_tensor(torch.from_numpy(stored.copy()))
+        pictures = genlab.data.images(torch.from_numpy(stored.copy()))
     elif suffix == "npy":
         np.save(tmp_path / "x.npy", stored)
-        pictures = open_pictures(str(tmp_path / "x.npy"))
+        pictures = genlab.data.images(str(tmp_path / "x.npy"))
     else:
         np.savez(tmp_path / "x.npz", arr_0=stored, labels=np.arange(4))
-        pictures = open_pictures(str(tmp_path / "x.npz"))
+        pictures = genlab.data.images(str(tmp_path / "x.npz"))
     np.testing.assert_array_equal(np.stack(all_of(pictures)), expected)
-    assert pictures.name(2).endswith("[2]")
+    assert pictures.names[2].endswith("[2]")
     assert pictures.identity.shape == (3, 20, 24)
-    same = of_tensor(torch.from_numpy(expected.copy()))
+    same = genlab.data.images(torch.from_numpy(expected.copy()))
     assert same.identity.sha256 == pictures.identity.sha256
     changed = expected.copy()
     changed[3, 0, 0, 0] ^= 1
-    assert of_tensor(torch.from_numpy(changed)).identity.sha256 != same.identity.sha256
+    assert genlab.data.images(torch.from_numpy(changed)).identity.sha256 != same.identity.sha256
 
 
 def test_squares_of_arrays_are_cropped_and_resized_as_files_are(tmp_path: Path) -> None:
     write(tmp_path / "f" / "0.png", pixels(0, 31, 45))
-    from_file = open_pictures(str(tmp_path / "f"), 17).read(0)
-    from_array = of_tensor(torch.from_numpy(pixels(0, 31, 45))[None], size=17).read(0)
+    from_file = genlab.data.images(str(tmp_path / "f"), 17).read(0)
+    from_array = genlab.data.images(torch.from_numpy(pixels(0, 31, 45))[None], size=17).read(0)
     assert torch.equal(from_file, from_array)
 
 
@@ -233,7 +237,7 @@ def test_squares_of_arrays_are_cropped_and_resized_as_files_are(tmp_path: Path) 
 @settings(max_examples=50, deadline=None)
 def test_floats_become_the_nearest_level(values: list[float], dtype: torch.dtype) -> None:
     images = torch.tensor(values, dtype=dtype).reshape(1, 1, 2, 3).expand(1, 3, 2, 3)
-    seen = of_tensor(images.permute(0, 2, 3, 1)[:, :, :2]).read(0)[0].flatten().double()
+    seen = genlab.data.images(images.permute(0, 2, 3, 1)[:, :, :2]).read(0)[0].flatten().double()
     exact = 255 * images[0, 0, :, :2].flatten().double()
     assert ((seen - exact).abs() <= 0.5).all()
 
@@ -241,16 +245,17 @@ def test_floats_become_the_nearest_level(values: list[float], dtype: torch.dtype
 def test_floats_at_halves_go_up_and_outside_values_are_refused() -> None:
     halves = (torch.arange(255) + 0.5).double() / 255
     image = halves.reshape(1, 15, 17).expand(2, 15, 17)
-    seen = of_tensor(image).read(0)[0].flatten().double()
+    seen = genlab.data.images(image).read(0)[0].flatten().double()
     rounded = torch.floor(halves * 255 + 0.5)
     assert torch.equal(seen, rounded)
-    assert of_tensor(torch.full((1, 4, 4), 1.0)).read(0).unique().tolist() == [255]
-    assert of_tensor(torch.full((1, 4, 4), 0.5, dtype=torch.bfloat16)).read(0)[0, 0, 0] == 128
+    white, half = torch.full((1, 4, 4), 1.0), torch.full((1, 4, 4), 0.5, dtype=torch.bfloat16)
+    assert genlab.data.images(white).read(0).unique().tolist() == [255]
+    assert genlab.data.images(half).read(0)[0, 0, 0] == 128
     bad = torch.full((3, 4, 4), 0.5)
     for value, words in ((-0.01, "values in"), (1.01, "values in"), (float("nan"), "holds NaN")):
         bad[1, 2, 2] = value
         with pytest.raises(InputError, match=rf"fakes\[1\]: {words}.*\[0, 1\]"):
-            of_tensor(bad, "fakes")
+            genlab.data.images(bad, name="fakes")
 
 
 def test_arrays_that_are_no_images_are_refused(tmp_path: Path) -> None:
@@ -264,20 +269,20 @@ def test_arrays_that_are_no_images_are_refused(tmp_path: Path) -> None:
     }
     for name, images in wrong.items():
         with pytest.raises(InputError, match=rf"^{name}: .*\("):
-            of_tensor(images, name)
+            genlab.data.images(images, name=name)
     np.savez(tmp_path / "stats.npz", mu=np.zeros(3), sigma=np.eye(3))
     with pytest.raises(InputError, match="statistics of features, not images"):
-        open_pictures(str(tmp_path / "stats.npz"))
+        genlab.data.images(str(tmp_path / "stats.npz"))
     two = np.zeros((2, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "two.npz", a=two, b=two)
     with pytest.raises(InputError, match="needs one array of images"):
-        open_pictures(str(tmp_path / "two.npz"))
+        genlab.data.images(str(tmp_path / "two.npz"))
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "noise.npy").write_bytes(b"noise")
     (tmp_path / "noise.npz").write_bytes(b"noise")
     for name in ("objects.npy", "noise.npy", "noise.npz"):
         with pytest.raises(InputError, match=name):
-            open_pictures(str(tmp_path / name))
+            genlab.data.images(str(tmp_path / name))
 
 
 def test_an_npy_file_stays_on_the_disk(tmp_path: Path) -> None:
@@ -306,7 +311,7 @@ def test_unreadable_images_are_named_when_read(folder: Path) -> None:
     (folder / "text.jpg").write_text("no image")
     damage(folder, 2)
     (folder / "empty.png").write_bytes(b"")
-    pictures = open_pictures(str(folder))
+    pictures = genlab.data.images(str(folder))
     for index, name in enumerate(pictures.names):
         if Path(name).name in ("text.jpg", "cut00.png", "cut01.png", "empty.png"):
             with pytest.raises(InputError, match=rf"{Path(name).name}: not a readable image \(\w"):
@@ -323,36 +328,36 @@ def test_unreadable_files_are_listed_when_opened(folder: Path, tmp_path: Path) -
         data[at] ^= 255
     packed.write_bytes(bytes(data))
     with pytest.raises(InputError, match="2 of 7 images cannot be used") as caught:
-        open_pictures(str(packed))
+        genlab.data.images(str(packed))
     assert "a.png: cannot be read from the archive" in str(caught.value)
     assert "e.tiff: cannot be read from the archive" in str(caught.value)
 
 
 def test_a_long_list_of_problems_names_ten_and_the_count() -> None:
-    problems = [f"{i}.png: bad{decode.MEND}" for i in range(13)]
+    problems = [f"{i}.png: bad{MEND}" for i in range(13)]
     with pytest.raises(InputError) as caught:
-        decode.refuse_images(problems, 301, "faces")
+        refuse_images(problems, 301, "faces")
     lines = str(caught.value).splitlines()
     assert lines[0] == "faces: 13 of 301 images cannot be used; mend or remove them"
     named = [f"{i}.png: bad" for i in range(10)]
     assert [line.strip() for line in lines[1:]] == [*named, "and 3 more"]
-    decode.refuse_images([], 301, "faces")
+    refuse_images([], 301, "faces")
 
 
 def test_empty_sources_are_refused(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(InputError, match="nothing: no images in it"):
-        open_pictures(str(tmp_path / "nothing"))
+        genlab.data.images(str(tmp_path / "nothing"))
     with zipfile.ZipFile(tmp_path / "nothing.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(InputError, match=r"nothing\.zip: no images in it"):
-        open_pictures(str(tmp_path / "nothing.zip"))
+        genlab.data.images(str(tmp_path / "nothing.zip"))
     (tmp_path / "noise.zip").write_bytes(b"noise")
     with pytest.raises(InputError, match=r"noise\.zip: not a readable zip"):
-        open_pictures(str(tmp_path / "noise.zip"))
+        genlab.data.images(str(tmp_path / "noise.zip"))
     (tmp_path / "one.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"one\.png: a file; give a folder"):
-        open_pictures(str(tmp_path / "one.png"))
+        genlab.data.images(str(tmp_path / "one.png"))
 
 
 def test_hostile_zips_do_no_harm(
@@ -366,29 +371,29 @@ def test_hostile_zips_do_no_harm(
     with zipfile.ZipFile(tmp_path / "h.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             archive.writestr(name, image)
-    pictures = open_pictures(str(tmp_path / "h.zip"), 16)
+    pictures = genlab.data.images(str(tmp_path / "h.zip"), 16)
     assert len(pictures) == 3
     assert "left out: 1 members" in capsys.readouterr().err
     assert all(name.isprintable() for name in pictures.names)
     assert [pictures.read(i).shape for i in range(3)] == [(3, 16, 16)] * 3
     assert list(home.iterdir()) == []
     assert sorted(p.name for p in tmp_path.iterdir()) == ["h.zip", "home", "x.bmp"]
-    monkeypatch.setattr(archives, "LARGEST_MEMBER", len(image) - 1)
+    monkeypatch.setattr("genlab.data.archive.LARGEST_MEMBER", len(image) - 1)
     with pytest.raises(InputError, match="too large for an image"):
-        open_pictures(str(tmp_path / "h.zip"))
-    monkeypatch.setattr(archives, "FREE", 1 << 20)  # these zeros shrink 300 times
+        genlab.data.images(str(tmp_path / "h.zip"))
+    monkeypatch.setattr("genlab.data.archive.FREE", 1 << 20)  # these zeros shrink 300 times
     with pytest.raises(InputError, match=r"h\.zip: .* bytes that unpack to .*: refused"):
-        open_pictures(str(tmp_path / "h.zip"))
+        genlab.data.images(str(tmp_path / "h.zip"))
     link = zipfile.ZipInfo("link.png")
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "l.zip", "w") as archive:
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(InputError, match=r"link\.png: .*a link"):
-        open_pictures(str(tmp_path / "l.zip"))
+        genlab.data.images(str(tmp_path / "l.zip"))
 
 
 def test_an_image_that_changes_meanwhile_is_refused(folder: Path) -> None:
-    pictures = open_pictures(str(folder))
+    pictures = genlab.data.images(str(folder))
     write(folder / "B.PNG", pixels(99))
     with pytest.raises(InputError, match=r"B\.PNG: changed while"):
         pictures.read(0)
@@ -401,8 +406,8 @@ def test_too_many_pixels_are_refused_whoever_asks(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20 * 24 - 1)
-    pictures = open_pictures(str(folder))
-    with decode.decoding(), pytest.raises(InputError, match="24x20 pixels: too many"):
+    pictures = genlab.data.images(str(folder))
+    with decoding(), pytest.raises(InputError, match="24x20 pixels: too many"):
         pictures.read(0)
 
 
@@ -410,17 +415,17 @@ def test_shorter_sides_are_those_of_the_files_whatever_is_asked_for(tmp_path: Pa
     for index, shape in enumerate([(20, 30), (40, 18), (17, 17)]):
         Image.new("RGB", shape).save(tmp_path / f"{index}.png")
     for size in (None, 16):
-        assert shorter_sides(open_pictures(str(tmp_path), size)) == [20, 18, 17]
+        assert shorter_sides(genlab.data.images(str(tmp_path), size)) == [20, 18, 17]
     np.save(tmp_path / "x.npy", np.zeros((2, 20, 24, 3), np.uint8))
-    assert shorter_sides(open_pictures(str(tmp_path / "x.npy"), 16)) == [20, 20]
+    assert shorter_sides(genlab.data.images(str(tmp_path / "x.npy"), 16)) == [20, 20]
     for index in range(2):
         (tmp_path / f"{index}.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"2 of 3 images cannot be used"):
-        shorter_sides(open_pictures(str(tmp_path)))
+        shorter_sides(genlab.data.images(str(tmp_path)))
 
 
 def test_a_crop_is_of_photographs_only(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((2, 20, 24, 3), np.uint8))
     for source in ("toydogs:3", "mnist", str(tmp_path / "x.npy")):
-        with pytest.raises(InputError, match="--crop subject: .*leave it"):
-            open_pictures(source, 32, "subject")
+        with pytest.raises(InputError, match="`crop` subject.*leave it"):
+            genlab.data.images(source, 32, "subject")

@@ -19,7 +19,8 @@ import torch
 from cases.browser import DESKTOP, PHONE, Visit
 from cases.explorer import Page
 
-from genlab.data.mnist import load_digits
+import genlab.data
+
 from genlab.explorer.explore import explore
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
@@ -263,7 +264,7 @@ def test_a_test_digit_on_the_pad(visit: Any, explored: Path) -> None:
     seen = visit("lab")
     seen.page.click("#test-digit")
     seen.settle()
-    digits = load_digits(str(explored / "tiny.npz"))
+    digits = genlab.data.digits(str(explored / "tiny.npz"))
     x = seen.page.evaluate("[...drawing.x]")
     assert any(torch.equal(d.flatten().bool(), torch.tensor(x).bool()) for d in digits.test)
 

@@ -18,10 +18,10 @@ from cases.explorer import DISTANCES, Page
 from PIL import Image
 from scipy.stats import norm
 
+import genlab.data
 import genlab.explorer.explore as explorer
 
 from genlab.common.errors import InputError
-from genlab.data.mnist import load_digits
 from genlab.explorer.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.explorer.explore import LIMIT, explore, lines_of
 from genlab.explorer.gan_facts import distances_of, slerp
@@ -60,7 +60,7 @@ def digits_of(page: Page) -> np.ndarray:
 
 
 def test_the_pages_digits_are_the_measured_ones(explored: Path, lab_page: Page) -> None:
-    digits = load_digits(str(explored / "tiny.npz"))
+    digits = genlab.data.digits(str(explored / "tiny.npz"))
     assert digits.test_labels is not None
     x, labels = observed_test_images(digits, Bernoulli()).numpy(), digits.test_labels.numpy()
     shown = digits_of(lab_page)

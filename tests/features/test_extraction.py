@@ -9,23 +9,27 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from cases.features import Small, noise, write
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
-from genlab.data.pictures import of_tensor, open_pictures
+from genlab.data.identity import Origin
+from genlab.data.pictures import ArrayPictures
 from genlab.features.extraction import extract
 from genlab.features.prefetch import in_background
+
+ORIGIN = Origin("set", "set")
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 64, 301, 1000])
 def test_301_images_give_301_rows_each_its_own(batch: int) -> None:
     images, network = noise(301), Small()
-    features = extract(of_tensor(images), network.extractor(), batch=batch)
+    features = extract(genlab.data.images(images), network.extractor(), batch=batch)
     assert features.shape == (301, 6)
     torch.testing.assert_close(features, network.one_by_one(list(images)), rtol=0, atol=1e-6)
     assert sum(shape[0] for shape in network.batches) == 301
@@ -36,7 +40,7 @@ def test_301_images_give_301_rows_each_its_own(batch: int) -> None:
 def test_mixed_sizes_share_batches_and_keep_their_rows(tmp_path: Path) -> None:
     sizes = [(8, 9), (12, 7), (8, 9), (20, 20)]
     images = [noise(1, *sizes[i % 4], seed=i)[0] for i in range(40)]
-    pictures = open_pictures(str(write(tmp_path / "mixed", images)))
+    pictures = genlab.data.images(str(write(tmp_path / "mixed", images)))
     network = Small()
     features = extract(pictures, network.extractor(), batch=5)
     torch.testing.assert_close(features, network.one_by_one(images), rtol=0, atol=1e-6)
@@ -46,11 +50,11 @@ def test_mixed_sizes_share_batches_and_keep_their_rows(tmp_path: Path) -> None:
 def test_many_sizes_do_not_pile_up_in_memory() -> None:
     """Forty images of forty sizes: read ahead and held are a few batches, not all of them."""
     read: list[int] = []
-    pictures = of_tensor(noise(40))
 
-    def load(index: int) -> np.ndarray:
-        read.append(index)
-        return np.zeros((8, 8 + index, 3), np.uint8)
+    class Growing(ArrayPictures):
+        def read(self, index: int) -> Tensor:
+            read.append(index)
+            return torch.zeros(3, 8, 8 + index, dtype=torch.uint8)
 
     class Watch(Small):
         most = 0
@@ -61,7 +65,7 @@ def test_many_sizes_do_not_pile_up_in_memory() -> None:
             return super().__call__(images)
 
     network = Watch()
-    assert extract(replace(pictures, load=load), network.extractor(), batch=4).shape == (40, 6)
+    assert extract(Growing.open(noise(40), ORIGIN), network.extractor(), batch=4).shape == (40, 6)
     # 4 batches + 1 held, 4 in the queue, 1 being handed over, 1 being put
     assert network.most <= 4 * 4 + 1 + 4 + 2
 
@@ -70,18 +74,18 @@ def test_renamed_zipped_shuffled_sets_have_the_same_features(tmp_path: Path) -> 
     import zipfile
 
     images = list(noise(30))
-    plain = open_pictures(str(write(tmp_path / "a", images)))
+    plain = genlab.data.images(str(write(tmp_path / "a", images)))
     names = [f"{(7 * i) % 30:02d}.PNG" for i in range(30)]
-    renamed = open_pictures(str(write(tmp_path / "b" / "c", images, names)))
+    renamed = genlab.data.images(str(write(tmp_path / "b" / "c", images, names)))
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         for path in sorted((tmp_path / "a").iterdir(), reverse=True):
             archive.write(path, f"deep/{path.name}")
-    zipped = open_pictures(str(tmp_path / "z.zip"))
+    zipped = genlab.data.images(str(tmp_path / "z.zip"))
     features = extract(plain, Small().extractor(), batch=7)
     assert torch.equal(extract(zipped, Small().extractor(), batch=7), features)
     order = [int(Path(name).stem) for name in names]
     assert torch.equal(extract(renamed, Small().extractor(), batch=7)[order], features)
-    shuffled = of_tensor(torch.stack(images).flip(0))
+    shuffled = genlab.data.images(torch.stack(images).flip(0))
     for batch in (1, 7, 64):
         again = extract(shuffled, Small().extractor(), batch=batch).flip(0)
         torch.testing.assert_close(again, features, rtol=0, atol=1e-6)
@@ -90,9 +94,9 @@ def test_renamed_zipped_shuffled_sets_have_the_same_features(tmp_path: Path) -> 
 def test_features_are_cached_by_content_and_provenance(tmp_path: Path) -> None:
     images = noise(9, seed=5)
     first = Small()
-    features = extract(of_tensor(images), first.extractor(), batch=4, cache=True)
+    features = extract(genlab.data.images(images), first.extractor(), batch=4, cache=True)
     second = Small()
-    turned = of_tensor(images.flip(0))  # the same set in another order
+    turned = genlab.data.images(images.flip(0))  # the same set in another order
     turned = extract(turned, second.extractor(), batch=4, cache=True)
     assert (len(first.batches), len(second.batches)) == (3, 0)
     assert torch.equal(turned.flip(0), features)
@@ -105,11 +109,11 @@ def test_features_are_cached_by_content_and_provenance(tmp_path: Path) -> None:
     ]
     for content, key in others:
         network = Small()
-        extract(of_tensor(content), network.extractor(**key), batch=4, cache=True)
+        extract(genlab.data.images(content), network.extractor(**key), batch=4, cache=True)
         assert len(network.batches) == 3, key
     network = Small()
     write(tmp_path / "f", list(images))
-    extract(open_pictures(str(tmp_path / "f")), network.extractor(), batch=4, cache=True)
+    extract(genlab.data.images(str(tmp_path / "f")), network.extractor(), batch=4, cache=True)
     assert len(network.batches) == 3  # files: their bytes count, not their pixels
 
 
@@ -121,14 +125,14 @@ def test_all_unreadable_images_are_named_in_one_error(tmp_path: Path) -> None:
         (folder / name).write_bytes(data[: len(data) // 2])
     network = Small()
     with pytest.raises(InputError, match="13 of 40 images cannot be used") as caught:
-        extract(open_pictures(str(folder)), network.extractor(), batch=4)
+        extract(genlab.data.images(str(folder)), network.extractor(), batch=4)
     text = str(caught.value)
     assert [name in text for name in bad] == [True] * 10 + [False] * 3
     assert "and 3 more" in text
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "b.png").write_bytes(b"noise")
     with pytest.raises(InputError, match=r"^\S*b\.png: not a readable image \(none of JPEG"):
-        extract(open_pictures(str(tmp_path / "one")), network.extractor(), batch=4)
+        extract(genlab.data.images(str(tmp_path / "one")), network.extractor(), batch=4)
 
 
 def test_features_that_are_not_finite_are_refused_by_name() -> None:
@@ -142,7 +146,7 @@ def test_features_that_are_not_finite_are_refused_by_name() -> None:
             return rows
 
     with pytest.raises(InputError, match="2 of 20 images") as caught:
-        extract(of_tensor(images, "fakes"), Bursts().extractor(), batch=4)
+        extract(genlab.data.images(images, name="fakes"), Bursts().extractor(), batch=4)
     assert "fakes[3]: its features by Small are not finite" in str(caught.value)
     assert "fakes[17]: its features by Small are not finite" in str(caught.value)
 
@@ -154,7 +158,7 @@ def test_features_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
             return torch.zeros(shape)
 
     with pytest.raises(InputError, match=r"Small: gives shape \(.* for 4 images"):
-        extract(of_tensor(noise(8)), Wrong().extractor(), batch=4)
+        extract(genlab.data.images(noise(8)), Wrong().extractor(), batch=4)
 
 
 @pytest.mark.parametrize(
@@ -169,19 +173,18 @@ def test_features_are_kept_in_at_least_single_precision(
         def __call__(self, images: Tensor) -> Tensor:
             return super().__call__(images).to(given)
 
-    assert extract(of_tensor(noise(3)), Typed().extractor(), batch=2).dtype == kept
+    assert extract(genlab.data.images(noise(3)), Typed().extractor(), batch=2).dtype == kept
 
 
 def test_an_error_of_the_thread_arrives_with_the_name() -> None:
-    pictures = of_tensor(noise(30), "set")
-
-    def load(index: int) -> np.ndarray:
-        if index == 11:
-            raise ZeroDivisionError("a slip")
-        return np.zeros((8, 8, 3), np.uint8)
+    class Slips(ArrayPictures):
+        def read(self, index: int) -> Tensor:
+            if index == 11:
+                raise ZeroDivisionError("a slip")
+            return super().read(index)
 
     with pytest.raises(ZeroDivisionError, match="a slip") as caught:
-        extract(replace(pictures, load=load), Small().extractor(), batch=4)
+        extract(Slips.open(noise(30), ORIGIN), Small().extractor(), batch=4)
     assert caught.value.__notes__ == ["while reading set[11]"]
     assert no_thread_is_left()
 
@@ -193,18 +196,18 @@ def no_thread_is_left() -> bool:
 @pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, RuntimeError])
 def test_the_thread_stops_when_the_caller_does(stopped_by: type[BaseException]) -> None:
     read = []
-    pictures = of_tensor(noise(1000))
 
-    def load(index: int) -> np.ndarray:
-        read.append(index)
-        return np.zeros((8, 8, 3), np.uint8)
+    class Watched(ArrayPictures):
+        def read(self, index: int) -> Tensor:
+            read.append(index)
+            return super().read(index)
 
     class Stops(Small):
         def __call__(self, images: Tensor) -> Tensor:
             raise stopped_by
 
     with pytest.raises(stopped_by):
-        extract(replace(pictures, load=load), Stops().extractor(), batch=4)
+        extract(Watched.open(noise(1000), ORIGIN), Stops().extractor(), batch=4)
     assert no_thread_is_left()
     assert len(read) <= 4 + 4 + 2
 
@@ -229,21 +232,22 @@ def test_work_ahead_is_bounded_and_in_order() -> None:
 def test_decoding_overlaps_the_network() -> None:
     """40 images: 0.8 s of decoding and 0.8 s of network take far less than 1.6 s together."""
     pause = 0.02
-    pictures = of_tensor(noise(40))
-    plain = pictures.load
 
-    def load(index: int) -> np.ndarray:
-        time.sleep(pause)
-        return plain(index)
+    class Sluggish(ArrayPictures):
+        def read(self, index: int) -> Tensor:
+            time.sleep(pause)
+            return super().read(index)
 
     class Slow(Small):
         def __call__(self, images: Tensor) -> Tensor:
             time.sleep(pause * len(images))
             return super().__call__(images)
 
+    pictures = Sluggish.open(noise(40), ORIGIN)
+
     def seconds() -> float:
         began = time.monotonic()
-        extract(replace(pictures, load=load), Slow().extractor(), batch=4)
+        extract(pictures, Slow().extractor(), batch=4)
         return time.monotonic() - began
 
     alone = 40 * pause
@@ -268,9 +272,9 @@ def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
     drawn = sample(tmp_path / "run", 3, seed=5)
     assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), drawn)
     assert pictures.identity.name == "generated by run, the end"
-    assert pictures.name(2).endswith("run, the end, seed 5[2]")
+    assert pictures.names[2].endswith("run, the end, seed 5[2]")
     assert of_run(tmp_path / "run", 3, seed=6).identity.sha256 != pictures.identity.sha256
-    with pytest.raises(InputError, match="--n 0"):
+    with pytest.raises(InputError, match="`n` must be at least 1"):
         of_run(tmp_path / "run", 0, seed=5)
 
 

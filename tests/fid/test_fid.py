@@ -19,12 +19,13 @@ from cases.command import genlab
 from PIL import Image
 from torch import Tensor
 
+import genlab.data
+
 from genlab.cli.fid import _p, _precision, _table
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.fid import FEATURE_NAMES, PREPROCESSING_NAMES, FidConfig
 from genlab.configs.vae import VaeConfig
-from genlab.data.pictures import of_tensor, open_pictures
 from genlab.features import Extractor, FeatureExtractors
 from genlab.features.preprocessing import PREPROCESSINGS
 from genlab.features.registry import (
@@ -59,7 +60,7 @@ def dogs(tmp_path_factory: pytest.TempPathFactory) -> Tensor:
     """Toy dogs, uint8 with shape `(24, 3, 32, 32)`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENLAB_CACHE", str(tmp_path_factory.mktemp("dogs")))
-        drawn = open_pictures("toydogs:24", 32)
+        drawn = genlab.data.images("toydogs:24", 32)
         return torch.stack([drawn.read(i) for i in range(24)])
 
 
@@ -86,7 +87,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sets_of(real: Tensor, fake: Tensor) -> Sets:
-    return Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
+    pictures = genlab.data.images
+    return Sets(real=pictures(real, name="real"), fake=pictures(fake, name="fake"))
 
 
 def by_numpy(x: Tensor, y: Tensor) -> float:
@@ -178,7 +180,8 @@ def test_features_are_extracted_once(dogs: Tensor, extracted: list[tuple[str, in
 def test_rows_follow_the_names_of_the_images(dogs: Tensor) -> None:
     extractors = FeatureExtractors()
     pixels = extractors["pixels"]
-    rows, other = (extractors.features(pixels, of_tensor(d, "d")) for d in (dogs, dogs.flip(0)))
+    sets = (genlab.data.images(images) for images in (dogs, dogs.flip(0)))
+    rows, other = (extractors.features(pixels, pictures) for pictures in sets)
     assert torch.equal(rows, other.flip(0))
 
 
@@ -187,7 +190,7 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
     dogs: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, (real, fake) = ("efficientnet-lite0", "random"), dogs.split(12)
-    sets = Sets(real=of_tensor(real, "real"), fake=of_tensor(fake, "fake"))
+    sets = sets_of(real, fake)
     found = {}
     for p in ("float32", "bf16"):
         extractors = FeatureExtractors(precision=p)
@@ -262,7 +265,7 @@ def test_folders_are_compared_at_the_generated_size(tmp_path: Path) -> None:
     real, fake = write(tmp_path / "real", 11, 48), write(tmp_path / "fake", 12, 20)
     result = run(real, fake)
     assert [result["n_real"], result["n_fake"], result["size"]] == [11, 12, 20]
-    assert result["real"]["sha256"] == open_pictures(real, 20).identity.sha256
+    assert result["real"]["sha256"] == genlab.data.images(real, 20).identity.sha256
     assert result["recognised_fake"] == 0  # noise
     other = run(real, fake, size=24)
     assert other["size"] == 24
@@ -279,7 +282,7 @@ def test_several_generators_are_ranked_with_paired_errors(dogs: Tensor, tmp_path
         for s in (60, 20)
     ]  # fmt: skip
     all_sets = [sets_of(dogs, images) for images in noisy]
-    all_sets = [Sets(real=s.real, fake=of_tensor(n, f"noise {i}")) for i, (s, n) in
+    all_sets = [Sets(real=s.real, fake=genlab.data.images(n, name=f"noise {i}")) for i, (s, n) in
                 enumerate(zip(all_sets, noisy))]  # fmt: skip
     extractors = FeatureExtractors()
     result = rank_generators(all_sets, extractors, QUICK, [extractors["pixels"]])
@@ -353,7 +356,7 @@ def test_only_real_images_are_cropped_to_their_subject_and_it_is_said(tmp_path: 
 def write_dogs(folder: Path) -> str:
     """Toy dogs that stand at the left of wide pictures."""
     folder.mkdir()
-    drawn = open_pictures("toydogs:10", 48)
+    drawn = genlab.data.images("toydogs:10", 48)
     for index in range(10):
         wide = torch.full((3, 48, 96), 128, dtype=torch.uint8)
         wide[:, :, :48] = drawn.read(index)

@@ -19,7 +19,7 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import seeded
 from genlab.configs.gan import scratch
-from genlab.data.images import load_images
+from genlab.data.image_set import load_images
 from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan

@@ -13,8 +13,9 @@ from cases.verify import drawn_anew
 from safetensors.torch import load, save
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
-from genlab.data.mnist import load_digits
 from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
@@ -90,7 +91,7 @@ def test_true_steps_from_a_state_that_is_not_the_records_fail(
     """Both states are forged so well that the steps between them are right."""
     folder = run / "vae/vamp"
     model, config = load_vae(folder)
-    digits = load_digits(str(lab_run.parent / "digits.npz"))
+    digits = genlab.data.digits(str(lab_run.parent / "digits.npz"))
     splits = splits_of(digits, config, build_likelihood(config))
     path = folder / "checkpoint-00000002.safetensors"
     state = scaled("module/vae/decoder", 0.5)(load(path.read_bytes()))

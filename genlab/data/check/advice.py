@@ -1,7 +1,6 @@
-"""What to do about each finding of the data doctor, in plain sentences.
+"""Advice about each finding of `check_folder`, in plain sentences.
 
-A sentence appears only where its numbers make it true, and says what is known, not what is
-feared.
+A sentence appears only where its numbers make it true.
 """
 
 __all__ = ["advice"]
@@ -16,7 +15,7 @@ def advice(f: dict[str, Any]) -> list[str]:
     """Returns sentences, the most pressing first.
 
     Arguments:
-        f: What `doctor.check_folder` found.
+        f: The findings of `check_folder`.
     """
     lines = [*_reading(f), *_copies(f), *_content(f), *_shape(f), *_notes(f)]
     return lines or ["Nothing to mend."]
@@ -32,7 +31,7 @@ def _reading(f: dict[str, Any]) -> list[str]:
     if bad := len(f["unusable"]):
         lines.append(
             f"{many(bad, 'file')} cannot be used (the page lists them with the reason). Training "
-            "stops at the first of them: mend or remove them, or let --clean copy the others."
+            "stops at the first of them: mend or remove them, or let `clean` copy the others."
         )
     lines += [f"Left out, in training too: {words}." for words in f["left_out"]]
     if f["images"] < FEWEST:
@@ -60,15 +59,15 @@ def _copies(f: dict[str, Any]) -> list[str]:
             "of another, pixel by pixel. Copies count more often in training, and a copy on "
             "either side of a held-out split flatters the measurement: keep one of each."
         )
-    if f["near_copies"]:
+    if f["near_duplicates"]:
         lines.append(
-            f"{many(len(f['near_copies']), 'pair')} of images look like the same picture again "
-            "(recoloured, compressed or cut a little differently): look at them on the page "
+            f"{many(len(f['near_duplicates']), 'pair')} of images look like the same picture "
+            "again (recoloured, compressed or cut a little differently): look at them on the page "
             "(it shows the most alike), and keep one of each."
         )
     if f["groups"]:
         lines.append(
-            "--clean DIR copies the folder without unusable files, keeping of each group of "
+            "`clean` DIR copies the folder without unusable files, keeping of each group of "
             "copies the one in colour, else the largest."
         )
     return lines
@@ -113,8 +112,8 @@ def _shape(f: dict[str, Any]) -> list[str]:
         lines.append(
             f"The central square leaves out {lost:.0%} of a picture (the median)"
             + (f", and at least half of {long}" if f["twice_as_long"] else "")
-            + ". --crop subject takes the square around what an ImageNet network sees instead "
-            "(genlab gan train FOLDER --crop subject)."
+            + ". With `crop` subject a GAN is trained on the square around what an ImageNet "
+            "network recognises instead."
         )
     if small := f["under_64_pixels"]:
         have = "has" if small == 1 else "have"

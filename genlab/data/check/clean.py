@@ -1,7 +1,8 @@
-"""Copies what is usable of a folder of images, one of each group of copies, to another folder."""
+"""Copying the usable images of a folder, one of each group of copies, to another folder."""
 
-__all__ = ["PAGE", "RESULTS", "check_clean", "check_out", "clean"]
+__all__ = ["PAGE", "RESULTS", "clean_copy", "require_clean_target", "require_page_target"]
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,17 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import require_outside, require_place, within
 from genlab.common.progress import Progress
-from genlab.data.files import open_files
+from genlab.data.open import open_files
 
 PAGE, RESULTS = "check.html", "results.json"
 
 
-def check_out(target: Path, folder: Path, cleaned: Path | None = None) -> None:
+def require_page_target(target: Path, folder: Path, cleaned: Path | None = None) -> None:
     """Refuses a place for the page where it cannot go, or would replace or mix with other things.
 
     Arguments:
         target: The place; a page of before with its results, in a folder of their own, gives way.
-        folder: What is examined.
+        folder: The folder or zip that is checked.
         cleaned: The folder that the usable images are copied to.
 
     Raises:
@@ -44,8 +45,8 @@ def _check_place(parameter: str, target: Path, folder: Path) -> None:
     require_place(parameter, target)
 
 
-def check_clean(target: Path, folder: Path) -> None:
-    """Refuses a folder that `clean` could not use, before any work is done.
+def require_clean_target(target: Path, folder: Path) -> None:
+    """Refuses a folder that `clean_copy` could not use, before any work is done.
 
     Raises:
         InputError: If `target` holds something, lies in `folder`, or cannot be written.
@@ -55,24 +56,24 @@ def check_clean(target: Path, folder: Path) -> None:
         raise InputError(f"`clean` {target}: is not empty; name a new or empty folder")
 
 
-def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any]:
+def clean_copy(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any]:
     """Copies files, byte for byte and with their folders, into an empty or new folder.
 
     Arguments:
-        findings: What `doctor.check_folder` found in `folder`.
-        folder: Where they are, or the zip.
-        target: Where they go.
+        findings: The result of `check_folder` for `folder`.
+        folder: The folder or zip of the images.
+        target: The folder that they are copied to.
 
     Returns:
-        "copied" and "left_out", how many.
+        The numbers of images "copied" and "left_out".
 
     Raises:
-        InputError: As of `check_clean`, or if a name in a zip cannot be one in `target`.
+        InputError: As of `require_clean_target`, or if a name in a zip cannot be one in `target`.
     """
-    check_clean(target, folder)
+    require_clean_target(target, folder)
     out = {entry["file"] for entry in findings["unusable"]}
     out |= {name for group in findings["groups"] for name in group[1:]}
-    with open_files(folder) as files:
+    with closing(open_files(folder)) as files:
         chosen = [name for name in files.names if name not in out]
         for name in chosen:
             if not within(target / name, target):  # a zip may name anything
@@ -92,5 +93,5 @@ def clean(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any
                 progress.advance()
         return {
             "copied": len(chosen),
-            "left_out": len(files.names) + len(files.broken) - len(chosen),
+            "left_out": len(files.names) + len(files.dangling) - len(chosen),
         }

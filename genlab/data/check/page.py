@@ -1,17 +1,19 @@
-"""The data doctor's page: one HTML file that needs nothing else, pictures within."""
+"""The page of a checked folder: one HTML file that needs nothing else, its images within."""
 
-__all__ = ["doctor_page"]
+__all__ = ["check_page"]
 
 import base64
 import html
 import io
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genlab.data.decode import upright
-from genlab.data.files import ImageFiles, open_files
+from genlab.data.decode import decode_usable
+from genlab.data.files import ImageFiles
+from genlab.data.open import open_files
 
 SIDE = 120  # pixels of a picture on the page, at most
 PAIRS = 60  # shown at most
@@ -40,14 +42,14 @@ CAPTIONS = {
 }
 
 
-def doctor_page(findings: dict[str, Any], folder: Path) -> str:
+def check_page(findings: dict[str, Any], folder: Path) -> str:
     """Returns the page as HTML.
 
     Arguments:
-        findings: What `engine.doctor.check_folder` found in `folder`.
-        folder: Where the images are, or the zip: some are shown, at 120 pixels at most.
+        findings: The result of `check_folder` for `folder`.
+        folder: The folder or zip of the images; some are shown, at 120 pixels at most.
     """
-    with open_files(folder) as files:
+    with closing(open_files(folder)) as files:
         return _page(findings, files)
 
 
@@ -78,7 +80,7 @@ def _facts(f: dict[str, Any]) -> str:
     facts = [
         (f"{f['images']:,}", "usable images"),
         (f"{len(f['unusable']):,}", "unusable files"),
-        (f"{rest:,}", "copies and near copies"),
+        (f"{rest:,}", "copies and near duplicates"),
         (f"{f['dogs']['share']:.1%}", "recognised as dogs"),
         (f"{f['left_out_by_central_square']['median']:.0%}", "left out by the central square"),
     ]
@@ -87,9 +89,12 @@ def _facts(f: dict[str, Any]) -> str:
 
 
 def _copies(f: dict[str, Any], source: ImageFiles) -> Iterable[str]:
-    pairs = [(entry["files"], f"likeness {entry['likeness']:.3f}") for entry in f["near_copies"]]
+    pairs = [
+        (entry["files"], f"correlation {entry['correlation']:.3f}")
+        for entry in f["near_duplicates"]
+    ]
     exact = [(group[:2], f"{len(group)} exact copies") for group in f["copies"]]
-    for heading, entries in (("Exact copies", exact), ("Near copies", pairs)):
+    for heading, entries in (("Exact copies", exact), ("Near duplicates", pairs)):
         if not entries:
             continue
         yield f"<h2>{heading}: {len(entries):,}{_shown(len(entries), PAIRS)}</h2><div class=row>"
@@ -145,7 +150,7 @@ def _numbers(f: dict[str, Any]) -> str:
 
 
 def _figure(files: ImageFiles, name: str, words: str) -> str:
-    image = upright(io.BytesIO(files.read(name)), name)
+    image = decode_usable(files.read(name), files.title(name))
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=80)

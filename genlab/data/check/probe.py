@@ -1,4 +1,4 @@
-"""What one image file is, apart from what it shows: format, mode, size, content, look.
+"""The properties of one image file: format, mode, size, content, brightness.
 
 Shapes: V = 160 pixels a side of the view that a network gets.
 """
@@ -6,7 +6,6 @@ Shapes: V = 160 pixels a side of the view that a network gets.
 __all__ = ["VIEW", "Probe", "probe"]
 
 import hashlib
-import io
 
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from genlab.data.crop import central_box
-from genlab.data.decode import decoding, reading, upright
+from genlab.data.decode import decode_usable, decoding, reading
 from genlab.data.near_duplicates import thumbnails
 
 VIEW = 160
@@ -43,11 +42,11 @@ class Probe(NamedTuple):
     height: int
     """Pixels, upright."""
     turned: bool
-    """Whether EXIF says that the stored pixels are to be turned or mirrored."""
+    """True if EXIF says that the stored pixels are to be turned or mirrored."""
     frames: int
     """More than one: an animation, or a file of several pages."""
     transparent: bool
-    """Whether it can have transparent pixels."""
+    """True if it can have transparent pixels."""
     bytes: int
     """Size of the file."""
     sha256: str
@@ -57,15 +56,15 @@ class Probe(NamedTuple):
     contrast: float
     """Standard deviation of the grey values."""
     grey: bool
-    """Whether it has almost no colour."""
+    """True if it has almost no colour."""
     thumbnail: Tensor
-    """What `twins.thumbnails` returns, `(32, 32)`."""
+    """Its thumbnail as of `near_duplicates.thumbnails`, `(32, 32)`."""
     view: Tensor
     """The central square for a network, uint8 with shape `(3, V, V)`."""
 
     @property
     def pixels(self) -> int:
-        """How many pixels there are."""
+        """The number of pixels."""
         return self.width * self.height
 
     @property
@@ -79,13 +78,13 @@ def probe(data: bytes, name: str) -> Probe:
 
     Arguments:
         data: The bytes of its file.
-        name: What it is called in an error.
+        name: What errors call it.
 
     Raises:
-        InputError: If it cannot be used for training, saying why, as of `decode.upright`.
+        InputError: If it cannot be used for training, as of `decode_usable`.
     """
-    image = upright(io.BytesIO(data), name)
-    with decoding(), reading(io.BytesIO(data), name) as file:
+    image = decode_usable(data, name)
+    with decoding(), reading(data, name) as file:
         kind, mode = file.format or "unknown", file.mode
         turned = file.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
         frames = getattr(file, "n_frames", 1)

@@ -1,14 +1,14 @@
-"""Toy dogs: a procedural artist that draws dog faces, where no photographs are at hand.
+"""Toy dogs: procedural drawings of dogs' faces, where no photographs are at hand.
 
 Dog number i is a pure function of i: a breed-like shape and coat, a pose, a light and a
-background are drawn by lot from a generator seeded with i, then painted from back to front on a
-plane at least twice as fine as the picture, and averaged down. There is no end of them. They are
-a stand-in, to be named as drawn wherever they are shown: never photographs.
+background are sampled from a generator seeded with i, painted from back to front on a plane at
+least twice as fine as the picture, and averaged down. There is no largest i. They are a stand-in:
+wherever they are shown they are named as drawn, never as photographs.
 
 Shapes: N dogs, S pixels a side, P = k S pixels of the plane; pictures `(S, S, 3)`, uint8, RGB.
 """
 
-__all__ = ["DEFAULT_COUNT", "VERSION", "draw_dog", "draw_dogs"]
+__all__ = ["VERSION", "draw_dog"]
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from genlab.data.toydogs.scene import Scene, compose
 
 VERSION = 1
 """Raised whenever the drawing changes."""
-
-DEFAULT_COUNT = 1500
-"""How many dogs the source `toydogs` means."""
 
 SMALLEST = 8
 FINEST = 128  # pixels a side that the plane has at least
@@ -38,7 +35,7 @@ def draw_dog(index: int, size: int = 64) -> np.ndarray:
     """Draws dog number `index`.
 
     Arguments:
-        index: Which dog; from 0 on, without end.
+        index: The number of the dog, 0 or more.
         size: The side S in pixels, at least 8. The same dog looks the same at every size.
 
     Returns:
@@ -48,8 +45,9 @@ def draw_dog(index: int, size: int = 64) -> np.ndarray:
         InputError: If `index` is negative or `size` is under 8.
     """
     if index < 0:
-        raise InputError(f"toy dog {index}: dogs are numbered from 0")
-    _check_size(size)
+        raise InputError(f"`index` must be 0 or more, not {index}")
+    if size < SMALLEST:
+        raise InputError(f"`size` must be at least {SMALLEST} pixels, not {size}")
     fine = max(2, -(-FINEST // size))
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence((SEED, index))))
     s = compose(random, size * fine)
@@ -63,33 +61,6 @@ def draw_dog(index: int, size: int = 64) -> np.ndarray:
     _expose(s, picture)
     small = picture.reshape(3, size, fine, size, fine).mean((2, 4), dtype=np.float64)
     return (small.transpose(1, 2, 0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
-
-
-def draw_dogs(count: int, size: int = 64) -> np.ndarray:
-    """Draws dogs 0 to `count` - 1.
-
-    Arguments:
-        count: How many, N.
-        size: The side S in pixels, at least 8.
-
-    Returns:
-        The pictures, uint8 RGB with shape `(N, S, S, 3)`.
-
-    Raises:
-        InputError: If `count` is negative or `size` is under 8.
-    """
-    if count < 0:
-        raise InputError(f"{count} toy dogs: give a count of 0 or more")
-    _check_size(size)
-    pictures = np.empty((count, size, size, 3), np.uint8)
-    for index in range(count):
-        pictures[index] = draw_dog(index, size)
-    return pictures
-
-
-def _check_size(size: int) -> None:
-    if size < SMALLEST:
-        raise InputError(f"toy dogs of {size} pixels: give a size of {SMALLEST} or more")
 
 
 def _background(s: Scene, random: np.random.Generator) -> Array:

@@ -42,10 +42,11 @@ import torch
 
 from torch import Tensor, nn
 
+import genlab.data
+
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.gan import GanConfig
-from genlab.data.pictures import of_tensor
 from genlab.features.extraction import extract
 from genlab.features.extractor import Extractor
 from genlab.features.preprocessing import Preprocessing
@@ -201,10 +202,10 @@ class Monitor:
 
     def _real_features(self, name: str) -> RealFeatures:
         extractor = self.extractors[name]
-        train = extract(of_tensor(self.train, "training images"), extractor)
+        train = extract(genlab.data.images(self.train, name="training images"), extractor)
         held = None
         if self.held_out is not None:
-            held = extract(of_tensor(self.held_out, "held-out images"), extractor)
+            held = extract(genlab.data.images(self.held_out, name="held-out images"), extractor)
         random = generator(self.config.seed, "watch: floors")
         sums = torch.zeros(2, dtype=torch.float64)
         fakes = self.config.measure_fakes

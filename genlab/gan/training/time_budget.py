@@ -23,7 +23,7 @@ from genlab.common.progress import say
 from genlab.compute.distributed import broadcast, rank
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
-from genlab.data.images import load_images
+from genlab.data.image_set import load_images
 from genlab.gan.classes import find_classes
 from genlab.gan.load import gan_config
 from genlab.gan.split import Split, split_images

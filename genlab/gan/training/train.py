@@ -41,7 +41,7 @@ from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stor
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
-from genlab.data.images import load_images
+from genlab.data.image_set import load_images
 from genlab.gan.classes import find_classes, keep_classes
 from genlab.gan.sample import draw
 from genlab.gan.split import Split, refuse_within, split_images

@@ -11,12 +11,13 @@ from typing import Any
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
-from genlab.data.images import ImageSet, load_images
-from genlab.data.mnist import DigitSet, load_digits
-from genlab.data.pictures import Pictures, of_tensor
-from genlab.data.sources import SOURCES
+from genlab.data.digit_set import Digits
+from genlab.data.image_set import ImageSet, load_images
+from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import NETWORKS
@@ -78,10 +79,10 @@ class Bench:
         self, mnist: str | None = None, dogs: str | None = None, inception: str | None = None
     ) -> None:
         self.mnist, self.dogs_source, self.extractors = mnist, dogs, FeatureExtractors(inception)
-        self._digits: dict[str, DigitSet] = {}
+        self._digits: dict[str, Digits] = {}
         self._dogs: dict[tuple[object, ...], ImageSet] = {}
 
-    def digits(self, env: Record) -> DigitSet:
+    def digits(self, env: Record) -> Digits:
         """Returns the digits of a run.
 
         Raises:
@@ -89,7 +90,7 @@ class Bench:
         """
         source = self.mnist or _own_name(env.text("data", "digits", "source"), "--mnist")
         if source not in self._digits:
-            self._digits[source] = load_digits(source)
+            self._digits[source] = genlab.data.digits(source)
         found = self._digits[source]
         _same(found.identity.sha256, env.text("data", "digits", "sha256"), "--mnist", source)
         return found
@@ -119,7 +120,7 @@ class Bench:
 
     def features(self, network: str, images: Tensor, *, own: bool) -> Tensor:
         """Returns features of images; of one's own from the cache, others leave no trace there."""
-        pictures: Pictures = of_tensor(images, "real images" if own else "generated images")
+        pictures = genlab.data.images(images, name="real images" if own else "generated images")
         if own:
             return self.extractors.features(self.extractors[network], pictures)
         return extract(pictures, self.extractors[network], cache=False)
@@ -127,13 +128,12 @@ class Bench:
 
 def _own_name(source: str, option: str) -> str:
     """Returns a recorded source if it is a name of genlab's, with its data at hand."""
-    name, _, count = source.partition(":")
-    known = SOURCES.get(name)
-    if known is None or (count and name != "toydogs"):
+    row, count = named(source)
+    if row is None:
         raise InputError(f"{option}: the data came from {source[:80]!r}; say where they are here")
-    if known.place() is None:
-        raise InputError(f"{option}: {name} is not at hand; {known.get}")
-    if count and not (count.isdecimal() and int(count) <= MOST_DRAWN):
+    if row.locate() is None:
+        raise InputError(f"{option}: {row.name} is not at hand; {row.how}")
+    if count is not None and count > MOST_DRAWN:
         raise InputError(f"{option}: {source[:40]!r}: at most {MOST_DRAWN:,} are drawn here")
     return source
 

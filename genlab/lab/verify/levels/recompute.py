@@ -25,10 +25,11 @@ import torch
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.configs.gan import GanConfig
-from genlab.data.pictures import open_pictures
 from genlab.gan.sample import draw
 from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
@@ -183,7 +184,7 @@ def _measured(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     config = generator_of(gan)[1]
     _pictures(gan / "generated", config)
     recorded = Record(gan / "fid.json").text("fake", "sha256")
-    found = open_pictures(str(gan / "generated"), config.size).identity.sha256
+    found = genlab.data.images(str(gan / "generated"), config.size).identity.sha256
     if found != recorded:
         return Verdict.FAIL, Words(
             f"被测图像的SHA-256为{recorded[:12]}…，压缩包中的为{found[:12]}…",

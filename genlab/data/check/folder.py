@@ -1,4 +1,4 @@
-"""The data doctor: what a folder of images, or a zip, holds, before anything is trained on it.
+"""Checking a folder of images, or a zip, before anything is trained on it.
 
 Every file is read once, wholly; kept of an image are a thumbnail of 32 x 32 pixels and a few
 numbers, so that memory grows by some five kilobytes an image. The folder is never written to, and
@@ -10,6 +10,7 @@ Shapes: N readable images.
 __all__ = ["check_folder"]
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,9 +22,10 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.data.check.advice import advice
 from genlab.data.check.probe import VIEW, Probe, probe
-from genlab.data.decode import NOWHERE
-from genlab.data.files import ImageFiles, open_files
-from genlab.data.near_duplicates import Twins, groups, near_duplicates
+from genlab.data.files import ImageFiles
+from genlab.data.near_duplicates import NearDuplicates, connected_groups, near_duplicates
+from genlab.data.open import open_files
+from genlab.data.problems import DANGLING
 from genlab.networks.pretrained.efficientnet_lite0 import (
     EfficientNetLite0,
     load_efficientnet_lite0,
@@ -38,13 +40,13 @@ SMALL = 64  # pixels: what the GAN's generators make
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checkup:
-    """What was read of a folder."""
+class FolderContents:
+    """The images of a folder after reading."""
 
     names: list[str]
     """The readable images, relative to the folder, in the order of training."""
     probes: list[Probe]
-    """What each of them is; their views are dropped."""
+    """The properties of each; their views are dropped."""
     dog: np.ndarray
     """The probability that each is a dog, float64 `(N,)`."""
     refused: list[dict[str, str]]
@@ -61,11 +63,11 @@ def check_folder(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: If `folder` is none, or holds no readable image.
     """
-    with open_files(folder) as files:
-        checkup = _read(files)
-    count = len(checkup.names) + len(checkup.refused)
-    if not checkup.names:
-        first = checkup.refused[0]
+    with closing(open_files(folder)) as files:
+        contents = _read(files)
+    count = len(contents.names) + len(contents.refused)
+    if not contents.names:
+        first = contents.refused[0]
         raise InputError(
             f"{folder}: none of its {count} images can be used; the first, "
             f"{first['file']}: {first['reason']}"
@@ -74,48 +76,49 @@ def check_folder(folder: Path) -> dict[str, Any]:
     findings = {
         "folder": files.name,
         "files": count,
-        "images": len(checkup.names),
+        "images": len(contents.names),
         "other_files": dict(others.most_common()),
         "left_out": list(files.left_out),
-        "unusable": checkup.refused,
-        **_describe(checkup),
-        **_copies(checkup),
-        "outliers": _outliers(checkup),
+        "unusable": contents.refused,
+        **_describe(contents),
+        **_copies(contents),
+        "outliers": _outliers(contents),
     }
     return {**findings, "advice": advice(findings)}
 
 
-def _read(files: ImageFiles) -> Checkup:
+def _read(files: ImageFiles) -> FolderContents:
     names, probes, dogs, waiting = [], [], [], []
-    refused = [{"file": name, "reason": NOWHERE} for name in files.broken]
+    refused = [{"file": name, "reason": DANGLING} for name in files.dangling]
     network = load_efficientnet_lite0()
     with Progress(len(files.names), f"examining {files.name}", "images") as progress:
         for name in files.names:
             try:
-                found = probe(files.read(name), name)
+                found = probe(files.read(name), files.title(name))
             except InputError as error:
-                refused.append({"file": name, "reason": str(error).removeprefix(f"{name}: ")})
+                reason = str(error).removeprefix(f"{files.title(name)}: ")
+                refused.append({"file": name, "reason": reason})
             else:
                 names.append(name)
                 waiting.append(found.view)
                 probes.append(found._replace(view=torch.empty(0)))
             if len(waiting) == BATCH:
-                dogs.append(_look(network, waiting))
+                dogs.append(_dog_probability(network, waiting))
                 waiting = []
             progress.advance()
     if waiting:
-        dogs.append(_look(network, waiting))
+        dogs.append(_dog_probability(network, waiting))
     dog = np.concatenate(dogs) if dogs else np.empty(0)
-    return Checkup(names=names, probes=probes, dog=dog, refused=refused)
+    return FolderContents(names=names, probes=probes, dog=dog, refused=refused)
 
 
-def _look(network: EfficientNetLite0, views: list[torch.Tensor]) -> np.ndarray:
+def _dog_probability(network: EfficientNetLite0, views: list[torch.Tensor]) -> np.ndarray:
     return recognised_as_dogs(network, torch.stack(views), size=VIEW).numpy()
 
 
-def _describe(checkup: Checkup) -> dict[str, Any]:
-    """What the images are like, as counts, quantiles and shares."""
-    probes = checkup.probes
+def _describe(contents: FolderContents) -> dict[str, Any]:
+    """Returns properties of the images as counts, quantiles and shares."""
+    probes = contents.probes
     short = [min(p.width, p.height) for p in probes]
     aspect = [p.aspect for p in probes]
     return {
@@ -136,8 +139,8 @@ def _describe(checkup: Checkup) -> dict[str, Any]:
         "bright": sum(p.brightness > BRIGHT for p in probes),
         "flat": sum(p.contrast < FLAT for p in probes),
         "dogs": {
-            "share": float((checkup.dog > 0.5).mean()),
-            "mean_probability": float(checkup.dog.mean()),
+            "share": float((contents.dog > 0.5).mean()),
+            "mean_probability": float(contents.dog.mean()),
             "network": "EfficientNet-Lite0 (ImageNet)",
             "input": f"the central square at {VIEW} pixels",
         },
@@ -149,9 +152,9 @@ def _quantiles(values: list[Any]) -> dict[str, float]:
     return {name: round(float(np.quantile(values, q)), 4) for name, q in names.items()}
 
 
-def _copies(checkup: Checkup) -> dict[str, Any]:
-    """Exact copies, near copies, and how both hang together."""
-    names, probes = checkup.names, checkup.probes
+def _copies(contents: FolderContents) -> dict[str, Any]:
+    """Returns exact copies, near duplicates, and the groups that both make."""
+    names, probes = contents.names, contents.probes
     first: dict[str, int] = {}
     same = []
     for index, p in enumerate(probes):
@@ -159,9 +162,9 @@ def _copies(checkup: Checkup) -> dict[str, Any]:
             same.append((earlier, index))
     single = sorted(first.values())  # copies are compared once
     if len(single) > 1000:
-        say(f"comparing {len(single)} images with each other")
+        say(f"comparing {len(single)} images with one another")
     found = near_duplicates(torch.stack([probes[i].thumbnail for i in single]))
-    near = Twins(torch.tensor(single)[found.pairs], found.likeness)
+    near = NearDuplicates(torch.tensor(single)[found.pairs], found.correlation)
     pairs = [(i, j) for i, j in near.pairs.tolist()]
 
     def best_first(group: list[int]) -> list[str]:
@@ -170,20 +173,20 @@ def _copies(checkup: Checkup) -> dict[str, Any]:
 
     n = len(names)
     return {
-        "copies": [best_first(group) for group in groups(n, same)],
-        "near_copies": [
-            {"files": [names[i], names[j]], "likeness": round(r, 4)}
-            for r, (i, j) in sorted(zip(near.likeness.tolist(), pairs), reverse=True)
+        "copies": [best_first(group) for group in connected_groups(n, same)],
+        "near_duplicates": [
+            {"files": [names[i], names[j]], "correlation": round(r, 4)}
+            for r, (i, j) in sorted(zip(near.correlation.tolist(), pairs), reverse=True)
         ],
-        "groups": [best_first(group) for group in groups(n, [*same, *pairs])],
+        "groups": [best_first(group) for group in connected_groups(n, [*same, *pairs])],
     }
 
 
-def _outliers(checkup: Checkup) -> dict[str, list[dict[str, Any]]]:
-    """The most unusual images of each kind, the most unusual first, with what makes them so."""
-    probes = checkup.probes
+def _outliers(contents: FolderContents) -> dict[str, list[dict[str, Any]]]:
+    """Returns the most unusual images of each kind, with the value that makes them so."""
+    probes = contents.probes
     kinds = {
-        "least like a dog": checkup.dog,
+        "least like a dog": contents.dog,
         "longest": [-p.aspect for p in probes],
         "darkest": [p.brightness for p in probes],
         "brightest": [-p.brightness for p in probes],
@@ -194,7 +197,7 @@ def _outliers(checkup: Checkup) -> dict[str, list[dict[str, Any]]]:
     for kind, values in kinds.items():
         keys = np.asarray(values, np.float64)
         result[kind] = [
-            {"file": checkup.names[i], "value": round(abs(float(keys[i])), 4)}
+            {"file": contents.names[i], "value": round(abs(float(keys[i])), 4)}
             for i in np.argsort(keys, kind="stable")[:OUTLIERS]
         ]
     return result

@@ -1,0 +1,67 @@
+"""Image sets: all images of a source as one tensor, in order, as training takes them.
+
+`Pictures` are read one at a time, and their identity does not depend on their order, so that two
+measurements on the same images compare. Training does depend on the order: the identity of an
+image set is the SHA-256 of its pixels as they stand.
+
+Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
+"""
+
+__all__ = ["ImageSet", "in_memory", "load_images"]
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from genlab.common.errors import InputError
+from genlab.data.crop import Crop
+from genlab.data.identity import Identity, digest
+from genlab.data.open import images
+from genlab.data.pictures import Pictures
+from genlab.data.sources import named
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """Images of one size and their identity."""
+
+    images: Tensor
+    """The images, uint8 RGB with shape `(N, 3, S, S)`."""
+    identity: Identity
+    paths: tuple[str, ...] = ()
+    """Each image's path within its folder or zip, with slashes; empty for other sources."""
+
+
+def load_images(
+    source: str, size: int, limit: int | None = None, crop: Crop = "centre"
+) -> ImageSet:
+    """Loads the images that SOURCE names, as squares of `size` pixels.
+
+    Arguments:
+        source: As of `open.images`, but no digits.
+        size: The side S in pixels.
+        limit: Take only the first images, in the order of their sorted names.
+        crop: The square to take of a photograph.
+
+    Raises:
+        InputError: As of `open.images`; if an image is unreadable or too small.
+    """
+    row, _ = named(source)
+    if row is not None and row.kind == "digits":
+        raise InputError(f"{source}: digits, no images to learn from; see: genlab data")
+    return in_memory(images(source, size, crop, limit))
+
+
+def in_memory(pictures: Pictures) -> ImageSet:
+    """Reads pictures of one size into an image set.
+
+    Raises:
+        InputError: If they keep sizes of their own, or one is unreadable or too small.
+    """
+    if len(pictures.identity.shape) != 3:
+        raise InputError(f"{pictures.identity.source}: images of many sizes; give a `size`")
+    tensor = pictures.stack()
+    identity = replace(
+        pictures.identity, shape=tuple(tensor.shape[1:]), sha256=digest(tensor.numpy())
+    )
+    return ImageSet(images=tensor, identity=identity, paths=tuple(pictures.paths))
