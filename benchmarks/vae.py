@@ -29,6 +29,8 @@ from kept import keep
 from vae_floor import by_hand, products_alone
 from vae_peers import BATCH, HIDDEN, PEERS
 
+import genlab.data
+
 from genlab.configs.vae import VaeConfig
 from genlab.numerics.linear import linear
 from genlab.runs.run import open_run
