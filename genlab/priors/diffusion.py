@@ -1,25 +1,25 @@
-r"""The diffusion prior: Gaussian noise carried to codes by an ordinary differential equation.
+r"""The diffusion prior: Gaussian noise transported to codes by an ordinary differential equation.
 
 The variance-preserving process z_l = m x + s e, with e ~ N(0, I) and m^2 + s^2 = 1, is written
 in its noise level l = ln(s / m), minus half the log signal-to-noise ratio:
 
     s^2 = sigmoid(2 l),    m^2 = sigmoid(-2 l)
 
-In l the schedule drops out (Kingma et al., 2021); beta, from 0.1 to 20 linear in the time t, only
-says where l starts and ends. A network predicts the velocity v = m e - s x from z (Salimans & Ho,
-2022). For standard Gaussian codes it has expectation zero at every z, so the zero network is
-exactly N(0, I). The score is -(z + v m / s).
+In l the schedule cancels (Kingma et al., 2021); beta, linear in the time t from 0.1 to 20, only
+determines where l starts and ends. A network predicts the velocity v = m e - s x from z
+(Salimans & Ho, 2022). For standard Gaussian codes it has expectation zero at every z, so the zero
+network is exactly N(0, I). The score is -(z + v m / s).
 
 The probability-flow equation (Song et al., 2021a) and the density of its solution:
 
     dz / dl = s m v(z, l),    ln p(z_low) = ln N(z_high; 0, I) + int_low^high s m div v dl    (1)
 
 With the angle s = sin(phi), m = cos(phi) that is dz / dphi = v over a quarter turn: a network that
-is wrong far from the codes, where it has seen none, still moves points by a bounded factor.
-(Predicted noise in place of v does not: errors at high noise, 1 / m times larger, pile up.)
+is wrong far from all codes still moves points by a bounded factor only. (Where noise is predicted
+in place of v, errors at high noise are 1 / m times larger and accumulate.)
 
-p is the law of z_low: started from N(0, I) at t = 1, stopped at t = 1e-5 where s = 0.001. What the
-sampler draws and what log_prob says are one density, up to the error of Runge-Kutta steps.
+p is the distribution of z_low: started from N(0, I) at t = 1, stopped at t = 1e-5 where s = 0.001.
+Sampler and log_prob have the same density, up to the error of the Runge-Kutta steps.
 
 Training maximises a lower bound of ln p of the *stochastic* equation with the same v, whose last
 step adds noise, p(x | z_low) = N(x; z_low / m, (s / m)^2 I). With s_0, m_0 at the lowest level:
@@ -29,8 +29,8 @@ step adds noise, p(x | z_low) = N(x; z_low / m, (s / m)^2 I). With s_0, m_0 at t
 
 It is the bound of Song et al. (2021b), theorem 3, or of Kingma et al. (2021): prior,
 reconstruction, and int E|e - e_hat|^2 dl, where e - e_hat = m (m e - s x - v). The square of
-m e - s x does not depend on v; its expectation m^2 D + s^2 |x|^2 is integrated by hand, with
-ds^2 = 2 s^2 m^2 dl. The rest has little noise left, none at the start.
+m e - s x does not depend on v; its expectation m^2 D + s^2 |x|^2 is integrated analytically, with
+ds^2 = 2 s^2 m^2 dl. The estimate of the rest has a small variance, zero at the start.
 
 Shapes: B batch, D latent dimensions, H hidden units; `*` any leading dimensions.
 """
@@ -58,10 +58,10 @@ BETA = (0.1, 20.0)
 """The schedule's rate at t = 0 and t = 1 (Song et al., 2021a)."""
 
 FIRST_TIME = 1e-5
-"""Where the process is cut off (as Song et al., 2021a, do for likelihoods)."""
+"""The time at which the process is cut off (as in Song et al., 2021a, for likelihoods)."""
 
 CHUNK = 2**12
-"""Vectors (a point and its D tangents) taken through the network at a time."""
+"""The number of vectors (a point and its D tangents) in the network at a time."""
 
 
 def noise_level(t: float) -> float:
@@ -138,7 +138,7 @@ class VelocityNet(nn.Module):
 
 
 class DiffusionFlow(Distribution):
-    """The law of equation 1's solution, by Runge-Kutta steps of order four, equal in l.
+    """The distribution of equation 1's solution, by Runge-Kutta steps of order four, equal in l.
 
     Arguments:
         velocity: v, with its divergence.

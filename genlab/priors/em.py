@@ -10,9 +10,9 @@ With :math:`r_{nk} = w_k \mathcal{N}(z_n; \mu_k, \Sigma_k) / p(z_n)`, one iterat
     \mu_k = \frac{\sum_n r_{nk} z_n}{\sum_n r_{nk}}, \quad
     \Sigma_k = \frac{\sum_n r_{nk} z_n z_n^T}{\sum_n r_{nk}} - \mu_k \mu_k^T
 
-after which no eigenvalue of :math:`\Sigma_k` may be below the floor (and :math:`w_k = 1/K` where
-the weights are to be equal, as the VampPrior's are). To raise those that are is
-the best choice among the covariances above the floor, so the likelihood still never falls.
+after which the eigenvalues of :math:`\Sigma_k` below the floor are raised to it (and
+:math:`w_k = 1/K` where the weights have to be equal, as the VampPrior's are). Of all covariances
+above the floor this is the best choice, so the likelihood never falls.
 
 Everything is in float64. Only sums over codes are kept, so memory does not grow with N.
 

@@ -28,10 +28,10 @@ from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import standard_log_prob
 from genlab.priors.tilt import (
     LogWeight,
-    bracket_above_two,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
+    normaliser_diagnostics,
     rejection_sample,
     tilt_net,
 )
@@ -119,6 +119,6 @@ class Energy(Prior):
         return TiltedGaussian(self.log_weight, log_z, self.origin).log_prob(z)
 
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
-        """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
+        """Returns bounds of ln Z above two dimensions, where Z is an estimate."""
         del z
-        return bracket_above_two(self.log_weight, self.origin, random)
+        return normaliser_diagnostics(self.log_weight, self.origin, random)

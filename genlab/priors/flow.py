@@ -1,22 +1,23 @@
-r"""Normalising flows: z is a Gaussian bent by a bijection, :math:`z = f^{-1}(u)`.
+r"""Normalising flows: z is a Gaussian transformed by a bijection, :math:`z = f^{-1}(u)`.
 
     ln p(z) = ln N(f(z); 0, I) + ln |det df/dz|                    (1)
 
 The log-determinant is *one number a point*. It is added after the base density has been summed
-over the D dimensions; added to each dimension before that sum it would count D times, and what
-comes out is no density.
+over the D dimensions. Added to each dimension before that sum it would count D times, and the
+result would be no density.
 
 For f made of layers, u = f_n(... f_1(z)), the log-determinants of the layers add up. A coupling
-layer keeps one half of the coordinates and bends each of the others by a monotone curve whose
-parameters a network reads off the kept half: its Jacobian is triangular, and its log-determinant
-is the sum of the curves' log-slopes.
+layer keeps one half of the coordinates and transforms each of the others by a monotone curve whose
+parameters a network computes from the kept half: its Jacobian is triangular, and its
+log-determinant is the sum of the curves' log-slopes.
 
 References:
     | NICE: Non-linear Independent Components Estimation (Dinh et al., 2014)
     | https://arxiv.org/abs/1410.8516
     | Density estimation using Real NVP (Dinh et al., 2017), https://arxiv.org/abs/1605.08803
 
-Shapes: D latent dimensions, M of them bent, P parameters of a curve; `*` any leading dimensions.
+Shapes: D latent dimensions, M of them transformed, P parameters of a curve; `*` any leading
+dimensions.
 """
 
 __all__ = ["Affine", "Bijection", "Composed", "Coupling", "Curve", "FlowDistribution", "couplings"]
@@ -52,9 +53,9 @@ class Bijection(nn.Module, ABC):
 class Affine(Bijection):
     r"""A shift and a scale of each dimension, :math:`u = (z - b) e^{-s}`.
 
-    It stands outermost. Under a learned prior the place and the scale of the codes are free; this
-    layer follows them, so that the layers behind it see codes near N(0, I) at any scale. (ActNorm
-    of Glow, Kingma & Dhariwal, 2018, section 3.1, without its start from a batch.)
+    It is the first layer. Under a learned prior the location and the scale of the codes are free;
+    this layer follows them, so that the other layers see codes near N(0, I) at any scale. (ActNorm
+    of Glow, Kingma & Dhariwal, 2018, section 3.1, without its initialisation from a batch.)
 
     Arguments:
         latent: The number of latent dimensions D.
@@ -84,7 +85,7 @@ class Curve(ABC):
     """An increasing function of one variable, from the real line onto itself."""
 
     parameters: int
-    """How many numbers P describe it. Where all are zero it is the identity."""
+    """The number P of its parameters. Where all are zero it is the identity."""
 
     @abstractmethod
     def forward(self, x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +97,7 @@ class Curve(ABC):
 
 
 class Constant(nn.Module):
-    """A learned vector, whatever the input."""
+    """A learned vector that does not depend on the input."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -108,9 +109,9 @@ class Constant(nn.Module):
 
 
 def conditioner(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Module:
-    """Returns a perceptron that starts at zero everywhere, and so its curves at the identity.
+    """Returns a perceptron that is zero everywhere at the start, so its curves are the identity.
 
-    With nothing to read (D = 1 has no second half) it is a learned constant.
+    Without inputs (D = 1 has no second half) it is a learned constant.
     """
     if inputs == 0:
         return Constant(outputs)
@@ -122,7 +123,7 @@ def conditioner(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Module:
 
 
 class Coupling(Bijection):
-    """Keeps one half of the coordinates and bends the others, each by a curve of its own.
+    """Keeps one half of the coordinates and transforms the others, each by a curve of its own.
 
     Arguments:
         latent: The number of latent dimensions D.
@@ -147,7 +148,7 @@ class Coupling(Bijection):
         return kept, bent, self.net(kept).unflatten(-1, (-1, self.curve.parameters))
 
     def join(self, kept: Tensor, bent: Tensor) -> Tensor:
-        """Returns both halves in their places, with shape `(*, D)`."""
+        """Joins both halves in their order, with shape `(*, D)`."""
         return torch.cat((bent, kept) if self.keep_last else (kept, bent), dim=-1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,7 +164,7 @@ class Coupling(Bijection):
 
 
 def couplings(latent: int, blocks: int, hidden: Sequence[int], curve: Curve) -> list[Coupling]:
-    """Returns coupling layers that take the halves in turn; at D = 1 there is only one."""
+    """Returns coupling layers that keep the halves in turn; D = 1 has only one half."""
     return [
         Coupling(latent, keep_last=latent > 1 and i % 2 == 1, hidden=hidden, curve=curve)
         for i in range(blocks)
@@ -181,7 +182,7 @@ class Composed(Bijection):
 
     def __init__(self, layers: Sequence[Bijection]) -> None:
         super().__init__()
-        # A ModuleList, which registers them; its own type forgets what its modules are.
+        # The ModuleList registers them, but its type does not tell what its modules are.
         self.layers = cast(Sequence[Bijection], nn.ModuleList(layers))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:

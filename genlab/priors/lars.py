@@ -27,10 +27,10 @@ from genlab.priors.base import Prior, Title
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 from genlab.priors.tilt import (
     LogWeight,
-    bracket_above_two,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
+    normaliser_diagnostics,
     tilt_net,
 )
 
@@ -136,6 +136,6 @@ class LARS(Prior):
         return ResampledGaussian(self.log_accept, log_z, self.truncation, self.origin).log_prob(z)
 
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
-        """Returns a bracket of ln Z above two dimensions, where Z is an estimate."""
+        """Returns bounds of ln Z above two dimensions, where Z is an estimate."""
         del z
-        return bracket_above_two(self.log_accept, self.origin, random)
+        return normaliser_diagnostics(self.log_accept, self.origin, random)

@@ -4,7 +4,7 @@ r"""The RealNVP prior: a flow of affine coupling layers.
 
 The halves a and b swap from layer to layer.
 
-Shapes: D latent dimensions, M of them bent; `*` any leading dimensions.
+Shapes: D latent dimensions, M of them transformed; `*` any leading dimensions.
 """
 
 __all__ = ["AffineCurve", "RealNVP"]

@@ -13,7 +13,7 @@ quadratic equation inverts (1): with v = y - y_k,
 
     t = 2 s v / (b + sqrt(b^2 + 4 a s v)),   a = h (s - d_k) + v c,   b = h d_k - v c     (3)
 
-Shapes: D latent dimensions, M of them bent, K bins; `*` any leading dimensions.
+Shapes: D latent dimensions, M of them transformed, K bins; `*` any leading dimensions.
 """
 
 __all__ = ["Spline", "SplineCurve"]

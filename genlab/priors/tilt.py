@@ -1,22 +1,31 @@
-r"""What a tilted Gaussian needs, :math:`p(z) = \mathcal{N}(z; 0, I) \, w(z) / Z`: its normaliser.
+r"""Normaliser and sampler of a tilted Gaussian, :math:`p(z) = \mathcal{N}(z; 0, I) \, w(z) / Z`.
 
     Z = E_N[w] = sum_g r_g w(z_g),    sum_g r_g = 1
 
 over nodes z_g with shares r_g. In one and two dimensions the nodes are a midpoint grid: smooth
 functions that die out at the border are summed with an error that falls faster than any power
 of the step, so Z and its gradient are exact for all practical purposes. Above, they are draws
-and ln Z is an estimate that is too low on average (Jensen): then p comes out too high, and a
-negative log-likelihood too good. `bracket` says by how much at most.
+and ln Z is an estimate that is too low on average (Jensen): then p is too high, and a negative
+log-likelihood too low. `normaliser_bounds` tells by how much at most.
 
-Weights are at most one everywhere, w <= 1. So Z is finite, and draws can be exact: accept a draw
+Weights are at most one everywhere, w <= 1. So Z is finite, and sampling is exact: accept a draw
 of N(0, I) with probability w (the share accepted is Z).
 
 Shapes: G nodes, D latent dimensions, S draws; `*` any leading dimensions.
 """
 
 __all__ = [
-    "Bracket", "LogWeight", "Nodes", "bracket", "bracket_above_two", "drawn_nodes", "fixed_nodes",
-    "fresh_nodes", "log_normaliser", "rejection_sample", "tilt_net",
+    "LogWeight",
+    "Nodes",
+    "NormaliserBounds",
+    "drawn_nodes",
+    "fixed_nodes",
+    "fresh_nodes",
+    "log_normaliser",
+    "normaliser_bounds",
+    "normaliser_diagnostics",
+    "rejection_sample",
+    "tilt_net",
 ]  # fmt: skip
 
 import itertools
@@ -38,35 +47,35 @@ RADIUS = 6.0
 1.5e-8 / Z of p, as w <= 1."""
 
 SIDE = {1: 4096, 2: 192}
-"""Points along each axis of the grid that evaluates: steps of 0.003 and 0.06. ln Z of a
-rough network (100-100 units, weights moved by 0.5 N(0, 1) each) is then right to 1e-7."""
+"""Points along each axis of the grid for evaluation: steps of 0.003 and 0.06. ln Z of a
+rough network (100-100 units, weights moved by 0.5 N(0, 1) each) then has an error of 1e-7."""
 
 FRESH_SIDE = {1: 1024, 2: 64}
 """The same for a training step: 0.19 in the plane, and the grid is shifted at random."""
 
 FIXED_DRAWS = 2**16
-"""Draws that stand for the grid above two dimensions, the same ones each time."""
+"""The number of draws in place of the grid above two dimensions, the same draws each time."""
 
 ROUND = 2**14
-"""Draws proposed at a time."""
+"""The number of proposals at a time."""
 
-BRACKET_DRAWS = 50_000
-"""Draws of each kind for the bracket of ln Z that stands beside a result."""
+BOUNDS_DRAWS = 50_000
+"""The number of draws of each kind for the bounds of ln Z among a run's results."""
 
 MOST_DRAWS = 10**8
-"""Proposals (a minute or so) after which sampling gives up."""
+"""The number of proposals (about a minute) after which sampling gives up."""
 
 
 class Nodes(NamedTuple):
-    """A rule for expectations under N(0, I)."""
+    """A quadrature rule for expectations under N(0, I)."""
 
     points: Tensor
     """With shape `(G, D)`."""
     log_share: Tensor
-    """Logarithms of the shares r, with shape `(G,)`; the shares' sum is 1."""
+    """Logarithms of the shares r, whose sum is 1, with shape `(G,)`."""
 
 
-class Bracket(NamedTuple):
+class NormaliserBounds(NamedTuple):
     """Two estimates of ln Z, one low and one high on average, with their standard errors."""
 
     low: float
@@ -77,7 +86,7 @@ class Bracket(NamedTuple):
 
 
 class TooFarError(RuntimeError):
-    """Raised where draws of N(0, I) are next to never draws of p."""
+    """Raised where next to no draw of N(0, I) is accepted."""
 
 
 def tilt_net(latent: int, hidden: Sequence[int]) -> nn.Sequential:
@@ -103,27 +112,27 @@ def fixed_nodes(origin: Tensor) -> Nodes:
 
 
 def fresh_nodes(origin: Tensor, count: int, random: torch.Generator) -> Nodes:
-    """Returns the nodes of a training step, other ones each time, lest they be learned by heart.
+    """Returns the nodes of a training step, new ones each time, to which training cannot overfit.
 
-    For D <= 2 that is a coarse grid in a random place: its mean over all places is the integral,
-    so that it misleads nobody even where the network is sharper than its step.
+    For D <= 2 that is a coarse grid at a random offset. Its mean over all offsets is the
+    integral, so it is unbiased even where the network is sharper than its step.
 
     Arguments:
         origin: Zeros, with shape `(D,)`; says D, dtype and device.
         count: The number of draws if D > 2.
-        random: Draws them, or the place.
+        random: Draws them, or the offset.
     """
     if len(origin) > 2:
         return drawn_nodes(origin, count, random)
     return _grid(FRESH_SIDE[len(origin)], torch.rand(len(origin), generator=random).to(origin))
 
 
-def _grid(side: int, place: Tensor) -> Nodes:
-    """Returns a grid of `side` points along each axis, in the given place of its cells."""
+def _grid(side: int, offset: Tensor) -> Nodes:
+    """Returns a grid of `side` points along each axis, at an offset `(D,)` in its cells."""
     step = 2 * RADIUS / side
-    line = -RADIUS + step * torch.arange(side).to(place)
-    lines = [line + step * offset for offset in place]
-    points = torch.cartesian_prod(*lines).view(-1, len(place))
+    line = -RADIUS + step * torch.arange(side).to(offset)
+    lines = [line + step * part for part in offset]
+    points = torch.cartesian_prod(*lines).view(-1, len(offset))
     square = (points**2).sum(-1)
     kept = square < RADIUS**2
     # Equal cells, so shares proportional to the density; the softmax makes their sum exactly 1.
@@ -182,9 +191,9 @@ def rejection_sample(
 
 
 @torch.no_grad()
-def bracket(
+def normaliser_bounds(
     log_weight: LogWeight, origin: Tensor, count: int, random: torch.Generator
-) -> Bracket:
+) -> NormaliserBounds:
     r"""Returns a low and a high estimate of ln Z, from draws of N(0, I) and of p.
 
         low  =  ln 1/S sum_s w(z_s),      z_s ~ N(0, I)
@@ -192,7 +201,7 @@ def bracket(
 
     By Jensen's inequality the expectations of low and high enclose ln Z (Grosse et al., 2015,
     do so for annealed importance sampling). The errors are the delta method's, and the high one
-    deserves little trust when it is large: 1/w has no bound, and the variance of the mean of 1/w
+    is unreliable when it is large: 1/w has no bound, and the variance of the mean of 1/w
     is E_N[1/w] / Z - 1/Z^2, which rare draws of tiny weight carry.
 
     References:
@@ -210,15 +219,15 @@ def bracket(
     try:
         points = rejection_sample(log_weight, count, origin, random)
     except TooFarError:
-        return Bracket(low, low_error, None, None)
+        return NormaliserBounds(low, low_error, None, None)
     minus_high, high_error = _log_mean(-log_weight(points))
-    return Bracket(low, low_error, -minus_high, high_error)
+    return NormaliserBounds(low, low_error, -minus_high, high_error)
 
 
-def bracket_above_two(
+def normaliser_diagnostics(
     log_weight: LogWeight, origin: Tensor, random: torch.Generator
 ) -> dict[str, float | None]:
-    """Returns the bracket of ln Z by name (`log_z_low`, ...); for D <= 2, where Z is exact, none.
+    """Returns the bounds of ln Z by name (`log_z_low`, ...); none for D <= 2, where Z is exact.
 
     Arguments:
         log_weight: ln w, at most 0.
@@ -227,7 +236,7 @@ def bracket_above_two(
     """
     if len(origin) <= 2:
         return {}
-    found = bracket(log_weight, origin, BRACKET_DRAWS, random)
+    found = normaliser_bounds(log_weight, origin, BOUNDS_DRAWS, random)
     return {f"log_z_{name}": value for name, value in found._asdict().items()}
 
 

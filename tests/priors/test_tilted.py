@@ -16,11 +16,11 @@ from genlab.priors.energy import RANGE, Energy, TiltedGaussian
 from genlab.priors.lars import LARS, ResampledGaussian
 from genlab.priors.tilt import (
     TooFarError,
-    bracket,
     drawn_nodes,
     fixed_nodes,
     fresh_nodes,
     log_normaliser,
+    normaliser_bounds,
     rejection_sample,
 )
 
@@ -202,23 +202,24 @@ def test_training_follows_the_density() -> None:
                 torch.testing.assert_close(found, prior().log_prob(z), rtol=0, atol=near)
 
 
-def test_bracket_encloses_the_normaliser() -> None:
+def test_bounds_enclose_the_normaliser() -> None:
     """Few draws leave the mean low estimate below ln Z, and the mean high one above."""
     wanted = -1.5 * math.log(1 + SLOPE)
     random = torch.Generator().manual_seed(0)
-    close = bracket(narrow, zeros(3), 100_000, random)
+    close = normaliser_bounds(narrow, zeros(3), 100_000, random)
     assert close.low == pytest.approx(wanted, abs=4 * close.low_error)
     assert close.low_error < 0.02
     # E_p[1/w^2] is infinite here: the high estimate converges, but slower than any error says.
     assert close.high == pytest.approx(wanted, abs=0.3)
-    rough = [bracket(narrow, zeros(3), 5, random) for _ in range(300)]
+    rough = [normaliser_bounds(narrow, zeros(3), 5, random) for _ in range(300)]
     assert sum(r.low for r in rough) / 300 < wanted - 0.1
     assert sum(r.high or 0.0 for r in rough) / 300 > wanted + 0.1
 
 
-def test_bracket_of_a_network_is_tight() -> None:
+def test_bounds_of_a_network_are_tight() -> None:
     prior = stirred(Energy(2, (16,), 10), by=0.3)
-    found = bracket(prior.log_weight, prior.origin, 50_000, torch.Generator().manual_seed(0))
+    random = torch.Generator().manual_seed(0)
+    found = normaliser_bounds(prior.log_weight, prior.origin, 50_000, random)
     with torch.no_grad():
         wanted = log_normaliser(prior.log_weight, fixed_nodes(prior.origin)).item()
     assert found.low == pytest.approx(wanted, abs=4 * found.low_error)
@@ -235,7 +236,7 @@ def test_hopeless_rejection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooFarError, match="too far from"):
         rejection_sample(hopeless, 10, zeros(2))
     # What stands beside a trained prior's result is then one side, not the end of the run.
-    found = bracket(hopeless, zeros(3), 1000, torch.Generator().manual_seed(0))
+    found = normaliser_bounds(hopeless, zeros(3), 1000, torch.Generator().manual_seed(0))
     assert found.low == pytest.approx(-60, abs=1e-6)
     assert (found.high, found.high_error) == (None, None)
 
@@ -246,7 +247,7 @@ def test_lars_refuses_a_truncation_of_one() -> None:
 
 
 @pytest.mark.parametrize("kind", ["lars", "energy"])
-def test_diagnostics_bracket_the_normaliser_above_two_dimensions(kind: str) -> None:
+def test_diagnostics_bound_the_normaliser_above_two_dimensions(kind: str) -> None:
     options = {"lars": (3, (16,), 20, 64), "energy": (3, (16,), 64)}[kind]
     prior = stirred({"lars": LARS, "energy": Energy}[kind](*options), by=0.3)
     found = prior.diagnostics(torch.zeros(1, 3), torch.Generator().manual_seed(0))
