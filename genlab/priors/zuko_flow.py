@@ -28,6 +28,7 @@ from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_choice, require_widths
 from genlab.common.errors import InputError
+from genlab.common.extras import how_to_install
 from genlab.priors.base import Prior, Title
 from genlab.priors.flow import Affine, Bijection, Composed, FlowDistribution
 from genlab.priors.standard import Standard
@@ -47,7 +48,7 @@ def zuko_transform(latent: int, flow: str, blocks: int, hidden: Sequence[int]) -
     try:
         import zuko.flows
     except ImportError as error:
-        raise InputError(f"`flow` {flow} needs zuko (pip install zuko)") from error
+        raise InputError(how_to_install("zuko")) from error
     finally:
         Distribution._validate_args = before[0]
         Distribution.arg_constraints = before[1]  # pyright: ignore[reportAttributeAccessIssue]
