@@ -6,18 +6,17 @@ import shutil
 import zipfile
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
+from cases.lab import shrink_lab, write_digits
 from PIL import Image
 from safetensors.torch import load, save
 
-from genlab.configs import lab as recipe
+from genlab.configs.lab import LabConfig
 from genlab.lab import sheet
 from genlab.lab.handin.archive import MANIFEST
 from genlab.lab.handin.submission import submit
@@ -31,23 +30,11 @@ Edit = Callable[[bytes], bytes]
 
 def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     """Runs the smallest lab sheet there is and returns its folder."""
-    random = np.random.default_rng(0)
-    images = (random.random((160, 28, 28)) < 0.2).astype(np.uint8)
-    np.savez(folder / "digits.npz", train=images[:120], test=images[120:])
+    digits = write_digits(folder / "digits.npz")
     patch.delenv("GENLAB_DATA", raising=False)
-    small = replace(recipe.PRESETS["quick"], components=4, importance=200, vae_batch=60)
-    patch.setitem(recipe.PRESETS, "quick", small)
-    vaes = recipe.vae_configs
-    patch.setattr(sheet, "vae_configs", lambda *a: {
-        prior: replace(one, hidden=(16,)) for prior, one in vaes(*a).items()
-    })
-    gan = sheet.plan_gan
-    patch.setattr(sheet, "plan_gan", lambda *a: replace(
-        gan(*a), width=8, discriminator_width=8, feature_size=32, learning_rate=1e-2,
-        snapshots=(2, 4),
-    ))
-    config = recipe.LabConfig(
-        mnist=str(folder / "digits.npz"), dogs="toydogs:16", vae_epochs=3, gan_epochs=4,
+    shrink_lab(patch, snapshots=(2, 4))
+    config = LabConfig(
+        mnist=str(digits), dogs="toydogs:16", vae_epochs=3, gan_epochs=4,
         gan_images=16, fakes=FAKES, name="张三", id="2021", checkpoints=True,
     )
     sheet.run_lab(config, folder / "run")

@@ -1,19 +1,17 @@
 """The whole lab sheet, small: what it leaves, that it goes on where it was, and resubmits."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import docx
 import pytest
 
+from cases.command import Ended, genlab, refused
+from cases.lab import run_lab_until_killed, shrink_lab, write_digits
 from cases.report import value_at
 from PIL import Image
 from safetensors.torch import load
@@ -21,42 +19,36 @@ from safetensors.torch import load
 PRIORS = ("standard", "mixture", "vamp")
 
 
-def options(digits: Path, out: Path) -> list[str]:
+def options(run: Path) -> list[str]:
+    """The options that the run was begun with."""
     return [
-        sys.executable, "-m", "genlab", "lab", "--mnist", str(digits), "--dogs", "toydogs:16",
-        "--vae-epochs", "3", "--gan-epochs", "50", "--gan-images", "16", "--fakes", "12",
-        "--name", "张三", "--id", "2021", "--out", str(out),
+        "--mnist", str(run.parent / "digits.npz"), "--dogs", "toydogs:16", "--vae-epochs", "3",
+        "--gan-epochs", "50", "--gan-images", "16", "--fakes", "12", "--name", "张三",
+        "--id", "2021", "--out", str(run),
     ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lab run that was killed inside the GAN's training and started again."""
-    import numpy as np
+def command(run: Path, *arguments: str) -> Ended:
+    """Runs a command beside the run, where no data is but the run's own."""
+    return genlab(*arguments, cwd=run.parent, GENLAB_DATA="")
 
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A lab run that was killed inside the GAN's training and started again."""
     folder = tmp_path_factory.mktemp("lab")
-    images = (np.random.default_rng(0).random((160, 28, 28)) < 0.2).astype(np.uint8)
-    np.savez(folder / "digits.npz", train=images[:120], test=images[120:])
-    environment = os.environ | {"GENLAB_CACHE": str(folder / "cache"), "GENLAB_DATA": ""}
+    write_digits(folder / "digits.npz")
     out = folder / "run"
-    child = subprocess.Popen(
-        options(folder / "digits.npz", out), env=environment, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 300
-    snapshot = out / "gan" / "samples" / "epoch_010" / "09.png"
-    while not snapshot.exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert snapshot.exists()
+    run_lab_until_killed(25, *options(out))
+    assert (out / "gan" / "samples" / "epoch_010" / "09.png").exists()
     assert not (out / "DONE").exists()
     vae = (out / "vae" / "vamp" / "model.safetensors").stat().st_mtime_ns
-    again = subprocess.run(
-        options(folder / "digits.npz", out), env=environment, capture_output=True, text=True
-    )
-    assert again.returncode == 0, again.stderr
-    assert (out / "vae" / "vamp" / "model.safetensors").stat().st_mtime_ns == vae
-    return out
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_lab(patch)
+        again = command(out, "lab", *options(out))
+        assert again.returncode == 0, again.stderr
+        assert (out / "vae" / "vamp" / "model.safetensors").stat().st_mtime_ns == vae
+        yield out
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -136,17 +128,11 @@ def test_report_and_archives_bear_the_names_of_the_sheet(lab: Path) -> None:
 
 
 def test_a_finished_run_is_not_repeated_and_a_changed_one_refused(lab: Path) -> None:
-    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
-    command = options(lab.parent / "digits.npz", lab)
     before = {p: p.stat().st_mtime_ns for p in lab.rglob("*") if p.is_file()}
-    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    again = command(lab, "lab", *options(lab))
     assert again.returncode == 0, again.stderr
     assert {p: p.stat().st_mtime_ns for p in lab.rglob("*") if p.is_file()} == before
-    changed = subprocess.run(
-        [*command, "--seed", "7"], env=environment, capture_output=True, text=True
-    )
-    assert changed.returncode == 2
-    assert "seed: 0 there, 7 now" in changed.stderr
+    refused(command(lab, "lab", *options(lab), "--seed", "7"), "seed: 0 there, 7 now")
 
 
 def test_the_page_is_of_this_run_and_is_named_at_the_end(lab: Path) -> None:
@@ -155,10 +141,7 @@ def test_the_page_is_of_this_run_and_is_named_at_the_end(lab: Path) -> None:
     page = (lab / results["explorer"]).read_text(encoding="utf-8")
     assert f">{lab.name}<" in page
     assert "http-equiv" in page
-    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
-    again = subprocess.run(
-        options(lab.parent / "digits.npz", lab), env=environment, capture_output=True, text=True
-    )
+    again = command(lab, "lab", *options(lab))
     assert f"to explore: {lab / results['explorer']}" in again.stdout
 
 
@@ -169,11 +152,7 @@ def test_a_run_stopped_before_its_page_makes_it(lab: Path, tmp_path: Path) -> No
     (run / "DONE").unlink()
     (run / "report" / "explorer.html").unlink()
     weights = (run / "gan" / "generator.safetensors").stat().st_mtime_ns
-    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
-    again = subprocess.run(
-        [sys.executable, "-m", "genlab", "resume", str(run)],
-        env=environment, capture_output=True, text=True,
-    )
+    again = command(lab, "resume", str(run))
     assert again.returncode == 0, again.stderr
     assert (run / "report" / "explorer.html").exists()
     assert (run / "DONE").exists()
@@ -195,11 +174,9 @@ def test_the_report_of_a_true_run_has_no_typed_number(lab: Path) -> None:
 
 def test_submit_renames_without_training(lab: Path) -> None:
     weights = (lab / "gan" / "generator.safetensors").stat().st_mtime_ns
-    run = subprocess.run(
-        [sys.executable, "-m", "genlab", "submit", str(lab), "--name", "李四", "--id", "42",
-         "--lang", "en", "--json"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    run = command(
+        lab, "submit", str(lab), "--name", "李四", "--id", "42", "--lang", "en", "--json"
+    )
     assert run.returncode == 0, run.stderr
     results = json.loads(run.stdout)
     assert (lab / results["docx"]).name == "实验五_李四_42.docx"
@@ -211,21 +188,12 @@ def test_submit_renames_without_training(lab: Path) -> None:
 
 def test_the_results_of_a_lab_are_those_of_its_parts(lab: Path) -> None:
     """After a part is measured again, and after the report is given another name."""
-    environment = os.environ | {"GENLAB_CACHE": str(lab.parent / "cache"), "GENLAB_DATA": ""}
-
-    def genlab(*arguments: str) -> str:
-        run = subprocess.run(
-            [sys.executable, "-m", "genlab", *arguments],
-            env=environment, capture_output=True, text=True,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    genlab("vae", "evaluate", str(lab / "vae" / "vamp"), "--importance", "100")
+    measured = command(lab, "vae", "evaluate", str(lab / "vae" / "vamp"), "--importance", "100")
+    assert measured.returncode == 0, measured.stderr
     part = json.loads((lab / "vae" / "vamp" / "results.json").read_text())
     assert part["importance_draws"] == 100
     assert json.loads((lab / "results.json").read_text())["vae"]["vamp"] == part
-    genlab("submit", str(lab), "--name", "王五", "--id", "7")
+    assert command(lab, "submit", str(lab), "--name", "王五", "--id", "7").returncode == 0
     made = lab / "report" / "实验五_王五_7.docx"
     assert made.exists()
     results = json.loads((lab / "results.json").read_text())
@@ -233,7 +201,5 @@ def test_the_results_of_a_lab_are_those_of_its_parts(lab: Path) -> None:
     text = (lab / "report" / "report.md").read_text(encoding="utf-8")
     assert "（100次抽样）" in text
     assert "（200次抽样）" in text
-    again = subprocess.run(
-        options(lab.parent / "digits.npz", lab), env=environment, capture_output=True, text=True
-    )
+    again = command(lab, "lab", *options(lab))
     assert f"report: {made};" in again.stdout
