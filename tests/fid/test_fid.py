@@ -586,6 +586,7 @@ def test_a_module_of_ones_own_is_a_network(dogs: Tensor) -> None:
     assert found["value"] == pytest.approx(by_numpy(x, y), rel=1e-4)
 
 
+@pytest.mark.usefixtures("quick")
 def test_digits_of_a_vae_are_judged_by_the_digit_network(tmp_path: Path) -> None:
     config = VaeConfig(data="mnist-5k", hidden=(16,), epochs=1, importance=0, draws=1)
     train_vae(config, tmp_path / "vae")
