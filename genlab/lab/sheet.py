@@ -57,10 +57,11 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
 def plan(config: LabConfig, out: Path) -> dict[str, Any]:
     """Returns everything a run would do, resolved, without doing any of it."""
     mnist, dogs = _sources(config, out)
+    gan = plan_gan(config, dogs)
     return {
         "lab": asdict(config),
         "vae": {prior: asdict(c) for prior, c in vae_configs(config, mnist).items()},
-        "gan": asdict(plan_gan(config, dogs)),
+        "gan": asdict(replace(gan, snapshots=gan.snapshot_epochs)),
         "out": str(out),
     }
 

@@ -22,15 +22,15 @@ import os, signal, sys
 import pytest, torch
 from cases.lab import shrink_lab
 from genlab.cli.main import main
-from genlab.gan import train as gan
+from genlab.gan.training import train as gan
 shrink_lab(pytest.MonkeyPatch())
 torch.set_num_threads(1)
-last, play = int(sys.argv.pop(1)), gan.play
+last, train_step = int(sys.argv.pop(1)), gan.train_step
 def killed(players, config, images, step, labels):
     if step == last:
         os.kill(os.getpid(), signal.SIGKILL)
-    return play(players, config, images, step, labels)
-gan.play = killed
+    return train_step(players, config, images, step, labels)
+gan.train_step = killed
 main()
 """
 

@@ -10,7 +10,9 @@ import torch
 
 from genlab.numerics.mkl_warmup import FUNCTIONS
 
-PACKAGES = ("priors", "metrics.checks", "networks", "features", "common.rng", "vae.likelihoods")
+PACKAGES = (
+    "priors", "metrics.checks", "networks", "features.extractor", "common.rng", "vae.likelihoods",
+)  # fmt: skip
 PROGRAM = """
 import importlib, json, os, sys
 import torch
