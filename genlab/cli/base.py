@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from genlab.common.errors import InputError
+from genlab.common.typed_json import to_json
 
 Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout.")]
 DataDir = Annotated[
@@ -39,8 +40,14 @@ def print_json(value: Any) -> None:
     print(text.encode(errors="backslashreplace").decode())  # of names that are not UTF-8
 
 
-def end(results: dict[str, Any], line: str, as_json: bool) -> None:
-    """Ends a command: its line of results, or its JSON with the line on standard error."""
+def end(results: Any, line: str, as_json: bool) -> None:
+    """Ends a command: its line of results, or its JSON with the line on standard error.
+
+    Arguments:
+        results: A dataclass, or JSON values.
+        line: The results in one line.
+        as_json: Whether the results are printed as JSON.
+    """
     print(line, file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print_json(results)
+        print_json(to_json(results))

@@ -23,6 +23,13 @@ from genlab.runs.run import Run
 from genlab.runs.state import readable
 from genlab.vae.compare import compare, compare_config
 from genlab.vae.load import vae_config
+from genlab.vae.results import (
+    Comparison,
+    Incomplete,
+    VaeResults,
+    read_comparison,
+    read_results,
+)
 from genlab.vae.train import train_vae
 
 Sources = Mapping[str, str]
@@ -35,15 +42,15 @@ class Kind:
 
     last: str
     """The file that is made last, below the run."""
-    go_on: Callable[[Run, Sources, Hardware], dict[str, Any]]
-    """Trains to the end, measures and draws; returns the results."""
-    results: Callable[[Path], dict[str, Any]] = lambda path: Run(path).results
+    go_on: Callable[[Run, Sources, Hardware], Any]
+    """Trains to the end, measures and draws; returns the results, a dataclass or JSON values."""
+    results: Callable[[Run], Any] = lambda run: run.results
     """Returns the results of a finished run."""
 
 
 def resume(
     path: Path, data: str | None = None, mnist: str | None = None, dogs: str | None = None
-) -> dict[str, Any]:
+) -> Any:
     """Goes on with any run, with the options it was started with.
 
     A run that is done and drawn needs no data, and is left as it is.
@@ -62,7 +69,7 @@ def resume(
     if kind is None:
         raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
     if run.done and (path / kind.last).exists():
-        return kind.results(path)
+        return kind.results(run)
     given = {"data": data, "mnist": mnist, "dogs": dogs}
     moved = {name: source for name, source in given.items() if source is not None}
     for name in moved:
@@ -72,7 +79,7 @@ def resume(
     return kind.go_on(run, moved, resolve_hardware(hardware_of_last_session(run)))
 
 
-def _vae(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
     draw_vae(run.path, genlab.data.digits(config.data))
@@ -86,7 +93,7 @@ def _gan(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     return results
 
 
-def _comparison(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomplete:
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
     draw_comparison(run.path, genlab.data.digits(config.data))
@@ -101,9 +108,9 @@ def _lab(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
 
 
 KINDS: dict[str, Kind] = {
-    "vae": Kind(VAE_FIGURE, _vae),
+    "vae": Kind(VAE_FIGURE, _vae, read_results),
     "gan": Kind("neighbours.png", _gan),
-    "compare": Kind("comparison.png", _comparison),
-    "lab": Kind(EXPLORER, _lab, gather),
+    "compare": Kind("comparison.png", _comparison, read_comparison),
+    "lab": Kind(EXPLORER, _lab, lambda run: gather(run.path)),
 }
 """The kinds of runs that are trained."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -18,10 +18,14 @@ import genlab.data
 
 from genlab.cli.base import DataDir, Device, Json, end, use_data
 from genlab.common.paths import way_from
+from genlab.common.quantities import QUANTITIES, Measured, fixed
 from genlab.configs.compare import CompareConfig
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.prior import PriorName, PriorOptions
 from genlab.configs.vae import RecipeName, VaeConfig
+
+if TYPE_CHECKING:
+    from genlab.vae.results import Measurement
 
 DEFAULT_OPTIONS: dict[str, Any] = {}
 DEFAULT_COMPARISON = CompareConfig()
@@ -163,36 +167,46 @@ def vae_compare(
     from genlab.compute.hardware import resolve_hardware
     from genlab.figures.draw import draw_comparison
     from genlab.vae.compare import compare, table
+    from genlab.vae.results import Incomplete
 
     use_data(data_dir)
     results = compare(config, out, only, resolve_hardware(HardwareConfig(device=device)))
-    if lacking := results.get("lacking"):
-        end(results, f"{out}: {results['done']} runs done, lacking {', '.join(lacking)}", json)
+    if isinstance(results, Incomplete):
+        lacking = ", ".join(results.lacking)
+        end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
         return
     draw_comparison(out, genlab.data.digits(config.data))
     print(table(results), file=sys.stderr if json else sys.stdout)
-    end(results, f"{out}: {len(results['priors'])} priors compared", json)
+    end(results, f"{out}: {len(results.priors)} priors compared", json)
 
 
-def _vae_line(results: dict[str, Any], path: Path) -> str:
-    unfinished = f" ({results['unfinished']})" if "unfinished" in results else ""
+def _vae_line(results: "Measurement", path: Path) -> str:
+    """The most important results in one line."""
+    q = QUANTITIES
+
+    def shown(key: str) -> str:
+        return f"{q[key].symbol or q[key].en} {getattr(results, key).text()}"
+
+    unfinished = f" ({results.unfinished})" if results.unfinished else ""
+    holds = "within" if results.identity_holds else "BEYOND"
     return (
-        f"{path}{unfinished}: ELBO {results['elbo']:.2f} = RE {results['re']:.2f} + Omega "
-        f"{results['omega']:.2f}; Omega = -CE {results['cross_entropy']:.3f} + H "
-        f"{results['conditional_entropy']:.3f} (off by {results['identity_gap']:+.4f}, "
-        f"{'within' if results['identity_holds'] else 'BEYOND'} "
-        f"{results['identity_tolerance']:.4f})"
+        f"{path}{unfinished}: {shown('elbo')} = {shown('re')} + {shown('omega')}; "
+        f"{q['omega'].symbol} = −{shown('cross_entropy')} + {shown('conditional_entropy')} "
+        f"(off by {fixed(results.identity_gap, 4, sign=True)}, {holds} "
+        f"{fixed(results.identity_tolerance, 4)})"
         + _exact(results)
-        + f"; prior gap {results['prior_gap']:.3f}; nats, {results['test_images']} test digits"
+        + f"; {shown('prior_gap')}; nats, {results.test_images:,} test digits"
     )
 
 
-def _exact(results: dict[str, Any]) -> str:
-    if "nll_exact" not in results:
+def _exact(results: "Measurement") -> str:
+    if results.nll_exact is None:
         return ""
-    if results.get("nll_exact_trusted", True):  # a run measured before this was asked has none
-        return f"; exact NLL {results['nll_exact']:.2f}"
+    found = f"; {QUANTITIES['nll_exact'].en} {results.nll_exact.text()}"
+    if results.nll_exact_trusted:
+        return found
+    assert results.nll_exact_error is not None
     return (
-        f"; NLL by quadrature {results['nll_exact']:.2f}, NOT to be trusted (its error is "
-        f"{results['nll_exact_error']:.2g}, or importance sampling finds more)"
+        f"{found}, NOT to be trusted (the error of quadrature is "
+        f"{Measured(results.nll_exact_error).text()}, or importance sampling finds more)"
     )

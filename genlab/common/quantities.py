@@ -12,12 +12,12 @@ A value without an error is rounded to four significant digits, integers are wri
 10^7 on and below 10^-4 both numbers are written with a power of ten.
 """
 
-__all__ = ["PLUS_MINUS", "QUANTITIES", "Measured", "Quantity", "decimals", "fixed"]
+__all__ = ["CLEAR", "PLUS_MINUS", "QUANTITIES", "Measured", "Quantity", "decimals", "fixed"]
 
 import math
 import re
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
 MINUS = "\N{MINUS SIGN}"
@@ -28,6 +28,8 @@ SMALLEST, LARGEST = 1e-4, 1e7
 """Magnitudes from and up to which no power of ten is written."""
 RESOLUTION = 1e-12
 """An error below this share of its value is due to rounding in float64; it is written as 0."""
+CLEAR = 2.0
+"""A difference of so many standard errors is called clear."""
 EXACT = Context(prec=800)
 """Holds every float64 to its last digit."""
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -40,8 +42,8 @@ class Measured:
     value: float
     error: float | None = None
     """The standard error; None if it is not known."""
-    unit: str = ""
-    """What both are measured in; empty for pure numbers."""
+    unit: str = field(default="", metadata={"json": False})
+    """What both are measured in, which follows from the quantity; empty for pure numbers."""
 
     def texts(self, sign: bool = False) -> tuple[str, str]:
         """Returns value and error as text, rounded by the rule; no error: an empty text.
@@ -60,13 +62,17 @@ class Measured:
         """Returns "value ± error" without the unit, or the value alone."""
         return PLUS_MINUS.join(filter(None, self.texts(sign)))
 
-    def rounded_alike(self, number: float) -> str:
+    def rounded_alike(self, number: float, sign: bool = False) -> str:
         """Returns another number in the same unit, rounded to the decimal place of this value."""
-        if self.texts()[1] in ("", "0"):
-            return _alone(number, False)
-        assert self.error is not None
+        if self.error is None or self.texts()[1] in ("", "0"):
+            return _alone(number, sign)
         power = _power(max(abs(self.value), self.error))
-        return _written(number, decimals(self.error), power)
+        return _written(number, decimals(self.error), power, sign)
+
+    @property
+    def clear(self) -> bool:
+        """Whether the value is more than two standard errors from zero."""
+        return self.error is not None and abs(self.value) > CLEAR * self.error
 
     def __str__(self) -> str:
         return f"{self.text()} {self.unit}".rstrip()

@@ -9,12 +9,13 @@ from typing import Any
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.quantities import PLUS_MINUS
 from genlab.explorer.assemble import assemble, word_table
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.find import Found, find
 from genlab.explorer.gan_facts import gan_facts, gan_stills
 from genlab.explorer.stills import Still
-from genlab.explorer.vae_facts import QUANTITIES, vae_facts
+from genlab.explorer.vae_facts import vae_facts
 from genlab.runs.run import Run
 
 LIMIT = 12_000_000
@@ -153,23 +154,21 @@ def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
         if facts["vae"]["seeds"] > 1:
             text = words["one-seed"].format(seeds=facts["vae"]["seeds"])
             parts.append(f"<p>{html.escape(text)}</p>")
-        parts.append(_table(facts["vae"]["models"], words, lang))
+        parts.append(_table(facts["vae"], words, lang))
     return "\n".join(parts)
 
 
-def _table(models: list[dict[str, Any]], words: dict[str, str], lang: str) -> str:
-    shown = [q for q in QUANTITIES if any(q in model["numbers"] for model in models)]
-    head = "".join(f"<th>{html.escape(words[f'q-{q}'])}</th>" for q in shown)
+def _table(facts: dict[str, Any], words: dict[str, str], lang: str) -> str:
+    models, names = facts["models"], facts["quantities"]
+    shown = [key for key in names if any(key in model["numbers"] for model in models)]
+    head = "".join(f"<th>{html.escape(names[key][lang])}</th>" for key in shown)
     rows = []
     for model in models:
-        cells = "".join(f"<td>{_number(model['numbers'].get(q))}</td>" for q in shown)
+        cells = "".join(f"<td>{_number(model['numbers'].get(key))}</td>" for key in shown)
         rows.append(f"<tr><th>{html.escape(model['title'][lang])}</th>{cells}</tr>")
     table = f"<table><tr><th>{words['prior']}</th>{head}</tr>{''.join(rows)}</table>"
     return f'<div class="scroll">{table}</div>'
 
 
-def _number(pair: list[float | None] | None) -> str:
-    if pair is None or pair[0] is None:
-        return "–"
-    value, error = pair
-    return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
+def _number(number: dict[str, Any] | None) -> str:
+    return "–" if number is None else PLUS_MINUS.join(filter(None, number["texts"]))

@@ -3,16 +3,15 @@
 
 const BRIEFLY = ["nll_exact", "nll_is", "elbo", "omega", "prior_gap"];
 
-/** A number's digits: three after the point, two where it is large. */
-function digitsOf(value) {
-  return Math.abs(value) < 20 ? 3 : 2;
+/** What a quantity is called. */
+function quantity(key) {
+  return FACTS.vae.quantities[key][language];
 }
 
-/** Value and standard error in an element. */
-function withError(element, [value, error]) {
-  element.textContent = value === null ? "–" : number(value, digitsOf(value));
-  if (error !== null && value !== null)
-    make("small", { text: " ± " + number(error, digitsOf(value)), parent: element });
+/** The texts of a value and its standard error in an element; without a number a dash. */
+function withError(element, { texts: [value, error] } = { texts: ["–", ""] }) {
+  element.textContent = value;
+  if (error) make("small", { text: " ± " + error, parent: element });
 }
 
 /** The few numbers of the chosen model that stand beside its plane. */
@@ -20,7 +19,7 @@ function drawBrief() {
   const list = document.getElementById("brief");
   list.replaceChildren();
   for (const key of BRIEFLY.filter((name) => name in model().numbers)) {
-    make("dt", { text: word("q-" + key), parent: list });
+    make("dt", { text: quantity(key), parent: list });
     withError(make("dd", { parent: list }), model().numbers[key]);
   }
 }
@@ -41,11 +40,11 @@ function drawNumbers() {
   const table = document.getElementById("table");
   table.replaceChildren();
   const head = make("tr", { parent: make("thead", { parent: table }) });
-  const heads = shown.map((key) => word("q-" + key));
+  const heads = shown.map(quantity);
   if (compared)
     heads.unshift(
       word("difference", {
-        quantity: word("q-" + models.find((of) => of.difference).difference.of),
+        quantity: quantity(models.find((of) => of.difference).difference.of),
         title: title(models[0]),
       }),
     );
@@ -57,12 +56,7 @@ function drawNumbers() {
       type: models.length > 1 && index === state.model ? "chosen" : "",
     });
     make("th", { text: title(of), parent: row }).scope = "row";
-    if (compared)
-      numberCell(row, of.difference ? [of.difference.mean, of.difference.error] : [null, null]);
-    for (const key of shown) numberCell(row, of.numbers[key] ?? [null, null]);
+    if (compared) withError(make("td", { parent: row }), of.difference?.number);
+    for (const key of shown) withError(make("td", { parent: row }), of.numbers[key]);
   });
-}
-
-function numberCell(row, [value, error]) {
-  withError(make("td", { parent: row }), [value, error]);
 }

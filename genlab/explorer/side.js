@@ -63,7 +63,7 @@ function wordsOfSide() {
   );
   for (const { of, canvas, button, numbers } of cards) {
     const key = BRIEFLY.find((name) => name in of.numbers);
-    numbers.replaceChildren(word("q-" + key) + " ");
+    numbers.replaceChildren(quantity(key) + " ");
     withError(make("span", { parent: numbers }), of.numbers[key]);
     button.textContent = title(of);
     describe(canvas, word("card-plane", { title: title(of) }));

@@ -3,7 +3,7 @@
 Shapes: N images, X pixels, D latent dimensions.
 """
 
-__all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "QUANTITIES", "vae_facts"]
+__all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "vae_facts"]
 
 import hashlib
 
@@ -20,6 +20,7 @@ from torch import Tensor
 import genlab.data
 
 from genlab.common.errors import InputError
+from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
 from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
@@ -32,9 +33,10 @@ from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.runs.run import Run
-from genlab.vae.compare import PAIRED, paired
+from genlab.vae.compare import paired
 from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
+from genlab.vae.results import PAIRED, read_results
 from genlab.vae.splits import observed_test_images
 
 PIXEL_TOLERANCE = 2e-3
@@ -50,11 +52,11 @@ DRAWS = 96
 STILL_SAMPLES = 16
 PROBES = 6
 """Latents and digits for which torch's values are kept."""
-QUANTITIES = (
+SHOWN_QUANTITIES = (
     "nll_exact", "nll_is", "elbo", "re", "omega", "cross_entropy", "conditional_entropy",
     "mutual_information", "marginal_kl", "prior_gap", "inference_gap",
 )
-"""Numbers of a run's `results.json` that a page shows, those that it has."""
+"""Quantities that a page shows, of those that a run has."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,6 +127,10 @@ def vae_facts(
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
         "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), blobs),
         "mean": first.model.likelihood.mean_function,
+        "quantities": {
+            key: {lang: QUANTITIES[key].label(lang) for lang in ("zh", "en")}
+            for key in SHOWN_QUANTITIES
+        },
         "tolerance": {"pixel": PIXEL_TOLERANCE, "code": CODE_TOLERANCE},
         "log_std_range": LOG_STD_RANGE,
     }, stills
@@ -136,15 +142,14 @@ def _load(name: str, path: Path) -> Loaded:
 
 
 def _identity(one: Loaded) -> dict[str, Any]:
-    """Who the model is, and its numbers."""
-    results = one.run.results
-    numbers = {
-        name: [results[name], results.get(f"{name}_se")] for name in QUANTITIES if name in results
-    }
+    """The model's names, and its numbers."""
+    results = read_results(one.run)
+    found = {key: getattr(results, key) for key in SHOWN_QUANTITIES}
     return {
         "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
         "title": one.model.prior.title.capitalised()._asdict(),
-        "test_images": results["test_images"], "numbers": numbers,
+        "test_images": results.test_images,
+        "numbers": {key: _number(value) for key, value in found.items() if value is not None},
         "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
     }
 
@@ -157,8 +162,13 @@ def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
     name = next((n for n in PAIRED if n in ours and n in theirs), None)
     if name is None:
         return {}
-    found = paired([ours[name] - theirs[name]])
-    return {"difference": {"of": name, "mean": found["mean"], "error": found["images_se"]}}
+    found = paired(name, [ours[name] - theirs[name]])
+    return {"difference": {"of": name, "number": _number(found, sign=True)}}
+
+
+def _number(one: Measured, sign: bool = False) -> dict[str, Any]:
+    """A value and its error, and their texts, which the page shows."""
+    return {"value": one.value, "error": one.error, "texts": one.texts(sign)}
 
 
 def _networks(

@@ -14,6 +14,8 @@ import numpy as np
 
 from matplotlib.figure import Figure
 
+from genlab.common.quantities import Measured
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComparedPrior:
@@ -62,19 +64,19 @@ def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Fig
 
 
 def differences(
-    rows: Mapping[str, tuple[float, float]], quantity: str, title: str
+    rows: Mapping[str, Measured], quantity: str, title: str
 ) -> Figure:
     """Each prior's difference to the standard Gaussian, with twice its paired standard error.
 
     Arguments:
-        rows: (difference, standard error) of each prior, in nats.
+        rows: The difference of each prior, in nats.
         quantity: What differs.
         title: What is compared, on which data.
     """
     figure = Figure(figsize=(6.0, 1.3 + 0.32 * len(rows)), dpi=150, layout="constrained")
     axis = figure.add_subplot()
     places = np.arange(len(rows))[::-1]
-    values, errors = zip(*rows.values()) if rows else ((), ())
+    values, errors = ([getattr(one, part) for one in rows.values()] for part in ("value", "error"))
     axis.errorbar(values, places, xerr=2 * np.array(errors), fmt="o", ms=4, capsize=2)
     axis.axvline(0, color="grey", lw=0.8)
     axis.set_yticks(places, list(rows))

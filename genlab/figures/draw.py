@@ -17,6 +17,7 @@ import genlab.data
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
+from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
 from genlab.data.digit_set import Digits
 from genlab.data.image_set import ImageSet, load_images
@@ -30,6 +31,7 @@ from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
+from genlab.vae.results import read_comparison, read_results
 from genlab.vae.splits import observed_test_images
 
 DOTS = 3000
@@ -50,8 +52,11 @@ def _panel(path: Path, digits: Digits) -> tuple[latent.Panel, VAE, np.ndarray | 
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
     dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
-    results = Run(path).results
-    caption = f"ELBO {results['elbo']:.2f}, KL(q(z)||p(z)) {results['marginal_kl']:.3f} nats"
+    results = read_results(Run(path))
+    caption = ", ".join(
+        f"{QUANTITIES[key].label()} {getattr(results, key).text()}"
+        for key in ("elbo", "marginal_kl")
+    ) + " nats"
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
     return latent.Panel(title=model.prior.title.en, z=dots, caption=caption), model, labels
 
@@ -134,17 +139,17 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
         path: The run directory.
         digits: Its digits; those where the run had them from if not given.
     """
-    results = Run(path).results
-    how = "post hoc" if results["post_hoc"] else "jointly"
-    title = f"{results['data']['name']}, priors learned {how}, seeds: {results['seeds']}"
-    rows = results["priors"]
-    likelihood = "nll_exact" if results["latent"] <= 2 else "nll_is"
-    if results["latent"] != 2:
+    results = read_comparison(Run(path))
+    how = "post hoc" if results.post_hoc else "jointly"
+    title = f"{results.data.name}, priors learned {how}, seeds: {results.seeds}"
+    rows, main = results.priors, results.headline
+    if results.latent != 2:
         compared = {
-            PRIORS[prior].title.en: (d[likelihood]["mean"], d[likelihood]["images_se"])
-            for prior, row in rows.items() if likelihood in (d := row["differences"])
+            PRIORS[prior].title.en: row.differences[main]
+            for prior, row in rows.items() if main in row.differences
         }
-        save(comparison.differences(compared, "NLL", title), path / "comparison.png")
+        figure = comparison.differences(compared, QUANTITIES[main].label(), title)
+        save(figure, path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
     digits = digits or genlab.data.digits(load_vae(runs["standard"])[1].data)
@@ -155,7 +160,10 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
     for prior, (panel, model, _) in drawn.items():
         with torch.no_grad():
             density = model.prior().log_prob(points).view(161, 161).numpy()
-        numbers = f"gap {rows[prior]['prior_gap']:.3f}, NLL {rows[prior][likelihood]:.2f}"
+        numbers = "\n".join(
+            f"{QUANTITIES[key].label()} {rows[prior].quantities[key].over_seeds.text()}"
+            for key in ("prior_gap", main)
+        )
         panels.append(comparison.ComparedPrior(
             title=panel.title, z=panel.z, log_density=density, caption=numbers
         ))

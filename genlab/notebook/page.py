@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genlab.notebook.tables import Table, headline, tables_of
+from genlab.common.errors import InputError
+from genlab.notebook.tables import Results, Table, headline, tables_of
 
 SHOWN = 6
 SIDE = 420
@@ -26,8 +27,8 @@ FIRST = (
 
 
 def page(
-    path: str, kind: str, done: bool, results: dict[str, Any], figures: Mapping[str, Path],
-    last: dict[str, Any],
+    path: str, kind: str, done: bool, results: Results | InputError,
+    figures: Mapping[str, Path], last: dict[str, Any],
 ) -> str:
     """Returns HTML of a run.
 
@@ -35,7 +36,7 @@ def page(
         path: Its folder.
         kind: Of which kind it is.
         done: Whether it is complete.
-        results: Its numbers, or `{"damaged": why}`.
+        results: Its numbers, or why they cannot be read.
         figures: Its pictures by name.
         last: Of a run that is not complete, the last entry of its metrics.
     """
@@ -46,7 +47,7 @@ def page(
         words = ", ".join(f"{k} {v:.5g}" if isinstance(v, float) else f"{k} {v}"
                           for k, v in last.items())
         parts.append(f"<div>so far: {html.escape(words)}</div>")
-    if done and "damaged" not in results:
+    if done and not isinstance(results, InputError):
         parts += [_table(table) for table in tables_of(kind, results)]
     names = sorted(figures, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
     stills = [name for name in names if figures[name].suffix == ".png"]

@@ -1,7 +1,8 @@
 """`genlab.Run`: any run directory, to look at.
 
     run = genlab.Run("runs/vae-vamp")
-    run.results["elbo"], run.config["prior"], run.figures["figures/manifold"]
+    run.results.elbo                       # −137.69 ± 0.50 nats
+    run.config["prior"], run.figures["figures/manifold"]
     run.sample(16, seed=1)                 # a uint8 tensor
     run                                    # in a notebook: numbers with errors, and figures
 
@@ -19,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.common.errors import InputError
 from genlab.notebook.page import page
-from genlab.notebook.tables import headline
+from genlab.notebook.tables import Results, headline
 from genlab.runs import run as written
 from genlab.runs.records import read_json
+from genlab.vae.results import read_comparison, read_results
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -64,14 +66,20 @@ class Run:
         return self.kind == "fid" or (self.path / "DONE").exists()
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The final numbers, as `results.json` has them; none while the run is not complete.
+    def results(self) -> Any:
+        """The final numbers; None while there are none.
 
-        Standard errors stand beside their values: `elbo` and `elbo_se`, a distance's `value` and
-        `error`. A GAN that distances were taken of has them under "fid".
+        Those of a VAE are a `genlab.vae.results.VaeResults`, those of a comparison a
+        `genlab.vae.results.Comparison`; a quantity is a `Measured`, a value with its standard
+        error. Those of other runs are the JSON values of `results.json`; a GAN that distances
+        were taken of has them under "fid".
         """
         if not (self.path / "results.json").exists():
-            return {}
+            return None
+        if self.kind == "vae":
+            return read_results(written.Run(self.path))
+        if self.kind == "compare":
+            return read_comparison(written.Run(self.path))
         results = read_json(self.path / "results.json")
         if self.kind == "gan" and (self.path / "fid.json").exists():
             results["fid"] = read_json(self.path / "fid.json")
@@ -160,12 +168,12 @@ class Run:
             dict(last[0]) if last else {},
         )
 
-    def _known(self) -> dict[str, Any]:
+    def _known(self) -> Results | InputError:
         """The results, or what is wrong with them: showing a damaged run is no error."""
         try:
             return self.results
         except InputError as error:
-            return {"damaged": str(error)}
+            return error
 
 
 def _is_measurement(path: Path) -> bool:

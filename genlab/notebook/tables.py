@@ -1,19 +1,19 @@
 """The numbers of a run as tables: every value with its standard error where there is one."""
 
-__all__ = ["Table", "headline", "tables_of", "with_error"]
+__all__ = ["Results", "Table", "headline", "tables_of"]
 
-import math
-
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-VAE = {
-    "elbo": "ELBO", "re": "RE", "omega": "Omega", "nll_exact": "NLL, exact",
-    "nll_is": "NLL, importance sampling", "marginal_kl": "KL(q(z) || p(z))",
-    "prior_gap": "prior gap", "mutual_information": "I(x; z)", "inference_gap": "inference gap",
-}  # fmt: skip
-"""The quantities of a VAE, all in nats, as they are called here and elsewhere."""
+from genlab.common.errors import InputError
+from genlab.common.quantities import QUANTITIES, Measured, fixed
+from genlab.common.typed_json import from_json
+from genlab.data.identity import Identity
+from genlab.vae.results import Comparison, VaeResults
 
-ERRORS = {"single": "_se", "compared": "_images_se"}
+Results = VaeResults | Comparison | dict[str, Any] | None
+"""The results of a run; JSON values where they are those of a GAN, a measurement or a lab, and
+None where it is not complete."""
 
 GAN = {
     "recipe": "recipe", "epochs": "epochs", "images": "training images",
@@ -30,41 +30,36 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def with_error(value: float, error: float | None) -> str:
-    """Returns a value to two digits of its error, or to four of its own without one."""
-    if error is None or not error > 0 or not math.isfinite(error):
-        return f"{value:.4g}"
-    places = 1 - math.floor(math.log10(error))
-    if places < 0:  # an error of hundreds
-        return f"{round(value, places):.0f} ± {round(error, places):.0f}"
-    return f"{value:.{places}f} ± {error:.{places}f}"
-
-
-def headline(kind: str, done: bool, results: dict[str, Any]) -> str:
+def headline(kind: str, done: bool, results: Results | InputError) -> str:
     """Returns a run in one line."""
-    if "damaged" in results:
-        return f"{kind}, damaged: {results['damaged']}"
-    if not done:
+    if isinstance(results, InputError):
+        return f"{kind}, damaged: {results}"
+    if not done or results is None:
         return f"{kind}, not finished"
-    if kind == "vae" and "elbo" in results:
-        elbo = with_error(results["elbo"], results.get("elbo_se"))
-        return f"vae, prior {results['prior']}, ELBO {elbo} nats"
-    if kind == "gan" and "epochs" in results:
+    if isinstance(results, VaeResults):
+        return f"vae, prior {results.prior}, {QUANTITIES['elbo'].label()} {results.elbo}"
+    if isinstance(results, Comparison):
+        return f"compare, priors {', '.join(results.priors)}"
+    if kind == "gan":
         found = f"gan, {results['epochs']} epochs of {results['images']} images"
         first = _distances(results.get("fid", {}))[:1]
         return found + "".join(f", {name} {value}" for name, value, *_ in first)
     if kind == "fid":
         return f"fid, {results.get('verdict', results.get('note', ''))}"
-    if kind == "compare" and "priors" in results:
-        return f"compare, priors {', '.join(results['priors'])}"
-    if kind == "lab" and "vae" in results:
+    if kind == "lab":
         return f"lab, VAEs {', '.join(results['vae'])}, a GAN and its distances"
     return kind
 
 
-def tables_of(kind: str, results: dict[str, Any]) -> list[Table]:
-    """Returns the tables of a finished run of that kind; columns with nothing are left out."""
-    tables = MAKERS[kind](results) if kind in MAKERS else []
+def tables_of(kind: str, results: Results) -> list[Table]:
+    """Returns the tables of a run of that kind; columns with nothing are left out."""
+    tables = []
+    if isinstance(results, VaeResults):
+        tables = _of_vae(results)
+    elif isinstance(results, Comparison):
+        tables = _of_comparison(results)
+    elif results is not None and kind in MAKERS:
+        tables = MAKERS[kind](results)
     return [_filled(table) for table in tables if table.rows]
 
 
@@ -74,19 +69,15 @@ def _filled(table: Table) -> Table:
     return Table(table.title, head, rows)
 
 
-def _of_vae(results: dict[str, Any]) -> list[Table]:
-    rows = [
-        (name, with_error(results[key], results.get(f"{key}_se")))
-        for key, name in VAE.items() if results.get(key) is not None
-    ]
-    images = results.get("test_images")
-    title = f"{_data(results)}; {images:,} test images" if images else _data(results)
-    return [Table(title, ("nats", "mean ± standard error"), rows)]
+def _of_vae(results: VaeResults) -> list[Table]:
+    rows = [(QUANTITIES[key].label(), str(value)) for key, value in results.measured().items()]
+    title = f"{_name(results.data)}; {results.test_images:,} test images"
+    return [Table(title, ("quantity", "mean ± standard error"), rows)]
 
 
 def _of_gan(results: dict[str, Any]) -> list[Table]:
     rows = [(name, str(results[key])) for key, name in GAN.items() if results.get(key) is not None]
-    return [Table(_data(results), ("", ""), rows), *_of_fid(results.get("fid", {}))]
+    return [Table(_name(results["data"]), ("", ""), rows), *_of_fid(results.get("fid", {}))]
 
 
 def _of_fid(results: dict[str, Any]) -> list[Table]:
@@ -102,55 +93,64 @@ def _of_fid(results: dict[str, Any]) -> list[Table]:
 def _distances(one: dict[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for d in one.get("distances", []):
-        kid, null = d.get("kid"), d.get("null")
+        value, kid, null = Measured(d["value"], d.get("error")), d.get("kid"), d.get("null")
         rows.append((
             d["label"],
-            with_error(d["value"], d.get("error")),
-            f"{null['mean']:.3g}" if null else "",
-            with_error(kid["value"], kid["error"]) if kid else "",
-            *(f"{d[key]:.3f}" if key in d else "" for key in ("precision", "recall")),
+            value.text(),
+            value.rounded_alike(null["mean"]) if null else "",
+            Measured(kid["value"], kid["error"]).text() if kid else "",
+            *(fixed(d[key], 3) if key in d else "" for key in ("precision", "recall")),
         ))
     return rows
 
 
-def _of_vaes(rows: dict[str, dict[str, Any]], suffix: str, title: str) -> Table:
-    """A row a prior, a column a quantity that every prior has."""
-    keys = [k for k in VAE if rows and all(row.get(k) is not None for row in rows.values())]
-    body = [
-        (prior, *(with_error(row[k], row.get(k + suffix)) for k in keys))
-        for prior, row in rows.items()
+def _of_comparison(results: Comparison) -> list[Table]:
+    rows = {
+        prior: {key: one.over_seeds for key, one in row.quantities.items()}
+        for prior, row in results.priors.items()
+    }
+    over = "seeds" if results.seeds > 1 else "images"
+    means = _a_row_each(rows, f"{_name(results.data)}; nats, mean ± standard error over {over}")
+    differences = [
+        (prior, row.differences) for prior, row in results.priors.items() if row.differences
     ]
-    return Table(f"{title}; nats, mean ± standard error", ("prior", *(VAE[k] for k in keys)), body)
-
-
-def _of_compare(results: dict[str, Any]) -> list[Table]:
-    rows = results.get("priors", {})
-    tables = [_of_vaes(rows, ERRORS["compared"], _data(results))]
-    keys = list(dict.fromkeys(k for row in rows.values() for k in row.get("differences", {})))
-    paired = [
-        (prior, *(
-            with_error(d[k]["mean"], d[k].get("images_se")) if k in d else "" for k in keys
-        ))
-        for prior, row in rows.items() if (d := row.get("differences"))
+    keys = [key for key in QUANTITIES if any(key in found for _, found in differences)]
+    body = [
+        (prior, *(found[key].as_difference() if key in found else "" for key in keys))
+        for prior, found in differences
     ]
     title = "differences to the standard Gaussian; nats, ± standard error, paired over images"
-    return [*tables, Table(title, ("prior", *(VAE[k] for k in keys)), paired)]
+    return [means, Table(title, _heads(keys), body)]
+
+
+def _a_row_each(rows: Mapping[str, Mapping[str, Measured]], title: str) -> Table:
+    """A row a prior, a column a quantity that every prior has."""
+    keys = [key for key in QUANTITIES if all(key in row for row in rows.values())]
+    body = [(prior, *(row[key].text() for key in keys)) for prior, row in rows.items()]
+    return Table(title, _heads(keys), body)
+
+
+def _heads(keys: Sequence[str]) -> tuple[str, ...]:
+    return ("prior", *(QUANTITIES[key].label() for key in keys))
 
 
 def _of_lab(results: dict[str, Any]) -> list[Table]:
-    vaes = results.get("vae", {})
-    title = _data(next(iter(vaes.values()))) if vaes else ""
-    return [_of_vaes(vaes, ERRORS["single"], title), *_of_gan(
-        results.get("gan", {}) | {"fid": results.get("fid", {})}
-    )]
+    vaes = {
+        prior: from_json(VaeResults, one, "results.json")
+        for prior, one in results["vae"].items()
+    }
+    gan = _of_gan(results["gan"] | {"fid": results["fid"]})
+    if not vaes:
+        return gan
+    title = f"{_name(next(iter(vaes.values())).data)}; nats, mean ± standard error"
+    return [_a_row_each({prior: one.measured() for prior, one in vaes.items()}, title), *gan]
 
 
-def _data(results: dict[str, Any]) -> str:
-    data = results.get("data", {})
-    note = " (a stand-in for the real thing)" if data.get("stand_in") else ""
-    return f"{data.get('name', '')}{note}"
+def _name(data: Identity | Mapping[str, Any]) -> str:
+    """The name of a data set, with a remark where it is a stand-in."""
+    known = vars(data) if isinstance(data, Identity) else data
+    note = " (a stand-in for the real thing)" if known.get("stand_in") else ""
+    return f"{known.get('name', '')}{note}"
 
 
-MAKERS = {
-    "vae": _of_vae, "gan": _of_gan, "fid": _of_fid, "compare": _of_compare, "lab": _of_lab,
-}  # fmt: skip
+MAKERS = {"gan": _of_gan, "fid": _of_fid, "lab": _of_lab}

@@ -1,6 +1,6 @@
-"""The JSON that runs keep: what is not there, or not as it should be, is told with its file."""
+"""The JSON files of runs; errors name the file."""
 
-__all__ = ["is_config", "kind_of", "objects", "read_json", "read_lines", "text_of"]
+__all__ = ["Record", "is_config", "kind_of", "objects", "read_json", "read_lines", "text_of"]
 
 import json
 
@@ -8,21 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from genlab.common.errors import InputError, OtherVersion
+from genlab.common.errors import InputError
 
 
-class Kept(dict[str, Any]):
-    """A JSON object of a run's file: what it lacks is an `InputError` that names the file."""
+class Record(dict[str, Any]):
+    """A JSON object of a run's file; a missing key is an `InputError` that names the file."""
 
     def __init__(self, entries: Mapping[str, Any], place: str) -> None:
         super().__init__(entries)
         self.place = place
 
     def __missing__(self, key: str) -> Any:
-        raise OtherVersion(
-            f"{self.place}: {key!r} is missing; the run is damaged or was made by another version "
-            "of genlab"
-        )
+        raise InputError(f"{self.place}: {key!r} is missing; the run is damaged")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -65,7 +62,7 @@ def objects(text: str, path: Path) -> list[dict[str, Any]]:
 
 def _parsed(text: str, place: str) -> Any:
     try:
-        return json.loads(text, object_hook=lambda entries: Kept(entries, place))
+        return json.loads(text, object_hook=lambda entries: Record(entries, place))
     except json.JSONDecodeError as error:
         raise InputError(f"{place}: not valid JSON ({error}); the run is damaged") from None
 

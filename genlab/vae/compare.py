@@ -29,6 +29,8 @@ import genlab.data
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
+from genlab.common.quantities import QUANTITIES
+from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
@@ -36,17 +38,22 @@ from genlab.priors import PRIORS
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
 from genlab.vae.load import build_likelihood, first_vae, measured_values
+from genlab.vae.results import (
+    PAIRED,
+    ComparedPrior,
+    Comparison,
+    Incomplete,
+    MeanOverSeeds,
+    read_results,
+)
 from genlab.vae.splits import splits_of
 from genlab.vae.train import train_vae
 
-QUANTITIES = {
-    "nll_exact": "exact NLL", "nll_is": "NLL (importance sampling)", "elbo": "ELBO", "re": "RE",
-    "omega": "Omega", "prior_gap": "prior gap", "mutual_information": "I(x; z)",
-    "inference_gap": "inference gap",
-}
-"""The table's columns, as `results.json` of a run calls them."""
-PAIRED = ("nll_exact", "nll_is", "elbo")
-"""Quantities whose difference to the standard Gaussian is given."""
+TABLED = (
+    "nll_exact", "nll_is", "elbo", "re", "omega", "prior_gap", "mutual_information",
+    "inference_gap",
+)  # fmt: skip
+"""The quantities of the table."""
 
 
 def compare_config(run: Run) -> CompareConfig:
@@ -62,8 +69,8 @@ def compare_config(run: Run) -> CompareConfig:
 
 def compare(
     config: CompareConfig, out: Path, only: str | None = None, on: Hardware = CPU
-) -> dict[str, Any]:
-    """Runs a comparison into `out`, or goes on there; returns its table.
+) -> Comparison | Incomplete:
+    """Runs a comparison into `out`, or goes on there; returns its table once all runs are there.
 
     Arguments:
         config: The comparison.
@@ -94,7 +101,7 @@ def compare(
         train_vae(rows[row], out / row, on, wait=only not in (None, row))
     lacking = [row for row in rows if not (out / row / "DONE").exists()]
     if lacking:
-        return {"kind": "compare", "done": len(rows) - len(lacking), "lacking": lacking}
+        return Incomplete(done=len(rows) - len(lacking), lacking=lacking)
     return gather(out)
 
 
@@ -106,12 +113,12 @@ def _rows(config: CompareConfig) -> dict[str, VaeConfig]:
     }
 
 
-def gather(out: Path) -> dict[str, Any]:
+def gather(out: Path) -> Comparison:
     """Tables the rows, all finished; returns the table. A row may have been measured again."""
     run = Run(out)
-    results = {"kind": "compare", **tabulate(compare_config(run), out)}
+    results = tabulate(compare_config(run), out)
     atomic.write_bytes(out / "table.md", table(results).encode())
-    run.finish(results)
+    run.finish(to_json(results))
     return results
 
 
@@ -124,28 +131,30 @@ def _order(rows: Mapping[str, Any], only: str | None) -> list[str]:
     return [f"standard/{only.split('/')[1]}", only]
 
 
-def tabulate(config: CompareConfig, out: Path) -> dict[str, Any]:
+def tabulate(config: CompareConfig, out: Path) -> Comparison:
     """Returns means over the seeds, their standard errors, and the paired differences."""
-    table: dict[str, Any] = {}
-    for prior in config.priors:
-        runs = [Run(out / prior / str(seed)).results for seed in range(config.seeds)]
-        row: dict[str, Any] = {}
-        for name in QUANTITIES:
-            if all(name in r for r in runs):
-                values = [r[name] for r in runs]
-                row[name], row[f"{name}_seeds_se"] = mean_and_seeds_error(values)
-                row[f"{name}_images_se"] = runs[0][f"{name}_se"]
-        row["parameters"] = runs[0]["parameters"]
-        row["seconds"] = sum(r["seconds"] for r in runs) / len(runs)
-        row["identity_holds"] = all(r["identity_holds"] for r in runs)
-        row["differences"] = {} if prior == "standard" else _differences(config, out, prior)
-        table[prior] = row
-    first = Run(out / "standard" / "0").results
-    return {
-        "priors": table, "seeds": config.seeds, "post_hoc": config.post_hoc,
-        "latent": config.latent, "test_images": first["test_images"], "data": first["data"],
-        "binarisation": first["binarisation"],
-    }
+    rows = {prior: _row(config, out, prior) for prior in config.priors}
+    first = read_results(Run(out / "standard" / "0"))
+    return Comparison(
+        priors=rows, seeds=config.seeds, post_hoc=config.post_hoc, latent=config.latent,
+        test_images=first.test_images, data=first.data, binarisation=first.binarisation,
+    )
+
+
+def _row(config: CompareConfig, out: Path, prior: str) -> ComparedPrior:
+    runs = [read_results(Run(out / prior / str(seed))) for seed in range(config.seeds)]
+    quantities = {}
+    for name in TABLED:
+        found = [getattr(run, name) for run in runs]
+        if None not in found:
+            mean, seeds_error = mean_and_seeds_error([one.value for one in found])
+            quantities[name] = MeanOverSeeds(mean, found[0].error, found[0].unit, seeds_error)
+    return ComparedPrior(
+        quantities=quantities,
+        differences={} if prior == "standard" else _differences(config, out, prior),
+        parameters=runs[0].parameters, seconds=sum(run.seconds for run in runs) / len(runs),
+        identity_holds=all(run.identity_holds for run in runs),
+    )
 
 
 def mean_and_seeds_error(values: list[float]) -> tuple[float, float | None]:
@@ -157,56 +166,48 @@ def mean_and_seeds_error(values: list[float]) -> tuple[float, float | None]:
     return mean, math.sqrt(variance / len(values))
 
 
-def _differences(config: CompareConfig, out: Path, prior: str) -> dict[str, Any]:
+def _differences(config: CompareConfig, out: Path, prior: str) -> dict[str, MeanOverSeeds]:
     """Differences of a prior to the standard Gaussian, seed by seed and image by image."""
     seeds = [str(seed) for seed in range(config.seeds)]
     ours = [measured_values(out / prior / seed) for seed in seeds]
     theirs = [measured_values(out / "standard" / seed) for seed in seeds]
     return {
-        name: paired([a[name] - b[name] for a, b in zip(ours, theirs)])
+        name: paired(name, [a[name] - b[name] for a, b in zip(ours, theirs)])
         for name in PAIRED if all(name in run for run in ours + theirs)
     }
 
 
-def paired(pairs: list[Tensor]) -> dict[str, float | None]:
-    """Returns the mean difference, its standard error over images, and that over seeds.
+def paired(key: str, pairs: list[Tensor]) -> MeanOverSeeds:
+    """Returns the mean difference with its standard errors over images and over seeds.
 
     Arguments:
+        key: The quantity that differs.
         pairs: For each seed the differences of all images, each with shape `(N,)`.
     """
     stacked = torch.stack(pairs).double()
     over_images = stacked.mean(0)  # of an image, over seeds
     mean, seeds_error = mean_and_seeds_error(stacked.mean(1).tolist())
     error = (over_images.std() / math.sqrt(over_images.numel())).item()
-    return {"mean": mean, "images_se": error, "seeds_se": seeds_error}
+    return MeanOverSeeds(mean, error, QUANTITIES[key].unit, seeds_error)
 
 
-def table(results: Mapping[str, Any]) -> str:
+def table(results: Comparison) -> str:
     """Returns the comparison as a Markdown table."""
-    shown = [n for n in QUANTITIES if all(n in row for row in results["priors"].values())]
-    main = "nll_exact" if "nll_exact" in shown else ("nll_is" if "nll_is" in shown else "elbo")
-    how = "learned post hoc on one VAE a seed" if results["post_hoc"] else "trained jointly"
+    shown, main = results.shared(), results.headline
+    how = "learned post hoc on one VAE a seed" if results.post_hoc else "trained jointly"
+    heads = ["prior", *(QUANTITIES[key].label() for key in shown)]
     lines = [
-        f"Priors {how}; {results['data']['name']}, {results['test_images']} test digits, "
-        f"D = {results['latent']}, seeds: {results['seeds']}; nats per digit. ± is the standard "
+        f"Priors {how}; {results.data.name}, {results.test_images:,} test digits, "
+        f"D = {results.latent}, seeds: {results.seeds}; nats per digit. ± is the standard "
         "error over seeds, where there are several, else over digits; that of a difference is "
         "over digits, the same for both.",
         "",
-        f"| prior | {' | '.join(QUANTITIES[n] for n in shown)} | {QUANTITIES[main]} − standard |",
-        f"|{'---|' * (len(shown) + 2)}",
+        f"| {' | '.join(heads)} | {QUANTITIES[main].label()} − standard |",
+        f"|{'---|' * (len(heads) + 1)}",
     ]
-    for prior, row in results["priors"].items():
-        values = [_number(row, name) for name in shown]
-        difference = row["differences"].get(main)
-        last = "—" if difference is None else (
-            f"{difference['mean']:+.3f} ± {difference['images_se']:.3f}"
-            + (f" (seeds ± {seeds:.3f})" if (seeds := difference["seeds_se"]) else "")
-        )
-        lines.append(f"| {prior} | {' | '.join(values)} | {last} |")
+    for prior, row in results.priors.items():
+        cells = [row.quantities[key].over_seeds.text() for key in shown]
+        difference = row.differences.get(main)
+        last = "—" if difference is None else difference.as_difference()
+        lines.append(f"| {' | '.join([prior, *cells, last])} |")
     return "\n".join(lines) + "\n"
-
-
-def _number(row: Mapping[str, Any], name: str) -> str:
-    error = row[f"{name}_seeds_se"]
-    error = row[f"{name}_images_se"] if error is None else error
-    return f"{row[name]:.3f} ± {error:.3f}"

@@ -8,13 +8,13 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["CHUNK", "Measures", "measure", "measured_terms"]
+__all__ = ["CHUNK", "measure", "measured_terms"]
 
 import copy
 import math
 import time
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.progress import Progress, say
+from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
 from genlab.compute.hardware import CPU
 from genlab.vae.evidence.bidirectional import bracket
@@ -33,6 +34,7 @@ from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
 from genlab.vae.evidence.tabulated import Tabulated
 from genlab.vae.model import VAE, Terms, gaussian_entropy
+from genlab.vae.results import Measurement
 
 CHUNK = 1000
 GAP_DRAWS = 20_000
@@ -61,26 +63,22 @@ TOLD_S = 60.0
 """A measurement that takes longer is announced."""
 
 
-class Measures(NamedTuple):
-    """What was measured."""
-
-    results: dict[str, Any]
-    """Means and standard errors, ready for `results.json`."""
-    values: dict[str, Tensor]
-    """One value a test image of each term, float64, with shape `(N,)`."""
-
-
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """Returns the mean of `(N,)` values and its standard error, in float64."""
     values = values.double()
     return values.mean().item(), (values.std() / math.sqrt(len(values))).item()
 
 
+def measured(key: str, values: Tensor) -> Measured:
+    """Returns the mean of a quantity's `(N,)` values with its standard error."""
+    return Measured(*mean_and_error(values), QUANTITIES[key].unit)
+
+
 @torch.no_grad()
 def measure(
     model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int,
     annealed: int = 0, device: torch.device = CPU.device,
-) -> Measures:
+) -> Measurement:
     """Measures a model.
 
     Arguments:
@@ -94,14 +92,9 @@ def measure(
         device: Where importance sampling runs, which above two dimensions is nearly all of it.
 
     Returns:
-        Among the results, each with `..._se`: `re`, `omega`, `elbo`, `cross_entropy`,
-        `conditional_entropy`, `marginal_kl`, `mutual_information` (over the N test images, whose
-        mixture is q(z)), `prior_gap` (KL(q(z)||p(z)) with the training images' mixture),
-        `nll_is`, and for D <= 2 `nll_exact` (with `nll_exact_trusted`: its error is at most
-        `EXACT`, and importance sampling finds no more); `identity_gap`, `identity_tolerance` and
-        `identity_holds` for equation 3; and the prior's own diagnostics.
+        Every quantity with its standard error; those of the likelihood by quadrature for D <= 2.
     """
-    prior, extra = model.prior(), {}
+    prior, extra = model.prior(), dict[str, Any]()
     if model.prior.expensive and model.latent <= 2:
         prior, error = _tabulated(model, prior, x, seed)
         extra["prior_table_error"] = error
@@ -117,7 +110,6 @@ def measure(
         "identity_gap": gap,
         "identity_tolerance": tolerance,
         "identity_holds": abs(gap) <= tolerance,
-        "mutual_information_cap": math.log(len(x)),
         "active_units": active_units(mean),
         "latent": model.latent,
         "test_images": len(x),
@@ -125,7 +117,7 @@ def measure(
     }
     random = generator(seed, "diagnostics")
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
-    extra |= model.prior.diagnostics(z, random)
+    extra["diagnostics"] = model.prior.diagnostics(z, random)
     values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
     if importance:
         extra |= _importance(model, prior, x, importance, seed, values, device)
@@ -133,14 +125,14 @@ def measure(
         extra |= _annealed(model, prior, x, annealed, seed, values)
     if model.latent <= 2:
         extra |= _exact(model, prior, x, mean, log_std, seed, values)
-    results: dict[str, Any] = {}
-    for name, value in values.items():
-        results[name], results[f"{name}_se"] = mean_and_error(value)
-    if results["mutual_information"] > extra["mutual_information_cap"] - 0.5:
-        extra["saturated"] = "mutual information is at its cap ln N: the marginal KL is mostly " \
-            "that of a finite set of images"
-    values.pop("prior_gap")  # of other images than the rest
-    return Measures(results | extra, values)
+    found = {name: measured(name, value) for name, value in values.items()}
+    cap = math.log(len(x))
+    extra |= {
+        "mutual_information_cap": cap,
+        "mutual_information_saturated": found["mutual_information"].value > cap - 0.5,
+        "values": {name: value for name, value in values.items() if QUANTITIES[name].per_image},
+    }
+    return Measurement(**found, **extra)
 
 
 def _tabulated(
@@ -263,7 +255,7 @@ def _importance(
         "importance_draws": draws,
         "importance_parts": dict(zip(("encoder", "widened encoder", "prior"), counts)),
         "ess_lowest_percent": ess.quantile(0.01).item(),
-        "pareto_k_above_0.7": doubtful,
+        "pareto_k_doubtful": doubtful,
         "nll_is_trusted": bool(doubtful is not None and doubtful < 0.01 and ess.min() > 10),
     }
 
@@ -274,13 +266,15 @@ def _annealed(
     """Returns what annealing says of some images, and of the importance-sampled estimate there."""
     some = torch.randperm(len(x), generator=generator(seed, "annealed images"))[:images]
     log_p, low, high = bracket(model, prior, x[some], seed)
-    results: dict[str, Any] = {"annealed_images": len(some)}
-    results["nll_annealed"], results["nll_annealed_se"] = mean_and_error(-log_p)
-    results["annealing_gap"], results["annealing_gap_se"] = mean_and_error(high - low)
+    found: dict[str, Any] = {
+        "annealed_images": len(some),
+        "nll_annealed": measured("nll_annealed", -log_p),
+        "annealing_gap": measured("annealing_gap", high - low),
+    }
     if "nll_is" in values:
         bias = values["nll_is"][some] + log_p
-        results["importance_bias"], results["importance_bias_se"] = mean_and_error(bias)
-    return results
+        found["importance_bias"] = measured("importance_bias", bias)
+    return found
 
 
 def _exact(
@@ -295,8 +289,6 @@ def _exact(
     some = torch.randperm(len(x), generator=random)[:GAP_IMAGES]
     with torch.enable_grad():
         own, best = best_gaussian_elbo(model, prior, x[some], random)
-    amortisation, amortisation_se = mean_and_error(best - own)
-    approximation, approximation_se = mean_and_error(evidence.log_p[some] - best)
     # The integral over the box is at most p(x), but for the cells' error, and importance sampling
     # is at most so on average: where it has found more, quadrature has missed something.
     missed = 0.0
@@ -308,10 +300,8 @@ def _exact(
         "nll_exact_error": evidence.error.mean().item(),
         "nll_exact_largest_error": evidence.error.max().item(),
         "prior_outside_box": evidence.prior_outside,
-        "amortisation_gap": amortisation,
-        "amortisation_gap_se": amortisation_se,
-        "approximation_gap": approximation,
-        "approximation_gap_se": approximation_se,
+        "amortisation_gap": measured("amortisation_gap", best - own),
+        "approximation_gap": measured("approximation_gap", evidence.log_p[some] - best),
         "gap_images": len(some),
     }
 

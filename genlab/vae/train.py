@@ -7,7 +7,7 @@ import os
 import time
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import genlab.data
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
+from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
@@ -26,8 +27,9 @@ from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
 from genlab.vae.loop import NEVER, fit
-from genlab.vae.measure import Measures, measure
+from genlab.vae.measure import measure
 from genlab.vae.model import VAE
+from genlab.vae.results import Measurement, VaeResults, read_results
 from genlab.vae.splits import (
     Splits,
     observed_test_images,
@@ -35,8 +37,7 @@ from genlab.vae.splits import (
     splits_of,
 )
 
-OF_TRAINING = ("prior", "prior_options", "epochs", "train_images", "seconds", "data")
-"""What results say of the training; the rest is measured."""
+BINARISATION = "dynamic in training; one fixed draw of the test digits"
 
 
 def refit_config(
@@ -69,7 +70,7 @@ def refit_config(
 
 def train_vae(
     config: VaeConfig, out: Path, on: Hardware = CPU, *, wait: bool = False
-) -> dict[str, Any]:
+) -> VaeResults:
     """Trains into `out` (or goes on there) and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
@@ -98,11 +99,11 @@ def train_vae(
 def _train(
     config: VaeConfig, out: Path, on: Hardware, digits: Digits, splits: Splits,
     model: VAE | None,
-) -> dict[str, Any]:
+) -> VaeResults:
     """Trains the model and measures it, or returns the results of a finished run."""
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if run.done or model is None:
-        return run.results
+        return read_results(run)
     began, seconds, epochs, converged = time.monotonic(), 0.0, 0, False
     if config.em:
         converged = fit_prior_by_em(config, model, splits)
@@ -112,17 +113,14 @@ def _train(
             took, epochs = fit(config, run, model, splits, on.device)
         seconds += took
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
-    results = {
-        "prior": config.prior,
-        "prior_options": config.prior_options,
-        "epochs": epochs,
-        "train_images": len(splits.train),
-        "seconds": round(seconds, 1),
-        "data": asdict(digits.identity),
-    }
-    _finish(run, results, _measured(model.eval(), digits, config, on))
+    results = VaeResults(
+        **vars(_measured(model.eval(), digits, config, on)), prior=config.prior,
+        prior_options=dict(config.prior_options), epochs=epochs, train_images=len(splits.train),
+        seconds=round(seconds, 1), data=digits.identity, binarisation=BINARISATION,
+    )
+    _finish(run, results)
     run.drop_state()
-    return run.results
+    return read_results(run)
 
 
 def _beginning(config: VaeConfig, out: Path, digits: Digits, splits: Splits) -> VAE:
@@ -149,11 +147,11 @@ def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
 def evaluate_vae(
     out: Path, data: str | None = None, importance: int | None = None,
     annealed: int | None = None, on: Hardware = CPU,
-) -> dict[str, Any]:
+) -> Measurement:
     """Measures a finished run again and writes its results; or an unfinished one, and writes none.
 
     Of an unfinished run the weights last saved are measured: with early stopping the best so far.
-    Its results hold "unfinished", a line that says which; it may be training meanwhile.
+    `unfinished` of its measurement says which; it may be training meanwhile.
 
     Arguments:
         out: The run directory.
@@ -167,19 +165,17 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
-    # What an earlier measurement found and this one leaves out goes.
-    kept = {} if note else {name: run.results[name] for name in OF_TRAINING}
     digits = genlab.data.digits(data or config.data)
     run.refuse_other_data({"digits": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
     if annealed is not None:
         config = replace(config, annealed=annealed)
-    measures = _measured(model, digits, config, on)
+    measurement = _measured(model, digits, config, on)
     if note:
-        return measures.results | {"unfinished": note}
-    _finish(run, kept, measures)
-    return run.results
+        return replace(measurement, unfinished=note)
+    _finish(run, replace(read_results(run), **vars(measurement)))
+    return read_results(run)
 
 
 def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
@@ -197,7 +193,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
 
 
-def _measured(model: VAE, digits: Digits, config: VaeConfig, on: Hardware) -> Measures:
+def _measured(model: VAE, digits: Digits, config: VaeConfig, on: Hardware) -> Measurement:
     with device_context(on):
         return measure(
             model, observed_test_images(digits, model.likelihood),
@@ -207,7 +203,6 @@ def _measured(model: VAE, digits: Digits, config: VaeConfig, on: Hardware) -> Me
         )
 
 
-def _finish(run: Run, results: dict[str, Any], measures: Measures) -> None:
-    atomic.write_tensors(run.path / MEASURES, measures.values)
-    data = {"binarisation": "dynamic in training; one fixed draw of the test digits"}
-    run.finish(results | measures.results | data)
+def _finish(run: Run, results: VaeResults) -> None:
+    atomic.write_tensors(run.path / MEASURES, results.values)
+    run.finish(to_json(results))

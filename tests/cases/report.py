@@ -13,13 +13,17 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
+from genlab.common.quantities import Measured
+from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
+from genlab.data.identity import Identity
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
 from genlab.vae.load import MEASURES
+from genlab.vae.results import VaeResults
 
 
 def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> 
     }
 
 
-def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) -> dict[str, Any]:
+def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) -> VaeResults:
     errors = {"re": 0.3, "omega": 0.02, "cross_entropy": 0.011, "conditional_entropy": 0.012,
               "elbo": 0.31, "marginal_kl": 0.013, "prior_gap": 0.012, "mutual_information": 0.02,
               "nll_exact": 0.3, "nll_is": 0.3, "inference_gap": 0.05}
@@ -38,22 +42,25 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
               "marginal_kl": kl, "prior_gap": kl - 0.1,
               "mutual_information": ce - entropy - kl - 0.0004,
               "nll_exact": -re_ + 1.2, "nll_is": -re_ + 1.3, "inference_gap": 5.1}
-    return {
-        **values, **{f"{k}_se": v for k, v in errors.items()}, "prior": prior, "latent": 2,
-        "epochs": 7, "train_images": 4000,
-        "test_images": 1000, "seconds": 61.4, "parameters": 1_333_012, "identity_gap": 0.0004,
-        "identity_tolerance": 0.0021, "identity_holds": True, "binarisation": "dynamic",
-        "nll_exact_error": 0.00004,
-    }
+    measured = {key: Measured(value, errors[key], "nats") for key, value in values.items()}
+    digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
+    return VaeResults(
+        **measured, prior=prior, latent=2, prior_options={}, epochs=7, train_images=4000,
+        test_images=1000, seconds=61.4, parameters=1_333_012,
+        identity_gap=0.0004, identity_tolerance=0.0021, identity_holds=True,
+        mutual_information_cap=6.9, mutual_information_saturated=False, active_units=2,
+        nll_exact_error=0.00004, diagnostics={}, data=Identity(**digits), binarisation="dynamic",
+    )
 
 
-def image_values(results: dict[str, Any]) -> dict[str, np.ndarray]:
+def image_values(results: VaeResults) -> dict[str, np.ndarray]:
     """Values of 1,000 images with the means and errors of the results; common to all, half."""
-    common, own = np.random.default_rng(0), np.random.default_rng(len(results["prior"]))
+    common, own = np.random.default_rng(0), np.random.default_rng(len(results.prior))
     values = {}
     for name in ("elbo", "nll_exact", "marginal_kl"):
         noise = (common.standard_normal(1000) + own.standard_normal(1000)) / 2**0.5
-        values[name] = results[name] + results[f"{name}_se"] * 1000**0.5 * noise
+        one = getattr(results, name)
+        values[name] = one.value + one.error * 1000**0.5 * noise
     return values
 
 
@@ -120,7 +127,7 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
         config = VaeConfig(prior=prior, prior_options=options, data="mnist-5k", epochs=7)
         write(folder / "config.json", {"kind": "vae", "config": asdict(config)})
         write(folder / "env.json", {"data": {"digits": digits}, "sessions": [session]})
-        write(folder / "results.json", results)
+        write(folder / "results.json", to_json(results))
         (folder / "model.safetensors").write_bytes(b"weights of " + prior.encode())
         (folder / MEASURES).write_bytes(save(image_values(results)))
         for name in VAE_FIGURES:

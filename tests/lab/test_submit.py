@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 import genlab
 
 from genlab.common.errors import InputError
+from genlab.common.typed_json import to_json
 from genlab.lab.handin import submission
 from genlab.lab.handin.archive import MANIFEST, pack
 from genlab.lab.handin.submission import check_author, file_names, submit
@@ -114,7 +115,7 @@ def test_the_code_archive_holds_the_source_and_the_models(
     for prior in VAES:
         weights = archive.read(f"models/vae/{prior}/model.safetensors")
         assert weights == b"weights of " + prior.encode()
-        assert json.loads(archive.read(f"models/vae/{prior}/results.json")) == VAES[prior]
+        assert json.loads(archive.read(f"models/vae/{prior}/results.json")) == to_json(VAES[prior])
         assert f"models/vae/{prior}/config.json" in archive.namelist()
     assert archive.read("models/gan/generator.safetensors") == b"generator"
 

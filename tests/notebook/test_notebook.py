@@ -13,6 +13,8 @@ import pytest
 
 from cases.small_data import make_tiny_digits
 
+from genlab.common.quantities import Measured
+
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
 
 SMALL = {
@@ -63,7 +65,7 @@ def test_the_notebook_runs_and_shows_its_numbers_and_pictures(tmp_path: Path) ->
     html = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
     assert len(html) == 3  # a VAE, the GAN, the distance
     results = json.loads((tmp_path / "notebook-runs/vamp/results.json").read_text())
-    assert f"{results['elbo']:.1f}" in html[0]
+    assert Measured(**results["elbo"]).text() in html[0]
     assert "data:image/jpeg;base64," in html[1]
     measured = json.loads((tmp_path / "notebook-runs/fid/results.json").read_text())
     assert measured["distances"][0]["label"] in html[2]
@@ -72,4 +74,4 @@ def test_the_notebook_runs_and_shows_its_numbers_and_pictures(tmp_path: Path) ->
     assert len(pictures) == 5  # two priors' samples, the GAN's twice, the walk
     words = "".join("".join(o.get("text", "")) for o in outputs if o["output_type"] == "stream"
                     and o["name"] == "stdout")
-    assert f"{results['prior_gap']:.3f} ± {results['prior_gap_se']:.3f} nats" in words
+    assert f"prior gap {Measured(**results['prior_gap']).text()} nats" in words

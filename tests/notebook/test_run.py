@@ -3,11 +3,12 @@
 import base64
 import io
 import json
-import math
+import re
 import shutil
 import subprocess
 import sys
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from PIL import Image
 import genlab
 
 from genlab.common.errors import InputError
+from genlab.common.quantities import QUANTITIES, Measured
+from genlab.common.typed_json import to_json
 from genlab.configs.vae import VaeConfig
 from genlab.fid.generated import of_run
 from genlab.figures.draw import draw_vae
 from genlab.notebook.sheet import sheet_of
-from genlab.notebook.tables import tables_of, with_error
+from genlab.notebook.tables import tables_of
 from genlab.vae.load import load_vae
+from genlab.vae.results import ComparedPrior, Comparison, MeanOverSeeds
 from genlab.vae.train import train_vae
 
 
@@ -114,12 +118,13 @@ def test_a_vae_has_what_its_files_have(vae: Path) -> None:
     run = genlab.Run(str(vae))
     assert (run.path, run.kind, run.done) == (vae, "vae", True)
     assert run.config == json.loads((vae / "config.json").read_text())["config"]
-    assert run.results == json.loads((vae / "results.json").read_text())
+    assert to_json(run.results) == json.loads((vae / "results.json").read_text())
     assert [m["epoch"] for m in run.metrics()] == [1]
     assert run.figures["figures/manifold"] == vae / "figures" / "manifold.png"
     assert run.runs == {}
-    elbo = with_error(run.results["elbo"], run.results["elbo_se"])
-    assert repr(run) == f"genlab.Run({str(vae)!r}): vae, prior standard, ELBO {elbo} nats"
+    assert re.fullmatch(r"−\d+\.\d+ ± 0\.\d\d nats", str(run.results.elbo))
+    line = f"vae, prior standard, ELBO {run.results.elbo}"
+    assert repr(run) == f"genlab.Run({str(vae)!r}): {line}"
 
 
 def test_samples_of_a_vae_are_decoded_draws_the_same_however_many(vae: Path) -> None:
@@ -145,8 +150,9 @@ def test_samples_of_a_vae_are_decoded_draws_the_same_however_many(vae: Path) -> 
 
 def test_a_page_has_the_numbers_with_their_errors_and_bounded_pictures(vae: Path) -> None:
     text = genlab.Run(vae)._repr_html_()
-    results = json.loads((vae / "results.json").read_text())
-    assert with_error(results["prior_gap"], results["prior_gap_se"]) in text
+    for key, value in genlab.Run(vae).results.measured().items():
+        assert f">{QUANTITIES[key].label()}</td>" in text
+        assert f">{value}</td>" in text
     tags = parsed(text)
     assert tags.tags.count("img") == 6
     assert "script" not in tags.tags
@@ -199,28 +205,36 @@ def test_a_gan_shows_the_distances_taken_of_it(tmp_path: Path) -> None:
 
 
 def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> None:
-    rows = {
-        "standard": {"elbo": -132.8151, "elbo_images_se": 0.4986, "differences": {}},
-        "vamp": {"elbo": -131.0, "elbo_images_se": 0.5,
-                 "differences": {"elbo": {"mean": 1.8151, "images_se": 0.0226}}},
-    }  # fmt: skip
-    data = {"name": "MNIST", "stand_in": False}
-    folder = record(tmp_path / "cmp", "compare", {"priors": rows, "data": data})
+    single = genlab.Run(vae).results
+    row = ComparedPrior(
+        quantities={"elbo": MeanOverSeeds(-132.8151, 0.4986)}, differences={}, parameters=1,
+        seconds=1.0, identity_holds=True,
+    )
+    better = replace(
+        row, quantities={"elbo": MeanOverSeeds(-131.0, 0.5, seeds_error=0.2)},
+        differences={"elbo": MeanOverSeeds(1.8151, 0.0226, seeds_error=0.31)},
+    )
+    found = Comparison(
+        priors={"standard": row, "vamp": better}, seeds=2, post_hoc=False, latent=2,
+        test_images=60, data=single.data, binarisation="",
+    )
+    folder = record(tmp_path / "cmp", "compare", to_json(found))
     shutil.copytree(vae, folder / "standard" / "0")
     run = genlab.Run(folder)
     assert list(run.runs) == ["standard/0"]
     assert run.runs["standard/0"].sample(2).shape == (2, 8, 8)
     first, second = tables_of("compare", run.results)
-    assert first.rows == [("standard", "-132.82 ± 0.50"), ("vamp", "-131.00 ± 0.50")]
-    assert second.rows == [("vamp", "1.815 ± 0.023")]
+    assert first.rows == [("standard", "−132.82 ± 0.50"), ("vamp", "−131.00 ± 0.20")]
+    assert second.rows == [("vamp", "+1.815 ± 0.023 (over seeds ± 0.31)")]
     parsed(run._repr_html_())
     with pytest.raises(InputError, match="standard/0"):
         run.sample(1)
-    lab = {"vae": {"vamp": {"elbo": -1.0, "elbo_se": 0.1, "data": data}},
-           "gan": {"epochs": 3, "images": 9}, "fid": FID}  # fmt: skip
+    gan = {"epochs": 3, "images": 9, "data": {"name": "dogs"}}
+    one = replace(single, elbo=Measured(-1.0, 0.1, "nats"))
+    lab = {"vae": {"vamp": to_json(one)}, "gan": gan, "fid": FID}
     run = genlab.Run(record(tmp_path / "lab", "lab", lab))
     text = run._repr_html_()
-    assert all(words in text for words in ("-1.00 ± 0.10", "57.2 ± 1.3", "MNIST"))
+    assert all(words in text for words in ("−1.00 ± 0.10", "57.2 ± 1.3", single.data.name))
 
 
 def test_a_run_on_its_way_shows_how_far_it_is(vae: Path, tmp_path: Path) -> None:
@@ -228,7 +242,7 @@ def test_a_run_on_its_way_shows_how_far_it_is(vae: Path, tmp_path: Path) -> None
     for name in ("DONE", "results.json"):
         (tmp_path / "run" / name).unlink()
     run = genlab.Run(tmp_path / "run")
-    assert run.results == {}
+    assert run.results is None
     assert repr(run).endswith("vae, not finished")
     bound = run.metrics()[-1]["bound"]
     assert f"bound {bound:.5g}" in run._repr_html_()
@@ -256,24 +270,6 @@ def test_what_is_no_run_is_refused(tmp_path: Path, vae: Path) -> None:
 
 
 # Its parts
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "words"),
-    [
-        (-137.69294, 0.49726, "-137.69 ± 0.50"),
-        (5.0949, 0.015, "5.095 ± 0.015"),
-        (0.00123, 0.000021, "0.001230 ± 0.000021"),
-        (1234.5, 130.0, "1230 ± 130"),
-        (57.2461, None, "57.25"),
-        (3.0, 0.0, "3"),
-        (3.0, math.nan, "3"),
-    ],
-)
-def test_values_are_written_to_two_digits_of_their_errors(
-    value: float, error: float | None, words: str
-) -> None:
-    assert with_error(value, error) == words
 
 
 def test_a_sheet_of_digits_is_dark_on_white_and_of_colours_as_they_are() -> None:

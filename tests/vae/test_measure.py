@@ -1,6 +1,7 @@
 """Every estimator against models whose likelihood is known, and against each other."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch.nn as nn
 from cases.vae import vae_of
 from scipy.stats import genpareto
 
+from genlab.common.quantities import QUANTITIES
 from genlab.vae import measure as measures
 from genlab.vae.evidence.annealing import anneal, forward_bound, reverse_bound, temperatures
 from genlab.vae.evidence.bidirectional import bracket
@@ -158,25 +160,38 @@ def test_measures_hold_their_identities() -> None:
     """CE = H[q(z)] + KL, -Omega = I + KL, gap = ln p - ELBO, on one model."""
     model = small_vae(2, 9, "vamp", spread=3.0)
     x = all_images(3)
-    measures = measure(model, x, x, draws=64, importance=4000, seed=0)
-    r = measures.results
+    found = measure(model, x, x, draws=64, importance=4000, seed=0)
+    r = {key: one.value for key, one in found.measured().items()}
     aggregated = r["mutual_information"] + r["conditional_entropy"]
     assert r["cross_entropy"] == pytest.approx(aggregated + r["marginal_kl"], abs=0.02)
     assert -r["omega"] == pytest.approx(r["mutual_information"] + r["marginal_kl"], abs=0.02)
     assert r["inference_gap"] == pytest.approx(-r["nll_exact"] - r["elbo"], abs=1e-6)
     assert r["nll_is"] == pytest.approx(r["nll_exact"], abs=0.03)
-    assert r["mutual_information"] <= r["mutual_information_cap"]
-    assert r["prior_gap"] == pytest.approx(r["marginal_kl"], abs=4 * r["marginal_kl_se"] + 1e-3)
-    assert r["identity_holds"]
-    assert all(len(value) == 512 for value in measures.values.values())
-    assert r["elbo"] == pytest.approx(measures.values["elbo"].mean().item())
+    assert r["mutual_information"] <= found.mutual_information_cap
+    tolerance = 4 * found.marginal_kl.error + 1e-3
+    assert r["prior_gap"] == pytest.approx(r["marginal_kl"], abs=tolerance)
+    assert found.identity_holds
+
+
+def test_a_measurement_has_the_mean_of_each_image_with_its_error_and_unit() -> None:
+    model, x = small_vae(2, 9), all_images(3)
+    found = measure(model, x, x, draws=4, importance=200, seed=0)
+    per_image = {key for key in found.measured() if QUANTITIES[key].per_image}
+    assert found.values.keys() == per_image
+    for key, values in found.values.items():
+        one = getattr(found, key)
+        assert len(values) == 512
+        assert one.value == pytest.approx(values.mean().item())
+        assert one.error == pytest.approx(values.numpy().std(ddof=1) / 512**0.5)
+        assert one.unit == QUANTITIES[key].unit
+    assert re.fullmatch(r"\d\.\d+ ± 0\.\d+ nats", str(found.nll_exact))
 
 
 def test_quadrature_that_misses_what_sampling_finds_is_not_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, x = small_vae(2, 9), all_images(3)
-    assert measure(model, x, x, draws=4, importance=1000, seed=0).results["nll_exact_trusted"]
+    assert measure(model, x, x, draws=4, importance=1000, seed=0).nll_exact_trusted
 
     def missing(model: VAE, *rest: object) -> Evidence:
         evidence = exact_evidence(model, *rest)  # type: ignore[arg-type]
@@ -188,8 +203,8 @@ def test_quadrature_that_misses_what_sampling_finds_is_not_trusted(
 
     for wrong in (missing, coarse):
         monkeypatch.setattr(measures, "exact_evidence", wrong)
-        found = measure(model, x, x, draws=4, importance=1000, seed=0).results
-        assert not found["nll_exact_trusted"]
+        found = measure(model, x, x, draws=4, importance=1000, seed=0)
+        assert found.nll_exact_trusted is False
 
 
 def test_mutual_information_is_zero_or_at_its_cap() -> None:
@@ -199,9 +214,10 @@ def test_mutual_information_is_zero_or_at_its_cap() -> None:
     with torch.no_grad():
         last.weight.zero_()
         last.bias.zero_()
-    constant = measure(model, x, x, draws=4, importance=0, seed=0).results
-    assert constant["mutual_information"] == pytest.approx(0, abs=4 * 1.0 / math.sqrt(64))
-    assert constant["active_units"] == 0
+    constant = measure(model, x, x, draws=4, importance=0, seed=0)
+    assert constant.mutual_information.value == pytest.approx(0, abs=4 * 1.0 / math.sqrt(64))
+    assert not constant.mutual_information_saturated
+    assert constant.active_units == 0
 
     class Apart(nn.Module):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -209,10 +225,10 @@ def test_mutual_information_is_zero_or_at_its_cap() -> None:
             return place, torch.zeros_like(place)
 
     model.encoder = Apart()
-    apart = measure(model, x, x, draws=4, importance=0, seed=0).results
-    assert apart["mutual_information"] == pytest.approx(math.log(64), abs=0.5)
-    assert "saturated" in apart
-    assert apart["active_units"] == 2
+    apart = measure(model, x, x, draws=4, importance=0, seed=0)
+    assert apart.mutual_information.value == pytest.approx(math.log(64), abs=0.5)
+    assert apart.mutual_information_saturated
+    assert apart.active_units == 2
 
 
 def test_active_units_count_what_varies() -> None:
@@ -324,13 +340,13 @@ def test_a_tabulated_density_is_the_density(latent: int) -> None:
 
 def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
     model, x = small_vae(2, 9, "mixture"), all_images(3)
-    plain = measure(model, x, x, draws=4, importance=0, seed=0).results
+    plain = measure(model, x, x, draws=4, importance=0, seed=0)
     model.prior.expensive = True
-    table = measure(model, x, x, draws=4, importance=0, seed=0).results
-    assert "prior_table_error" not in plain
-    assert table["prior_table_error"] < 1e-3
+    table = measure(model, x, x, draws=4, importance=0, seed=0)
+    assert plain.prior_table_error is None
+    assert table.prior_table_error < 1e-3
     for key in ("cross_entropy", "nll_exact", "elbo", "prior_gap"):
-        assert table[key] == pytest.approx(plain[key], abs=1e-3), key
+        assert getattr(table, key).value == pytest.approx(getattr(plain, key).value, abs=1e-3), key
 
 
 def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +360,6 @@ def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch)
     assert (log_p - exact).mean().item() == pytest.approx(0, abs=0.1)
     error = ((high - low).std() / math.sqrt(60)).item()
     assert -3 * error < (high - low).mean().item() < 0.4
-    r = measure(model, x, x, draws=4, importance=200, seed=0, annealed=20).results
-    assert r["annealed_images"] == 20
-    assert abs(r["importance_bias"]) < 0.2
+    found = measure(model, x, x, draws=4, importance=200, seed=0, annealed=20)
+    assert found.annealed_images == 20
+    assert abs(found.importance_bias.value) < 0.2

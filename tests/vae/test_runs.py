@@ -1,6 +1,7 @@
 """Runs beyond the plain one: priors learned post hoc, other objectives, early stopping."""
 
 import math
+import re
 import time
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import genlab.data
 from genlab.cli.resume import resume
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.quantities import QUANTITIES, Measured
 from genlab.compute.hardware import CPU
 from genlab.configs.compare import CompareConfig
 from genlab.configs.vae import RECIPES, VaeConfig
@@ -30,6 +32,7 @@ from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
+from genlab.vae.results import read_comparison, read_results
 from genlab.vae.splits import splits_of
 from genlab.vae.train import evaluate_vae, refit_config, train_vae
 
@@ -60,9 +63,9 @@ def test_every_prior_trains_measures_and_rebuilds(
     options = SMALL.get(prior, {})
     config = config_of(tiny_digits, epochs=1, prior=prior, prior_options=options)
     results = train_vae(config, tmp_path / "run")
-    assert results["identity_holds"]
-    assert results["nll_exact"] <= -results["elbo"] + 4 * results["inference_gap_se"]
-    assert abs(results["prior_outside_box"]) < 0.02
+    assert results.identity_holds
+    assert results.nll_exact.value <= -results.elbo.value + 4 * results.inference_gap.error
+    assert abs(results.prior_outside_box) < 0.02
     model, again = load_vae(tmp_path / "run")
     assert again == config
     stored = load((tmp_path / "run" / "model.safetensors").read_bytes())
@@ -81,11 +84,12 @@ def test_a_refitted_prior_leaves_the_networks_and_closes_the_gap(
     for part in ("encoder", "decoder"):
         for a, b in zip(getattr(before, part).parameters(), getattr(after, part).parameters()):
             assert torch.equal(a, b)
-    old = Run(base).results
-    assert results["re"] == pytest.approx(old["re"])  # the same noise, the same networks
-    assert results["conditional_entropy"] == pytest.approx(old["conditional_entropy"])
-    assert results["prior_gap"] < old["prior_gap"]
-    assert results["elbo"] > old["elbo"]
+    old = read_results(Run(base))
+    assert results.re.value == pytest.approx(old.re.value)  # the same noise, the same networks
+    entropy = results.conditional_entropy.value
+    assert entropy == pytest.approx(old.conditional_entropy.value)
+    assert results.prior_gap.value < old.prior_gap.value
+    assert results.elbo.value > old.elbo.value
 
 
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
@@ -96,8 +100,8 @@ def test_the_ex_post_mixture_by_em_closes_the_gap(
     out = tmp_path / "em"
     config = refit_config(base, out, "mixture", options, epochs=1, learning_rate=1e-3, em=True)
     results = train_vae(config, out)
-    assert results["prior_gap"] < Run(base).results["prior_gap"]
-    assert results["epochs"] == 0
+    assert results.prior_gap.value < read_results(Run(base)).prior_gap.value
+    assert results.epochs == 0
 
 
 @pytest.mark.parametrize("prior", ["vamp", "vamp-mixture"])
@@ -114,18 +118,18 @@ def test_pseudo_inputs_begun_by_em_go_where_gradients_alone_do_not(
     for em in (True, False):
         options, out = {"components": 8}, tmp_path / str(em)
         config = refit_config(base, out, prior, options, epochs=3, learning_rate=3e-3, em=em)
-        gaps[em] = train_vae(config, out)["prior_gap"]
+        gaps[em] = train_vae(config, out).prior_gap.value
     assert gaps[True] < 0.5 * gaps[False]
-    assert gaps[True] < Run(base).results["prior_gap"]
+    assert gaps[True] < read_results(Run(base)).prior_gap.value
 
 
 def test_refitting_the_standard_gaussian_changes_nothing(base: Path, tmp_path: Path) -> None:
     config = refit_config(
         base, tmp_path / "same", "standard", {}, epochs=3, learning_rate=1e-3, em=False
     )
-    results, old = train_vae(config, tmp_path / "same"), Run(base).results
+    results, old = train_vae(config, tmp_path / "same"), read_results(Run(base))
     for key in ("re", "omega", "cross_entropy", "nll_exact", "prior_gap"):
-        assert results[key] == old[key], key
+        assert getattr(results, key) == getattr(old, key), key
 
 
 def test_a_finished_run_that_lacks_its_weights_is_damaged(base: Path) -> None:
@@ -185,8 +189,8 @@ def test_objectives_lower_the_exact_likelihood(
     common = {"learning_rate": 3e-3, "prior": "mixture", "prior_options": SMALL["mixture"]}
     one = train_vae(config_of(tiny_digits, epochs=1, **common, **changes), tmp_path / "one")
     many = train_vae(config_of(tiny_digits, epochs=40, **common, **changes), tmp_path / "many")
-    assert many["nll_exact"] < one["nll_exact"] - 3
-    assert many["elbo"] > one["elbo"] + 3
+    assert many.nll_exact.value < one.nll_exact.value - 3
+    assert many.elbo.value > one.elbo.value + 3
 
 
 def test_exact_training_has_no_worse_a_likelihood_than_its_bound(
@@ -196,7 +200,7 @@ def test_exact_training_has_no_worse_a_likelihood_than_its_bound(
     config = config_of(tiny_digits, objective="exact", lattice=64, epochs=40, learning_rate=3e-3)
     results = train_vae(config, tmp_path / "run")
     bounds = [m["bound"] for m in Run(tmp_path / "run").metrics()]
-    assert bounds[-1] > results["elbo"]
+    assert bounds[-1] > results.elbo.value
     assert bounds[-1] > bounds[0] + 3
 
 
@@ -210,7 +214,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
     metrics = Run(tmp_path / "whole").metrics()
     values = [m["valid_elbo"] for m in metrics]
     best = values.index(max(values))
-    assert results["epochs"] == len(values) == best + 1 + 4 < 500
+    assert results.epochs == len(values) == best + 1 + 4 < 500
     # Cut at every save, inside and at the ends of epochs: the same weights.
     save, count = Run.save_state, 0
 
@@ -245,10 +249,10 @@ def test_validation_digits_are_held_out_of_training(tiny_digits: Path) -> None:
 
 
 def test_values_of_each_image_are_kept(base: Path) -> None:
-    values, results = measured_values(base), Run(base).results
+    values, results = measured_values(base), read_results(Run(base))
     for key in ("re", "omega", "elbo", "nll_exact"):
-        assert values[key].mean().item() == pytest.approx(results[key])
-        assert len(values[key]) == results["test_images"]
+        assert values[key].mean().item() == pytest.approx(getattr(results, key).value)
+        assert len(values[key]) == results.test_images
 
 
 def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> None:
@@ -260,28 +264,30 @@ def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> No
     assert config.priors == ("standard", "mixture")
     whole = compare(config, tmp_path / "whole")
     parts = tmp_path / "parts"
-    assert compare(config, parts, "mixture/1")["lacking"] == [
+    assert compare(config, parts, "mixture/1").lacking == [
         "standard/0", "mixture/0", "standard/1",
     ]
     for row in ("standard/0", "standard/1"):
         compare(config, parts, row)
     again = compare(config, parts, "mixture/0")
-    keys = ("nll_exact", "elbo", "re", "prior_gap", "differences")
     for prior in config.priors:
-        assert {k: again["priors"][prior][k] for k in keys} == {
-            k: whole["priors"][prior][k] for k in keys
-        }
-    found = whole["priors"]["mixture"]["differences"]["nll_exact"]
+        assert again.priors[prior].quantities == whole.priors[prior].quantities
+        assert again.priors[prior].differences == whole.priors[prior].differences
+    assert read_comparison(Run(parts)) == again
+    found = whole.priors["mixture"].differences["nll_exact"]
     rows = [
         measured_values(tmp_path / "whole" / "mixture" / s)["nll_exact"]
         - measured_values(tmp_path / "whole" / "standard" / s)["nll_exact"]
         for s in ("0", "1")
     ]
     both = (rows[0] + rows[1]) / 2
-    assert found["mean"] == pytest.approx(both.mean().item())
-    assert found["images_se"] == pytest.approx(both.std().item() / len(both) ** 0.5)
-    assert found["seeds_se"] == pytest.approx((rows[0].mean() - rows[1].mean()).abs().item() / 2)
-    assert "| mixture |" in (tmp_path / "whole" / "table.md").read_text()
+    assert found.value == pytest.approx(both.mean().item())
+    assert found.error == pytest.approx(both.std().item() / len(both) ** 0.5)
+    assert found.seeds_error == pytest.approx((rows[0].mean() - rows[1].mean()).abs().item() / 2)
+    assert found.over_seeds == Measured(found.value, found.seeds_error, "nats")
+    (line,) = re.findall(r"^\| mixture .*", (tmp_path / "whole" / "table.md").read_text(), re.M)
+    assert line.endswith(f"| {found.as_difference()} |")
+    assert whole.priors["mixture"].quantities["elbo"].over_seeds.text() in line
     draw_comparison(tmp_path / "whole")
     assert (tmp_path / "whole" / "comparison.png").stat().st_size > 10_000
     with pytest.raises(InputError, match="--only vamp/0: the rows are standard/0"):
@@ -293,10 +299,9 @@ def test_a_post_hoc_comparison_shares_its_networks(tiny_digits: Path, tmp_path: 
         priors=("mixture", "student"), data=str(tiny_digits), components=6, hidden=(16,),
         epochs=3, refit_epochs=2, batch=50, importance=0, post_hoc=True,
     )
-    table = compare(config, tmp_path / "run", "student/0")
-    assert table["lacking"] == ["mixture/0"]
-    rows = compare(config, tmp_path / "run")["priors"]
-    assert len({row["re"] for row in rows.values()}) == 1  # one encoder, decoder and noise
+    assert compare(config, tmp_path / "run", "student/0").lacking == ["mixture/0"]
+    rows = compare(config, tmp_path / "run").priors
+    assert len({row.quantities["re"] for row in rows.values()}) == 1  # one VAE, one noise
 
 
 def post_hoc_students(digits: Path) -> CompareConfig:
@@ -313,9 +318,7 @@ def test_a_comparison_goes_on_wherever_its_folder_is(
     monkeypatch.chdir(tmp_path)
     compare(config, Path("there"), "student/0")
     (tmp_path / "there").rename(tmp_path / "here")
-    assert compare(config, tmp_path / "here")["priors"].keys() == {
-        "standard", "student", "mixture"
-    }
+    assert compare(config, tmp_path / "here").priors.keys() == {"standard", "student", "mixture"}
 
 
 def test_a_row_waits_for_the_vae_that_another_process_trains(
@@ -330,7 +333,7 @@ def test_a_row_waits_for_the_vae_that_another_process_trains(
             while "waiting for its end" not in (said := capsys.readouterr().err):
                 assert not row.done(), said
                 time.sleep(0.01)
-        assert row.result()["lacking"] == ["mixture/0"]
+        assert row.result().lacking == ["mixture/0"]
 
 
 def test_a_comparison_is_refused_before_any_of_it_is_trained(
@@ -348,30 +351,32 @@ def test_what_is_measured_no_more_is_not_kept(tiny_digits: Path, tmp_path: Path)
     compare(config, tmp_path / "run", "standard/0")
     out = tmp_path / "run" / "standard" / "0"
     before = Run(out).results
-    after = evaluate_vae(out, importance=0)
-    assert {k for k in before if k not in after} == {
-        "nll_is", "nll_is_se", "ess", "ess_se", "pareto_k", "pareto_k_se", "importance_draws",
-        "importance_parts", "ess_lowest_percent", "pareto_k_above_0.7", "nll_is_trusted",
+    evaluate_vae(out, importance=0)
+    after = Run(out).results
+    assert {k for k in before if before[k] != after[k]} == {
+        "nll_is", "ess", "pareto_k", "importance_draws", "importance_parts",
+        "ess_lowest_percent", "pareto_k_doubtful", "nll_is_trusted",
     }
-    assert after == {k: before[k] for k in after}
-    rows = compare(config, tmp_path / "run")["priors"]
-    assert "nll_is" not in rows["standard"]
-    assert rows["student"]["differences"].keys() == {"nll_exact", "elbo"}
+    assert {after[k] for k in before if before[k] != after[k]} == {None}
+    rows = compare(config, tmp_path / "run").priors
+    assert "nll_is" not in rows["standard"].quantities
+    assert rows["student"].differences.keys() == {"nll_exact", "elbo"}
 
 
 def test_a_finished_comparison_follows_its_rows(tiny_digits: Path, tmp_path: Path) -> None:
     """Rows that are measured again: its table, its file and its picture are made anew."""
     config, out = replace(post_hoc_students(tiny_digits), priors=("student",)), tmp_path / "run"
     compare(config, out)
-    assert "nll_is" not in Run(out).results["priors"]["student"]
+    assert "nll_is" not in read_comparison(Run(out)).priors["student"].quantities
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     for prior in ("standard", "student"):
         evaluate_vae(out / prior / "0", str(moved), importance=100)
         refresh(out / prior / "0", str(moved))
-    rows = Run(out).results["priors"]
+    rows = read_comparison(Run(out)).priors
     for prior in ("standard", "student"):
-        assert rows[prior]["nll_is"] == Run(out / prior / "0").results["nll_is"]
-    assert "NLL (importance sampling)" in (out / "table.md").read_text(encoding="utf-8")
+        own = read_results(Run(out / prior / "0")).nll_is
+        assert rows[prior].quantities["nll_is"].over_seeds == own
+    assert QUANTITIES["nll_is"].label() in (out / "table.md").read_text(encoding="utf-8")
     assert (out / "comparison.png").exists()
 
 

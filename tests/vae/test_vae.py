@@ -37,6 +37,7 @@ from genlab.vae.load import build_vae, load_vae
 from genlab.vae.loop import _shorten, elbo_of
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE, gaussian_entropy
+from genlab.vae.results import Measurement, read_results
 from genlab.vae.splits import observed_test_images, splits_of
 from genlab.vae.train import evaluate_vae, train_vae
 
@@ -51,8 +52,8 @@ def metrics_of(path: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "seconds"} for line in Run(path).metrics()]
 
 
-def measured(model: VAE, x: torch.Tensor, draws: int) -> dict[str, Any]:
-    return measure(model, x, x, draws=draws, importance=0, seed=0).results
+def measured(model: VAE, x: torch.Tensor, draws: int) -> Measurement:
+    return measure(model, x, x, draws=draws, importance=0, seed=0)
 
 
 def model_of(prior: str, latent: int = 2, pixels: int = 9) -> VAE:
@@ -225,10 +226,10 @@ def test_omega_is_the_sum_of_its_parts(prior: str, latent: int) -> None:
     model = model_of(prior, latent)
     x = (torch.rand(300, 9, generator=torch.Generator().manual_seed(1)) < 0.5).float()
     results = measured(model, x, draws=64)
-    assert results["identity_holds"]
-    parts = results["conditional_entropy"] - results["cross_entropy"]
-    assert results["omega"] == pytest.approx(parts, abs=results["identity_tolerance"])
-    assert results["elbo"] == pytest.approx(results["re"] + results["omega"])
+    assert results.identity_holds
+    parts = results.conditional_entropy.value - results.cross_entropy.value
+    assert results.omega.value == pytest.approx(parts, abs=results.identity_tolerance)
+    assert results.elbo.value == pytest.approx(results.re.value + results.omega.value)
 
 
 def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +239,7 @@ def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         "genlab.vae.measure.gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
     )
-    assert not measured(model, x, draws=64)["identity_holds"]
+    assert not measured(model, x, draws=64).identity_holds
 
 
 def test_cross_entropy_of_the_standard_prior_is_the_closed_form() -> None:
@@ -266,7 +267,7 @@ def test_measurement_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("genlab.vae.measure.CHUNK", 37)
     parts = measured(model, x, draws=4)
     for key in ("cross_entropy", "conditional_entropy"):
-        assert parts[key] == pytest.approx(whole[key], rel=1e-5)
+        assert getattr(parts, key).value == pytest.approx(getattr(whole, key).value, rel=1e-5)
 
 
 @pytest.mark.parametrize("prior", LAB_PRIORS)
@@ -286,7 +287,7 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
     metrics = run.metrics()
     assert [m["epoch"] for m in metrics] == list(range(1, 41))
     assert metrics[-1]["bound"] > metrics[0]["bound"] + 10
-    assert results == run.results
+    assert results == read_results(run)
     assert run.done
     assert {p.name for p in run.path.iterdir()} == {
         "beginning.jsonl", "config.json", "env.json", "measures.safetensors", "metrics.jsonl",
@@ -294,7 +295,7 @@ def test_training_improves_and_rebuilds(tiny_digits: Path, tmp_path: Path) -> No
     }
     again = evaluate_vae(run.path)
     for key in ("re", "omega", "cross_entropy", "conditional_entropy", "elbo"):
-        assert again[key] == results[key], key
+        assert getattr(again, key) == getattr(results, key), key
 
 
 @pytest.mark.parametrize("patience", [None, 50])
@@ -326,9 +327,9 @@ def test_an_unfinished_run_is_measured_and_left_alone(
     model = build_vae(config, x.shape[1])
     unpack(state[0], {"best" if patience else "vae": model}, {})
     wanted = measured(model.eval(), x, config.draws)
-    assert found["re"] == pytest.approx(wanted["re"], abs=1e-9)
+    assert found.re.value == pytest.approx(wanted.re.value, abs=1e-9)
     which = "the best by validation ELBO" if patience else "the last saved"
-    assert found["unfinished"] == f"not finished; weights measured: {which} until step {state[1]}"
+    assert found.unfinished == f"not finished; weights measured: {which} until step {state[1]}"
     if patience:
         splits, lines = splits_of(digits, config, Bernoulli()), Run(tmp_path / "run").metrics()
         assert splits.valid is not None

@@ -11,7 +11,7 @@ together with the list of all that was shown. A digit that was never between mar
 typed, and a test names the few that may be.
 """
 
-__all__ = ["Record", "Shown", "bind", "like", "mark", "origin", "plain", "release"]
+__all__ = ["Shown", "bind", "like", "mark", "origin", "plain", "release"]
 
 import json
 import operator
@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from genlab.common.errors import OtherVersion
+from genlab.runs.records import Record
 
 START, MIDDLE, END = "\ue000", "\ue001", "\ue002"
 """Private characters of Unicode: no text has them."""
@@ -100,39 +100,20 @@ class _Text(_Bound, str):
     pass
 
 
-class Record(dict[str, Any]):
-    """A record of a run; a key that it lacks is an `OtherVersion` that says what to do."""
-
-    def __init__(self, values: dict[str, Any], where: str, mend: str) -> None:
-        super().__init__(values)
-        self.where, self.mend = where, mend
-
-    def __missing__(self, key: str) -> Any:
-        raise OtherVersion(
-            f"{self.where} lacks {key!r}: it was made by an older genlab; {self.mend}"
-        )
-
-
-def bind(value: Any, file: str, mend: str, pointer: str = "", shown_file: str = "") -> Any:
+def bind(value: Any, file: str, place: str = "", pointer: str = "") -> Any:
     """Returns a JSON value with every number and text bound to its place in `file`.
 
     Arguments:
         value: What was read from the file, or a part of it.
         file: The file, relative to the run.
-        mend: What to do where an older version has left something out.
+        place: The file as errors name it.
         pointer: Where `value` stands in the file, as an RFC 6901 pointer.
-        shown_file: What an error calls the file.
     """
     if isinstance(value, dict):
-        parts = {
-            key: bind(part, file, mend, f"{pointer}/{_token(key)}", shown_file)
-            for key, part in value.items()
-        }
-        return Record(parts, f"{shown_file or file}{f' ({pointer})' if pointer else ''}", mend)
+        parts = {k: bind(v, file, place, f"{pointer}/{_token(k)}") for k, v in value.items()}
+        return Record(parts, f"{place or file}{f' ({pointer})' if pointer else ''}")
     if isinstance(value, list):
-        return [
-            bind(part, file, mend, f"{pointer}/{i}", shown_file) for i, part in enumerate(value)
-        ]
+        return [bind(v, file, place, f"{pointer}/{i}") for i, v in enumerate(value)]
     return _make(value, frozenset([f"{file}#{pointer}"]), False)
 
 

@@ -10,53 +10,40 @@ which is several times below sqrt(se(a)^2 + se(b)^2), what it would be for indep
 Shapes: N images.
 """
 
-__all__ = ["CLEAR", "Change", "Difference", "Trend", "change", "clear_of_noise", "difference", "trend"]
+__all__ = ["Change", "Trend", "change", "clear_of_noise", "difference", "trend"]
 
 import math
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from genlab.lab.report.numbers.bound import like
-
-CLEAR = 2.0
-"""A difference of so many standard errors is called clear."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two measured values."""
-
-    value: float
-    se: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether it is more than two standard errors from zero."""
-        return abs(self.value) > CLEAR * self.se
+from genlab.common.quantities import Measured
+from genlab.lab.report.numbers.bound import like, plain
+from genlab.vae.load import MEASURES
+from genlab.vae.results import VaeResults
 
 
-def difference(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> Difference:
-    """Returns a - b of the value `key` of two results.
+def difference(a: VaeResults, b: VaeResults, key: str) -> Measured:
+    """Returns a - b of a quantity of two results.
 
-    Paired where both have the `values` of each image, arrays of shape `(N,)`; otherwise as if
-    they came from independent images.
+    Paired where both have the values of each image; otherwise as if they came from independent
+    images.
     """
-    value = a[key] - b[key]
-    if "values" in a and "values" in b:
-        pairs = a["values"][key] - b["values"][key]
-        files = [f"{one['measures']}#{key}" for one in (a, b) if "measures" in one]
-        return Difference(value, like(float(pairs.std(ddof=1)) / math.sqrt(len(pairs)), *files))
-    first, second = a[f"{key}_se"], b[f"{key}_se"]
-    return Difference(value, like(math.hypot(first, second), first, second))
+    first, second = getattr(a, key), getattr(b, key)
+    value = first.value - second.value
+    if key in a.values and key in b.values:
+        pairs = (a.values[key] - b.values[key]).double()
+        files = [f"vae/{plain(one.prior)}/{MEASURES}#{key}" for one in (a, b)]
+        return Measured(value, like((pairs.std() / math.sqrt(len(pairs))).item(), *files))
+    error = math.hypot(first.error, second.error)
+    return Measured(value, like(error, first.error, second.error))
 
 
 @dataclass(frozen=True)
 class Change:
     """How an ELBO differs from another's, by ELBO = RE - I[x;z] - KL[q(z) || p(z)]."""
 
-    elbo: Difference
+    elbo: Measured
     terms: dict[str, float]
     """The part of each term: "re", "mutual_information" and "marginal_kl", with their minus.
 
@@ -69,20 +56,20 @@ class Change:
         return max(self.terms, key=lambda k: math.copysign(1, self.elbo.value) * self.terms[k])
 
 
-def change(a: Mapping[str, Any], b: Mapping[str, Any]) -> Change:
+def change(a: VaeResults, b: VaeResults) -> Change:
     """Returns how the ELBO of results `a` differs from that of `b`."""
     terms = {
-        "re": a["re"] - b["re"],
-        "mutual_information": b["mutual_information"] - a["mutual_information"],
-        "marginal_kl": b["marginal_kl"] - a["marginal_kl"],
+        "re": a.re.value - b.re.value,
+        "mutual_information": b.mutual_information.value - a.mutual_information.value,
+        "marginal_kl": b.marginal_kl.value - a.marginal_kl.value,
     }
     return Change(difference(a, b, "elbo"), terms)
 
 
-def clear_of_noise(results: Mapping[str, Mapping[str, Any]], key: str, lowest: bool) -> list[str]:
+def clear_of_noise(results: Mapping[str, VaeResults], key: str, lowest: bool) -> list[str]:
     """Returns the names that may be the best by `key`: the best, and those not clearly worse."""
     pick = min if lowest else max
-    best = pick(results, key=lambda name: results[name][key])
+    best = pick(results, key=lambda name: getattr(results[name], key).value)
     others = [n for n in results if n != best]
     return [best] + [n for n in others if not difference(results[n], results[best], key).clear]
 

@@ -5,16 +5,17 @@ Every number and text of them is bound to its place (`genlab.lab.report.numbers.
 
 __all__ = ["ASKED", "Facts", "missing", "read_facts"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genlab.common.errors import InputError, OtherVersion
-from genlab.lab.report.numbers.bound import Record, bind, plain
-from genlab.runs.records import read_json
+from genlab.common.errors import InputError
+from genlab.common.typed_json import from_json
+from genlab.lab.report.numbers.bound import bind
+from genlab.runs.records import Record, read_json
 from genlab.runs.run import Run
-from genlab.vae.load import MEASURES
-from genlab.vae.load import measured_values as measured
+from genlab.vae.load import MEASURES, measured_values
+from genlab.vae.results import VaeResults
 
 ASKED = ("standard", "mixture")
 """The priors that the lab sheet names; it asks for at least one more."""
@@ -36,9 +37,8 @@ class Facts:
     config: dict[str, Any]
     """The lab's own configuration."""
     env: dict[str, Any]
-    vae: dict[str, dict[str, Any]]
-    """`results.json` of each prior, the standard Gaussian first; with `values`, each term of each
-    test image, from the file `measures`."""
+    vae: dict[str, VaeResults]
+    """The results under each prior, the standard Gaussian first, with each test image's values."""
     vae_config: dict[str, dict[str, Any]]
     gan: dict[str, Any]
     gan_config: dict[str, Any]
@@ -49,7 +49,7 @@ class Facts:
     """Identity of the dogs."""
 
     @property
-    def standard(self) -> dict[str, Any]:
+    def standard(self) -> VaeResults:
         """The results under the standard Gaussian, the control of every comparison."""
         return self.vae["standard"]
 
@@ -87,28 +87,21 @@ def read_facts(run: Run) -> Facts:
     """Reads the records of a finished lab run; all values know where they are from.
 
     Raises:
-        InputError: If it is another kind of run, or something is missing, with a list of that, or
-            an older version made it.
+        InputError: If it is another kind of run, or something is missing, with a list of that.
     """
     if run.kind != "lab":
         raise InputError(f"{run.path}: a {run.kind!r} run; a report is made of a genlab lab run")
     _require_all(run.path)
     priors = priors_of(run.path)
-    vae: dict[str, dict[str, Any]] = {
-        prior: _record(run.path, f"vae/{prior}/results.json") for prior in priors
-    }
-    for prior, one in vae.items():
-        one["values"] = {k: v.numpy() for k, v in measured(run.path / "vae" / prior).items()}
-        one["measures"] = f"vae/{prior}/{MEASURES}"
     env = {folder: _record(run.path, f"{folder}/env.json") for folder in ("vae/standard", "gan")}
     return Facts(
         config=_record(run.path, "config.json")["config"],
         env=_record(run.path, "env.json"),
-        vae=vae,
+        vae={prior: _results(run.path, prior) for prior in priors},
         vae_config={p: _record(run.path, f"vae/{p}/config.json")["config"] for p in priors},
         gan=_record(run.path, "gan/results.json"),
         gan_config=_record(run.path, "gan/config.json")["config"],
-        fid=_fid(run.path),
+        fid=_record(run.path, "gan/fid.json"),
         digits=env["vae/standard"]["data"]["digits"],
         dogs=env["gan"]["data"]["images"],
     )
@@ -123,32 +116,18 @@ def _require_all(run: Path) -> None:
             if (p / "DONE").exists() and any((run / gap).is_relative_to(p) for gap in gaps)]
     if over:
         raise InputError(
-            f"{over[0]}: done, yet it lacks {shown}: damaged, or made by an older genlab; "
-            f"{_again(run)}"
+            f"{over[0]}: done, yet it lacks {shown}: the run is damaged; make it again in another "
+            "folder"
         )
     raise InputError(f"{run}: not finished, it lacks {shown}; finish it with: genlab resume {run}")
 
 
 def _record(run: Path, file: str) -> Record:
-    return bind(read_json(run / file), file, _again(run), shown_file=str(run / file))
+    return bind(read_json(run / file), file, str(run / file))
 
 
-def _fid(run: Path) -> Record:
-    """The record of the distances, which alone can be made again without training."""
-    file = run / "gan" / "fid.json"
-    mend = f"delete it and {run / 'DONE'}, then measure again with: genlab resume {run}"
-    record = bind(read_json(file), "gan/fid.json", mend, shown_file=str(file))
-    for epoch in record["epochs"]:
-        for label, distance in epoch["distances"].items():
-            if not isinstance(distance, Record):
-                raise OtherVersion(
-                    f"{file}: the distance {label!r} of epoch {plain(epoch['epoch'])} has no "
-                    f"error: it was made by an older genlab; {mend}"
-                )
-    return record
-
-
-def _again(run: Path) -> str:
-    """How to make a run again that an older version made."""
-    command = read_json(run / "env.json")["sessions"][0]["command"]
-    return f"make it again in another folder (it was made with: {command})"
+def _results(run: Path, prior: str) -> VaeResults:
+    """The results of a VAE, with the values of each image."""
+    file = f"vae/{prior}/results.json"
+    results = from_json(VaeResults, _record(run, file), str(run / file))
+    return replace(results, values=measured_values(run / "vae" / prior))

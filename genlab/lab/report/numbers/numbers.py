@@ -3,40 +3,37 @@
 A number that comes from a record keeps its origin (`genlab.lab.report.numbers.bound`).
 """
 
-__all__ = ["PLUS_MINUS", "count", "decimals", "duration", "number", "plus_minus", "scientific", "with_error"]
+__all__ = ["PLUS_MINUS", "alike", "count", "duration", "number", "parts", "plus_minus", "scientific"]
 
-import math
-
+from genlab.common.quantities import Measured, fixed
 from genlab.lab.report.numbers.bound import mark, plain
 
-MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
 
 def number(value: float, places: int = 2, sign: bool = False) -> str:
     """Returns `value` with fixed decimal places; `sign` shows a plus too."""
-    exact = plain(value)
-    text = f"{exact:+,.{places}f}" if sign else f"{exact:,.{places}f}"
-    if float(text.replace(",", "")) == 0:  # no minus in front of a rounded zero
-        text = text.replace("-", "").replace("+", "")
-    return mark(text.replace("-", MINUS), value)
+    return mark(fixed(plain(value), places, sign), value)
 
 
-def decimals(error: float) -> int:
-    """Returns the decimal places that show two digits of a standard error (at least 1)."""
-    if error <= 0:
-        return 3
-    return min(6, max(1, 1 - math.floor(math.log10(error))))
+def parts(one: Measured, sign: bool = False) -> tuple[str, str]:
+    """Returns value and error, rounded by the error's second digit."""
+    value, error = _plain(one).texts(sign)
+    return mark(value, one.value), mark(error, one.error)
 
 
-def plus_minus(value: float, error: float, sign: bool = False) -> str:
-    """Returns "value ± error" on one line, both to the error's second digit."""
-    return with_error(value, error, decimals(error), sign)
+def plus_minus(one: Measured, sign: bool = False) -> str:
+    """Returns "value ± error" on one line, rounded by the error's second digit."""
+    return PLUS_MINUS.join(filter(None, parts(one, sign)))
 
 
-def with_error(value: float, error: float, places: int, sign: bool = False) -> str:
-    """Returns "value ± error" on one line, with fixed decimal places."""
-    return f"{number(value, places, sign)}{PLUS_MINUS}{number(error, places)}"
+def alike(value: float, one: Measured, sign: bool = False) -> str:
+    """Returns a number rounded to the decimal place of a measured one."""
+    return mark(_plain(one).rounded_alike(plain(value), sign), value)
+
+
+def _plain(one: Measured) -> Measured:
+    return Measured(plain(one.value), plain(one.error))
 
 
 def scientific(value: float) -> str:

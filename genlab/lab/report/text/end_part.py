@@ -42,7 +42,7 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "by the program; the seed decides everything random. "
         f"{w.tab('environment')} has the machine, the command and the time it took.",
     )
-    total = facts.gan["seconds"] + sum(r["seconds"] for r in facts.vae.values())
+    total = facts.gan["seconds"] + sum(r.seconds for r in facts.vae.values())
     check = p("`genlab verify`加上提交的全部文件", "`genlab verify` with all the files handed in")
     rows = [
         [p("命令", "Command"), f"`{first['command']}`"],

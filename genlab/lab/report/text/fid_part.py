@@ -11,13 +11,14 @@ import math
 
 from typing import Any
 
+from genlab.common.quantities import Measured
 from genlab.lab.report.numbers.bound import like
-from genlab.lab.report.numbers.compare import Difference, trend
+from genlab.lab.report.numbers.compare import trend
 from genlab.lab.report.numbers.facts import Facts
-from genlab.lab.report.numbers.numbers import PLUS_MINUS, count, decimals, number, plus_minus
+from genlab.lab.report.numbers.numbers import PLUS_MINUS, alike, count, number, parts, plus_minus
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
-from genlab.lab.report.text.fid_words import copies, kinds, sureness
+from genlab.lab.report.text.fid_words import copies, kinds, measured, sureness
 from genlab.lab.report.writer import Writer, escape
 
 
@@ -30,7 +31,7 @@ def fid_part(w: Writer, facts: Facts) -> None:
 
 def fid_verdict(w: Writer, facts: Facts) -> str:
     """Returns the distances and the share recognised, as one clause."""
-    parts = [f"{d['label']} = {plus_minus(d['value'], d['error'])}" for d in facts.fid["distances"]]
+    parts = [f"{d['label']} = {plus_minus(measured(d))}" for d in facts.fid["distances"]]
     share = number(100 * facts.fid["recognised_fake"], 1)
     joined = w.pick("，", ", ").join(parts)
     return w.pick(f"{joined}，{share}%被识别为狗", f"{joined}, {share} % recognised as dogs")
@@ -126,12 +127,13 @@ def _result(w: Writer, facts: Facts) -> None:
 
 
 def _row(d: dict[str, Any]) -> list[str]:
-    places = decimals(d["error"])
+    distance = measured(d)
+    value, error = parts(distance)
     return [
         escape(d["label"]),
-        f"**{number(d['value'], places)}**{PLUS_MINUS}{number(d['error'], places)}",
-        number(d["null"]["mean"], places),
-        plus_minus(d["kid"]["value"], d["kid"]["error"]),
+        f"**{value}**{PLUS_MINUS}{error}",
+        alike(d["null"]["mean"], distance),
+        plus_minus(measured(d["kid"])),
         f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
         f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})",
     ]
@@ -177,7 +179,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
         f"{w.tab('epochs')} has the same measurements on the generators kept at each epoch.",
     )
     rows = [
-        [str(e["epoch"]), *(_with_error(e["distances"][label]) for label in labels),
+        [str(e["epoch"]), *(plus_minus(measured(e["distances"][label])) for label in labels),
          f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
         for e in epochs
     ]
@@ -214,19 +216,20 @@ def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
     at = [e["epoch"] for e in epochs]
     found = [e["distances"][label] for e in epochs]
     t = trend(at, [d["value"] for d in found])
-    first, last = found[0], found[-1]
-    error = like(math.hypot(first["error"], last["error"]), first["error"], last["error"])
-    change = Difference(first["value"] - last["value"], error)
+    first, last = measured(found[0]), measured(found[-1])
+    floor, error = found[-1]["null"]["mean"], like(
+        math.hypot(found[0]["error"], found[-1]["error"]), found[0]["error"], found[-1]["error"]
+    )
+    change = Measured(first.value - last.value, error)
     path = w.pick(
-        f"{escape(label)}第{at[0]}轮为{_with_error(first)}，第{at[-1]}轮为{_with_error(last)}，",
-        f"{escape(label)} is {_with_error(first)} at epoch {at[0]} and {_with_error(last)} at "
+        f"{escape(label)}第{at[0]}轮为{plus_minus(first)}，第{at[-1]}轮为{plus_minus(last)}，",
+        f"{escape(label)} is {plus_minus(first)} at epoch {at[0]} and {plus_minus(last)} at "
         f"epoch {at[-1]}, ",
     )
-    floor = number(last["null"]["mean"], decimals(last["error"]))
-    above = number(last["value"] - last["null"]["mean"], decimals(last["error"]))
+    above = alike(last.value - floor, last)
     rest = w.pick(
-        f"末轮的下限为{floor}，尚高出{above}",
-        f"with a floor of {floor} at the last, {above} above it",
+        f"末轮的下限为{alike(floor, last)}，尚高出{above}",
+        f"with a floor of {alike(floor, last)} at the last, {above} above it",
     )
     if not change.clear:
         told = w.pick("两者之差在两倍标准误以内，看不出变化", "no change beyond two standard errors")
@@ -241,7 +244,3 @@ def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
     elif len(at) > 2:
         told += w.pick("，其间持续下降", ", falling all the way")
     return f"{path}{told}{w.pick('；', ', ')}{rest}"
-
-
-def _with_error(d: dict[str, Any]) -> str:
-    return plus_minus(d["value"], d["error"])

@@ -1,11 +1,12 @@
 """What a report says of a distance: which number it is, how sure, and what it cannot tell."""
 
-__all__ = ["KINDS", "copies", "kinds", "sureness"]
+__all__ = ["KINDS", "copies", "kinds", "measured", "sureness"]
 
 from typing import Any
 
+from genlab.common.quantities import Measured
 from genlab.fid.verdict import is_smallest
-from genlab.lab.report.numbers.numbers import decimals, number, plus_minus
+from genlab.lab.report.numbers.numbers import alike, number, plus_minus
 from genlab.lab.report.writer import Writer, escape
 
 LEVEL = 0.05
@@ -55,13 +56,19 @@ def kinds(w: Writer, distances: list[dict[str, Any]]) -> str:
     )
 
 
+def measured(d: dict[str, Any]) -> Measured:
+    """Returns a recorded value with its error."""
+    return Measured(d["value"], d["error"])
+
+
 def sureness(w: Writer, d: dict[str, Any]) -> str:
     """Returns the sentence on one distance: is it above what two samples of one law give?"""
     null, label = d["null"], escape(d["label"])
     sign = "≤" if is_smallest(null) else "="
     p = f"*p* {sign} {null['p']:.3f}"
-    found, places = plus_minus(d["value"], d["error"]), decimals(d["error"])
-    floor, high = number(null["mean"], places), number(null["high"], places)
+    distance = measured(d)
+    found = plus_minus(distance)
+    floor, high = alike(null["mean"], distance), alike(null["high"], distance)
     if null["p"] <= LEVEL:
         told = ("因此生成图像与真实图像能够区分", "so the generated images are told from the real ones")
     else:

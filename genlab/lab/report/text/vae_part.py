@@ -50,10 +50,10 @@ def _model(w: Writer, facts: Facts) -> None:
     one = facts.standard
     w.heading(2, "1.1 任务与模型", "1.1 Task and model")
     w.para(
-        f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one['latent']}$的VAE{w.cite('vae')}，"
+        f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one.latent}$的VAE{w.cite('vae')}，"
         f"比较{_count(facts)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
         r"$\text{ELBO} = \text{RE} + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
-        f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one['latent']}$ "
+        f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one.latent}$ "
         f"dimensions are trained under {_count(facts)} priors, and their aggregated posteriors "
         r"are drawn. A VAE maximises a lower bound of the log-likelihood, $\text{ELBO} = \text{RE} + "
         r"\Omega$, of a reconstruction term and a regulariser (equations 1 to 4 have the "
@@ -118,7 +118,7 @@ def _priors(w: Writer, facts: Facts) -> None:
 
 def _settings(w: Writer, facts: Facts) -> None:
     one, config = facts.standard, facts.vae_config["standard"]
-    hidden, d = config["hidden"], one["latent"]
+    hidden, d = config["hidden"], one.latent
     pixels = 1
     for side in facts.digits["shape"]:
         pixels *= side
@@ -137,7 +137,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         prior: config["prior_options"].get("components")
         for prior, config in facts.vae_config.items()
     }
-    parameters = {prior: r["parameters"] for prior, r in facts.vae.items()}
+    parameters = {prior: r.parameters for prior, r in facts.vae.items()}
     rows = [
         [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
         [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
@@ -149,17 +149,17 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("先验分量数$K$", "Components $K$"), _per_prior(w, components)],
         [p("参数量", "Parameters"), _per_prior(w, parameters)],
         [p("训练/测试图像", "Training / test images"),
-         f"{count(one['train_images'])} / {count(one['test_images'])}"],
+         f"{count(one.train_images)} / {count(one.test_images)}"],
         [p("二值化", "Binarisation"), p(
-            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one["binarisation"]))
+            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one.binarisation))
             + w.cite("binarise")],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
             f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
             f", learning rate {config['learning_rate']:g} (short rise, then cosine to zero)")],
-        [p("轮数 / 批大小", "Epochs / batch"), f"{one['epochs']} / {config['batch']}"],
+        [p("轮数 / 批大小", "Epochs / batch"), f"{one.epochs} / {config['batch']}"],
         [p("随机种子", "Seed"), str(config["seed"])],
         [p("训练用时", "Training time"),
-         p("，", ", ").join(f"{prior_name(w, prior)} {duration(r['seconds'], w.lang)}"
+         p("，", ", ").join(f"{prior_name(w, prior)} {duration(r.seconds, w.lang)}"
                            for prior, r in facts.vae.items())],
     ]
     w.table(
@@ -224,7 +224,7 @@ def _digits(w: Writer, facts: Facts) -> str:
 
 def _count(facts: Facts) -> str:
     """How many priors there are: each result says of which it is."""
-    return f"{like(len(facts.vae), *(r['prior'] for r in facts.vae.values()))}"
+    return f"{like(len(facts.vae), *(r.prior for r in facts.vae.values()))}"
 
 
 def _per_prior(w: Writer, values: Mapping[str, int | None]) -> str:

@@ -2,30 +2,27 @@
 
 __all__ = ["figure_of_priors", "vae_results"]
 
+from genlab.common.quantities import QUANTITIES
 from genlab.lab.report.numbers.facts import Facts
-from genlab.lab.report.numbers.numbers import count, decimals, number, with_error
+from genlab.lab.report.numbers.numbers import count, number, plus_minus
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.prior_words import prior_name
 from genlab.lab.report.writer import Image, Writer
 from genlab.priors import PRIORS
 
-QUANTITIES = {
-    "re": (r"重建项$\text{RE}$（式1）", r"Reconstruction $\text{RE}$ (eq. 1)"),
-    "omega": (r"正则项$\Omega$（式2）", r"Regulariser $\Omega$ (eq. 2)"),
-    "cross_entropy": (r"交叉熵$\mathbb{CE}$（式3）", r"Cross-entropy $\mathbb{CE}$ (eq. 3)"),
-    "conditional_entropy": (
-        r"条件熵$\mathbb{H}$（式3）", r"Conditional entropy $\mathbb{H}$ (eq. 3)"),
-    "elbo": (r"$\text{ELBO} = \text{RE} + \Omega$", r"$\text{ELBO} = \text{RE} + \Omega$"),
-    "marginal_kl": (
-        r"边缘KL，$\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$",
-        r"Marginal $\text{KL}[q_\phi(\boldsymbol{z}) \,\|\, p_\lambda(\boldsymbol{z})]$"),
-    "prior_gap": ("先验间隙（训练图像的边缘KL）", "Prior gap (marginal KL, training images)"),
-    "mutual_information": (
-        r"互信息$I[\boldsymbol{x};\boldsymbol{z}]$",
-        r"Mutual information $I[\boldsymbol{x};\boldsymbol{z}]$"),
-    "nll_exact": (r"精确负对数似然$-\ln p(\boldsymbol{x})$", r"Exact $-\ln p(\boldsymbol{x})$"),
-    "nll_is": ("重要性采样负对数似然", "Importance-sampled NLL"),
+REMARKS = {
+    "re": ("（式1）", " (eq. 1)"),
+    "omega": ("（式2）", " (eq. 2)"),
+    "cross_entropy": ("（式3）", " (eq. 3)"),
+    "conditional_entropy": ("（式3）", " (eq. 3)"),
+    "elbo": (r"$= \text{RE} + \Omega$", r" $= \text{RE} + \Omega$"),
+    "marginal_kl": ("", ""),
+    "prior_gap": ("（训练图像的边缘KL）", " (marginal KL, training images)"),
+    "mutual_information": ("", ""),
+    "nll_exact": ("", ""),
+    "nll_is": ("", ""),
 }
+"""The quantities of the table, and what follows their names there."""
 
 
 def vae_results(w: Writer, facts: Facts) -> None:
@@ -53,19 +50,19 @@ def _numbers(w: Writer, facts: Facts) -> None:
     )
     header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
               *(prior_name(w, prior) for prior in facts.vae)]
-    rows = {key: [w.pick(*names), *_row(facts, key)] for key, names in QUANTITIES.items()}
+    rows = {key: [_label(w, key), *_row(facts, key)] for key in REMARKS}
     rows["nll_is"][1:] = map("".join, zip(rows["nll_is"][1:], _draws(w, facts)))
     w.table(
         "vae_results", header, list(rows.values()),
-        f"不同先验下VAE在测试集（{count(facts.standard['test_images'])}张）上的结果",
-        f"The VAEs on the test set ({count(facts.standard['test_images'])} images)",
+        f"不同先验下VAE在测试集（{count(facts.standard.test_images)}张）上的结果",
+        f"The VAEs on the test set ({count(facts.standard.test_images)} images)",
         "l" + "c" * len(facts.vae),
     )
     rows = [
-        [prior_name(w, prior), number(r["omega"], 4),
-         number(r["conditional_entropy"] - r["cross_entropy"], 4),
-         number(r["identity_gap"], 4, sign=True), number(r["identity_tolerance"], 4),
-         w.pick("通过", "holds") if r["identity_holds"] else w.pick("**不通过**", "**fails**")]
+        [prior_name(w, prior), number(r.omega.value, 4),
+         number(r.conditional_entropy.value - r.cross_entropy.value, 4),
+         number(r.identity_gap, 4, sign=True), number(r.identity_tolerance, 4),
+         w.pick("通过", "holds") if r.identity_holds else w.pick("**不通过**", "**fails**")]
         for prior, r in facts.vae.items()
     ]
     w.table(
@@ -131,18 +128,22 @@ FIGURES = (
 
 
 def _row(facts: Facts, key: str) -> list[str]:
-    """The cells of a quantity: one number of decimals for the row, by its largest error."""
-    places = decimals(max(r[f"{key}_se"] for r in facts.vae.values()))
-    return [
-        with_error(r[key], r[f"{key}_se"], places) for r in facts.vae.values()
-    ]
+    """The cells of a quantity."""
+    found = [getattr(results, key) for results in facts.vae.values()]
+    return ["—" if one is None else plus_minus(one) for one in found]
+
+
+def _label(w: Writer, key: str) -> str:
+    """The name of a quantity at the beginning of a row."""
+    name = QUANTITIES[key].tex_label(w.lang)
+    return name[0].upper() + name[1:] + w.pick(*REMARKS[key])
 
 
 def _draws(w: Writer, facts: Facts) -> list[str]:
     """What the importance-sampled likelihoods say of their draws: nothing, where all have as many
     (one measured again may have others), for with more of them the estimate is lower.
     """
-    draws = [r.get("importance_draws") for r in facts.vae.values()]
+    draws = [r.importance_draws for r in facts.vae.values()]
     if len(set(draws)) == 1:
         return [""] * len(draws)
     return [

@@ -7,9 +7,10 @@ With I[x;z] the mutual information of q_phi(z|x) and the data (Hoffman & Johnson
 
 __all__ = ["discuss", "elbo_verdict"]
 
-from genlab.lab.report.numbers.compare import CLEAR, Change, change, clear_of_noise, difference
+from genlab.common.quantities import Measured
+from genlab.lab.report.numbers.compare import Change, change, clear_of_noise, difference
 from genlab.lab.report.numbers.facts import Facts
-from genlab.lab.report.numbers.numbers import number, plus_minus, scientific
+from genlab.lab.report.numbers.numbers import alike, number, plus_minus, scientific
 from genlab.lab.report.text.prior_words import prior_name
 from genlab.lab.report.writer import Writer
 
@@ -36,7 +37,7 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
     """Returns the sentence that says which prior has the best ELBO, as far as errors allow."""
     candidates = clear_of_noise(facts.vae, "elbo", lowest=False)
     best = candidates[0]
-    value = plus_minus(facts.vae[best]["elbo"], facts.vae[best]["elbo_se"])
+    value = plus_minus(facts.vae[best].elbo)
     name = prior_name(w, best)
     if len(candidates) == len(facts.vae):
         return w.pick(
@@ -61,7 +62,7 @@ def elbo_verdict(w: Writer, facts: Facts) -> str:
 
 
 def _identity(w: Writer, facts: Facts) -> None:
-    failed = [prior_name(w, p) for p, r in facts.vae.items() if not r["identity_holds"]]
+    failed = [prior_name(w, p) for p, r in facts.vae.items() if not r.identity_holds]
     if failed:
         names = w.pick("、", ", ").join(failed)
         w.para(
@@ -72,7 +73,7 @@ def _identity(w: Writer, facts: Facts) -> None:
             "cannot be relied on until the cause is found.",
         )
         return
-    gap = max(abs(r["identity_gap"]) for r in facts.vae.values())
+    gap = max(abs(r.identity_gap) for r in facts.vae.values())
     w.para(
         f"**式(3)成立。**{w.tab('identity')}中，各先验的$\\Omega$与独立算出的两部分之和最多相差"
         f"{number(gap, 4)} nat，都在由差的标准误定出的容许范围之内。",
@@ -90,7 +91,7 @@ def _elbo(w: Writer, facts: Facts) -> None:
             continue
         d = difference(facts.vae[best], facts.vae[prior], "elbo")
         verdict = w.pick(*(("明显", "clear") if d.clear else ("在误差以内", "within noise")))
-        value = plus_minus(d.value, d.se)
+        value = plus_minus(d)
         lines.append(w.pick(
             f"比{prior_name(w, prior)}高{value}（{verdict}）",
             f"{value} above {prior_name(w, prior)} ({verdict})",
@@ -113,8 +114,8 @@ def _parts(w: Writer, facts: Facts) -> None:
               r"$-\Delta I[\boldsymbol{x};\boldsymbol{z}]$", r"$-\Delta\text{KL}$",
               r"$\Delta\text{ELBO}$"]
     rows = [
-        [prior_name(w, prior), *(number(v, 2, sign=True) for v in c.terms.values()),
-         plus_minus(c.elbo.value, c.elbo.se, sign=True)]
+        [prior_name(w, prior), *(alike(v, c.elbo, sign=True) for v in c.terms.values()),
+         plus_minus(c.elbo, sign=True)]
         for prior, c in changes.items()
     ]
     w.para(
@@ -145,8 +146,8 @@ def _part_zh(w: Writer, prior: str, c: Change) -> str:
     word = "高" if c.elbo.value >= 0 else "低"
     noise = "" if c.elbo.clear else "（在误差以内）"
     return (
-        f"{prior_name(w, prior)}的ELBO{word}{number(abs(c.elbo.value))}{noise}，"
-        f"朝这一方向作用最大的是{TERMS[c.largest]}（{number(c.terms[c.largest], sign=True)}）。"
+        f"{prior_name(w, prior)}的ELBO{word}{alike(abs(c.elbo.value), c.elbo)}{noise}，"
+        f"朝这一方向作用最大的是{TERMS[c.largest]}（{alike(c.terms[c.largest], c.elbo, sign=True)}）。"
     )
 
 
@@ -154,9 +155,9 @@ def _part_en(w: Writer, prior: str, c: Change) -> str:
     word = "higher" if c.elbo.value >= 0 else "lower"
     noise = "" if c.elbo.clear else " (within noise)"
     return (
-        f"Under {prior_name(w, prior)} it is {number(abs(c.elbo.value))} {word}{noise}; the term that "
+        f"Under {prior_name(w, prior)} it is {alike(abs(c.elbo.value), c.elbo)} {word}{noise}; the term that "
         f"acts most in that direction is {TERMS[c.largest]} "
-        f"({number(c.terms[c.largest], sign=True)})."
+        f"({alike(c.terms[c.largest], c.elbo, sign=True)})."
     )
 
 
@@ -164,7 +165,7 @@ def _match(w: Writer, facts: Facts) -> None:
     closest = clear_of_noise(facts.vae, "marginal_kl", lowest=True)
     best = clear_of_noise(facts.vae, "elbo", lowest=False)
     joined = w.pick("，", ", ").join(
-        f"{prior_name(w, p)} {plus_minus(r['marginal_kl'], r['marginal_kl_se'])}"
+        f"{prior_name(w, p)} {plus_minus(r.marginal_kl)}"
         for p, r in facts.vae.items()
     )
     names = w.pick("、", ", ").join(prior_name(w, p) for p in closest)
@@ -203,7 +204,7 @@ def _match(w: Writer, facts: Facts) -> None:
 def _gap(w: Writer, facts: Facts) -> None:
     """How much of the gain over the standard Gaussian its prior gap accounts for."""
     candidates = clear_of_noise(facts.vae, "elbo", lowest=False)
-    gap = plus_minus(facts.standard["prior_gap"], facts.standard["prior_gap_se"])
+    gap = plus_minus(facts.standard.prior_gap)
     if "standard" in candidates:
         told = w.pick(
             "然而本次实验中，没有哪种先验的ELBO明显高于标准高斯，这一余地并没有换来更好的下界",
@@ -213,7 +214,7 @@ def _gap(w: Writer, facts: Facts) -> None:
     else:
         told = _gained(w, facts, candidates[0])
     left = w.pick("，", ", ").join(
-        f"{prior_name(w, p)} {plus_minus(r['prior_gap'], r['prior_gap_se'])}"
+        f"{prior_name(w, p)} {plus_minus(r.prior_gap)}"
         for p, r in facts.vae.items() if p != "standard"
     )
     w.para(
@@ -231,9 +232,9 @@ def _gap(w: Writer, facts: Facts) -> None:
 def _gained(w: Writer, facts: Facts, best: str) -> str:
     """Compares the gain of the best prior with the standard Gaussian's prior gap."""
     gain = difference(facts.vae[best], facts.standard, "elbo")
-    gap = facts.standard["prior_gap"]
-    shown, name = plus_minus(gain.value, gain.se), prior_name(w, best)
-    if abs(gain.value - gap) <= CLEAR * gain.se:
+    gap = facts.standard.prior_gap.value
+    shown, name = plus_minus(gain), prior_name(w, best)
+    if not Measured(gain.value - gap, gain.error).clear:
         return w.pick(
             f"而{name}下ELBO实际高出{shown}，与它在两倍标准误内相符：收获可以由先验贴合聚合后验来解释",
             f"under {name} the ELBO is in fact {shown} higher, which agrees with it within two "
@@ -254,12 +255,13 @@ def _gained(w: Writer, facts: Facts, best: str) -> str:
 
 def _exact(w: Writer, facts: Facts) -> None:
     """What the bound hides: the likelihood itself, and what the encoder loses."""
+    gaps = {p: r.inference_gap for p, r in facts.vae.items() if r.inference_gap is not None}
+    errors = [r.nll_exact_error for r in facts.vae.values() if r.nll_exact_error is not None]
+    if len(gaps) < len(facts.vae):  # more than two latent dimensions
+        return
     best = clear_of_noise(facts.vae, "nll_exact", lowest=True)
-    losses = w.pick("，", ", ").join(
-        f"{prior_name(w, p)} {plus_minus(r['inference_gap'], r['inference_gap_se'])}"
-        for p, r in facts.vae.items()
-    )
-    worst = max(r["nll_exact_error"] for r in facts.vae.values())
+    losses = w.pick("，", ", ").join(f"{prior_name(w, p)} {plus_minus(g)}" for p, g in gaps.items())
+    worst = max(errors)
     names = w.pick("、", ", ").join(prior_name(w, p) for p in best)
     alike = w.pick("（两倍标准误内不可区分）", " (not to be told apart)") if len(best) > 1 else ""
     w.para(

@@ -26,7 +26,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NamedTuple
 
-from genlab.common.errors import InputError, OtherVersion
+from genlab.common.errors import InputError
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rebuild import Rebuilt, rebuild
 from genlab.lab.verify.readers.docx_reader import Document, read_docx
@@ -130,14 +130,8 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
         rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
     except Refused as error:
         return [_row("text", Verdict.TAMPERED, Words(str(error), str(error)))]
-    except OtherVersion as error:
-        return [_row("text", Verdict.CANNOT, Words(
-            f"此版genlab无法由这些记录写出报告（{error}）",
-            f"this genlab can make no report of these records: {error}"))]
-    except InputError as error:
-        return [_row("text", Verdict.TAMPERED, Words(f"记录不全：{error}", f"records missing: {error}"))]
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
-        why = f"{type(error).__name__}: {error}"
+        why = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         if unpacked.sources.same:  # genlab submit wrote a report of the records with this source
             return [_row("text", Verdict.TAMPERED, Words(
                 f"由这些记录写不出报告（{why}）：记录在提交文件生成之后被改动",

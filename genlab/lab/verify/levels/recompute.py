@@ -29,6 +29,7 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
+from genlab.common.quantities import QUANTITIES, fixed
 from genlab.configs.gan import GanConfig
 from genlab.gan.sample import draw
 from genlab.gan.training.train import SAMPLES
@@ -42,17 +43,12 @@ from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words,
 from genlab.metrics.frechet_distance import frechet_parts
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability
 from genlab.vae.load import MEASURES
-from genlab.vae.measure import CHUNK, mean_and_error, measured_terms
+from genlab.vae.measure import CHUNK, mean_and_error, measured, measured_terms
 from genlab.vae.splits import observed_test_images
 
 NATS = 0.05
 SHARE = 2e-3
 ROUNDING = 1e-9
-OF_OTHERS = {
-    "prior_gap", "amortisation_gap", "approximation_gap", "nll_annealed", "annealing_gap",
-    "importance_bias",
-}
-"""Results with a standard error that are not of all test digits: no values of theirs are kept."""
 DOGS = "efficientnet-lite0"
 """The network that recognises dogs."""
 MOST_BYTES = 1 << 28
@@ -84,16 +80,20 @@ def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     x = observed_test_images(digits, model.likelihood)
     results = Record(folder / "results.json")
     kept = read_tensors((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
-    recorded = {name.removesuffix("_se") for name in results.value if name.endswith("_se")}
-    for name in sorted({"elbo", "re", "omega", *kept, *recorded} - OF_OTHERS):
+    recorded = {
+        key for key, quantity in QUANTITIES.items()
+        if quantity.per_image and results.value.get(key) is not None
+    }
+    for name in sorted({"elbo", "re", "omega", *kept, *recorded}):
         if name not in kept or kept[name].shape != (len(x),):
             raise Refused(f"{folder.name}/{MEASURES}: has no {name[:60]} of {len(x):,} digits")
-    for name, value in _given_by(kept).items():
-        if not abs(value - results.number(name)) <= ROUNDING * max(1, abs(value)):
+    for (name, *part), value in _given_by(kept).items():
+        found = results.number(name, *part)
+        if not abs(value - found) <= ROUNDING * max(1, abs(value)):
+            label, shown = ".".join((name, *part)), (fixed(found, 6), fixed(value, 6))
             return Verdict.FAIL, Words(
-                f"results.json中{name}为{results.number(name):.6f}，由各图像之值得到{value:.6f}",
-                f"results.json has {name} {results.number(name):.6f}, the images' values give "
-                f"{value:.6f}")
+                f"results.json中{label}为{shown[0]}，由各图像之值得到{shown[1]}",
+                f"results.json has {label} {shown[0]}, the images' values give {shown[1]}")
     with torch.no_grad():
         prior = model.prior()
         terms = measured_terms(model, prior, x[:CHUNK], config.draws, config.seed, 0)
@@ -102,21 +102,21 @@ def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
         (value.double() - kept[name][:CHUNK].double()).abs().max().item()
         for name, value in again.items()
     )
-    count, mean = len(terms.elbo), terms.elbo.double().mean().item()
+    count, mean = len(terms.elbo), measured("elbo", terms.elbo)
     verdict = Verdict.PASS if off <= NATS else Verdict.FAIL
     return verdict, Words(
-        f"前{count}张测试图像：重算平均{mean:.3f} nats，单张最大偏差{off:.1e}",
-        f"first {count} test digits: mean {mean:.3f} nats, largest difference of one {off:.1e}")
+        f"前{count}张测试图像：重算平均{mean}，单张最大偏差{off:.1e}",
+        f"first {count} test digits: mean {mean}, largest difference of one {off:.1e}")
 
 
-def _given_by(kept: dict[str, Tensor]) -> dict[str, float]:
-    """Returns the results that follow from the values of all digits."""
-    found: dict[str, float] = {}
+def _given_by(kept: dict[str, Tensor]) -> dict[tuple[str, ...], float]:
+    """Returns the results that follow from the values of all digits, by their keys."""
+    found: dict[tuple[str, ...], float] = {}
     for name, values in kept.items():
-        found[name], found[f"{name}_se"] = mean_and_error(values)
+        found[name, "value"], found[name, "error"] = mean_and_error(values)
     if {"conditional_entropy", "cross_entropy"} <= kept.keys():
         identity = kept["omega"] - (kept["conditional_entropy"] - kept["cross_entropy"])
-        found["identity_gap"] = mean_and_error(identity)[0]
+        found["identity_gap",] = mean_and_error(identity)[0]
     return found
 
 

@@ -1,0 +1,224 @@
+"""Results of VAEs: every quantity that was measured, with its standard error."""
+
+__all__ = [
+    "PAIRED", "ComparedPrior", "Comparison", "Incomplete", "MeanOverSeeds", "Measurement",
+    "VaeResults", "read_comparison", "read_results",
+]  # fmt: skip
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from genlab.common.quantities import QUANTITIES, Measured
+from genlab.common.typed_json import from_json
+from genlab.data.identity import Identity
+from genlab.runs.run import Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PAIRED = ("nll_exact", "nll_is", "elbo")
+"""Quantities whose paired differences are given, the best first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A model measured on N test images; a quantity that was not measured is None.
+
+    `genlab.common.quantities.QUANTITIES` has the quantities' names.
+    """
+
+    elbo: Measured
+    """RE + Omega."""
+    re: Measured
+    """The reconstruction term, equation 1 of `genlab.vae.model`."""
+    omega: Measured
+    """The regulariser, equation 2, by Monte Carlo."""
+    cross_entropy: Measured
+    """CE of equation 3, by quadrature or draws of its own."""
+    conditional_entropy: Measured
+    """H of equation 3, in closed form."""
+    identity_gap: float
+    """Omega - (-CE + H), 0 but for the error of both estimates."""
+    identity_tolerance: float
+    """Four standard errors of that gap, and 1e-3 for the quadrature."""
+    identity_holds: bool
+    """Whether the gap is within the tolerance."""
+    marginal_kl: Measured
+    """KL(q(z) || p(z)), with q(z) the mixture of the N posteriors."""
+    mutual_information: Measured
+    """I(x; z) of that mixture."""
+    mutual_information_cap: float
+    """ln N, which it cannot exceed."""
+    mutual_information_saturated: bool
+    """Whether it is within half a nat of its cap; the marginal KL is then mostly that of a finite
+    set of images."""
+    prior_gap: Measured
+    """KL(q(z) || p(z)), with q(z) the mixture of the training images' posteriors."""
+    active_units: int
+    """Latent dimensions whose mean varies over the images."""
+    nll_exact: Measured | None = None
+    """-ln p(x) by quadrature, for one or two latent dimensions."""
+    nll_exact_trusted: bool | None = None
+    """Whether its error is at most 0.01 nats, and importance sampling finds no more."""
+    nll_exact_error: float | None = None
+    """The error of quadrature, mean over the images."""
+    nll_exact_largest_error: float | None = None
+    prior_outside_box: float | None = None
+    """The share of the prior's mass outside the box of quadrature."""
+    prior_table_error: float | None = None
+    """Mean error of ln p(z), where it is read off a table."""
+    inference_gap: Measured | None = None
+    """ln p(x) - ELBO."""
+    amortisation_gap: Measured | None = None
+    """What the encoder loses to the best Gaussian posterior of each image, a lower bound."""
+    approximation_gap: Measured | None = None
+    """What the best Gaussian posterior loses to the true one, an upper bound."""
+    gap_images: int | None = None
+    """Random test images of which both gaps are."""
+    nll_is: Measured | None = None
+    """-ln p(x) by importance sampling, an upper bound on average."""
+    nll_is_trusted: bool | None = None
+    """Whether its diagnostics raise no doubt."""
+    importance_draws: int | None = None
+    """Draws an image."""
+    importance_parts: dict[str, int] | None = None
+    """Of these, how many are from the encoder, the widened encoder and the prior."""
+    ess: Measured | None = None
+    """Effective sample sizes of the weights."""
+    ess_lowest_percent: float | None = None
+    """Their 1 % quantile over the images."""
+    pareto_k: Measured | None = None
+    """Pareto shapes of the weights' tails."""
+    pareto_k_doubtful: float | None = None
+    """The share of images whose shape is above 0.7."""
+    nll_annealed: Measured | None = None
+    """-ln p(x) by annealed importance sampling, of some images."""
+    annealing_gap: Measured | None = None
+    """The upper bound of ln p(x) less the lower one, on images of the model's own."""
+    importance_bias: Measured | None = None
+    """-ln p(x) by importance sampling less that by annealing."""
+    annealed_images: int | None = None
+    """Random test images of which these three are."""
+    diagnostics: dict[str, float | None]
+    """What the prior says of itself."""
+    latent: int
+    """Latent dimensions D."""
+    parameters: int
+    """Numbers that the model consists of."""
+    test_images: int
+    """The number N of images."""
+    unfinished: str = ""
+    """Which weights were measured, of a run that is not finished."""
+    values: dict[str, "Tensor"] = field(
+        default_factory=dict, repr=False, compare=False, metadata={"json": False}
+    )
+    """Each image's value of the quantities that have one, float64, with shape `(N,)`; not in
+    `results.json`."""
+
+    def measured(self) -> dict[str, Measured]:
+        """Returns the quantities that were measured, in the order in which they are shown."""
+        found = {key: getattr(self, key) for key in QUANTITIES if hasattr(self, key)}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeResults(Measurement):
+    """The `results.json` of a VAE run: the measurement, and what was trained."""
+
+    prior: str
+    prior_options: dict[str, Any]
+    """What the prior was built with."""
+    epochs: int
+    train_images: int
+    seconds: float
+    """Training time."""
+    data: Identity
+    """The digits."""
+    binarisation: str
+
+
+def read_results(run: Run) -> VaeResults:
+    """Returns the results of a finished VAE run.
+
+    Raises:
+        InputError: If there are none, or they are damaged.
+    """
+    return from_json(VaeResults, run.results, str(run.path / "results.json"))
+
+
+@dataclass(frozen=True)
+class MeanOverSeeds(Measured):
+    """A quantity's mean over the seeds of a comparison; `error` is that over the images."""
+
+    seeds_error: float | None = None
+    """The standard error over the seeds; None for a single one."""
+
+    @property
+    def over_seeds(self) -> Measured:
+        """The mean with its error over the seeds, where there are several, else over images."""
+        error = self.error if self.seeds_error is None else self.seeds_error
+        return Measured(self.value, error, self.unit)
+
+    def as_difference(self) -> str:
+        """Returns the text of a paired difference: signed, with both errors."""
+        text = self.text(sign=True)
+        if self.seeds_error is None:
+            return text
+        return f"{text} (over seeds ± {self.over_seeds.texts()[1]})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedPrior:
+    """A prior's row of a comparison."""
+
+    quantities: dict[str, MeanOverSeeds]
+    """What the runs of all seeds have measured."""
+    differences: dict[str, MeanOverSeeds]
+    """This prior less the standard Gaussian: the same images, the same seeds."""
+    parameters: int
+    seconds: float
+    """Mean training time."""
+    identity_holds: bool
+    """Whether equation 3 holds in every run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The `results.json` of a comparison."""
+
+    priors: dict[str, ComparedPrior]
+    seeds: int
+    post_hoc: bool
+    latent: int
+    test_images: int
+    data: Identity
+    binarisation: str
+
+    def shared(self) -> list[str]:
+        """Returns the keys of the quantities that all priors have, in the table's order."""
+        rows = self.priors.values()
+        return [key for key in QUANTITIES if all(key in row.quantities for row in rows)]
+
+    @property
+    def headline(self) -> str:
+        """The key of the best quantity whose differences all priors have."""
+        shared = self.shared()
+        return next(key for key in PAIRED if key in shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incomplete:
+    """A comparison of which runs are missing."""
+
+    done: int
+    lacking: list[str]
+    """Their rows, PRIOR/SEED."""
+
+
+def read_comparison(run: Run) -> Comparison:
+    """Returns the results of a finished comparison.
+
+    Raises:
+        InputError: If there are none, or they are damaged.
+    """
+    return from_json(Comparison, run.results, str(run.path / "results.json"))
