@@ -59,17 +59,17 @@ def test_a_prior_from_outside_conforms_trains_is_measured_saved_and_loaded(tmp_p
     test = torch.bernoulli(grey, generator=random)
     config = VaeConfig(hidden=(32,), epochs=30, batch=50, learning_rate=1e-2)
     model = vae(Heavy(2))
-    before = measure(model.eval(), test, test, draws=4, importance=0, seed=0).results
+    before = measure(model.eval(), test, test, draws=4, importance=0, seed=0)
     run = open_run(tmp_path / "run", "vae", config, {})
     fit(config, run, model, Splits(grey, None, test))
-    after = measure(model.eval(), test, test, draws=4, importance=0, seed=0).results
-    assert after["nll_exact"] < before["nll_exact"] - 0.5
-    assert after["identity_holds"]
+    after = measure(model.eval(), test, test, draws=4, importance=0, seed=0)
+    assert after.nll_exact.value < before.nll_exact.value - 0.5
+    assert after.identity_holds
     assert model.prior.log_scale.abs().max() > 0.01  # learned
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     loaded = vae(Heavy(2))
     loaded.load_state_dict(load_file(tmp_path / "model.safetensors"))
-    again = measure(loaded.eval(), test, test, draws=4, importance=0, seed=0).results
+    again = measure(loaded.eval(), test, test, draws=4, importance=0, seed=0)
     assert again == after
 
 
