@@ -14,6 +14,7 @@ import tyro
 from genlab.common.errors import InputError
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.signatures import Signatures, read_keywords, read_signatures
+from genlab.configs.vae import RECIPES
 from genlab.priors import PRIORS
 
 SOURCE = '''
@@ -185,3 +186,10 @@ def test_reading_the_priors_loads_neither_them_nor_torch() -> None:
         "assert not {'torch', 'numpy', 'genlab.priors'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_leave_the_prior_at_its_defaults(recipe: str) -> None:
+    """The command line starts a prior's options from the constructor, not from the recipe."""
+    config = RECIPES[recipe]()
+    assert config.prior_options == PRIOR_SIGNATURES.complete(config.prior, {})

@@ -105,7 +105,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_a_file_and_a_row_make_a_prior_of_the_command_line(copy: Path, tiny_digits: Path) -> None:
-    """It is offered, trained, measured, drawn, compared and explored."""
+    """It is offered, trained, measured, drawn and explored."""
 
     def genlab_says(*arguments: str) -> str:
         environment = os.environ | {"PYTHONPATH": str(copy), "GENLAB_CACHE": str(copy / "cache")}
@@ -118,15 +118,14 @@ def test_a_file_and_a_row_make_a_prior_of_the_command_line(copy: Path, tiny_digi
 
     assert "--prior.degrees FLOAT" in genlab_says("vae", "train", "--help")
     genlab_says(
-        "vae", "compare", "--data", str(tiny_digits), "--priors", "standard", "heavy",
-        "--epochs", "1", "--hidden", "16", "--importance", "0", "--out", "compared",
+        "vae", "train", "--data", str(tiny_digits), "--prior", "heavy", "--prior.degrees", "9",
+        "--epochs", "1", "--hidden", "16", "--importance", "0", "--out", "run",
     )
-    run = copy / "compared" / "heavy" / "0"
-    config = json.loads((run / "config.json").read_text())["config"]
-    assert (config["prior"], config["prior_options"]) == ("heavy", {"degrees": 10.0})
-    assert (copy / "compared" / "comparison.png").exists()
-    genlab_says("explore", "compared", "--no-open", "--data", str(tiny_digits))
-    page = (copy / "compared" / "explorer.html").read_text(encoding="utf-8")
+    config = json.loads((copy / "run" / "config.json").read_text())["config"]
+    assert (config["prior"], config["prior_options"]) == ("heavy", {"degrees": 9.0})
+    assert (copy / "run" / "figures" / "prior.png").exists()
+    genlab_says("explore", "run", "--no-open", "--data", str(tiny_digits))
+    page = (copy / "run" / "explorer.html").read_text(encoding="utf-8")
     assert '"en":"Heavy"' in page.replace(" ", "")
 
 
