@@ -51,6 +51,7 @@ from genlab.configs.gan import RECIPES
 from genlab.configs.hardware import HardwareConfig
 from genlab.data.image_set import load_images
 from genlab.features.extractors import FeatureExtractors
+from genlab.gan.designs import Projected
 from genlab.gan.sample import draw
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.players import build_players
@@ -93,7 +94,7 @@ def contenders(options: argparse.Namespace, images: Tensor) -> dict[str, Contend
     """Builds those that `--only` names; all if it names none."""
     size, reals = options.size, images.float() / 127.5 - 1
     batch = RECIPES["dcgan"]("dogs").batch
-    feature_size = RECIPES["projected"]("dogs", size=size).feature_size
+    feature_size = Projected().feature_side(size)
     makers: dict[str, Callable[[], Contender]] = {
         f"genlab {recipe}": lambda recipe=recipe: ours(recipe, size, images) for recipe in OURS
     }

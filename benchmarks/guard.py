@@ -66,7 +66,7 @@ WEIGHTS = Path(os.environ.get("GENLAB_DATA", "data"), "inception").resolve().glo
 INCEPTION = next(WEIGHTS, None)
 """A file of FID Inception's weights; without it that case is left out."""
 VAE = "vae train --data mnist-5k --epochs 2 --hidden 32 --draws 2 --importance 100"
-GAN = "gan train --epochs 2 --snapshots 1 --batch 8 --width 4 --measure-fakes 16"
+GAN = "gan train --epochs 2 --snapshots 1 --batch 8 --design.width 4 --measure-fakes 16"
 DOGS = f"{GAN} toydogs:24"
 COMPARE = "vae compare --data mnist-5k --epochs 1 --hidden 32 --components 8 --importance 100"
 
@@ -123,16 +123,17 @@ CASES = {
     # GANs, distances, data.
     "gan-projected": f"{DOGS} --out gan",
     "gan-projected-short": f"{DOGS} --recipe projected-short --out gan",
-    "gan-scratch": f"{DOGS} --recipe scratch --discriminator-width 4 --checkpoints --out gan",
-    "gan-dcgan": f"{DOGS} --recipe dcgan --discriminator-width 4 --out gan",
+    "gan-scratch":
+        f"{DOGS} --recipe scratch --design.discriminator-width 4 --checkpoints --out gan",
+    "gan-dcgan": f"{DOGS} --recipe dcgan --design.discriminator-width 4 --out gan",
     "gan-clusters": f"""
         {GAN} toydogs:40 --classes clusters --clusters 2 --held-out 0.3 --out gan
         gan sample gan --n 4 --class cluster-1 --best --out four""",
     "gan-folders":
-        f"{GAN} ../pictures --recipe scratch --discriminator-width 4 --classes folders "
+        f"{GAN} ../pictures --recipe scratch --design.discriminator-width 4 --classes folders "
         "--crop subject --out gan",
     "gan-sample": f"""
-        {DOGS} --recipe scratch --discriminator-width 4 --out gan
+        {DOGS} --recipe scratch --design.discriminator-width 4 --out gan
         gan sample gan --n 8 --out eight
         gan sample gan --n 4 --seed 1 --epoch 1 --truncation 0.7 --out four
         gan sample gan --n 4 --grid --out grid.png

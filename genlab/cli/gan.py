@@ -3,6 +3,7 @@
 __all__ = ["gan", "train_command"]
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +14,13 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, print_json, use_data
 from genlab.common.errors import InputError
+from genlab.configs.design import DesignOptions
 from genlab.configs.gan import LENGTH, GanConfig, RecipeName
 from genlab.configs.hardware import HardwareConfig
 
 gan = SubcommandApp()
 AUTO = HardwareConfig()
+NO_OPTIONS: dict[str, Any] = {}
 
 
 def train_command(named: GanConfig) -> Callable[..., None]:
@@ -25,6 +28,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
 
     def gan_train(
         config: Annotated[GanConfig, tyro.conf.arg(name="")] = named,
+        design: DesignOptions = NO_OPTIONS,
         hardware: Annotated[HardwareConfig, tyro.conf.arg(name="")] = AUTO,
         recipe: RecipeName = "projected",
         minutes: Annotated[float | None, LENGTH] = None,
@@ -38,6 +42,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         A part of the images is held out; during training the distances to it are shown.
 
         Args:
+            design: The options of the recipe's design.
             recipe: A set of defaults for all other options; --help shows those of the one given.
                 projected uses frozen ImageNet features; projected-short is the same for runs of
                 minutes; scratch uses nothing pretrained; dcgan is the textbook's design.
@@ -54,6 +59,7 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         from genlab.gan.training.train import train_gan
 
         use_data(data_dir)
+        config = replace(config, design_options={**named.design_options, **design})
         target = out or Path("runs") / f"gan-{recipe}"
         with processes():
             first, plan, on = rank() == 0, None, resolve_hardware(hardware)

@@ -196,10 +196,9 @@ class VaeDefaults:
 
 @dataclass(frozen=True)
 class GanDefaults:
-    """The options of `gan train` that decide the defaults of the others."""
+    """The option of `gan train` that decides the defaults of the others."""
 
     recipe: gan_recipes.RecipeName = "projected"
-    size: int = gan_recipes.SIZE
 
 
 Defaults = TypeVar("Defaults", VaeDefaults, GanDefaults)
@@ -222,9 +221,7 @@ def main() -> None:
     for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
     vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]()))
     for_gan = _parsed_first(GanDefaults, ["gan", "train"], arguments)
-    size = for_gan.size if for_gan.size in gan_recipes.SIZES else gan_recipes.SIZE
-    recipe = gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING, size=size)
-    gan.command(name="train")(gan_train(recipe))
+    gan.command(name="train")(gan_train(gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING)))
     with ended_by_errors():
         app.cli(
             prog="genlab",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.configs.gan import RecipeName
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 
@@ -28,18 +29,18 @@ class Preset:
     """Draws per digit of the importance-sampled likelihood."""
     gan_images: int | None
     """Train the GAN on the first so many images; None for all."""
-    projected: str
-    """The recipe that `--recipe projected` means."""
+    recipe: str
+    """The GAN's recipe unless another is given."""
 
 
 PRESETS = {
     "quick": Preset(
         mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
-        importance=200, gan_images=240, projected="projected-short",
+        importance=200, gan_images=240, recipe="projected-short",
     ),
     "full": Preset(
         mnist="mnist", dogs="dogs", vae_epochs=50, vae_batch=256, components=100, importance=500,
-        gan_images=None, projected="projected",
+        gan_images=None, recipe="projected",
     ),
 }
 
@@ -60,8 +61,9 @@ class LabConfig:
     """The author's student number, likewise."""
     lang: Literal["zh", "en"] = "zh"
     """Language of the report."""
-    recipe: Literal["projected", "scratch"] = "projected"
-    """The GAN's recipe; projected sees through ImageNet features, scratch uses none."""
+    recipe: RecipeName | None = None
+    """The GAN's recipe (see: genlab gan train --help); the preset decides if not given
+    (projected-short, projected)."""
     inception: str | None = None
     """File of FID Inception weights; without it the cache is looked at (see: genlab doctor)."""
     vae_epochs: int | None = None

@@ -101,7 +101,7 @@ class Signatures:
             if isinstance(item, float) and not math.isfinite(item):
                 raise InputError(f"{where} must be a finite number, not {item}")
             most = self.limits.get(keyword.name)
-            if most is not None and item > most:
+            if most is not None and isinstance(item, int | float) and item > most:
                 raise InputError(f"{where} must be at most {most}, not {item}")
         return value
 

@@ -43,10 +43,10 @@ function tile(canvas, sheet, column, row, size) {
 }
 
 function drawGan() {
-  const { images, recipe, size, looks_through: network, data } = FACTS.gan;
+  const { images, design, size, pretrained: network, data } = FACTS.gan;
   document.getElementById("gan-words").textContent = word("gan-words", {
     images,
-    recipe,
+    design,
     size,
     name: data.name,
     standin: data.stand_in ? word("standin") : "",

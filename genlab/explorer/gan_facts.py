@@ -67,8 +67,8 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
     results = run.results
     identity = results["data"]
     return {
-        "recipe": results["recipe"], "epochs": results["epochs"], "images": results["images"],
-        "size": results["size"], "looks_through": results["looks_through"],
+        "design": results["design"], "epochs": results["epochs"], "images": results["images"],
+        "size": results["size"], "pretrained": results["pretrained"],
         "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
         "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
         "snapshots": [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]],

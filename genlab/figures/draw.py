@@ -203,7 +203,7 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
         rows.append((f"epoch {epoch}", read_sheet(path / "samples" / name)))
         save(grids.labelled_rows(rows[-1:]), path / "samples" / f"{name}.png")
     save(grids.labelled_rows(rows), path / "progress.png")
-    title = f"GAN, recipe {run.config['recipe']}"
+    title = f"GAN, design {run.config['design']}"
     save(curves.gan_curve(run.metrics(), title), path / "curve.png")
     frames = gan_pictures.training_frames(path, run.config["epochs"])
     shown = [min(1000, 6000 // len(frames))] * (len(frames) - 1) + [2500]

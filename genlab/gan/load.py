@@ -14,8 +14,9 @@ from torch import nn
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
+from genlab.gan.build import build_design, build_generator
 from genlab.gan.classes import read_classes
-from genlab.gan.training.players import build_generator
+from genlab.gan.designs import Design
 from genlab.runs.run import Run
 from genlab.runs.state import readable
 
@@ -78,12 +79,15 @@ def classes_of(path: Path) -> Classes | None:
     return None if gan_config(Run(path)).classes == "none" else read_classes(path)
 
 
-def load_generator(path: Path, choice: Choice = END) -> nn.Module:
+def load_generator(
+    path: Path, choice: Choice = END, design: Design | None = None
+) -> nn.Module:
     """Rebuilds an averaged generator of a run.
 
     Arguments:
         path: The run directory.
         choice: Which of its generators.
+        design: The design, of a run whose design is none of genlab's.
 
     Returns:
         The generator, in evaluation mode: latents `(B, Z)` (and labels `(B,)`, where the run has
@@ -103,19 +107,20 @@ def load_generator(path: Path, choice: Choice = END) -> nn.Module:
     if not weights.exists():
         raise run.lacking(weights.relative_to(path).as_posix())
     with readable(path):
-        network = build_generator(config, len(classes.names) if classes else 0)
+        design = design or build_design(config)
+        network = build_generator(config, design, len(classes.names) if classes else 0)
         network.load_state_dict(load(weights.read_bytes()))
     return network.eval().requires_grad_(False)
 
 
-def load_chosen(path: Path, choice: Choice) -> Chosen:
+def load_chosen(path: Path, choice: Choice, design: Design | None = None) -> Chosen:
     """Returns the generator of a choice, with all that is needed to draw from it.
 
     Raises:
         InputError: If the run has no such class, truncation is asked of one with classes, or as of
             `load_generator`.
     """
-    generator, classes = load_generator(path, choice), classes_of(path)
+    generator, classes = load_generator(path, choice, design), classes_of(path)
     if choice.truncation != 1 and classes is not None:
         raise InputError(
             f"`truncation` {choice.truncation:g}: images of a run with classes are drawn towards "

@@ -20,6 +20,9 @@ Shapes: B batch, C H W image.
 """
 
 __all__ = [
+    "HINGE",
+    "NON_SATURATING",
+    "Losses",
     "hinge_fake",
     "hinge_generator",
     "hinge_real",
@@ -28,6 +31,9 @@ __all__ = [
     "softplus_generator",
     "softplus_real",
 ]
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -110,6 +116,21 @@ def softplus_generator(scores: Tensor) -> Tensor:
         With shape `(B,)`, in nats.
     """
     return per_image(F.softplus(-scores))
+
+
+class Losses(NamedTuple):
+    """The losses of a game; each maps scores `(B, ...)` to one value an image, `(B,)`."""
+
+    real: Callable[[Tensor], Tensor]
+    """The discriminator's, of reals."""
+    fake: Callable[[Tensor], Tensor]
+    """The discriminator's, of fakes."""
+    generator: Callable[[Tensor], Tensor]
+    """The generator's."""
+
+
+HINGE = Losses(hinge_real, hinge_fake, hinge_generator)
+NON_SATURATING = Losses(softplus_real, softplus_fake, softplus_generator)
 
 
 def r1(scores: Tensor, images: Tensor) -> Tensor:

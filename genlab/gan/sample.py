@@ -10,6 +10,7 @@ Shapes: N images, Z latent dimensions, S pixels a side.
 
 __all__ = ["draw", "draw_latents", "generate_images", "sample"]
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,8 +22,9 @@ from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
+from genlab.gan.designs import Design
 from genlab.gan.load import END, Choice, load_chosen
-from genlab.gan.truncation import Generator, mean_map, truncated
+from genlab.gan.truncation import TwoStageGenerator, mean_map, truncated
 
 CHUNK = 20
 """Images of a batch, always: an image's bits must not depend on how many are drawn."""
@@ -58,10 +60,12 @@ def generate_images(
         labels: The images' classes `(N,)`, of a conditional generator.
     """
     parts, device = [], next(network.parameters()).device
-    mean = None
+    truncate = None
     if psi != 1:
-        assert isinstance(network, Generator)
+        if not isinstance(network, TwoStageGenerator):
+            raise InputError("`truncation`: this generator cannot be split into two stages")
         mean = mean_map(network, generator(0, "mean map"))  # the run's, whatever the seed
+        truncate = partial(truncated, network, psi=psi, mean=mean)
     for start in range(0, len(z), CHUNK):
         rows = z[start : start + CHUNK]
         missing = CHUNK - len(rows)
@@ -69,10 +73,7 @@ def generate_images(
         if labels is not None:
             inputs.append(F.pad(labels[start : start + CHUNK], (0, missing)))
         inputs = [x.to(device) for x in inputs]
-        if mean is None:
-            made = network(*inputs)
-        else:
-            made = truncated(network, inputs[0], psi, mean)  # pyright: ignore[reportArgumentType]
+        made = truncate(inputs[0]) if truncate else network(*inputs)
         images = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         parts.append(images[: len(rows)].cpu())
     return torch.cat(parts)
@@ -100,7 +101,9 @@ def draw(
     return generate_images(network, z, psi, labels)
 
 
-def sample(path: Path, n: int, seed: int, choice: Choice = END) -> Tensor:
+def sample(
+    path: Path, n: int, seed: int, choice: Choice = END, design: Design | None = None
+) -> Tensor:
     """Draws images from a generator of a run.
 
     Image i follows from the seed and from i alone: the images do not depend on how many are drawn.
@@ -110,6 +113,7 @@ def sample(path: Path, n: int, seed: int, choice: Choice = END) -> Tensor:
         n: The number of images N.
         seed: Determines the latents, and the classes where there are any.
         choice: Which generator, and what of it.
+        design: The design, of a run whose design is none of genlab's.
 
     Returns:
         Images, uint8 with shape `(N, 3, S, S)`.
@@ -119,5 +123,5 @@ def sample(path: Path, n: int, seed: int, choice: Choice = END) -> Tensor:
     """
     if n < 1:
         raise InputError(f"`n` must be at least 1, not {n}")
-    network, config, classes, label = load_chosen(path, choice)
+    network, config, classes, label = load_chosen(path, choice, design)
     return draw(network, config, n, seed, "sample", classes, label, choice.truncation)

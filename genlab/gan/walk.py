@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.gan.designs import Design
 from genlab.gan.load import END, Choice, load_chosen
 from genlab.gan.sample import draw_latents, generate_images
 
@@ -58,7 +59,8 @@ def walk_latents(stops: Tensor, steps: int) -> Tensor:
 
 
 def walk(
-    path: Path, stops: int, seed: int, choice: Choice = END, steps: int = STEPS
+    path: Path, stops: int, seed: int, choice: Choice = END, steps: int = STEPS,
+    design: Design | None = None,
 ) -> Tensor:
     """Returns the images of a closed walk through the latents of the seed's first images.
 
@@ -69,6 +71,7 @@ def walk(
         choice: Which generator, and what of it; of a run with classes, the class of all images is
             that of the first of `sample` if none is chosen.
         steps: Steps F from one to the next.
+        design: The design, of a run whose design is none of genlab's.
 
     Returns:
         Images, uint8 with shape `(K F, 3, S, S)`; the last is one step before the first.
@@ -78,7 +81,7 @@ def walk(
     """
     if stops < 2:
         raise InputError(f"`n` {stops}: a walk leads through at least 2 images")
-    chosen = load_chosen(path, choice)
+    chosen = load_chosen(path, choice, design)
     z, labels = draw_latents(chosen.config, stops, seed, "sample", chosen.classes)
     z = walk_latents(z, steps)
     if labels is not None:

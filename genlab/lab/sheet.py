@@ -44,8 +44,7 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
     """Returns the GAN's configuration within a lab run."""
     preset = PRESETS[config.preset]
     images = preset.gan_images if config.gan_images is None else config.gan_images
-    recipe = preset.projected if config.recipe == "projected" else config.recipe
-    gan = RECIPES[recipe](
+    gan = RECIPES[config.recipe or preset.recipe](
         dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
     )
     # The sheet asks for a GAN of all images and its distance to them.

@@ -16,9 +16,9 @@ Results = VaeResults | Comparison | dict[str, Any] | None
 None where it is not complete."""
 
 GAN = {
-    "recipe": "recipe", "epochs": "epochs", "images": "training images",
+    "design": "design", "epochs": "epochs", "images": "training images",
     "images_per_second": "images a second", "seconds": "seconds",
-    "looks_through": "the discriminator looks through",
+    "pretrained": "pretrained network of the discriminator",
 }  # fmt: skip
 
 

@@ -49,8 +49,8 @@ def make_explored(root: Path) -> Path:
     gated = replace(base, prior="mixture", prior_options=base.prior_options, gated=True)
     train_vae(gated, lab / "vae" / "mixture")
     gan = replace(
-        scratch(dogs), batch=8, epochs=2, latent=8, snapshots=(1, 2), width=1,
-        discriminator_width=1, r1_every=2, images=20, measure_every=0,
+        scratch(dogs), batch=8, epochs=2, latent=8, snapshots=(1, 2), images=20, measure_every=0,
+        design_options={"width": 1, "discriminator_width": 1, "r1_every": 2},
     )
     train_gan(gan, lab / "gan")
     atomic.write_json(lab / "gan" / "fid.json", DISTANCES)

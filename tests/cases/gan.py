@@ -31,21 +31,30 @@ GENERATORS = {
 DISCRIMINATORS = {"residual": ResidualDiscriminator, "dcgan": DcganDiscriminator}
 
 
+SMALL = {
+    "projected": {"width": 1, "discriminator_width": 8, "feature_size": 32},
+    "scratch": {"width": 1, "discriminator_width": 1, "r1_every": 2},
+    "dcgan": {"width": 1, "discriminator_width": 1},
+}
+"""Options of each design that make small networks."""
+
+
+def with_options(config: GanConfig, **changes: object) -> GanConfig:
+    """A configuration with other options of its design."""
+    return dataclasses.replace(config, design_options={**config.design_options, **changes})
+
+
 def tiny(recipe: str, folder: Path) -> GanConfig:
     """A recipe of small networks, for nine steps of which every third has four images."""
-    own = {"width": 1, "discriminator_width": 8, "feature_size": 32}
-    if recipe == "scratch":
-        own = {"width": 1, "discriminator_width": 1, "r1_every": 2}
-    if recipe == "dcgan":
-        own = {"width": 1, "discriminator_width": 1}
-    return dataclasses.replace(RECIPES[recipe](str(folder)), **TINY, **own)
+    config = dataclasses.replace(RECIPES[recipe](str(folder)), **TINY)
+    return with_options(config, **SMALL[config.design])
 
 
 def tiny_scratch(folder: Path, **changes: object) -> GanConfig:
     """The recipe `scratch` in small, with images held out and measurements after each epoch."""
     options = {
         "batch": 14, "epochs": EPOCHS, "latent": 8, "snapshots": tuple(range(1, EPOCHS + 1)),
-        "width": 1, "discriminator_width": 1, "r1_every": 2, "held_out": 0.3, "measure_every": 1,
+        "design_options": SMALL["scratch"], "held_out": 0.3, "measure_every": 1,
         "measure_with": ("pixels", "random"), "measure_fakes": 40, "learning_rate": 1e-3,
     }  # fmt: skip
     return dataclasses.replace(scratch(str(folder)), **(options | changes))

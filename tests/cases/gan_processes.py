@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cases.gan import soft_images, tiny_scratch
+from cases.gan import SMALL, soft_images, tiny_scratch
 from torch import Tensor
 
 from genlab.configs.gan import GanConfig, projected
@@ -25,7 +25,7 @@ def first_rounds() -> dict[str, Tensor]:
     Adam's first moments are the gradients themselves, for its beta_1 is 0.
     """
     config = replace(
-        projected("none"), batch=8, latent=8, width=1, discriminator_width=8, feature_size=32
+        projected("none"), batch=8, latent=8, design_options=SMALL["projected"]
     )
     found = {}
     for count in (8, 1):

@@ -51,8 +51,8 @@ def shrink_lab(patch: pytest.MonkeyPatch, **gan_changes: Any) -> None:
         prior: replace(one, hidden=(16,)) for prior, one in vaes(*a).items()
     })
     patch.setattr(sheet, "plan_gan", lambda *a: replace(
-        gan(*a), width=8, discriminator_width=8, feature_size=32, learning_rate=1e-2,
-        **gan_changes,
+        gan(*a), learning_rate=1e-2, **gan_changes,
+        design_options={"width": 8, "discriminator_width": 8, "feature_size": 32},
     ))
 
 

@@ -19,6 +19,7 @@ from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity
+from genlab.gan.build import build_design
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
@@ -134,13 +135,16 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
             picture(folder / "figures" / f"{name}.png")
     picture(out / "vae" / "priors.png", 3000, 900)
     gan = out / "gan"
-    write(gan / "config.json", {"kind": "gan", "config": asdict(RECIPES[recipe]("toydogs:256"))})
+    config = RECIPES[recipe]("toydogs:256")
+    design = build_design(config)
+    write(gan / "config.json", {"kind": "gan", "config": asdict(config)})
     write(gan / "env.json", {"data": {"images": dogs}, "sessions": [session]})
     write(gan / "results.json", {
-        "kind": "gan", "recipe": recipe, "size": 64, "epochs": 50, "images": 256, "batch": 16,
+        "kind": "gan", "design": config.design, "betas": list(design.betas),
+        "design_numbers": design.numbers(64), "pretrained": design.pretrained, "size": 64,
+        "epochs": 50, "images": 256, "batch": 16,
         "seconds": 431.2, "images_per_second": 29.7, "parameters_generator": 2_010_035,
         "parameters_discriminator": 512_004, "snapshots": [10, 30, 50],
-        "looks_through": "EfficientNet-Lite0 (ImageNet)" if recipe == "projected" else None,
     })
     write(gan / "fid.json", fid_record())
     (gan / "generator.safetensors").write_bytes(b"generator")

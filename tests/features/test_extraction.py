@@ -260,14 +260,15 @@ def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
 
     from genlab.configs.gan import scratch
     from genlab.fid.generated import of_run
+    from genlab.gan.build import build_design, build_generator
     from genlab.gan.sample import sample
-    from genlab.gan.training.players import build_generator
 
-    config = replace(scratch("dogs"), width=1, latent=8)
+    config = replace(scratch("dogs"), design_options={"width": 1}, latent=8)
     (tmp_path / "run").mkdir()
     record = {"kind": "gan", "config": asdict(config)}
     (tmp_path / "run" / "config.json").write_text(json.dumps(record))
-    save_file(build_generator(config).state_dict(), tmp_path / "run" / "generator.safetensors")
+    weights = build_generator(config, build_design(config)).state_dict()
+    save_file(weights, tmp_path / "run" / "generator.safetensors")
     pictures = of_run(tmp_path / "run", 3, seed=5)
     drawn = sample(tmp_path / "run", 3, seed=5)
     assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), drawn)

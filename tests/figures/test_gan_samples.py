@@ -160,7 +160,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_pictures(folder / "pictures")
     config = dataclasses.replace(
         scratch(str(folder / "pictures")), images=20, batch=8, epochs=2, latent=8,
-        snapshots=(1, 2), seed=3, width=1, discriminator_width=1, measure_every=0,
+        snapshots=(1, 2), seed=3, measure_every=0,
+        design_options={"width": 1, "discriminator_width": 1},
     )
     train_gan(config, folder / "run")
     draw_gan(folder / "run")

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from cases.gan import GENERATORS, feature_maps, noise, same, shaken, tensors, tiny, trained
+from cases.gan import (
+    GENERATORS,
+    feature_maps,
+    noise,
+    same,
+    shaken,
+    tensors,
+    tiny,
+    trained,
+    with_options,
+)
 from PIL import Image
 from torch import Tensor, nn
 
@@ -21,15 +31,15 @@ from genlab.configs.gan import GanConfig, projected
 from genlab.data.classes import Classes, by_folder
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.gan_facts import gan_facts
+from genlab.gan.build import build_design, build_generator
 from genlab.gan.classes import default_count, keep_classes, read_classes
 from genlab.gan.load import Choice, load_generator
-from genlab.gan.networks.conditional import ClassGenerator, ClassHead, ClassHeads
+from genlab.gan.networks.conditional import ClassGenerator, ClassHeads, ClassScorer
 from genlab.gan.networks.dcgan import DcganDiscriminator
 from genlab.gan.networks.projected import Heads
 from genlab.gan.networks.residual import ResidualDiscriminator
 from genlab.gan.sample import draw, sample
 from genlab.gan.split import split_images
-from genlab.gan.training import players
 from genlab.gan.training import train as gan
 from genlab.gan.training.players import build_players
 from genlab.gan.training.step import train_step
@@ -68,18 +78,17 @@ def test_a_generator_with_classes(name: str) -> None:
 @pytest.mark.parametrize("build", [ResidualDiscriminator, DcganDiscriminator])
 def test_projection_adds_the_products_of_class_and_features(build: type) -> None:
     """Miyato & Koyama, eq. 3: D(x, y) = v_y . phi(x) + psi(phi(x)); at first v is zero."""
-    judge = ClassHead(build(2, 64), 3)
+    network = ClassScorer(build(2, 64), 3)
     x = noise(3, 3, 64, 64)
-    (first,) = judge([x], LABELS)
-    assert torch.equal(first, judge.discriminator(x))
-    shaken(judge)
-    (scores,) = judge([x], LABELS)
-    phi = judge.discriminator.features(x)
-    v = judge.classes.weight
-    expected = [v[y] @ p + judge.discriminator.score(p) for y, p in zip(LABELS, phi)]
+    assert torch.equal(network(x, LABELS), network.discriminator(x))
+    shaken(network)
+    scores = network(x, LABELS)
+    phi = network.discriminator.features(x)
+    v = network.classes.weight
+    expected = [v[y] @ p + network.discriminator.score(p) for y, p in zip(LABELS, phi)]
     assert torch.allclose(scores, torch.stack(expected), atol=1e-5)
     scores.square().sum().backward()
-    assert without_gradient(judge) == []
+    assert without_gradient(network) == []
 
 
 def test_projection_in_each_head_and_place() -> None:
@@ -213,8 +222,8 @@ def test_a_generator_learns_what_its_classes_are(tmp_path: Path) -> None:
     Theirs are 1.41 apart. Of four seeds the recipe is at 0.8 with three by step 300.
     """
     config = dataclasses.replace(
-        tiny("scratch", tmp_path), width=2, discriminator_width=2, learning_rate=5e-3,
-        discriminator_rate=5e-3, seed=3,
+        with_options(tiny("scratch", tmp_path), width=2, discriminator_width=2),
+        learning_rate=5e-3, discriminator_rate=5e-3, seed=3,
     )  # fmt: skip
     pair = build_players(config, torch.tensor([0.5, 0.5], dtype=torch.float64))
     labels = torch.arange(8) % 2
@@ -249,8 +258,8 @@ CASES = {"folders": "scratch", "clusters": "dcgan"}
 def conditional(by: str, folder: Path) -> GanConfig:
     clusters = 2 if by == "clusters" else None
     return dataclasses.replace(
-        tiny(CASES[by], folder), images=None, epochs=2, snapshots=(1,),
-        classes=by, clusters=clusters, width=2,
+        with_options(tiny(CASES[by], folder), width=2), images=None, epochs=2, snapshots=(1,),
+        classes=by, clusters=clusters,
     )  # fmt: skip
 
 
@@ -352,5 +361,6 @@ def test_the_average_holds_the_classes_too(runs: dict[str, Path]) -> None:
     network = load_generator(runs["folders"])
     assert isinstance(network, ClassGenerator)
     assert network.classes.weight.shape == (2, 8)
-    fresh = players.build_generator(conditional("folders", Path("x")), 2)
+    config = conditional("folders", Path("x"))
+    fresh = build_generator(config, build_design(config), 2)
     assert not same(tensors(fresh), tensors(network))

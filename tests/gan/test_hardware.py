@@ -136,7 +136,7 @@ def test_images_are_drawn_and_measured_on_the_asked_device(
             where = "cpu" if name == "pixels" else "meta"  # pixels stay where they are
             assert watch.extractors[name].device.type == where
         before = elsewhere.back
-        watch._scores(pair, fakes)
+        watch.scores(pair, fakes)
         assert elsewhere.back > before
 
 
@@ -238,7 +238,7 @@ def test_scores_are_measured_of_players_in_bf16(recipe: str) -> None:
     config = config_of(recipe, measure_with=("pixels",))
     watch = Monitor(config, sides_of(soft_images(30), soft_images(12, seed=1)))
     fakes = soft_images(21, seed=2)
-    exact, mixed = (watch._scores(build_players(config, hardware=on), fakes) for on in (CPU, BF16))
+    exact, mixed = (watch.scores(build_players(config, hardware=on), fakes) for on in (CPU, BF16))
     for name in ("score_train", "score_held_out", "score_average"):
         assert mixed[name] == pytest.approx(exact[name], abs=0.05), name
         assert (mixed[name] == exact[name]) is (recipe != "projected"), name

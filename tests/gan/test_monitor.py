@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cases.gan import EPOCHS, sides_of, soft_images, tiny_scratch, write_images
+from cases.gan import EPOCHS, sides_of, soft_images, tiny, tiny_scratch, write_images
 from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import genlab
 
 from genlab.common.errors import InputError
-from genlab.configs.gan import RECIPES, GanConfig, scratch
+from genlab.configs.gan import GanConfig, scratch
 from genlab.features.weight_free import pixels
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.sample import draw, sample
@@ -162,8 +162,8 @@ def test_few_training_images_are_compared_with_as_many() -> None:
     (view,) = watch.real.values()
     assert view.floors["floor_train_n"] == [20, 20]
     fresh = pixels(images[40:]).flatten(1)
-    assert watch._diversity(fresh) == pytest.approx(1, abs=0.1)
-    assert watch._diversity(fresh[:4].repeat(25, 1)) < COLLAPSED
+    assert watch.diversity(fresh) == pytest.approx(1, abs=0.1)
+    assert watch.diversity(fresh[:4].repeat(25, 1)) < COLLAPSED
 
 
 def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:
@@ -201,10 +201,7 @@ def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> Non
 
 def test_watching_leaves_every_tensor_of_the_players_as_it_was(tmp_path: Path) -> None:
     """Spectral norms and batch-norm statistics too, which change when a network is only used."""
-    own = {"width": 1, "discriminator_width": 8, "feature_size": 32, "latent": 8, "batch": 8}
-    config = dataclasses.replace(
-        RECIPES["projected"]("p"), **own, measure_with=("pixels",), measure_fakes=16
-    )
+    config = tiny("projected", Path("p"))
     pair, images = build_players(config), soft_images(40)
     train_step(pair, config, images[:8], 0)
     modules = {**pair.modules, "view": pair.projection}
@@ -230,11 +227,11 @@ def test_over_fitting_is_the_share_of_the_gap_that_new_images_fall_by(tmp_path: 
     config = tiny_scratch(tmp_path, measure_with=("pixels",), measure_fakes=16)
     watch = Monitor(config, sides_of((200 + noise).byte(), (150 + noise[:12]).byte()))
     pair = dataclasses.replace(build_players(config), discriminator=Brightness())
-    found = watch._scores(pair, (100 + noise).byte())
+    found = watch.scores(pair, (100 + noise).byte())
     assert found["overfit"] == pytest.approx(0.5, abs=0.01)
     assert found["score_train"] == pytest.approx(200 / 127.5 - 1, abs=0.01)
     without = Monitor(config, sides_of((200 + noise).byte(), None))
-    alone = without._scores(pair, (100 + noise).byte())
+    alone = without.scores(pair, (100 + noise).byte())
     assert alone["overfit"] is None
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from genlab.common.rng import seeded
 from genlab.configs.gan import RECIPES, projected, scratch
+from genlab.gan.build import build_design, build_discriminator, build_generator
 from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.gan.networks.fastgan import (
     FastGanGenerator,
@@ -23,7 +24,6 @@ from genlab.gan.networks.fastgan import (
 )  # fmt: skip
 from genlab.gan.networks.projected import Heads, Projection
 from genlab.gan.networks.residual import Block, ResidualDiscriminator, ResidualGenerator
-from genlab.gan.training.players import build_discriminator, build_generator
 from genlab.networks.pretrained.efficientnet_lite0 import (
     EfficientNetLite0,
     load_efficientnet_lite0,
@@ -91,10 +91,13 @@ def test_an_image_alone_is_the_image_in_a_batch_and_moves_no_buffer(name: str) -
 
 
 def test_sizes_of_the_recipes() -> None:
-    count = sum(p.numel() for p in build_generator(projected("dogs")).parameters())
+    generators = [
+        build_generator(config, build_design(config))
+        for config in (projected("dogs"), scratch("dogs"))
+    ]
+    assert [type(network) for network in generators] == [FastGanGenerator, ResidualGenerator]
+    count = sum(p.numel() for p in generators[0].parameters())
     assert count == pytest.approx(2.0e6, rel=0.02)
-    assert isinstance(build_generator(projected("dogs")), FastGanGenerator)
-    assert isinstance(build_generator(scratch("dogs")), ResidualGenerator)
 
 
 def test_a_residual_block_begins_as_its_skip() -> None:
@@ -146,7 +149,9 @@ FIRST = json.loads(Path(__file__).with_name("gan_first_weights.json").read_text(
 def test_first_weights_at_64_pixels_are_what_they_always_were(recipe: str) -> None:
     """Names, order and random numbers: trained runs are rebuilt, and resumed, by them."""
     config = RECIPES[recipe]("dogs")
-    parts = {"generator": build_generator(config), "judge": build_discriminator(config)}
+    design = build_design(config)
+    _, trained = build_discriminator(config, design)
+    parts = {"generator": build_generator(config, design), "judge": trained}
     for part, module in parts.items():
         kept = FIRST[recipe][part]
         assert list(module.state_dict()) == kept["names"]

@@ -20,8 +20,9 @@ from genlab.gan.training.time_budget import plan_minutes
 from genlab.runs.records import read_json
 
 SMALL = (
-    "--recipe", "scratch", "--width", "1", "--discriminator-width", "1", "--latent", "8",
-    "--batch", "8", "--measure-with", "pixels", "--measure-fakes", "16", "--out", "run",
+    "--recipe", "scratch", "--design.width", "1", "--design.discriminator-width", "1",
+    "--latent", "8", "--batch", "8", "--measure-with", "pixels", "--measure-fakes", "16",
+    "--out", "run",
 )  # fmt: skip
 
 
@@ -70,9 +71,10 @@ def test_every_field_is_an_option_with_the_recipes_value(tmp_path: Path) -> None
     assert set(get_args(RecipeName)) == set(RECIPES)
     shown = " ".join(gan_train("--recipe", "scratch", "--help", cwd=tmp_path).stdout.split())
     for field in dataclasses.fields(GanConfig):
-        if field.name not in ("data", "recipe"):
+        if field.name not in ("data", "design", "design_options"):
             assert re.search(f"--{field.name.replace('_', '-')}[ ,]", shown), field.name
-    assert "||grad D||^2. (default: 0.5)" in shown
+    assert "--design.r1-gamma FLOAT" in shown
+    assert "grows with the number of pixels (scratch: 0.5)" in shown
 
 
 def test_a_dry_run_shows_what_would_be_and_writes_nothing(
@@ -85,7 +87,8 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(
     found = json.loads(shown.stdout)
     assert found["config"]["epochs"] == 7
     assert found["config"]["learning_rate"] == scratch("x").learning_rate
-    assert found["config"]["recipe"] == "scratch"
+    assert found["config"]["design"] == "scratch"
+    assert found["config"]["design_options"]["r1_every"] == 4
     assert (found["images"], found["held_out"], found["steps"]) == (24, 0, 21)
     assert found["measured_epochs"] == [3, 6, 7]
     assert found["snapshot_epochs"] == [7]

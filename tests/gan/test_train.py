@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from cases.gan import random_images, same, tensors, tiny, trained
+from cases.gan import random_images, same, tensors, tiny, trained, with_options
 from PIL import Image
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -24,10 +24,11 @@ from genlab.cli.resume import resume
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, dcgan, projected, scratch
 from genlab.configs.lab import LabConfig
+from genlab.gan.build import build_design, build_generator
+from genlab.gan.designs import Scratch
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.residual import ResidualDiscriminator
 from genlab.gan.sample import draw, sample
-from genlab.gan.training import players
 from genlab.gan.training import train as gan
 from genlab.gan.training.ema import average_decay, update_average
 from genlab.gan.training.optimiser import optimiser_step
@@ -53,8 +54,8 @@ def test_snapshots_beyond_the_run_are_dropped_and_its_end_is_kept() -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipes_pass_their_arguments_on(recipe: str) -> None:
     config = RECIPES[recipe]("folder", size=64, epochs=7, seed=5, images=9)
-    kind = recipe.removesuffix("-short")  # the same networks and losses, other numbers
-    assert (config.data, config.recipe, config.size) == ("folder", kind, 64)
+    design = recipe.removesuffix("-short")  # the same networks and losses, other numbers
+    assert (config.data, config.design, config.size) == ("folder", design, 64)
     assert (config.epochs, config.seed, config.images) == (7, 5, 9)
 
 
@@ -65,19 +66,16 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
         (projected, {"epochs": 0}, "`epochs` 0"),
         (projected, {"batch": 0}, "`batch` 0"),
         (projected, {"batch": 10**20}, "`batch` 100000000000000000000: at most"),
-        (projected, {"width": 10**11}, "`width`"),
+        (projected, {"design": "scratch", "design_options": {"feature_size": 64}},
+         "`design.feature_size` is no option of the design 'scratch', which takes `design.width`"),
+        (projected, {"design_options": {"width": 10**11}}, "`design.width` must be at most 512"),
+        (projected, {"design_options": {"width": "wide"}}, "`design.width` must be a whole"),
+        (projected, {"design_options": {"feature_size": "vast"}}, "`design.feature_size` must be"),
+        (dcgan, {"design_options": {"r1_gamma": 1.0}}, "`design.r1_gamma` is no option"),
         (projected, {"images": 0}, "`images` 0"),
-        (projected, {"discriminator_width": 0}, "`discriminator_width` 0"),
         (projected, {"learning_rate": math.nan}, "`learning_rate` nan"),
         (projected, {"average_share": 0.5}, "`average_share` 0.5"),
         (projected, {"snapshots": (0, 10)}, "`snapshots`"),
-        (projected, {"feature_size": None}, "`feature_size`"),
-        (projected, {"r1_gamma": 1.0}, "`r1_gamma`"),
-        (scratch, {"feature_size": 96}, "`feature_size`"),
-        (scratch, {"r1_gamma": -1.0}, "`r1_gamma`"),
-        (scratch, {"r1_every": None}, "`r1_every`"),
-        (dcgan, {"feature_size": 96}, "`feature_size`"),
-        (dcgan, {"r1_gamma": 1.0}, "`r1_gamma`"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(
@@ -142,18 +140,18 @@ def test_lazy_r1_is_seldom_and_as_much_heavier(
     gradients = []
     real, fake = torch.rand(5, 3, 2, 2), torch.rand(5, 3, 2, 2)
     for gamma in (0.0, 0.3):
-        config = dataclasses.replace(scratch("dogs"), r1_gamma=gamma, r1_every=4)
-        judge = Linear()
-        adam = torch.optim.Adam(judge.parameters(), 0.0)
+        config, linear = scratch("dogs"), Linear()
+        adam = torch.optim.Adam(linear.parameters(), 0.0)
         pair = Players(
-            generator=nn.Identity(), average=nn.Identity(), view=lambda x: [x],
-            discriminator=judge, adam_generator=adam, adam_discriminator=adam,
+            design=Scratch(r1_gamma=gamma, r1_every=4), generator=nn.Identity(),
+            average=nn.Identity(), projection=lambda x: [x], discriminator=linear,
+            adam_generator=adam, adam_discriminator=adam,
         )
         update_discriminator(
             pair, config, ([real.clone()], None), ([fake], None), step
         )
-        assert judge.w.grad is not None
-        gradients.append(judge.w.grad.clone())
+        assert linear.w.grad is not None
+        gradients.append(linear.w.grad.clone())
     difference = gradients[1] - gradients[0]
     assert torch.allclose(difference, factor * 0.3 * Linear().w.detach(), atol=1e-6)
 
@@ -245,14 +243,15 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
     run = Run(path)
     assert run.done
     assert set(run.results) == {
-        "kind", "recipe", "size", "epochs", "images", "batch", "seconds", "images_per_second",
-        "parameters_generator", "parameters_discriminator", "snapshots", "looks_through",
+        "kind", "design", "design_numbers", "betas", "size", "epochs", "images", "batch",
+        "seconds", "images_per_second",
+        "parameters_generator", "parameters_discriminator", "snapshots", "pretrained",
         "classes", "data", "held_out", "best_epoch", "measured_with", "memorisation", "events",
     }  # fmt: skip
     assert run.results["snapshots"] == [1, 2, 3]
     assert run.results["images"] == 20
-    looks = "EfficientNet-Lite0 (ImageNet)" if recipe.startswith("projected") else None
-    assert run.results["looks_through"] == looks
+    pretrained = "EfficientNet-Lite0 (ImageNet)" if recipe.startswith("projected") else None
+    assert run.results["pretrained"] == pretrained
     assert [(m["epoch"], m["step"]) for m in run.metrics()] == [(1, 3), (2, 6), (3, 9)]
     for epoch in (1, 2, 3):
         names = sorted(p.name for p in (path / "samples" / f"epoch_{epoch:03d}").iterdir())
@@ -303,8 +302,8 @@ def test_the_same_seed_gives_the_same_bytes_however_many(
 
 
 def test_samples_differ_between_latents_seeds_and_epochs(tmp_path: Path) -> None:
-    config = dataclasses.replace(tiny("scratch", tmp_path), width=2)
-    network = players.build_generator(config).eval()
+    config = with_options(tiny("scratch", tmp_path), width=2)
+    network = build_generator(config, build_design(config)).eval()
     one, two = (draw(network, config, 30, seed, "sample") for seed in (1, 2))
     assert len({image.numpy().tobytes() for image in torch.cat([one, two])}) == 60
 

@@ -240,15 +240,21 @@ def test_a_stand_in_is_named_where_the_numbers_are(tmp_path: Path, lang: str) ->
     assert word not in write_markdown(Run(run), lang)
 
 
-def test_the_recipe_decides_what_is_said_of_the_gan(lab: Path, tmp_path: Path) -> None:
+def test_the_design_decides_what_is_said_of_the_gan(lab: Path, tmp_path: Path) -> None:
     projected = write_markdown(Run(lab), "en")
-    scratch = write_markdown(Run(make_lab_run(tmp_path, "scratch")), "en")
+    scratch, dcgan = (
+        write_markdown(Run(make_lab_run(tmp_path / recipe, recipe)), "en")
+        for recipe in ("scratch", "dcgan")
+    )
     assert "this discriminator sees through ImageNet features" in projected
     assert "this discriminator sees through ImageNet features" not in scratch
     assert "R1 gradient penalty" in scratch
-    gamma = RECIPES["scratch"]("dogs").r1_gamma
+    gamma = RECIPES["scratch"]("dogs").design_options["r1_gamma"]
     assert rf"\gamma={gamma:g}" in scratch
-    cited = {key for text in (projected, scratch) for key, work in REFERENCES.items()
+    assert "transposed convolutions" in dcgan
+    assert r"$\beta = (0.5, 0.999)$" in dcgan
+    assert "$T$ is the identity" in dcgan
+    cited = {key for text in (projected, scratch, dcgan) for key, work in REFERENCES.items()
              if work in text}
     assert cited == set(REFERENCES)
 

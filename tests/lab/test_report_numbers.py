@@ -152,7 +152,7 @@ def test_a_typed_number_would_be_found(lab: Path) -> None:
         ("gan/config.json", ("config", "average_share"), "average_share"),
         ("vae/standard/config.json", ("config", "fourier"), "fourier"),
         ("vae/mixture/results.json", ("prior_gap",), "prior_gap"),
-        ("gan/results.json", ("looks_through",), "looks_through"),
+        ("gan/results.json", ("pretrained",), "pretrained"),
         ("gan/fid.json", ("distances", 0, "null"), "null"),
         ("gan/fid.json", ("distances", 0, "memorisation", "duplicates"), "duplicates"),
         ("env.json", ("sessions", 0, "capability"), "capability"),

@@ -96,7 +96,7 @@ def test_results_name_what_they_come_from(lab: Path) -> None:
     assert [e["epoch"] for e in results["fid"]["epochs"]] == [10, 30, 50]
     last = results["fid"]["epochs"][-1]["distances"][distance["label"]]
     assert last["value"] == distance["value"]
-    assert results["gan"]["looks_through"] == "EfficientNet-Lite0 (ImageNet)"
+    assert results["gan"]["pretrained"] == "EfficientNet-Lite0 (ImageNet)"
 
 
 def test_every_snapshot_shows_the_same_latents(lab: Path) -> None:

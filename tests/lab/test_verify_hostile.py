@@ -320,8 +320,8 @@ def test_configurations_are_of_this_version_and_of_reasonable_size() -> None:
     assert gan_of(record("gan", gan, seed=student)).seed == student
     assert vae_of(record("vae", vae, seed=student)).seed == student
     assert vae_of(record("vae", vae)) == vae
-    for changes in ({"width": 10**9}, {"latent": "128"}, {"mirror": 1}, {"augment": ["x"]},
-                    {"snapshots": list(range(1, 100))}):
+    for changes in ({"design_options": {"width": 10**9}}, {"design": "os"}, {"latent": "128"},
+                    {"mirror": 1}, {"augment": ["x"]}, {"snapshots": list(range(1, 100))}):
         with pytest.raises(Refused):
             gan_of(record("gan", gan, **changes))
     for changes in ({"hidden": [10**9]}, {"latent": True}, {"draws": 10**6}, {"prior": "os"},

@@ -194,7 +194,7 @@ def test_a_measurement_has_no_config_and_shows_its_distances(tmp_path: Path) -> 
 
 
 def test_a_gan_shows_the_distances_taken_of_it(tmp_path: Path) -> None:
-    results = {"kind": "gan", "recipe": "scratch", "epochs": 3, "images": 20, "data": {}}
+    results = {"kind": "gan", "design": "scratch", "epochs": 3, "images": 20, "data": {}}
     folder = record(tmp_path / "gan", "gan", results)
     assert repr(genlab.Run(folder)).endswith("gan, 3 epochs of 20 images")
     (folder / "fid.json").write_text(json.dumps(FID))

@@ -1,12 +1,12 @@
-r"""Conditions on a class y: of a generator by its latents, of a discriminator by a projection.
+r"""Conditioning on a class y: a generator by its latents, a discriminator by a projection.
 
-A class has a learned direction e_y; the generator, which sees directions only, gets
+A class has a learned direction e_y; the generator gets
 
     G(z, y) = G(z / |z| + s e_y / |e_y|),    s = 0.3,                                          (1)
 
-so that chance keeps eleven parts of twelve of the variance. Conditions make GANs collapse where
-images are few (Shahbazi et al., 2022): with equal shares `projected` made one image a class within
-six epochs. Their remedy, to begin without classes and to let them in by and by, only put that off
+so that z keeps eleven twelfths of the variance. Conditioning makes GANs collapse where images are
+few (Shahbazi et al., 2022): with equal shares `projected` generated one image a class within six
+epochs. Their remedy, to begin without classes and to introduce them gradually, only delayed that
 here (`LOG.md`, 2026-11-28). A discriminator whose score is psi(phi(x)) becomes
 
     D(x, y) = v_y . phi(x) + psi(phi(x)),                                                      (2)
@@ -23,17 +23,17 @@ Shapes: B batch, K classes, Z latent dimensions, C channels, S pixels a side, P 
 head scores; labels int64 `(B,)` in 0..K-1.
 """
 
-__all__ = ["ClassGenerator", "ClassHead", "ClassHeads"]
+__all__ = ["ClassGenerator", "ClassHeads", "ClassScorer", "Scorer"]
+
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genlab.gan.networks.dcgan import DcganDiscriminator
 from genlab.gan.networks.fastgan import to_sphere
 from genlab.gan.networks.projected import STRIDES, Heads
-from genlab.gan.networks.residual import ResidualDiscriminator
 
 SHARE = 0.3
 """The length of a class's direction beside that of z."""
@@ -83,26 +83,36 @@ class ClassHeads(Heads):
         return scores
 
 
-class ClassHead(nn.Module):
-    """A discriminator of images as a judge of views, with equation (2).
+@runtime_checkable
+class Scorer(Protocol):
+    """A discriminator of images whose scores are psi(phi(x))."""
 
-    The v_y begin at zero: at the start every class is judged alike.
+    score: nn.Linear
+    """psi."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Returns phi(x), `(B, F)`, of images `(B, 3, S, S)`."""
+        ...
+
+
+class ClassScorer(nn.Module):
+    """A discriminator of images with equation (2).
+
+    The v_y begin at zero: at the start all classes have the same scores.
 
     Arguments:
-        discriminator: Has `features`, phi, and the linear `score`, psi.
+        discriminator: A discriminator of images.
         classes: The number of classes K.
     """
 
-    def __init__(
-        self, discriminator: ResidualDiscriminator | DcganDiscriminator, classes: int
-    ) -> None:
+    def __init__(self, discriminator: Scorer, classes: int) -> None:
         super().__init__()
+        assert isinstance(discriminator, nn.Module)
         self.discriminator = discriminator
         self.classes = nn.Embedding(classes, discriminator.score.in_features)
         nn.init.zeros_(self.classes.weight)
 
-    def forward(self, views: list[Tensor], labels: Tensor) -> list[Tensor]:
-        """Returns the scores, `(B, 1)`, of the one view."""
-        (images,) = views
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Returns the scores of images of these classes, with shape `(B, 1)`."""
         phi = self.discriminator.features(images)
-        return [self.discriminator.score(phi) + (self.classes(labels) * phi).sum(1, keepdim=True)]
+        return self.discriminator.score(phi) + (self.classes(labels) * phi).sum(1, keepdim=True)

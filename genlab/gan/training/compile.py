@@ -53,7 +53,7 @@ def compile_players(players: Players, config: GanConfig) -> None:
     _compile("generator", players.generator, [(z, half)], players.hardware)
     # As both updates call it: with weights that learn, then with weights that stand.
     fakes = [view[: config.batch] for view in views]
-    joint = config.recipe != "dcgan"  # whether reals and fakes are one batch
+    joint = players.design.joint_batches
     calls = [(views, labels) if joint else (fakes, half), (fakes, half)]
     _compile("discriminator", players.discriminator, calls, players.hardware)
 

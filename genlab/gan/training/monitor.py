@@ -174,8 +174,8 @@ class Monitor:
                 **real.floors,
             })
         first = features[self.config.measure_with[0]]
-        found = {"n": len(fakes), "distances": distances, "diversity": self._diversity(first)}
-        return found | self._scores(players, fakes) | {"memory": self._memory(first)}, fakes
+        found = {"n": len(fakes), "distances": distances, "diversity": self.diversity(first)}
+        return found | self.scores(players, fakes) | {"memory": self._memory(first)}, fakes
 
     def memorised(self, average: nn.Module) -> dict[str, Any]:
         """Returns the full test of memorisation for a generator, as JSON values."""
@@ -222,7 +222,7 @@ class Monitor:
         }  # fmt: skip
         return RealFeatures(train, held, floors)
 
-    def _diversity(self, features: Tensor) -> float:
+    def diversity(self, features: Tensor) -> float:
         """Equation 2."""
         return vendi_score(features[: self.compared] - self.mean) / self.variety
 
@@ -234,7 +234,7 @@ class Monitor:
         return rank_test(nearest(features.double(), train).squared, self.held_out_nearest).p
 
     @torch.no_grad()
-    def _scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
+    def scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:
         """The discriminator's mean scores without augmentation, and equation 3.
 
         Its trained part is in float32, the projection of the images in training's precision.

@@ -6,10 +6,7 @@ them, images and scores, is float32.
 Shapes: B batch, Z latent dimensions, H W pixels, P places that a head scores, K classes.
 """
 
-__all__ = [
-    "Players", "build_discriminator", "build_generator", "build_players", "call_with_labels",
-    "to_signed",
-]  # fmt: skip
+__all__ = ["Players", "build_players", "call_with_labels", "to_signed"]
 
 import copy
 
@@ -22,30 +19,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from genlab.common.rng import seeded
 from genlab.compute.distributed import world_size
 from genlab.compute.hardware import CPU, Hardware, keep_spectral_norms
 from genlab.configs.gan import GanConfig
-from genlab.gan.networks.conditional import ClassGenerator, ClassHead, ClassHeads
-from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator
-from genlab.gan.networks.fastgan import FastGanGenerator
-from genlab.gan.networks.projected import Heads, Projection
-from genlab.gan.networks.residual import ResidualDiscriminator, ResidualGenerator
+from genlab.gan.build import build_design, build_discriminator, build_generator
+from genlab.gan.designs import Design
 from genlab.gan.networks.sync_batchnorm import synced
-from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
-
-GENERATORS = {
-    "projected": FastGanGenerator, "scratch": ResidualGenerator, "dcgan": DcganGenerator,
-}  # fmt: skip
-
-BETAS = {"projected": (0.0, 0.99), "scratch": (0.0, 0.99), "dcgan": (0.5, 0.999)}
-"""Each recipe's memories of Adam: dcgan's as its authors have them (section 4)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Players:
     """The networks of a game with their optimisers."""
 
+    design: Design
     generator: nn.Module
     """Latents `(B, Z)`, and labels where there are classes, to images `(B, 3, H, W)`, [-1, 1]."""
     average: nn.Module
@@ -95,42 +81,14 @@ class Players:
             return [scores.float() for scores in call_with_labels(discriminator, views, labels)]
 
 
-class OneHead(nn.Module):
-    """A discriminator of images as a discriminator of views: one view, one head."""
-
-    def __init__(self, discriminator: ResidualDiscriminator | DcganDiscriminator) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-
-    def forward(self, views: list[Tensor]) -> list[Tensor]:
-        return [self.discriminator(view) for view in views]
-
-
-def as_it_is(images: Tensor) -> list[Tensor]:
-    """The projection of a discriminator that sees the images themselves."""
+def unprojected(images: Tensor) -> list[Tensor]:
+    """The projection of a design whose discriminator sees the images themselves."""
     return [images]
 
 
-def build_generator(config: GanConfig, classes: int = 0) -> nn.Module:
-    """Builds the generator (of K classes, if any) with its first weights, by the seed."""
-    with seeded(config.seed, "generator"):
-        generator = GENERATORS[config.recipe](config.latent, config.width, config.size)
-        return ClassGenerator(generator, config.latent, classes) if classes else generator
-
-
-def build_discriminator(config: GanConfig, classes: int = 0) -> nn.Module:
-    """Builds the trained part of the discriminator (of K classes, if any), by the seed."""
-    width, size = config.discriminator_width, config.size
-    with seeded(config.seed, "discriminator"):
-        if config.recipe == "projected":
-            return ClassHeads(width, classes) if classes else Heads(width)
-        build = ResidualDiscriminator if config.recipe == "scratch" else DcganDiscriminator
-        discriminator = build(width, size)
-        return ClassHead(discriminator, classes) if classes else OneHead(discriminator)
-
-
 def build_players(
-    config: GanConfig, frequencies: Tensor | None = None, hardware: Hardware = CPU
+    config: GanConfig, frequencies: Tensor | None = None, hardware: Hardware = CPU,
+    design: Design | None = None,
 ) -> Players:
     """Builds both players; all weights, the frozen random ones too, follow from the seed.
 
@@ -138,17 +96,12 @@ def build_players(
         config: The configuration.
         frequencies: The share of images that each class has, `(K,)`; None without classes.
         hardware: What the networks run on; their first weights do not depend on it.
+        design: The design; None: the one that the configuration names.
     """
+    design = design or build_design(config)
     classes = 0 if frequencies is None else len(frequencies)
-    generator = build_generator(config, classes)
-    discriminator = build_discriminator(config, classes)
-    projection: Callable[[Tensor], list[Tensor]] = as_it_is
-    if config.recipe == "projected":
-        assert config.feature_size is not None  # GanConfig sees to it
-        network = load_efficientnet_lite0()
-        with seeded(config.seed, "projection"):
-            frozen = Projection(network, config.feature_size, config.discriminator_width)
-        projection = hardware.frozen(frozen)
+    generator = build_generator(config, design, classes)
+    frozen, discriminator = build_discriminator(config, design, classes)
     if world_size() > 1:
         generator, discriminator = synced(generator), synced(discriminator)
     generator, discriminator = generator.to(hardware.device), discriminator.to(hardware.device)
@@ -156,10 +109,11 @@ def build_players(
     keep_spectral_norms(discriminator, hardware)
 
     def adam(network: nn.Module, rate: float) -> Adam:
-        return Adam(network.parameters(), rate, BETAS[config.recipe], fused=True)
+        return Adam(network.parameters(), rate, design.betas, fused=True)
 
     return Players(
-        generator=generator, average=average, projection=projection, discriminator=discriminator,
+        design=design, generator=generator, average=average,
+        projection=hardware.frozen(frozen) if frozen else unprojected, discriminator=discriminator,
         adam_generator=adam(generator, config.learning_rate),
         adam_discriminator=adam(discriminator, config.discriminator_rate),
         frequencies=frequencies, hardware=hardware,

@@ -25,20 +25,11 @@ from torch import Tensor
 from genlab.common.rng import generator
 from genlab.compute.distributed import all_reduce_sum, local_slice
 from genlab.configs.gan import GanConfig
-from genlab.gan import losses as adversarial
 from genlab.gan.augment import augment, mirror
+from genlab.gan.losses import r1
 from genlab.gan.training.ema import average_decay, update_average
 from genlab.gan.training.optimiser import optimiser_step
 from genlab.gan.training.players import Players, to_signed
-
-HINGE = (adversarial.hinge_real, adversarial.hinge_fake, adversarial.hinge_generator)
-SOFTPLUS = (
-    adversarial.softplus_real, adversarial.softplus_fake, adversarial.softplus_generator,
-)  # fmt: skip
-
-LOSSES = {"projected": HINGE, "scratch": SOFTPLUS, "dcgan": SOFTPLUS}
-"""Each recipe's losses: the discriminator's of reals, of fakes, the generator's. Of logits,
-softplus is the binary cross-entropy."""
 
 Views = tuple[list[Tensor], Tensor | None]
 """Views of images, and the images' classes where there are any."""
@@ -112,13 +103,14 @@ def update_discriminator(
 
     `shares` are this process's shares of the batch's reals and of its fakes.
     """
-    loss_real, loss_fake, _ = LOSSES[config.recipe]
-    penalise = config.r1_every is not None and step % config.r1_every == 0
+    losses, joint = players.design.losses, players.design.joint_batches
+    r1_weight = players.design.r1_weight(step, config.size)
+    penalise = r1_weight > 0
     (views_real, labels_real), (views_fake, labels_fake) = real, fake
     views_real = [view.requires_grad_(penalise) for view in views_real]
     count = len(views_real[0])
-    if config.recipe == "dcgan":  # batch-norm: reals and fakes are batches of their own
-        apart = players.score(views_real, labels_real), players.score(views_fake, labels_fake)
+    if not joint:
+        apart = [players.score(*views, exact=penalise) for views in (real, fake)]
         scores = [torch.cat(pair) for pair in zip(*apart)]
     else:
         both = [torch.cat(pair) for pair in zip(views_real, views_fake)]
@@ -126,16 +118,12 @@ def update_discriminator(
         if labels_real is not None and labels_fake is not None:
             labels = torch.cat([labels_real, labels_fake])
         scores = players.score(both, labels, exact=penalise)
-    loss = sum_over_heads(loss_real, [s[:count] for s in scores], shares[0])
-    loss = loss + sum_over_heads(loss_fake, [s[count:] for s in scores], shares[1])
+    loss = sum_over_heads(losses.real, [s[:count] for s in scores], shares[0])
+    loss = loss + sum_over_heads(losses.fake, [s[count:] for s in scores], shares[1])
     total = loss
     if penalise and count:
-        assert config.r1_gamma is not None
-        assert config.r1_every is not None
-        # "Lazy" (Karras et al., 2020, section 3.1): seldom, and so many times as heavy.
-        weight = config.r1_every * config.r1_gamma / 2
         (head,), (view,) = scores, views_real
-        total = loss + shares[0] * weight * adversarial.r1(head[:count], view).mean()
+        total = loss + shares[0] * r1_weight * r1(head[:count], view).mean()
     optimiser_step(players.adam_discriminator, total, "discriminator", config.clip)
     means = [loss.detach().clone(), *(
         share * torch.stack([mean_of(s.detach()[part]) for s in scores]).mean()
@@ -149,10 +137,9 @@ def update_generator(
     players: Players, config: GanConfig, fake: Views, share: float = 1.0
 ) -> Tensor:
     """Updates the generator through the views of its images; returns its loss."""
-    _, _, loss_generator = LOSSES[config.recipe]
     players.discriminator.requires_grad_(False)  # saves the gradients of its weights
     try:
-        loss = sum_over_heads(loss_generator, players.score(*fake), share)
+        loss = sum_over_heads(players.design.losses.generator, players.score(*fake), share)
         optimiser_step(players.adam_generator, loss, "generator", config.clip)
     finally:  # training may go on after a failure
         players.discriminator.requires_grad_(True)

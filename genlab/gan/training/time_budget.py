@@ -24,6 +24,7 @@ from genlab.compute.distributed import broadcast, rank
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
 from genlab.data.image_set import load_images
+from genlab.gan.build import build_design
 from genlab.gan.classes import find_classes
 from genlab.gan.load import gan_config
 from genlab.gan.split import Split, split_images
@@ -95,8 +96,9 @@ def _require_time(minutes: float) -> None:
 
 
 def _images(config: GanConfig, out: Path) -> Split:
-    dogs = load_images(config.data, config.size, config.images, config.crop)
-    return split_images(dogs.images, config, find_classes(config, dogs, out))
+    build_design(config)  # bad options are refused before images are read
+    images = load_images(config.data, config.size, config.images, config.crop)
+    return split_images(images.images, config, find_classes(config, images, out))
 
 
 def _trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, float]:

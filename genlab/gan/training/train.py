@@ -17,7 +17,7 @@ A measured epoch's line in metrics.jsonl has "measured" (`monitor.py`).
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "fit", "train_gan"]
+__all__ = ["SAMPLES", "fit", "train_gan", "train_gan_on"]
 
 import copy
 import math
@@ -41,8 +41,10 @@ from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stor
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
-from genlab.data.image_set import load_images
+from genlab.data.image_set import ImageSet, load_images
+from genlab.gan.build import build_design, config_with
 from genlab.gan.classes import find_classes, keep_classes
+from genlab.gan.designs import Design
 from genlab.gan.sample import draw
 from genlab.gan.split import Split, refuse_within, split_images
 from genlab.gan.training.checkpoints import checkpoint_plan
@@ -63,12 +65,37 @@ SAMPLES = 10
 SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
 
-def train_gan(config: GanConfig, out: Path, hardware: Hardware = CPU) -> dict[str, Any]:
+def train_gan(
+    config: GanConfig, out: Path, hardware: Hardware = CPU, design: Design | None = None
+) -> dict[str, Any]:
+    """Trains on the images that `config.data` names, as `train_gan_on` does.
+
+    Raises:
+        InputError: If the images cannot be used, `out` lies among them, or as of `train_gan_on`.
+        FloatingPointError: As of `train_gan_on`.
+    """
+    design = design or build_design(config)  # bad options are refused before images are read
+    images = load_images(config.data, config.size, config.images, config.crop)
+    refuse_within(config.data, out)
+    return train_gan_on(images, config, out, hardware, design)
+
+
+def train_gan_on(
+    images: ImageSet, config: GanConfig, out: Path, hardware: Hardware = CPU,
+    design: Design | None = None,
+) -> dict[str, Any]:
     """Trains in `out`, or resumes there, and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
     processor of one machine; it may be resumed on other hardware. Under `torchrun` all processes
     call this: they share each batch, the first one writes.
+
+    Arguments:
+        images: The images, of the side `config.size`.
+        config: The configuration.
+        out: The run directory.
+        hardware: What the networks run on.
+        design: The design; it takes the place of the one that the configuration names.
 
     Raises:
         InputError: If the images or `out` cannot be used, or another process trains there.
@@ -76,23 +103,25 @@ def train_gan(config: GanConfig, out: Path, hardware: Hardware = CPU) -> dict[st
     """
     if config.batch < world_size():
         raise InputError(f"`batch` {config.batch}: for {world_size()} processes; start fewer")
-    dogs = load_images(config.data, config.size, config.images, config.crop)
-    refuse_within(config.data, out)
-    classes, data = find_classes(config, dogs, out), {"images": dogs.identity}
+    if design is None:
+        design = build_design(config)
+    config = config_with(config, design)
+    classes, data = find_classes(config, images, out), {"images": images.identity}
     if classes is not None:
-        data["classes"] = classes.identity(dogs.identity)
-    images = split_images(dogs.images, config, classes)
+        data["classes"] = classes.identity(images.identity)
+    split = split_images(images.images, config, classes)
     with ExitStack() as stack:
         run = _open(out, config, data, hardware, stack)
         if not run.done:
             stack.enter_context(device_context(hardware))
-            _train(config, run, images, hardware, dogs.identity)
+            _train(config, design, run, split, hardware, images.identity)
             barrier()
         return run.results
 
 
 def _train(
-    config: GanConfig, run: Run, images: Split, hardware: Hardware, identity: Identity
+    config: GanConfig, design: Design, run: Run, images: Split, hardware: Hardware,
+    identity: Identity,
 ) -> None:
     """Trains to the end of an opened run, and finishes it."""
     out, classes = run.path, images.classes
@@ -100,7 +129,7 @@ def _train(
         keep_classes(out, classes)
     epochs = epochs_to_measure(config, len(images.train))
     monitor = Monitor(config, images, hardware.device) if epochs else None
-    players = build_players(config, classes.frequencies if classes else None, hardware)
+    players = build_players(config, classes.frequencies if classes else None, hardware, design)
     if hardware.compile:
         compile_players(players, config)
     state = TrainingState(config, run, players, len(SUMS))
@@ -230,10 +259,12 @@ def _results(state: TrainingState, images: Split, monitor: Monitor | None) -> di
     """The contents of results.json, but for the data."""
     config, players, count = state.config, state.players, len(images.train)
     seconds = state.clock.seconds
-    projected = config.recipe == "projected"
+    design = players.design
     return {
         "kind": "gan",
-        "recipe": config.recipe,
+        "design": config.design,
+        "design_numbers": design.numbers(config.size),
+        "betas": list(design.betas),
         "size": config.size,
         "epochs": config.epochs,
         "images": count,
@@ -244,7 +275,7 @@ def _results(state: TrainingState, images: Split, monitor: Monitor | None) -> di
         "parameters_generator": sum(p.numel() for p in players.generator.parameters()),
         "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
         "snapshots": list(config.snapshot_epochs),
-        "looks_through": "EfficientNet-Lite0 (ImageNet)" if projected else None,
+        "pretrained": design.pretrained,
         "classes": _facts_of(images.classes) if images.classes else None,
         "best_epoch": state.best_epoch,
         "measured_with": monitor.networks if monitor else [],

@@ -160,7 +160,9 @@ class EfficientNetLite0(nn.Module):
                 inputs = width
         self.blocks = nn.ModuleList(blocks)
         self.head = Unit(inputs, 1280, 1)
-        self.classifier = nn.Linear(1280, 1000)
+        classifier = nn.utils.skip_init(nn.Linear, 1280, 1000)  # draws no random numbers
+        assert isinstance(classifier, nn.Linear)
+        self.classifier = classifier
         self.load_state_dict(weights)
         self.requires_grad_(False).eval()
 

@@ -1,10 +1,11 @@
 """Short pieces of the installed source, read from its files: what ran is what is shown."""
 
-__all__ = ["EXCERPTS", "excerpt"]
+__all__ = ["EXCERPTS", "excerpt", "excerpt_of"]
 
 import ast
 import textwrap
 
+from collections.abc import Callable
 from pathlib import Path
 
 import genlab
@@ -16,8 +17,6 @@ EXCERPTS = {
         "priors/gaussian.py", ("GaussianMixture.log_prob", "GaussianMixture._diagonal"),
     ),
     "vamp": ("priors/vamp.py", ("VampPrior.forward",)),
-    "hinge": ("gan/losses.py", ("hinge_real", "hinge_fake", "hinge_generator")),
-    "softplus": ("gan/losses.py", ("softplus_real", "softplus_fake", "softplus_generator")),
     "frechet": ("metrics/frechet_distance.py", ("_centred", "nuclear_norm", "_parts")),
 }
 """File below the package, and names of its functions, of each excerpt."""
@@ -31,7 +30,16 @@ def excerpt(key: str) -> str:
     Raises:
         LookupError: If a function is not in that file.
     """
-    file, names = EXCERPTS[key]
+    return _cut(*EXCERPTS[key])
+
+
+def excerpt_of(*functions: Callable[..., object]) -> str:
+    """Returns the source of functions of one module, as `excerpt` does."""
+    file = functions[0].__module__.partition(".")[2].replace(".", "/") + ".py"
+    return _cut(file, tuple(function.__qualname__ for function in functions))
+
+
+def _cut(file: str, names: tuple[str, ...]) -> str:
     source = (Path(genlab.__file__).parent / file).read_text(encoding="utf-8")
     parts = [_without_docstring(source, _find(ast.parse(source), name)) for name in names]
     lines = "\n\n".join(parts).splitlines()

@@ -2,10 +2,15 @@
 
 __all__ = ["gan_part"]
 
+import re
+
+from genlab.gan.designs import DESIGNS
+from genlab.gan.designs.base import Equation
+from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration, number
 from genlab.lab.report.text.data_words import data_name
-from genlab.lab.report.text.excerpts import excerpt
+from genlab.lab.report.text.excerpts import excerpt_of
 from genlab.lab.report.text.fid_part import fid_part
 from genlab.lab.report.writer import Image, Writer, escape
 
@@ -14,7 +19,7 @@ def gan_part(w: Writer, facts: Facts) -> None:
     """Writes the part."""
     w.heading(1, "二、生成对抗网络（GAN）", "Part 2. A generative adversarial network")
     _task(w, facts)
-    MODELS[facts.gan["recipe"]](w, facts)
+    _description(w, facts)
     _common(w, facts)
     _settings(w, facts)
     _images(w, facts)
@@ -50,86 +55,33 @@ def _stand_in(w: Writer, facts: Facts) -> None:
     )
 
 
-def _projected(w: Writer, facts: Facts) -> None:
-    c, size = facts.gan_config, facts.gan["size"]
-    w.para(
-        f"**判别器**采用投影GAN{w.cite('projected')}的结构：图像先放大到{c['feature_size']}像素，经在ImageNet上"
-        f"预训练并冻结的EfficientNet-Lite0{w.cite('efficientnet')}提取4个尺度（步长4、8、16、32）的特征，再由冻结的"
-        "随机卷积跨通道、跨尺度混合，记为$P_l(\\boldsymbol{x})$；每个尺度有一个可训练的小判别头$D_l$，带谱归一化"
-        f"{w.cite('spectral')}。需要说明，**判别器是透过ImageNet特征来看图像的**，而ImageNet含有118个狗类："
-        "这是本方法在数据少、轮数少时仍然有效的重要原因，也使基于ImageNet网络的距离偏于乐观。",
-        f"**The discriminator** is that of Projected GANs{w.cite('projected')}: images are "
-        f"brought to {c['feature_size']} pixels and looked at by a frozen EfficientNet-Lite0"
-        f"{w.cite('efficientnet')} trained on ImageNet; its features at four scales (strides 4, "
-        "8, 16 and 32) are mixed across channels and scales by frozen random convolutions, "
-        "which gives $P_l(\\boldsymbol{x})$; each scale has a small trainable head $D_l$ with "
-        f"spectral normalisation{w.cite('spectral')}. Note that **this discriminator sees "
-        "through ImageNet features**, and 118 classes of ImageNet are dogs: a main reason why it "
-        "works with few images and epochs, and one why distances taken with ImageNet networks "
-        "flatter it.",
-    )
-    w.para(
-        f"**生成器**仿照FastGAN{w.cite('fastgan')}：从球面上的{c['latent']}维隐变量出发，由4×4逐级放大到{size}×{size}，每级为"
-        "最近邻放大、3×3卷积、批归一化与门控线性单元（GLU）；跳层激励用低分辨率特征给高分辨率特征的各通道加权。",
-        f"**The generator** follows FastGAN{w.cite('fastgan')}: from a latent of {c['latent']} "
-        f"dimensions on a sphere it goes from 4×4 to {size}×{size} pixels, each stage a nearest-neighbour "
-        "enlargement, a 3×3 convolution, batch normalisation and a gated linear unit; skip-layer "
-        "excitation lets coarse maps weigh the channels of fine ones.",
-    )
-    w.para(
-        f"**损失**为各判别头上的铰链损失{w.cite('hinge')}之和，其中$T$为可微数据增强：",
-        f"**The losses** are hinge losses{w.cite('hinge')} summed over the heads, with "
-        "differentiable augmentation $T$:",
-    )
-    w.equation(
-        r"\mathcal{L}_D = \sum_{l} \left( \mathbb{E}_{\boldsymbol{x}} \left[ \max\left(0, 1 - "
-        r"D_l(P_l(T(\boldsymbol{x})))\right) \right] + \mathbb{E}_{\boldsymbol{z}} \left[ \max"
-        r"\left(0, 1 + D_l(P_l(T(G(\boldsymbol{z}))))\right) \right] \right)"
-    )
-    w.equation(
-        r"\mathcal{L}_G = -\sum_{l} \mathbb{E}_{\boldsymbol{z}} \left[ "
-        r"D_l(P_l(T(G(\boldsymbol{z})))) \right]"
-    )
-    w.code(excerpt("hinge"))
-
-
-def _scratch(w: Writer, facts: Facts) -> None:
-    c, size = facts.gan_config, facts.gan["size"]
-    w.para(
-        f"**网络**：生成器与判别器都是不带归一化的残差网络，每级分辨率（4×4至{size}×{size}）一个残差块，末层卷积初始化为0；"
-        f"隐变量为球面上的{c['latent']}维向量。**两者都从零开始训练，不使用任何预训练网络。**",
-        "**The networks** are residual, without normalisation: one block for each resolution "
-        f"from 4×4 to {size}×{size}, the last convolution of each starting at zero; the latent is a "
-        f"vector of {c['latent']} dimensions on a sphere. **Both learn from the images alone; no "
-        "pretrained network is used.**",
-    )
-    w.para(
-        f"**损失**为非饱和损失{w.cite('gan')}加R1梯度惩罚{w.cite('r1')}（$\\gamma={c['r1_gamma']:g}$，"
-        f"每{c['r1_every']}步计算一次），其中$\\sigma$为sigmoid，$T$为可微数据增强：",
-        f"**The losses** are the non-saturating ones{w.cite('gan')} with the R1 gradient "
-        f"penalty{w.cite('r1')} ($\\gamma={c['r1_gamma']:g}$, taken every {c['r1_every']} "
-        "steps), with sigmoid $\\sigma$ and differentiable augmentation $T$:",
-    )
-    w.equation(
-        r"\mathcal{L}_D = -\mathbb{E}_{\boldsymbol{x}} \left[ \ln \sigma(D(T(\boldsymbol{x}))) "
-        r"\right] - \mathbb{E}_{\boldsymbol{z}} \left[ \ln \left(1 - \sigma(D(T(G(\boldsymbol{z}"
-        r"))))\right) \right] + \frac{\gamma}{2} \mathbb{E}_{\boldsymbol{x}} \left\lVert "
-        r"\nabla_{\boldsymbol{x}} D(\boldsymbol{x}) \right\rVert^2"
-    )
-    w.equation(
-        r"\mathcal{L}_G = -\mathbb{E}_{\boldsymbol{z}} \left[ \ln \sigma(D(T(G(\boldsymbol{z}))))"
-        r" \right]"
-    )
-    if clip := c.get("clip"):
+def _description(w: Writer, facts: Facts) -> None:
+    """Writes what the design says of itself, and its losses' source."""
+    gan, c = facts.gan, facts.gan_config
+    numbers = {"size": gan["size"], "latent": c["latent"], **gan["design_numbers"]}
+    design = DESIGNS[plain(gan["design"])]
+    for block in design.description:
+        if isinstance(block, Equation):
+            w.equation(block.tex)
+        else:
+            w.para(*(_filled(w, text, numbers) for text in block))
+    if clip := c["clip"]:
         w.para(
             f"任一网络的梯度若长于其平常长度的{clip:g}倍，则缩短至该长度{w.cite('adafactor')}，以免一次尖峰毁掉训练。",
             f"A gradient of either network that is longer than {clip:g} times its usual length is "
-            f"shortened to that{w.cite('adafactor')}, so that one spike does not end the training.",
+            f"clipped to that{w.cite('adafactor')}, so that one spike does not end the training.",
         )
-    w.code(excerpt("softplus"))
+    w.code(excerpt_of(*design.losses))
 
 
-MODELS = {"projected": _projected, "scratch": _scratch}
+def _filled(w: Writer, text: str, numbers: dict[str, float]) -> str:
+    """Returns a text with its citations `[@key]` and its numbers `{name}` filled in."""
+    text = re.sub(r"\[@(\w+)\]", lambda found: w.cite(found[1]), text)
+    for name, value in numbers.items():
+        text = text.replace(f"{{{name}}}", f"{value:g}")
+    return text
+
+
 AUGMENTS = {
     "colour": ("颜色（亮度、饱和度、对比度）", "colour"),
     "translation": ("平移", "translation"),
@@ -138,27 +90,39 @@ AUGMENTS = {
 
 
 def _common(w: Writer, facts: Facts) -> None:
+    if facts.gan_config["augment"]:
+        w.para(
+            f"为防止判别器记住少量训练图像，真实与生成图像在进入判别器前都做同样的可微数据增强{w.cite('diffaugment')}，"
+            "梯度穿过增强传回生成器。",
+            "Lest the discriminator memorise the few images, real and generated ones go through "
+            f"the same differentiable augmentation{w.cite('diffaugment')} before it sees them, "
+            "and gradients pass through it to the generator.",
+        )
+    else:
+        w.para(
+            "本次训练不做数据增强，即$T$为恒等映射。",
+            "This training uses no augmentation: $T$ is the identity.",
+        )
     w.para(
-        f"为防止判别器记住少量训练图像，真实与生成图像在进入判别器前都做同样的可微数据增强{w.cite('diffaugment')}，"
-        f"梯度穿过增强传回生成器；采样所用的是生成器权重的指数滑动平均{w.cite('ema')}。",
-        "Lest the discriminator learn the few images by heart, real and generated ones go "
-        f"through the same differentiable augmentation{w.cite('diffaugment')} before it sees "
-        "them, and gradients pass through it to the generator. Samples are drawn from an "
-        f"exponential moving average of the generator's weights{w.cite('ema')}.",
+        f"采样所用的是生成器权重的指数滑动平均{w.cite('ema')}。",
+        "Samples are drawn from an exponential moving average of the generator's weights"
+        f"{w.cite('ema')}.",
     )
 
 
 def _settings(w: Writer, facts: Facts) -> None:
     gan, c, p = facts.gan, facts.gan_config, w.pick
+    design = DESIGNS[plain(gan["design"])]
+    betas = ", ".join(f"{beta:g}" for beta in gan["betas"])
     augment = p("、", ", ").join(p(*AUGMENTS[name]) for name in c["augment"]) or p("无", "none")
     if c["mirror"]:
         augment += p("；训练图像随机左右翻转", "; training images mirrored at random")
     half_life = min(c["average_images"], c["average_share"] * gan["epochs"] * gan["images"])
     rows = [
-        [p("方案", "Recipe"), gan["recipe"] + (
-            p(f"（判别器透过{escape(gan['looks_through'])}）",
-              f" (the discriminator looks through {escape(gan['looks_through'])})")
-            if gan["looks_through"] else p("（无预训练网络）", " (no pretrained network)"))],
+        [p("设计", "Design"), p(design.title_zh, design.title_en) + (
+            p(f"（判别器透过{escape(gan['pretrained'])}）",
+              f" (the discriminator sees features of {escape(gan['pretrained'])})")
+            if gan["pretrained"] else p("（无预训练网络）", " (no pretrained network)"))],
         [p("参数量（生成器/判别器）", "Parameters (generator / discriminator)"),
          f"{count(gan['parameters_generator'])} / {count(gan['parameters_discriminator'])}"],
         [p("训练图像", "Training images"), p(
@@ -166,8 +130,8 @@ def _settings(w: Writer, facts: Facts) -> None:
             f"{count(gan['images'])} of {gan['size']}×{gan['size']}")],
         [p("轮数 / 批大小", "Epochs / batch"), f"{gan['epochs']} / {gan['batch']}"],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
-            f"，$\\beta = (0, 0.99)$，学习率：生成器{c['learning_rate']:g}，判别器{c['discriminator_rate']:g}",
-            f", $\\beta = (0, 0.99)$, learning rates {c['learning_rate']:g} (generator), "
+            f"，$\\beta = ({betas})$，学习率：生成器{c['learning_rate']:g}，判别器{c['discriminator_rate']:g}",
+            f", $\\beta = ({betas})$, learning rates {c['learning_rate']:g} (generator), "
             f"{c['discriminator_rate']:g} (discriminator)")],
         [p("数据增强", "Augmentation"), augment],
         [p("权重平均的半衰期", "Half-life of the average"),

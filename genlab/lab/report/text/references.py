@@ -18,6 +18,8 @@ REFERENCES = {
     "arXiv:1412.6980.",
     "gan": "Goodfellow I, Pouget-Abadie J, Mirza M, et al. Generative Adversarial Nets. "
     "NeurIPS, 2014. arXiv:1406.2661.",
+    "dcgan": "Radford A, Metz L, Chintala S. Unsupervised Representation Learning with Deep "
+    "Convolutional Generative Adversarial Networks. ICLR, 2016. arXiv:1511.06434.",
     "projected": "Sauer A, Chitta K, Müller J, Geiger A. Projected GANs Converge Faster. "
     "NeurIPS, 2021. arXiv:2111.01007.",
     "fastgan": "Liu B, Zhu Y, Song K, Elgammal A. Towards Faster and Stabilized GAN Training "

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from genlab.common.errors import InputError, OtherVersion
+from genlab.configs.design import DESIGN_SIGNATURES
 from genlab.configs.gan import GanConfig
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.signatures import fits
@@ -23,12 +24,11 @@ from genlab.lab.verify.readers.tensors import Shapes
 from genlab.lab.verify.results.findings import Refused
 
 LIMITS = {
-    "latent": 4096, "hidden": 8192, "width": 256, "discriminator_width": 1024,
-    "feature_size": 512, "size": 256, "batch": 100_000, "draws": 100_000, "samples": 10_000,
-    "epochs": 1_000_000, "seed": (1 << 63) - 1,
+    "latent": 4096, "hidden": 8192, "size": 256, "batch": 100_000, "draws": 100_000,
+    "samples": 10_000, "epochs": 1_000_000, "seed": (1 << 63) - 1,
 }
-"""The largest value of a number, or of each in a list. (A prior's own options have their limits
-in `genlab.configs.prior`.)"""
+"""The largest value of a number, or of each in a list. (The options of priors and designs have
+their limits in `genlab.configs.prior` and `genlab.configs.design`.)"""
 VAE_LIMITS = LIMITS | {"draws": 256, "samples": 256}
 LONGEST_LIST = 32
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
@@ -52,7 +52,12 @@ def vae_of(record: dict[str, Any]) -> VaeConfig:
 
 def gan_of(record: dict[str, Any]) -> GanConfig:
     """Returns the configuration of a GAN run, as `vae_of` does."""
-    return GanConfig(**_checked(_config_of(record, "gan"), GanConfig))
+    values = _checked(_config_of(record, "gan"), GanConfig)
+    try:
+        DESIGN_SIGNATURES.complete(values["design"], values["design_options"])
+    except InputError as error:
+        raise Refused(f"config.json: {error}") from None
+    return GanConfig(**values)
 
 
 def _config_of(record: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import nn
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
 from genlab.configs.vae import VaeConfig
-from genlab.gan.training.players import build_generator
+from genlab.gan.build import build_design, build_generator
 from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
 from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
 from genlab.lab.verify.results.findings import Refused
@@ -58,7 +58,7 @@ def generator_of(folder: Path) -> tuple[nn.Module, GanConfig]:
     if config.classes != "none":
         raise InputError("config.json: a GAN with classes is not judged; the lab's has none")
     data = (folder / "generator.safetensors").read_bytes()
-    return _filled(lambda: build_generator(config), data, "generator.safetensors"), config
+    return _filled(lambda: build_generator(config, build_design(config)), data, "generator.safetensors"), config
 
 
 def _filled(build: Callable[[], Model], data: bytes, name: str) -> Model:
