@@ -29,7 +29,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def genlab(*arguments: str, cwd: Path, terminal: bool = False, **environment: str) -> Ended:
+def run_command(*arguments: str, cwd: Path, terminal: bool = False, **environment: str) -> Ended:
     """Runs a command in this process; what it changes of the environment is undone."""
     out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
     code = 0
@@ -46,7 +46,7 @@ def genlab(*arguments: str, cwd: Path, terminal: bool = False, **environment: st
     return Ended(code, out.getvalue(), err.getvalue())
 
 
-def genlab_process(*arguments: str, cwd: Path, **environment: str) -> Ended:
+def run_process(*arguments: str, cwd: Path, **environment: str) -> Ended:
     """Runs a command as a person does, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True, cwd=cwd,

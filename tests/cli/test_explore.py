@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.command import genlab, refused
+from cases.command import refused, run_command
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def own_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_writes_a_page_and_says_so(explored: Path, tmp_path: Path, own_browser: Path) -> None:
-    run = genlab(
+    run = run_command(
         "explore", str(explored / "compare"), "--out", "page.html", "--lang", "en", "--json",
         cwd=tmp_path,
     )
@@ -60,7 +60,7 @@ def test_opens_nothing_if_not_wanted(
     monkeypatch.setattr(webbrowser, "open", opened.append)
     for options, count in (((), 1), (("--no-open",), 1)):
         command = ("explore", str(explored / "deep"), "--out", "page.html", *options)
-        assert genlab(*command, cwd=tmp_path, terminal=True).returncode == 0
+        assert run_command(*command, cwd=tmp_path, terminal=True).returncode == 0
         assert len(opened) == count
 
 
@@ -77,5 +77,5 @@ def test_bad_input(
     arguments: list[str], words: list[str], explored: Path, tmp_path: Path
 ) -> None:
     given = [argument.format(explored=explored) for argument in arguments]
-    refused(genlab("explore", *given, cwd=tmp_path), *words)
+    refused(run_command("explore", *given, cwd=tmp_path), *words)
     assert list(tmp_path.iterdir()) == []

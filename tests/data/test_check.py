@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases.command import genlab, genlab_process, refused
+from cases.command import refused, run_command, run_process
 from PIL import Image, ImageOps
 
 import genlab.data
@@ -337,7 +337,7 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
     dog(40).save(ward / name)
     before = state(ward)
-    result = genlab_process("data", "check", "ward", "--clean", "good", "--json", cwd=tmp_path)
+    result = run_process("data", "check", "ward", "--clean", "good", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
     kept = json.loads((tmp_path / "runs" / "check-ward" / "results.json").read_text())
@@ -347,9 +347,9 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     assert kept["clean"]["copied"] == len(state(tmp_path / "good"))
     assert (tmp_path / "runs" / "check-ward" / "check.html").stat().st_size > 20_000
     assert state(ward) == before
-    inside = genlab("data", "check", "ward", "--out", "ward/report", cwd=tmp_path)
+    inside = run_command("data", "check", "ward", "--out", "ward/report", cwd=tmp_path)
     refused(inside, "not changed")
     assert state(ward) == before
-    listed = genlab("data", "--json", cwd=tmp_path)
+    listed = run_command("data", "--json", cwd=tmp_path)
     assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
-    assert genlab("data", "list", "--json", cwd=tmp_path).stdout == listed.stdout
+    assert run_command("data", "list", "--json", cwd=tmp_path).stdout == listed.stdout

@@ -15,7 +15,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cases.command import genlab
+from cases.command import run_command
 from PIL import Image
 from torch import Tensor
 
@@ -508,7 +508,7 @@ def test_bad_configurations_are_refused(tmp_path: Path) -> None:
 def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
     real, fake = write(tmp_path / "real", 13, 40), write(tmp_path / "fake", 11, 20)
     command = ("fid", real, fake, "--features", "random", "--permutations", "19", "--out")
-    alone = genlab(*command, "one", cwd=tmp_path, GENLAB_CACHE=str(tmp_path / "cache"))
+    alone = run_command(*command, "one", cwd=tmp_path, GENLAB_CACHE=str(tmp_path / "cache"))
     assert alone.returncode == 0, alone.stderr
     subprocess.run(
         [sys.executable, *TORCHRUN, "genlab", *command, "two"], cwd=tmp_path, check=True,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cases.command import genlab, genlab_process, refused
+from cases.command import refused, run_command, run_process
 from cases.small_data import make_pictures
 from PIL import Image
 from torch import Tensor
@@ -272,11 +272,12 @@ def test_another_process_gives_the_same_bytes_by_the_command_line(
 ) -> None:
     command = ("gan", "sample", str(run))
     options = "--n 4 --seed 9 --epoch 1 --truncation 0.5 --grid --out g.png"
-    made = genlab_process(*command, *options.split(), cwd=tmp_path, OMP_NUM_THREADS="1")
+    made = run_process(*command, *options.split(), cwd=tmp_path, OMP_NUM_THREADS="1")
     assert made.returncode == 0, made.stderr
     sheet(run, 4, 9, tmp_path / "here.png", Choice(epoch=1, truncation=0.5))
     assert (tmp_path / "g.png").read_bytes() == (tmp_path / "here.png").read_bytes()
-    refused(genlab(*command, "--grid", "--walk", cwd=tmp_path), "--grid, --walk: give one of them")
+    both = run_command(*command, "--grid", "--walk", cwd=tmp_path)
+    refused(both, "--grid, --walk: give one of them")
 
 
 # Pictures of a run

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from cases.command import Ended, genlab
+from cases.command import Ended, run_command
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, GanConfig, RecipeName, scratch
@@ -27,7 +27,7 @@ SMALL = (
 
 
 def gan_train(*arguments: str, cwd: Path) -> Ended:
-    return genlab("gan", "train", *arguments, cwd=cwd, COLUMNS="200")
+    return run_command("gan", "train", *arguments, cwd=cwd, COLUMNS="200")
 
 
 @pytest.mark.parametrize("minutes", [1.0, 2.5])

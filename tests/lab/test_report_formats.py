@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.command import genlab, refused
+from cases.command import refused, run_command
 from cases.report import make_lab_run
 
 from genlab.common.errors import InputError
@@ -159,10 +159,11 @@ def test_unknown_formats_are_refused(lab: Path, asked: tuple[str, ...]) -> None:
 
 def test_the_command_writes_what_is_asked(lab: Path) -> None:
     command = ("report", str(lab), "--lang", "en", "--format", "html,docx", "--json")
-    done = genlab(*command, cwd=lab)
+    done = run_command(*command, cwd=lab)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert made["html"] == "report/report-en.html"
     assert made["docx"] == "report/report-en.docx"
     assert all((lab / made[k]).exists() for k in ("html", "docx", "markdown", "numbers"))
-    refused(genlab("report", str(lab / "gan"), cwd=lab), "a report is made of a genlab lab run")
+    gan = run_command("report", str(lab / "gan"), cwd=lab)
+    refused(gan, "a report is made of a genlab lab run")

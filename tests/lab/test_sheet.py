@@ -10,7 +10,7 @@ from pathlib import Path
 import docx
 import pytest
 
-from cases.command import Ended, genlab, refused
+from cases.command import Ended, refused, run_command
 from cases.lab import run_lab_until_killed, shrink_lab, write_digits
 from cases.report import value_at
 from PIL import Image
@@ -30,7 +30,7 @@ def options(run: Path) -> list[str]:
 
 def command(run: Path, *arguments: str) -> Ended:
     """Runs a command beside the run, where no data is but the run's own."""
-    return genlab(*arguments, cwd=run.parent, GENLAB_DATA="")
+    return run_command(*arguments, cwd=run.parent, GENLAB_DATA="")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.command import Ended, genlab
+from cases.command import Ended, run_command
 from cases.verify import (
     CODE,
     DOCX,
@@ -622,7 +622,7 @@ def test_the_command_ends_with_the_verdict(
     handed_in: Path, lab_run: Path, tmp_path: Path
 ) -> None:
     def run(*options: str) -> Ended:
-        return genlab("verify", *options, cwd=tmp_path, GENLAB_DATA="")
+        return run_command("verify", *options, cwd=tmp_path, GENLAB_DATA="")
 
     done = run(str(handed_in), "--level", "consistency", "--out", str(tmp_path / "out"), "--json")
     assert done.returncode == 0, done.stderr
