@@ -28,7 +28,7 @@ class ImageFiles(ABC):
     others: tuple[str, ...]
     """Files whose names are not those of images."""
     left_out: tuple[str, ...]
-    """What looks like images and is left out, in words."""
+    """Descriptions of files that look like images and are left out."""
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -42,7 +42,7 @@ class ImageFiles(ABC):
         """Closes what is open."""
 
     def title(self, name: str) -> str:
-        """Returns what messages call an image: one line, whatever characters its name holds."""
+        """Returns an image's name for messages: one line, whatever characters it holds."""
         full = f"{self.path}/{name}"
         return full if full.isprintable() else ascii(full)
 

@@ -11,12 +11,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Origin:
-    """Where data comes from."""
+    """The origin of a data set."""
 
     source: str
-    """The SOURCE as it was given, or what an array is called."""
+    """The SOURCE as it was given, or the name of an array."""
     name: str
-    """What a person calls it: "MNIST", "toy dogs (drawn)", "images in faces"."""
+    """Its name for people: "MNIST", "toy dogs (drawn)", "images in faces"."""
     licence: str = "as given by its owner"
     stand_in: bool = False
     """True for embedded data in place of the real thing."""

@@ -8,7 +8,7 @@
     `.npy`, `.npz`                      one array of images; or digits by split
     an array or tensor                  the same
 
-`genlab.data.sources` has the names; what else may be given has no row there.
+The names are the rows of `genlab.data.sources.SOURCES`.
 """
 
 __all__ = ["digits", "folder_of", "images", "open_files"]
@@ -94,7 +94,7 @@ def images(
         crop: The square to take of a photograph in a folder or zip: "centre", or "subject", the
             one around what EfficientNet-Lite0 recognises (`data/crop.py`).
         limit: Take only the first images, in the order of their sorted names.
-        name: What messages and records call an array.
+        name: The name of an array in messages and records.
 
     Returns:
         A sequence of images: `read(i)` returns one, uint8 RGB with shape `(3, H, W)`.

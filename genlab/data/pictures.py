@@ -45,7 +45,7 @@ class Pictures(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """What each image is called, fit for one line."""
+        """The name of each image, fit for one line."""
         ...
 
     @property

@@ -97,7 +97,7 @@ def read_classes(path: Path) -> Classes:
     kept = read_json(path / FILE)
     labels = torch.tensor(kept["labels"], dtype=torch.int64)
     learned = torch.ones(len(labels), dtype=torch.bool)
-    learned[kept.get("held_out", [])] = False  # which older versions counted too
+    learned[kept["held_out"]] = False
     classes = Classes(
         by=kept["by"], names=tuple(kept["names"]), labels=labels, learned=learned
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cases.command import genlab
+from cases.command import run_command
 from cases.documents import DOCUMENTS, blocks_of
 from tyro.extras import SubcommandApp
 
@@ -68,7 +68,7 @@ def command_name(command: str) -> str:
 def test_a_command_of_the_documents_is_taken(
     document: str, command: str, parsed: list[str], tmp_path: Path
 ) -> None:
-    ended = genlab(*shlex.split(command)[1:], cwd=tmp_path)
+    ended = run_command(*shlex.split(command)[1:], cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert parsed == [command_name(command)]
     assert list(tmp_path.iterdir()) == []

@@ -127,7 +127,7 @@ def test_classes_are_the_first_folders_that_are_no_splits() -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ([], "DIR has no folders; use --classes clusters"),
+        ([], "DIR has no folders to take `classes` from; use clusters"),
         (["a/1.png", "2.png", "3.png"], "2.png and 1 more: in no sub-folder"),
         (["a/1.png", "a/b/2.png"], "every image lies in a;"),
     ],

@@ -1,8 +1,8 @@
 """Checking a folder of images, or a zip, before anything is trained on it.
 
-Every file is read once, wholly; kept of an image are a thumbnail of 32 x 32 pixels and a few
-numbers, so that memory grows by some five kilobytes an image. The folder is never written to, and
-a zip is read in place.
+Every file is read once. A thumbnail of 32 x 32 pixels and a few numbers are kept of an image, so
+that memory grows by about five kilobytes an image. The folder is never written to, and a zip is
+read in place.
 
 Shapes: N readable images.
 """

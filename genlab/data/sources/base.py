@@ -1,4 +1,4 @@
-"""Sources: the names that a SOURCE may be, each a class in a file of its own."""
+"""Base classes of the named sources, each of which is a class in a file of its own."""
 
 __all__ = ["DigitSource", "FolderSource", "ImageSource", "Source"]
 
@@ -20,14 +20,14 @@ class Source(ABC):
     """The name that opens it."""
     kind: ClassVar[Literal["digits", "images"]]
     zh: ClassVar[str]
-    """What a report in Chinese calls it; `{count}` stands for the number of its images."""
+    """Its name in a report in Chinese; `{count}` stands for the number of its images."""
     en: ClassVar[str]
-    """What a report in English calls it, likewise."""
+    """Its name in a report in English, likewise."""
     contents: ClassVar[str]
-    """How many images it has, and how large a download is."""
+    """The number of its images and the size of a download, in words."""
     licence: ClassVar[str]
     how: ClassVar[str]
-    """How to get it where it is not at hand."""
+    """Instructions to get it where it is not at hand."""
     fallback: ClassVar[str | None] = None
     """The SOURCE that stands in for it where it cannot be had."""
 

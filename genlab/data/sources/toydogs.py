@@ -41,7 +41,7 @@ class ToyDogs(ImageSource):
     count: ClassVar[int] = 1500
 
     def locate(self) -> str:
-        """Returns who makes them."""
+        """Returns their maker, for they are nowhere."""
         return "drawn by genlab"
 
     def check(self) -> None:

@@ -1,1 +1,1 @@
-"""Drawings of dogs: a data set that needs no download."""
+"""Drawn dogs: a data set that needs no download."""

@@ -1,7 +1,7 @@
-"""What toy dogs look like: a table of shapes like those of breeds, and of coats.
+"""The looks of toy dogs: tables of shapes, like those of breeds, and of coats.
 
-Lengths are in head units: the skull's half-width is 1, x to the right, y down, the origin between
-and a little below the eyes. Colours are sRGB in 0..255.
+Lengths are in head units: the skull's half-width is 1. The x axis points right, the y axis down,
+and the origin is between the eyes and a little below. Colours are sRGB in 0..255.
 """
 
 __all__ = ["BREEDS", "COATS", "Breed", "Coat"]
@@ -21,44 +21,44 @@ BROWN, AMBER, BLUE = (82, 50, 28), (136, 88, 40), (142, 176, 206)
 
 @dataclass(frozen=True, kw_only=True)
 class Coat:
-    """Colours, and how they lie."""
+    """Colours and markings."""
 
     base: RGB
     second: RGB = WHITE
     """The colour of the markings."""
     marks: tuple[str, ...] = ()
-    """Markings, painted in this order; their names are the keys of `toydog_coat.MARKS`."""
+    """Markings, painted in this order; their names are the keys of `coat.MARKS`."""
     ears: RGB | None = None
-    """The ears' colour, where it is not the base."""
+    """The colour of the ears, where it is not the base."""
     nose: RGB = INK
     eyes: RGB = BROWN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breed:
-    """A shape, and the coats it comes in."""
+    """A shape and its coats."""
 
     coats: tuple[str, ...]
     ears: Ears
     ear: tuple[float, float] = (1.0, 0.4)
     """Length and half-width of an ear."""
     ear_out: float = 0.3
-    """How far the ears point outwards: the tangent of their angle with the vertical."""
+    """The tangent of the angle between an ear and the vertical."""
     skull: float = 0.86
     """Half-height of the skull."""
     cheeks: float = 0.46
     muzzle: tuple[float, float] = (0.53, 0.42)
     """Half-width and half-height of the muzzle."""
     length: float = 0.6
-    """How far the muzzle comes forward."""
+    """The length of the muzzle, towards the viewer."""
     nose_y: float = 0.64
     nose: float = 0.205
     eye: float = 0.105
     eye_x: float = 0.42
     fluff: float = 0.3
-    """The length of the fur: 0 short, 1 like a Samoyed's."""
+    """The length of the fur, from 0 (short) to 1 (a Samoyed's)."""
     curl: float = 0.0
-    """How curly the fur is: 0 straight, 1 like a poodle's."""
+    """The curl of the fur, from 0 (straight) to 1 (a poodle's)."""
 
 
 COATS = {

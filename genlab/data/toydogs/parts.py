@@ -101,7 +101,7 @@ def _paint_ear(
 
 
 def ears_behind(s: Scene, picture: Array) -> None:
-    """Paints what of the ears lies behind the head."""
+    """Paints the parts of the ears behind the head."""
     (length, half), out, top = s.breed.ear, s.breed.ear_out, -0.72 * s.breed.skull
     for side in (-1, 1):
         lop = 0.12 * s.odd[9 if side < 0 else 10]
@@ -118,7 +118,7 @@ def ears_behind(s: Scene, picture: Array) -> None:
 
 
 def ears_in_front(s: Scene, picture: Array) -> None:
-    """Paints what of the ears hangs before the head, with its shadow."""
+    """Paints the parts of the ears in front of the head, with their shadow."""
     (length, half), out, top = s.breed.ear, s.breed.ear_out, -0.72 * s.breed.skull
     for side in (-1, 1):
         lop = 0.1 * s.odd[9 if side < 0 else 10]

@@ -1,4 +1,4 @@
-"""One toy dog before it is drawn: its breed, coat, pose, light, and the plane it is drawn on.
+"""A toy dog before it is drawn: its breed, coat, pose and light, and the plane to draw it on.
 
 Shapes: P pixels a side; fields `(P, P)`.
 """
@@ -14,21 +14,21 @@ import numpy as np
 from genlab.data.toydogs.breeds import BREEDS, COATS, RGB, Breed, Coat
 from genlab.data.toydogs.canvas import Array, colour, fur, noise, resized
 
-FUR = 128  # pixels a side that the fur grows on, whatever the picture's size
+FUR = 128  # pixels a side of the field of fur, at every size of the picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What the drawing parts share. All lengths but `x` and `y` are in head units."""
+    """The values that all parts share. Lengths other than `x` and `y` are in head units."""
 
     breed: Breed
     coat: Coat
     chance: tuple[float, ...]
-    """Uniform numbers in 0..1 that decide details."""
+    """Uniform numbers in 0..1 for details."""
     odd: tuple[float, ...]
-    """Normal numbers: what makes the left and right sides, and dogs of one breed, differ."""
+    """Normal numbers for asymmetries and for differences between dogs of one breed."""
     turn: tuple[float, float]
-    """How far one unit of depth moves right and down: the head's yaw and pitch."""
+    """The shift of one unit of depth to the right and down, by the head's yaw and pitch."""
     light: tuple[float, float, float]
     """The unit vector towards the light."""
     scale: float
@@ -38,7 +38,7 @@ class Scene:
     u: Array
     v: Array
     strands: Array
-    """Fur: noise drawn out along its growth, of standard deviation about 1."""
+    """Fur: noise averaged along its growth, of standard deviation about 1."""
     lumps: Array
     spots: Array
     ticks: Array
@@ -74,12 +74,12 @@ class Scene:
 
 
 def compose(random: np.random.Generator, pixels: int) -> Scene:
-    """Returns a dog drawn by lot; what is drawn does not depend on `pixels`."""
+    """Returns a random dog; it does not depend on `pixels`."""
     breeds = list(BREEDS.values())
     breed = breeds[random.integers(len(breeds))]
     coat = COATS[breed.coats[random.integers(len(breed.coats))]]
     chance, odd = random.random(16).tolist(), random.normal(size=16).clip(-2, 2).tolist()
-    reach = breed.ear[0] if breed.ears == "prick" else 0.0  # how far ears stand up
+    reach = breed.ear[0] if breed.ears == "prick" else 0.0  # height of prick ears
     scale = 0.68 - 0.09 * reach - 0.05 * min(breed.ear_out, 1) + 0.03 * odd[0]
     tilt = 0.13 * odd[1]
     centre = (0.05 * odd[2], -0.08 + 0.24 * reach + 0.03 * odd[3])
@@ -112,7 +112,7 @@ def _strands(
     random: np.random.Generator, breed: Breed, scale: float, tilt: float,
     centre: tuple[float, float],
 ) -> Array:
-    """Returns fur that grows from between the eyes outwards, hangs, and is turned by curls."""
+    """Returns fur that grows outwards from between the eyes, hangs down, and curls."""
     _, _, u, v = _plane(FUR, scale, tilt, centre)
     stray = 0.3 * breed.fluff + breed.curl
     u = u + stray * noise(random, 13, FUR)
