@@ -110,11 +110,11 @@ def test_one_unusable_source_does_not_hide_the_others(
 
 
 def test_fallback_says_so(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("GENLAB_DATA", raising=False)
 
-    def offline(*arguments: object) -> None:
+    def offline(*arguments: object, **options: object) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr("pooch.retrieve", offline)
@@ -123,6 +123,14 @@ def test_fallback_says_so(
     assert "mnist is not at hand; mnist-5k stands in for it" in said
     assert "GENLAB_DATA" in said
     assert at_hand("mnist-5k") == "mnist-5k"
+    assert at_hand("dogs") == "toydogs:1500"
+    said = capsys.readouterr().err
+    assert "dogs is not at hand; imagewoof-160 stands in for it" in said
+    assert "imagewoof-160 is not at hand; toydogs:1500 stands in for it" in said
+    (tmp_path / "dogs").mkdir()
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path))
+    assert at_hand("dogs") == "dogs"  # empty: an error later, and no silent stand-in
+    assert capsys.readouterr().err == ""
 
 
 def test_every_source_says_what_it_is_and_how_to_get_it() -> None:
