@@ -118,15 +118,13 @@ def images(
     source = str(source)
     row, count = named(source)
     if isinstance(row, ImageSource):
-        wanted = [n for n in (count or row.count, limit) if n is not None]
-        return row.open(source, size, crop, min(wanted, default=None))
+        return row.open(source, size, crop, _fewest(count or row.count, limit))
     if isinstance(row, DigitSource):
         _refuse_crop(crop, source)
         found = row.open()
         who = found.identity
         origin = Origin(source, f"{who.name}, test digits", who.licence, who.stand_in)
-        wanted = [n for n in (count, limit) if n is not None]
-        return ArrayPictures.open(found.test[: min(wanted, default=None)], origin, size)
+        return ArrayPictures.open(found.test[: _fewest(count, limit)], origin, size)
     path = Path(source)
     if path.is_file() and path.suffix.lower() in ARRAYS:
         _refuse_crop(crop, source)
@@ -175,6 +173,10 @@ def _refuse_crop(crop: str, source: str) -> None:
             f"`crop` {crop} is for photographs in a folder or zip, and {source} is neither; leave "
             "it out"
         )
+
+
+def _fewest(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
 
 
 def _known(kind: str) -> str:
