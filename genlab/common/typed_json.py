@@ -1,6 +1,6 @@
 """Frozen dataclasses as JSON and back, each value checked against the type of its field."""
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["fits", "from_json", "to_json"]
 
 import types
 import typing
@@ -66,17 +66,28 @@ def _read(kind: Any, value: Any, place: str, path: tuple[str, ...]) -> Any:
         return items if origin is list else tuple(items)
     if origin is dict and isinstance(value, dict):
         return {key: _read(parts[1], one, place, (*path, key)) for key, one in value.items()}
-    if not _fits(kind, value):
+    if not fits(value, kind):
         raise InputError(f"{place}: `{'.'.join(path)}` is {str(value)[:40]!r}")
     return value
 
 
-def _fits(kind: Any, value: Any) -> bool:
-    """Whether a value is of a type without parts."""
+def fits(value: Any, kind: Any) -> bool:
+    """Returns whether a value has a type, of those that configurations and results hold."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return fits(value, parts[0])
+    if origin is Literal:
+        return value in parts
+    if origin in (Union, types.UnionType):
+        return any(fits(value, part) for part in parts)
+    if origin in (list, tuple):
+        return isinstance(value, origin) and all(fits(item, parts[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+        )
     if kind is Any:
         return True
-    if typing.get_origin(kind) is not None:  # a literal, or an object that is none
-        return typing.get_origin(kind) is Literal and value in typing.get_args(kind)
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)

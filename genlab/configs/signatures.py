@@ -12,7 +12,7 @@ and of each class in it the signature of `__init__` and the section "Arguments:"
 A keyword is a parameter that has a default.
 """
 
-__all__ = ["Keyword", "Keywords", "Signatures", "fits", "read_keywords", "read_signatures"]
+__all__ = ["Keyword", "Keywords", "Signatures", "read_keywords", "read_signatures"]
 
 import ast
 import math
@@ -30,6 +30,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import tyro
 
 from genlab.common.errors import InputError
+from genlab.common.typed_json import fits
 
 ROOT = Path(__file__).parents[2]
 """The folder that the package `genlab` is in."""
@@ -269,24 +270,6 @@ def argument_docs(docstring: str) -> dict[str, str]:
         elif line.strip():
             found[name] += " " + line.strip()
     return found
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Returns whether a value has a type, of those that configurations hold."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        return fits(value, parts[0])
-    if origin is dict:
-        return isinstance(value, dict) and all(fits(key, parts[0]) for key in value)
-    if origin is Literal:
-        return value in parts
-    if origin in (Union, types.UnionType):
-        return any(fits(value, part) for part in parts)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
-    if kind is float:
-        return type(value) in (int, float)
-    return type(value) is kind
 
 
 def described(kind: Any) -> str:

@@ -28,7 +28,8 @@ from genlab.data.sources.imagewoof import Imagewoof
 from genlab.data.sources.toydogs import ToyDogs
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.writer import Writer
-from genlab.lab.verify.bench import Bench, Record
+from genlab.lab.verify.bench import Bench
+from genlab.lab.verify.readers.json_reader import SubmittedRecord
 
 
 def test_toydogs_source() -> None:
@@ -185,5 +186,5 @@ def test_a_source_is_its_class_and_a_row(
     assert data_name(Writer(tmp_path, "en"), identity) == "5 squares"
     config = replace(scratch("squares"), size=64, images=20)
     env = {"data": {"images": asdict(load_images("squares", 64, limit=20).identity)}}
-    assert len(Bench().dogs(Record(tmp_path / "env.json", env), config)) == 20
+    assert len(Bench().dogs(SubmittedRecord(tmp_path / "env.json", env), config)) == 20
     assert capsys.readouterr().out == ""

@@ -4,10 +4,8 @@ A recorded source is only used if it is one of genlab's own names: a path in a r
 else's. Nothing is fetched.
 """
 
-__all__ = ["Bench", "Record"]
+__all__ = ["Bench"]
 
-from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -21,49 +19,10 @@ from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import NETWORKS
-from genlab.lab.verify.results.findings import Refused
-from genlab.runs.records import read_json
+from genlab.lab.verify.readers.json_reader import SubmittedRecord
 
 MOST_DRAWN = 20_000
 """Toy dogs, at most."""
-
-
-class Record:
-    """A JSON object from a submission, read with the types that its use needs."""
-
-    def __init__(self, path: Path, value: Any = None) -> None:
-        self.name = path.name
-        self.value: dict[str, Any] = read_json(path) if value is None else value
-
-    def number(self, *keys: str) -> float:
-        """Returns a number; raises `Refused` if there is none."""
-        value = self.at(*keys)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Refused(f"{self.name}: {'.'.join(keys)} is no number")
-        return float(value)
-
-    def whole(self, *keys: str) -> int:
-        """Returns a whole number; raises `Refused` if there is none."""
-        value = self.at(*keys)
-        if type(value) is not int:
-            raise Refused(f"{self.name}: {'.'.join(keys)} is no whole number")
-        return value
-
-    def text(self, *keys: str) -> str:
-        """Returns a text; raises `Refused` if there is none."""
-        value = self.at(*keys)
-        if not isinstance(value, str):
-            raise Refused(f"{self.name}: {'.'.join(keys)} is no text")
-        return value
-
-    def at(self, *keys: str) -> Any:
-        """Returns what lies under these keys; raises `Refused` if nothing does."""
-        value: Any = self.value
-        for key in keys:
-            if not isinstance(value, dict) or key not in value:
-                raise Refused(f"{self.name}: has no {'.'.join(keys)}")
-            value = value[key]
-        return value
 
 
 class Bench:
@@ -82,7 +41,7 @@ class Bench:
         self._digits: dict[str, Digits] = {}
         self._dogs: dict[tuple[object, ...], ImageSet] = {}
 
-    def digits(self, env: Record) -> Digits:
+    def digits(self, env: SubmittedRecord) -> Digits:
         """Returns the digits of a run.
 
         Raises:
@@ -95,7 +54,7 @@ class Bench:
         _same(found.identity.sha256, env.text("data", "digits", "sha256"), "--mnist", source)
         return found
 
-    def dogs(self, env: Record, config: GanConfig) -> Tensor:
+    def dogs(self, env: SubmittedRecord, config: GanConfig) -> Tensor:
         """Returns the images that a GAN learned from, uint8 `(N, 3, S, S)`, as of `digits`."""
         source = self.dogs_source or _own_name(env.text("data", "images", "source"), "--dogs")
         key = (source, config.size, config.images, config.crop)

@@ -57,10 +57,11 @@ from genlab.gan.training import train as gans
 from genlab.gan.training.checkpoints import checkpoint_plan as gan_checkpoints
 from genlab.gan.training.players import build_players
 from genlab.gan.training.state import TrainingState
-from genlab.lab.verify.bench import Bench, Record
+from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.likeness import some_weights
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
 from genlab.lab.verify.readers.configs import shape_of
+from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import compare_shapes, generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.tensors import header_of, read_tensors
@@ -88,7 +89,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
         Refused: If a state is missing or is not one of this model.
         InputError: If it cannot be judged here, or not in this time.
     """
-    digits = bench.digits(Record(folder / "env.json"))
+    digits = bench.digits(SubmittedRecord(folder / "env.json"))
     final, config = vae_at(folder, digits.train[0].numel())
     splits = splits_of(digits, config, build_likelihood(config))
     plan = vae_checkpoints(config, len(splits.train))
@@ -118,7 +119,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
 def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     """Trains a GAN from its first kept state to its second, as `between_vae` does."""
     final, config = generator_of(folder)
-    images = split_images(bench.dogs(Record(folder / "env.json"), config), config)
+    images = split_images(bench.dogs(SubmittedRecord(folder / "env.json"), config), config)
     refuse_gone_back(folder)
     plan = gan_checkpoints(config, len(images.train))
     assert plan is not None  # whoever calls has looked
@@ -140,7 +141,7 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
 
 def refuse_gone_back(folder: Path) -> None:
     """Raises `InputError` if a GAN's training went back once and on with other learning rates."""
-    if any("failed" in event for event in Record(folder / "results.json").at("events")):
+    if any("failed" in event for event in SubmittedRecord(folder / "results.json").at("events")):
         raise InputError("its learning rates were halved after a failure, which is not replayed")
 
 
@@ -197,7 +198,7 @@ def _recorded(path: Path, epoch: int, key: str) -> float:
     """Returns a number of an epoch's record."""
     lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     found = next((line for line in lines if line.get("epoch") == epoch), {})
-    return Record(path, found).number(key)
+    return SubmittedRecord(path, found).number(key)
 
 
 def _other_samples(images: Tensor, folder: Path) -> list[Words]:

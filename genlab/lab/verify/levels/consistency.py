@@ -34,7 +34,7 @@ from genlab.lab.verify.readers.pictures import difference, read_picture, size_of
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 from genlab.runs.run import Run
 
-NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+)?")
+NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?")
 WEIGHTY = re.compile(r"\.|\d.*\d.*\d")
 """A number that looks measured: a decimal point, or three digits and more."""
 ALIKE = 0.5

@@ -34,8 +34,9 @@ from genlab.configs.gan import GanConfig
 from genlab.gan.sample import draw
 from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
-from genlab.lab.verify.bench import Bench, Record
+from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.integrity import Unpacked
+from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import generator_of, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.tensors import read_tensors
@@ -75,10 +76,10 @@ def check_recompute(unpacked: Unpacked, bench: Bench) -> list[Finding]:
 
 def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     """The ELBO of the first digits, and the records' own means."""
-    digits = bench.digits(Record(folder / "env.json"))
+    digits = bench.digits(SubmittedRecord(folder / "env.json"))
     model, config = vae_at(folder, digits.test[0].numel())
     x = observed_test_images(digits, model.likelihood)
-    results = Record(folder / "results.json")
+    results = SubmittedRecord(folder / "results.json")
     kept = read_tensors((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
     recorded = {
         key for key, quantity in QUANTITIES.items()
@@ -158,9 +159,9 @@ def _compared(images: Tensor, paths: list[Path]) -> tuple[Verdict, Words]:
 def _images(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     network, config = generator_of(gan)
     paths = _pictures(gan / "generated", config)
-    record = Record(gan / "generated" / "results.json")
+    record = SubmittedRecord(gan / "generated" / "results.json")
     seed, count = record.whole("seed"), record.whole("n")
-    if count != len(paths) or count != Record(gan / "fid.json").whole("n_fake"):
+    if count != len(paths) or count != SubmittedRecord(gan / "fid.json").whole("n_fake"):
         return Verdict.FAIL, Words(
             f"有{len(paths)}张，记录为{count}张", f"{len(paths)} are there, the records say {count}")
     return _compared(draw(network, config, count, seed, "sample"), paths)
@@ -183,7 +184,7 @@ def _samples(gan: Path, _: Bench) -> tuple[Verdict, Words]:
 def _measured(gan: Path, _: Bench) -> tuple[Verdict, Words]:
     config = generator_of(gan)[1]
     _pictures(gan / "generated", config)
-    recorded = Record(gan / "fid.json").text("fake", "sha256")
+    recorded = SubmittedRecord(gan / "fid.json").text("fake", "sha256")
     found = genlab.data.images(str(gan / "generated"), config.size).identity.sha256
     if found != recorded:
         return Verdict.FAIL, Words(
@@ -201,7 +202,7 @@ class _Fakes:
     def pair(self, network: str) -> tuple[Tensor, Tensor]:
         """Returns features of the real images at hand and of the generated ones."""
         config = generator_of(self.gan)[1]
-        dogs = self.bench.dogs(Record(self.gan / "env.json"), config)
+        dogs = self.bench.dogs(SubmittedRecord(self.gan / "env.json"), config)
         real = self.bench.features(network, dogs, own=True)
         if network not in self._seen:
             self._seen[network] = self.bench.features(network, self._images(config), own=False)
@@ -217,7 +218,7 @@ class _Fakes:
 
 def _distances(gan: Path, bench: Bench) -> list[Finding]:
     """Findings on `fid.json`: one a distance, then the shares recognised and the epochs' rows."""
-    record, fakes = Record(gan / "fid.json"), _Fakes(gan, bench)
+    record, fakes = SubmittedRecord(gan / "fid.json"), _Fakes(gan, bench)
     rows = record.value.get("distances")
     rows = rows[:16] if isinstance(rows, list) else []
     if not rows or not all(isinstance(row, dict) for row in rows):
@@ -229,7 +230,7 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
         label = str(row.get("label"))[:60]
         findings.append(judged(
             "recompute", Words(label, label),
-            partial(_distance, Record(gan / "fid.json", row), fakes),
+            partial(_distance, SubmittedRecord(gan / "fid.json", row), fakes),
         ))
     findings.append(judged(
         "recompute", Words("识别为狗的比例", "shares recognised as dogs"),
@@ -240,7 +241,7 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
     return findings
 
 
-def _distance(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
+def _distance(record: SubmittedRecord, fakes: _Fakes) -> tuple[Verdict, Words]:
     network = fakes.bench.network(record.text("label"), record.text("weights_sha256"))
     real, fake = fakes.pair(network)
     found = frechet_parts(real, fake)
@@ -255,7 +256,7 @@ def _distance(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
         f"recorded {recorded:.6g}, recomputed {value:.6g} ({len(real)} real, {len(fake)} generated)")
 
 
-def _recognised(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
+def _recognised(record: SubmittedRecord, fakes: _Fakes) -> tuple[Verdict, Words]:
     recorded = [record.number(f"recognised_{kind}") for kind in ("real", "fake")]
     classify = fakes.bench.extractors[DOGS].logits
     assert classify is not None
@@ -271,7 +272,7 @@ def _recognised(record: Record, fakes: _Fakes) -> tuple[Verdict, Words]:
         f"{found[0]:.1%}, {found[1]:.1%}")
 
 
-def _epochs(record: Record, gan: Path) -> tuple[Verdict, Words]:
+def _epochs(record: SubmittedRecord, gan: Path) -> tuple[Verdict, Words]:
     """The row of the last epoch, which is that of the generated images, and which rows there are."""
     rows = record.at("epochs")
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -281,7 +282,7 @@ def _epochs(record: Record, gan: Path) -> tuple[Verdict, Words]:
         "epoch": kept[-1], "n": record.at("n_fake"), "recognised": record.at("recognised_fake"),
         "distances": {
             row.text("label"): {key: row.at(key) for key in ("value", "error", "null")}
-            for row in (Record(gan / "fid.json", one) for one in record.at("distances"))
+            for row in (SubmittedRecord(gan / "fid.json", one) for one in record.at("distances"))
         },
     }
     epochs = [row.get("epoch") for row in rows]

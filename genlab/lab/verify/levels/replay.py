@@ -51,10 +51,11 @@ from genlab.gan.training import train as gans
 from genlab.gan.training.players import build_players
 from genlab.gan.training.state import TrainingState
 from genlab.lab.report.numbers.facts import priors_of
-from genlab.lab.verify.bench import Bench, Record
+from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.between import between_gan, between_vae, refuse_gone_back
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
+from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.results.findings import Finding, Verdict, Words, judged
@@ -124,7 +125,7 @@ def _keeps_states(folder: Path) -> bool:
 
 
 def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
-    digits = bench.digits(Record(folder / "env.json"))
+    digits = bench.digits(SubmittedRecord(folder / "env.json"))
     kept, config = vae_at(folder, digits.train[0].numel())
     if config.post_hoc is not None or config.em:
         raise InputError("a prior fitted post hoc is not replayed")
@@ -145,7 +146,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
 
 def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     kept, config = generator_of(folder)
-    images = split_images(bench.dogs(Record(folder / "env.json"), config), config)
+    images = split_images(bench.dogs(SubmittedRecord(folder / "env.json"), config), config)
     refuse_gone_back(folder)
     players = build_players(config)
     run = Rehearsal(folder.parent / "replayed")
@@ -184,7 +185,7 @@ def _offs(ours: list[dict[str, Any]], path: Path) -> list[float]:
     recorded = {line.get("step"): line for line in lines}
     offs = []
     for record in ours:
-        theirs = Record(path, recorded.get(record["step"], {}))
+        theirs = SubmittedRecord(path, recorded.get(record["step"], {}))
         offs.append(max(
             abs(value - theirs.number(key)) / max(1.0, abs(value))
             for key, value in record.items() if key not in UNCOMPARED

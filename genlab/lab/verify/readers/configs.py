@@ -14,11 +14,11 @@ import torch
 
 from torch import nn
 
-from genlab.common.errors import InputError, OtherVersion
+from genlab.common.errors import InputError
+from genlab.common.typed_json import fits
 from genlab.configs.design import DESIGN_SIGNATURES
 from genlab.configs.gan import GanConfig
 from genlab.configs.prior import PRIOR_SIGNATURES
-from genlab.configs.signatures import fits
 from genlab.configs.vae import VaeConfig
 from genlab.lab.verify.readers.tensors import Shapes
 from genlab.lab.verify.results.findings import Refused
@@ -64,7 +64,7 @@ def _config_of(record: dict[str, Any], kind: str) -> dict[str, Any]:
     config = record.get("config")
     if record.get("kind") != kind or not isinstance(config, dict):
         raise Refused(f"config.json: not of a {kind} run")
-    return {"checkpoints": False} | config  # a run from before there was such a thing kept none
+    return config
 
 
 def _checked(
@@ -74,7 +74,7 @@ def _checked(
     wanted = {field.name for field in fields(kind)}
     if set(config) != wanted:
         odd = sorted(set(config) ^ wanted)
-        raise OtherVersion(
+        raise InputError(
             f"config.json: made by another version of genlab (it differs in {', '.join(odd[:6])})"
         )
     hints = get_type_hints(kind, include_extras=True)
