@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.command import genlab as command
+from cases.command import run_command
 from cases.report import make_lab_run, plain_spaces, write
 
 import genlab
@@ -71,7 +71,7 @@ def test_in_a_report(lang: str, results: VaeResults, tmp_path: Path) -> None:
 
 def test_on_the_command_line(run: Path, results: VaeResults, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
-    line = command("vae", "evaluate", "run", cwd=tmp_path).stdout
+    line = run_command("vae", "evaluate", "run", cwd=tmp_path).stdout
     for key in ("elbo", "re", "omega", "cross_entropy", "conditional_entropy", "prior_gap"):
         quantity = QUANTITIES[key]
         assert f"{quantity.symbol or quantity.en} {getattr(results, key).text()}" in line
