@@ -1,4 +1,4 @@
-"""Where networks run: `auto`, `cpu` or `cuda`, and what is said where that cannot be.
+"""The device of networks: `auto`, `cpu` or `cuda`.
 
 Of several processes on a machine each takes the GPU of its number. Where they are more than the
 GPUs, those that only look at images share them: what they tell each other are rows of features,
@@ -17,7 +17,7 @@ from genlab.common.progress import say
 from genlab.compute.distributed import gather_text
 
 DEVICES = ("auto", "cpu", "cuda")
-"""What may be asked for."""
+"""The values that may be asked for."""
 
 
 def device_for(asked: str, *, own: bool = False) -> torch.device:

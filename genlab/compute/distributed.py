@@ -1,10 +1,10 @@
-"""Several processes that share one task, started by `torchrun`; a single one needs none of it.
+"""Communication between processes that share a task, started by `torchrun`.
 
     torchrun --nproc-per-node 2 -m genlab ...
 
-torchrun tells each process its rank and the world's size by environment variables. The processes
-talk by gloo, which works on every machine's processors, and by nccl of what is on GPUs. Alone,
-every function here is free.
+torchrun sets each process's rank and the world size by environment variables. Tensors on
+processors are exchanged by gloo, which works on every machine, those on GPUs by nccl. In a single
+process the functions here do nothing.
 """
 
 __all__ = [
@@ -34,7 +34,7 @@ from torch import Tensor
 
 @contextmanager
 def processes() -> Iterator[None]:
-    """Joins the processes that torchrun started, inside the block; alone, or joined: nothing."""
+    """Joins the process group that torchrun started, inside the block; does nothing if alone."""
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     if alone or dist.is_initialized():
         yield
@@ -56,7 +56,7 @@ def rank() -> int:
 
 
 def world_size() -> int:
-    """Returns how many processes there are."""
+    """Returns the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -90,7 +90,7 @@ def all_true(flag: bool) -> bool:
 
 
 def barrier() -> None:
-    """Returns when every process has come here."""
+    """Waits until every process has reached this point."""
     if world_size() > 1:
         all_true(True)
 
@@ -99,18 +99,18 @@ def broadcast(value: float) -> float:
     """Returns the first process's value; every process must call it."""
     if world_size() == 1:
         return value
-    told = torch.tensor([value], dtype=torch.float64)
-    dist.broadcast(told, 0)
-    return told.item()
+    tensor = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(tensor, 0)
+    return tensor.item()
 
 
 def local_slice(n: int) -> slice:
-    """Returns which of `n` rows are this process's: neighbours, as many as others' or one off."""
+    """Returns this process's slice of `n` rows; slices differ in length by one at most."""
     return slice(n * rank() // world_size(), n * (rank() + 1) // world_size())
 
 
 def all_reduce_sum(tensors: Sequence[Tensor]) -> None:
-    """Replaces tensors, of one type and device, by their sums over the processes, in place.
+    """Sums tensors of one type and device over the processes, in place.
 
     Every process must call it with the same shapes; all get the same bits.
     """

@@ -1,16 +1,16 @@
-"""What networks run on in training: a device and a precision.
+"""The hardware of a training: a device and a precision.
 
-    randomness    drawn on the processor by `common/rng.py`, then moved: the same latents, order
-                  and augmentations on any device
-    bf16          torch's autocast around the networks' forward passes. float32 stay: weights
-                  that learn, losses, the R1 penalty with the pass it differentiates, spectral
-                  norms and batch statistics, averages, optimisers, and all that is measured
-    auto          bf16 where the trial of `compute/precision.py` finds it worth it
-    float32       means float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
+    randomness    drawn on the processor by `common/rng.py`, then moved: latents, order and
+                  augmentations are the same on any device
+    bf16          torch's autocast around the networks' forward passes. Trained weights, losses,
+                  the R1 penalty with the pass that it differentiates, spectral norms, batch
+                  statistics, averages, optimisers and measurements stay in float32
+    auto          bf16 where the trial of `compute/precision.py` finds it faster
+    float32       IEEE float32: TensorFloat-32 (10 bits of mantissa, which torch lets cuDNN's
                   convolutions use) is off inside `device_context`
-    saved         tensors are saved from the processor and load onto any device
+    saving        tensors are saved from the processor and can be loaded onto any device
 
-Of several processes each has a GPU to itself (`compute/device.py`).
+Each of several processes has a GPU of its own (`compute/device.py`).
 """
 
 __all__ = [
@@ -40,32 +40,32 @@ from genlab.compute.precision import ieee, pays, require_bf16, speedup
 from genlab.configs.hardware import HardwareConfig
 
 SHARE = 0.25
-"""Of a GPU's free memory, what training images may take for good."""
+"""The share of a GPU's free memory that training images may occupy."""
 
 
 class Hardware(NamedTuple):
-    """What networks run on."""
+    """A device and a precision."""
 
     device: torch.device = torch.device("cpu")
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
-    """Whether a GAN's networks that learn are compiled (`gan/compile.py`)."""
+    """Compile the trained networks of a GAN (`gan/training/compile.py`)."""
 
     def autocast(self, wanted: bool = True) -> torch.autocast:
-        """Returns the block in which networks compute in bf16, if that is the precision."""
+        """Returns the context in which networks compute in bf16, if that is the precision."""
         on = wanted and self.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=on)
 
     def frozen(self, network: nn.Module) -> nn.Module:
-        """Returns a network that learns nothing, ready to run.
+        """Returns a frozen network on the device.
 
-        In bf16 its weights are rounded once; autocast would do so, the same way, in every pass.
+        In bf16 its weights are rounded once; autocast would round them the same way in every pass.
         """
         return network.to(self.device, torch.bfloat16 if self.precision == "bf16" else None)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a session notes of it, as JSON values: the keys of `environment.PLAIN`."""
+        """The facts that a session records, as JSON values: the keys of `environment.PLAIN`."""
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
         return {
             "device": self.device.type, "gpu": gpu, "precision": self.precision,
@@ -77,7 +77,7 @@ CPU = Hardware()
 
 
 def resolve_hardware(config: HardwareConfig) -> Hardware:
-    """Returns what is asked for; every process must call it.
+    """Returns the hardware that is asked for; every process must call it.
 
     Raises:
         InputError: If this machine cannot do it.
@@ -94,7 +94,7 @@ def resolve_hardware(config: HardwareConfig) -> Hardware:
 
 
 def _check_bf16(device: torch.device) -> None:
-    """Refuses a GPU without bf16; says of a processor that gains nothing by it."""
+    """Refuses a GPU without bf16; prints a note on a processor that gains nothing by it."""
     if device.type == "cpu":
         if (times := speedup()) < 1:
             say(f"note: bf16: this processor has no units for it; a convolution runs "
@@ -104,7 +104,7 @@ def _check_bf16(device: torch.device) -> None:
 
 
 def _check_compiler(device: torch.device) -> None:
-    """Compiles one small function, to know now and not in the first step."""
+    """Compiles one small function, so that a missing compiler is found before training."""
     if world_size() > 1:
         raise InputError(
             "`compile`: not with several processes, whose batch-norms talk to each other inside "
@@ -122,7 +122,7 @@ def _check_compiler(device: torch.device) -> None:
 
 @contextmanager
 def device_context(on: Hardware) -> Iterator[None]:
-    """Makes the GPU the current one and float32 exact, inside the block."""
+    """Makes the GPU the current one, and its float32 that of IEEE 754, inside the block."""
     if on.device.type == "cpu":
         yield
         return
@@ -131,7 +131,7 @@ def device_context(on: Hardware) -> Iterator[None]:
 
 
 def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:
-    """Takes the norms' power iterations, products of matrices, out of autocast."""
+    """Keeps the power iterations of spectral norms, matrix products, out of autocast."""
     if on.precision == "float32":
         return
     for module in network.modules():
@@ -141,14 +141,14 @@ def keep_spectral_norms(network: nn.Module, on: Hardware) -> None:
 
 
 def stored(images: Tensor, device: torch.device) -> Tensor:
-    """Returns training images on the device if they fit there well, else as they are."""
+    """Returns training images on the device if there is room, else as they are."""
     if device.type != "cuda" or images.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
         return images
     return images.to(device)
 
 
 def rows_on(images: Tensor, rows: Tensor, device: torch.device) -> Tensor:
-    """Returns some of the images, wherever they are stored, on the device."""
+    """Returns rows of the images, wherever these are stored, on the device."""
     if images.device.type != "cpu" or device.type == "cpu":
         return images[rows.to(images.device, non_blocking=True)]
     return images[rows].pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""The GAN's configuration, and the recipes that fill it."""
+"""The configuration of a GAN, and recipes: sets of defaults for it."""
 
 __all__ = [
     "LENGTH", "RECIPES", "SIZE", "SIZES", "GanConfig", "RecipeName", "dcgan", "projected",
@@ -36,7 +36,7 @@ Network = Literal["efficientnet-lite0", "random", "pixels"]
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
-    """A GAN on images of dogs, or of anything else."""
+    """The training of a GAN."""
 
     data: Positional[str]
     """SOURCE of the images: a folder, or a name (see: genlab data)."""
@@ -45,23 +45,24 @@ class GanConfig:
     design_options: Suppress[DesignOptions] = field(default_factory=dict)
     """The design's options; each design has its own defaults. (A configuration holds all.)"""
     size: int = SIZE
-    """Side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
+    """The side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
     epochs: Annotated[int, LENGTH] = 50
     """Passes over the images."""
     images: int | None = None
-    """Take only the first so many images."""
+    """The number of images to take, the first ones; all if not given."""
     crop: Literal["centre", "subject"] = "centre"
-    """The square kept of a picture: its centre, or around what an ImageNet network sees."""
+    """The square taken of a picture: its centre, or around the subject that an ImageNet network
+    finds."""
     classes: Literal["none", "folders", "clusters"] = "none"
-    """What images are conditioned on: nothing; the sub-folder that each lies in; the cluster of
-    what an ImageNet network sees in it (k-means)."""
+    """The classes that images are conditioned on: none; the sub-folder that each lies in; its
+    cluster in the features of an ImageNet network (k-means)."""
     clusters: int | None = None
-    """clusters: how many; by the number of images (8 to 16) if not given."""
+    """clusters: their number; 8 to 16, by the number of images, if not given."""
     batch: int = 16
-    """Images a step."""
+    """Images per step."""
     snapshots: tuple[int, ...] | None = None
-    """Epochs after which ten samples are drawn; those beyond the run are dropped, its last epoch
-    is always among them. Not given: 10, 30 and 50."""
+    """Epochs after which ten samples are drawn; the last epoch is always one of them. Not given:
+    10, 30 and 50."""
     latent: int = 128
     """Latent dimensions."""
     learning_rate: float = 1e-3
@@ -69,27 +70,27 @@ class GanConfig:
     discriminator_rate: float = 1e-3
     """Learning rate of the discriminator's Adam, likewise."""
     augment: tuple[Augment, ...] = ("colour", "translation")
-    """Differentiable augmentations of what the discriminator sees, in this order."""
+    """Differentiable augmentations of the discriminator's input, in this order."""
     mirror: bool = True
-    """Mirror half of the training images, anew each time."""
+    """Mirror half of the training images at random."""
     clip: float = 0.0
-    """Gradients longer than so many times their usual length are clipped to that; 0: none is."""
+    """The longest gradient, in multiples of its usual length; longer ones are clipped; 0: none."""
     average_images: int = 10_000
-    """Half-life of the generator's moving average, in images seen, at most ..."""
+    """The half-life of the generator's moving average, in images, is at most this ..."""
     average_share: float = 0.05
     """... and at most this share of the images seen so far."""
     held_out: float = 0.1
-    """Part of the images that is kept from training, to measure on; copies of an image stay on
-    one side. 0, or fewer than 10 such images: none is."""
+    """The share of the images that is held out from training, to measure on; copies of an image
+    stay together. Fewer than 10 images are not held out."""
     measure_every: int | None = None
-    """Epochs between two measurements; 0 for none. Not given: a tenth of the run, or so that
-    they take a few per cent of its time."""
+    """Epochs between two measurements; 0 for none. Not given: a tenth of the run, or more if they
+    would take more than a few per cent of its time."""
     measure_with: tuple[Network, ...] = ("efficientnet-lite0", "random")
-    """Networks to measure with while it trains; the first decides which generator is best."""
+    """Networks to measure with during training; the best generator is chosen by the first."""
     measure_fakes: int = 300
-    """Images drawn for each measurement."""
+    """Images generated for each measurement."""
     seed: int = 0
-    """Decides everything random."""
+    """The seed of all random numbers."""
     checkpoints: bool = False
     """Keep two training states, half way (at a snapshot, if there is one) and a step later, for
     `genlab verify` to train between: seven times the generator's own size."""

@@ -1,4 +1,4 @@
-"""How training is to run: what may change between two sessions of one run."""
+"""The hardware of a training, which may change between two sessions of one run."""
 
 __all__ = ["HardwareConfig"]
 
@@ -8,13 +8,14 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class HardwareConfig:
-    """Device, precision, compiled or not: no part of what is learned, so not of `GanConfig`.
+    """Device, precision and compilation.
 
-    A run may go on with others; it is then the same but for rounding, and says so.
+    They do not affect the model, so they are not part of `GanConfig`. A run may be resumed on
+    other hardware; its results are then the same up to rounding, and it prints a note.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks compute; auto: on a GPU where there is one for each process."""
+    """The device of the networks; auto: a GPU where there is one for each process."""
     precision: Literal["float32", "bf16", "auto"] = "float32"
     """bf16: networks run in mixed precision (losses, penalties, averages, optimisers stay
     float32); needs a GPU, or a processor, with units for it to be of use. auto: bf16 where a

@@ -1,19 +1,18 @@
-r"""Differentiable augmentation of what a discriminator sees, reals and fakes alike.
+r"""Differentiable augmentation of a discriminator's input, reals and fakes alike.
 
-With few images a discriminator learns them by heart. If it only ever sees T(x), for reals and
-fakes, and the generator is trained through the same T,
+With few images a discriminator memorises them. If it is given T(x) only, of reals and of fakes,
+and the generator is trained through the same T,
 
     L_D = E_x[f_D(-D(T(x)))] + E_z[f_D(D(T(G(z))))],    L_G = E_z[f_G(-D(T(G(z))))],
 
-then it cannot, and T does not leak into G(z) while T maps distributions one to one.
+then it cannot, and G(z) does not reproduce T as long as T maps distributions one to one.
 
 References:
     | Differentiable Augmentation for Data-Efficient GAN Training (Zhao et al., 2020), eq. 4, 5
     | https://arxiv.org/abs/2006.10738
 
-Each function draws its parameters anew for each image, on the processor whatever device the
-images are on: the same everywhere. Images lie in [-1, 1], where 0 is grey: what a translation
-uncovers or a cutout hides becomes grey.
+Each function draws new parameters for each image, on the processor, so that they are the same on
+any device. Images lie in [-1, 1], where 0 is grey: translations and cutouts fill with grey.
 
 Shapes: B batch, C = 3 channels, H W pixels.
 """
@@ -27,10 +26,10 @@ import torch
 from torch import Tensor
 
 SHIFT = 1 / 8
-"""Largest translation, as a share of the side (Zhao et al., section 4)."""
+"""The largest translation, as a share of the side (Zhao et al., section 4)."""
 
 HOLE = 1 / 2
-"""Side of the cutout, as a share of the image's side."""
+"""The side of the cutout, as a share of the image's side."""
 
 
 def uniform(x: Tensor, low: float, high: float, random: torch.Generator) -> Tensor:
@@ -66,10 +65,10 @@ def colour(x: Tensor, random: torch.Generator) -> Tensor:
 
 
 def translation(x: Tensor, random: torch.Generator) -> Tensor:
-    """Shifts each image by whole pixels, at most an eighth of its side; grey moves in.
+    """Shifts each image by whole pixels, at most an eighth of its side, and fills with grey.
 
-    As x'_b = R_b x_b K_b with shift matrices R (rows) and K (columns): exact, for a product
-    with ones and zeros rounds nothing, and differentiable without scattered writes.
+    As x'_b = R_b x_b K_b with shift matrices R (rows) and K (columns): exact, because products
+    with ones and zeros are not rounded, and differentiable without scattered writes.
 
     Arguments:
         x: Images, with shape `(B, C, H, W)`.
@@ -92,7 +91,7 @@ def shifts(by: Tensor, length: int, like: Tensor) -> Tensor:
 
 
 def cutout(x: Tensor, random: torch.Generator) -> Tensor:
-    """Makes a square of half the side grey, with its centre anywhere in the image.
+    """Fills a square of half the side with grey; its centre is anywhere in the image.
 
     Arguments:
         x: Images, with shape `(B, C, H, W)`.
@@ -109,7 +108,7 @@ def cutout(x: Tensor, random: torch.Generator) -> Tensor:
 
 
 def hidden(centre: Tensor, length: int) -> Tensor:
-    """Returns which of `length` places a hole around `centre` covers, with shape `(B, L)`."""
+    """Returns a mask of the places that a hole around `centre` covers, with shape `(B, L)`."""
     side = round(length * HOLE)
     start = centre - side // 2
     places = torch.arange(length, device=centre.device)
@@ -141,11 +140,11 @@ def augment(x: Tensor, names: Sequence[str], random: torch.Generator) -> Tensor:
 
 
 def mirror(x: Tensor, random: torch.Generator) -> Tensor:
-    """Mirrors each image left to right with probability one half: more data, not part of T.
+    """Mirrors each image left to right with probability 1/2: more data, not a part of T.
 
     Arguments:
         x: Images, with shape `(B, C, H, W)`.
-        random: Tosses the coins.
+        random: Draws which images are mirrored.
 
     Returns:
         With the shape of `x`.

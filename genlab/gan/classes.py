@@ -1,7 +1,7 @@
-"""The classes of a GAN run: found once, kept in its `classes.json`.
+"""The classes of a GAN run: determined once, and saved in its `classes.json`.
 
-Clusters are those of k-means over what EfficientNet-Lite0 sees (its pooled features). On another
-machine rounding may move an image between two of them; a run keeps to those it began with.
+Clusters are found by k-means in the pooled features of EfficientNet-Lite0. On another machine
+rounding may move an image from one cluster to another; a run uses those it began with.
 
 Shapes: N images, K classes.
 """
@@ -36,7 +36,7 @@ def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | No
     Arguments:
         config: The configuration.
         images: The images that it trains on.
-        out: The run directory: clusters that it has are read, not found again.
+        out: The run directory; clusters that are saved there are read, not found again.
 
     Raises:
         InputError: If the images have no such classes.
@@ -51,12 +51,12 @@ def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | No
 
 
 def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
-    """Groups images by what EfficientNet-Lite0 sees, the largest group first.
+    """Clusters images by the features of EfficientNet-Lite0, the largest cluster first.
 
     Arguments:
         images: The images.
-        count: The number of groups K; if None, `default_count` of the images.
-        seed: Decides the first centres.
+        count: The number of clusters K; None: `default_count` of the images.
+        seed: Determines the first centres.
 
     Raises:
         InputError: If there are more groups than different images.
@@ -75,7 +75,7 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
 
 
 def default_count(images: int) -> int:
-    """Returns a number of groups: one a hundred images, 8 to 16, but eight images a group."""
+    """Returns a number of clusters: one a hundred images, 8 to 16, but eight images a cluster."""
     return max(2, min(16, max(8, images // 100), images // 8))
 
 

@@ -23,7 +23,7 @@ from genlab.runs.state import readable
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which of a run's generators to draw from, and what.
+    """A choice of one of a run's generators, and of how to draw from it.
 
     Raises:
         InputError: If both an epoch and the best are asked for, or `truncation` is not in [0, 1].
@@ -54,7 +54,7 @@ END = Choice()
 
 
 class Chosen(NamedTuple):
-    """What a `Choice` of a run stands for."""
+    """The objects that a `Choice` of a run stands for."""
 
     generator: nn.Module
     config: GanConfig

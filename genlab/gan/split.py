@@ -39,7 +39,7 @@ class Split(NamedTuple):
     held_out: Tensor | None
     """The held-out images, with shape `(H, 3, S, S)`."""
     learned: Tensor
-    """Which of all images are training images, bool with shape `(N + H,)`."""
+    """A mask of the training images among all, bool with shape `(N + H,)`."""
     classes: Classes | None = None
     """The classes of all images, where there are any, counted over the training images."""
 

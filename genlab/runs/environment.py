@@ -1,4 +1,4 @@
-"""What a number depends on besides its configuration: versions, processor, threads, command."""
+"""The facts that numbers depend on besides a configuration: versions, processor, threads."""
 
 __all__ = ["DECIDES_BITS", "PLAIN", "session"]
 
@@ -14,7 +14,7 @@ DECIDES_BITS = ("genlab", "torch", "processor", "capability", "threads")
 """The entries of a session that must agree for a resumed run to repeat an unbroken one."""
 
 PLAIN: dict[str, Any] = {"device": "cpu", "gpu": None, "precision": "float32", "compiled": False}
-"""What a session that says nothing of these ran on; a GAN's says (`compute/hardware.py`)."""
+"""The hardware of a session that records none; a GAN's records it (`compute/hardware.py`)."""
 
 
 def processor() -> str:

@@ -1,7 +1,7 @@
-"""One process at a time trains into a folder: two would mix their logs and states.
+"""A lock that lets one process at a time train in a folder.
 
-The lock is the operating system's. It goes with the process, however that ends; the file that
-carries it stays behind only where a process was killed, and means nothing then.
+The lock is the operating system's and is released when the process ends, however it ends. A file
+that a killed process leaves behind locks nothing.
 """
 
 __all__ = ["LOCK", "run_lock"]
@@ -23,14 +23,14 @@ POLL_S = 0.5
 
 @contextmanager
 def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps other processes from training into a folder, made if missing, inside the block.
+    """Keeps other processes from training in a folder, made if missing, inside the block.
 
     Arguments:
         path: The folder.
-        wait: If another process trains there now: whether its end is waited for.
+        wait: Wait for the end of another process that trains there now.
 
     Raises:
-        InputError: If one trains there now and is not waited for, or the folder cannot be
+        InputError: If one trains there now and `wait` is false, or the folder cannot be
             written.
     """
     require_folder(path)

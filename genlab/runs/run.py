@@ -6,7 +6,7 @@ metrics.jsonl      one JSON object a line, each with its "step"
 beginning.jsonl    the same of each of the first steps, which another machine repeats closely
 state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
 state-STEP.safetensors   that state: weights, averages, optimiser moments
-good.json          the marker of a GAN's last healthy state, kept to go back to (gan/course.py)
+good.json          the marker of a GAN's last healthy state (gan/training/state.py)
 checkpoint-STEP.safetensors   where asked for, two such states that stay (runs/checkpoints.py)
 results.json       the final numbers
 DONE               empty; the run is complete
@@ -21,7 +21,7 @@ import json
 import time
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -141,7 +141,7 @@ class Run:
         """
         require_finite_tensors(tensors, step)
         before = self._marker("state.json")
-        if before and before.get("good"):  # runs of older versions have no such key
+        if before and before["good"]:
             atomic.write_json(self.path / "good.json", before)
         target = self.path / f"state-{step:08d}.safetensors"
         atomic.write_tensors(target, tensors)
@@ -251,10 +251,7 @@ def open_run(
     require_folder(path)
     if (path / "config.json").exists():
         run = Run(path)
-        defaults = {
-            f.name: f.default for f in fields(config) if f.default is not MISSING
-        }  # fmt: skip
-        _refuse_changes(run, kind, wanted, defaults)
+        _refuse_changes(run, kind, wanted)
         run.refuse_other_data(data)
         _note_moves(run, wanted)
         if not run.done:
@@ -285,14 +282,11 @@ def require_folder(path: Path) -> None:
         raise InputError(f"`out` {path}: cannot be made ({error.strerror})") from None
 
 
-def _refuse_changes(
-    run: Run, kind: str, wanted: dict[str, Any], defaults: dict[str, Any]
-) -> None:
+def _refuse_changes(run: Run, kind: str, wanted: dict[str, Any]) -> None:
     """Refuses other options; data is compared by its content, not by where it is."""
     if run.kind != kind:
         raise InputError(f"`out` {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
-    # An option that came after the run was made had its default there.
-    there = json.loads(json.dumps(defaults | run.config, default=str))
+    there = run.config
     keys = sorted(set(run.config) | set(wanted))
     changed = [k for k in keys if k not in SOURCES and there.get(k) != wanted.get(k)]
     if changed:

@@ -50,7 +50,7 @@ class Design(ABC):
     title_en: ClassVar[str]
     """The design's name in reports; that of the class if not given."""
     description: ClassVar[tuple[Paragraph | Equation, ...]] = ()
-    """What a report says of networks and losses."""
+    """A report's text on networks and losses."""
     pretrained: ClassVar[str | None] = None
     """The pretrained network that the discriminator's input comes from."""
     losses: ClassVar[Losses] = NON_SATURATING

@@ -1,4 +1,4 @@
-r"""The textbook's generator and discriminator: DCGAN, convolutions and batch-norm alone.
+r"""The generator and the discriminator of DCGAN: convolutions and batch-norm alone.
 
 From 4x4 pixels each stage doubles the side by a transposed 4x4 convolution of stride 2,
 
@@ -8,15 +8,15 @@ and the discriminator halves it by 4x4 convolutions of stride 2,
 
     x -> LeakyReLU_0.2(batchnorm(conv(x))),     the first one without batch-norm.
 
-No dense layer lies between, and no image is augmented. Weights start as N(0, 0.02^2).
+There are no dense layers between. Weights start as N(0, 0.02^2).
 
 References:
     | Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al., 2015),
     | sections 3 and 4, figure 1, https://arxiv.org/abs/1511.06434
 
-Three things differ. Latents lie on a sphere, as of the other generators here (a Gaussian in a
-hundred dimensions almost does); the paper draws them uniformly. Batch-norm's gains start at one.
-Beyond 64 pixels the channels at the coarsest sides stay at eight times the width.
+Three things differ from the paper. Latents lie on a sphere, as for the other generators here (a
+Gaussian in a hundred dimensions almost does); the paper draws them uniformly. Batch-norm's gains
+start at one. Beyond 64 pixels the channels at the coarsest sides stay at eight times the width.
 
 Shapes: B batch, Z latent dimensions, C channels, S pixels a side; images `(B, 3, S, S)` in
 [-1, 1]; F features.
@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from genlab.gan.networks.fastgan import to_sphere
 
 MOST = 8
-"""Most channels, as a multiple of the width."""
+"""The largest number of channels, in multiples of the width."""
 
 
 def channels(width: int, size: int) -> list[int]:
@@ -52,7 +52,7 @@ def first_weights(module: nn.Module) -> None:
 class DcganGenerator(nn.Module):
     """Maps latents to images.
 
-    In evaluation mode batch-norm uses its running statistics, so that an image depends on its own
+    In evaluation mode batch-norm uses its running statistics, so an image depends on its own
     latent alone.
 
     Arguments:
@@ -96,7 +96,7 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """Scores images. Its batch-norm sees a batch: give it reals and fakes apart.
+    """Scores images. Batch-norm uses the batch's statistics: reals and fakes are scored apart.
 
     Arguments:
         width: Channels at half the image's side, and so on as in the generator.
@@ -115,7 +115,7 @@ class DcganDiscriminator(nn.Module):
         first_weights(self)
 
     def features(self, images: Tensor) -> Tensor:
-        """Returns what the scores are linear in, with shape `(B, F)`."""
+        """Returns the features that the scores are linear in, with shape `(B, F)`."""
         x = self.downs[0](images)
         for down, norm in zip(self.downs[1:], self.norms):
             x = norm(down(F.leaky_relu(x, 0.2)))

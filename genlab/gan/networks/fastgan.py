@@ -2,7 +2,7 @@ r"""A light-weight generator in the manner of FastGAN, from a point on a sphere 
 
 From 4x4 pixels each stage doubles the side: nearest-neighbour enlargement, 3x3 convolution,
 batch-norm and a gated linear unit, GLU(a, b) = a sigmoid(b). Skip-layer excitation lets a
-coarse map weigh the channels of a map eight times finer (sixteen times beyond 64 pixels),
+coarse map weight the channels of a map eight times finer (sixteen times beyond 64 pixels),
 
     y = F(x_low, W) * x_high,    F = sigmoid(conv1x1(LeakyReLU(conv4x4(pool4x4(x_low))))).
 
@@ -10,8 +10,8 @@ References:
     | Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis
     | (Liu et al., 2021), section 3.1 with eq. 1 and 2, https://arxiv.org/abs/2101.04775
 
-Two of its parts are left out: noise added to feature maps (an image is a function of z alone) and
-spectral norm in the generator.
+Two parts of the paper's generator are left out: noise added to feature maps (so that an image is a
+function of z alone) and spectral normalisation.
 
 Shapes: B batch, Z latent dimensions, C channels, S pixels a side; images `(B, 3, S, S)` in
 [-1, 1].
@@ -28,7 +28,8 @@ MULTIPLES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1, 128: 1, 256: 1}
 """Channels at each side, as multiples of the width (Liu et al., figure 3, up to 64)."""
 
 LINKS = {32: 4, 64: 8, 128: 8, 256: 16}
-"""Which side's map weighs the channels at a side: the last two are the paper's (figure 3)."""
+"""The side of the map that weights the channels at each side, 32 and 64 as in the paper
+(figure 3)."""
 
 
 def to_sphere(z: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ def to_sphere(z: Tensor) -> Tensor:
 
 
 def enlarging(weight: Tensor) -> Tensor:
-    r"""Folds the enlargement into the 3x3 convolution after it: less than half of the work.
+    r"""Folds the enlargement into the 3x3 convolution after it, at less than half of the cost.
 
     Twofold nearest-neighbour enlargement, then a 3x3 kernel w, is a transposed convolution of
     stride 2 and padding 1 whose 4x4 kernel k is, along each axis,
@@ -55,9 +56,9 @@ def enlarging(weight: Tensor) -> Tensor:
 
 
 def enlarged_by_products(x: Tensor, weight: Tensor) -> Tensor:
-    r"""Does the same as one product of matrices: twice as fast where the map is coarse.
+    r"""Computes the same as one matrix product: twice as fast on coarse maps.
 
-    With P_k = w_k x for the kernel's place k, without any shift, each axis has
+    With P_k = w_k x for the kernel's entry k, without a shift, each axis has
 
         y_{2i} = P_0[i - 1] + P_1[i] + P_2[i],    y_{2i+1} = P_0[i] + P_1[i] + P_2[i + 1].
 
@@ -83,7 +84,7 @@ def interleaved(first: Tensor, middle: Tensor, last: Tensor) -> Tensor:
 
 
 COARSE = 8
-"""Side up to which the product of matrices is the faster way."""
+"""The side up to which the matrix product is faster."""
 
 
 class Up(nn.Module):
@@ -109,7 +110,7 @@ def glu(x: Tensor) -> Tensor:
 
 
 class Excitation(nn.Module):
-    """Skip-layer excitation: weighs the channels of a fine map by a coarse one (eq. 2)."""
+    """Skip-layer excitation: weights the channels of a fine map by a coarse one (eq. 2)."""
 
     def __init__(self, low: int, high: int) -> None:
         super().__init__()
@@ -124,7 +125,7 @@ class Excitation(nn.Module):
 class FastGanGenerator(nn.Module):
     """Maps latents to images.
 
-    In evaluation mode batch-norm uses its running statistics, so that an image depends on its own
+    In evaluation mode batch-norm uses its running statistics, so an image depends on its own
     latent alone.
 
     Arguments:
@@ -149,7 +150,7 @@ class FastGanGenerator(nn.Module):
         self.image = nn.Conv2d(c[size], 3, 3, padding=1)
         for weight in self.parameters():
             if weight.dim() > 1:
-                nn.init.normal_(weight, 0.0, 0.02)  # as DCGAN and FastGAN start
+                nn.init.normal_(weight, 0.0, 0.02)  # as in DCGAN and FastGAN
 
     def forward(self, z: Tensor) -> Tensor:
         """Returns the images of the latents `z`, with shape `(B, 3, S, S)`, in [-1, 1].

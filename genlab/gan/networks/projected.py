@@ -6,14 +6,14 @@ these weights is trained. Each scale has a head D_l of its own, and
 
     min_G max_{D_l} sum_l ( E_x[ln D_l(P_l(x))] + E_z[ln(1 - D_l(P_l(G(z))))] )
 
-here with the hinge loss in place of the logarithms, as the paper's experiments have it.
+with the hinge loss in place of the logarithms, as in the paper's experiments.
 
 References:
     | Projected GANs Converge Faster (Sauer et al., 2021), eq. 2, sections 3.2, 4, https://arxiv.org/abs/2111.01007
     | Spectral Normalization for GANs (Miyato et al., 2018), https://arxiv.org/abs/1802.05957
 
-Unlike there, the random 3x3 convolution comes before the enlargement (a quarter of the work) and
-the heads have no batch-norm, so that an image's score depends on that image alone.
+Unlike in the paper, the random 3x3 convolution comes before the enlargement (a quarter of the
+cost), and the heads have no batch-norm, so that an image's score depends on that image alone.
 
 Shapes: B batch, C channels, H W pixels, P places that a head scores.
 """
@@ -91,7 +91,7 @@ class Heads(nn.Module):
 
 
 CHANNELS_DOWN = {4: 3, 8: 2, 16: 1, 32: 0}
-"""How often the head at a stride halves its map: all end at stride 32."""
+"""Halvings in the head at each stride: all heads end at stride 32."""
 
 
 def head(channels: int, halvings: int) -> nn.Sequential:

@@ -1,14 +1,14 @@
 r"""Residual generator and discriminator without normalisation, for training from scratch.
 
-Each block adds to its (resampled) input what two convolutions make of it,
+Each block adds the output of two convolutions to its (resampled) input,
 
     y = S(x) + f(x),    f(x) = conv2(a(conv1(a(x)))),    a = sqrt(2) LeakyReLU_0.2,
 
-where S is the identity or a 1x1 convolution. The last convolution of each block begins at zero:
-at the start every block is S, signals keep their size at any depth, and no batch-norm is needed.
-So each image is a function of its own latent, and each score of its own image. No block works
-at the full side: there most of the work would be done by the fewest channels. One 4x4
-convolution of stride 2 leads from the image to half its side, a transposed one back.
+where S is the identity or a 1x1 convolution. The last convolution of each block starts at zero, so
+that every block starts as S: signals keep their scale at any depth, and no batch-norm is needed.
+So each image is a function of its own latent, and each score of its own image. No block works at
+the full resolution, where the fewest channels would cost most of the time. One 4x4 convolution of
+stride 2 leads from the image to half its side, a transposed one back.
 
 References:
     | The GAN is dead; long live the GAN! (Huang et al., 2024), section 3, https://arxiv.org/abs/2501.05441
@@ -37,7 +37,7 @@ def channels(width: int, size: int) -> list[int]:
 
 
 def activation(x: Tensor) -> Tensor:
-    """LeakyReLU, scaled to keep the variance of a centred Gaussian about the same."""
+    """LeakyReLU, scaled to keep the variance of a centred Gaussian approximately."""
     return F.leaky_relu(x, 0.2) * 2**0.5
 
 
@@ -125,7 +125,7 @@ class ResidualDiscriminator(nn.Module):
         self.score = nn.Linear(c[-1] * 16, 1)
 
     def features(self, images: Tensor) -> Tensor:
-        """Returns what the scores are linear in, with shape `(B, F)`."""
+        """Returns the features that the scores are linear in, with shape `(B, F)`."""
         x = self.image(images.contiguous(memory_format=torch.channels_last))
         for index, block in enumerate(self.blocks):
             x = block(x if index == 0 else F.avg_pool2d(x, 2))

@@ -5,8 +5,8 @@ With the sums of all processes' rows, of which there are n = sum_r B_r H W,
     mu = 1/n sum x,    sigma^2 = 1/n sum (x - mu)^2,
     y = gamma (x - mu) / sqrt(sigma^2 + eps) + beta,
 
-what one process would compute on the whole batch; the running variance takes n/(n - 1) sigma^2,
-as torch's does. `torch.nn.SyncBatchNorm` does the same, but on GPUs only.
+which is what one process computes on the whole batch; the running variance takes
+n/(n - 1) sigma^2, as torch's does. `torch.nn.SyncBatchNorm` does the same, but on GPUs only.
 
 References:
     | Batch Normalization (Ioffe & Szegedy, 2015), algorithm 1, https://arxiv.org/abs/1502.03167
@@ -38,11 +38,11 @@ class SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gradient,) = gradients
-        return sum_over_processes(gradient)  # which has a gradient in its turn
+        return sum_over_processes(gradient)  # differentiable itself
 
 
 def sum_over_processes(x: Tensor) -> Tensor:
-    """Returns the sum of what the processes give; every process must call it, and go back."""
+    """Returns the sum over processes; every process must call it, and its backward pass."""
     found = SumOverProcesses.apply(x)
     assert isinstance(found, Tensor)
     return found
@@ -80,7 +80,7 @@ def synced(module: nn.Module) -> nn.Module:
     """Replaces every batch-norm inside `module`, in place; parameters and names stay.
 
     Returns:
-        The module itself, or what takes its place.
+        The module itself, or its replacement.
     """
     if type(module) is nn.BatchNorm2d:
         twin = SyncedBatchNorm2d(module.num_features, module.eps, module.momentum)

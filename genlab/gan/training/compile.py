@@ -1,10 +1,10 @@
 """Compilation (torch.compile) of the networks that learn, with a check of their gradients.
 
-A compiled network is another program, and can be another function: with torch 2.13 on a processor
-the frozen projection's values come out right and the gradients through it wrong by a quarter. So
-it is left as it is. Of the two networks that learn, every gradient of a batch has to agree with
-that of the network as it is written, before anything is learned: those of the weights, and those
-that the discriminator hands to the generator.
+A compiled network can compute something else: with torch 2.13 on a processor the frozen
+projection's values are right and the gradients through it are off by a quarter. So it is not
+compiled. For the two networks that learn, every gradient of a batch must agree with that of the
+uncompiled network before training begins: those by the weights, and those that the discriminator
+passes to the generator.
 
 Shapes: B batch, S pixels a side.
 """
@@ -26,18 +26,18 @@ from genlab.configs.gan import GanConfig
 from genlab.gan.training.players import Players, call_with_labels
 
 TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
-"""By how much of its length a gradient may be off: rounding in another order, no more."""
+"""The largest relative difference of a gradient: rounding in another order, no more."""
 FAINT = 1e-3
-"""One that is shorter than so much of the longest is compared with that much."""
+"""Gradients shorter than this share of the longest are compared with that share."""
 
 
 def compile_players(players: Players, config: GanConfig) -> None:
-    """Compiles the generator and what of the discriminator learns; neither has changed after it.
+    """Compiles the generator and the trained part of the discriminator; their weights stay.
 
-    Called, they are the compiled networks; their `forward` stays what it was.
+    Calling them runs the compiled networks; their methods `forward` are not compiled.
 
     Raises:
-        InputError: If a compiled network has other gradients, or none.
+        InputError: If a compiled network has other gradients, or lacks one.
     """
     say("compiling the networks, and comparing their gradients (minutes)")
     random, device = generator(config.seed, "compiled"), players.hardware.device
@@ -51,7 +51,7 @@ def compile_players(players: Players, config: GanConfig) -> None:
     z = torch.randn(config.batch, config.latent, generator=random).to(device)
     half = None if labels is None else labels[: config.batch]
     _compile("generator", players.generator, [(z, half)], players.hardware)
-    # As both updates call it: with weights that learn, then with weights that stand.
+    # As the two updates call it: with weights that learn, then with frozen weights.
     fakes = [view[: config.batch] for view in views]
     joint = players.design.joint_batches
     calls = [(views, labels) if joint else (fakes, half), (fakes, half)]
@@ -75,7 +75,7 @@ def _gradients(
     call: Callable[..., Any], network: nn.Module, x: Any, labels: Tensor | None,
     hardware: Hardware,
 ) -> list[Tensor]:
-    """Returns the gradients of a fixed weighted sum of the outputs by weights and views."""
+    """Returns the gradients of a fixed weighted sum of outputs, by weights and by views."""
     network.zero_grad()
     if isinstance(x, list):
         x = [view.detach().requires_grad_() for view in x]

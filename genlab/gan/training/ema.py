@@ -10,14 +10,14 @@ from genlab.configs.gan import GanConfig
 
 
 def average_decay(config: GanConfig, seen: int) -> float:
-    """Returns the share that the average keeps each step: 0.5^(batch / half-life).
+    """Returns the decay of the average in a step: 0.5^(batch / half-life).
 
     The half-life is `average_share` of the images seen so far, `average_images` at most: early
-    in a run, when the generator moves fast, the average is short (Karras et al., 2020, "ramp-up").
+    in a run, when the generator changes fast, it is short (Karras et al., 2020, "ramp-up").
 
     Arguments:
         config: The configuration.
-        seen: How many images have been seen, those of this step included.
+        seen: The number of images seen, those of this step included.
     """
     half_life = min(config.average_images, config.average_share * seen)
     return 0.5 ** (config.batch / half_life)

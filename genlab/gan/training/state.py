@@ -51,7 +51,7 @@ EARLY = 1 / 3
 
 
 class History(NamedTuple):
-    """What is remembered of the measurements so far; all are numbers, saved as float64."""
+    """A summary of the measurements so far; saved as float64."""
 
     nearest: float = torch.finfo(torch.float64).max
     """The smallest distance to the held-out images, and its epoch (0 before there is one)."""
@@ -213,7 +213,7 @@ class TrainingState:
             self.save(good=True)
 
     def _is_late(self, epoch: int) -> bool:
-        """Whether little variety is no longer expected, and there is no warning of it yet."""
+        """Returns whether little variety is unexpected, and not yet warned of."""
         warned = any(event["kind"] == POOR for event in self.warnings)
         return not warned and epoch > EARLY * self.config.epochs
 

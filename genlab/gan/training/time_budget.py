@@ -37,7 +37,7 @@ from genlab.runs.run import Run
 WARM_UP, STEPS, SECONDS = 5, 30, 20.0
 """Steps that are not timed; then so many are, or as many as go into so many seconds."""
 SHARES = (0.2, 0.6, 1.0)
-"""When snapshots are taken, as shares of the run."""
+"""The snapshots' epochs, as shares of the run."""
 
 
 class TimePlan(NamedTuple):
@@ -48,7 +48,7 @@ class TimePlan(NamedTuple):
     step_seconds: float
     measure_seconds: float
     seconds: float
-    """What the run is expected to take, by (1)."""
+    """The expected time of the run, by (1)."""
 
 
 def plan_minutes(
@@ -137,7 +137,7 @@ def fit_into(
 ) -> tuple[GanConfig, TimePlan | None]:
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
-    A run that is there already keeps the epochs and snapshots that it has, and plans nothing.
+    A run that is there already keeps its epochs and snapshots; nothing is planned.
 
     Raises:
         InputError: If `minutes` is not above 0, or the images cannot be used.
