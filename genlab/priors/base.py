@@ -3,11 +3,11 @@
 Shapes: N images, B batch, K components, X pixels, D latent dimensions; `*` any leading dimensions.
 """
 
-__all__ = ["Encode", "EncoderPrior", "Prior", "Title"]
+__all__ = ["Encode", "EncoderPrior", "Prior"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 import torch.nn as nn
@@ -15,19 +15,10 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.title import Title
+
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images `(B, X)` to the mean and the log standard deviation of q(z|x), each `(B, D)`."""
-
-
-class Title(NamedTuple):
-    """A prior's name in both languages, as it stands inside a sentence."""
-
-    zh: str
-    en: str
-
-    def capitalised(self) -> "Title":
-        """Returns the name as it begins a sentence."""
-        return Title(self.zh, self.en[:1].upper() + self.en[1:])
 
 
 class Prior(nn.Module, ABC):

@@ -25,8 +25,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least
+from genlab.common.title import Title
 from genlab.numerics.logsumexp import logsumexp
-from genlab.priors.base import Encode, EncoderPrior, Title
+from genlab.priors.base import Encode, EncoderPrior
 from genlab.priors.vamp import first_examples
 
 LOG_STD_AT_START = -1.0

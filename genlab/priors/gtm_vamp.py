@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_widths
+from genlab.common.title import Title
 from genlab.networks.mlp import perceptron
-from genlab.priors.base import Encode, EncoderPrior, Title
+from genlab.priors.base import Encode, EncoderPrior
 from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.gtm import square_grid
 from genlab.priors.vamp import image_logits

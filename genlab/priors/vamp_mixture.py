@@ -18,7 +18,8 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.priors.base import Encode, Title
+from genlab.common.title import Title
+from genlab.priors.base import Encode
 from genlab.priors.em import fit_mixture
 from genlab.priors.gaussian import GaussianMixture
 from genlab.priors.vamp import VampPrior

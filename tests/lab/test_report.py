@@ -33,9 +33,10 @@ from genlab.common.quantities import Measured
 from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LAB_PRIORS
+from genlab.gan.losses import HINGE
 from genlab.lab.report.numbers.compare import change, clear_of_noise, difference, trend
 from genlab.lab.report.numbers.numbers import alike, duration, number, plus_minus
-from genlab.lab.report.text.excerpts import EXCERPTS, LONGEST, excerpt
+from genlab.lab.report.text.excerpts import LONGEST
 from genlab.lab.report.text.prior_words import PRIOR_WORDS
 from genlab.lab.report.text.references import REFERENCES
 from genlab.lab.report.text.text import write_markdown
@@ -295,18 +296,20 @@ def test_every_prior_has_words() -> None:
     assert {words.source for words in PRIOR_WORDS.values()} <= set(REFERENCES)
 
 
-@pytest.mark.parametrize("key", EXCERPTS)
-def test_excerpts_are_the_source_without_docstrings(key: str) -> None:
-    file, names = EXCERPTS[key]
-    source = (Path(genlab.__file__).parent / file).read_text(encoding="utf-8")
-    shown = excerpt(key)
-    lines = shown.splitlines()
-    assert lines[0] == f"# genlab/{file}"
-    assert len(lines) <= LONGEST
-    assert {line.strip() for line in lines[1:]} <= {s.strip() for s in source.splitlines()} | {""}
-    functions = [n for n in ast.walk(ast.parse(shown)) if isinstance(n, ast.FunctionDef)]
-    assert [f.name for f in functions] == [name.rpartition(".")[2] for name in names]
-    assert all(ast.get_docstring(f) is None for f in functions)
+def test_excerpts_are_the_source_without_docstrings(lab: Path) -> None:
+    shown = re.findall(r"```python\n(.*?)\n```", write_markdown(Run(lab), "en"), flags=re.S)
+    named = [[f.name for f in ast.walk(ast.parse(code)) if isinstance(f, ast.FunctionDef)]
+             for code in shown]
+    assert named[0] == ["terms"]
+    assert [name for name in named if "hinge_real" in name] == [[f.__name__ for f in HINGE]]
+    for code in shown:
+        first, *lines = code.splitlines()
+        source = (Path(genlab.__file__).parents[1] / first.removeprefix("# ")).read_text("utf-8")
+        known = {line.strip() for line in source.splitlines()} | {""}
+        assert 1 < len(lines) < LONGEST
+        assert {line.strip() for line in lines if "more lines" not in line} <= known
+        functions = [f for f in ast.walk(ast.parse(code)) if isinstance(f, ast.FunctionDef)]
+        assert all(ast.get_docstring(f) is None for f in functions)
 
 
 def test_gaps_of_a_run_are_listed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import nn
 
 from genlab.common.errors import InputError
+from genlab.common.title import Title
 from genlab.gan.losses import NON_SATURATING, Losses
 from genlab.gan.networks.conditional import ClassGenerator, ClassScorer, Scorer
 
@@ -46,8 +47,7 @@ class Design(ABC):
                 return MyDiscriminator(size)         # images to scores (B, P)
     """
 
-    title_zh: ClassVar[str]
-    title_en: ClassVar[str]
+    title: ClassVar[Title]
     """The design's name in reports; that of the class if not given."""
     description: ClassVar[tuple[Paragraph | Equation, ...]] = ()
     """A report's text on networks and losses."""
@@ -62,9 +62,8 @@ class Design(ABC):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        for name in ("title_zh", "title_en"):
-            if name not in vars(cls):
-                setattr(cls, name, cls.__name__)
+        if "title" not in vars(cls):
+            cls.title = Title(cls.__name__, cls.__name__)
 
     @abstractmethod
     def generator(self, latent: int, size: int) -> nn.Module:

@@ -10,6 +10,7 @@ __all__ = ["Dcgan"]
 from torch import nn
 
 from genlab.common.checks import require_at_least
+from genlab.common.title import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import NON_SATURATING
 from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator
@@ -26,7 +27,7 @@ class Dcgan(Design):
         InputError: If a width is below 1.
     """
 
-    title_zh, title_en = "DCGAN", "DCGAN"
+    title = Title("DCGAN", "DCGAN")
     losses = NON_SATURATING  # of logits, softplus is the binary cross-entropy
     betas = (0.5, 0.999)  # Radford et al., section 4
     joint_batches = False  # batch-norm: reals and fakes have statistics of their own

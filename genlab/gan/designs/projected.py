@@ -13,6 +13,7 @@ from typing import Literal
 from torch import nn
 
 from genlab.common.checks import require_at_least
+from genlab.common.title import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import HINGE
 from genlab.gan.networks.conditional import ClassHeads
@@ -43,7 +44,7 @@ class Projected(Design):
         InputError: If a width or the side is too small.
     """
 
-    title_zh, title_en = "投影GAN", "projected GAN"
+    title = Title("投影GAN", "projected GAN")
     pretrained = "EfficientNet-Lite0 (ImageNet)"
     losses = HINGE
     betas = (0.0, 0.99)

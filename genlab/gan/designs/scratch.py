@@ -13,6 +13,7 @@ __all__ = ["Scratch"]
 from torch import nn
 
 from genlab.common.checks import require_at_least
+from genlab.common.title import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import NON_SATURATING
 from genlab.gan.networks.residual import ResidualDiscriminator, ResidualGenerator
@@ -36,7 +37,7 @@ class Scratch(Design):
         InputError: If a width, the weight or the number of steps is too small.
     """
 
-    title_zh, title_en = "从零训练的残差GAN", "residual GAN from scratch"
+    title = Title("从零训练的残差GAN", "residual GAN from scratch")
     losses = NON_SATURATING
     betas = (0.0, 0.99)
 

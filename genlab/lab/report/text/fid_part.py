@@ -20,6 +20,7 @@ from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
 from genlab.lab.report.text.fid_words import copies, kinds, measured, sureness
 from genlab.lab.report.writer import Writer, escape
+from genlab.metrics import frechet_distance
 
 
 def fid_part(w: Writer, facts: Facts) -> None:
@@ -68,7 +69,7 @@ def _method(w: Writer, facts: Facts) -> None:
         r"the sum of the singular values of one real $n \times m$ matrix: nothing imaginary, "
         "nothing to add to the diagonal, exact at any rank; all in float64.",
     )
-    w.code(excerpt("frechet"))
+    w.code(excerpt(frechet_distance._centred, frechet_distance.nuclear_norm, frechet_distance._parts))
 
 
 def _result(w: Writer, facts: Facts) -> None:

@@ -10,7 +10,7 @@ from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration, number
 from genlab.lab.report.text.data_words import data_name
-from genlab.lab.report.text.excerpts import excerpt_of
+from genlab.lab.report.text.excerpts import excerpt
 from genlab.lab.report.text.fid_part import fid_part
 from genlab.lab.report.writer import Image, Writer, escape
 
@@ -71,7 +71,7 @@ def _description(w: Writer, facts: Facts) -> None:
             f"A gradient of either network that is longer than {clip:g} times its usual length is "
             f"clipped to that{w.cite('adafactor')}, so that one spike does not end the training.",
         )
-    w.code(excerpt_of(*design.losses))
+    w.code(excerpt(*design.losses))
 
 
 def _filled(w: Writer, text: str, numbers: dict[str, float]) -> str:
@@ -119,7 +119,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         augment += p("；训练图像随机左右翻转", "; training images mirrored at random")
     half_life = min(c["average_images"], c["average_share"] * gan["epochs"] * gan["images"])
     rows = [
-        [p("设计", "Design"), p(design.title_zh, design.title_en) + (
+        [p("设计", "Design"), p(*design.title) + (
             p(f"（判别器透过{escape(gan['pretrained'])}）",
               f" (the discriminator sees features of {escape(gan['pretrained'])})")
             if gan["pretrained"] else p("（无预训练网络）", " (no pretrained network)"))],

@@ -18,6 +18,9 @@ from genlab.lab.report.text.vae_results import figure_of_priors, vae_results
 from genlab.lab.report.text.vae_words import discuss
 from genlab.lab.report.writer import Writer, escape
 from genlab.networks.mlp import WAVES
+from genlab.priors import PRIORS
+from genlab.priors.gaussian import GaussianMixture
+from genlab.vae.model import VAE
 
 DATA = r"\boldsymbol{x} \sim p_{\text{data}}(\boldsymbol{x})"
 POSTERIOR = r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})"
@@ -90,7 +93,7 @@ def _model(w: Writer, facts: Facts) -> None:
         r"\sum_i \left[ x_i l_i - \ln\left(1 + e^{l_i}\right) \right]"
     )
     w.para("计算RE与$\\Omega$的代码如下，返回逐图像的值：", "RE and $\\Omega$, one value an image:")
-    w.code(excerpt("terms"))
+    w.code(excerpt(VAE.terms))
 
 
 def _priors(w: Writer, facts: Facts) -> None:
@@ -111,9 +114,9 @@ def _priors(w: Writer, facts: Facts) -> None:
         "A mixture's log-density sums over dimensions first and over components second; the "
         "other order is a product of one-dimensional mixtures, another distribution:",
     )
-    w.code(excerpt("mixture"))
+    w.code(excerpt(GaussianMixture.log_prob, GaussianMixture._diagonal))
     if "vamp" in facts.vae:
-        w.code(excerpt("vamp"))
+        w.code(excerpt(PRIORS["vamp"].forward))
 
 
 def _settings(w: Writer, facts: Facts) -> None:
