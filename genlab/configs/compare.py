@@ -2,10 +2,11 @@
 
 __all__ = ["CompareConfig", "cells"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.configs.likelihood import LikelihoodName, LikelihoodOptions
 from genlab.configs.prior import PRIOR_SIGNATURES, PriorName
 from genlab.configs.vae import VaeConfig
 
@@ -21,6 +22,10 @@ class CompareConfig:
     post_hoc: bool = False
     """Learn each prior on the same trained VAE (that of the standard Gaussian and the same seed)
     in place of training each jointly."""
+    likelihood: LikelihoodName = VaeConfig.likelihood
+    """The likelihood of an image given its latent, the same for all."""
+    likelihood_options: LikelihoodOptions = field(default_factory=dict)
+    """The likelihood's options."""
     data: str = "mnist"
     """SOURCE of the digits (see: genlab data)."""
     latent: int = VaeConfig.latent
@@ -69,6 +74,7 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
             rows[f"{prior}/{seed}"] = VaeConfig(
                 prior=prior,
                 prior_options={"components": config.components} if given else {},
+                likelihood=config.likelihood, likelihood_options=config.likelihood_options,
                 data=config.data, latent=config.latent, hidden=config.hidden,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from genlab.common.errors import InputError
 from genlab.configs.checks import require_finite
+from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES, LikelihoodName, LikelihoodOptions
 from genlab.configs.prior import PRIOR_SIGNATURES, WIDEST, PriorName, PriorOptions
 
 LARGEST = {"batch": 1_000_000, "latent": 10_000, "samples": 10_000, "lattice": 10_000}
@@ -18,12 +19,17 @@ FEWEST_DRAWS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig:
-    """A VAE on binarised digits."""
+    """A VAE on digits."""
 
     prior: PriorName = "standard"
     """The prior over the latent."""
     prior_options: PriorOptions = field(default_factory=dict)
     """The prior's options; each has its own defaults. (A configuration holds all of them.)"""
+    likelihood: LikelihoodName = "bernoulli"
+    """The likelihood p(x|z) of an image given its latent. That of bernoulli is of binary images,
+    drawn from the grey values."""
+    likelihood_options: LikelihoodOptions = field(default_factory=dict)
+    """The likelihood's options. (A configuration holds all of them.)"""
     data: str = "mnist"
     """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
     latent: int = 2
@@ -94,6 +100,8 @@ class VaeConfig:
         require_finite(self)
         options = PRIOR_SIGNATURES.complete(self.prior, self.prior_options)
         object.__setattr__(self, "prior_options", options)
+        options = LIKELIHOOD_SIGNATURES.complete(self.likelihood, self.likelihood_options)
+        object.__setattr__(self, "likelihood_options", options)
         if self.fourier is None:
             object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
         if self.clip is None:

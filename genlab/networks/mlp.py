@@ -1,6 +1,6 @@
 """Perceptrons for images: the encoder q(z|x) and the decoder p(x|z) of a small VAE.
 
-Shapes: B batch, X pixels, D latent dimensions, H hidden units.
+Shapes: B batch, X pixels, K natural parameters, D latent dimensions.
 """
 
 __all__ = ["WAVES", "Decoder", "Encoder", "FourierFeatures", "GatedLinear"]
@@ -111,32 +111,32 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Maps latents to the logits of the pixels.
+    """Maps latents to the natural parameters of the pixels, such as logits.
 
     Arguments:
         latent: The number of latent dimensions D.
         hidden: The widths of the hidden layers.
-        pixels: The number of pixels X.
+        outputs: The number of natural parameters K; for most likelihoods one a pixel.
         gated: Gated hidden layers in place of SiLU.
         fourier: The scale of random Fourier features of the latent; 0 for none.
     """
 
     def __init__(
-        self, latent: int, hidden: Sequence[int], pixels: int, *, gated: bool = False,
+        self, latent: int, hidden: Sequence[int], outputs: int, *, gated: bool = False,
         fourier: float = 0.0,
     ) -> None:
         super().__init__()
         self.features = FourierFeatures(latent, WAVES, fourier) if fourier else nn.Identity()
         inputs = latent + 2 * WAVES if fourier else latent
-        self.body = perceptron([inputs, *hidden, pixels], gated=gated)
+        self.body = perceptron([inputs, *hidden, outputs], gated=gated)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Returns logits with shape `(*, X)`, of latents with shape `(*, D)`."""
+        """Returns natural parameters `(*, K)`, of latents `(*, D)`."""
         return self.body(self.features(z))
 
     @torch.no_grad()
     def write(self, z: Tensor, sheet: Tensor) -> Tensor:
-        """Returns the logits of latents `(*, D)`, over the `(*, X)` of a sheet where that helps.
+        """Returns natural parameters, written over the `(*, K)` of `sheet` where that helps.
 
         Where many latents are decoded and little is kept, memory that is asked for anew each time
         can cost more than some of the layers.

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
+from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
 from genlab.runs.run import Run
 from genlab.runs.state import readable
-from genlab.vae.likelihoods import Bernoulli, Likelihood
+from genlab.vae.likelihoods import LIKELIHOODS, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
@@ -57,21 +58,27 @@ def build_vae(config: VaeConfig, pixels: int) -> VAE:
     """Builds the untrained model; its prior has seen no training images.
 
     Raises:
-        InputError: If the prior cannot be built, or not be trained as the configuration says.
+        InputError: If the prior or the likelihood cannot be built, or the prior not be trained as
+            the configuration says.
     """
+    likelihood = build_likelihood(config)
     with seeded(config.seed, "weights"):
         encoder = Encoder(pixels, config.hidden, config.latent, gated=config.gated)
         decoder = Decoder(
-            config.latent, config.hidden[::-1], pixels, gated=config.gated,
+            config.latent, config.hidden[::-1], likelihood.outputs * pixels, gated=config.gated,
             fourier=config.fourier or 0.0,
         )
-        return VAE(encoder, decoder, build_prior(config), build_likelihood(config))
+        return VAE(encoder, decoder, build_prior(config), likelihood)
 
 
 def build_likelihood(config: VaeConfig) -> Likelihood:
-    """Builds the likelihood of a configuration."""
-    del config
-    return Bernoulli()
+    """Builds the likelihood of a configuration.
+
+    Raises:
+        InputError: If it cannot be built.
+    """
+    with LIKELIHOOD_SIGNATURES.prefixed():
+        return LIKELIHOODS[config.likelihood](**config.likelihood_options)
 
 
 def first_vae(config: VaeConfig, splits: Splits) -> VAE:

@@ -134,12 +134,18 @@ def _beginning(config: VaeConfig, out: Path, digits: Digits, splits: Splits) -> 
 
 
 def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
-    """Gives the model the encoder and decoder of a finished run, as they are."""
+    """Gives the model the encoder, decoder and likelihood of a finished run, as they are."""
     source, other = load_vae(base)
-    mine = (config.latent, config.hidden, config.gated, config.fourier)
-    if (other.latent, other.hidden, other.gated, other.fourier) != mine:
-        raise InputError(f"--post-hoc {base}: its networks are not those of this configuration")
-    for ours, theirs in ((model.encoder, source.encoder), (model.decoder, source.decoder)):
+    for name in ("latent", "hidden", "gated", "fourier", "likelihood", "likelihood_options"):
+        if getattr(config, name) != getattr(other, name):
+            raise InputError(
+                f"`post_hoc` {base}: its `{name}` is {getattr(other, name)}, not "
+                f"{getattr(config, name)}"
+            )
+    for ours, theirs in (
+        (model.encoder, source.encoder), (model.decoder, source.decoder),
+        (model.likelihood, source.likelihood),
+    ):
         ours.load_state_dict(theirs.state_dict())
         ours.requires_grad_(False)
 

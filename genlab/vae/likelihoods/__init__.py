@@ -5,13 +5,11 @@ x = likelihood.observe(grey, random)
 likelihood.log_prob(x, decoder(z))
 """
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "Binomial", "Gaussian", "Likelihood"]
-
 from genlab.numerics.mkl_warmup import settle
-from genlab.vae.likelihoods.base import Likelihood
-from genlab.vae.likelihoods.bernoulli import Bernoulli
-from genlab.vae.likelihoods.binomial import Binomial
-from genlab.vae.likelihoods.gaussian import Gaussian
+from genlab.vae.likelihoods.base import Likelihood as Likelihood
+from genlab.vae.likelihoods.bernoulli import Bernoulli as Bernoulli
+from genlab.vae.likelihoods.binomial import Binomial as Binomial
+from genlab.vae.likelihoods.gaussian import Gaussian as Gaussian
 
 settle()
 

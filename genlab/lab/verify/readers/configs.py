@@ -18,6 +18,7 @@ from genlab.common.errors import InputError
 from genlab.common.typed_json import fits
 from genlab.configs.design import DESIGN_SIGNATURES
 from genlab.configs.gan import GanConfig
+from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 from genlab.lab.verify.readers.tensors import Shapes
@@ -27,8 +28,8 @@ LIMITS = {
     "latent": 4096, "hidden": 8192, "size": 256, "batch": 100_000, "draws": 100_000,
     "samples": 10_000, "epochs": 1_000_000, "seed": (1 << 63) - 1,
 }
-"""The largest value of a number, or of each in a list. (The options of priors and designs have
-their limits in `genlab.configs.prior` and `genlab.configs.design`.)"""
+"""The largest value of a number, or of each in a list. (The options of priors, likelihoods and
+designs have their limits in `genlab.configs`.)"""
 VAE_LIMITS = LIMITS | {"draws": 256, "samples": 256}
 LONGEST_LIST = 32
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
@@ -45,6 +46,7 @@ def vae_of(record: dict[str, Any]) -> VaeConfig:
     values = _checked(config, VaeConfig, VAE_LIMITS)
     try:
         PRIOR_SIGNATURES.complete(values["prior"], values["prior_options"])
+        LIKELIHOOD_SIGNATURES.complete(values["likelihood"], values["likelihood_options"])
     except InputError as error:
         raise Refused(f"config.json: {error}") from None
     return VaeConfig(**values)
