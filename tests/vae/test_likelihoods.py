@@ -127,6 +127,15 @@ def test_the_gradient_in_a_learned_scale() -> None:
     assert torch.autograd.gradcheck(values, [log_scale])
 
 
+def test_the_best_scale_is_that_of_the_residuals() -> None:
+    x, eta = images_and_parameters(Gaussian())
+    scale = (x - eta).square().mean().sqrt().item()
+    likelihood = Gaussian(scale).double()
+    likelihood.log_prob(x, eta).sum().backward()
+    (log_scale,) = likelihood.parameters()
+    assert log_scale.grad.item() == pytest.approx(0, abs=1e-4 * x.numel())
+
+
 def test_a_learned_scale_is_a_parameter_and_a_fixed_one_is_saved() -> None:
     assert [name for name, _ in Gaussian().named_parameters()] == ["log_scale"]
     assert not list(Gaussian(learn_scale=False).parameters())

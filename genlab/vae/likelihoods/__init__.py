@@ -1,8 +1,10 @@
-"""Likelihoods p(x|z), exponential families: one file and one row of `LIKELIHOODS` each.
+"""Likelihoods p(x|z): one file and one row of `LIKELIHOODS` each.
 
-likelihood = Binomial(trials=255)
-x = likelihood.observe(grey, random)
-likelihood.log_prob(x, decoder(z))
+A likelihood is an exponential family whose natural parameters the decoder returns.
+
+    likelihood = Binomial(trials=255)
+    x = likelihood.observe(grey, random)
+    likelihood.log_prob(x, decoder(z))
 """
 
 from genlab.numerics.mkl_warmup import settle
