@@ -11,9 +11,10 @@ import torch
 from cases.explorer import Page
 from safetensors.torch import load_file
 
+import genlab.data
+
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig
-from genlab.data.mnist import load_digits
 from genlab.explorer.explore import explore
 from genlab.fid.generated import decoded_draws
 from genlab.figures.draw import draw_vae
@@ -80,7 +81,7 @@ def loaded(run_of: Callable[[str], Path], grey_digits: Path, request: pytest.Fix
 ):
     """A trained model, ten test images, and ln p(x) of each."""
     model, _ = load_vae(run_of(request.param))
-    x = observed_test_images(load_digits(str(grey_digits)), model.likelihood)[:10]
+    x = observed_test_images(genlab.data.digits(str(grey_digits)), model.likelihood)[:10]
     with torch.no_grad():
         evidence = exact_evidence(model, model.prior(), x, *model.encode(x), 0)
     assert evidence.error.max() + evidence.rounding < 0.01
@@ -204,7 +205,7 @@ def test_images_are_drawn_and_shown(
     images = decoded_draws(run, 20, 0)
     assert images.dtype == torch.uint8
     assert images.float().std(0).max() > 10  # they differ
-    draw_vae(run, load_digits(str(grey_digits)))
+    draw_vae(run, genlab.data.digits(str(grey_digits)))
     assert (run / "figures" / "samples.png").exists()
 
 
@@ -230,6 +231,6 @@ def test_a_page_holds_the_images_as_the_encoder_sees_them(
     shown = packed / np.float32(255) if digits["grey"] else np.unpackbits(
         packed, axis=1, bitorder="little"
     )
-    x = observed_test_images(load_digits(str(grey_digits)), model.likelihood).numpy()
+    x = observed_test_images(genlab.data.digits(str(grey_digits)), model.likelihood).numpy()
     ours, theirs = (sorted(map(tuple, np.round(a, 6).tolist())) for a in (shown, x))
     np.testing.assert_allclose(ours, theirs, atol=2e-6)
