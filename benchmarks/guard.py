@@ -116,8 +116,7 @@ CASES = {
         vae refit vae --prior vamp --prior.components 8 --epochs 2 --no-em --out gradients
         {VAE} --post-hoc vae --prior vamp --prior.components 8 --em --out begun-by-em
         {VAE} --post-hoc vae --prior gtm --prior.grid 4 --prior.hidden 8 --out post-hoc""",
-    "compare-3d":
-        f"{COMPARE} --latent 3 --priors vamp lars energy diffusion exemplar --out compare",
+    "compare-3d": f"{COMPARE} --latent 3 --priors vamp lars energy exemplar --out compare",
     "compare-post-hoc":
         f"{COMPARE} --post-hoc --refit-epochs 1 --seeds 2 --priors mixture vamp --out compare",
     # GANs, distances, data.
