@@ -37,7 +37,7 @@ from genlab.runs.run import open_run
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae
-from genlab.vae.loop import fit
+from genlab.vae.loop import train_loop
 from genlab.vae.splits import Splits, grey, observed_test_images
 
 DIGITS = {
@@ -68,7 +68,7 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(Path(folder) / "run", "vae", config, {"digits": digits.identity})
         began = time.perf_counter()
-        fit(config, run, model, Splits(images, None, test))
+        train_loop(config, run, model, Splits(images, None, test))
         return count / (time.perf_counter() - began)
 
 

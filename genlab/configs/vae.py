@@ -1,6 +1,6 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "RecipeName", "VaeConfig"]
+__all__ = ["RECIPES", "RecipeName", "TrainingConfig", "VaeConfig"]
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,36 +11,21 @@ from genlab.configs.checks import require_finite
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES, LikelihoodName, LikelihoodOptions
 from genlab.configs.prior import PRIOR_SIGNATURES, WIDEST, PriorName, PriorOptions
 
-LARGEST = {"batch": 1_000_000, "latent": 10_000, "samples": 10_000, "lattice": 10_000}
-"""More of these fits into no machine."""
+LARGEST = {"batch": 1_000_000, "samples": 10_000, "lattice": 10_000}
+LARGEST_LATENT = 10_000
+"""Upper limits; larger values would not fit into memory."""
+NO_CHECKPOINTS = (
+    "`checkpoints`: needs two `epochs` at least, and goes with neither `patience` nor `post_hoc` "
+    "(genlab verify replays what begins at the seed and ends as planned)"
+)
 FEWEST_DRAWS = 100
 """Draws of an importance-sampled likelihood: 20 in the tail that Pareto's k is fitted to."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VaeConfig:
-    """A VAE on digits."""
+class TrainingConfig:
+    """How a VAE is trained, whatever it is built of."""
 
-    prior: PriorName = "standard"
-    """The prior over the latent."""
-    prior_options: PriorOptions = field(default_factory=dict)
-    """The prior's options; each has its own defaults. (A configuration holds all of them.)"""
-    likelihood: LikelihoodName = "bernoulli"
-    """The likelihood p(x|z) of an image given its latent. That of bernoulli is of binary images,
-    drawn from the grey values."""
-    likelihood_options: LikelihoodOptions = field(default_factory=dict)
-    """The likelihood's options. (A configuration holds all of them.)"""
-    data: str = "mnist"
-    """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
-    latent: int = 2
-    """Latent dimensions D."""
-    hidden: tuple[int, ...] = (512, 512)
-    """Widths of the encoder's hidden layers; the decoder has them reversed."""
-    gated: bool = False
-    """Gated layers (Dauphin et al., 2017) in place of SiLU."""
-    fourier: float | None = None
-    """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
-    given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
     objective: Literal["elbo", "iwae", "pooled", "exact"] = "elbo"
     """elbo; iwae, the bound of several draws; pooled, that of the whole batch's draws, for few
     latent dimensions (its encoder covers the posterior, and has a poor ELBO); exact, the
@@ -72,19 +57,6 @@ class VaeConfig:
     patience: int | None = None
     """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
     They are the source's own or, where it has none, the last sixth of the training digits."""
-    post_hoc: str | None = None
-    """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
-    run's configuration holds the way there from its own folder.)"""
-    em: bool = False
-    """post hoc: fit a prior that is a mixture by expectation-maximisation, in place of gradients
-    or before them."""
-    draws: int = 16
-    """Draws of z per test digit when the bound is measured."""
-    importance: int = 1000
-    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
-    annealed: int = 0
-    """Random test digits whose likelihood is bracketed by annealing from both sides, which prices
-    the bias of the importance-sampled one."""
     seed: int = 0
     """Decides everything random."""
     checkpoints: bool = False
@@ -98,6 +70,79 @@ class VaeConfig:
 
     def __post_init__(self) -> None:
         require_finite(self)
+        for name in ("epochs", "batch", "samples", "patience", "lattice"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"`{name}` {value}: must be at least 1")
+        for name, most in LARGEST.items():
+            if getattr(self, name) > most:
+                raise InputError(f"`{name}` {getattr(self, name)}: must be at most {most}")
+        if self.patience is not None and self.warmup > self.epochs:
+            raise InputError(
+                f"`epochs` {self.epochs}: early stopping (`patience`) keeps no weights before "
+                f"the warm-up ends, after {self.warmup}; give more `epochs` or a shorter `warmup`"
+            )
+        if self.learning_rate <= 0:
+            raise InputError(f"`learning_rate` {self.learning_rate}: must be above 0")
+        for name in ("clip", "beta", "warmup", "free_bits"):
+            if (getattr(self, name) or 0) < 0:
+                raise InputError(f"`{name}`: must not be below 0")
+        self._check_objective()
+        if self.checkpoints and (self.epochs < 2 or self.patience):
+            raise InputError(NO_CHECKPOINTS)
+
+    def _check_objective(self) -> None:
+        """Refuses options that the objective would not use."""
+        if (self.beta != 1 or self.warmup or self.free_bits) and self.objective != "elbo":
+            raise InputError(
+                "`beta`, `warmup`, `free_bits`: belong to `objective` elbo, not to `post_hoc`"
+            )
+        if self.objective != "exact" and self.lattice != TrainingConfig.lattice:
+            raise InputError("`lattice`: belongs to `objective` exact")
+        if self.objective != "iwae" and self.gradient != "dreg":
+            raise InputError("`gradient`: belongs to `objective` iwae")
+        if self.objective == "iwae" and self.samples < 2:
+            raise InputError("`samples`: give at least 2 for `objective` iwae (1 is the ELBO)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeConfig(TrainingConfig):
+    """A VAE on digits."""
+
+    prior: PriorName = "standard"
+    """The prior over the latent."""
+    prior_options: PriorOptions = field(default_factory=dict)
+    """The prior's options; each has its own defaults. (A configuration holds all of them.)"""
+    likelihood: LikelihoodName = "bernoulli"
+    """The likelihood p(x|z) of an image given its latent. That of bernoulli is of binary images,
+    drawn from the grey values."""
+    likelihood_options: LikelihoodOptions = field(default_factory=dict)
+    """The likelihood's options. (A configuration holds all of them.)"""
+    data: str = "mnist"
+    """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
+    latent: int = 2
+    """Latent dimensions D."""
+    hidden: tuple[int, ...] = (512, 512)
+    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    gated: bool = False
+    """Gated layers (Dauphin et al., 2017) in place of SiLU."""
+    fourier: float | None = None
+    """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
+    given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
+    post_hoc: str | None = None
+    """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
+    run's configuration holds the way there from its own folder.)"""
+    em: bool = False
+    """post hoc: fit a prior that is a mixture by expectation-maximisation, in place of gradients
+    or before them."""
+    draws: int = 16
+    """Draws of z per test digit when the bound is measured."""
+    importance: int = 1000
+    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+    annealed: int = 0
+    """Random test digits whose likelihood is bracketed by annealing from both sides, which prices
+    the bias of the importance-sampled one."""
+    def __post_init__(self) -> None:
         options = PRIOR_SIGNATURES.complete(self.prior, self.prior_options)
         object.__setattr__(self, "prior_options", options)
         options = LIKELIHOOD_SIGNATURES.complete(self.likelihood, self.likelihood_options)
@@ -107,25 +152,17 @@ class VaeConfig:
         if self.clip is None:
             jointly = self.prior != "standard" and self.post_hoc is None
             object.__setattr__(self, "clip", 20.0 if jointly else 0.0)
-        for name in ("latent", "epochs", "batch", "draws", "samples", "patience", "lattice"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"`{name}` {value}: must be at least 1")
-        for name, most in LARGEST.items():
-            if getattr(self, name) > most:
-                raise InputError(f"`{name}` {getattr(self, name)}: must be at most {most}")
+        super().__post_init__()
+        for name in ("latent", "draws"):
+            if getattr(self, name) < 1:
+                raise InputError(f"`{name}` {getattr(self, name)}: must be at least 1")
+        if self.latent > LARGEST_LATENT:
+            raise InputError(f"`latent` {self.latent}: must be at most {LARGEST_LATENT}")
         if self.annealed == 1:
             raise InputError("`annealed` 1: at least 2, for an error; or 0 for none")
-        if self.patience is not None and self.warmup > self.epochs:
-            raise InputError(
-                f"`epochs` {self.epochs}: early stopping (`patience`) keeps no weights before "
-                f"the warm-up ends, after {self.warmup}; give more `epochs` or a shorter `warmup`"
-            )
-        if self.learning_rate <= 0:
-            raise InputError(f"`learning_rate` {self.learning_rate}: must be above 0")
         if not self.hidden or min(self.hidden) < 1 or max(self.hidden) > WIDEST:
             raise InputError(f"`hidden` {self.hidden}: give one width or more, from 1 to {WIDEST}")
-        for name in ("fourier", "clip", "beta", "warmup", "free_bits", "importance", "annealed"):
+        for name in ("fourier", "importance", "annealed"):
             if getattr(self, name) < 0:
                 raise InputError(f"`{name}`: must not be below 0")
         if 0 < self.importance < FEWEST_DRAWS:
@@ -133,34 +170,26 @@ class VaeConfig:
                 f"`importance` {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
                 "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
             )
-        self._check_objective()
-        if self.checkpoints and (self.epochs < 2 or self.patience or self.post_hoc is not None):
-            raise InputError(
-                "`checkpoints`: needs two `epochs` at least, and goes with neither `patience` nor "
-                "`post_hoc` (genlab verify replays what begins at the seed and ends as planned)"
-            )
-        if self.em and self.post_hoc is None:
-            raise InputError("`em`: is for a prior learned post hoc")
-
-    def _check_objective(self) -> None:
-        """Refuses options that the objective would not use."""
-        if self.beta != 1 or self.warmup or self.free_bits:
-            if self.objective != "elbo" or self.post_hoc is not None:
-                raise InputError(
-                    "`beta`, `warmup`, `free_bits`: belong to `objective` elbo, not to `post_hoc`"
-                )
-        if self.objective != "exact" and self.lattice != VaeConfig.lattice:
-            raise InputError("`lattice`: belongs to `objective` exact")
-        if self.objective != "iwae" and self.gradient != "dreg":
-            raise InputError("`gradient`: belongs to `objective` iwae")
-        if self.objective == "iwae" and self.samples < 2:
-            raise InputError("`samples`: give at least 2 for `objective` iwae (1 is the ELBO)")
         if self.objective == "exact" and self.latent > 2:
             raise InputError(
                 f"`objective` exact: needs one or two latent dimensions, not {self.latent}"
             )
-        if self.post_hoc is not None and self.objective != "elbo":
+        self._check_post_hoc()
+
+    def _check_post_hoc(self) -> None:
+        """Refuses options that do not go with a prior learned post hoc, or only with one."""
+        if self.post_hoc is None:
+            if self.em:
+                raise InputError("`em`: is for a prior learned post hoc")
+            return
+        if self.beta != 1 or self.warmup or self.free_bits:
+            raise InputError(
+                "`beta`, `warmup`, `free_bits`: belong to `objective` elbo, not to `post_hoc`"
+            )
+        if self.objective != "elbo":
             raise InputError("`objective`: a prior learned post hoc has one only, ln p(z)")
+        if self.checkpoints:
+            raise InputError(NO_CHECKPOINTS)
 
 
 def default() -> VaeConfig:

@@ -2,14 +2,14 @@
 
 __all__ = ["STEPS", "checkpoint_plan"]
 
-from genlab.configs.vae import VaeConfig
+from genlab.configs.vae import TrainingConfig
 from genlab.runs.checkpoints import CheckpointPlan, plan
 
 STEPS = 8
 """Steps between the two: rounding has hardly grown yet (lab/verify/levels/between.py)."""
 
 
-def checkpoint_plan(config: VaeConfig, images: int) -> CheckpointPlan | None:
+def checkpoint_plan(config: TrainingConfig, images: int) -> CheckpointPlan | None:
     """Returns when a VAE that learns from so many images keeps its states; None if it keeps none.
 
     The epoch is the last, up to half way, of which the test ELBO is recorded.

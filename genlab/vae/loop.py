@@ -1,6 +1,6 @@
 """The loop that trains a VAE, or the prior alone of one that is trained."""
 
-__all__ = ["NEVER", "elbo_of", "fit"]
+__all__ = ["NEVER", "elbo_of", "train_loop"]
 
 import copy
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU, rows_on, stored
-from genlab.configs.vae import VaeConfig
+from genlab.configs.vae import TrainingConfig
 from genlab.runs.checkpoints import keep_if_due
 from genlab.runs.run import BEGINNING, Run, Stopwatch
 from genlab.runs.state import pack, unpack
@@ -30,7 +30,7 @@ NEVER = torch.finfo(torch.float64).min
 """The best ELBO where no weights were kept yet."""
 
 
-def rate(config: VaeConfig, step: int, steps: int) -> float:
+def rate(config: TrainingConfig, step: int, steps: int) -> float:
     """The learning rate: a short rise, then half a cosine to zero; or always the same."""
     if config.schedule == "constant":
         return config.learning_rate
@@ -57,17 +57,19 @@ class Best:
             self.record[1] += 1
 
 
-def fit(
-    config: VaeConfig, run: Run, model: VAE, splits: Splits, device: torch.device = CPU.device
+def train_loop(
+    config: TrainingConfig, run: Run, model: VAE, splits: Splits,
+    device: torch.device = CPU.device, *, prior_only: bool = False,
 ) -> tuple[float, int]:
     """Trains `model` from where `run` is; returns the seconds that took and the epochs done.
 
-    The model is moved to the device, and stays there.
+    The model is moved to the device, and stays there. With `prior_only` the encoder and decoder
+    stay as they are and the prior maximises ln p(z) of the codes.
 
     Raises:
         FloatingPointError: If training diverges; the last good state stays.
     """
-    learns = model.to(device) if config.post_hoc is None else model.to(device).prior
+    learns = model.to(device).prior if prior_only else model.to(device)
     parameters = [p for p in learns.parameters() if p.requires_grad]
     if not parameters:  # the standard Gaussian, post hoc
         return 0.0, 0
@@ -94,14 +96,15 @@ def fit(
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
                 batch = rows_on(images, rows, device), rows.to(device)
-                parts = _step(config, model, optimiser, batch, step, epoch)
+                parts = _step(config, model, optimiser, batch, step, epoch, prior_only)
                 sums += parts
                 step += 1
                 if step <= BEGINNING:
                     run.log_beginning({"step": step, "bound": (parts[0] / len(rows)).item()})
                 if step % steps_per_epoch == 0:
                     epoch += 1
-                    record = _record(config, model, splits, epoch, sums / len(images), best)
+                    means = sums / len(images)
+                    record = _record(config, model, splits, epoch, means, best, prior_only)
                     run.log({"step": step, **record, "seconds": round(watch.seconds, 1)})
                     sums.zero_()
                     progress.advance(0, f"bound {record['bound']:.2f}")
@@ -117,19 +120,19 @@ def fit(
     return watch.seconds, epoch
 
 
-def _waited_enough(config: VaeConfig, best: Best | None) -> bool:
+def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
     return best is not None and best.record[1].item() >= (config.patience or math.inf)
 
 
 def _step(
-    config: VaeConfig, model: VAE, optimiser: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor], step: int, epoch: int,
+    config: TrainingConfig, model: VAE, optimiser: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor], step: int, epoch: int, prior_only: bool = False,
 ) -> Tensor:
     """One step on grey images and their rows; returns the sums of the bound, RE and Omega."""
     random = generator(config.seed, "step", step)
     grey_images, rows = batch
     x = model.likelihood.observe(grey_images, random)
-    bound, terms = step_bound(config, model, x, rows, random, epoch)
+    bound, terms = step_bound(config, model, x, rows, random, epoch, prior_only)
     loss = -bound.mean()
     _refuse_divergence("bound", -loss.item(), f"in epoch {epoch + 1}, step {step + 1}")
     optimiser.zero_grad()
@@ -153,17 +156,18 @@ def _refuse_divergence(name: str, value: float, when: str) -> None:
     if not math.isfinite(value):
         raise FloatingPointError(
             f"the {name} is {value} {when}; the last saved state, if there is one, is kept; try a "
-            "lower --learning-rate"
+            "lower `learning_rate`"
         )
 
 
 def _record(
-    config: VaeConfig, model: VAE, splits: Splits, epoch: int, means: Tensor, best: Best | None
+    config: TrainingConfig, model: VAE, splits: Splits, epoch: int, means: Tensor,
+    best: Best | None, prior_only: bool,
 ) -> Mapping[str, Any]:
     """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
     bound, re, omega = means.tolist()
     record = {"epoch": epoch, "bound": bound}
-    if config.objective == "elbo" and config.post_hoc is None:
+    if config.objective == "elbo" and not prior_only:
         record |= {"re": re, "omega": omega}
     model.eval()
     if best is not None and splits.valid is not None:

@@ -14,18 +14,19 @@ import torch.nn as nn
 
 from torch import Tensor
 
-from genlab.configs.vae import VaeConfig
+from genlab.configs.vae import TrainingConfig
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
 
 
-def weight_of_omega(config: VaeConfig, epoch: int) -> float:
+def weight_of_omega(config: TrainingConfig, epoch: int) -> float:
     """Returns beta in this epoch (from 0): it rises linearly over the warm-up."""
     return config.beta * min(1.0, (epoch + 1) / max(1, config.warmup))
 
 
 def step_bound(
-    config: VaeConfig, model: VAE, x: Tensor, rows: Tensor, random: torch.Generator, epoch: int
+    config: TrainingConfig, model: VAE, x: Tensor, rows: Tensor, random: torch.Generator,
+    epoch: int, prior_only: bool = False,
 ) -> tuple[Tensor, Terms | None]:
     """Returns what the step maximises, with shape `(B,)`, and the ELBO's terms if they are it.
 
@@ -36,10 +37,11 @@ def step_bound(
         rows: Their places among the training images, with shape `(B,)`, likewise.
         random: Draws all noise of this step, on the processor.
         epoch: The epoch, from 0.
+        prior_only: Maximise ln p(z) of the codes.
     """
-    noise = torch.randn(config.samples, len(x), config.latent, generator=random).to(x)
+    noise = torch.randn(config.samples, len(x), model.latent, generator=random).to(x)
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
-    if config.post_hoc is not None:
+    if prior_only:
         with torch.no_grad():
             mean, log_std = model.encode(x)
         return log_prior(mean + log_std.exp() * noise).mean(0), None
@@ -55,7 +57,7 @@ def step_bound(
 
 
 def _exact(
-    config: VaeConfig, model: VAE, x: Tensor, noise: Tensor, random: torch.Generator
+    config: TrainingConfig, model: VAE, x: Tensor, noise: Tensor, random: torch.Generator
 ) -> Tensor:
     """Returns ln p(x) by a lattice over the batch's codes, shifted at random at every step.
 
@@ -67,9 +69,9 @@ def _exact(
         reach = 3 * log_std.exp()
         low, high = (mean - reach).amin(0), (mean + reach).amax(0)
         step = (high - low) / config.lattice
-        line = torch.arange(config.lattice) + torch.rand(config.latent, 1, generator=random)
+        line = torch.arange(config.lattice) + torch.rand(model.latent, 1, generator=random)
         axes = low[:, None] + step[:, None] * line.to(x)
-        z = torch.cartesian_prod(*axes).view(-1, config.latent)
+        z = torch.cartesian_prod(*axes).view(-1, model.latent)
     prior = model.prior()
     value = objectives.exact(model, x, z, step.log().sum().item(), prior.log_prob)
     with frozen(model.decoder), frozen(model.prior), frozen(model.likelihood):

@@ -26,7 +26,7 @@ from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
-from genlab.vae.loop import NEVER, fit
+from genlab.vae.loop import NEVER, train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.results import Measurement, VaeResults, read_results
@@ -110,7 +110,9 @@ def _train(
         seconds = time.monotonic() - began
     if not converged:
         with device_context(on):
-            took, epochs = fit(config, run, model, splits, on.device)
+            took, epochs = train_loop(
+                config, run, model, splits, on.device, prior_only=config.post_hoc is not None
+            )
         seconds += took
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
     results = VaeResults(

@@ -21,7 +21,7 @@ from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
 from genlab.vae.load import build_likelihood, load_vae
-from genlab.vae.loop import fit
+from genlab.vae.loop import train_loop
 from genlab.vae.splits import splits_of
 
 FIRST = {"vae/standard": 2, "vae/vamp": 2, "gan": 4}
@@ -98,7 +98,7 @@ def test_true_steps_from_a_state_that_is_not_the_records_fail(
     path.write_bytes(save(state))
     forged = Rehearsal(run, (state | {"sums": torch.zeros(3).double()}, 2), last=6)
     with pytest.raises(Enough):
-        fit(config, forged, model.requires_grad_(True), splits)
+        train_loop(config, forged, model.requires_grad_(True), splits)
     (folder / "checkpoint-00000006.safetensors").write_bytes(save(forged.kept[6]))
     found = check(run, lab_run, "vae/vamp")
     assert found.verdict is Verdict.FAIL

@@ -25,7 +25,7 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
 from genlab.runs.run import open_run
 from genlab.vae.likelihoods import Bernoulli
-from genlab.vae.loop import fit
+from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
@@ -61,7 +61,7 @@ def test_a_prior_from_outside_conforms_trains_is_measured_saved_and_loaded(tmp_p
     model = vae(Heavy(2))
     before = measure(model.eval(), test, test, draws=4, importance=0, seed=0)
     run = open_run(tmp_path / "run", "vae", config, {})
-    fit(config, run, model, Splits(grey, None, test))
+    train_loop(config, run, model, Splits(grey, None, test))
     after = measure(model.eval(), test, test, draws=4, importance=0, seed=0)
     assert after.nll_exact.value < before.nll_exact.value - 0.5
     assert after.identity_holds

@@ -23,7 +23,7 @@ from genlab.priors import Standard
 from genlab.runs.run import open_run
 from genlab.vae.evidence.quadrature import log_evidence
 from genlab.vae.likelihoods import LIKELIHOODS, Likelihood
-from genlab.vae.loop import fit
+from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
@@ -73,7 +73,8 @@ def test_a_likelihood_from_outside_trains_is_measured_saved_and_loaded(tmp_path:
     test = torch.poisson(8 * grey, generator=random)
     config = VaeConfig(hidden=(32,), epochs=30, batch=50, learning_rate=1e-2)
     before = measure(model.eval(), test, test, draws=4, importance=200, seed=0, annealed=4)
-    fit(config, open_run(tmp_path / "run", "vae", config, {}), model, Splits(grey, None, test))
+    run = open_run(tmp_path / "run", "vae", config, {})
+    train_loop(config, run, model, Splits(grey, None, test))
     after = measure(model.eval(), test, test, draws=4, importance=200, seed=0, annealed=4)
     assert after.nll_exact.value < before.nll_exact.value - 2
     assert after.identity_holds

@@ -459,7 +459,7 @@ def test_one_seed_decides_everything(tiny_digits: Path, tmp_path: Path) -> None:
 def test_divergence_is_named_and_keeps_the_last_state(
     tiny_digits: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(FloatingPointError, match="learning-rate"):
+    with pytest.raises(FloatingPointError, match="learning_rate"):
         train_vae(config_of(tiny_digits, learning_rate=1e30), tmp_path / "run")
     assert not Run(tmp_path / "run").done
 

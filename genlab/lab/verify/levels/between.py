@@ -71,8 +71,7 @@ from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
 from genlab.vae.checkpoints import checkpoint_plan as vae_checkpoints
 from genlab.vae.load import build_likelihood
-from genlab.vae.loop import elbo_of
-from genlab.vae.loop import fit as fit_vae
+from genlab.vae.loop import elbo_of, train_loop
 from genlab.vae.splits import splits_of
 
 OFF = {"vae": 0.01, "gan": 0.05}
@@ -105,7 +104,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     )
     say(f"training {folder.name} from step {plan.first} to {plan.second}")
     stop_after(seconds, model.encoder)
-    offs = _trained(lambda: fit_vae(config, run, model, splits), run, plan, first, second, seconds)
+    offs = _trained(lambda: train_loop(config, run, model, splits), run, plan, first, second, seconds)
     problems = []
     recorded = _recorded(folder / "metrics.jsonl", plan.epoch, "test_elbo")
     if not abs(elbo - recorded) <= NATS:

@@ -61,7 +61,7 @@ from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_pict
 from genlab.lab.verify.results.findings import Finding, Verdict, Words, judged
 from genlab.runs.records import read_json
 from genlab.vae.load import build_likelihood
-from genlab.vae.loop import fit as fit_vae
+from genlab.vae.loop import train_loop
 from genlab.vae.splits import splits_of
 
 OFF = {"vae": 1e-4, "gan": 1e-2}
@@ -135,7 +135,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     stop_after(seconds, model.encoder)
     finished = True
     try:
-        fit_vae(config, run, model, splits)
+        train_loop(config, run, model, splits)
     except Enough:
         finished = False
     found = _compare(run, folder, "vae")
