@@ -1,26 +1,63 @@
-"""genlab: a laboratory of small deep generative models whose every number is right.
+"""genlab: a library of small deep generative models whose numbers come with their errors.
 
-`genlab.Run(path)` opens any run directory. It is loaded when it is first asked for, so that
-`import genlab` costs nothing.
+    digits = genlab.data.digits("mnist")
+    vae = genlab.VAE.perceptron(784, 2, genlab.priors.Mixture(2), genlab.Bernoulli())
+    results = genlab.vae.fit(vae, digits, "runs/mixture")
+    genlab.metrics.frechet(x, y)
+    genlab.Run("runs/mixture")
+
+Packages and names are imported when they are first used: `import genlab` itself loads no torch.
 """
 
-__all__ = ["Run", "__version__"]
+__all__ = [
+    "VAE",
+    "Bernoulli",
+    "Binomial",
+    "Decoder",
+    "Encoder",
+    "Gaussian",
+    "Run",
+    "__version__",
+    "configs",
+    "conformance",
+    "data",
+    "export",
+    "features",
+    "fid",
+    "gan",
+    "metrics",
+    "priors",
+    "vae",
+]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from genlab.common.lazy import lazy_names
 from genlab.common.version import __version__
 
 if TYPE_CHECKING:
+    from genlab import configs, conformance, data, export, features, fid, gan, metrics, priors, vae
+    from genlab.networks.mlp import Decoder, Encoder
     from genlab.notebook.run import Run
+    from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian
+    from genlab.vae.model import VAE
 
-
-def __getattr__(name: str) -> Any:
-    if name == "Run":
-        from genlab.notebook.run import Run
-
-        return Run
-    raise AttributeError(f"module 'genlab' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, {
+    "VAE": "vae.model",
+    "Bernoulli": "vae.likelihoods",
+    "Binomial": "vae.likelihoods",
+    "Decoder": "networks.mlp",
+    "Encoder": "networks.mlp",
+    "Gaussian": "vae.likelihoods",
+    "Run": "notebook.run",
+    "configs": "configs",
+    "conformance": "conformance",
+    "data": "data",
+    "export": "export",
+    "features": "features",
+    "fid": "fid",
+    "gan": "gan",
+    "metrics": "metrics",
+    "priors": "priors",
+    "vae": "vae",
+})  # fmt: skip

@@ -1,8 +1,8 @@
 """Builds a VAE from its configuration, and loads one from its run directory."""
 
 __all__ = [
-    "MEASURES", "build_likelihood", "build_prior", "build_vae", "first_vae", "load_vae",
-    "measured_values", "vae_config",
+    "MEASURES", "build_likelihood", "build_prior", "build_vae", "first_vae", "initialise_prior",
+    "load_vae",    "measured_values", "vae_config",
 ]  # fmt: skip
 
 import math
@@ -88,11 +88,16 @@ def first_vae(config: VaeConfig, splits: Splits) -> VAE:
         InputError: If the prior cannot be built, or needs more training images than there are.
     """
     model = build_vae(config, splits.train.shape[1])
-    order = torch.randperm(len(splits.train), generator=generator(config.seed, "examples"))
-    rows = order[: model.prior.examples]
     with PRIOR_SIGNATURES.prefixed():
-        model.prior.initialise(splits.train[rows], rows)
+        initialise_prior(model, splits, config.seed)
     return model
+
+
+def initialise_prior(model: VAE, splits: Splits, seed: int) -> None:
+    """Gives the prior the training images that it needs, drawn by the seed."""
+    order = torch.randperm(len(splits.train), generator=generator(seed, "examples"))
+    rows = order[: model.prior.examples]
+    model.prior.initialise(splits.train[rows], rows)
 
 
 def load_vae(path: Path) -> tuple[VAE, VaeConfig]:

@@ -24,7 +24,7 @@ __all__ = ["VAE", "Terms", "gaussian_entropy"]
 
 import math
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch.nn as nn
@@ -76,6 +76,27 @@ class VAE(nn.Module):
         self.prior = prior
         self.likelihood = likelihood
         prior.attach(self.encode, encoder.pixels)
+
+    @classmethod
+    def perceptron(
+        cls, pixels: int, latent: int, prior: Prior, likelihood: Likelihood, *,
+        hidden: Sequence[int] = (512, 512), fourier: float | None = None,
+    ) -> "VAE":
+        """Builds a VAE of two perceptrons.
+
+        Arguments:
+            pixels: The number of pixels X.
+            latent: The number of latent dimensions D.
+            prior: p(z).
+            likelihood: p(x|z), given its natural parameters.
+            hidden: The widths of the encoder's hidden layers; the decoder has them reversed.
+            fourier: The scale of the decoder's random Fourier features of z; 0 for none. If not
+                given, 2 for one or two latent dimensions, else 0.
+        """
+        scale = (2.0 if latent <= 2 else 0.0) if fourier is None else fourier
+        encoder = Encoder(pixels, hidden, latent)
+        decoder = Decoder(latent, hidden[::-1], likelihood.outputs * pixels, fourier=scale)
+        return cls(encoder, decoder, prior, likelihood)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""
