@@ -8,6 +8,11 @@ event shape `(D,)`. The VAE calls `log_prob` and `sample`, whatever the prior is
     p.log_prob(p.sample((1000,)))
 """
 
+__all__ = [
+    "GTM", "LARS", "PRIORS", "Diffusion", "Energy", "Exemplar", "GTMVamp", "Mixture", "Prior",
+    "RealNVP", "Spline", "Standard", "StudentT", "VampMixture", "VampPrior", "Zuko",
+]  # fmt: skip
+
 from genlab.numerics.mkl_warmup import settle
 from genlab.priors.base import Prior as Prior
 from genlab.priors.diffusion import Diffusion as Diffusion

@@ -13,6 +13,7 @@ __all__ = ["KIND", "fit", "load_weights"]
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
@@ -46,7 +47,7 @@ class ObjectsConfig(TrainingConfig):
 
 def fit(
     vae: VAE, digits: Digits, out: str | Path, config: TrainingConfig | None = None, *,
-    draws: int = 16, importance: int = 1000, device: str = "auto",
+    draws: int = 16, importance: int = 1000, device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Measurement:
     """Trains a VAE into a run directory, or goes on there, and measures it.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from genlab.common.rng import generator
-from genlab.configs.vae import VaeConfig
+from genlab.configs.vae import TrainingConfig
 from genlab.data.digit_set import Digits
 from genlab.vae.likelihoods import Likelihood
 
@@ -48,7 +48,7 @@ def observed_train_images(digits: Digits, likelihood: Likelihood) -> Tensor:
     return likelihood.observe(grey(digits.train), generator(TEST_SEED, "training digits"))
 
 
-def splits_of(digits: Digits, config: VaeConfig, likelihood: Likelihood) -> Splits:
+def splits_of(digits: Digits, config: TrainingConfig, likelihood: Likelihood) -> Splits:
     """Returns the images for training, early stopping and the test curve of a configuration."""
     train, valid = grey(digits.train), None
     if config.patience is not None:

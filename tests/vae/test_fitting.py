@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from genlab.data.digit_set import Digits
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
@@ -13,6 +12,7 @@ import genlab
 
 from genlab.common.errors import InputError
 from genlab.configs.vae import TrainingConfig
+from genlab.data.digit_set import Digits
 from genlab.priors import Prior
 from genlab.vae import VAE, Likelihood
 from genlab.vae.fitting import fit, load_weights
