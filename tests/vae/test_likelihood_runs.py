@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from cases.explorer import Page
-from genlab.data.mnist import load_digits
 from safetensors.torch import load_file
 
 import genlab.data
