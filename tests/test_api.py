@@ -8,7 +8,7 @@ import pytest
 
 import genlab
 
-PACKAGES = ("conformance", "data", "export", "features", "metrics", "priors", "vae")
+PACKAGES = ("conformance", "data", "export", "features", "gan", "metrics", "priors", "vae")
 
 
 def test_importing_genlab_loads_no_heavy_module() -> None:

@@ -1,26 +1,33 @@
-"""GANs: designs, training in a run directory, sampling from it.
+"""GANs: designs, networks, losses, training, sampling.
 
-A design is the networks of a GAN and their losses. `Projected`, `Scratch` and `Dcgan` are here;
-others are written as subclasses of `Design`. Each name is imported when it is first used: the
-package itself loads no torch.
+    from genlab.configs.gan import scratch
+    results = train_gan(scratch("photographs/"), Path("runs/dogs"), design=MyDesign())
+    generator = load_generator(Path("runs/dogs"))
+
+Each name is imported when it is first used: the package itself loads no torch.
 """
 
-__all__ = ["HINGE", "NON_SATURATING", "Dcgan", "Design", "Losses", "Projected", "Scratch"]
+__all__ = [
+    "DESIGNS", "Dcgan", "Design", "Projected", "Scratch", "load_generator", "train_gan",
+    "train_gan_on",
+]  # fmt: skip
 
 from typing import TYPE_CHECKING
 
 from genlab.common.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from genlab.gan.designs import Dcgan, Design, Projected, Scratch
-    from genlab.gan.losses import HINGE, NON_SATURATING, Losses
+    from genlab.gan.designs import DESIGNS, Dcgan, Design, Projected, Scratch
+    from genlab.gan.load import load_generator
+    from genlab.gan.training.train import train_gan, train_gan_on
 
 __getattr__, __dir__ = lazy_names(__name__, {
-    "HINGE": "losses",
-    "NON_SATURATING": "losses",
+    "DESIGNS": "designs",
     "Dcgan": "designs",
     "Design": "designs",
-    "Losses": "losses",
     "Projected": "designs",
     "Scratch": "designs",
-})
+    "load_generator": "load",
+    "train_gan": "training.train",
+    "train_gan_on": "training.train",
+})  # fmt: skip
