@@ -23,7 +23,7 @@ from genlab.notebook.page import page
 from genlab.notebook.tables import Results, headline
 from genlab.runs import run as written
 from genlab.runs.records import read_json
-from genlab.vae.results import read_comparison, read_results
+from genlab.vae.results import OBJECTS, read_comparison, read_results
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,7 +76,7 @@ class Run:
         """
         if not (self.path / "results.json").exists():
             return None
-        if self.kind == "vae":
+        if self.kind in ("vae", OBJECTS):
             return read_results(written.Run(self.path))
         if self.kind == "compare":
             return read_comparison(written.Run(self.path))

@@ -134,7 +134,7 @@ def tabulate(config: CompareConfig, out: Path) -> Comparison:
     first = read_results(Run(out / "standard" / "0"))
     return Comparison(
         priors=rows, seeds=config.seeds, post_hoc=config.post_hoc, latent=config.latent,
-        test_images=first.test_images, data=first.data, binarisation=first.binarisation,
+        test_images=first.test_images, data=first.data, observation=first.observation,
     )
 
 

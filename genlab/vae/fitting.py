@@ -9,7 +9,7 @@ be classes that genlab does not know. The run keeps the names of these classes a
 `load_weights` gives them to a model that was built in the same way.
 """
 
-__all__ = ["KIND", "fit", "load_weights"]
+__all__ = ["fit", "load_weights"]
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Literal
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.common.typed_json import from_json, to_json
+from genlab.common.typed_json import to_json
 from genlab.compute.hardware import device_context, resolve_hardware
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
@@ -29,11 +29,9 @@ from genlab.vae.load import MEASURES, initialise_prior
 from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
-from genlab.vae.results import Measurement
+from genlab.vae.results import OBJECTS, VaeResults, read_results
 from genlab.vae.splits import observed_test_images, observed_train_images, splits_of
 
-KIND = "vae-objects"
-"""The kind of these runs."""
 CLIP = 20.0
 """The longest gradient where a prior is learned, if the configuration does not say."""
 
@@ -48,7 +46,7 @@ class ObjectsConfig(TrainingConfig):
 def fit(
     vae: VAE, digits: Digits, out: str | Path, config: TrainingConfig | None = None, *,
     draws: int = 16, importance: int = 1000, device: Literal["auto", "cpu", "cuda"] = "auto",
-) -> Measurement:
+) -> VaeResults:
     """Trains a VAE into a run directory, or goes on there, and measures it.
 
     A run that was stopped and is started again ends with the same weights, bit for bit on the
@@ -92,18 +90,23 @@ def fit(
     hardware = resolve_hardware(HardwareConfig(device=device))
     recorded = ObjectsConfig(**asdict(config), classes=_classes(vae))
     with run_lock(out):
-        run = open_run(out, KIND, recorded, {"digits": digits.identity}, hardware.facts)
+        run = open_run(out, OBJECTS, recorded, {"digits": digits.identity}, hardware.facts)
         if run.done:
             load_weights(vae, out)
-            return from_json(Measurement, run.results, str(out / "results.json"))
+            return read_results(run)
         initialise_prior(vae, splits, config.seed)
         with device_context(hardware):
-            train_loop(config, run, vae, splits, hardware.device)
+            seconds, epochs = train_loop(config, run, vae, splits, hardware.device)
         atomic.write_tensors(out / "model.safetensors", vae.cpu().eval().state_dict())
-        results = measure(
+        measured = measure(
             vae, observed_test_images(digits, vae.likelihood),
             observed_train_images(digits, vae.likelihood), draws=draws, importance=importance,
             seed=config.seed, device=hardware.device,
+        )
+        results = VaeResults(
+            **vars(measured), prior=recorded.classes["prior"], prior_options={}, epochs=epochs,
+            train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
+            observation=vae.likelihood.observation,
         )
         atomic.write_tensors(out / MEASURES, results.values)
         run.finish(to_json(results))
@@ -128,7 +131,7 @@ def load_weights(vae: VAE, path: str | Path) -> VAE:
     from safetensors.torch import load as read
 
     run = Run(Path(path))
-    if run.kind != KIND:
+    if run.kind != OBJECTS:
         raise InputError(f"{path}: a {run.kind!r} run, not one of `genlab.vae.fit`")
     was, now = run.config["classes"], _classes(vae)
     if was != now:

@@ -1,8 +1,8 @@
 """Results of VAEs: every quantity that was measured, with its standard error."""
 
 __all__ = [
-    "PAIRED", "ComparedPrior", "Comparison", "Incomplete", "MeanOverSeeds", "Measurement",
-    "VaeResults", "read_comparison", "read_results",
+    "OBJECTS", "PAIRED", "ComparedPrior", "Comparison", "Incomplete", "MeanOverSeeds",
+    "Measurement", "VaeResults", "read_comparison", "read_results",
 ]  # fmt: skip
 
 from dataclasses import dataclass, field
@@ -16,6 +16,8 @@ from genlab.runs.run import Run
 if TYPE_CHECKING:
     from torch import Tensor
 
+OBJECTS = "vae-objects"
+"""The kind of the runs of `genlab.vae.fit`; those of `genlab vae train` are of kind "vae"."""
 PAIRED = ("nll_exact", "nll_is", "elbo")
 """Quantities whose paired differences are given, the best first."""
 
@@ -134,7 +136,8 @@ class VaeResults(Measurement):
     """Training time."""
     data: Identity
     """The digits."""
-    binarisation: str
+    observation: str
+    """How images were drawn from grey values, `Likelihood.observation`."""
 
 
 def read_results(run: Run) -> VaeResults:
@@ -192,7 +195,8 @@ class Comparison:
     latent: int
     test_images: int
     data: Identity
-    binarisation: str
+    observation: str
+    """How images were drawn from grey values, `Likelihood.observation`."""
 
     def shared(self) -> list[str]:
         """Returns the keys of the quantities that all priors have, in the table's order."""

@@ -37,8 +37,6 @@ from genlab.vae.splits import (
     splits_of,
 )
 
-BINARISATION = "dynamic in training; one fixed draw of the test digits"
-
 
 def refit_config(
     base: Path, out: Path, prior: str, options: Mapping[str, Any], *, epochs: int,
@@ -118,7 +116,7 @@ def _train(
     results = VaeResults(
         **vars(_measured(model.eval(), digits, config, on)), prior=config.prior,
         prior_options=dict(config.prior_options), epochs=epochs, train_images=len(splits.train),
-        seconds=round(seconds, 1), data=digits.identity, binarisation=BINARISATION,
+        seconds=round(seconds, 1), data=digits.identity, observation=model.likelihood.observation,
     )
     _finish(run, results)
     run.drop_state()

@@ -38,6 +38,8 @@ class Likelihood(nn.Module, ABC):
 
     outputs: int = 1
     """Natural parameters a pixel: the decoder has K = `outputs` X outputs."""
+    observation: ClassVar[str] = "grey values as they are"
+    """How `observe` draws the images that are modelled from grey values."""
     discrete: ClassVar[bool] = True
     """Whether p(x|z) is a probability; otherwise it is a density."""
     mean_function: ClassVar[Literal["sigmoid", "identity"] | None] = None

@@ -32,6 +32,7 @@ class Bernoulli(Likelihood):
     The draw of a pixel is 1 with its grey value for a probability (Salakhutdinov & Murray, 2008).
     """
 
+    observation = "dynamic in training; one fixed draw of the test digits"
     mean_function = "sigmoid"
     product_dtype = torch.float32
 

@@ -154,7 +154,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("训练/测试图像", "Training / test images"),
          f"{count(one.train_images)} / {count(one.test_images)}"],
         [p("二值化", "Binarisation"), p(
-            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one.binarisation))
+            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one.observation))
             + w.cite("binarise")],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
             f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
