@@ -9,8 +9,20 @@ import pytest
 import torch
 
 from cases.small_data import make_pictures, make_tiny_digits
+from hypothesis import settings
 
 from genlab.common import atomic
+
+settings.register_profile(
+    "repeatable", settings.get_profile("default"), derandomize=True, deadline=None
+)
+settings.load_profile("repeatable")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no GPU here")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,7 +21,6 @@ from genlab.fid.statistics_file import Origin, refuse_mismatch
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 KEYS = ("inception", "efficientnet-lite0", "digits", "random", "pixels")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: not measured")
 
 
 def images() -> Tensor:
@@ -119,7 +118,7 @@ def test_devices_mix_in_float32_only() -> None:
                 refuse_mismatch(*pair)
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize(
     ("precision", "bound"), [("float32", 1e-4), ("bf16", 0.1), ("fp16", 0.02)]
 )

@@ -59,7 +59,6 @@ from genlab.runs.run import Run
 
 KINDS = ("projected", "scratch", "dcgan")
 META, BF16 = Hardware(torch.device("meta")), Hardware(precision="bf16")
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 
 @pytest.fixture
@@ -555,7 +554,7 @@ def gpu() -> Hardware:
     return resolve_hardware(HardwareConfig(device="cuda"))
 
 
-@GPU
+@pytest.mark.gpu
 @pytest.mark.parametrize("recipe", KINDS)
 def test_a_round_on_a_gpu_is_the_processors_but_for_rounding(recipe: str) -> None:
     pairs, told = zip(*(round_of(recipe, on, 0) for on in (CPU, gpu())))
@@ -568,7 +567,7 @@ def test_a_round_on_a_gpu_is_the_processors_but_for_rounding(recipe: str) -> Non
         assert torch.cosine_similarity(*found, dim=0) > 0.999
 
 
-@GPU
+@pytest.mark.gpu
 @pytest.mark.parametrize("recipe", KINDS)
 def test_a_run_changes_between_processor_and_gpu(
     recipe: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -599,7 +598,7 @@ def picture(path: Path) -> Tensor:
     return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)
 
 
-@GPU
+@pytest.mark.gpu
 def test_a_gpu_draws_what_the_processor_draws_but_for_rounding() -> None:
     config, ends = config_of("projected"), []
     for on in (CPU, gpu()):

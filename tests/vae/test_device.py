@@ -34,7 +34,6 @@ from genlab.vae.splits import Splits
 from genlab.vae.train import evaluate_vae, train_vae
 
 META = torch.device("meta")
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 TINY: dict[str, Any] = {"hidden": (16,), "batch": 8, "epochs": 2, "importance": 0, "draws": 2}
 GRIDS = ("energy", "lars")
 """At D <= 2 they keep a grid's points inside a circle: how many, no shape without values says."""
@@ -139,7 +138,7 @@ def test_a_session_says_what_it_ran_on(tiny_digits: Path, tmp_path: Path) -> Non
     }  # fmt: skip
 
 
-@GPU
+@pytest.mark.gpu
 @pytest.mark.parametrize("prior", PRIORS)
 def test_a_gpu_learns_what_the_processor_learns(
     prior: str, tiny_digits: Path, tmp_path: Path
