@@ -1,6 +1,6 @@
 """The command that measures generated images against real ones."""
 
-__all__ = ["fid"]
+__all__ = ["fid", "table"]
 
 import sys
 
@@ -51,17 +51,17 @@ def fid(
     for index, (sets, one) in enumerate(zip(all_sets, generators)):
         draw_fid(one, sets.real, sets.fake, out / f"{index + 1}" if len(all_sets) > 1 else out)
     for one in generators:
-        print(_table(one), file=sys.stderr if json else sys.stdout)
-    for table in results.get("preprocessings", []):
-        print(_preprocessings(table), file=sys.stderr if json else sys.stdout)
+        print(table(one), file=sys.stderr if json else sys.stdout)
+    for compared in results.get("preprocessings", []):
+        print(_preprocessings(compared), file=sys.stderr if json else sys.stdout)
     notes = {one.get("note", "") for one in (*generators, results)} - {""}
     for note in sorted(notes):
         print(f"note: {with_options(note)}", file=sys.stderr)
     end(results, results.get("verdict", f"results in {out / 'results.json'}"), json)
 
 
-def _table(one: dict[str, Any]) -> str:
-    """One generator's numbers, a row a quantity and a column a network."""
+def table(one: dict[str, Any]) -> str:
+    """Returns one generator's numbers as text: a row a quantity, a column a network."""
     distances = one["distances"]
     rows: list[tuple[str, list[str]]] = [("", [d["label"] for d in distances])]
 

@@ -120,7 +120,7 @@ class ArrayPictures:
             pixels = to_rgb(array[index], names[index]).tobytes()
             return hashlib.sha256(f"{height}x{width}".encode() + pixels).hexdigest()
 
-        return cls(array, origin, names, _digests(len(array), digest, origin), size)
+        return cls(array, origin, names, digests_of(len(array), digest, origin), size)
 
     @property
     def identity(self) -> Identity:
@@ -190,7 +190,7 @@ class FilePictures:
             return hashlib.sha256(files.read(paths[index])).hexdigest()
 
         names = tuple(files.title(path) for path in paths)
-        return cls(files, origin, names, paths, _digests(len(paths), digest, origin), size, crop)
+        return cls(files, origin, names, paths, digests_of(len(paths), digest, origin), size, crop)
 
     @property
     def identity(self) -> Identity:
@@ -277,7 +277,7 @@ def _read_all(pictures: Pictures) -> Tensor:
     return torch.stack(images)
 
 
-def _digests(count: int, digest: Callable[[int], str], origin: Origin) -> tuple[str, ...]:
+def digests_of(count: int, digest: Callable[[int], str], origin: Origin) -> tuple[str, ...]:
     found, problems = [], []
     with Progress(count, f"hashing {origin.source}", "images") as progress:
         for index in range(count):

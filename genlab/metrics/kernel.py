@@ -133,7 +133,7 @@ def kid(real: Features, fake: Features) -> Measured:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, or a value is not finite.
     """
     real, fake = check_sets("KID", real=real, fake=fake)
-    blocks = _mmd_blocks({"x": real, "y": fake}, _cubic)
+    blocks = mmd_blocks({"x": real, "y": fake}, cubic)
     return Measured(_sum(blocks), _error(blocks))
 
 
@@ -154,7 +154,7 @@ def kid_difference(real: Features, first: Features, second: Features) -> Measure
     """
     real, first, second = check_sets("KID difference", real=real, first=first, second=second)
     sets = {"real": real, "first": first, "second": second}
-    kernel = _centred(_cubic, torch.cat(list(sets.values())).mean(0))
+    kernel = _centred(cubic, torch.cat(list(sets.values())).mean(0))
     pairs = {
         ("first", "first"): 1.0,
         ("second", "second"): -1.0,
@@ -193,14 +193,15 @@ def gaussian_mmd(
         return (squares.clamp(min=0) / (-2 * sigma**2)).exp()
 
     centre = torch.cat([real, fake]).mean(0)  # the kernel depends on differences only
-    blocks = _mmd_blocks({"x": real - centre, "y": fake - centre}, kernel)
+    blocks = mmd_blocks({"x": real - centre, "y": fake - centre}, kernel)
     biased = sum(weight * block.mean_with_diagonal for weight, block in blocks)
     error = _error(blocks)
     unbiased = Measured(scale * _sum(blocks), None if error is None else scale * error)
     return GaussianMmd(unbiased, scale * biased)
 
 
-def _cubic(x: Tensor, y: Tensor) -> Tensor:
+def cubic(x: Tensor, y: Tensor) -> Tensor:
+    """Returns KID's kernel, (x . y / F + 1)^3."""
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
@@ -223,7 +224,8 @@ def _centred(kernel: Kernel, centre: Tensor) -> Kernel:
     return centred
 
 
-def _mmd_blocks(sets: dict[str, Tensor], kernel: Kernel) -> list[tuple[float, _Block]]:
+def mmd_blocks(sets: dict[str, Tensor], kernel: Kernel) -> list[tuple[float, _Block]]:
+    """Returns the weighted blocks whose sum is the squared MMD of the sets x and y."""
     kernel = _centred(kernel, torch.cat(list(sets.values())).mean(0))
     pairs = {("x", "x"): 1.0, ("y", "y"): 1.0, ("x", "y"): -2.0}
     return [(weight, _block(sets, *names, kernel)) for names, weight in pairs.items()]
@@ -253,9 +255,13 @@ def _sum(blocks: list[tuple[float, _Block]]) -> float:
 def _error(blocks: list[tuple[float, _Block]]) -> float | None:
     if min(len(sums) for _, block in blocks for sums in (block.rows, block.columns)) < 4:
         return None
-    unbiased = sum(v * w * _covariance(g, h) for v, g in blocks for w, h in blocks)
     least = sum(weight**2 * _interaction(block) for weight, block in blocks)
-    return math.sqrt(max(unbiased, least))
+    return math.sqrt(max(variance(blocks), least))
+
+
+def variance(blocks: list[tuple[float, _Block]]) -> float:
+    """Returns the unbiased estimate of the variance of a weighted sum of blocks, equation 4."""
+    return sum(v * w * _covariance(g, h) for v, g in blocks for w, h in blocks)
 
 
 def _covariance(g: _Block, h: _Block) -> float:

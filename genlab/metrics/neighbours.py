@@ -45,7 +45,7 @@ class Nearest(NamedTuple):
 def nearest(x: Tensor, y: Tensor) -> Nearest:
     """Returns for each row of `x`, `(N, F)`, its nearest row of `y`, `(M, F)`, in float64."""
     parts = []
-    for rows, squared, bound in _chunks(x, y):
+    for rows, squared, bound in distance_chunks(x, y):
         least = squared.amin(1, keepdim=True)
         _settle(squared, least, 2 * bound.amax(1, keepdim=True), x[rows], y)
         parts.append(Nearest(*squared.min(1)))
@@ -58,7 +58,7 @@ def kth_neighbour(x: Tensor, k: int = 1) -> Nearest:
     A row is left out of its own neighbours by its place, so that an equal row counts as one.
     """
     parts = []
-    for rows, squared, bound in _chunks(x, x):
+    for rows, squared, bound in distance_chunks(x, x):
         squared.diagonal(rows.start).fill_(torch.inf)
         values = squared.kthvalue(k, 1, keepdim=True).values
         _settle(squared, values, 2 * bound.amax(1, keepdim=True), x[rows], x)
@@ -79,7 +79,7 @@ def points_in_balls(
         closed: Whether a point on the sphere is in the ball.
     """
     held, holds = [], torch.zeros(len(centres), dtype=torch.int64)
-    for rows, squared, bound in _chunks(points, centres):
+    for rows, squared, bound in distance_chunks(points, centres):
         _settle(squared, squared_radii.expand_as(squared), bound, points[rows], centres)
         inside = squared <= squared_radii if closed else squared < squared_radii
         held.append(inside.sum(1))
@@ -87,7 +87,7 @@ def points_in_balls(
     return torch.cat(held), holds
 
 
-def _chunks(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def distance_chunks(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yields slices of the rows of `x`, their distances (1) to `y`, and the bounds (2)."""
     centre = torch.cat([x, y]).mean(0)
     y_centred = y - centre

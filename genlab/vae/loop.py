@@ -96,7 +96,7 @@ def train_loop(
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
                 batch = rows_on(images, rows, device), rows.to(device)
-                parts = _step(config, model, optimiser, batch, step, epoch, prior_only)
+                parts = train_step(config, model, optimiser, batch, step, epoch, prior_only)
                 sums += parts
                 step += 1
                 if step <= BEGINNING:
@@ -124,7 +124,7 @@ def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
     return best is not None and best.record[1].item() >= (config.patience or math.inf)
 
 
-def _step(
+def train_step(
     config: TrainingConfig, model: VAE, optimiser: torch.optim.Optimizer,
     batch: tuple[Tensor, Tensor], step: int, epoch: int, prior_only: bool = False,
 ) -> Tensor:
@@ -138,14 +138,15 @@ def _step(
     optimiser.zero_grad()
     loss.backward()
     if config.clip:
-        _shorten([p for group in optimiser.param_groups for p in group["params"]], config.clip)
+        learned = [p for group in optimiser.param_groups for p in group["params"]]
+        clip_gradients(learned, config.clip)
     optimiser.step()
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
     return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
 
 
-def _shorten(learned: list[nn.Parameter], longest: float) -> None:
+def clip_gradients(learned: list[nn.Parameter], longest: float) -> None:
     """Scales a gradient that is too long; the others, most of them, are not written again."""
     length = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
     if not length <= longest:  # or is not a number

@@ -120,7 +120,7 @@ def measure(
     extra["diagnostics"] = model.prior.diagnostics(z, random)
     values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
     if importance:
-        extra |= _importance(model, prior, x, importance, seed, values, device)
+        extra |= measure_importance(model, prior, x, importance, seed, values, device)
     if annealed:
         extra |= _annealed(model, prior, x, annealed, seed, values)
     if model.latent <= 2:
@@ -225,7 +225,7 @@ def _prior_gap(model: VAE, prior: Distribution, x_train: Tensor, seed: int) -> T
     return torch.cat(parts)
 
 
-def _importance(
+def measure_importance(
     model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor],
     device: torch.device,
 ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy.fft import dctn
 from sklearn.datasets import load_sample_images
 
+from genlab.data import near_duplicates as near
 from genlab.data.near_duplicates import (
     connected_groups,
     correlation,
@@ -84,8 +85,8 @@ def test_different_pictures_are_no_duplicates(real_data: Path) -> None:
 def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = thumbs(*(dog(i, 48) for i in range(20)), *(dog(i, 64) for i in range(20)))
     whole = near_duplicates(pictures)
-    monkeypatch.setattr("genlab.data.near_duplicates.BLOCK", 7)
-    monkeypatch.setattr("genlab.data.near_duplicates.PAIRS", 3)
+    monkeypatch.setattr(near, "BLOCK", 7)
+    monkeypatch.setattr(near, "PAIRS", 3)
     parts = near_duplicates(pictures)
     assert torch.equal(whole.pairs, parts.pairs)
     assert len(whole.pairs) >= 19

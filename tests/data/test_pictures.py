@@ -17,6 +17,8 @@ from PIL import Image
 import genlab.data
 
 from genlab.common.errors import InputError
+from genlab.data import archive
+from genlab.data import pictures as pictures_module
 from genlab.data.decode import decoding
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images
@@ -137,7 +139,7 @@ def test_the_same_images_at_a_size_are_those_opened_at_it(
     opened.append(tuple(ArrayPictures.open(images, origin, size) for size in (None, 12)))
     drawn = genlab.data.images("toydogs:3"), genlab.data.images("toydogs:3", 12)
     assert drawn[0].squares(12).identity == drawn[1].identity
-    monkeypatch.setattr("genlab.data.pictures._digests", None)
+    monkeypatch.setattr(pictures_module, "digests_of", None)
     for native, wanted in opened:
         found = native.squares(12)
         assert found.identity == wanted.identity
@@ -368,9 +370,9 @@ def test_hostile_zips_do_no_harm(
     monkeypatch.chdir(home)
     image = write(tmp_path / "x.bmp", np.zeros((600, 600, 3), np.uint8)).read_bytes()
     names = ["../../out.bmp", "/abs.bmp", "bell\a\nline.bmp", "__MACOSX/._abs.bmp"]
-    with zipfile.ZipFile(tmp_path / "h.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(tmp_path / "h.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
         for name in names:
-            archive.writestr(name, image)
+            zipped.writestr(name, image)
     pictures = genlab.data.images(str(tmp_path / "h.zip"), 16)
     assert len(pictures) == 3
     assert "left out: 1 members" in capsys.readouterr().err
@@ -378,16 +380,16 @@ def test_hostile_zips_do_no_harm(
     assert [pictures.read(i).shape for i in range(3)] == [(3, 16, 16)] * 3
     assert list(home.iterdir()) == []
     assert sorted(p.name for p in tmp_path.iterdir()) == ["h.zip", "home", "x.bmp"]
-    monkeypatch.setattr("genlab.data.archive.LARGEST_MEMBER", len(image) - 1)
+    monkeypatch.setattr(archive, "LARGEST_MEMBER", len(image) - 1)
     with pytest.raises(InputError, match="too large for an image"):
         genlab.data.images(str(tmp_path / "h.zip"))
-    monkeypatch.setattr("genlab.data.archive.FREE", 1 << 20)  # these zeros shrink 300 times
+    monkeypatch.setattr(archive, "FREE", 1 << 20)  # these zeros shrink 300 times
     with pytest.raises(InputError, match=r"h\.zip: .* bytes that unpack to .*: refused"):
         genlab.data.images(str(tmp_path / "h.zip"))
     link = zipfile.ZipInfo("link.png")
     link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(tmp_path / "l.zip", "w") as archive:
-        archive.writestr(link, "/etc/passwd")
+    with zipfile.ZipFile(tmp_path / "l.zip", "w") as zipped:
+        zipped.writestr(link, "/etc/passwd")
     with pytest.raises(InputError, match=r"link\.png: .*a link"):
         genlab.data.images(str(tmp_path / "l.zip"))
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 import genlab.data
 
-from genlab.cli.fid import _p, _precision, _table
+from genlab.cli.fid import table
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.fid import FEATURE_NAMES, PREPROCESSING_NAMES, FidConfig
@@ -89,6 +89,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def sets_of(real: Tensor, fake: Tensor) -> Sets:
     pictures = genlab.data.images
     return Sets(real=pictures(real, name="real"), fake=pictures(fake, name="fake"))
+
+
+def cell(row: str, distance: dict[str, Any]) -> str:
+    """What the table of one distance shows in a row."""
+    one = {"distances": [distance], "n_real": 0, "n_fake": 0, "fake": {"source": ""}}
+    lines = table(one).splitlines()
+    (found,) = [line.removeprefix(row).strip() for line in lines if line.startswith(row)]
+    return found
 
 
 def by_numpy(x: Tensor, y: Tensor) -> float:
@@ -204,8 +212,8 @@ def test_what_a_short_precision_moves_is_measured_on_the_images_themselves(
     assert moved["value_float32"] == pytest.approx(exact["value"], rel=1e-5)  # one image at a time
     assert moved["moved"] == pytest.approx(short["value"] / exact["value"] - 1, abs=1e-5)
     assert 1e-5 < abs(moved["moved"]) < 0.1
-    assert _precision(short) == f"bf16: {moved['moved']:+.2%} for 12 to 12"
-    assert _precision(exact) == "float32"
+    said = [cell("computed in", one) for one in (short, exact)]
+    assert said == [f"bf16: {moved['moved']:+.2%} for 12 to 12", "float32"]
     assert 0 <= short["precision"] <= 1  # that of the manifolds is another
     monkeypatch.setattr(rounding, "IMAGES", 5)
     extractors = FeatureExtractors(precision="bf16")
@@ -302,7 +310,7 @@ def test_kept_statistics_stand_for_the_real_images(tmp_path: Path) -> None:
     (again,) = run(str(file), fake)["generators"]
     assert again["distances"][0]["value"] == pytest.approx(result["distances"][0]["value"], 1e-9)
     assert again["n_real"] == 30
-    assert "computed in" in _table(again)
+    assert cell("computed in", again["distances"][0]) == "float32"
     with pytest.raises(InputError, match="statistics-pixels.npz.*768.*random.*448"):
         run(str(file), fake, features=("random",))
     with pytest.raises(InputError, match="statistics are of one network; name it"):
@@ -538,8 +546,11 @@ def judged(value: float, null: float, **memory: Any) -> dict[str, Any]:
 def test_the_smallest_p_that_there_can_be_is_shown_as_a_bound() -> None:
     """One of 20 deals and the sets as they are: 1 / 21, however different they be."""
     assert [is_smallest({"p": p, "permutations": 20}) for p in (1 / 21, 2 / 21)] == [True, False]
-    assert _p({"null": {"p": 1 / 21, "permutations": 20}}) == "<= 0.048 (20 deals)"
-    assert _p({"null": {"p": 2 / 21, "permutations": 20}}) == "0.095"
+    common = {"label": "FD (net)", "value": 1.0, "device": "cpu", "computed_in": "float32",
+              "preprocessing": "clean"}  # fmt: skip
+    nulls = [{"mean": 0.5, "high": 0.6, "p": p, "permutations": 20} for p in (1 / 21, 2 / 21)]
+    shown = [cell("p (not one law)", common | {"null": null}) for null in nulls]
+    assert shown == ["<= 0.048 (20 deals)", "0.095"]
 
 
 def test_verdicts_say_what_the_tests_say() -> None:

@@ -47,6 +47,7 @@ from genlab.configs.hardware import HardwareConfig
 from genlab.gan.load import Choice, load_generator
 from genlab.gan.sample import draw, generate_images, sample
 from genlab.gan.training import players
+from genlab.gan.training import step as steps
 from genlab.gan.training import train as gan
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.monitor import Monitor, extractors_of
@@ -149,7 +150,7 @@ def test_what_is_random_is_drawn_the_same_for_any_device(elsewhere: Elsewhere) -
         return randoms[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genlab.gan.training.step.generator", kept)
+        patch.setattr(steps, "generator", kept)
         train_step(build_players(config), config, random_images(8), 3)
         with elsewhere:
             train_step(build_players(config, hardware=META), config, random_images(8), 3)

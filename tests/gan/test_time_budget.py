@@ -35,7 +35,7 @@ def test_as_many_epochs_as_fit(
     minutes: float, picture_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """24 images in batches of 16: two steps an epoch, of 0.05 s; 2 s a measurement."""
-    monkeypatch.setattr(gan_plan, "_trial", lambda *_: (0.05, 2.0))
+    monkeypatch.setattr(gan_plan, "trial", lambda *_: (0.05, 2.0))
     plan = plan_minutes(scratch(str(picture_folder)), minutes, Path("none"))
     epochs = plan.config.epochs
 
@@ -58,7 +58,7 @@ def test_as_many_epochs_as_fit(
 def test_at_least_one_epoch(
     picture_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gan_plan, "_trial", lambda *_: (600.0, 2.0))
+    monkeypatch.setattr(gan_plan, "trial", lambda *_: (600.0, 2.0))
     plan = plan_minutes(scratch(str(picture_folder)), 1.0, Path("none"))
     assert plan.config.snapshot_epochs == (plan.config.epochs,) == (1,)
     assert "one epoch takes 20 minutes" in capsys.readouterr().err

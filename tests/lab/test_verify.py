@@ -530,7 +530,7 @@ def test_a_replay_stops_in_time_and_says_so(
 def test_the_first_steps_decide_on_another_machine() -> None:
     def verdict(**values: object) -> Verdict:
         found = replay.Replayed(steps=8, epochs=2, exact=False, **values)  # pyright: ignore
-        return replay._verdict(found, "vae", 50, 60.0)[0]
+        return replay.verdict_of(found, "vae", 50, 60.0)[0]
 
     assert verdict(step_off=1e-6, epoch_off=0.01) is Verdict.PASS
     assert verdict(step_off=3e-4, epoch_off=0.01) is Verdict.FAIL

@@ -168,7 +168,7 @@ def test_the_bound_covers_the_error_of_the_product() -> None:
     for f, offset in ((3, 0.0), (600, 0.0), (600, 100.0)):
         x, y = normal("x", 60, f) + offset, normal("y", 70, f) + offset
         direct = cdist(x.numpy(), y.numpy(), "sqeuclidean")
-        for rows, squared, bound in neighbours._chunks(x, y):
+        for rows, squared, bound in neighbours.distance_chunks(x, y):
             assert (abs(squared.numpy() - direct[rows]) <= bound.numpy()).all()
 
 

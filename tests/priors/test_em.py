@@ -9,6 +9,7 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from genlab.common.errors import InputError
+from genlab.priors import em
 from genlab.priors.em import (
     VARIANCE_FLOOR,
     FittedMixture,
@@ -155,7 +156,7 @@ def test_memory_is_in_tiles_without_changing_the_fit(
     z = codes(1000)
     start = spread_start(z.double(), 4, covariance, torch.Generator().manual_seed(2))
     whole = expectation_maximisation(z, start, covariance, iterations=20)
-    monkeypatch.setattr("genlab.priors.em.TILE", 37)
+    monkeypatch.setattr(em, "TILE", 37)
     again = spread_start(z.double(), 4, covariance, torch.Generator().manual_seed(2))
     torch.testing.assert_close(again.tril, start.tril)
     tiled = expectation_maximisation(z, start, covariance, iterations=20)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+import time
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_failing_write_leaves_the_old_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     module = "tempfile" if call == "mkstemp" else "os"
-    monkeypatch.setattr(f"genlab.common.atomic.{module}.{call}", fail)
+    monkeypatch.setattr(getattr(atomic, module), call, fail)
     with pytest.raises(OSError, match="No space"):
         atomic.write_bytes(path, b"new")
     monkeypatch.undo()
@@ -72,8 +73,8 @@ def test_order_of_a_durable_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
         return call
 
-    monkeypatch.setattr("genlab.common.atomic.os.fsync", record("fsync", os.fsync))
-    monkeypatch.setattr("genlab.common.atomic.os.replace", record("replace", os.replace))
+    monkeypatch.setattr(os, "fsync", record("fsync", os.fsync))
+    monkeypatch.setattr(os, "replace", record("replace", os.replace))
     atomic.write_bytes(tmp_path / "file", b"x")
     assert events == ["fsync", "replace", "fsync folder"]
 
@@ -211,7 +212,7 @@ def test_progress_speaks_every_thirty_seconds_off_a_terminal(
 ) -> None:
     """With a clock of our own: the rate is units over seconds, earlier sessions not counted."""
     now = [0.0]
-    monkeypatch.setattr("genlab.common.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with Progress(100, "work", "steps", done=20) as progress:
         for _ in range(40):
             now[0] += 1.0

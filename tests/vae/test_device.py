@@ -26,9 +26,10 @@ from genlab.configs.vae import VaeConfig
 from genlab.conformance.densities import PIXELS
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
+from genlab.vae import train as training
 from genlab.vae.load import first_vae, load_vae
-from genlab.vae.loop import Best, _step, elbo_of
-from genlab.vae.measure import _importance
+from genlab.vae.loop import Best, elbo_of, train_step
+from genlab.vae.measure import measure_importance
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 from genlab.vae.train import evaluate_vae, train_vae
@@ -68,7 +69,7 @@ def test_a_step_of_every_prior_is_on_the_asked_device(prior: str, latent: int) -
     rows = torch.arange(8)
     batch = images.train[rows].to(META), rows.to(META)
     with Elsewhere() as mode:
-        told = _step(config, model, adam, batch, 0, 0)
+        told = train_step(config, model, adam, batch, 0, 0)
         assert (told.device.type, told.shape, told.dtype) == ("cpu", (3,), torch.float64)
         assert mode.back >= 2  # the check for finite values, and what the step tells
         elbo_of(model.eval(), images.test)
@@ -90,7 +91,7 @@ def test_a_step_of_every_objective_is_on_the_asked_device(changes: dict[str, Any
     adam = torch.optim.Adam(model.parameters())
     batch = images.train[:8].to(META), torch.arange(8).to(META)
     with Elsewhere():
-        told = _step(config, model, adam, batch, 0, 0)
+        told = train_step(config, model, adam, batch, 0, 0)
     assert told.device.type == "cpu"
 
 
@@ -102,7 +103,7 @@ def test_importance_sampling_is_on_the_asked_device(prior: str) -> None:
     before = copy.deepcopy(model.state_dict())
     values: dict[str, torch.Tensor] = {}
     with Elsewhere():
-        _importance(model, model.prior(), images.test, 200, 0, values, META)
+        measure_importance(model, model.prior(), images.test, 200, 0, values, META)
     assert values["nll_is"].shape == (10,)
     assert places(model) == {"cpu"}
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in before.items())
@@ -182,7 +183,7 @@ def test_a_full_gpu_ends_in_one_line(
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
 
-    monkeypatch.setattr("genlab.vae.train.train_vae", full)
+    monkeypatch.setattr(training, "train_vae", full)
     monkeypatch.setattr(sys, "argv", ["genlab", "vae", "train", "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as ended:
         main()

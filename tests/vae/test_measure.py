@@ -13,6 +13,7 @@ from scipy.stats import genpareto
 
 from genlab.common.quantities import QUANTITIES
 from genlab.vae import measure as measures
+from genlab.vae.evidence import bidirectional
 from genlab.vae.evidence.annealing import anneal, forward_bound, reverse_bound, temperatures
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import active_units
@@ -351,7 +352,7 @@ def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
 
 def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two dimensions, where quadrature knows the truth, annealing from both sides meets it."""
-    monkeypatch.setattr("genlab.vae.evidence.bidirectional.TEMPERATURES", 40)
+    monkeypatch.setattr(bidirectional, "TEMPERATURES", 40)
     model = small_vae(2, 9, "mixture", spread=3.0)
     x = all_images(3)[torch.randperm(512, generator=torch.Generator().manual_seed(0))[:60]]
     prior = model.prior()

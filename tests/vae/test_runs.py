@@ -28,6 +28,7 @@ from genlab.lab.refresh import refresh
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
+from genlab.vae import loop
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
 from genlab.vae.likelihoods import Bernoulli
@@ -226,7 +227,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Run, "save_state", save_and_die)
-    monkeypatch.setattr("genlab.vae.loop.SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
     for _ in range(1000):
         try:
             train_vae(config, tmp_path / "broken")

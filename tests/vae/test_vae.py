@@ -30,11 +30,13 @@ from genlab.networks.mlp import Decoder, FourierFeatures
 from genlab.numerics import linear as products
 from genlab.runs.run import Run, checkpoint_name
 from genlab.runs.state import unpack
+from genlab.vae import loop
+from genlab.vae import measure as measures
 from genlab.vae.checkpoints import STEPS, checkpoint_plan
 from genlab.vae.evidence.elbo_surgery import cross_entropy, log_aggregated_posterior
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae, load_vae
-from genlab.vae.loop import _shorten, elbo_of
+from genlab.vae.loop import clip_gradients, elbo_of
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE, gaussian_entropy
 from genlab.vae.results import Measurement, read_results
@@ -140,7 +142,7 @@ def test_gradients_are_shortened_to_the_longest(length: float, left: float) -> N
     whole = torch.randn(8, generator=torch.Generator().manual_seed(0))
     whole *= length / whole.norm()
     parameters[0].grad, parameters[1].grad = whole[:3].clone(), whole[3:].clone()
-    _shorten(parameters, 20.0)
+    clip_gradients(parameters, 20.0)
     found = torch.cat([p.grad for p in parameters if p.grad is not None])
     torch.testing.assert_close(found, whole * (left / length))
 
@@ -237,7 +239,7 @@ def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) ->
     model = model_of("standard")
     x = (torch.rand(300, 9) < 0.5).float()
     monkeypatch.setattr(
-        "genlab.vae.measure.gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
+        measures, "gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
     )
     assert not measured(model, x, draws=64).identity_holds
 
@@ -264,7 +266,7 @@ def test_measurement_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) 
     model = model_of("vamp")
     x = (torch.rand(300, 9) < 0.5).float()
     whole = measured(model, x, draws=4)
-    monkeypatch.setattr("genlab.vae.measure.CHUNK", 37)
+    monkeypatch.setattr(measures, "CHUNK", 37)
     parts = measured(model, x, draws=4)
     for key in ("cross_entropy", "conditional_entropy"):
         assert getattr(parts, key).value == pytest.approx(getattr(whole, key).value, rel=1e-5)
@@ -304,7 +306,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
 ) -> None:
     """What training has saved: its weights, or with early stopping the best of them."""
     config = config_of(tiny_digits, epochs=40, patience=patience, learning_rate=0.05)
-    monkeypatch.setattr("genlab.vae.loop.SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
     save = Run.save_state
 
     def save_and_die(run: Run, tensors: dict, step: int, seconds: float) -> None:
@@ -351,7 +353,7 @@ def test_killed_and_resumed_equals_unbroken(
     """Stopped at several moments, inside and at the end of epochs: same weights, same metrics."""
     config = config_of(tiny_digits, prior=prior, checkpoints=True)
     train_vae(config, tmp_path / "whole")
-    monkeypatch.setattr("genlab.vae.loop.SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
     save = Run.save_state
     for stop in (1, 3, 7, 17):
 

@@ -71,7 +71,7 @@ def plan_minutes(
     _require_time(minutes)
     images = _images(config, out)
     with device_context(hardware):
-        step, measure = _trial(config, images, hardware)
+        step, measure = trial(config, images, hardware)
     left = broadcast(60 * minutes - (time.monotonic() - began))
     steps = math.ceil(len(images.train) / config.batch)
 
@@ -101,7 +101,7 @@ def _images(config: GanConfig, out: Path) -> Split:
     return split_images(images.images, config, find_classes(config, images, out))
 
 
-def _trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, float]:
+def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, float]:
     """Returns the seconds of a step and of a measurement."""
     frequencies = images.classes.frequencies if images.classes else None
     players = build_players(config, frequencies, hardware)

@@ -141,7 +141,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     found = _compare(run, folder, "vae")
     if finished:
         _compare_weights(found, model.state_dict(), kept.state_dict())
-    return _verdict(found, "vae", config.epochs, seconds)
+    return verdict_of(found, "vae", config.epochs, seconds)
 
 
 def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
@@ -162,7 +162,7 @@ def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
         _compare_weights(found, players.average.state_dict(), kept.state_dict())
     if found.exact:
         _compare_samples(found, run.path / "samples", folder / "samples")
-    return _verdict(found, "gan", config.epochs, seconds)
+    return verdict_of(found, "gan", config.epochs, seconds)
 
 
 def _compare(run: Rehearsal, folder: Path, kind: str) -> Replayed:
@@ -222,7 +222,7 @@ def _compare_samples(found: Replayed, ours: Path, theirs: Path) -> None:
             found.problems.append(Words(f"样例{name}不同", f"the sample {name} is another"))
 
 
-def _verdict(
+def verdict_of(
     found: Replayed, kind: str, epochs: int, seconds: float
 ) -> tuple[Verdict, Words]:
     if not found.steps and not found.epochs:
