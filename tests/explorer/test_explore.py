@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import subprocess
 
 from pathlib import Path
 
@@ -212,6 +213,33 @@ def test_json_in_a_script_closes_nothing() -> None:
     assert "<" not in text
     assert "\u2028" not in text
     assert json.loads(text) == {"a": "</script><!--\u2028 é 狗"}
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_scripts_draw_the_numbers_as_they_are_written_in_python(
+    lang: str, explored: Path, lab_page: Page
+) -> None:
+    """The table that numbers.js draws, cell by cell."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed: nothing runs the page's scripts")
+    facts = lab_page.json("facts")
+    models, names = facts["vae"]["models"], facts["vae"]["quantities"]
+    given = json.dumps({"facts": facts, "words": word_table(), "lang": lang})
+    program = Path(__file__).parents[1] / "cases" / "numbers_table.js"
+    drawn = subprocess.run(
+        [node, str(program), str(FOLDER)], input=given, capture_output=True, text=True,
+        encoding="utf-8", check=True,
+    )
+    head, *rows = json.loads(drawn.stdout)
+    keys = [key for key in names if key in models[0]["numbers"]]
+    assert head[2:] == [QUANTITIES[key].label(lang) for key in keys]
+    for model, (title, difference, *cells) in zip(models, rows, strict=True):
+        results = read_results(Run(explored / "lab" / "vae" / model["name"]))
+        assert title == model["title"][lang]
+        assert cells == [getattr(results, key).text() for key in keys]
+        texts = model["difference"]["number"]["texts"] if "difference" in model else ["–"]
+        assert difference == " ± ".join(texts)
 
 
 def number_of(one: Measured) -> dict[str, object]:
