@@ -35,6 +35,7 @@ from torch import nn
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
+from genlab.common.quantities import Measured
 from genlab.common.rng import generator
 from genlab.compute.distributed import barrier, gather_text, rank, world_size
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
@@ -243,10 +244,12 @@ def _measure(state: TrainingState, monitor: Monitor, epoch: int) -> dict[str, An
     atomic.write_png(path, grid(fakes).numpy())
     first = found["distances"][0]
     rest, part = first["floor_train_n"]
-    parts = [f"{first['label']} {first['train']:.4g} to training images ({part} of them to the "
-             f"other {rest}: {first['floor_train']:.4g})"]  # fmt: skip
-    if first["held_out"] is not None:
-        parts.append(f"{first['held_out']:.4g} to held-out ones ({first['floor_held_out']:.4g})")
+    distances = ("train", "floor_train", "held_out", "floor_held_out")
+    shown = {key: Measured(first[key]).text() for key in distances if first[key] is not None}
+    parts = [f"{first['label']} {shown['train']} to training images ({part} of them to the other "
+             f"{rest}: {shown['floor_train']})"]  # fmt: skip
+    if "held_out" in shown:
+        parts.append(f"{shown['held_out']} to held-out ones ({shown['floor_held_out']})")
     parts.append(f"{found['diversity']:.0%} of the real images' variety")
     if found["overfit"] is not None:
         parts.append(f"over-fit {found['overfit']:.2f}")

@@ -51,6 +51,7 @@ from torch.optim import Optimizer
 
 from genlab.common.errors import InputError
 from genlab.common.progress import say
+from genlab.common.quantities import fixed
 from genlab.gan.sample import draw
 from genlab.gan.split import split_images
 from genlab.gan.training import train as gans
@@ -108,10 +109,11 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     problems = []
     recorded = _recorded(folder / "metrics.jsonl", plan.epoch, "test_elbo")
     if not abs(elbo - recorded) <= NATS:
+        shown = fixed(recorded, 3), fixed(elbo, 3)
         problems.append(Words(
-            f"第{plan.epoch}轮的检验ELBO记录为{recorded:.3f}，该检查点给出{elbo:.3f}",
-            f"the test ELBO of epoch {plan.epoch} is recorded as {recorded:.3f}, this state gives "
-            f"{elbo:.3f}"))
+            f"第{plan.epoch}轮的检验ELBO记录为{shown[0]}，该检查点给出{shown[1]}",
+            f"the test ELBO of epoch {plan.epoch} is recorded as {shown[0]}, this state gives "
+            f"{shown[1]}"))
     return _verdict("vae", plan, offs, problems, _likeness(first, "vae", final))
 
 
