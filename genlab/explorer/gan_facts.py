@@ -28,8 +28,10 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
+from genlab.common.typed_json import from_json
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.stills import Still
+from genlab.fid.results import GanMeasurement
 from genlab.figures.draw import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
 from genlab.gan.training.players import call_with_labels
@@ -131,29 +133,26 @@ def _webp(image: np.ndarray, quality: int | None) -> bytes:
 def distances_of(path: Path) -> dict[str, Any] | None:
     """Returns the distances by epoch, with errors and floors; None without the file.
 
-    The floor is what two samples of one law would give at these numbers of images.
+    The floor is the distance that two samples of one distribution would have on average.
     """
     if not path.exists():
         return None
-    fid = read_json(path)
+    found = from_json(GanMeasurement, read_json(path), str(path))
     curves = []
-    for distance in fid["distances"]:
-        label = distance["label"]
+    for one in found.distances:
         points = [
             {
-                "epoch": epoch["epoch"], "value": epoch["distances"][label]["value"],
-                "error": epoch["distances"][label]["error"],
+                "epoch": snapshot.epoch, "value": snapshot.distances[one.label].distance.value,
+                "error": snapshot.distances[one.label].distance.error,
             }
-            for epoch in fid.get("epochs", []) if label in epoch["distances"]
+            for snapshot in found.epochs if one.label in snapshot.distances
         ]
         curves.append({
-            "label": label, "value": distance["value"], "points": points,
-            "floor": distance["null"]["mean"],
+            "label": one.label, "value": one.distance.value, "points": points,
+            "floor": one.null.mean if one.null else None,
         })
-    recognised = [
-        {"epoch": e["epoch"], "value": e["recognised"]} for e in fid.get("epochs", [])
-    ]
+    recognised = [{"epoch": one.epoch, "value": one.recognised} for one in found.epochs]
     return {
-        "curves": curves, "recognised": recognised, "recognised_real": fid["recognised_real"],
-        "n_real": fid["n_real"], "n_fake": fid["n_fake"],
+        "curves": curves, "recognised": recognised, "recognised_real": found.recognised_real,
+        "n_real": found.n_real, "n_fake": found.n_fake,
     }

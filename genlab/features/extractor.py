@@ -18,7 +18,7 @@ A network of one's own is an object too:
 Shapes: B images of H x W pixels in a batch, F features.
 """
 
-__all__ = ["Extractor", "Provenance", "to_tensor"]
+__all__ = ["Extractor", "Provenance"]
 
 import copy
 import hashlib
@@ -145,7 +145,7 @@ class Extractor:
                 f"{self.name}: in training mode, where features depend on chance and on the "
                 "batch; call eval() on it first"
             )
-        images = to_tensor(images).cpu()
+        images = (images if isinstance(images, Tensor) else torch.tensor(images)).cpu()
         if images.is_floating_point():
             images = self.preprocessing.quantise(images)
         prepared = self.preprocessing.prepare(check_images(images))
@@ -201,13 +201,6 @@ class Extractor:
         if alone != dims:
             raise InputError(f"{self.name}: gives {dims} features, {alone} for one image")
         return dims
-
-
-def to_tensor(images: Tensor | np.ndarray) -> Tensor:
-    """Returns an array or tensor as a tensor; an array that cannot be written to is copied."""
-    if isinstance(images, Tensor):
-        return images
-    return torch.from_numpy(np.require(images, requirements=["C", "W"]))
 
 
 def _modules(network: object) -> list[nn.Module]:

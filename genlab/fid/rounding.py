@@ -9,8 +9,6 @@ Shapes: F features.
 
 __all__ = ["rounding"]
 
-from typing import Any
-
 import torch
 
 from torch import Tensor
@@ -20,6 +18,7 @@ from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures, content_order
 from genlab.features.extractor import Extractor
 from genlab.features.extractors import FeatureExtractors
+from genlab.fid.results import Rounding
 from genlab.metrics.frechet_distance import frechet_distance
 
 IMAGES = 50
@@ -28,7 +27,7 @@ IMAGES = 50
 
 def rounding(
     extractors: FeatureExtractors, extractor: Extractor, real: Pictures, fake: Pictures
-) -> dict[str, Any] | None:
+) -> Rounding | None:
     """Returns how far an extractor's precision moves the distance of some of the images.
 
     Arguments:
@@ -38,9 +37,8 @@ def rounding(
         fake: The generated ones.
 
     Returns:
-        JSON values: "images", how many of each set; "value" and "value_float32", their distance in
-        the network's precision and in float32; "moved", by what share of the latter the former
-        differs. None if the network computes in float32, or is none of `NETWORKS`.
+        The distances in both precisions; None if the network computes in float32, or is none of
+        `NETWORKS`.
     """
     exactly = extractors.in_float32(extractor)
     if exactly is None:
@@ -56,10 +54,10 @@ def rounding(
             for pictures, rows in zip((real, fake), some)
         ]
     value, exact_value = frechet_distance(*short), frechet_distance(*exact)
-    return {
-        "images": [len(rows) for rows in some], "value": value, "value_float32": exact_value,
-        "moved": (value - exact_value) / exact_value if exact_value else None,
-    }  # fmt: skip
+    return Rounding(
+        images=[len(rows) for rows in some], value=value, value_float32=exact_value,
+        moved=(value - exact_value) / exact_value if exact_value else None,
+    )  # fmt: skip
 
 
 def _one_by_one(

@@ -1,12 +1,16 @@
 """The images of a measurement, opened at one size.
 
-All sets are brought to squares of one side first (central square, Lanczos), the shorter side of
-the smallest generated image: what is compared is what was drawn, not how finely. `--size native`
-leaves all as they are.
+All sets are brought to squares of one side first (central square, Lanczos), by default the shorter
+side of the smallest generated image: the comparison is of the content of images, not of their
+resolution. The size "native" leaves all as they are.
 """
 
-__all__ = ["Sets", "Size", "cropped", "joined", "open_fakes", "open_generated", "open_sets"]
+__all__ = [
+    "FEWEST", "ImageSets", "Size", "cropped", "join", "open_generated", "open_real", "refuse_run",
+    "require_enough", "require_images",
+]  # fmt: skip
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,18 +18,22 @@ from typing import Literal
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.configs.fid import FidConfig
+from genlab.data.crop import Crop
 from genlab.data.open import folder_of
 from genlab.data.pictures import Pictures, shorter_sides
+from genlab.features.extraction import Images, as_pictures
 from genlab.fid.generated import of_run
 from genlab.runs.records import kind_of
+
+FEWEST = 10
+"""The fewest images of which a covariance or a test of ranks means anything."""
 
 Size = int | Literal["native"]
 """The side of the squares that images become; "native": each stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sets:
+class ImageSets:
     """The images of a measurement."""
 
     real: Pictures
@@ -34,40 +42,64 @@ class Sets:
     """Real images that the generator was not trained on."""
 
 
-def open_sets(config: FidConfig) -> tuple[list[Sets], Size, str]:
-    """Opens all images at one size; returns that too, and what is to be said of size and crop."""
-    for option, source in (("REAL", config.real), ("`held_out`", config.held_out)):
-        folder = folder_of(source) if source else None
-        if folder and kind_of(folder):
-            raise InputError(f"{option} {source}: a genlab run; name a source of real images")
-    fakes, size, note = open_fakes(config, config.size)
+def open_real(images: Images, size: Size, crop: Crop = "centre", name: str = "REAL") -> Pictures:
+    """Opens real images at a size.
+
+    Arguments:
+        images: The images.
+        size: The side of their squares.
+        crop: The square kept of a photograph in a folder or zip.
+        name: What the images are called in an error.
+
+    Raises:
+        InputError: If they cannot be opened, or are a run of genlab.
+    """
     squares = None if size == "native" else size
-    real = genlab.data.images(config.real, squares, config.crop)
-    held_out = None
-    if config.held_out:
-        held_out = genlab.data.images(config.held_out, squares, config.crop)
-    if config.crop != "centre":
-        note = joined(note, cropped(config.crop))
-    return [Sets(real=real, fake=fake, held_out=held_out) for fake in fakes], size, note
+    if not isinstance(images, str | Path):
+        return as_pictures(images, squares)
+    refuse_run(str(images), name)
+    return genlab.data.images(images, squares, crop)
+
+
+def refuse_run(source: str, name: str) -> None:
+    """Raises `InputError` if a source of real images is a run of genlab.
+
+    Arguments:
+        source: The SOURCE.
+        name: What the images are called in the error.
+    """
+    folder = folder_of(source)
+    if folder and kind_of(folder):
+        raise InputError(f"{name} {source}: a genlab run; name a source of real images")
 
 
 def cropped(crop: str) -> str:
-    """Returns what is to be said of real images that are not cropped as generated ones are."""
+    """Returns a note on real images that are not cropped as generated ones are."""
     return f"real images are cropped to the {crop}'s square, generated ones to the central square"
 
 
-def open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Size, str]:
-    """Opens the generated images at a size, or without one at that of the smallest of all.
+def open_generated(
+    several: Sequence[Images], size: Size | None, n: int, seed: int
+) -> tuple[list[Pictures], Size, str]:
+    """Opens the images of one or more generators at one size.
+
+    Arguments:
+        several: The images of each generator, or a run that draws them.
+        size: The side of their squares; None: the shorter side of the smallest image of all.
+        n: The number of images drawn from a run.
+        seed: Decides the latents of a run.
 
     Returns:
-        The images, the size, and what is to be said of it.
+        The images, their size, and a note on it if there is something to say.
+
+    Raises:
+        InputError: If a source cannot be opened, or is a run that draws no images.
     """
-    if size == "native":
-        return [open_generated(source, config, None) for source in config.fakes], size, ""
     if size is not None:
-        return [open_generated(source, config, size) for source in config.fakes], size, ""
-    natives = [open_generated(source, config, None) for source in config.fakes]
-    sides = {side for native in natives for side in shorter_sides(native)}
+        squares = None if size == "native" else size
+        return [_open(images, squares, n, seed) for images in several], size, ""
+    natives = [_open(images, None, n, seed) for images in several]
+    sides = {side for native in natives for side in _sides(native)}
     size, note = min(sides), ""
     if len(sides) > 1:
         note = (
@@ -77,23 +109,43 @@ def open_fakes(config: FidConfig, size: Size | None) -> tuple[list[Pictures], Si
     return [native.squares(size) for native in natives], size, note
 
 
-def open_generated(source: str, config: FidConfig, size: int | None) -> Pictures:
-    """Opens or draws the generated images of a source, as squares of `size` or as they are.
+def _sides(pictures: Pictures) -> list[int]:
+    """The shorter side of each image; of images that share a size, one for all."""
+    shape = pictures.identity.shape
+    return [min(shape[1:])] if len(shape) == 3 else shorter_sides(pictures)
 
-    Raises:
-        InputError: If it is a run that draws no images.
-    """
-    kind = kind_of(Path(source))
+
+def _open(images: Images, size: int | None, n: int, seed: int) -> Pictures:
+    if not isinstance(images, str | Path):
+        return as_pictures(images, size)
+    kind = kind_of(Path(images))
     if kind in ("gan", "vae"):
-        return of_run(Path(source), config.n, config.seed, size=size)
+        return of_run(Path(images), n, seed, size=size)
     if kind is not None:
         raise InputError(
-            f"FAKES {source}: a run of kind {kind!r}, which draws no images; name a GAN's or "
-            "VAE's run, say one in it"
+            f"FAKES {images}: a run of kind {kind!r}, which draws no images; name a run of a GAN "
+            "or VAE, for example one inside it"
         )
-    return genlab.data.images(source, size)
+    return genlab.data.images(images, size)
 
 
-def joined(*notes: str) -> str:
-    """Returns those notes that say something as one."""
-    return "; ".join(note for note in notes if note)
+def require_enough(sets: ImageSets) -> None:
+    """Raises `InputError` if a set has too few images to be compared."""
+    require_images(sets.real, "real", "a Fréchet distance")
+    require_images(sets.fake, "generated", "a Fréchet distance")
+    if sets.held_out:
+        require_images(sets.held_out, "held-out", "the test of memorisation")
+
+
+def require_images(pictures: Pictures, role: str, what: str) -> None:
+    """Raises `InputError` if there are too few images for something."""
+    if len(pictures) < FEWEST:
+        raise InputError(
+            f"{pictures.identity.source}: {len(pictures)} {role} images; {what} needs at least "
+            f"{FEWEST}, better 300"
+        )
+
+
+def join(*notes: str) -> str:
+    """Joins those notes that are not empty."""
+    return "; ".join(filter(None, notes))

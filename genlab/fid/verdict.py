@@ -1,115 +1,100 @@
-"""What the numbers of a measurement say, in sentences that can be quoted.
+"""The result of a measurement in sentences that can be quoted.
 
-Each sentence is true whatever the numbers are: it names the network and both N, calls a
-difference one only where the test does, and never takes "not told apart" for "alike".
+Each sentence is true whatever the numbers are: it names the network and both numbers of images,
+calls a difference one only where a test finds it, and never concludes from "not distinguished"
+that the images are alike.
 """
 
-__all__ = ["is_smallest", "ranking_words", "verdict"]
+__all__ = ["LEVEL", "ranking_words", "verdict"]
 
-from typing import Any
+from collections.abc import Sequence
+
+from genlab.common.quantities import Measured
+from genlab.fid.results import Copies, Distance, Null, Ranking
 
 LEVEL = 0.05
-"""Of every test."""
+"""The level of every test."""
 
 
-def verdict(results: dict[str, Any]) -> str:
-    """Returns the sentences on one generator; `results` as of `engine.fid.measure.measure`."""
-    sizes = f"{results['n_fake']} generated and {results['n_real']} real images"
-    sentences = [_distance(d, sizes if index == 0 else "") for index, d in
-                 enumerate(results["distances"])]  # fmt: skip
-    apart = {d["null"]["p"] <= LEVEL for d in results["distances"] if "null" in d}
-    if len(apart) == 2:
+def verdict(distances: Sequence[Distance], n_real: int, n_fake: int) -> str:
+    """Returns the sentences on one generator."""
+    sizes = f" at {n_fake} generated and {n_real} real images"
+    sentences = [_distance(d, "" if index else sizes) for index, d in enumerate(distances)]
+    if len({d.null.p <= LEVEL for d in distances if d.null}) == 2:
         sentences.append("The networks disagree: trust neither alone.")
-    copied = [_copied(d) for d in results["distances"]]
-    sentences += [sentence for sentence in copied if sentence]
-    if not any(copied):
-        sentences.append(_not_copied(results["distances"][-1]))
+    copied = [_copied(d.copies, d.extractor.network) for d in distances if d.copies]
+    sentences += filter(None, copied)
+    last = distances[-1].copies
+    if last and not any(copied):
+        sentences.append(_not_copied(last))
     return " ".join(sentences)
 
 
-def _distance(d: dict[str, Any], sizes: str) -> str:
-    at = f" at {sizes}" if sizes else ""
-    if "null" not in d:
-        return f"{d['label']} = {d['value']:.4g}{at}."
-    null = d["null"]
-    found = f"{d['label']} = {_pair(d['value'], d['error'])}{at}"
-    floor = f"two samples of one law would give about {null['mean']:.3g} " \
-            f"(95 % of them below {null['high']:.3g})"  # fmt: skip
-    if null["p"] <= LEVEL:
-        told = f"it tells the generated images from the real ones (p {_p(null)})"
+def _distance(d: Distance, sizes: str) -> str:
+    found = f"{d.label} = {d.distance.text()}{sizes}"
+    if d.null is None:
+        return f"{found}."
+    floor = (
+        f"two samples of one distribution would give about {d.distance.rounded_alike(d.null.mean)}"
+        f" (95 % of them below {d.distance.rounded_alike(d.null.high)})"
+    )
+    if d.null.p <= LEVEL:
+        result = f"it distinguishes the generated images from the real ones (p {_p(d.null)})"
     else:
-        told = (
-            f"it does not tell the generated images from the real ones (p {_p(null)}), which is "
-            "no proof that they are alike"
+        result = (
+            f"it does not distinguish the generated images from the real ones (p {_p(d.null)}), "
+            "which does not prove that they are alike"
         )
-    return f"{found}; {floor}: {told}."
+    return f"{found}; {floor}: {result}."
 
 
-def _p(null: dict[str, Any]) -> str:
+def _p(null: Null) -> str:
     """A p-value; the smallest possible one is a bound."""
-    return f"{'<=' if is_smallest(null) else '='} {null['p']:.2g}"
+    return f"{'<=' if null.is_smallest else '='} {null.p:.2g}"
 
 
-def is_smallest(null: dict[str, Any]) -> bool:
-    """Returns whether p is the smallest that so many permutations can give, hence a bound."""
-    return null["p"] <= 1.0001 / (1 + null["permutations"])
-
-
-def _pair(value: float, error: float) -> str:
-    """A value and its standard error, to two digits of the error."""
-    if error < 1e-8:  # rounding
-        return f"{value:.4g}"
-    digits = max(0, min(9, 2 - len(f"{error:.0f}") if error >= 1 else _decimals(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def _decimals(error: float) -> int:
-    """Returns the decimal place of the second digit of an error below 1."""
-    return 1 - int(f"{error:e}".partition("e")[2])
-
-
-def _copied(d: dict[str, Any]) -> str:
+def _copied(copies: Copies, network: str) -> str:
     """A sentence if generated images may be copies, else nothing."""
-    m = d["memorisation"]
+    if copies.duplicates:
+        which = "image has" if copies.duplicates == 1 else "images have"
+        return (
+            f"{copies.duplicates} generated {which} exactly the features of a real one "
+            f"({network})."
+        )
+    if copies.p > LEVEL:
+        return ""
     against = (
-        "held-out real images are" if m["reference"] == "held-out"
+        "held-out real images are" if copies.reference == "held-out"
         else "the real images are to each other"
     )  # fmt: skip
-    if m["duplicates"]:
-        count = m["duplicates"]
-        which = "image has" if count == 1 else "images have"
-        return f"{count} generated {which} exactly the features of a real one ({d['network']})."
-    if m["p"] <= LEVEL:
-        return (
-            f"The generated images are nearer to the real ones than {against} "
-            f"({d['network']}, p = {m['p']:.2g}): they may be copies, or alike among each other; "
-            "look at the closest pairs."
-        )
-    return ""
-
-
-def _not_copied(d: dict[str, Any]) -> str:
-    if d["memorisation"]["reference"] == "held-out":
-        return "Nothing suggests that real images were copied."
     return (
-        "Nothing suggests that real images were copied (without held-out images this test is a "
-        "weak one)."
+        f"The generated images are nearer to the real ones than {against} ({network}, "
+        f"p = {copies.p:.2g}): they may be copies, or merely similar to each other; inspect the "
+        "closest pairs."
     )
 
 
-def ranking_words(rankings: list[dict[str, Any]]) -> str:
-    """Returns the sentences on several generators; `rankings` as of `engine.fid.measure.rank`."""
+def _not_copied(copies: Copies) -> str:
+    if copies.reference == "held-out":
+        return "Nothing suggests that real images were copied."
+    return (
+        "Nothing suggests that real images were copied (without held-out images this test is "
+        "weak)."
+    )
+
+
+def ranking_words(rankings: Sequence[Ranking]) -> str:
+    """Returns the sentences on several generators."""
     sentences = []
     for ranking in rankings:
         steps = []
-        for index, step in enumerate(ranking["differences"]):
-            nearer, farther = ranking["order"][index : index + 2]
-            gap = _pair(0.0 - step["value"], step["error"])  # 0, not -0
-            sure = -step["value"] > 2 * step["error"]
-            verb = "is nearer than" if sure else "is not surely nearer than"
-            steps.append(f"{nearer} {verb} {farther} (difference {gap}, paired)")
-        sentences.append(f"{ranking['label']}: {'; '.join(steps)}.")
-    orders = {tuple(ranking["order"]) for ranking in rankings}
-    if len(orders) > 1:
+        for index, step in enumerate(ranking.differences):
+            nearer, farther = ranking.order[index : index + 2]
+            gap = Measured(0.0 - step.distance.value, step.distance.error)  # 0, not -0
+            sure = gap.error is not None and gap.value > 2 * gap.error
+            verb = "is nearer than" if sure else "is not clearly nearer than"
+            steps.append(f"{nearer} {verb} {farther} (difference {gap.text()}, paired)")
+        sentences.append(f"{ranking.label}: {'; '.join(steps)}.")
+    if len({tuple(ranking.order) for ranking in rankings}) > 1:
         sentences.append("The networks rank them differently: trust neither alone.")
     return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""Figures of a measurement: the closest pairs, the images that drive the distance, the null."""
+"""Figures of a measurement: the closest pairs, and the images that drive the distance."""
 
 __all__ = ["draw_fid"]
 
@@ -11,17 +11,18 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genlab.data.pictures import Pictures
+from genlab.fid.results import Copies, Distance, Measurement
 from genlab.figures.png import save
 
 PAIRS = 12
 SHOWN = 10
 
 
-def draw_fid(results: dict[str, Any], real: Pictures, fake: Pictures, out: Path) -> list[Path]:
+def draw_fid(results: Measurement, real: Pictures, fake: Pictures, out: Path) -> list[Path]:
     """Draws `closest.png` and `influence.png` of one measurement into `out`.
 
     Arguments:
-        results: As of `engine.fid.measure.measure`.
+        results: The measurement.
         real: The real images.
         fake: The generated ones.
         out: The folder.
@@ -29,12 +30,13 @@ def draw_fid(results: dict[str, Any], real: Pictures, fake: Pictures, out: Path)
     Returns:
         The files.
     """
-    judge = results["distances"][-1]  # not the network that a GAN here may look through
+    judge = results.distances[-1]  # not the network that a GAN's discriminator may use
+    assert judge.copies is not None  # images, not statistics, were compared
     files = [out / "closest.png"]
-    save(_closest(judge, real, fake), files[0])
-    if judge.get("influence"):
+    save(_closest(judge.copies, judge.extractor.network, real, fake), files[0])
+    if judge.influence:
         files.append(out / "influence.png")
-        save(_influence(judge, fake), files[1])
+        save(_influence(judge, judge.influence, fake), files[1])
     return files
 
 
@@ -44,34 +46,34 @@ def _show(axes: Any, image: Tensor, title: str) -> None:
     axes.set_title(title, fontsize=7, pad=2)
 
 
-def _closest(judge: dict[str, Any], real: Pictures, fake: Pictures) -> Figure:
+def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Figure:
     """Each generated image above the real one that is nearest to it."""
-    pairs = judge["memorisation"]["closest"][:PAIRS]
+    pairs = copies.closest[:PAIRS]
     figure = Figure(figsize=(0.9 * len(pairs) + 0.6, 2.5), dpi=150, layout="constrained")
     figure.suptitle(
-        f"Closest pairs by {judge['network']}: generated (above), its nearest real image (below)",
+        f"Closest pairs by {network}: generated (above), its nearest real image (below)",
         fontsize=8,
     )
     rows = figure.subplots(2, len(pairs), squeeze=False)
     for column, (index, nearest, distance) in enumerate(pairs):
-        _show(rows[0, column], fake.read(index), f"{distance:.3g}")
-        _show(rows[1, column], real.read(nearest), "")
+        _show(rows[0, column], fake.read(int(index)), f"{distance:.3g}")
+        _show(rows[1, column], real.read(int(nearest)), "")
     return figure
 
 
-def _influence(judge: dict[str, Any], fake: Pictures) -> Figure:
+def _influence(judge: Distance, influence: list[float], fake: Pictures) -> Figure:
     """The images that raise the distance most, and those that lower it most."""
-    influence = torch.tensor(judge["influence"], dtype=torch.float64)
-    order = influence.argsort(descending=True).tolist()
+    values = torch.tensor(influence, dtype=torch.float64)
+    order = values.argsort(descending=True).tolist()
     count = min(SHOWN, len(order) // 2)
     figure = Figure(figsize=(0.9 * count + 0.6, 2.7), dpi=150, layout="constrained")
     figure.suptitle(
-        f"{judge['label']} = {judge['value']:.4g}: the images that raise it most (above) and "
+        f"{judge.label} = {judge.distance.text()}: the images that raise it most (above) and "
         "lower it most (below), and by how much",
         fontsize=8,
     )
     rows = figure.subplots(2, count, squeeze=False)
     for row, chosen in zip(rows, (order[:count], order[::-1][:count])):
         for axes, index in zip(row, chosen):
-            _show(axes, fake.read(index), f"{influence[index].item():+.2g}")
+            _show(axes, fake.read(index), f"{values[index].item():+.2g}")
     return figure

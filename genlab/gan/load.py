@@ -67,9 +67,11 @@ def gan_config(run: Run) -> GanConfig:
     """Returns the configuration of a GAN run.
 
     Raises:
-        InputError: If it is not that of a GAN.
+        InputError: If this version of genlab cannot read it.
     """
-    return run.config_as(GanConfig)
+    lists = {name: tuple(value) for name, value in run.config.items() if isinstance(value, list)}
+    with readable(run.path):
+        return GanConfig(**{**run.config, **lists})
 
 
 def classes_of(path: Path) -> Classes | None:

@@ -12,18 +12,22 @@ import genlab.data
 
 from genlab.common import atomic
 from genlab.common.progress import say
+from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES, GanConfig
 from genlab.configs.lab import LAB_PRIORS, PRESETS, LabConfig, vae_configs
 from genlab.data.digit_set import Digits
 from genlab.data.identity import Origin
 from genlab.data.image_set import ImageSet, load_images
-from genlab.data.pictures import ArrayPictures
+from genlab.data.pictures import ArrayPictures, Pictures
 from genlab.data.sources import at_hand
 from genlab.explorer.explore import explore
 from genlab.features.extractors import FeatureExtractors
+from genlab.fid.defaults import default_extractors
+from genlab.fid.distance import Plan
 from genlab.fid.generated import of_run
-from genlab.fid.measure import Sets, measure
-from genlab.fid.numbers import Plan
+from genlab.fid.measurement import measure_sets
+from genlab.fid.results import GanMeasurement, Measurement, Snapshot, SnapshotDistance
+from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
 from genlab.gan.split import refuse_within
@@ -31,7 +35,6 @@ from genlab.gan.training.train import train_gan
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
 from genlab.runs.lock import run_lock
-from genlab.runs.records import read_json
 from genlab.runs.run import Run, open_run
 from genlab.vae.train import train_vae
 
@@ -115,33 +118,36 @@ def _run(
     return run.results
 
 
-def _distances(config: LabConfig, real: ImageSet, gan: Path) -> dict[str, Any]:
+def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
     """Generates the images and measures them, and as many of each snapshot."""
     target = gan / "fid.json"
     if target.exists():
-        return read_json(target)
+        return
     folder = gan / "generated"
     if not (folder / "results.json").exists():
         generate(gan, config.fakes, config.seed, folder)
-    extractors, real_pictures = FeatureExtractors(config.inception), _pictures(real)
-    final = Sets(real=real_pictures, fake=genlab.data.images(str(folder), SIZE))
-    plan = Plan(seed=config.seed)
-    results = measure(final, extractors, plan)
-    epochs = []
-    snapshots = Run(gan).results["snapshots"]
-    for epoch in snapshots:
-        measured = results
-        if epoch != snapshots[-1]:
-            drawn = of_run(gan, config.fakes, config.seed, epoch)
-            measured = measure(Sets(real=real_pictures, fake=drawn), extractors, plan)
-        keys = ("value", "error", "null")
-        epochs.append({
-            "epoch": epoch, "n": config.fakes, "recognised": measured["recognised_fake"],
-            "distances": {d["label"]: {k: d[k] for k in keys} for d in measured["distances"]},
-        })
-    results["epochs"] = epochs
-    atomic.write_json(target, results)
-    return results
+    features, real_pictures = FeatureExtractors(config.inception), _pictures(real)
+    extractors, missing = default_extractors(features)
+
+    def measured(fake: Pictures) -> Measurement:
+        sets = ImageSets(real=real_pictures, fake=fake)
+        return measure_sets(sets, extractors, features, Plan(seed=config.seed), missing)
+
+    final = measured(genlab.data.images(str(folder), SIZE))
+    *earlier, last = Run(gan).results["snapshots"]
+    found = {epoch: measured(of_run(gan, config.fakes, config.seed, epoch)) for epoch in earlier}
+    epochs = [_snapshot(epoch, one) for epoch, one in (found | {last: final}).items()]
+    atomic.write_json(target, to_json(GanMeasurement(**vars(final), epochs=epochs)))
+
+
+def _snapshot(epoch: int, measured: Measurement) -> Snapshot:
+    distances = {}
+    for one in measured.distances:
+        assert one.null is not None  # resampled
+        distances[one.label] = SnapshotDistance(distance=one.distance, null=one.null)
+    return Snapshot(
+        epoch=epoch, n=measured.n_fake, recognised=measured.recognised_fake, distances=distances
+    )
 
 
 def _pictures(images: ImageSet) -> ArrayPictures:

@@ -32,6 +32,7 @@ __all__ = [
     "ENOUGH",
     "SIZES",
     "Null",
+    "RealFloor",
     "Subsets",
     "limit",
     "permutation_null",
@@ -73,6 +74,16 @@ class Null(NamedTuple):
     """The 95 % quantile."""
     p: float
     """The probability of a distance at least as large as the one found."""
+
+
+class RealFloor(NamedTuple):
+    """The distance of disjoint parts of X (2) over random splits."""
+
+    n: int
+    m: int
+    """The sizes of both parts."""
+    mean: float
+    deviation: float
 
 
 class Subsets:
@@ -137,7 +148,7 @@ def permutation_null(
 
 def real_floor(
     subsets: Subsets, random: torch.Generator, count: int = 20, advance: Advance = _silent
-) -> tuple[int, int, float, float] | None:
+) -> RealFloor | None:
     """Returns the distance of disjoint parts of X (2): what a perfect generator would reach.
 
     One part is as large as Y, the other is the rest of X; two halves where Y is larger than that.
@@ -149,8 +160,8 @@ def real_floor(
         advance: Called after each.
 
     Returns:
-        The sizes of both parts, the mean and the standard deviation of their distances; None if
-        X has fewer than four images.
+        The sizes of the parts, and mean and standard deviation of their distances; None if X has
+        fewer than four images.
     """
     n = len(subsets.x)
     if n < 4:
@@ -162,7 +173,7 @@ def real_floor(
         values.append(subsets.distance(order[small:], order[:small]))
         advance()
     found = torch.tensor(values, dtype=torch.float64)
-    return n - small, small, found.mean().item(), found.std().item()
+    return RealFloor(n - small, small, found.mean().item(), found.std().item())
 
 
 def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent) -> float:

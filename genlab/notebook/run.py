@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.common.errors import InputError
+from genlab.common.typed_json import from_json
+from genlab.fid.results import FidResults, GanMeasurement
 from genlab.notebook.page import page
 from genlab.notebook.tables import Results, headline
 from genlab.runs import run as written
@@ -70,9 +72,10 @@ class Run:
         """The final numbers; None while there are none.
 
         Those of a VAE are a `genlab.vae.results.VaeResults`, those of a comparison a
-        `genlab.vae.results.Comparison`; a quantity is a `Measured`, a value with its standard
-        error. Those of other runs are the JSON values of `results.json`; a GAN that distances
-        were taken of has them under "fid".
+        `genlab.vae.results.Comparison`, those of a measurement a
+        `genlab.fid.results.FidResults`; a quantity is a `Measured`, a value with its standard
+        error. Those of other runs are the JSON values of `results.json`; a GAN whose distances
+        were measured has them under "fid", as a `genlab.fid.results.GanMeasurement`.
         """
         if not (self.path / "results.json").exists():
             return None
@@ -80,9 +83,12 @@ class Run:
             return read_results(written.Run(self.path))
         if self.kind == "compare":
             return read_comparison(written.Run(self.path))
-        results = read_json(self.path / "results.json")
-        if self.kind == "gan" and (self.path / "fid.json").exists():
-            results["fid"] = read_json(self.path / "fid.json")
+        file, distances = self.path / "results.json", self.path / "fid.json"
+        if self.kind == "fid":
+            return from_json(FidResults, read_json(file), str(file))
+        results = read_json(file)
+        if self.kind == "gan" and distances.exists():
+            results["fid"] = from_json(GanMeasurement, read_json(distances), str(distances))
         return results
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -179,4 +185,4 @@ class Run:
 def _is_measurement(path: Path) -> bool:
     if not (path / "results.json").exists():
         return False
-    return bool({"distances", "generators"} & set(read_json(path / "results.json")))
+    return "generators" in read_json(path / "results.json")

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from genlab.common.errors import InputError
-from genlab.common.quantities import QUANTITIES, Measured, fixed
+from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.typed_json import from_json
 from genlab.data.identity import Identity
+from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
+from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
 from genlab.vae.results import Comparison, VaeResults
 
-Results = VaeResults | Comparison | dict[str, Any] | None
-"""The results of a run; JSON values where they are those of a GAN, a measurement or a lab, and
-None where it is not complete."""
+Results = VaeResults | Comparison | FidResults | dict[str, Any] | None
+"""The results of a run; JSON values where they are those of a GAN or a lab, and None where it is
+not complete."""
 
 GAN = {
     "design": "design", "epochs": "epochs", "images": "training images",
@@ -40,12 +42,12 @@ def headline(kind: str, done: bool, results: Results | InputError) -> str:
         return f"vae, prior {results.prior}, {QUANTITIES['elbo'].label()} {results.elbo}"
     if isinstance(results, Comparison):
         return f"compare, priors {', '.join(results.priors)}"
+    if isinstance(results, FidResults):
+        return f"fid, {results.verdict or results.note}"
     if kind == "gan":
         found = f"gan, {results['epochs']} epochs of {results['images']} images"
-        first = _distances(results.get("fid", {}))[:1]
-        return found + "".join(f", {name} {value}" for name, value, *_ in first)
-    if kind == "fid":
-        return f"fid, {results.get('verdict', results.get('note', ''))}"
+        first = results["fid"].distances[:1] if "fid" in results else ()
+        return found + "".join(f", {d.label} {d.distance}" for d in first)
     if kind == "lab":
         return f"lab, VAEs {', '.join(results['vae'])}, a GAN and its distances"
     return kind
@@ -58,6 +60,8 @@ def tables_of(kind: str, results: Results) -> list[Table]:
         tables = _of_vae(results)
     elif isinstance(results, Comparison):
         tables = _of_comparison(results)
+    elif isinstance(results, FidResults):
+        tables = [_of_measurement(one) for one in results.generators]
     elif results is not None and kind in MAKERS:
         tables = MAKERS[kind](results)
     return [_filled(table) for table in tables if table.rows]
@@ -77,31 +81,26 @@ def _of_vae(results: VaeResults) -> list[Table]:
 
 def _of_gan(results: dict[str, Any]) -> list[Table]:
     rows = [(name, str(results[key])) for key, name in GAN.items() if results.get(key) is not None]
-    return [Table(_name(results["data"]), ("", ""), rows), *_of_fid(results.get("fid", {}))]
+    distances = [_of_measurement(results["fid"])] if "fid" in results else []
+    return [Table(_name(results["data"]), ("", ""), rows), *distances]
 
 
-def _of_fid(results: dict[str, Any]) -> list[Table]:
-    head = ("distance", "value ± standard error", "floor", "KID", "precision", "recall")
-    tables = []
-    for one in results.get("generators", [results]):
-        fake, real = (one.get(role, {}).get("name", role) for role in ("fake", "real"))
-        counts = f"{one.get('n_fake')} images, {fake}; {one.get('n_real')} real ones, {real}"
-        tables.append(Table(counts, head, _distances(one)))
-    return tables
+def _of_measurement(one: Measurement) -> Table:
+    """A row a quantity, a column a network."""
+    real = one.statistics if one.real is None else one.real.name
+    n_real = "an unknown number of" if one.n_real is None else one.n_real
+    counts = f"{one.n_fake} images, {one.fake.name}; {n_real} real ones, {real}"
+    rows = [
+        (DISTANCE.label(), *(d.distance.text() for d in one.distances)),
+        (FLOOR.label(), *(_floor(d) for d in one.distances)),
+        *((quantity.label(), *cells) for quantity, cells in metric_rows(one.distances)),
+    ]
+    head = ("", *(d.label for d in one.distances))
+    return Table(counts, head, [row for row in rows if any(row[1:])])
 
 
-def _distances(one: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
-    for d in one.get("distances", []):
-        value, kid, null = Measured(d["value"], d.get("error")), d.get("kid"), d.get("null")
-        rows.append((
-            d["label"],
-            value.text(),
-            value.rounded_alike(null["mean"]) if null else "",
-            Measured(kid["value"], kid["error"]).text() if kid else "",
-            *(fixed(d[key], 3) if key in d else "" for key in ("precision", "recall")),
-        ))
-    return rows
+def _floor(d: Distance) -> str:
+    return "" if d.null is None else d.distance.rounded_alike(d.null.mean)
 
 
 def _of_comparison(results: Comparison) -> list[Table]:
@@ -139,7 +138,8 @@ def _of_lab(results: dict[str, Any]) -> list[Table]:
         prior: from_json(VaeResults, one, "results.json")
         for prior, one in results["vae"].items()
     }
-    gan = _of_gan(results["gan"] | {"fid": results["fid"]})
+    fid = from_json(GanMeasurement, results["fid"], "results.json")
+    gan = _of_gan(results["gan"] | {"fid": fid})
     if not vaes:
         return gan
     title = f"{_name(next(iter(vaes.values())).data)}; nats, mean ± standard error"
@@ -153,4 +153,4 @@ def _name(data: Identity | Mapping[str, Any]) -> str:
     return f"{known.get('name', '')}{note}"
 
 
-MAKERS = {"gan": _of_gan, "fid": _of_fid, "lab": _of_lab}
+MAKERS = {"gan": _of_gan, "lab": _of_lab}

@@ -125,9 +125,10 @@ def vae_config(run: Run) -> VaeConfig:
     """Returns the configuration of a VAE run.
 
     Raises:
-        InputError: If it is not that of a VAE.
+        InputError: If this version of genlab cannot read it.
     """
-    return run.config_as(VaeConfig)
+    with readable(run.path):
+        return VaeConfig(**{**run.config, "hidden": tuple(run.config["hidden"])})
 
 
 def measured_values(path: Path) -> dict[str, Tensor]:

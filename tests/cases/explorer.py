@@ -7,11 +7,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+from cases.fid import gan_measurement
 from cases.small_data import make_pictures, make_tiny_digits
 
 import genlab.data
 
 from genlab.common import atomic
+from genlab.common.typed_json import to_json
 from genlab.configs.compare import CompareConfig
 from genlab.configs.gan import scratch
 from genlab.configs.lab import LabConfig
@@ -23,16 +25,7 @@ from genlab.vae.compare import compare
 from genlab.vae.train import train_vae
 
 LABEL = "FD (EfficientNet-Lite0)"
-DISTANCES = {
-    "n_real": 24, "n_fake": 300, "recognised_real": 0.5, "recognised_fake": 0.25, "note": "",
-    "distances": [{"label": LABEL, "value": 81.5, "error": 3.5, "null": {"mean": 43.6}}],
-    "epochs": [
-        {"epoch": 1, "n": 300, "recognised": 0.1,
-         "distances": {LABEL: {"value": 120.0, "error": 4.5}}},
-        {"epoch": 2, "n": 300, "recognised": 0.25,
-         "distances": {LABEL: {"value": 81.5, "error": 3.5}}},
-    ],
-}  # fmt: skip
+DISTANCES = gan_measurement({1: 120.0, 2: 81.5}, {1: 0.1, 2: 0.25}, LABEL, 43.6, error=3.5)
 
 
 def make_explored(root: Path) -> Path:
@@ -53,7 +46,7 @@ def make_explored(root: Path) -> Path:
         design_options={"width": 1, "discriminator_width": 1, "r1_every": 2},
     )
     train_gan(gan, lab / "gan")
-    atomic.write_json(lab / "gan" / "fid.json", DISTANCES)
+    atomic.write_json(lab / "gan" / "fid.json", to_json(DISTANCES))
     compare(
         CompareConfig(
             priors=("mixture", "spline"), post_hoc=True, data=digits, hidden=(24, 20), epochs=4,

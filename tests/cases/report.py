@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cases import fid
 from PIL import Image
 from safetensors.numpy import save
 
@@ -74,29 +75,13 @@ FD = "FD (EfficientNet-Lite0)"
 
 
 def distance(label: str, value: float) -> dict[str, Any]:
-    network, dims = {FD: ("EfficientNet-Lite0", 1280), "FID": ("FID Inception", 2048),
-                     "FID-768": ("FID Inception", 768)}[label]
-    return {"network": network, "label": label, "dims": dims, "preprocessing": "pytorch-fid",
-            "preprocessing_words": "uint8 / 255, bilinear", "layer": "spatial mean",
-            "weights_sha256": "cd" * 32, "value": value, "error": 0.0187 * value,
-            "null": {"mean": 41.3, "high": 43.7, "p": 0.005, "permutations": 199},
-            "kid": {"value": 0.0112, "error": 0.0011}, "precision": 0.77, "recall": 0.31,
-            "coverage": 0.42, "expected_coverage": 0.6,
-            "memorisation": {"p": 0.62, "share_nearer": 0.48, "reference": "leave-one-out",
-                             "duplicates": 0, "near_duplicates": 0}}
+    return to_json(fid.distance(label, value))
 
 
 def fid_record() -> dict[str, Any]:
-    dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
-    return {
-        "n_real": 256, "n_fake": 300, "size": 64, "real": dogs, "fake": dogs,
-        "distances": [distance(FD, 104.21)], "recognised_real": 0.97, "recognised_fake": 0.9433,
-        "note": "", "epochs": [
-            {"epoch": e, "n": 300, "recognised": r,
-             "distances": {FD: {"value": d, "error": 0.0187 * d, "null": {"mean": 41.3}}}}
-            for e, r, d in ((10, 0.71, 190.34), (30, 0.91, 120.05), (50, 0.9433, 104.21))
-        ],
-    }
+    values = {10: 190.34, 30: 120.05, 50: 104.21}
+    shares = {10: 0.71, 30: 0.91, 50: 0.9433}
+    return to_json(fid.gan_measurement(values, shares, FD))
 
 
 def write(path: Path, value: Any) -> None:

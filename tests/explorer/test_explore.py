@@ -24,6 +24,7 @@ import genlab.explorer.explore as explorer
 
 from genlab.common.errors import InputError
 from genlab.common.quantities import QUANTITIES, Measured
+from genlab.common.typed_json import to_json
 from genlab.explorer.assemble import FOLDER, SCRIPTS, as_json, word_table
 from genlab.explorer.explore import LIMIT, explore, lines_of
 from genlab.explorer.gan_facts import distances_of, slerp
@@ -280,9 +281,9 @@ def test_gan_pictures_are_the_runs(explored: Path, lab_page: Page) -> None:
     assert sheet.size == (64 * walk["steps"], 64 * walk["anchors"])
     curve = facts["distances"]["curves"][0]
     assert [p["value"] for p in curve["points"]] == [120.0, 81.5]
-    assert [p["error"] for p in curve["points"]] == [4.5, 3.5]
+    assert [p["error"] for p in curve["points"]] == [3.5, 3.5]
     assert curve["floor"] == 43.6
-    assert facts["distances"]["n_fake"] == DISTANCES["n_fake"]
+    assert facts["distances"]["n_fake"] == DISTANCES.n_fake
 
 
 def test_a_gan_without_its_samples_is_named(explored: Path, tmp_path: Path) -> None:
@@ -367,11 +368,11 @@ def test_differences_are_paired(explored: Path, lab_page: Page) -> None:
 
 
 def test_errors_and_floors_are_shown(tmp_path: Path) -> None:
-    (tmp_path / "fid.json").write_text(json.dumps(DISTANCES))
+    (tmp_path / "fid.json").write_text(json.dumps(to_json(DISTANCES)))
     distances = distances_of(tmp_path / "fid.json")
     assert distances is not None
     (curve,) = distances["curves"]
-    assert [point["error"] for point in curve["points"]] == [4.5, 3.5]
+    assert [point["error"] for point in curve["points"]] == [3.5, 3.5]
     assert curve["floor"] == 43.6
     assert distances_of(tmp_path / "none.json") is None
 

@@ -205,24 +205,24 @@ def test_the_trend_of_the_distance_is_told_as_it_is(tmp_path: Path) -> None:
     assert "45 % lower, 21.2 standard errors, falling all the way, with a floor of 41.3" in (
         write_markdown(Run(run), "en"))
     epochs = fid_record()["epochs"]
-    epochs[1]["distances"][FD]["value"] = 99.0
+    epochs[1]["distances"][FD]["distance"]["value"] = 99.0
     text = change_record(run, "gan/fid.json", epochs=epochs)
     assert "并非持续下降" in text
     assert "最低值出现在第30轮" in text
-    epochs[0]["distances"][FD] = {"value": 104.5, "error": 2.0, "null": {"mean": 41.3}}
+    epochs[0]["distances"][FD]["distance"] = {"value": 104.5, "error": 2.0}
     assert "两者之差在两倍标准误以内，看不出变化" in change_record(
         run, "gan/fid.json", epochs=epochs)
 
 
 def test_fid_proper_is_told_from_its_kin(lab: Path, tmp_path: Path) -> None:
     text = write_markdown(Run(lab), "zh")
-    assert "| FD (EfficientNet-Lite0) |" in text
+    assert "| 指标 | FD (EfficientNet-Lite0) |" in text
     assert "所以不称为FID" in text
     assert "标准的FID需要完整的FID Inception权重" in text
     record = fid_record()
     record["distances"] += [distance("FID", 55.5)]
     for epoch in record["epochs"]:
-        epoch["distances"]["FID"] = {"value": 60.0, "error": 1.0, "null": {"mean": 41.3}}
+        epoch["distances"]["FID"] = epoch["distances"][FD]
     text = change_record(make_lab_run(tmp_path), "gan/fid.json", **record)
     assert "即标准的FID" in text
     assert "标准的FID需要" not in text

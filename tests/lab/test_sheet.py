@@ -16,6 +16,9 @@ from cases.report import value_at
 from PIL import Image
 from safetensors.torch import load
 
+from genlab.common.typed_json import from_json
+from genlab.fid.results import GanMeasurement
+
 PRIORS = ("standard", "mixture", "vamp")
 
 
@@ -88,14 +91,14 @@ def test_what_a_run_leaves(lab: Path) -> None:
 
 def test_results_name_what_they_come_from(lab: Path) -> None:
     results = json.loads((lab / "results.json").read_text())
-    distance, _ = results["fid"]["distances"]
-    assert distance["label"] == "FD (EfficientNet-Lite0)"
-    assert results["fid"]["n_fake"] == 12
-    assert results["fid"]["n_real"] == 16
-    assert results["fid"]["real"]["stand_in"]
-    assert [e["epoch"] for e in results["fid"]["epochs"]] == [10, 30, 50]
-    last = results["fid"]["epochs"][-1]["distances"][distance["label"]]
-    assert last["value"] == distance["value"]
+    found = from_json(GanMeasurement, results["fid"], "results.json")
+    distance, _ = found.distances
+    assert distance.label == "FD (EfficientNet-Lite0)"
+    assert (found.n_fake, found.n_real) == (12, 16)
+    assert found.real is not None
+    assert found.real.stand_in
+    assert [one.epoch for one in found.epochs] == [10, 30, 50]
+    assert found.epochs[-1].distances[distance.label].distance == distance.distance
     assert results["gan"]["pretrained"] == "EfficientNet-Lite0 (ImageNet)"
 
 

@@ -355,7 +355,7 @@ def test_a_changed_result_fails_though_the_report_was_made_from_it(
         if key == "elbo":
             record["elbo"]["value"] += 5.0
         else:
-            record["distances"][0]["value"] *= 0.9
+            record["distances"][0]["distance"]["value"] *= 0.9
         (run / file).write_text(json.dumps(record))
     folder = submit_again(run, tmp_path / "in", "张三", "2021")
     report = one(folder, mnist=digits)
@@ -397,7 +397,7 @@ def test_the_last_epochs_row_is_that_of_the_images(
 ) -> None:
     def better(data: bytes) -> bytes:
         record = json.loads(data)
-        record["epochs"][-1]["distances"]["FD (EfficientNet-Lite0)"]["value"] *= 0.5
+        record["epochs"][-1]["distances"]["FD (EfficientNet-Lite0)"]["distance"]["value"] *= 0.5
         return json.dumps(record).encode()
 
     rewrite(handed_in / SUPPORT, {"fid.json": better})

@@ -68,8 +68,9 @@ def test_the_notebook_runs_and_shows_its_numbers_and_pictures(tmp_path: Path) ->
     assert Measured(**results["elbo"]).text() in html[0]
     assert "data:image/jpeg;base64," in html[1]
     measured = json.loads((tmp_path / "notebook-runs/fid/results.json").read_text())
-    assert measured["distances"][0]["label"] in html[2]
-    assert (measured["n_real"], measured["n_fake"]) == (16, 12)
+    (one,) = measured["generators"]
+    assert one["distances"][0]["extractor"]["label"] in html[2]
+    assert (one["n_real"], one["n_fake"]) == (16, 12)
     pictures = [o for o in outputs if {"image/png", "image/webp"} & set(o.get("data", {}))]
     assert len(pictures) == 5  # two priors' samples, the GAN's twice, the walk
     words = "".join("".join(o.get("text", "")) for o in outputs if o["output_type"] == "stream"

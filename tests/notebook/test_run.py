@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import torch
 
+from cases.fid import DOGS, distance, gan_measurement
 from cases.small_data import make_tiny_digits
 from PIL import Image
 
@@ -25,6 +26,7 @@ from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.typed_json import to_json
 from genlab.configs.vae import VaeConfig
 from genlab.fid.generated import of_run
+from genlab.fid.results import Distance, FidResults, Measurement
 from genlab.figures.draw import draw_vae
 from genlab.notebook.sheet import sheet_of
 from genlab.notebook.tables import tables_of
@@ -54,14 +56,12 @@ def record(folder: Path, kind: str, results: object, config: object = None) -> P
     return folder
 
 
-DISTANCE = {
-    "label": "FD (net)", "value": 57.2461, "error": 1.3, "null": {"mean": 4.5},
-    "kid": {"value": 0.0123, "error": 0.0021}, "precision": 0.777, "recall": 0.313,
-}  # fmt: skip
-FID = {
-    "n_real": 40, "n_fake": 30, "real": {"name": "dogs"}, "fake": {"name": "fakes"},
-    "distances": [DISTANCE], "verdict": "farther than the floor",
-}  # fmt: skip
+DISTANCE = distance("FD (net)", 57.2461, 1.3, floor=4.5)
+GAN_FID = replace(
+    gan_measurement({3: 57.2461}, {3: 0.9}, "FD (net)", 4.5, 1.3), verdict="farther than the floor"
+)
+ONE = Measurement(**{f.name: getattr(GAN_FID, f.name) for f in fields(Measurement)})
+FID = FidResults(generators=[ONE], verdict=ONE.verdict)
 
 
 class Tags(HTMLParser):
@@ -166,8 +166,9 @@ def test_a_page_has_the_numbers_with_their_errors_and_bounded_pictures(vae: Path
 
 def test_whatever_comes_from_files_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert('1')</script>"
-    fid = FID | {"real": {"name": evil}, "verdict": evil}
-    fid["distances"] = [DISTANCE | {"label": evil}]
+    marked = replace(DISTANCE, extractor=replace(DISTANCE.extractor, label=evil))
+    one = replace(ONE, real=replace(DOGS, name=evil), verdict=evil, distances=[marked])
+    fid = to_json(FidResults(generators=[one], verdict=evil))
     folder = record(tmp_path / "<b>'\"", "fid", fid)
     Image.new("RGB", (3000, 10)).save(folder / "\"><img src=x onerror='1'>.png")
     (folder / "broken.png").write_bytes(b"no picture")
@@ -182,26 +183,32 @@ def test_whatever_comes_from_files_is_escaped(tmp_path: Path) -> None:
 
 
 def test_a_measurement_has_no_config_and_shows_its_distances(tmp_path: Path) -> None:
-    run = genlab.Run(record(tmp_path / "fid", "fid", FID))
+    run = genlab.Run(record(tmp_path / "fid", "fid", to_json(FID)))
+    assert run.results == FID
     assert (run.kind, run.config, run.done, run.metrics()) == ("fid", {}, True, [])
     assert repr(run).endswith("fid, farther than the floor")
     (table,) = tables_of("fid", run.results)
-    assert table.rows == [("FD (net)", "57.2 ± 1.3", "4.5", "0.0123 ± 0.0021", "0.777", "0.313")]
-    several = {"generators": [FID, FID], "rankings": [], "verdict": "first"}
-    assert len(tables_of("fid", several)) == 2
-    alone = FID | {"distances": [{"label": "FID", "value": 3.25}]}  # from statistics
-    assert tables_of("fid", alone)[0].head == ("distance", "value ± standard error")
+    assert table.head == ("", "FD (net)")
+    assert table.rows == [
+        ("Fréchet distance", "57.2 ± 1.3"), ("floor (sets permuted)", "4.5"),
+        ("KID", "0.0112 ± 0.0011"), ("precision", "0.7700"), ("recall", "0.3100"),
+        ("coverage", "0.4200"), ("coverage (same distribution)", "0.6000"),
+    ]
+    assert len(tables_of("fid", replace(FID, generators=[ONE, ONE]))) == 2
+    alone = Distance(extractor=DISTANCE.extractor, distance=Measured(3.25))  # from statistics
+    (table,) = tables_of("fid", replace(FID, generators=[replace(ONE, distances=[alone])]))
+    assert table.rows == [("Fréchet distance", "3.250")]
 
 
 def test_a_gan_shows_the_distances_taken_of_it(tmp_path: Path) -> None:
     results = {"kind": "gan", "design": "scratch", "epochs": 3, "images": 20, "data": {}}
     folder = record(tmp_path / "gan", "gan", results)
     assert repr(genlab.Run(folder)).endswith("gan, 3 epochs of 20 images")
-    (folder / "fid.json").write_text(json.dumps(FID))
+    (folder / "fid.json").write_text(json.dumps(to_json(GAN_FID)))
     run = genlab.Run(folder)
-    assert run.results["fid"] == FID
+    assert run.results["fid"] == GAN_FID
     assert repr(run).endswith("gan, 3 epochs of 20 images, FD (net) 57.2 ± 1.3")
-    assert "0.0123 ± 0.0021" in run._repr_html_()
+    assert "0.0112 ± 0.0011" in run._repr_html_()
 
 
 def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> None:
@@ -231,7 +238,7 @@ def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> N
         run.sample(1)
     gan = {"epochs": 3, "images": 9, "data": {"name": "dogs"}}
     one = replace(single, elbo=Measured(-1.0, 0.1, "nats"))
-    lab = {"vae": {"vamp": to_json(one)}, "gan": gan, "fid": FID}
+    lab = {"vae": {"vamp": to_json(one)}, "gan": gan, "fid": to_json(GAN_FID)}
     run = genlab.Run(record(tmp_path / "lab", "lab", lab))
     text = run._repr_html_()
     assert all(words in text for words in ("−1.00 ± 0.10", "57.2 ± 1.3", single.data.name))

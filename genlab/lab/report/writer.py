@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from genlab.lab.report.numbers.bound import Shown, mark, plain, release
-from genlab.lab.report.text.references import REFERENCES
+from genlab.lab.report.text.references import reference
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>$#|~^@])")
 TEXT_WIDTH_CM = 16.0
@@ -133,7 +133,7 @@ class Writer:
 
     def references(self) -> None:
         """Appends the works cited."""
-        lines = [f"\\[{i}\\] {REFERENCES[key]}" for i, key in enumerate(self.cited, 1)]
+        lines = [f"\\[{i}\\] {reference(key)}" for i, key in enumerate(self.cited, 1)]
         for line in lines:
             self.styled("Reference", line)
 

@@ -24,6 +24,7 @@ __all__ = [
     "DOG_CLASSES",
     "SHA256",
     "EfficientNetLite0",
+    "at_hand",
     "dog_probability",
     "load_efficientnet_lite0",
     "recognised_as_dogs",
@@ -271,6 +272,11 @@ def load_efficientnet_lite0() -> EfficientNetLite0:
             lambda: folded(read_pinned(weights_file(), SHA256)),
         )
     )
+
+
+def at_hand() -> bool:
+    """Returns whether the package with the weights is installed; reads none."""
+    return importlib.util.find_spec(PACKAGE) is not None
 
 
 def weights_file() -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from genlab.common.errors import InputError
 from genlab.common.typed_json import from_json
+from genlab.fid.results import GanMeasurement
 from genlab.lab.report.numbers.bound import bind
 from genlab.runs.records import Record, read_json
 from genlab.runs.run import Run
@@ -42,7 +43,7 @@ class Facts:
     vae_config: dict[str, dict[str, Any]]
     gan: dict[str, Any]
     gan_config: dict[str, Any]
-    fid: dict[str, Any]
+    fid: GanMeasurement
     digits: dict[str, Any]
     """Identity of the digits."""
     dogs: dict[str, Any]
@@ -101,7 +102,9 @@ def read_facts(run: Run) -> Facts:
         vae_config={p: _record(run.path, f"vae/{p}/config.json")["config"] for p in priors},
         gan=_record(run.path, "gan/results.json"),
         gan_config=_record(run.path, "gan/config.json")["config"],
-        fid=_record(run.path, "gan/fid.json"),
+        fid=from_json(
+            GanMeasurement, _record(run.path, "gan/fid.json"), str(run.path / "gan/fid.json")
+        ),
         digits=env["vae/standard"]["data"]["digits"],
         dogs=env["gan"]["data"]["images"],
     )

@@ -20,7 +20,7 @@ def end_part(w: Writer, facts: Facts) -> None:
         f"（1）VAE：在{data_name(w, facts.digits)}的测试集上，{verdict}。",
         f"(1) VAE: on the test set of {data_name(w, facts.digits)}, {verdict}.",
     )
-    n, epochs = count(facts.fid["n_fake"]), facts.gan["epochs"]
+    n, epochs = count(facts.fid.n_fake), facts.gan["epochs"]
     w.para(
         f"（2）GAN：在{data_name(w, facts.dogs)}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
         f"(2) GAN: {n} images generated after {epochs} epochs on "
@@ -64,10 +64,10 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "The data (SHA-256 of the images' content) and the weights of the feature networks:",
     )
     weights = [
-        (f"{escape(d['network'])}的权重（用于{escape(d['label'])}）：SHA-256 `{d['weights_sha256']}`",
-         f"weights of {escape(d['network'])} (for {escape(d['label'])}): SHA-256 "
-         f"`{d['weights_sha256']}`")
-        for d in facts.fid["distances"]
+        (f"{escape(d.extractor.network)}的权重（用于{escape(d.label)}）：SHA-256 `{d.extractor.sha256}`",
+         f"weights of {escape(d.extractor.network)} (for {escape(d.label)}): SHA-256 "
+         f"`{d.extractor.sha256}`")
+        for d in facts.fid.distances
     ]
     w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
     w.para(

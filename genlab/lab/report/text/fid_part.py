@@ -9,16 +9,18 @@ __all__ = ["fid_part", "fid_verdict"]
 
 import math
 
-from typing import Any
+from collections.abc import Sequence
 
 from genlab.common.quantities import Measured
+from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
+from genlab.fid.results import Distance, Measurement, Snapshot
 from genlab.lab.report.numbers.bound import like
 from genlab.lab.report.numbers.compare import trend
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import PLUS_MINUS, alike, count, number, parts, plus_minus
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
-from genlab.lab.report.text.fid_words import copies, kinds, measured, sureness
+from genlab.lab.report.text.fid_words import kinds, memorised, metrics, uncertainty
 from genlab.lab.report.writer import Writer, escape
 from genlab.metrics import frechet_distance
 
@@ -32,9 +34,9 @@ def fid_part(w: Writer, facts: Facts) -> None:
 
 def fid_verdict(w: Writer, facts: Facts) -> str:
     """Returns the distances and the share recognised, as one clause."""
-    parts = [f"{d['label']} = {plus_minus(measured(d))}" for d in facts.fid["distances"]]
-    share = number(100 * facts.fid["recognised_fake"], 1)
+    parts = [f"{d.label} = {plus_minus(d.distance)}" for d in facts.fid.distances]
     joined = w.pick("，", ", ").join(parts)
+    share = _percent(facts.fid.recognised_fake)
     return w.pick(f"{joined}，{share}%被识别为狗", f"{joined}, {share} % recognised as dogs")
 
 
@@ -50,11 +52,11 @@ def _method(w: Writer, facts: Facts) -> None:
         r"\Sigma_x + \Sigma_g - 2 \sqrt{\Sigma_x \Sigma_g} \right)", "4",
     )
     w.para(
-        f"难点在于$\\sqrt{{\\Sigma_x \\Sigma_g}}$：{count(facts.fid['n_fake'])}张图像的协方差矩阵远不满秩，直接对矩阵开方"
+        f"难点在于$\\sqrt{{\\Sigma_x \\Sigma_g}}$：{count(facts.fid.n_fake)}张图像的协方差矩阵远不满秩，直接对矩阵开方"
         r"很慢，而且损失一半有效数字。这里改用低秩的等价形式"
         f"{w.cite('lowrank')}：记中心化后的特征矩阵为$X_c \\in \\mathbb{{R}}^{{n \\times d}}$、"
         r"$Y_c \in \mathbb{R}^{m \times d}$，由于$PQ$与$QP$的非零特征值相同，",
-        f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid['n_fake'])} "
+        f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid.n_fake)} "
         "images the covariance is far from full rank, and the root of the matrix product is "
         f"slow and loses half the digits. An equivalent low-rank form{w.cite('lowrank')} is used "
         r"instead: with centred features $X_c \in \mathbb{R}^{n \times d}$ and $Y_c \in "
@@ -74,42 +76,40 @@ def _method(w: Writer, facts: Facts) -> None:
 
 def _result(w: Writer, facts: Facts) -> None:
     fid, p = facts.fid, w.pick
-    n_fake, n_real = count(fid["n_fake"]), count(fid["n_real"])
+    n_fake, n_real = count(fid.n_fake), _count_real(fid)
     w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
+    assert fid.real is not None  # images were compared
     if facts.dogs["stand_in"]:
         w.note(
-            f"注意：参照图像是内置的替代数据（{data_name(w, fid['real'])}），下列数值不能当作真实狗照片上的结果。",
-            f"Note: the reference images are the embedded stand-in ({data_name(w, fid['real'])}); "
+            f"注意：参照图像是内置的替代数据（{data_name(w, vars(fid.real))}），下列数值不能当作真实狗照片上的结果。",
+            f"Note: the reference images are the embedded stand-in ({data_name(w, vars(fid.real))}); "
             "the numbers are not those of photographs of dogs.",
         )
     w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} has the results.")
     _table(w, fid)
-    sure = p("。", ". ").join(sureness(w, d) for d in fid["distances"])
+    sure = p("。", ". ").join(uncertainty(w, d) for d in fid.distances)
     w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
     w.para(
-        f"**这是哪一种数值？**{kinds(w, fid['distances'])}。{_lacking(w, facts)}",
-        f"**Which number is this?** {kinds(w, fid['distances'])}. {_lacking(w, facts)}",
+        f"**这是哪一种数值？**{kinds(w, fid.distances)}。{_lacking(w, facts)}",
+        f"**Which number is this?** {kinds(w, fid.distances)}. {_lacking(w, facts)}",
     )
     w.para(
         f"**记住了训练图像吗？**参照集就是全部{n_real}张训练图像，Fréchet距离本身发现不了记忆，所以另作检验："
-        f"{copies(w, fid['distances'][-1])}。",
+        f"{memorised(w, fid.distances[-1])}。",
         f"**Memorised?** The reference is all {n_real} training images, and a Fréchet distance "
-        f"does not see memorisation, hence a test of its own: {copies(w, fid['distances'][-1])}.",
+        f"does not see memorisation, hence a test of its own: {memorised(w, fid.distances[-1])}.",
     )
     w.para(
-        f"KID{w.cite('kid')}是无偏的核距离（同一分布时为0）；精度与召回{w.cite('pr')}、覆盖{w.cite('coverage')}"
-        "由最近邻给出，分别衡量生成图像像不像真的、真实图像有多少被生成到。",
-        f"KID{w.cite('kid')} is an unbiased kernel distance (0 for one law); precision and "
-        f"recall{w.cite('pr')} and coverage{w.cite('coverage')} go by nearest neighbours: how many "
-        "generated images look real, and how much of the real ones is generated.",
+        f"**表中的其他指标：**{metrics(w, fid.distances)}。",
+        f"**The other quantities of the table:** {metrics(w, fid.distances)}.",
     )
     w.para("从图像到特征的处理：", "From image to features:")
     w.bullets([
-        (f"{d['label']}：{escape(d['preprocessing_words'])}（{escape(d['layer'])}）",
-         f"{d['label']}: {escape(d['preprocessing_words'])} ({escape(d['layer'])})")
-        for d in fid["distances"]
+        (f"{d.label}：{escape(d.extractor.preprocessing_words)}（{escape(d.extractor.layer)}）",
+         f"{d.label}: {escape(d.extractor.preprocessing_words)} ({escape(d.extractor.layer)})")
+        for d in fid.distances
     ])
-    share, real = (number(100 * fid[k], 1) for k in ("recognised_fake", "recognised_real"))
+    share, real = _percent(fid.recognised_fake), _percent(fid.recognised_real)
     w.para(
         f"**直观指标：**EfficientNet-Lite0把一半以上的概率给了ImageNet的118个狗类的图像，在生成图像中占{share}%，"
         f"在真实图像中占{real}%。",
@@ -127,41 +127,48 @@ def _result(w: Writer, facts: Facts) -> None:
     )
 
 
-def _row(d: dict[str, Any]) -> list[str]:
-    distance = measured(d)
-    value, error = parts(distance)
-    return [
-        escape(d["label"]),
-        f"**{value}**{PLUS_MINUS}{error}",
-        alike(d["null"]["mean"], distance),
-        plus_minus(measured(d["kid"])),
-        f"{number(d['precision'], 2)} / {number(d['recall'], 2)}",
-        f"{number(d['coverage'], 2)} ({number(d['expected_coverage'], 2)})",
+def _percent(share: float | None) -> str:
+    assert share is not None  # a lab has EfficientNet-Lite0
+    return number(100 * share, 1)
+
+
+def _count_real(fid: Measurement) -> str:
+    assert fid.n_real is not None  # images were compared
+    return count(fid.n_real)
+
+
+def _value(d: Distance) -> str:
+    value, error = parts(d.distance)
+    return f"**{value}**{PLUS_MINUS}{error}"
+
+
+def _floor(d: Distance) -> str:
+    assert d.null is not None  # a lab resamples
+    return alike(d.null.mean, d.distance)
+
+
+def _table(w: Writer, fid: Measurement) -> None:
+    """The distances and the metrics, a row a quantity and a column a network."""
+    assert fid.real is not None  # images were compared
+    n_fake, n_real, size = count(fid.n_fake), _count_real(fid), fid.size
+    rows = [
+        [DISTANCE.label(w.lang), *map(_value, fid.distances)],
+        [FLOOR.label(w.lang), *map(_floor, fid.distances)],
+        *([q.label(w.lang), *cells] for q, cells in metric_rows(fid.distances, plus_minus)),
     ]
-
-
-def _table(w: Writer, fid: dict[str, Any]) -> None:
-    """The distances and their kin, a row for each network."""
-    p = w.pick
-    n_fake, n_real, size = count(fid["n_fake"]), count(fid["n_real"]), fid["size"]
-    rows = [_row(d) for d in fid["distances"]]
     w.table(
-        "fid",
-        [p("指标", "Measure"), p("数值 ± 标准误", "Value ± error"),
-         p("同分布时", "If one law"), "KID", p("精度 / 召回", "Precision / recall"),
-         p("覆盖（同分布时）", "Coverage (if one law)")],
-        rows,
-        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid['real'])}）之间的"
-        "Fréchet距离及同类指标",
-        f"Fréchet distances and kin of {n_fake} generated images ({size}×{size}) to {n_real} real "
-        f"ones ({data_name(w, fid['real'])})",
-        "lccccc",
+        "fid", [w.pick("指标", "Quantity"), *(escape(d.label) for d in fid.distances)], rows,
+        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, vars(fid.real))}）之间的"
+        "Fréchet距离及同类指标，带标准误",
+        f"Fréchet distances and related quantities of {n_fake} generated images ({size}×{size}) "
+        f"and {n_real} real ones ({data_name(w, vars(fid.real))}), with standard errors",
+        "l" + "c" * len(fid.distances),
     )
 
 
 def _lacking(w: Writer, facts: Facts) -> str:
     """What stands in the way of FID proper, if anything."""
-    if any(d["label"] == "FID" for d in facts.fid["distances"]):
+    if any(d.label == "FID" for d in facts.fid.distances):
         return ""
     return w.pick(
         "标准的FID需要完整的FID Inception权重，本次运行时没有；可用`genlab fid`加`--inception download`"
@@ -172,16 +179,16 @@ def _lacking(w: Writer, facts: Facts) -> str:
 
 
 def _over_epochs(w: Writer, facts: Facts) -> None:
-    epochs = facts.fid["epochs"]
-    labels = [d["label"] for d in facts.fid["distances"]]
+    epochs = facts.fid.epochs
+    labels = [d.label for d in facts.fid.distances]
     w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
     w.para(
         f"{w.tab('epochs')}是各轮保存的生成器用同样的方法测得的结果。",
         f"{w.tab('epochs')} has the same measurements on the generators kept at each epoch.",
     )
     rows = [
-        [str(e["epoch"]), *(plus_minus(measured(e["distances"][label])) for label in labels),
-         f"{number(100 * e['recognised'], 1)}%", count(e["n"])]
+        [str(e.epoch), *(plus_minus(e.distances[label].distance) for label in labels),
+         f"{_percent(e.recognised)}%", count(e.n)]
         for e in epochs
     ]
     w.table(
@@ -192,11 +199,11 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
         "Fréchet distance (lower is better) and share recognised (higher is better) over the "
         "epochs", "c" * (len(labels) + 3),
     )
-    at = [e["epoch"] for e in epochs]
+    at = [e.epoch for e in epochs]
     if len(at) < 2:
         return
     words = [_trend(w, label, epochs) for label in labels]
-    first, last = (number(100 * epochs[i]["recognised"], 1) for i in (0, -1))
+    first, last = (_percent(epochs[i].recognised) for i in (0, -1))
     if first == last:
         share = (f"识别为狗的比例首尾都是{last}%", f"The share recognised as dogs is {last} % at "
                  "the first and at the last")
@@ -212,15 +219,16 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     )
 
 
-def _trend(w: Writer, label: str, epochs: list[dict[str, Any]]) -> str:
+def _trend(w: Writer, label: str, epochs: Sequence[Snapshot]) -> str:
     """How a distance went: first and last value, whether that is a change, and the floor."""
-    at = [e["epoch"] for e in epochs]
-    found = [e["distances"][label] for e in epochs]
-    t = trend(at, [d["value"] for d in found])
-    first, last = measured(found[0]), measured(found[-1])
-    floor, error = found[-1]["null"]["mean"], like(
-        math.hypot(found[0]["error"], found[-1]["error"]), found[0]["error"], found[-1]["error"]
-    )
+    at = [e.epoch for e in epochs]
+    found = [e.distances[label] for e in epochs]
+    t = trend(at, [d.distance.value for d in found])
+    first, last = found[0].distance, found[-1].distance
+    assert first.error is not None
+    assert last.error is not None  # by the jackknife
+    floor = found[-1].null.mean
+    error = like(math.hypot(first.error, last.error), first.error, last.error)
     change = Measured(first.value - last.value, error)
     path = w.pick(
         f"{escape(label)}第{at[0]}轮为{plus_minus(first)}，第{at[-1]}轮为{plus_minus(last)}，",

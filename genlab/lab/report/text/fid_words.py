@@ -1,16 +1,14 @@
-"""What a report says of a distance: which number it is, how sure, and what it cannot tell."""
+"""The report's sentences on a distance: its kind, its uncertainty, and memorised images."""
 
-__all__ = ["KINDS", "copies", "kinds", "measured", "sureness"]
+__all__ = ["KINDS", "kinds", "memorised", "metrics", "uncertainty"]
 
-from typing import Any
+from collections.abc import Sequence
 
-from genlab.common.quantities import Measured
-from genlab.fid.verdict import is_smallest
+from genlab.fid.metrics import METRICS
+from genlab.fid.results import Distance
+from genlab.fid.verdict import LEVEL
 from genlab.lab.report.numbers.numbers import alike, number, plus_minus
 from genlab.lab.report.writer import Writer, escape
-
-LEVEL = 0.05
-"""Of every test."""
 
 KINDS = {
     "FID": (
@@ -45,37 +43,49 @@ KINDS = {
         "published FIDs",
     ),
 }
-"""What each label of a distance means."""
+"""The meaning of each label of a distance."""
 
 
-def kinds(w: Writer, distances: list[dict[str, Any]]) -> str:
-    """Returns what each distance of a list is."""
+def kinds(w: Writer, distances: Sequence[Distance]) -> str:
+    """Returns the meaning of each distance."""
     return w.pick("；", "; ").join(
-        w.pick(f"{d['label']}是{KINDS[d['label']][0]}", f"{d['label']} is {KINDS[d['label']][1]}")
+        w.pick(f"{d.label}是{KINDS[d.label][0]}", f"{d.label} is {KINDS[d.label][1]}")
         for d in distances
     )
 
 
-def measured(d: dict[str, Any]) -> Measured:
-    """Returns a recorded value with its error."""
-    return Measured(d["value"], d["error"])
+def metrics(w: Writer, distances: Sequence[Distance]) -> str:
+    """Returns a clause on each metric that some network has, with the work that defines it."""
+    clauses = []
+    for metric in METRICS:
+        keys = [quantity.key for quantity in metric.quantities]
+        if not any(d.metrics.get(key) for d in distances for key in keys):
+            continue
+        cited = w.cite(keys[0]) if metric.reference else ""
+        zh = "、".join(quantity.zh for quantity in metric.quantities)
+        en = " and ".join(quantity.en for quantity in metric.quantities)
+        clauses.append(w.pick(f"{zh}{cited}{metric.zh}", f"{en}{cited} {metric.en}"))
+    return w.pick("；", "; ").join(clauses)
 
 
-def sureness(w: Writer, d: dict[str, Any]) -> str:
-    """Returns the sentence on one distance: is it above what two samples of one law give?"""
-    null, label = d["null"], escape(d["label"])
-    sign = "≤" if is_smallest(null) else "="
-    p = f"*p* {sign} {null['p']:.3f}"
-    distance = measured(d)
-    found = plus_minus(distance)
-    floor, high = alike(null["mean"], distance), alike(null["high"], distance)
-    if null["p"] <= LEVEL:
-        told = ("因此生成图像与真实图像能够区分", "so the generated images are told from the real ones")
+def uncertainty(w: Writer, d: Distance) -> str:
+    """Returns the sentence on one distance: is it above that of two samples of one distribution?"""
+    null, label = d.null, escape(d.label)
+    assert null is not None  # a lab resamples
+    sign = "≤" if null.is_smallest else "="
+    p = f"*p* {sign} {null.p:.3f}"
+    found = plus_minus(d.distance)
+    floor, high = alike(null.mean, d.distance), alike(null.high, d.distance)
+    if null.p <= LEVEL:
+        told = (
+            "因此生成图像与真实图像能够区分",
+            "so the generated images can be distinguished from the real ones",
+        )
     else:
         told = (
             "因此在这个样本量下分不出生成图像与真实图像（这不等于两者相同）",
-            "so at these numbers the generated images are not told from the real ones (which does "
-            "not mean that they are alike)",
+            "so at these numbers the generated images cannot be distinguished from the real ones "
+            "(which does not mean that they are alike)",
         )
     return w.pick(
         f"{label} = {found}（刀切法标准误）；若两组图像来自同一分布，同样的样本量下平均为{floor}，"
@@ -86,28 +96,29 @@ def sureness(w: Writer, d: dict[str, Any]) -> str:
     )
 
 
-def copies(w: Writer, d: dict[str, Any]) -> str:
-    """Returns what the distances to the nearest real images say of memorised ones."""
-    m = d["memorisation"]
-    p, share = number(m["p"], 3), number(100 * m["share_nearer"], 1)
+def memorised(w: Writer, d: Distance) -> str:
+    """Returns the sentence on the test of memorisation."""
+    found = d.copies
+    assert found is not None  # images were compared
+    p, share = number(found.p, 3), number(100 * found.share_nearer, 1)
     against = (
         ("训练时没有用过的真实图像到训练图像的最近距离", "those of held-out real images")
-        if m["reference"] == "held-out"
+        if found.reference == "held-out"
         else ("真实图像彼此之间的最近距离", "those of the real images among each other")
     )
-    if m["p"] <= LEVEL:
+    if found.p <= LEVEL:
         told = (
             "生成图像离训练图像更近，可能记住了训练图像，也可能只是彼此相似，应查看最近的图像对",
-            "the generated images lie nearer: they may be memorised, or merely alike; the closest "
-            "pairs are to be looked at",
+            "the generated images lie nearer: they may be memorised, or merely similar to each "
+            "other; the closest pairs should be inspected",
         )
     else:
         told = ("没有发现记忆训练图像的迹象", "there is no sign of memorised images")
     return w.pick(
-        f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d['network'])}特征，秩和检验）："
-        f"前者较小的概率为{share}%，*p* = {p}；与训练图像完全相同的有{m['duplicates']}张：{told[0]}",
+        f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d.extractor.network)}特征，秩和检验）："
+        f"前者较小的概率为{share}%，*p* = {p}；与训练图像完全相同的有{found.duplicates}张：{told[0]}",
         f"the distances of the generated images to their nearest training images against "
-        f"{against[1]} ({escape(d['network'])} features, rank test): the former are smaller with "
-        f"probability {share} %, *p* = {p}; {m['duplicates']} are exactly alike a training image: "
+        f"{against[1]} ({escape(d.extractor.network)} features, rank test): the former are smaller with "
+        f"probability {share} %, *p* = {p}; {found.duplicates} are identical to a training image: "
         f"{told[1]}",
     )

@@ -34,10 +34,10 @@ def _task(w: Writer, facts: Facts) -> None:
     w.para(
         f"本题用{data_name(w, data)}（{count(facts.gan['images'])}张，{size}×{size}像素）训练GAN"
         f"{w.cite('gan')}生成狗的图像，展示第{epochs}轮时的样本，并用自己实现的FID函数评价"
-        f"{count(facts.fid['n_fake'])}张生成图像。",
+        f"{count(facts.fid.n_fake)}张生成图像。",
         f"A GAN{w.cite('gan')} is trained on {data_name(w, data)} "
         f"({count(facts.gan['images'])} images of {size}×{size} pixels) to make images of dogs. "
-        f"Its samples at epochs {epochs} are shown, and {count(facts.fid['n_fake'])} generated "
+        f"Its samples at epochs {epochs} are shown, and {count(facts.fid.n_fake)} generated "
         "images are judged by an FID function of our own.",
     )
     if data["stand_in"]:
@@ -166,7 +166,7 @@ def _settings(w: Writer, facts: Facts) -> None:
 
 def _images(w: Writer, facts: Facts) -> None:
     epochs = w.pick("、", ", ").join(map(str, facts.gan["snapshots"]))
-    fakes, shown = count(facts.fid["n_fake"]), min(60, facts.fid["n_fake"])
+    fakes, shown = count(facts.fid.n_fake), min(60, facts.fid.n_fake)
     w.heading(2, "2.3 不同轮数的生成图像", "2.3 Generated images over the epochs")
     w.para(
         f"{w.fig('progress')}为第{epochs}轮时随机生成的10张图像。隐变量随机抽取一次后固定，同一列始终是同一个隐变量，"

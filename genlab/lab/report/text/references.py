@@ -1,6 +1,8 @@
 """The works that a report may cite."""
 
-__all__ = ["REFERENCES"]
+__all__ = ["REFERENCES", "reference"]
+
+from genlab.fid.metrics import METRICS
 
 REFERENCES = {
     "vae": "Kingma D P, Welling M. Auto-Encoding Variational Bayes. ICLR, 2014. arXiv:1312.6114.",
@@ -40,13 +42,14 @@ REFERENCES = {
     "fid": "Heusel M, Ramsauer H, Unterthiner T, Nessler B, Hochreiter S. GANs Trained by a Two "
     "Time-Scale Update Rule Converge to a Local Nash Equilibrium. NeurIPS, 2017. "
     "arXiv:1706.08500.",
-    "kid": "Bińkowski M, Sutherland D J, Arbel M, Gretton A. Demystifying MMD GANs. ICLR, 2018. "
-    "arXiv:1801.01401.",
-    "pr": "Kynkäänniemi T, Karras T, Laine S, Lehtinen J, Aila T. Improved Precision and Recall "
-    "Metric for Assessing Generative Models. NeurIPS, 2019. arXiv:1904.06991.",
-    "coverage": "Naeem M F, Oh S J, Uh Y, Choi Y, Yoo J. Reliable Fidelity and Diversity Metrics "
-    "for Generative Models. ICML, 2020. arXiv:2002.09797.",
     "lowrank": "Mathiasen A, Hvilshøj F. Backpropagating through Fréchet Inception Distance. "
     "2020. arXiv:2009.14075.",
 }
 """By the key that `Writer.cite` takes."""
+
+
+def reference(key: str) -> str:
+    """Returns a work: one of `REFERENCES`, or that of the metric whose first quantity has the key."""
+    if key in REFERENCES:
+        return REFERENCES[key]
+    return next(m.reference for m in METRICS if m.quantities[0].key == key)

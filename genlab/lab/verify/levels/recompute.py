@@ -227,10 +227,11 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
         return [Finding("recompute", name, Verdict.TAMPERED, Words(text, text))]
     findings = []
     for row in rows:
-        label = str(row.get("label"))[:60]
+        one = SubmittedRecord(gan / "fid.json", row)
+        found = one.value.get("extractor")
+        label = str(found.get("label") if isinstance(found, dict) else None)[:60]
         findings.append(judged(
-            "recompute", Words(label, label),
-            partial(_distance, SubmittedRecord(gan / "fid.json", row), fakes),
+            "recompute", Words(label, label), partial(_distance, one, fakes)
         ))
     findings.append(judged(
         "recompute", Words("识别为狗的比例", "shares recognised as dogs"),
@@ -242,10 +243,12 @@ def _distances(gan: Path, bench: Bench) -> list[Finding]:
 
 
 def _distance(record: SubmittedRecord, fakes: _Fakes) -> tuple[Verdict, Words]:
-    network = fakes.bench.network(record.text("label"), record.text("weights_sha256"))
+    network = fakes.bench.network(
+        record.text("extractor", "label"), record.text("extractor", "sha256")
+    )
     real, fake = fakes.pair(network)
     found = frechet_parts(real, fake)
-    value, recorded = found.distance, record.number("value")
+    value, recorded = found.distance, record.number("distance", "value")
     off = max(
         abs(value - recorded), abs(found.mean - record.number("mean_part")),
         abs(found.covariance - record.number("covariance_part")),
@@ -281,7 +284,7 @@ def _epochs(record: SubmittedRecord, gan: Path) -> tuple[Verdict, Words]:
     last = {
         "epoch": kept[-1], "n": record.at("n_fake"), "recognised": record.at("recognised_fake"),
         "distances": {
-            row.text("label"): {key: row.at(key) for key in ("value", "error", "null")}
+            row.text("extractor", "label"): {key: row.at(key) for key in ("distance", "null")}
             for row in (SubmittedRecord(gan / "fid.json", one) for one in record.at("distances"))
         },
     }
