@@ -203,10 +203,16 @@ def _exact(results: "Measurement") -> str:
     if results.nll_exact is None:
         return ""
     found = f"; {QUANTITIES['nll_exact'].en} {results.nll_exact.text()}"
+    if results.bits_per_pixel is not None:
+        found += f" ({results.bits_per_pixel.text()} bits per pixel)"
+    if results.density:
+        found += f", of a density of {results.domain}"
     if results.nll_exact_trusted:
         return found
     assert results.nll_exact_error is not None
+    assert results.nll_exact_rounding is not None
+    error = results.nll_exact_error + results.nll_exact_rounding
     return (
-        f"{found}, NOT to be trusted (the error of quadrature is "
-        f"{Measured(results.nll_exact_error).text()}, or importance sampling finds more)"
+        f"{found}, NOT to be trusted (the error of quadrature is {Measured(error).text()}, or "
+        "importance sampling finds more)"
     )

@@ -166,6 +166,7 @@ QUANTITIES = {
             "nll_is", "importance-sampled NLL", "重要性采样负对数似然", unit="nats",
             per_image=True,
         ),
+        Quantity("bits_per_pixel", "NLL per pixel", "每像素负对数似然", unit="bits"),
         Quantity("elbo", "ELBO", "ELBO", unit="nats", per_image=True),
         Quantity(
             "re", "reconstruction", "重建项", "RE", r"\text{RE}", unit="nats", per_image=True

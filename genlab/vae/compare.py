@@ -137,7 +137,8 @@ def tabulate(config: CompareConfig, out: Path) -> Comparison:
     first = read_results(Run(out / "standard" / "0"))
     return Comparison(
         priors=rows, seeds=config.seeds, post_hoc=config.post_hoc, latent=config.latent,
-        test_images=first.test_images, data=first.data, observation=first.observation,
+        test_images=first.test_images, data=first.data, likelihood=first.likelihood,
+        domain=first.domain,
     )
 
 
@@ -195,12 +196,12 @@ def table(results: Comparison) -> str:
     """Returns the comparison as a Markdown table."""
     shown, main = results.shared(), results.headline
     how = "learned post hoc on one VAE a seed" if results.post_hoc else "trained jointly"
-    heads = ["prior", *(QUANTITIES[key].label() for key in shown)]
+    heads = ["prior", *map(_head, shown)]
     lines = [
-        f"Priors {how}; {results.data.name}, {results.test_images:,} test digits, "
-        f"D = {results.latent}, seeds: {results.seeds}; nats per digit. ± is the standard "
-        "error over seeds, where there are several, else over digits; that of a difference is "
-        "over digits, the same for both.",
+        f"Priors {how}; {results.data.name}, {results.test_images:,} test digits "
+        f"({results.domain}), D = {results.latent}, seeds: {results.seeds}; nats per digit. ± is "
+        "the standard error over seeds, where there are several, else over digits; that of a "
+        "difference is over digits, the same for both.",
         "",
         f"| {' | '.join(heads)} | {QUANTITIES[main].label()} − standard |",
         f"|{'---|' * (len(heads) + 1)}",
@@ -211,3 +212,9 @@ def table(results: Comparison) -> str:
         last = "—" if difference is None else difference.as_difference()
         lines.append(f"| {' | '.join([prior, *cells, last])} |")
     return "\n".join(lines) + "\n"
+
+
+def _head(key: str) -> str:
+    """Returns a quantity's name, with its unit if that is not nats."""
+    one = QUANTITIES[key]
+    return one.label() if one.unit in ("", "nats") else f"{one.label()} ({one.unit})"

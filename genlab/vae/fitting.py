@@ -104,9 +104,9 @@ def fit(
             seed=config.seed, device=hardware.device,
         )
         results = VaeResults(
-            **vars(measured), prior=recorded.classes["prior"], prior_options={}, epochs=epochs,
+            **vars(measured), prior=recorded.classes["prior"], prior_options={},
+            likelihood=recorded.classes["likelihood"], likelihood_options={}, epochs=epochs,
             train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
-            observation=vae.likelihood.observation,
         )
         atomic.write_tensors(out / MEASURES, results.values)
         run.finish(to_json(results))

@@ -58,13 +58,22 @@ class Measurement:
     """KL(q(z) || p(z)), with q(z) the mixture of the training images' posteriors."""
     active_units: int
     """Latent dimensions whose mean varies over the images."""
+    domain: str
+    """The images that p(x) is a distribution of."""
+    density: bool
+    """Whether p(x) is a density. Its logarithm is then not comparable with that of the probability
+    of a discrete image."""
+    bits_per_pixel: Measured | None = None
+    """-log2 p(x) / X, by quadrature or else by importance sampling."""
     nll_exact: Measured | None = None
     """-ln p(x) by quadrature, for one or two latent dimensions."""
     nll_exact_trusted: bool | None = None
-    """Whether its error is at most 0.01 nats, and importance sampling finds no more."""
+    """Whether its errors are at most 0.01 nats, and importance sampling finds no more."""
     nll_exact_error: float | None = None
-    """The error of quadrature, mean over the images."""
+    """The error of the lattice, mean over the images."""
     nll_exact_largest_error: float | None = None
+    nll_exact_rounding: float | None = None
+    """The rounding error of ln p(x|z), mean over the images."""
     prior_outside_box: float | None = None
     """The share of the prior's mass outside the box of quadrature."""
     prior_table_error: float | None = None
@@ -136,8 +145,9 @@ class VaeResults(Measurement):
     """Training time."""
     data: Identity
     """The digits."""
-    observation: str
-    """How images were drawn from grey values, `Likelihood.observation`."""
+    likelihood: str
+    likelihood_options: dict[str, Any]
+    """What the likelihood was built with."""
 
 
 def read_results(run: Run) -> VaeResults:
@@ -195,8 +205,9 @@ class Comparison:
     latent: int
     test_images: int
     data: Identity
-    observation: str
-    """How images were drawn from grey values, `Likelihood.observation`."""
+    likelihood: str
+    domain: str
+    """The images that p(x) is a distribution of."""
 
     def shared(self) -> list[str]:
         """Returns the keys of the quantities that all priors have, in the table's order."""

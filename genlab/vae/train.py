@@ -116,7 +116,8 @@ def _train(
     results = VaeResults(
         **vars(_measured(model.eval(), digits, config, on)), prior=config.prior,
         prior_options=dict(config.prior_options), epochs=epochs, train_images=len(splits.train),
-        seconds=round(seconds, 1), data=digits.identity, observation=model.likelihood.observation,
+        seconds=round(seconds, 1), data=digits.identity, likelihood=config.likelihood,
+        likelihood_options=dict(config.likelihood_options),
     )
     _finish(run, results)
     run.drop_state()

@@ -51,7 +51,8 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
         test_images=1000, seconds=61.4, parameters=1_333_012,
         identity_gap=0.0004, identity_tolerance=0.0021, identity_holds=True,
         mutual_information_cap=6.9, mutual_information_saturated=False, active_units=2,
-        nll_exact_error=0.00004, diagnostics={}, data=Identity(**digits), observation="dynamic",
+        nll_exact_error=0.00004, diagnostics={}, data=Identity(**digits), likelihood="bernoulli",
+        likelihood_options={}, domain="binary images", density=False, nll_exact_rounding=1e-5,
     )
 
 

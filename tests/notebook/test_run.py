@@ -223,7 +223,8 @@ def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> N
     )
     found = Comparison(
         priors={"standard": row, "vamp": better}, seeds=2, post_hoc=False, latent=2,
-        test_images=60, data=single.data, observation="",
+        test_images=60, data=single.data, likelihood="bernoulli",
+        domain="binary images",
     )
     folder = record(tmp_path / "cmp", "compare", to_json(found))
     shutil.copytree(vae, folder / "standard" / "0")

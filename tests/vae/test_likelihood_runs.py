@@ -1,5 +1,7 @@
 """Every likelihood through a run: objectives, estimators, resumption, refitting, images, page."""
 
+import math
+
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.command import run_command
 from cases.explorer import Page
 from safetensors.torch import load_file
 
@@ -27,6 +30,7 @@ from genlab.vae.likelihoods import LIKELIHOODS
 from genlab.vae.load import load_vae
 from genlab.vae.measure import exact_evidence
 from genlab.vae.model import VAE
+from genlab.vae.results import read_results
 from genlab.vae.splits import observed_test_images
 from genlab.vae.train import refit_config, train_vae
 
@@ -195,6 +199,29 @@ def test_a_scale_is_learned_kept_in_the_run_and_left_alone_by_a_new_prior(
     other = config_of(grey_digits, "bernoulli", post_hoc=str(run), prior="mixture")
     with pytest.raises(InputError, match="its `likelihood` is gaussian, not bernoulli"):
         train_vae(other, tmp_path / "other")
+
+
+@each
+def test_results_are_in_nats_and_bits_and_name_the_images(
+    likelihood: str, run_of: Callable[[str], Path]
+) -> None:
+    run = run_of(likelihood)
+    results = read_results(Run(run))
+    assert results.likelihood == likelihood
+    assert results.domain == LIKELIHOODS[likelihood].domain.en
+    assert results.density == (likelihood == "gaussian")
+    assert results.bits_per_pixel is not None
+    assert results.nll_exact is not None
+    for bits, nats in zip(
+        (results.bits_per_pixel.value, results.bits_per_pixel.error),
+        (results.nll_exact.value, results.nll_exact.error),
+    ):
+        assert bits == pytest.approx(nats / (64 * math.log(2)))
+    assert results.nll_exact_rounding is not None
+    assert 0 < results.nll_exact_rounding < 1e-3
+    line = run_command("vae", "evaluate", str(run), cwd=run).stdout
+    assert f"({results.bits_per_pixel.text()} bits per pixel)" in line
+    assert ("of a density of grey values" in line) == results.density
 
 
 @each

@@ -163,7 +163,7 @@ def test_refit_refuses_other_digits_and_stray_options(
     with pytest.raises(InputError, match="not a finished VAE run|no such file"):
         of(tmp_path / "none", "vamp")
     config = of(base, "standard")
-    with pytest.raises(InputError, match="networks"):
+    with pytest.raises(InputError, match="its `hidden` is"):
         train_vae(replace(config, hidden=(8,)), tmp_path / "other")
     digits = np.load(tiny_digits)
     changed = {**digits, "train": 255 - digits["train"]}

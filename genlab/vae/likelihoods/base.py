@@ -28,6 +28,8 @@ import torch.nn as nn
 
 from torch import Tensor
 
+from genlab.common.title import Title
+
 
 class Likelihood(nn.Module, ABC):
     """A likelihood of images whose pixels are independent given z.
@@ -36,10 +38,10 @@ class Likelihood(nn.Module, ABC):
     Values have the type of the arguments: float64 images give a float64 statistic.
     """
 
+    domain: ClassVar[Title] = Title("灰度值", "grey values")
+    """The images that p(x) is a distribution of, for reports."""
     outputs: int = 1
     """Natural parameters a pixel: the decoder has K = `outputs` X outputs."""
-    observation: ClassVar[str] = "grey values as they are"
-    """How `observe` draws the images that are modelled from grey values."""
     discrete: ClassVar[bool] = True
     """Whether p(x|z) is a probability; otherwise it is a density."""
     mean_function: ClassVar[Literal["sigmoid", "identity"] | None] = None

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from genlab.common.title import Title
 from genlab.vae.likelihoods.base import Likelihood
 
 STEEP = 60.0
@@ -32,7 +33,10 @@ class Bernoulli(Likelihood):
     The draw of a pixel is 1 with its grey value for a probability (Salakhutdinov & Murray, 2008).
     """
 
-    observation = "dynamic in training; one fixed draw of the test digits"
+    domain = Title(
+        "二值图像，由灰度抽样：训练时每步重新抽样，测试图像固定抽样一次",
+        "binary images drawn from the grey values, anew at every training step, once for tests",
+    )
     mean_function = "sigmoid"
     product_dtype = torch.float32
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.title import Title
 from genlab.vae.likelihoods.base import Likelihood
 from genlab.vae.likelihoods.bernoulli import LogPartition, LogProb
 
@@ -38,6 +39,7 @@ class Binomial(Likelihood):
         InputError: If there are fewer trials than 1 or too many.
     """
 
+    domain = Title("灰度级图像，取原有灰度级", "grey levels, as they are")
     mean_function = "sigmoid"
     log_choose: Tensor
 

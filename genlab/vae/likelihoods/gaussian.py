@@ -26,6 +26,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.title import Title
 from genlab.vae.likelihoods.base import Likelihood
 
 
@@ -42,6 +43,10 @@ class Gaussian(Likelihood):
         InputError: If the scale is not a positive number.
     """
 
+    domain = Title(
+        "[0, 1]内的灰度值，取原值，不做去量化",
+        "grey values in [0, 1], as they are, not dequantised",
+    )
     discrete = False
     mean_function = "identity"
     log_scale: Tensor

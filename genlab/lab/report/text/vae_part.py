@@ -16,10 +16,11 @@ from genlab.lab.report.text.excerpts import excerpt
 from genlab.lab.report.text.prior_words import PRIOR_WORDS, prior_name
 from genlab.lab.report.text.vae_results import figure_of_priors, vae_results
 from genlab.lab.report.text.vae_words import discuss
-from genlab.lab.report.writer import Writer, escape
+from genlab.lab.report.writer import Writer
 from genlab.networks.mlp import WAVES
 from genlab.priors import PRIORS
 from genlab.priors.gaussian import GaussianMixture
+from genlab.vae.likelihoods import LIKELIHOODS
 from genlab.vae.model import VAE
 
 DATA = r"\boldsymbol{x} \sim p_{\text{data}}(\boldsymbol{x})"
@@ -153,9 +154,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("参数量", "Parameters"), _per_prior(w, parameters)],
         [p("训练/测试图像", "Training / test images"),
          f"{count(one.train_images)} / {count(one.test_images)}"],
-        [p("二值化", "Binarisation"), p(
-            "训练时每步按灰度重新抽样；测试图像固定抽样一次", escape(one.observation))
-            + w.cite("binarise")],
+        [p("图像", "Images"), p(*LIKELIHOODS[one.likelihood].domain) + w.cite("binarise")],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
             f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
             f", learning rate {config['learning_rate']:g} (short rise, then cosine to zero)")],
