@@ -158,7 +158,8 @@ def test_bad_digits_are_one_line(tmp_path: Path) -> None:
 
 def test_bad_images_are_one_line(picture_folder: Path, tmp_path: Path) -> None:
     train = ("gan", "train")
-    refused(run_command(*train, "missing", cwd=tmp_path), "missing", "no such file, folder or name")
+    missing = run_command(*train, "missing", cwd=tmp_path)
+    refused(missing, "missing", "no such file, folder or name")
     (tmp_path / "empty").mkdir()
     refused(run_command(*train, "empty", cwd=tmp_path), "empty", "no images")
     (picture_folder / "notes.jpg").write_text("not a picture")
