@@ -4,7 +4,6 @@ __all__ = ["Record", "is_config", "kind_of", "objects", "read_json", "read_lines
 
 import json
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -14,7 +13,7 @@ from genlab.common.errors import InputError
 class Record(dict[str, Any]):
     """A JSON object of a run's file; a missing key is an `InputError` that names the file."""
 
-    def __init__(self, entries: Mapping[str, Any], place: str) -> None:
+    def __init__(self, entries: Any, place: str = "a record") -> None:  # `asdict` copies it
         super().__init__(entries)
         self.place = place
 

@@ -277,7 +277,7 @@ def test_figures_draw_every_glyph() -> None:
     from matplotlib import font_manager
     from matplotlib.ft2font import FT2Font
 
-    from genlab.figures.draw import TITLES
+    from genlab.priors import PRIORS
 
     family = FT2Font(font_manager.findfont("DejaVu Sans", fallback_to_default=False))
     there = set(family.get_charmap())
@@ -285,5 +285,6 @@ def test_figures_draw_every_glyph() -> None:
     texts = [node.value for path in sources
              for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
              if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    letters = {c for text in [*texts, *TITLES.values()] for c in text if c.isprintable()}
+    texts += [prior.title.en for prior in PRIORS.values()]
+    letters = {c for text in texts for c in text if c.isprintable()}
     assert {c for c in letters if ord(c) not in there} == set()
