@@ -37,9 +37,9 @@ def _torch() -> dict[str, Any]:
 
     device = "CUDA " + torch.version.cuda if torch.version.cuda else "CPU"
     major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-    good = (2, 9) <= (major, minor) < (3, 0)
+    good = (2, 13) <= (major, minor) < (3, 0)
     found = f"{torch.__version__} ({device} build, {torch.backends.cpu.get_cpu_capability()})"
-    return _check("torch", good, found, "pip install 'torch>=2.9,<3'")
+    return _check("torch", good, found, "pip install 'torch>=2.13,<3'")
 
 
 def _threads() -> dict[str, Any]:
