@@ -20,7 +20,6 @@ from genlab.lab.refresh import EXPLORER, gather
 from genlab.lab.sheet import VAE_FIGURE, run_lab
 from genlab.runs.hardware import hardware_of_last_session
 from genlab.runs.run import Run
-from genlab.runs.state import readable
 from genlab.vae.compare import compare, compare_config
 from genlab.vae.load import vae_config
 from genlab.vae.results import (
@@ -102,9 +101,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
 
 def _lab(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     del on  # the lab trains on the processor
-    with readable(run.path):
-        config = LabConfig(**{**run.config, **moved})
-    return run_lab(config, run.path)
+    return run_lab(replace(run.config_as(LabConfig), **moved), run.path)
 
 
 KINDS: dict[str, Kind] = {

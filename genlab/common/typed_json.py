@@ -32,7 +32,9 @@ def from_json(kind: type[T], value: Any, place: str) -> T:
     """Returns a value of a type: a dataclass or what its fields may be.
 
     These are numbers, texts, truth values, literals, unions, lists, tuples and dictionaries of
-    them, other dataclasses, and `Any`. A `Measured` takes its unit from the quantity of its key.
+    them, other dataclasses, and `Any`. For a literal any value of its type is taken: a run may
+    have a prior or a design that is no row of genlab's tables. A `Measured` takes its unit from
+    the quantity of its key.
 
     Arguments:
         kind: The type.
@@ -66,6 +68,8 @@ def _read(kind: Any, value: Any, place: str, path: tuple[str, ...]) -> Any:
         return items if origin is list else tuple(items)
     if origin is dict and isinstance(value, dict):
         return {key: _read(parts[1], one, place, (*path, key)) for key, one in value.items()}
+    if origin is Literal:
+        kind = Union[*map(type, parts)]  # noqa: UP007 - of types known at run time
     if not fits(value, kind):
         raise InputError(f"{place}: `{'.'.join(path)}` is {str(value)[:40]!r}")
     return value

@@ -67,11 +67,9 @@ def gan_config(run: Run) -> GanConfig:
     """Returns the configuration of a GAN run.
 
     Raises:
-        InputError: If this version of genlab cannot read it.
+        InputError: If it is not that of a GAN.
     """
-    lists = {name: tuple(value) for name, value in run.config.items() if isinstance(value, list)}
-    with readable(run.path):
-        return GanConfig(**{**run.config, **lists})
+    return run.config_as(GanConfig)
 
 
 def classes_of(path: Path) -> Classes | None:

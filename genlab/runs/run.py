@@ -24,12 +24,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import require_place
 from genlab.common.progress import say
+from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.records import is_config, objects, read_json, text_of
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from genlab.data.identity import Identity
 
+
+T = TypeVar("T")
 
 BEGINNING = 8
 """Steps that are recorded one by one: rounding has not grown yet (see
@@ -59,6 +62,14 @@ class Run:
             )
         self.kind: str = record["kind"]
         self.config: dict[str, Any] = record["config"]
+
+    def config_as(self, kind: type[T]) -> T:
+        """Returns the configuration as a dataclass.
+
+        Raises:
+            InputError: If a field is missing, unknown or of another type, or refused.
+        """
+        return from_json(kind, self.config, str(self.path / "config.json"))
 
     @property
     def done(self) -> bool:

@@ -36,7 +36,6 @@ from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
 from genlab.priors import PRIORS
 from genlab.runs.run import Run, open_run
-from genlab.runs.state import readable
 from genlab.vae.load import build_likelihood, first_vae, measured_values
 from genlab.vae.results import (
     PAIRED,
@@ -60,11 +59,9 @@ def compare_config(run: Run) -> CompareConfig:
     """Returns the configuration of a comparison.
 
     Raises:
-        InputError: If this version of genlab cannot read it.
+        InputError: If it is not that of a comparison.
     """
-    with readable(run.path):
-        tuples = {name: tuple(run.config[name]) for name in ("priors", "hidden")}
-        return CompareConfig(**{**run.config, **tuples})
+    return run.config_as(CompareConfig)
 
 
 def compare(

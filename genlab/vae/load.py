@@ -125,10 +125,9 @@ def vae_config(run: Run) -> VaeConfig:
     """Returns the configuration of a VAE run.
 
     Raises:
-        InputError: If this version of genlab cannot read it.
+        InputError: If it is not that of a VAE.
     """
-    with readable(run.path):
-        return VaeConfig(**{**run.config, "hidden": tuple(run.config["hidden"])})
+    return run.config_as(VaeConfig)
 
 
 def measured_values(path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 
 from genlab.common.errors import InputError
 from genlab.common.quantities import Measured
-from genlab.common.typed_json import from_json, to_json
+from genlab.common.typed_json import fits, from_json, to_json
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def test_defaults_stand_for_what_is_missing() -> None:
         ({"rows": {"y": {"name": 3}}}, "file.json: `rows.y.name` is '3'"),
         ({"rows": []}, r"file.json: `rows` is '\[\]'"),
         ({"several": [True]}, "file.json: `several.0` is 'True'"),
-        ({"kind": "c"}, "file.json: `kind` is 'c'"),
+        ({"kind": 3}, "file.json: `kind` is '3'"),
         ({"width": "wide"}, "file.json: `width` is 'wide'"),
         ({"on": 1}, "file.json: `on` is '1'"),
         ({"either": "text"}, "file.json: `either` is no object"),
@@ -79,6 +79,11 @@ def test_defaults_stand_for_what_is_missing() -> None:
 def test_other_values_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_json(Outer, to_json(VALUE) | changes, "file.json")
+
+
+def test_a_literal_may_be_the_name_of_a_row_from_outside() -> None:
+    assert from_json(Outer, to_json(VALUE) | {"kind": "c"}, "f").kind == "c"
+    assert not fits("c", Literal["a", "b"])
 
 
 def test_a_missing_value_without_a_default_is_refused() -> None:
