@@ -32,9 +32,9 @@ def difference(a: VaeResults, b: VaeResults, key: str) -> Measured:
     first, second = getattr(a, key), getattr(b, key)
     value = first.value - second.value
     if key in a.values and key in b.values:
-        pairs = (a.values[key] - b.values[key]).double()
+        pairs = (a.values[key] - b.values[key]).numpy()
         files = [f"vae/{plain(one.prior)}/{MEASURES}#{key}" for one in (a, b)]
-        return Measured(value, like((pairs.std() / math.sqrt(len(pairs))).item(), *files))
+        return Measured(value, like(float(pairs.std(ddof=1)) / math.sqrt(len(pairs)), *files))
     error = math.hypot(first.error, second.error)
     return Measured(value, like(error, first.error, second.error))
 
