@@ -1,7 +1,7 @@
 """The device of networks: `auto`, `cpu` or `cuda`.
 
 Of several processes on a machine each takes the GPU of its number. Where they are more than the
-GPUs, those that only look at images share them: what they tell each other are rows of features,
+GPUs, those that only extract features share them: they exchange rows of features,
 which are on the processor by then, so gloo carries them. Those that train cannot: each needs a
 GPU of its own, for what they tell each other goes from GPU to GPU.
 """

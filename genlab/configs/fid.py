@@ -18,12 +18,12 @@ PreprocessingName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics"
 PREPROCESSING_NAMES: tuple[str, ...] = get_args(PreprocessingName)
 Size = int | Literal["native"] | None
 LARGEST = 4096
-"""Of --size: one such image has 50 MB."""
+"""The largest size: one such image has 50 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FidConfig:
-    """Fréchet distances of generated images to real ones, and how sure they are."""
+    """Fréchet distances of generated images to real ones, with their errors."""
 
     real: Positional[str]
     """SOURCE of the real images: a folder, a .zip, an array (.npy, .npz), a name (see: genlab
@@ -33,21 +33,21 @@ class FidConfig:
     compare: bool = False
     """Rank several generators; several FAKES do so by themselves."""
     features: tuple[FeatureName, ...] = ()
-    """Networks to look with. Not given: two, EfficientNet-Lite0 and, where its weights are at
-    hand, FID Inception (else random convolutions): a number that one network alone likes is
-    suspect."""
+    """Feature networks. Not given: two, EfficientNet-Lite0 and, where its weights are at hand,
+    FID Inception (else random convolutions): a result that one network alone supports is
+    doubtful."""
     preprocessing: PreprocessingName = "pytorch-fid"
-    """Whose way of resizing FID Inception's input."""
+    """The tool whose way of resizing FID Inception's input is taken."""
     compare_preprocessing: bool = False
-    """Show how far the five ways of preprocessing differ on these images."""
+    """Show the distances by all five ways of preprocessing."""
     inception: str | None = None
     """File with FID Inception's weights (.pth, .npz, .safetensors); "download" fetches it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks compute; auto: on a GPU where there is one. Images are decoded and
     resized on the processor, whose resizing is exact."""
     precision: Literal["float32", "bf16", "fp16", "auto"] = "float32"
-    """What the networks compute in; fp16: on GPUs only; auto: fp16 on a GPU, bf16 on a processor,
-    where a short trial shows that it is faster."""
+    """The precision of the networks; fp16: on GPUs only; auto: fp16 on a GPU, bf16 on a
+    processor, where a short trial shows that it is faster."""
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the shorter side of the smallest generated image."""
@@ -60,12 +60,12 @@ class FidConfig:
     """SOURCE of real images that the generator was not trained on, for the test of memorisation;
     without it the real images are compared with each other."""
     real_count: int | None = None
-    """REAL is a file of statistics that does not say it: the number of its images."""
+    """The number of images of REAL, a file of statistics that does not say it."""
     real_ddof: Literal[0, 1] = 1
-    """REAL is such a file: its covariance was divided by N - DDOF (StyleGAN: 0)."""
+    """The covariance in REAL, such a file, was divided by N - DDOF (StyleGAN: 0)."""
     permutations: int | None = None
-    """Exchanges of images for the floor and the p-value; 0 leaves out all that resamples. Not
-    given: 200, or 20 where each takes seconds (thousands of images and features)."""
+    """Permutations for the floor and the p-value; 0 leaves out all resampling. Not given: 200,
+    or 20 where each takes seconds (thousands of images and features)."""
     save_statistics: bool = False
     """Write the real images' mean and covariance, a file a network, to measure against later."""
     seed: int = 0

@@ -32,6 +32,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.conformance.errors import ConformanceError
 from genlab.priors.base import Prior
 
 PIXELS = 20
@@ -42,10 +43,6 @@ MASS = 1e-4
 """How far from one an integral over the grid may be."""
 SAMPLES, SPLITS = 100_000, 20
 """Draws of the sampler's check, and parts of each axis in its boxes."""
-
-
-class ConformanceError(ValueError):
-    """A density or a prior does not do what every one of them must."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 r"""Sets of features whose metrics are known exactly, to be run against any package.
 
-No case needs a download, a network or torch: inputs are NumPy arrays, made when asked for from
-explicit generators, and what is expected follows from a formula, told in `source`. A case passes
-if the value is a finite real number within `tolerance` of it; an exception, a NaN or a complex
-number of the package under test is an outcome, not a crash.
+No case needs a download, a network or torch: inputs are NumPy arrays, made on demand from explicit
+generators, and the expected value follows from a formula, which `source` states. A case passes if
+the value is a finite real number within `tolerance` of it; an exception, a NaN or a complex number
+of the package under test is an outcome, not a crash.
 
     from genlab.conformance.distances import CASES, of_statistics, run
     for outcome in run(their_fid, CASES["frechet"]):               # takes two arrays of features
@@ -37,7 +37,7 @@ DIGITS = 1e-6
 
 
 class Example(NamedTuple):
-    """The inputs of a case, and what must come out."""
+    """The inputs of a case and the expected value."""
 
     inputs: tuple[ndarray, ...]
     """The arrays, in the order of the arguments."""
@@ -51,26 +51,25 @@ class Case(NamedTuple):
     """One known case."""
 
     name: str
-    """What it is."""
     make: Callable[[], Example]
-    """Makes it, the same each time."""
+    """Makes the example, the same each time."""
     source: str
-    """Why the value is what it is."""
+    """The formula of the value."""
 
 
 class Outcome(NamedTuple):
-    """What a package made of a case."""
+    """The result of a package on a case."""
 
     case: str
     """The name of the case."""
     passed: bool
     """Whether it is right."""
     value: float | None
-    """What came out, if it was a finite real number."""
+    """The value, if it is a finite real number."""
     expected: float | None
-    """What should have; None for a refusal."""
+    """The expected value; None for a refusal."""
     message: str
-    """The exception, or the other reason not to pass; warnings, if it passed with some."""
+    """The exception or other reason for failing; warnings, if it passed with some."""
 
 
 def run(distance: Callable[..., Any], cases: Iterable[Case]) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Work done ahead by one thread, while the caller does something else."""
+"""Iteration ahead in a thread, while the caller does something else."""
 
 __all__ = ["in_background"]
 
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.05
-"""How long a side waits before it looks whether the other one has stopped."""
+"""The time that a side waits before it checks whether the other one has stopped."""
 
 
 def in_background(items: Iterable[T], ahead: int) -> Generator[T, None, None]:
     """Iterates over `items` in a thread of its own.
 
-    An exception of `items` arrives here, in its turn. When the caller stops early (an exception,
-    Ctrl-C) the thread ends after the item that it is at.
+    An exception of `items` is raised here, in its turn. When the caller stops early (an
+    exception, Ctrl-C) the thread ends after its current item.
 
     Arguments:
         items: Any iterable; only the thread touches it.

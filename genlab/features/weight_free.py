@@ -1,7 +1,7 @@
-r"""Features that nobody trained: random convolutions, and the pixels themselves.
+r"""Features without trained weights: random convolutions, and the pixels themselves.
 
-They need no file and are the same on every machine, so that a Fréchet distance and its kin can
-be had, tried and tested anywhere. What they see is texture and colour, not dogs.
+They need no file and are the same on every machine, so that distances can be computed and tested
+anywhere. They respond to texture and colour, not to dogs.
 
 **Random convolutions.** Three convolutions with stride 2, each followed by ReLU; the features
 are the spatial means after each, side by side:
@@ -9,8 +9,8 @@ are the spatial means after each, side by side:
     64 px RGB in [-1, 1] -> 5x5, 64 -> 3x3, 128 -> 3x3, 256;  F = 64 + 128 + 256 = 448
 
 A weight is (b - 127.5) / sd, times He's sqrt(2 / fan-in), where b runs through the bytes of
-SHAKE-256("genlab random convolutions 1") and sd^2 = (256^2 - 1) / 12 is the variance of a byte:
-no library's generator can change them. There are no biases.
+SHAKE-256("genlab random convolutions 1") and sd^2 = (256^2 - 1) / 12 is the variance of a byte;
+so they do not depend on any library's random generator. There are no biases.
 
 **Pixels.** The image at 16 x 16 pixels, in [0, 1], F = 768.
 

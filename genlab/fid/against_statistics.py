@@ -11,8 +11,8 @@ from genlab.features.extractors import FeatureExtractors
 from genlab.fid.results import Distance, ExtractorIdentity, FidResults, Measurement
 from genlab.fid.sets import cropped, join, open_generated, require_images
 from genlab.fid.statistics_file import (
+    FeatureOrigin,
     LoadedStatistics,
-    Origin,
     load_statistics,
     refuse_mismatch,
 )
@@ -38,7 +38,8 @@ def measure_against_statistics(config: FidConfig, features: FeatureExtractors) -
             f"{path}: statistics are of one network; name it in `features` (inception-768, say)"
         )
     extractor = features[config.features[0]]
-    refuse_mismatch(known.origin, Origin(extractor.key, extractor.dims, extractor.provenance))
+    origin = FeatureOrigin(extractor.key, extractor.dims, extractor.provenance)
+    refuse_mismatch(known.origin, origin)
     size, crop = known.framing or (config.size, "centre")
     fakes, size, note = open_generated(config.fakes, size, config.n, config.seed)
     found = []

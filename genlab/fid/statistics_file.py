@@ -12,18 +12,17 @@ pytorch-fid's files, so each program reads the other's; beside them lie
     source      what the images are
     versions    JSON: of the programs
 
-A plain file says neither N nor the network, and an older one of these not size and crop. The rank
-of a covariance of N images is N - 1 unless N > F, so a small N can be read off it.
+A plain file of another tool has `mu` and `sigma` alone. The rank of a covariance of N images is
+N - 1 unless N > F, so a small N can be read off it.
 
 Shapes: F features.
 """
 
 __all__ = [
+    "FeatureOrigin",
     "Framing",
     "LoadedStatistics",
-    "Origin",
     "holds_statistics",
-    "implied_count",
     "load_statistics",
     "refuse_mismatch",
     "save_statistics",
@@ -56,7 +55,7 @@ UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, TypeError, KeyE
 
 
 class Framing(NamedTuple):
-    """What images were brought to before a network looked at them."""
+    """The size and crop of images before features were extracted."""
 
     size: int | Literal["native"]
     """The side of their squares; "native": each as it was."""
@@ -66,23 +65,23 @@ class Framing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedStatistics:
-    """The statistics of a set of images, as a file keeps them."""
+    """The statistics of a set of images, read from a file."""
 
     gaussian: Statistics
     """Mean, covariance (divided by N - 1 as far as is known) and N."""
     provenance: Provenance | None
-    """What the features come from; None if nobody knows."""
+    """The origin of the features; None if the file does not say."""
     framing: Framing | None
-    """Size and crop of the images; None if nobody knows."""
+    """Size and crop of the images; None if the file does not say."""
     source: str
     """The file."""
     note: str
-    """What is not known of them, and what was assumed; "" if all is known."""
+    """What the file does not say, and what was assumed; "" if it says everything."""
 
     @property
-    def origin(self) -> "Origin":
-        """Where the features come from."""
-        return Origin(self.source, len(self.gaussian.mean), self.provenance)
+    def origin(self) -> "FeatureOrigin":
+        """The origin of the features, for `refuse_mismatch`."""
+        return FeatureOrigin(self.source, len(self.gaussian.mean), self.provenance)
 
 
 def save_statistics(
@@ -93,8 +92,8 @@ def save_statistics(
     Arguments:
         path: The file, `.npz`.
         gaussian: Mean, covariance (divided by N - 1) and N.
-        provenance: What the features come from.
-        source: What the images are.
+        provenance: The origin of the features.
+        source: The SOURCE of the images.
         framing: Their size and crop.
 
     Raises:
@@ -147,7 +146,6 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Load
             if "provenance" in file.files:
                 known = Provenance(**json.loads(str(file["provenance"])))
                 kept = int(file["count"])
-            if "crop" in file.files:
                 framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
     except InputError:
         raise
@@ -158,9 +156,8 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Load
         if count not in (None, kept) or ddof != 1:
             raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
         gaussian = Statistics(mean.double(), covariance.double(), kept)
-        note = "" if framing else f"{path} does not say size and crop of the real images"
         return LoadedStatistics(
-            gaussian=gaussian, provenance=known, framing=framing, source=str(path), note=note
+            gaussian=gaussian, provenance=known, framing=framing, source=str(path), note=""
         )
     return _plain(path, mean, covariance, count, ddof)
 
@@ -228,20 +225,6 @@ def _check(name: str, mu: np.ndarray, sigma: np.ndarray) -> None:
         raise InputError(f"{name}: sigma is no covariance: not symmetric, or a variance below 0")
 
 
-def implied_count(covariance: Tensor) -> int | None:
-    """Returns the N that the rank of a covariance reveals, if it does.
-
-    The covariance of N images has rank N - 1 while that is below the number of features that vary
-    at all. Eigenvalues up to F eps lambda_max count as 0, with eps of the dtype. N comes out too
-    small if images are in the set twice, or lie on one line with others.
-
-    Arguments:
-        covariance: A covariance in the precision that it was calculated in, shape `(F, F)`.
-    """
-    _, rank, alive = _spectrum(covariance)
-    return rank + 1 if rank < alive else None
-
-
 def _spectrum(covariance: Tensor) -> tuple[Tensor, int, int]:
     """Returns the eigenvalues, the rank, and how many features vary."""
     diagonal = covariance.diagonal()
@@ -252,18 +235,18 @@ def _spectrum(covariance: Tensor) -> tuple[Tensor, int, int]:
     return values, rank, alive
 
 
-class Origin(NamedTuple):
-    """Where features come from: what decides whether two sets of them compare."""
+class FeatureOrigin(NamedTuple):
+    """The origin of features, which decides whether two sets of them can be compared."""
 
     source: str
     """The images, as an error names them."""
     dims: int
     """F."""
     provenance: Provenance | None
-    """None if nobody knows."""
+    """None if it is not known."""
 
 
-def refuse_mismatch(a: Origin, b: Origin) -> None:
+def refuse_mismatch(a: FeatureOrigin, b: FeatureOrigin) -> None:
     """Raises `InputError` if two sets' features differ in network or preprocessing.
 
     A plain file says nothing of its network: then only F is compared, and its `note` says so. In

@@ -17,7 +17,7 @@ from genlab.compute.precision import exact
 from genlab.features.extractor import Provenance
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import load_extractor
-from genlab.fid.statistics_file import Origin, refuse_mismatch
+from genlab.fid.statistics_file import FeatureOrigin, refuse_mismatch
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 KEYS = ("inception", "efficientnet-lite0", "digits", "random", "pixels")
@@ -110,7 +110,7 @@ def test_devices_mix_in_float32_only() -> None:
         here = Provenance(
             network="n", sha256="", layer="l", preprocessing="p", precision=precision
         )
-        pair = [Origin(x.device, 3, x) for x in (here, replace(here, device="cuda"))]
+        pair = [FeatureOrigin(x.device, 3, x) for x in (here, replace(here, device="cuda"))]
         if mixes:
             refuse_mismatch(*pair)
         else:

@@ -14,10 +14,9 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.features.extractor import Provenance
 from genlab.fid.statistics_file import (
+    FeatureOrigin,
     Framing,
-    Origin,
     holds_statistics,
-    implied_count,
     load_statistics,
     refuse_mismatch,
     save_statistics,
@@ -101,19 +100,16 @@ def test_plain_files_are_read_with_a_note(tmp_path: Path) -> None:
         load_statistics(tmp_path / "constant.npz", 1, 0)
 
 
-def test_files_of_before_size_and_crop_were_kept_say_that_they_are_not_known(
-    tmp_path: Path
-) -> None:
+def test_size_and_crop_are_kept_and_must_be_known_ones(tmp_path: Path) -> None:
     for framing in (FRAMING, Framing("native", "centre")):
         path = tmp_path / "new.npz"
         save_statistics(path, Statistics(*moments(features(30, 12)), 30), LITE, "dogs", framing)
         assert load_statistics(path).framing == framing
     with np.load(path) as file:
         kept = {name: file[name] for name in file.files if name not in ("size", "crop")}
-    np.savez(tmp_path / "old.npz", **kept)  # type: ignore[arg-type]
-    old = load_statistics(tmp_path / "old.npz")
-    assert (old.provenance, old.framing) == (LITE, None)
-    assert "old.npz does not say size and crop of the real images" in old.note
+    np.savez(tmp_path / "damaged.npz", **kept)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"damaged\.npz: not readable as statistics"):
+        load_statistics(tmp_path / "damaged.npz")
     assert "size and crop" in load_statistics(plain(tmp_path / "plain.npz", features(9, 4))).note
     np.savez(path, **kept, size=64, crop=np.str_("left"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"new\.npz: not readable as statistics.*crop 'left'"):
@@ -155,34 +151,41 @@ def test_division_by_n_is_rescaled(tmp_path: Path) -> None:
         load_statistics(path, count=100, ddof=2)
 
 
+def implied_count(folder: Path, covariance: np.ndarray) -> int | None:
+    """The N that a plain file's covariance reveals."""
+    np.savez(folder / "s.npz", mu=np.zeros(len(covariance), covariance.dtype), sigma=covariance)
+    return load_statistics(folder / "s.npz").gaussian.count
+
+
 @pytest.mark.parametrize("count", [2, 3, 17, 63, 64])
-def test_the_rank_reveals_the_number_of_images(count: int) -> None:
-    covariance = torch.from_numpy(np.cov(features(count, 64), rowvar=False))
-    assert implied_count(covariance) == count
+def test_the_rank_reveals_the_number_of_images(tmp_path: Path, count: int) -> None:
+    covariance = np.cov(features(count, 64), rowvar=False)
+    assert implied_count(tmp_path, covariance) == count
     single = features(count, 64).astype(np.float32).astype(np.float64)  # as networks give them
-    assert implied_count(torch.from_numpy(np.cov(single, rowvar=False))) == count
-    assert implied_count(covariance.float()) in range(2, count + 1)  # rounded: not more than N
+    assert implied_count(tmp_path, np.cov(single, rowvar=False)) == count
+    rounded = implied_count(tmp_path, covariance.astype(np.float32))
+    assert rounded in range(2, count + 1)  # not more than N
 
 
 @pytest.mark.parametrize("count", [65, 66, 300])
-def test_a_full_rank_reveals_nothing(count: int) -> None:
+def test_a_full_rank_reveals_nothing(tmp_path: Path, count: int) -> None:
     x = features(count, 64)
-    assert implied_count(torch.from_numpy(np.cov(x, rowvar=False))) is None
+    assert implied_count(tmp_path, np.cov(x, rowvar=False)) is None
     x[:, ::5] = 0  # features that never fire lower the rank, whatever N is
-    assert implied_count(torch.from_numpy(np.cov(x, rowvar=False))) is None
+    assert implied_count(tmp_path, np.cov(x, rowvar=False)) is None
 
 
-def test_sums_that_were_streamed_reveal_it_too() -> None:
+def test_sums_that_were_streamed_reveal_it_too(tmp_path: Path) -> None:
     """E[x x^T] - mu mu^T, as StyleGAN and EDM take it: rounding at the level of mu mu^T."""
     x = features(30, 64)
     mean = x.mean(0)
     sigma = (x.T @ x - 30 * np.outer(mean, mean)) / 29
-    assert implied_count(torch.from_numpy(sigma)) == 30
+    assert implied_count(tmp_path, sigma) == 30
 
 
-def test_images_that_are_there_twice_count_once() -> None:
+def test_images_that_are_there_twice_count_once(tmp_path: Path) -> None:
     x = features(20, 64)
-    assert implied_count(torch.from_numpy(np.cov(np.vstack([x, x]), rowvar=False))) == 20
+    assert implied_count(tmp_path, np.cov(np.vstack([x, x]), rowvar=False)) == 20
 
 
 def test_files_that_are_no_statistics_are_refused(tmp_path: Path) -> None:
@@ -228,15 +231,15 @@ def test_a_damaged_record_of_the_extractor_is_refused(tmp_path: Path) -> None:
     "field", ["network", "sha256", "layer", "preprocessing", "precision", "version"]
 )
 def test_other_networks_and_preprocessings_are_refused_by_both_names(field: str) -> None:
-    ours = Origin("ours", 12, LITE)
-    refuse_mismatch(ours, Origin("theirs", 12, replace(LITE)))
+    ours = FeatureOrigin("ours", 12, LITE)
+    refuse_mismatch(ours, FeatureOrigin("theirs", 12, replace(LITE)))
     other = replace(LITE, **{field: 9 if field == "version" else "other"})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=rf"ours and theirs are not comparable: {field} .* and "):
-        refuse_mismatch(ours, Origin("theirs", 12, other))
+        refuse_mismatch(ours, FeatureOrigin("theirs", 12, other))
 
 
 def test_other_dimensions_are_refused_even_of_plain_files(tmp_path: Path) -> None:
     read = load_statistics(plain(tmp_path / "plain.npz", features(30, 12))).origin
-    refuse_mismatch(Origin("ours", 12, LITE), read)
+    refuse_mismatch(FeatureOrigin("ours", 12, LITE), read)
     with pytest.raises(InputError, match=r"ours has 64 features, .*plain\.npz has 12"):
-        refuse_mismatch(Origin("ours", 64, LITE), read)
+        refuse_mismatch(FeatureOrigin("ours", 64, LITE), read)

@@ -1,4 +1,4 @@
-r"""Where in a picture an ImageNet network sees what it names: its class activation map.
+r"""Class activation maps: the places in a picture that speak for a class of ImageNet.
 
 The network ends in global average pooling and a linear layer: the logit of class c is
 
@@ -36,7 +36,7 @@ from genlab.networks.pretrained.efficientnet_lite0 import (
 
 
 class Activation(NamedTuple):
-    """What one picture's class activation map says."""
+    """The class activation map of one picture, and what it is the map of."""
 
     map: Tensor
     """M, float64 with shape `(h, w)`; positive where a place speaks for the class."""
@@ -50,7 +50,7 @@ class Activation(NamedTuple):
 
 @torch.no_grad()
 def activation_map(network: EfficientNetLite0, x: Tensor) -> Activation:
-    """Returns the class activation map of the dog in a picture, or of what else is seen.
+    """Returns the class activation map of dogs, or of another class if that is recognised.
 
     Arguments:
         network: The network.

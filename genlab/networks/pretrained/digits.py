@@ -10,9 +10,9 @@ It is trained on MNIST's 60,000 training digits, slightly turned, scaled and shi
 
     python -m benchmarks.train_digits_classifier FILE.safetensors
 
-On MNIST's 10,000 test digits it is right 99.29 % of the time. A Fréchet distance over its
-features is "FD (digits)"; the entropy of its classes tells how sure it is of a digit, and how
-evenly a generator draws all ten (the two entropies of the Inception score).
+It classifies 99.29 % of MNIST's 10,000 test digits correctly. A Fréchet distance over its features
+is "FD (digits)"; the entropies of its classes show how sure it is of each digit and how evenly a
+generator draws all ten (the two entropies of the Inception score).
 
 References:
     | Gradient-based learning applied to document recognition (LeCun et al., 1998), section II
@@ -85,7 +85,7 @@ class DigitsNet(nn.Module):
 
 
 def to_input(images: Tensor) -> Tensor:
-    """Brings images to what the network takes: light ink on black, as MNIST has it.
+    """Prepares images for the network: light ink on black, as in MNIST.
 
     RGB becomes grey by its luma; then bilinear to 28 pixels (half-pixel centres, antialiased
     where it shrinks); values in [0, 1].

@@ -1,4 +1,4 @@
-r"""Weights of other people's networks: checked and folded.
+r"""Weights of published networks: checked and folded.
 
 A convolution followed by batch-norm in evaluation mode is one convolution:
 
@@ -9,7 +9,7 @@ References:
     | Batch Normalization (Ioffe & Szegedy, 2015), algorithm 2, step 11
     | https://arxiv.org/abs/1502.03167
 
-A `.pth` file is a pickle: it is read only if its SHA-256 is the published one, and then with
+A `.pth` file is a pickle. It is read only if its SHA-256 is the published one, and only with
 `weights_only=True`, which runs no code.
 """
 
@@ -31,7 +31,7 @@ Weights = dict[str, Tensor]
 
 
 def read_pinned(path: Path, sha256: str) -> Weights:
-    """Reads the tensors of a `.pth` file whose content is known.
+    """Reads the tensors of a `.pth` file with a known SHA-256.
 
     Raises:
         InputError: If the file is missing, or its SHA-256 is not `sha256`.
@@ -55,7 +55,7 @@ def fold(conv: Tensor, norm: Mapping[str, Tensor], eps: float) -> tuple[Tensor, 
     Arguments:
         conv: The convolution's weight W, with shape `(O, I, KH, KW)`; it has no bias.
         norm: `weight` (gamma), `bias` (beta), `running_mean`, `running_var`, each `(O,)`.
-        eps: What the batch-norm adds to the variance.
+        eps: The number that the batch-norm adds to the variance.
 
     Returns:
         W' with the shape of W, and b' with shape `(O,)`, both float32.
