@@ -8,11 +8,6 @@ event shape `(D,)`. The VAE calls `log_prob` and `sample`, whatever the prior is
     p.log_prob(p.sample((1000,)))
 """
 
-__all__ = [
-    "GTM", "LARS", "PRIORS", "Diffusion", "Energy", "Exemplar", "GTMVamp", "Mixture", "Prior",
-    "RealNVP", "Spline", "Standard", "StudentT", "VampMixture", "VampPrior", "Zuko",
-]  # fmt: skip
-
 from genlab.numerics.mkl_warmup import settle
 from genlab.priors.base import Prior as Prior
 from genlab.priors.diffusion import Diffusion as Diffusion
@@ -50,3 +45,4 @@ PRIORS: dict[str, type[Prior]] = {
 }
 """The priors by their names on the command line. `genlab.configs.prior` reads this table, and the
 constructors' keywords, from the source."""
+__all__ = ["PRIORS", "Prior", *(prior.__name__ for prior in PRIORS.values())]  # pyright: ignore[reportUnsupportedDunderAll]
