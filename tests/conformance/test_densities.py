@@ -159,6 +159,7 @@ def test_a_wrong_prior_is_found_by_the_whole_suite(prior: type[Prior], message: 
         check_prior(prior, grid=GRID)
 
 
+@pytest.mark.slow
 def test_a_prior_from_outside_passes_the_whole_suite() -> None:
     check_prior(ProductOfT)
     check_prior(Standard, grid=GRID)

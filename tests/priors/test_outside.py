@@ -43,6 +43,7 @@ def vae() -> genlab.VAE:
     return genlab.VAE.perceptron(16, 2, Heavy(2), genlab.Bernoulli(), hidden=(32,))
 
 
+@pytest.mark.slow
 def test_a_prior_from_outside_conforms_trains_is_measured_saved_and_loaded(tmp_path: Path) -> None:
     check_prior(Heavy)
     random = torch.Generator().manual_seed(0)
@@ -86,6 +87,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_file_and_a_row_make_a_prior_of_the_command_line(copy: Path, tiny_digits: Path) -> None:
     """It is offered, trained, measured, drawn and explored."""
 
