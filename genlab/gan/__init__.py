@@ -1,8 +1,9 @@
 """GANs: designs, networks, losses, training, sampling.
 
     from genlab.configs.gan import scratch
-    results = train_gan(scratch("photographs/"), Path("runs/dogs"), design=MyDesign())
-    generator = load_generator(Path("runs/dogs"))
+    design, out = MyDesign(), Path("runs/dogs")
+    results = train_gan(scratch("photographs/"), out, design=design)
+    generator = load_generator(out, design=design)
 
 Each name is imported when it is first used: the package itself loads no torch.
 """
