@@ -108,7 +108,7 @@ def lines_of(results: dict[str, Any]) -> list[str]:
     shown += ["a GAN"] * results["gan"]
     line = f"{results['page']}: {' and '.join(shown)}, {megabytes:.1f} MB"
     if off := results["deviation"]["decoder"]:
-        line += f"; its weights change a pixel's probability by at most {off:.1g}"
+        line += f"; its weights change a pixel's mean by at most {off:.1g}"
     return [*lines, line]
 
 
