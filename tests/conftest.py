@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cases.once import made_once, session_folder
 from cases.small_data import make_pictures, make_tiny_digits
 from hypothesis import settings
 
@@ -28,10 +29,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's cache; the processes of one session share another."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENLAB_CACHE", str(folder))
+        patch.setenv("GENLAB_CACHE", str(session_folder(tmp_path_factory) / "cache"))
         torch.set_num_threads(1)
         yield
 
@@ -68,7 +67,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `lab` (two joint VAEs and a GAN), `compare` (post hoc) and `deep` (D = 5)."""
     from cases.explorer import make_explored  # here, for it trains: small tests start without
 
-    return make_explored(tmp_path_factory.mktemp("explored"))
+    return made_once(tmp_path_factory, "explored", make_explored)
 
 
 @pytest.fixture(scope="session")

@@ -9,36 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
-from cases.lab import shrink_lab, write_digits
+from cases.lab import FAKES
 from PIL import Image
 from safetensors.torch import load, save
 
-from genlab.configs.lab import LabConfig
-from genlab.lab import sheet
 from genlab.lab.handin.archive import MANIFEST
 from genlab.lab.handin.submission import submit
 from genlab.lab.verify.results.findings import Verdict
 
 WHO = "张三_2021"
 DOCX, CODE, SUPPORT = f"实验五_{WHO}.docx", f"实验五代码_{WHO}.zip", f"实验五支撑材料_{WHO}.zip"
-FAKES = 12
 Edit = Callable[[bytes], bytes]
-
-
-def make_handed_in(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    """Runs the smallest lab sheet there is and returns its folder."""
-    digits = write_digits(folder / "digits.npz")
-    patch.delenv("GENLAB_DATA", raising=False)
-    shrink_lab(patch, snapshots=(2, 4))
-    config = LabConfig(
-        mnist=str(digits), dogs="toydogs:16", vae_epochs=3, gan_epochs=4,
-        gan_images=16, fakes=FAKES, name="张三", id="2021", checkpoints=True,
-    )
-    sheet.run_lab(config, folder / "run")
-    return folder / "run"
 
 
 def hand_in_by_three(lab_run: Path, folder: Path) -> Path:

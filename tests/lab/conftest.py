@@ -1,4 +1,4 @@
-"""A tiny lab run and what is handed in of it."""
+"""A small lab run and what is handed in of it."""
 
 import shutil
 
@@ -6,20 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from cases.verify import CODE, DOCX, SUPPORT, hand_in_by_three, make_handed_in
+from cases.lab import run_small_lab
+from cases.once import made_once
+from cases.verify import CODE, DOCX, SUPPORT, hand_in_by_three
 
 
 @pytest.fixture(scope="session")
 def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny finished lab run; its digits lie beside it as digits.npz."""
-    with pytest.MonkeyPatch.context() as patch:
-        return make_handed_in(tmp_path_factory.mktemp("verify"), patch)
+    """A small lab run that was killed and went on; its digits lie beside it as digits.npz."""
+    return made_once(tmp_path_factory, "lab", run_small_lab) / "run"
 
 
 @pytest.fixture(scope="session")
 def handed_in_by_three(lab_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class of three: two of one run, one with other weights and images; a folder each."""
-    return hand_in_by_three(lab_run, tmp_path_factory.mktemp("class"))
+    return made_once(
+        tmp_path_factory, "class", lambda folder: hand_in_by_three(lab_run, folder)
+    ) / "class"
 
 
 @pytest.fixture
