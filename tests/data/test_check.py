@@ -350,6 +350,3 @@ def test_command(ward: Path, tmp_path: Path) -> None:
     inside = run_command("data", "check", "ward", "--out", "ward/report", cwd=tmp_path)
     refused(inside, "not changed")
     assert state(ward) == before
-    listed = run_command("data", "--json", cwd=tmp_path)
-    assert "toydogs" in [row["name"] for row in json.loads(listed.stdout)["sources"]]
-    assert run_command("data", "list", "--json", cwd=tmp_path).stdout == listed.stdout
