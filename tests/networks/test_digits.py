@@ -38,7 +38,7 @@ def test_accuracy_on_mnists_test_digits_is_the_stated_one() -> None:
     mnist = genlab.data.digits("mnist")
     assert mnist.test_labels is not None
     found = training.accuracy(digits.load_digits_net(), mnist.test, mnist.test_labels)
-    stated = re.search(r"it is right (\d\d\.\d\d) % of the time", str(digits.__doc__))
+    stated = re.search(r"classifies (\d\d\.\d\d) % of", str(digits.__doc__))
     assert stated is not None
     assert 100 * found == pytest.approx(float(stated[1]), abs=0.02)  # two digits may tip over
     assert found >= 0.99
