@@ -31,7 +31,7 @@ from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.classes import read_classes
 from genlab.gan.load import gan_config, load_generator
-from genlab.gan.sample import draw_latents, generate_images
+from genlab.gan.sampling import draw_latents, generate_images
 from genlab.gan.split import split_images
 from genlab.runs.run import Run
 

@@ -52,7 +52,7 @@ from genlab.configs.hardware import HardwareConfig
 from genlab.data.image_set import load_images
 from genlab.features.extractors import FeatureExtractors
 from genlab.gan.designs import Projected
-from genlab.gan.sample import draw
+from genlab.gan.sampling import draw
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.players import build_players
 from genlab.gan.training.step import train_step

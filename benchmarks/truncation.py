@@ -28,7 +28,7 @@ from genlab.features.extractors import FeatureExtractors
 from genlab.figures.sheets import image_sheet
 from genlab.gan.load import gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator, to_sphere
-from genlab.gan.sample import CHUNK, draw_latents, generate_images
+from genlab.gan.sampling import CHUNK, draw_latents, generate_images
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.metrics.manifold import density_coverage, precision_recall
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability, load_efficientnet_lite0

@@ -8,7 +8,10 @@ import pytest
 
 import genlab
 
-PACKAGES = ("conformance", "data", "export", "features", "gan", "metrics", "priors", "vae")
+PACKAGES = (
+    "configs", "conformance", "data", "export", "features", "fid", "gan", "metrics", "priors",
+    "vae",
+)  # fmt: skip
 
 
 def test_importing_genlab_loads_no_heavy_module() -> None:

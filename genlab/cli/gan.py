@@ -5,7 +5,7 @@ __all__ = ["gan", "train_command"]
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -17,6 +17,9 @@ from genlab.common.errors import InputError
 from genlab.configs.design import DesignOptions
 from genlab.configs.gan import LENGTH, GanConfig, RecipeName
 from genlab.configs.hardware import HardwareConfig
+
+if TYPE_CHECKING:
+    from genlab.gan.results import GanResults
 
 gan = SubcommandApp()
 AUTO = HardwareConfig()
@@ -77,14 +80,14 @@ def train_command(named: GanConfig) -> Callable[..., None]:
     return gan_train
 
 
-def _line(results: dict[str, Any], target: Path) -> str:
+def _line(results: "GanResults", target: Path) -> str:
     line = (
-        f"{target}: {results['epochs']} epochs of {results['images']} images, "
-        f"{results['seconds']:.0f} s, {results['images_per_second']:.0f} images/s"
+        f"{target}: {results.epochs} epochs of {results.images} images, "
+        f"{results.seconds:.0f} s, {results.images_per_second:.0f} images/s"
     )
-    if best := results["best_epoch"]:
-        line += f"; nearest to {results['held_out']} held-out images: epoch {best}"
-    kinds = sorted({event["kind"] for event in results["events"]})
+    if best := results.best_epoch:
+        line += f"; nearest to {results.held_out} held-out images: epoch {best}"
+    kinds = sorted({event["kind"] for event in results.events})
     return line + (f"; warnings: {', '.join(kinds)} (see events.jsonl)" if kinds else "")
 
 

@@ -15,6 +15,7 @@ from genlab.configs.lab import LabConfig
 from genlab.data.image_set import load_images
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
 from genlab.gan.load import gan_config
+from genlab.gan.results import GanResults, read_gan_results
 from genlab.gan.training.train import train_gan
 from genlab.lab.refresh import EXPLORER, gather
 from genlab.lab.sheet import VAE_FIGURE, run_lab
@@ -85,7 +86,7 @@ def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     return results
 
 
-def _gan(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
+def _gan(run: Run, moved: Sources, on: Hardware) -> GanResults:
     config = replace(gan_config(run), **moved)
     results = train_gan(config, run.path, on)
     draw_gan(run.path, load_images(config.data, config.size, config.images, config.crop))
@@ -106,7 +107,7 @@ def _lab(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
 
 KINDS: dict[str, Kind] = {
     "vae": Kind(VAE_FIGURE, _vae, read_results),
-    "gan": Kind("neighbours.png", _gan),
+    "gan": Kind("neighbours.png", _gan, read_gan_results),
     "compare": Kind("comparison.png", _comparison, read_comparison),
     "lab": Kind(EXPLORER, _lab, lambda run: gather(run.path)),
 }

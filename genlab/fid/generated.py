@@ -13,7 +13,7 @@ from genlab.common.rng import seeded
 from genlab.data.identity import Origin
 from genlab.data.pictures import ArrayPictures
 from genlab.gan.load import Choice
-from genlab.gan.sample import sample
+from genlab.gan.sampling import sample
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 

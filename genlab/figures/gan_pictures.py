@@ -23,7 +23,7 @@ from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
 from genlab.figures.sheets import enlarged, image_sheet
-from genlab.gan.sample import sample
+from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
 SHOWN = 16

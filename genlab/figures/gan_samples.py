@@ -20,7 +20,7 @@ from genlab.common.progress import Progress, say
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
-from genlab.gan.sample import sample
+from genlab.gan.sampling import sample
 from genlab.gan.walk import walk
 
 FRAME_MS = 50

@@ -1,16 +1,16 @@
 """GANs: designs, networks, losses, training, sampling.
 
-    from genlab.configs.gan import scratch
-    design, out = MyDesign(), Path("runs/dogs")
-    results = train_gan(scratch("photographs/"), out, design=design)
-    generator = load_generator(out, design=design)
+    images = genlab.data.images("photographs/", 64)
+    results = genlab.gan.fit(genlab.gan.Projected(), images, "runs/dogs")
+    fakes = genlab.gan.sample("runs/dogs", 300, seed=1)      # uint8, (300, 3, 64, 64)
 
-Each name is imported when it is first used: the package itself loads no torch.
+`train_gan` does the same from a configuration. Each name is imported when it is first used: the
+package itself loads no torch.
 """
 
 __all__ = [
-    "DESIGNS", "Dcgan", "Design", "Projected", "Scratch", "load_generator", "train_gan",
-    "train_gan_on",
+    "DESIGNS", "Choice", "Dcgan", "Design", "GanResults", "Projected", "Scratch", "fit",
+    "load_generator", "sample", "train_gan",
 ]  # fmt: skip
 
 from typing import TYPE_CHECKING
@@ -19,16 +19,22 @@ from genlab.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genlab.gan.designs import DESIGNS, Dcgan, Design, Projected, Scratch
-    from genlab.gan.load import load_generator
-    from genlab.gan.training.train import train_gan, train_gan_on
+    from genlab.gan.fitting import fit
+    from genlab.gan.load import Choice, load_generator
+    from genlab.gan.results import GanResults
+    from genlab.gan.sampling import sample
+    from genlab.gan.training.train import train_gan
 
 __getattr__, __dir__ = lazy_names(__name__, {
     "DESIGNS": "designs",
+    "Choice": "load",
     "Dcgan": "designs",
     "Design": "designs",
+    "GanResults": "results",
     "Projected": "designs",
     "Scratch": "designs",
+    "fit": "fitting",
     "load_generator": "load",
+    "sample": "sampling",
     "train_gan": "training.train",
-    "train_gan_on": "training.train",
 })  # fmt: skip

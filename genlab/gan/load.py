@@ -78,7 +78,7 @@ def classes_of(path: Path) -> Classes | None:
 
 
 def load_generator(
-    path: Path, choice: Choice = END, design: Design | None = None
+    path: str | Path, choice: Choice = END, design: Design | None = None
 ) -> nn.Module:
     """Rebuilds an averaged generator of a run.
 
@@ -97,6 +97,7 @@ def load_generator(
     """
     from safetensors.torch import load
 
+    path = Path(path)
     run = Run(path)
     if run.kind != "gan":
         raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")

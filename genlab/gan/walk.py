@@ -30,7 +30,7 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.gan.designs import Design
 from genlab.gan.load import END, Choice, load_chosen
-from genlab.gan.sample import draw_latents, generate_images
+from genlab.gan.sampling import draw_latents, generate_images
 
 STEPS = 24
 """Steps of a walk from one latent to the next."""

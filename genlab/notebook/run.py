@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from genlab.common.errors import InputError
 from genlab.common.typed_json import from_json
 from genlab.fid.results import FidResults, GanMeasurement
+from genlab.gan.results import GanResults, read_gan_results
 from genlab.notebook.page import page
-from genlab.notebook.tables import Results, headline
+from genlab.notebook.tables import Gan, Results, headline
 from genlab.runs import run as written
 from genlab.runs.records import read_json
 from genlab.vae.results import OBJECTS, read_comparison, read_results
@@ -73,9 +74,9 @@ class Run:
 
         Those of a VAE are a `genlab.vae.results.VaeResults`, those of a comparison a
         `genlab.vae.results.Comparison`, those of a measurement a
-        `genlab.fid.results.FidResults`; a quantity is a `Measured`, a value with its standard
-        error. Those of other runs are the JSON values of `results.json`; a GAN whose distances
-        were measured has them under "fid", as a `genlab.fid.results.GanMeasurement`.
+        `genlab.fid.results.FidResults`, those of a GAN a `genlab.gan.results.GanResults`; a
+        quantity is a `Measured`, a value with its standard error. Those of a lab are the JSON
+        values of `results.json`.
         """
         if not (self.path / "results.json").exists():
             return None
@@ -83,13 +84,19 @@ class Run:
             return read_results(written.Run(self.path))
         if self.kind == "compare":
             return read_comparison(written.Run(self.path))
-        file, distances = self.path / "results.json", self.path / "fid.json"
-        if self.kind == "fid":
-            return from_json(FidResults, read_json(file), str(file))
-        results = read_json(file)
-        if self.kind == "gan" and distances.exists():
-            results["fid"] = from_json(GanMeasurement, read_json(distances), str(distances))
-        return results
+        if self.kind == "gan":
+            return read_gan_results(written.Run(self.path))
+        file = self.path / "results.json"
+        found = read_json(file)
+        return from_json(FidResults, found, str(file)) if self.kind == "fid" else found
+
+    @property
+    def distances(self) -> GanMeasurement | None:
+        """A GAN's distances to the real images, if a lab measured them."""
+        file = self.path / "fid.json"
+        if self.kind != "gan" or not file.exists():
+            return None
+        return from_json(GanMeasurement, read_json(file), str(file))
 
     def metrics(self) -> list[dict[str, Any]]:
         """Returns what was written down during training, an entry an epoch; none if nothing."""
@@ -137,7 +144,7 @@ class Run:
         """
         if self.kind == "gan":
             from genlab.gan.load import Choice
-            from genlab.gan.sample import sample
+            from genlab.gan.sampling import sample
 
             choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
             return sample(self.path, n, seed, choice)
@@ -177,7 +184,8 @@ class Run:
     def _known(self) -> Results | InputError:
         """The results, or what is wrong with them: showing a damaged run is no error."""
         try:
-            return self.results
+            results = self.results
+            return Gan(results, self.distances) if isinstance(results, GanResults) else results
         except InputError as error:
             return error
 

@@ -1,6 +1,6 @@
 """The numbers of a run as tables: every value with its standard error where there is one."""
 
-__all__ = ["Results", "Table", "headline", "tables_of"]
+__all__ = ["Gan", "Results", "Table", "headline", "tables_of"]
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,11 +11,20 @@ from genlab.common.typed_json import from_json
 from genlab.data.identity import Identity
 from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
 from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
+from genlab.gan.results import GanResults
 from genlab.vae.results import Comparison, VaeResults
 
-Results = VaeResults | Comparison | FidResults | dict[str, Any] | None
-"""The results of a run; JSON values where they are those of a GAN or a lab, and None where it is
-not complete."""
+
+class Gan(NamedTuple):
+    """What is known of a GAN run."""
+
+    results: GanResults
+    distances: GanMeasurement | None
+    """Its distances to the real images, if they were measured."""
+
+
+Results = VaeResults | Comparison | FidResults | Gan | dict[str, Any] | None
+"""What is known of a run; JSON values where it is a lab, and None where it is not complete."""
 
 GAN = {
     "design": "design", "epochs": "epochs", "images": "training images",
@@ -44,9 +53,9 @@ def headline(kind: str, done: bool, results: Results | InputError) -> str:
         return f"compare, priors {', '.join(results.priors)}"
     if isinstance(results, FidResults):
         return f"fid, {results.verdict or results.note}"
-    if kind == "gan":
-        found = f"gan, {results['epochs']} epochs of {results['images']} images"
-        first = results["fid"].distances[:1] if "fid" in results else ()
+    if isinstance(results, Gan):
+        found = f"gan, {results.results.epochs} epochs of {results.results.images} images"
+        first = results.distances.distances[:1] if results.distances else ()
         return found + "".join(f", {d.label} {d.distance}" for d in first)
     if kind == "lab":
         return f"lab, VAEs {', '.join(results['vae'])}, a GAN and its distances"
@@ -62,8 +71,10 @@ def tables_of(kind: str, results: Results) -> list[Table]:
         tables = _of_comparison(results)
     elif isinstance(results, FidResults):
         tables = [_of_measurement(one) for one in results.generators]
-    elif results is not None and kind in MAKERS:
-        tables = MAKERS[kind](results)
+    elif isinstance(results, Gan):
+        tables = _of_gan(results)
+    elif results is not None and kind == "lab":
+        tables = _of_lab(results)
     return [_filled(table) for table in tables if table.rows]
 
 
@@ -79,10 +90,11 @@ def _of_vae(results: VaeResults) -> list[Table]:
     return [Table(title, ("quantity", "mean ± standard error"), rows)]
 
 
-def _of_gan(results: dict[str, Any]) -> list[Table]:
-    rows = [(name, str(results[key])) for key, name in GAN.items() if results.get(key) is not None]
-    distances = [_of_measurement(results["fid"])] if "fid" in results else []
-    return [Table(_name(results["data"]), ("", ""), rows), *distances]
+def _of_gan(gan: Gan) -> list[Table]:
+    facts = {name: getattr(gan.results, key) for key, name in GAN.items()}
+    rows = [(name, str(fact)) for name, fact in facts.items() if fact is not None]
+    distances = [_of_measurement(gan.distances)] if gan.distances else []
+    return [Table(_name(gan.results.data), ("", ""), rows), *distances]
 
 
 def _of_measurement(one: Measurement) -> Table:
@@ -139,18 +151,13 @@ def _of_lab(results: dict[str, Any]) -> list[Table]:
         for prior, one in results["vae"].items()
     }
     fid = from_json(GanMeasurement, results["fid"], "results.json")
-    gan = _of_gan(results["gan"] | {"fid": fid})
+    gan = _of_gan(Gan(from_json(GanResults, results["gan"], "results.json"), fid))
     if not vaes:
         return gan
     title = f"{_name(next(iter(vaes.values())).data)}; nats, mean ± standard error"
     return [_a_row_each({prior: one.measured() for prior, one in vaes.items()}, title), *gan]
 
 
-def _name(data: Identity | Mapping[str, Any]) -> str:
+def _name(data: Identity) -> str:
     """The name of a data set, with a remark where it is a stand-in."""
-    known = vars(data) if isinstance(data, Identity) else data
-    note = " (a stand-in for the real thing)" if known.get("stand_in") else ""
-    return f"{known.get('name', '')}{note}"
-
-
-MAKERS = {"gan": _of_gan, "lab": _of_lab}
+    return data.name + (" (a stand-in for the real thing)" if data.stand_in else "")

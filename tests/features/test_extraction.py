@@ -261,7 +261,7 @@ def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
     from genlab.configs.gan import scratch
     from genlab.fid.generated import of_run
     from genlab.gan.build import build_design, build_generator
-    from genlab.gan.sample import sample
+    from genlab.gan.sampling import sample
 
     config = replace(scratch("dogs"), design_options={"width": 1}, latent=8)
     (tmp_path / "run").mkdir()

@@ -29,7 +29,7 @@ from genlab.gan import split as gan_images
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator
 from genlab.gan.networks.residual import ResidualGenerator
-from genlab.gan.sample import draw, generate_images, sample
+from genlab.gan.sampling import draw, generate_images, sample
 from genlab.gan.training.train import train_gan
 from genlab.gan.truncation import mean_map, truncated
 from genlab.gan.walk import walk, walk_latents  # fmt: skip

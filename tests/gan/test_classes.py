@@ -37,7 +37,7 @@ from genlab.gan.networks.conditional import ClassGenerator, ClassHeads, ClassSco
 from genlab.gan.networks.dcgan import DcganDiscriminator
 from genlab.gan.networks.projected import Heads
 from genlab.gan.networks.residual import ResidualDiscriminator
-from genlab.gan.sample import draw, sample
+from genlab.gan.sampling import draw, sample
 from genlab.gan.split import split_images
 from genlab.gan.training import train as gan
 from genlab.gan.training.players import build_players
@@ -320,7 +320,7 @@ def test_samples_of_a_class(runs: dict[str, Path]) -> None:
 def test_a_run_without_classes_has_none_to_ask_for(pictures: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("scratch", pictures), epochs=1, checkpoints=False)
     results = train_gan(config, tmp_path / "run")
-    assert results["classes"] is None
+    assert results.classes is None
     assert not (tmp_path / "run/classes.json").exists()
     with pytest.raises(InputError, match="without classes"):
         sample(tmp_path / "run", 1, 1, Choice(of_class="dark"))

@@ -20,7 +20,7 @@ from genlab.gan.build import build_design, config_with
 from genlab.gan.designs import DESIGNS, Dcgan, Design, Projected, Scratch
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.losses import HINGE
-from genlab.gan.sample import draw, sample
+from genlab.gan.sampling import draw, sample
 from genlab.gan.training.players import build_players
 from genlab.gan.training.step import train_step, update_discriminator
 from genlab.gan.training.train import train_gan_on

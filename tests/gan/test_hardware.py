@@ -45,7 +45,7 @@ from genlab.compute.precision import exact
 from genlab.configs.gan import GanConfig
 from genlab.configs.hardware import HardwareConfig
 from genlab.gan.load import Choice, load_generator
-from genlab.gan.sample import draw, generate_images, sample
+from genlab.gan.sampling import draw, generate_images, sample
 from genlab.gan.training import players
 from genlab.gan.training import step as steps
 from genlab.gan.training import train as gan

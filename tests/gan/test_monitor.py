@@ -22,7 +22,7 @@ from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig, scratch
 from genlab.features.weight_free import pixels
 from genlab.gan.load import Choice, gan_config, load_generator
-from genlab.gan.sample import draw, sample
+from genlab.gan.sampling import draw, sample
 from genlab.gan.split import split_images
 from genlab.gan.training import monitor as gan_watch
 from genlab.gan.training import train as gan
@@ -69,7 +69,7 @@ def test_training_sees_none_of_the_images_held_out(
     everything = {
         np.asarray(Image.open(p)).transpose(2, 0, 1).tobytes() for p in folder.glob("*.png")
     }
-    assert (results["images"], results["held_out"]) == (TRAIN, HELD)
+    assert (results.images, results.held_out) == (TRAIN, HELD)
     assert len(seen) == TRAIN
     assert len(everything - seen) == HELD
 
@@ -320,7 +320,7 @@ def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
         monkeypatch.setattr(gan, "SAVE_EVERY_S", often)
         monkeypatch.setattr(gan, "train_step", spying)
         out = tmp_path / f"{often}"
-        (event,) = train_gan(tiny_scratch(folder), out)["events"]
+        (event,) = train_gan(tiny_scratch(folder), out).events
         assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
         rate = tiny_scratch(folder).discriminator_rate
         assert rates == [*((s, rate) for s in range(6)), *((s, rate / 2) for s in range(2, 8))]
@@ -339,11 +339,11 @@ def test_what_collapses_again_and_again_is_told_of_once_more_and_goes_on(
 ) -> None:
     collapsing(monkeypatch, lambda count: count > 1)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
-    kinds = [(e["kind"], e["step"], e.get("failed"), e.get("epoch")) for e in results["events"]]
+    kinds = [(e["kind"], e["step"], e.get("failed"), e.get("epoch")) for e in results.events]
     assert kinds == [*[("collapse", 2, 6, None)] * 3, ("collapse", 6, None, 3),
                      ("little variety", 8, None, 4)]
     varieties = [found["diversity"] for found in measured(Run(tmp_path / "run"))]
-    assert f"have {varieties[2]:.0%} of the real" in results["events"][-2]["words"]
+    assert f"have {varieties[2]:.0%} of the real" in results.events[-2]["words"]
     assert [variety < 0.3 for variety in varieties] == [False, True, True, True]
 
 
@@ -361,7 +361,7 @@ def test_images_that_never_were_varied_are_told_of(
 ) -> None:
     """After a third of the run and at its end; nothing has fallen, nothing is gone back to."""
     collapsing(monkeypatch, bad)
-    events = train_gan(tiny_scratch(folder), tmp_path / "run")["events"]
+    events = train_gan(tiny_scratch(folder), tmp_path / "run").events
     assert [(event["kind"], event["epoch"]) for event in events] == [
         ("little variety", epoch) for epoch in told
     ]
@@ -378,10 +378,10 @@ def test_copies_of_training_images_are_named(
 
     monkeypatch.setattr(gan_watch, "draw", copied)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
-    assert [(e["kind"], e["epoch"]) for e in results["events"]] == [("memory", 2)]
-    assert results["memorisation"]["p"] < 1e-4
-    assert results["memorisation"]["reference"] == "held-out"
-    assert results["memorisation"]["duplicates"] == 40
+    assert [(e["kind"], e["epoch"]) for e in results.events] == [("memory", 2)]
+    assert results.memorisation.p < 1e-4
+    assert results.memorisation.reference == "held-out"
+    assert results.memorisation.duplicates == 40
 
 
 def test_images_that_are_new_and_varied_raise_no_alarm(
@@ -389,9 +389,9 @@ def test_images_that_are_new_and_varied_raise_no_alarm(
 ) -> None:
     monkeypatch.setattr(gan_watch, "draw", lambda net, config, n, *rest: soft_images(n, seed=7))
     results = train_gan(tiny_scratch(folder, epochs=3), tmp_path / "run")
-    assert results["events"] == []
-    assert results["memorisation"]["p"] > 0.01
-    assert results["memorisation"]["duplicates"] == 0
+    assert results.events == []
+    assert results.memorisation.p > 0.01
+    assert results.memorisation.duplicates == 0
     assert not (tmp_path / "run" / "events.jsonl").exists()
 
 
@@ -438,7 +438,7 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
 
     monkeypatch.setattr(gan.TrainingState, "fail", counted)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
-    (event,) = [e for e in results["events"] if e["kind"] == "not finite"]
+    (event,) = [e for e in results.events if e["kind"] == "not finite"]
     assert {"weight": "loss is nan", "gradient": "generator's gradient is",
             "average": "average's start.weight is not finite"}[where] in event["words"]
     assert event["step"] == 4  # the end of the second epoch, measured and healthy

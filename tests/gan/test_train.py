@@ -28,7 +28,7 @@ from genlab.gan.build import build_design, build_generator
 from genlab.gan.designs import Scratch
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.residual import ResidualDiscriminator
-from genlab.gan.sample import draw, sample
+from genlab.gan.sampling import draw, sample
 from genlab.gan.training import train as gan
 from genlab.gan.training.ema import average_decay, update_average
 from genlab.gan.training.optimiser import optimiser_step
@@ -396,7 +396,7 @@ def test_the_layout_of_the_images_in_memory_changes_nothing(tmp_path: Path) -> N
 
 def test_fewer_images_than_the_batch_are_enough(pictures: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("projected", pictures), images=16, batch=24, epochs=2)
-    assert train_gan(config, tmp_path / "run")["images"] == 16
+    assert train_gan(config, tmp_path / "run").images == 16
     assert all(math.isfinite(m["loss_generator"]) for m in Run(tmp_path / "run").metrics())
 
 

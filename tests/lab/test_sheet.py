@@ -91,7 +91,7 @@ def test_every_snapshot_shows_the_same_latents(lab_run: Path) -> None:
     import numpy as np
 
     from genlab.gan.load import gan_config, load_generator
-    from genlab.gan.sample import draw
+    from genlab.gan.sampling import draw
     from genlab.runs.run import Run
 
     config = gan_config(Run(lab_run / "gan"))

@@ -28,6 +28,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.fid.generated import of_run
 from genlab.fid.results import Distance, FidResults, Measurement
 from genlab.figures.draw import draw_vae
+from genlab.gan.results import GanResults
 from genlab.notebook.sheet import sheet_of
 from genlab.notebook.tables import tables_of
 from genlab.vae.load import load_vae
@@ -59,6 +60,12 @@ def record(folder: Path, kind: str, results: object, config: object = None) -> P
 DISTANCE = distance("FD (net)", 57.2461, 1.3, floor=4.5)
 GAN_FID = replace(
     gan_measurement({3: 57.2461}, {3: 0.9}, "FD (net)", 4.5, 1.3), verdict="farther than the floor"
+)
+GAN_RESULTS = GanResults(
+    design="scratch", design_numbers={}, betas=[0.0, 0.99], size=64, epochs=3, images=20,
+    held_out=0, batch=8, seconds=2.0, images_per_second=30.0, parameters_generator=5,
+    parameters_discriminator=6, snapshots=[3], pretrained=None, classes=None, best_epoch=None,
+    measured_with=[], memorisation=None, events=[], data=DOGS,
 )
 ONE = Measurement(**{f.name: getattr(GAN_FID, f.name) for f in fields(Measurement)})
 FID = FidResults(generators=[ONE], verdict=ONE.verdict)
@@ -201,12 +208,12 @@ def test_a_measurement_has_no_config_and_shows_its_distances(tmp_path: Path) -> 
 
 
 def test_a_gan_shows_the_distances_taken_of_it(tmp_path: Path) -> None:
-    results = {"kind": "gan", "design": "scratch", "epochs": 3, "images": 20, "data": {}}
+    results = to_json(GAN_RESULTS)
     folder = record(tmp_path / "gan", "gan", results)
     assert repr(genlab.Run(folder)).endswith("gan, 3 epochs of 20 images")
     (folder / "fid.json").write_text(json.dumps(to_json(GAN_FID)))
     run = genlab.Run(folder)
-    assert run.results["fid"] == GAN_FID
+    assert (run.results, run.distances) == (GAN_RESULTS, GAN_FID)
     assert repr(run).endswith("gan, 3 epochs of 20 images, FD (net) 57.2 ± 1.3")
     assert "0.0112 ± 0.0011" in run._repr_html_()
 
@@ -237,9 +244,8 @@ def test_a_comparison_and_a_lab_have_runs_inside(tmp_path: Path, vae: Path) -> N
     parsed(run._repr_html_())
     with pytest.raises(InputError, match="standard/0"):
         run.sample(1)
-    gan = {"epochs": 3, "images": 9, "data": {"name": "dogs"}}
     one = replace(single, elbo=Measured(-1.0, 0.1, "nats"))
-    lab = {"vae": {"vamp": to_json(one)}, "gan": gan, "fid": to_json(GAN_FID)}
+    lab = {"vae": {"vamp": to_json(one)}, "gan": to_json(GAN_RESULTS), "fid": to_json(GAN_FID)}
     run = genlab.Run(record(tmp_path / "lab", "lab", lab))
     text = run._repr_html_()
     assert all(words in text for words in ("−1.00 ± 0.10", "57.2 ± 1.3", single.data.name))

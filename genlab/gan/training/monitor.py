@@ -51,7 +51,8 @@ from genlab.features.extraction import extract
 from genlab.features.extractor import Extractor
 from genlab.features.preprocessing import Preprocessing
 from genlab.features.registry import load_extractor
-from genlab.gan.sample import draw, draw_latents
+from genlab.gan.results import Memorisation
+from genlab.gan.sampling import draw, draw_latents
 from genlab.gan.split import Split
 from genlab.gan.training.players import Players, call_with_labels, to_signed
 from genlab.metrics.diversity import vendi_score
@@ -177,19 +178,19 @@ class Monitor:
         found = {"n": len(fakes), "distances": distances, "diversity": self.diversity(first)}
         return found | self.scores(players, fakes) | {"memory": self._memory(first)}, fakes
 
-    def memorised(self, average: nn.Module) -> dict[str, Any]:
-        """Returns the full test of memorisation for a generator, as JSON values."""
+    def memorised(self, average: nn.Module) -> Memorisation:
+        """Returns the full test of memorisation for a generator."""
         name = self.config.measure_with[0]
         real = self.real[name]
         fakes = self.extract(name, self.fakes(average))
         found = memorisation_test(real.train, fakes, real.held_out)
-        return {
-            "network": self.extractors[name].name, "reference": found.reference,
-            "p": found.test.p, "share_nearer": found.test.share, "duplicates": found.duplicates,
-            "near_duplicates": found.near, "authentic": found.authentic,
-            "fakes": self.config.measure_fakes, "train": len(real.train),
-            "held_out": 0 if real.held_out is None else len(real.held_out),
-        }  # fmt: skip
+        return Memorisation(
+            network=self.extractors[name].name, reference=found.reference,
+            p=found.test.p, share_nearer=found.test.share, duplicates=found.duplicates,
+            near_duplicates=found.near, authentic=found.authentic,
+            fakes=self.config.measure_fakes, train=len(real.train),
+            held_out=0 if real.held_out is None else len(real.held_out),
+        )
 
     def fakes(self, average: nn.Module) -> Tensor:
         """Draws the images of the fixed latents, uint8 with shape `(M, 3, S, S)`."""

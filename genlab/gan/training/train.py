@@ -17,14 +17,13 @@ A measured epoch's line in metrics.jsonl has "measured" (`monitor.py`).
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "fit", "train_gan", "train_gan_on"]
+__all__ = ["SAMPLES", "train_gan", "train_gan_on", "train_loop"]
 
 import copy
 import math
 import time
 
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import Measured
 from genlab.common.rng import generator
+from genlab.common.typed_json import to_json
 from genlab.compute.distributed import barrier, gather_text, rank, world_size
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
@@ -46,7 +46,8 @@ from genlab.data.image_set import ImageSet, load_images
 from genlab.gan.build import build_design, config_with
 from genlab.gan.classes import find_classes, keep_classes
 from genlab.gan.designs import Design
-from genlab.gan.sample import draw
+from genlab.gan.results import ClassCounts, GanResults, read_gan_results
+from genlab.gan.sampling import draw
 from genlab.gan.split import Split, refuse_within, split_images
 from genlab.gan.training.checkpoints import checkpoint_plan
 from genlab.gan.training.compile import compile_players
@@ -68,7 +69,7 @@ SUMS = ("loss_discriminator", "loss_generator", "score_real", "score_fake")
 
 def train_gan(
     config: GanConfig, out: Path, hardware: Hardware = CPU, design: Design | None = None
-) -> dict[str, Any]:
+) -> GanResults:
     """Trains on the images that `config.data` names, as `train_gan_on` does.
 
     Raises:
@@ -84,7 +85,7 @@ def train_gan(
 def train_gan_on(
     images: ImageSet, config: GanConfig, out: Path, hardware: Hardware = CPU,
     design: Design | None = None,
-) -> dict[str, Any]:
+) -> GanResults:
     """Trains in `out`, or resumes there, and returns the results.
 
     A run stopped at any moment and started again ends with the same weights, bit for bit on the
@@ -117,7 +118,7 @@ def train_gan_on(
             stack.enter_context(device_context(hardware))
             _train(config, design, run, split, hardware, images.identity)
             barrier()
-        return run.results
+        return read_gan_results(run)
 
 
 def _train(
@@ -135,12 +136,12 @@ def _train(
         compile_players(players, config)
     state = TrainingState(config, run, players, len(SUMS))
     images = images._replace(train=stored(images.train, hardware.device))
-    fit(state, images, monitor, epochs)
+    train_loop(state, images, monitor, epochs)
     if rank() == 0:
         atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
         if state.best_epoch:
             atomic.write_tensors(out / "best.safetensors", state.best.state_dict())
-        run.finish(_results(state, images, monitor) | {"data": asdict(identity)})
+        run.finish(to_json(_results(state, images, monitor, identity)))
         run.drop_state()
 
 
@@ -162,7 +163,7 @@ def _open(
     return run or Run(out)
 
 
-def fit(
+def train_loop(
     state: TrainingState, images: Split, monitor: Monitor | None = None,
     measured: frozenset[int] = frozenset(),
 ) -> None:
@@ -258,37 +259,34 @@ def _measure(state: TrainingState, monitor: Monitor, epoch: int) -> dict[str, An
     return {"measured": found, "measure_seconds": round(time.monotonic() - began, 2)}
 
 
-def _results(state: TrainingState, images: Split, monitor: Monitor | None) -> dict[str, Any]:
-    """The contents of results.json, but for the data."""
-    config, players, count = state.config, state.players, len(images.train)
-    seconds = state.clock.seconds
-    design = players.design
-    return {
-        "kind": "gan",
-        "design": config.design,
-        "design_numbers": design.numbers(config.size),
-        "betas": list(design.betas),
-        "size": config.size,
-        "epochs": config.epochs,
-        "images": count,
-        "held_out": 0 if images.held_out is None else len(images.held_out),
-        "batch": config.batch,
-        "seconds": round(seconds, 1),
-        "images_per_second": round(config.epochs * count / seconds, 2),
-        "parameters_generator": sum(p.numel() for p in players.generator.parameters()),
-        "parameters_discriminator": sum(p.numel() for p in players.discriminator.parameters()),
-        "snapshots": list(config.snapshot_epochs),
-        "pretrained": design.pretrained,
-        "classes": _facts_of(images.classes) if images.classes else None,
-        "best_epoch": state.best_epoch,
-        "measured_with": monitor.networks if monitor else [],
-        "memorisation": monitor.memorised(players.average) if monitor else None,
-        "events": state.events,
-    }
-
-
-def _facts_of(classes: Classes) -> dict[str, Any]:
-    return {"by": classes.by, "names": list(classes.names), "counts": classes.counts}
+def _results(
+    state: TrainingState, images: Split, monitor: Monitor | None, data: Identity
+) -> GanResults:
+    config, players, classes = state.config, state.players, images.classes
+    count, seconds, design = len(images.train), state.clock.seconds, state.players.design
+    return GanResults(
+        design=config.design,
+        design_numbers=design.numbers(config.size),
+        betas=list(design.betas),
+        size=config.size,
+        epochs=config.epochs,
+        images=count,
+        held_out=0 if images.held_out is None else len(images.held_out),
+        batch=config.batch,
+        seconds=round(seconds, 1),
+        images_per_second=round(config.epochs * count / seconds, 2),
+        parameters_generator=sum(p.numel() for p in players.generator.parameters()),
+        parameters_discriminator=sum(p.numel() for p in players.discriminator.parameters()),
+        snapshots=list(config.snapshot_epochs),
+        pretrained=design.pretrained,
+        classes=ClassCounts(by=classes.by, names=list(classes.names), counts=classes.counts)
+        if classes else None,
+        best_epoch=state.best_epoch,
+        measured_with=monitor.networks if monitor else [],
+        memorisation=monitor.memorised(players.average) if monitor else None,
+        events=state.events,
+        data=data,
+    )  # fmt: skip
 
 
 def _keep_snapshot(

@@ -52,7 +52,7 @@ from torch.optim import Optimizer
 from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.common.quantities import fixed
-from genlab.gan.sample import draw
+from genlab.gan.sampling import draw
 from genlab.gan.split import split_images
 from genlab.gan.training import train as gans
 from genlab.gan.training.checkpoints import checkpoint_plan as gan_checkpoints
@@ -136,7 +136,7 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
         problems += _other_samples(images_drawn, folder / "samples" / f"epoch_{plan.epoch:03d}")
     say(f"training the GAN from step {plan.first} to {plan.second}")
     stop_after(seconds, players.generator)
-    offs = _trained(lambda: gans.fit(state, images), run, plan, first, second, seconds)
+    offs = _trained(lambda: gans.train_loop(state, images), run, plan, first, second, seconds)
     return _verdict("gan", plan, offs, problems, _likeness(first, "average", final))
 
 

@@ -31,7 +31,7 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.common.quantities import QUANTITIES, fixed
 from genlab.configs.gan import GanConfig
-from genlab.gan.sample import draw
+from genlab.gan.sampling import draw
 from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench

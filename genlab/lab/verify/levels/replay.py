@@ -154,7 +154,7 @@ def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     stop_after(seconds, players.generator)
     finished = True
     try:
-        gans.fit(TrainingState(config, run, players, len(gans.SUMS)), images)
+        gans.train_loop(TrainingState(config, run, players, len(gans.SUMS)), images)
     except Enough:
         finished = False
     found = _compare(run, folder, "gan")

@@ -102,7 +102,7 @@ def draw(
 
 
 def sample(
-    path: Path, n: int, seed: int, choice: Choice = END, design: Design | None = None
+    path: str | Path, n: int, seed: int = 0, choice: Choice = END, design: Design | None = None
 ) -> Tensor:
     """Draws images from a generator of a run.
 
@@ -123,5 +123,5 @@ def sample(
     """
     if n < 1:
         raise InputError(f"`n` must be at least 1, not {n}")
-    network, config, classes, label = load_chosen(path, choice, design)
+    network, config, classes, label = load_chosen(Path(path), choice, design)
     return draw(network, config, n, seed, "sample", classes, label, choice.truncation)

@@ -1,0 +1,91 @@
+"""The results of a GAN run: what was trained, how long it took, what was noticed."""
+
+__all__ = ["ClassCounts", "GanResults", "Memorisation", "read_gan_results"]
+
+from dataclasses import dataclass
+from typing import Any
+
+from genlab.common.typed_json import from_json
+from genlab.data.identity import Identity
+from genlab.runs.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCounts:
+    """The classes that the images were conditioned on."""
+
+    by: str
+    """Their origin: "folders" or "clusters"."""
+    names: list[str]
+    counts: list[int]
+    """The number of training images of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memorisation:
+    """The test of memorisation at the end of training (`genlab.metrics.memorisation`)."""
+
+    network: str
+    """The network whose features are compared."""
+    reference: str
+    """"held-out", or "leave-one-out": the real images among each other."""
+    p: float
+    share_nearer: float
+    duplicates: int
+    near_duplicates: int
+    authentic: float
+    """The authenticity, a share of the generated images."""
+    fakes: int
+    """Generated images."""
+    train: int
+    """Training images."""
+    held_out: int
+    """Held-out images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanResults:
+    """The `results.json` of a GAN run."""
+
+    design: str
+    """The name of the design."""
+    design_numbers: dict[str, Any]
+    """Numbers that the design derives from the size."""
+    betas: list[float]
+    """Adam's betas."""
+    size: int
+    """The side S of the images, in pixels."""
+    epochs: int
+    images: int
+    """Images that were trained on."""
+    held_out: int
+    """Images that were held out."""
+    batch: int
+    seconds: float
+    """Training time."""
+    images_per_second: float
+    parameters_generator: int
+    parameters_discriminator: int
+    snapshots: list[int]
+    """The epochs of the snapshots."""
+    pretrained: str | None
+    """The pretrained network that the discriminator uses, if any."""
+    classes: ClassCounts | None
+    best_epoch: int | None
+    """The measured epoch that was nearest to the held-out images; None if none was measured."""
+    measured_with: list[dict[str, Any]]
+    """The networks of the measurements."""
+    memorisation: Memorisation | None
+    events: list[dict[str, Any]]
+    """What went wrong: the contents of `events.jsonl`."""
+    data: Identity
+    """The images."""
+
+
+def read_gan_results(run: Run) -> GanResults:
+    """Returns the results of a finished GAN run.
+
+    Raises:
+        InputError: If there are none, or they are damaged.
+    """
+    return from_json(GanResults, run.results, str(run.path / "results.json"))
