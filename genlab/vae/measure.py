@@ -35,6 +35,7 @@ from genlab.vae.evidence.quadrature import Evidence, log_evidence
 from genlab.vae.evidence.tabulated import Tabulated
 from genlab.vae.model import VAE, Terms, gaussian_entropy
 from genlab.vae.results import Measurement
+from genlab.vae.standardise import aggregated_moments
 
 CHUNK = 1000
 GAP_DRAWS = 20_000
@@ -118,7 +119,11 @@ def measure(
     random = generator(seed, "diagnostics")
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
     extra["diagnostics"] = model.prior.diagnostics(z, random)
-    values["prior_gap"] = _prior_gap(model, prior, x_train, seed)
+    codes = [model.encode(batch) for batch in x_train.split(CHUNK)]
+    learned, learned_log_std = (torch.cat(parts) for parts in zip(*codes))
+    values["prior_gap"] = _prior_gap(prior, learned, learned_log_std, seed)
+    if model.latent <= 2:
+        extra["aggregated"] = aggregated_moments(learned, learned_log_std)
     if importance:
         extra |= measure_importance(model, prior, x, importance, seed, values, device)
     if annealed:
@@ -215,10 +220,8 @@ def _bound(
     return values, mean, log_std
 
 
-def _prior_gap(model: VAE, prior: Distribution, x_train: Tensor, seed: int) -> Tensor:
+def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) -> Tensor:
     """Returns ln q(z) - ln p(z) at draws of q(z), the training images' mixture."""
-    codes = [model.encode(batch) for batch in x_train.split(CHUNK)]
-    mean, log_std = torch.cat([c[0] for c in codes]), torch.cat([c[1] for c in codes])
     random = generator(seed, "prior gap")
     some = torch.randperm(len(mean), generator=random)[:GAP_DRAWS]
     z = mean[some] + log_std[some].exp() * torch.randn(mean[some].shape, generator=random)

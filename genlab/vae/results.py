@@ -2,7 +2,7 @@
 
 __all__ = [
     "OBJECTS", "PAIRED", "ComparedPrior", "Comparison", "Incomplete", "MeanOverSeeds",
-    "Measurement", "VaeResults", "read_comparison", "read_results",
+    "Measurement", "Moments", "VaeResults", "read_comparison", "read_results",
 ]  # fmt: skip
 
 from dataclasses import dataclass, field
@@ -20,6 +20,16 @@ OBJECTS = "vae-objects"
 """The kind of the runs of `genlab.vae.fit`; those of `genlab vae train` are of kind "vae"."""
 PAIRED = ("nll_exact", "nll_is", "elbo")
 """Quantities whose paired differences are given, the best first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Mean and covariance of a distribution over the latent."""
+
+    mean: list[float]
+    """D numbers."""
+    covariance: list[list[float]]
+    """D rows of D numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +120,10 @@ class Measurement:
     """-ln p(x) by importance sampling less that by annealing."""
     annealed_images: int | None = None
     """Random test images of which these three are."""
+    aggregated: Moments | None = None
+    """Mean and covariance of q(z), the mixture of the training images' posteriors, for one or two
+    latent dimensions. Figures draw the plane of a learned prior in the coordinates that follow
+    (`genlab.vae.standardise`)."""
     diagnostics: dict[str, float | None]
     """What the prior says of itself."""
     latent: int
