@@ -37,7 +37,11 @@ def use_data(data_dir: Path | None) -> None:
 def print_json(value: Any) -> None:
     """Prints a value as JSON on standard output."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    print(text.encode(errors="backslashreplace").decode())  # of names that are not UTF-8
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON has escapes of its own
+        text = json.dumps(value, indent=1)
+    print(text)
 
 
 def end(results: Any, line: str, as_json: bool) -> None:

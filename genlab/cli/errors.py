@@ -3,8 +3,9 @@
 The rest of genlab names parameters, between backticks; here they become options.
 """
 
-__all__ = ["ended_by_errors", "with_options"]
+__all__ = ["ended_by_errors", "every_error_is_3", "with_options"]
 
+import io
 import re
 import sys
 
@@ -30,8 +31,12 @@ def ended_by_errors() -> Iterator[None]:
     130 for Ctrl-C.
     """
     try:
-        yield
+        try:
+            yield
+        finally:  # whether it can be written is seen now
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has gone
+        _drop_output()
         sys.exit(1)
     except (InputError, OSError) as error:
         _end(f"error: {with_options(str(error))}", 2)
@@ -53,6 +58,36 @@ def ended_by_errors() -> Iterator[None]:
              "smaller --batch", 2)  # fmt: skip
 
 
+@contextmanager
+def every_error_is_3() -> Iterator[None]:
+    """Ends the process with one line and exit code 3 where the block raises any other error.
+
+    It is for commands whose other exit codes say what was found. Bad input and Ctrl-C pass.
+    """
+    try:
+        try:
+            yield
+        finally:  # whether it can be written is seen now
+            sys.stdout.flush()
+    except InputError:
+        raise
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(3)
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        _end(f"error: cannot go on ({text[:300]})", 3)
+
+
+def _drop_output() -> None:
+    """Drops what is left of the output: at the end Python would try to write it again."""
+    sys.stdout = io.StringIO()
+
+
 def _end(line: str, code: int) -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     print(f"genlab: {line}", file=sys.stderr)
     sys.exit(code)

@@ -17,8 +17,9 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, print_json, use_data
+from genlab.cli.console import prepare_console
 from genlab.cli.data import data, with_default
-from genlab.cli.errors import ended_by_errors
+from genlab.cli.errors import ended_by_errors, every_error_is_3
 from genlab.cli.fid import fid
 from genlab.cli.gan import gan
 from genlab.cli.gan import train_command as gan_train
@@ -125,6 +126,7 @@ def explore(
 
 
 @app.command
+@every_error_is_3()
 def submit(
     run: Positional[Path],
     name: str | None = None,
@@ -217,6 +219,7 @@ def _parsed_first(options: type[Defaults], command: list[str], arguments: list[s
 
 def main() -> None:
     """Runs the command line; bad input ends with one line and exit code 2."""
+    prepare_console()
     arguments = sys.argv[1:]
     for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
     vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]()))

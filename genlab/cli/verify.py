@@ -10,10 +10,12 @@ from typing import Literal
 from tyro.conf import Positional
 
 from genlab.cli.base import DataDir, Json, end, use_data
+from genlab.cli.errors import every_error_is_3
 from genlab.common.errors import InputError
 from genlab.common.paths import require_place
 
 
+@every_error_is_3()
 def verify(
     files: Positional[tuple[Path, ...]],
     level: Literal["integrity", "consistency", "recompute", "replay"] = "recompute",

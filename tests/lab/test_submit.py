@@ -65,7 +65,9 @@ def test_without_a_name_the_placeholders_stay_and_the_hint_says_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authors = []
-    monkeypatch.setattr(submission, "write_docx", lambda *a: authors.append(a[4]))
+    monkeypatch.setattr(
+        submission, "write_docx", lambda *a: (write_nothing(*a), authors.append(a[4]))
+    )
     result = submit(make_lab_run(tmp_path / "bare"))
     assert result["docx"] == "report/实验五_姓名_学号.docx"
     assert f"genlab submit {tmp_path / 'bare'} --name" in result["hint"]
@@ -187,3 +189,37 @@ def test_a_bad_name_leaves_the_run_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`name`"):
         submit(run, "a/b", "1")
     assert not (run / "report").exists()
+
+
+def test_a_submission_that_fails_or_is_killed_leaves_the_earlier_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_lab_run(tmp_path / "run")
+    monkeypatch.setattr(submission, "write_docx", write_nothing)
+    first = submit(run, "张三", "1")
+    before = {p.name: p.read_bytes() for p in (run / "report").iterdir()}
+    for at in ("write_bytes", "write_json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(submission.atomic, at, disk_is_full)
+            with pytest.raises(OSError, match="No space"):
+                submit(run, "李四", "2")
+        assert {p.name: p.read_bytes() for p in (run / "report").iterdir()} == before
+    with monkeypatch.context() as patch:  # killed before the earlier files are removed
+        patch.setattr(Path, "unlink", disk_is_full)
+        with pytest.raises(OSError, match="No space"):
+            submit(run, "李四", "2")
+    assert all((run / first[kind]).exists() for kind in ("docx", "code", "support"))
+    third = submit(run, "王五", "3")
+    assert {p.name for p in (run / "report").iterdir()} == {
+        "submission.json", "report.md", "numbers.json",
+        *(Path(third[kind]).name for kind in ("docx", "code", "support")),
+    }
+
+
+def write_nothing(*arguments: Any) -> None:
+    arguments[1].parent.mkdir(exist_ok=True)
+    arguments[1].write_bytes(b"docx")
+
+
+def disk_is_full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")

@@ -133,6 +133,18 @@ def test_three_files_belong_together(handed_in: Path, tmp_path: Path) -> None:
     assert rows(report)["both archives are of one run"] is Verdict.TAMPERED
 
 
+def test_line_ends_of_the_source_do_not_count(handed_in: Path) -> None:
+    """As in a student's checkout with Git for Windows' defaults, or after an editor."""
+    names = [n for n in zipfile.ZipFile(handed_in / CODE).namelist()
+             if n.endswith(".py") and n.startswith("genlab/cli/")]
+    ways = [lambda d: d.replace(b"\n", b"\r\n"), lambda d: d.replace(b"\n", b"\r"),
+            lambda d: b"\xef\xbb\xbf" + d]
+    rewrite(handed_in / CODE, {name: ways[i % 3] for i, name in enumerate(names)})
+    assert rows(one(handed_in, "integrity"))["the source"] is Verdict.PASS
+    rewrite(handed_in / CODE, {names[0]: lambda d: d.replace(b"a", b"b", 1)})
+    assert rows(one(handed_in, "integrity"))["the source"] is Verdict.LOOK
+
+
 # consistency
 
 

@@ -10,6 +10,9 @@
 
 __all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit", "submitted"]
 
+import os
+import shutil
+
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,8 @@ TITLES = {
     "en": "Neural Networks and Deep Learning, Lab Assignment 5: Foundations of Generative Models",
 }
 RECORD = "submission.json"
+NEW = ".new"
+"""The folder in which the files are made before they take their places."""
 
 
 def check_author(
@@ -76,7 +81,8 @@ def submit(
 ) -> dict[str, Any]:
     """Builds everything that is handed in, into the run's folder `report`.
 
-    Files of an earlier submission under other names are removed when the new ones are complete.
+    Files of an earlier submission are replaced, or removed if they have other names, when the new
+    ones are complete.
 
     Arguments:
         run_path: A finished lab run.
@@ -104,16 +110,26 @@ def submit(
     folder = run_path / "report"
     folder.mkdir(exist_ok=True)
     names = file_names(name, student_id, asked)
-    write_docx(
-        writer.text(), folder / names["docx"], folder, language, name or "",
-        asked.title or TITLES[language], asked.reference,
-    )
-    atomic.write_bytes(folder / "report.md", writer.text().encode())
-    atomic.write_json(folder / "numbers.json", _numbers(language, writer.shown()))
-    atomic.write_bytes(folder / names["code"], code)
-    atomic.write_bytes(folder / names["support"], support)
-    _remove_earlier(folder, names)
+    new = folder / NEW
+    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
+    try:
+        write_docx(
+            writer.text(), new / names["docx"], folder, language, name or "",
+            asked.title or TITLES[language], asked.reference,
+        )
+        atomic.write_bytes(new / "report.md", writer.text().encode())
+        atomic.write_json(new / "numbers.json", _numbers(language, writer.shown()))
+        atomic.write_bytes(new / names["code"], code)
+        atomic.write_bytes(new / names["support"], support)
+        for file in sorted(new.iterdir()):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    earlier = _earlier(folder) - set(names.values())
     record = {"lang": language, "author": name or "", "id": student_id or "", "files": names}
+    atomic.write_json(folder / RECORD, record | {"earlier": sorted(earlier)})
+    for file in earlier:
+        (folder / file).unlink(missing_ok=True)
     atomic.write_json(folder / RECORD, record)
     return _described(run_path, record)
 
@@ -187,13 +203,13 @@ def _numbers(lang: str, shown: list[Shown]) -> dict[str, Any]:
     return {"lang": lang, "shown": [one._asdict() for one in shown]}
 
 
-def _remove_earlier(folder: Path, names: dict[str, str]) -> None:
-    """Removes what an earlier submission made under other names."""
+def _earlier(folder: Path) -> set[str]:
+    """Returns the files of the last submission, and those that it had not removed yet."""
     if not (folder / RECORD).exists():
-        return
-    for file in read_json(folder / RECORD)["files"].values():
-        if file not in names.values() and Path(file).name == file:
-            (folder / file).unlink(missing_ok=True)
+        return set()
+    record = read_json(folder / RECORD)
+    files = {*record["files"].values(), *record.get("earlier", ())}
+    return {file for file in files if Path(file).name == file}
 
 
 def _hint(run_path: Path, name: str | None, student_id: str | None) -> str:

@@ -7,6 +7,7 @@ with limits by then. The source in the code archive is hashed and never written 
 
 __all__ = ["Sources", "Unpacked", "check_integrity"]
 
+import codecs
 import hashlib
 
 from dataclasses import dataclass
@@ -65,12 +66,15 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
     if findings[0].verdict is not Verdict.PASS:
         return findings, None
     digests: dict[str, dict[str, str]] = {}
+    sources = Sources(changed=())
     for kind in ("code", "support"):
         path = submission.files[kind][0]
         try:
             archive = open_archive(path)
             digests[kind] = _check_manifest(archive)
             _unpack(archive, kind, folder)
+            if kind == "code":
+                sources = _sources(archive)
         except (Refused, OSError) as error:
             findings.append(_tampered(kind, error))
             continue
@@ -87,7 +91,6 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
         findings.append(_belong(digests))
     if any(finding.verdict is Verdict.TAMPERED for finding in findings):
         return findings, None
-    sources = _sources(digests["code"])
     findings.append(_source_row(sources))
     return findings, Unpacked(submission=submission, run=folder, docx=docx, sources=sources)
 
@@ -199,21 +202,32 @@ def _belong(digests: dict[str, dict[str, str]]) -> Finding:
     return _row("belong", Verdict.PASS, Words("GAN的记录相同", "the same records of the GAN"))
 
 
-def _sources(code: dict[str, str]) -> Sources:
+def _sources(archive: Archive) -> Sources:
+    """Compares source files but for their line ends: git may change these in a checkout."""
     root = Path(genlab.__file__).parent
     ours = {
-        f"genlab/{path.relative_to(root).as_posix()}": _digest(path.read_bytes())
+        f"genlab/{path.relative_to(root).as_posix()}": _text_digest(path.read_bytes())
         for path in root.rglob("*.py")
     }
-    theirs = {n: d for n, d in code.items() if n.startswith("genlab/") and n.endswith(".py")}
+    archive.renew()
+    theirs = {
+        name: _text_digest(archive.read(name)) for name in archive.names
+        if name.startswith("genlab/") and name.endswith(".py")
+    }
     names = set(ours) | set(theirs)
     return Sources(changed=tuple(sorted(n for n in names if ours.get(n) != theirs.get(n))))
+
+
+def _text_digest(text: bytes) -> str:
+    """Returns the digest of a text with line ends LF and without a byte order mark."""
+    plain = text.removeprefix(codecs.BOM_UTF8)
+    return _digest(plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
 
 def _source_row(sources: Sources) -> Finding:
     if sources.same:
         return _row("source", Verdict.PASS, Words(
-            "与检验所用的genlab逐字节相同", "byte for byte the genlab that checks it"))
+            "与检验所用的genlab相同", "that of the genlab that checks it"))
     count, shown = len(sources.changed), _some(list(sources.changed))
     return _row("source", Verdict.LOOK, Words(
         f"{count}个源文件与检验所用的genlab不同（{shown}）：版本不同或被学生修改；不会被执行",
