@@ -8,7 +8,7 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["CHUNK", "measure", "measured_terms"]
+__all__ = ["CHUNK", "is_trusted", "measure", "measured_terms"]
 
 import copy
 import math
@@ -29,7 +29,12 @@ from genlab.compute.hardware import CPU
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
 from genlab.vae.evidence.elbo_surgery import active_units, cross_entropy, log_aggregated_posterior
-from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
+from genlab.vae.evidence.importance import (
+    draw_counts,
+    importance_estimate,
+    log_weights,
+    variance_of_draws,
+)
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
 from genlab.vae.evidence.tabulated import Tabulated
@@ -59,7 +64,11 @@ PRIOR_DRAWS = 50_000
 WIDEST = 4.0
 """... but is never more than so many times as wide as the codes."""
 EXACT = 0.01
-"""The error in nats up to which quadrature is called exact."""
+"""The error in nats up to which quadrature is called exact, ..."""
+NEGLIGIBLE = 0.01
+"""... or so many standard errors over the images, if that is more: no printed digit shows it."""
+SURE = 4.0
+"""Standard errors of its draws beyond which importance sampling has found more."""
 TOLD_S = 60.0
 """A measurement that takes longer is announced."""
 
@@ -129,7 +138,8 @@ def measure(
     if annealed:
         extra |= _annealed(model, prior, x, annealed, seed, values)
     if model.latent <= 2:
-        extra |= _exact(model, prior, x, mean, log_std, seed, values)
+        drawn = extra.get("nll_is_draws_error", 0.0)
+        extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn)
     found = {name: measured(name, value) for name, value in values.items()}
     cap = math.log(len(x))
     nll = found.get("nll_exact") or found.get("nll_is")
@@ -242,7 +252,7 @@ def measure_importance(
     """Adds `nll_is` to the values; returns its diagnostics."""
     counts = draw_counts(draws, SHARES.get(model.latent, SHARES_ABOVE))
     size = max(1, min(100, 200_000 // draws))
-    there, p, estimates = model, prior, []
+    there, p, estimates, variance = model, prior, [], 0.0
     if device.type != "cpu" and not isinstance(prior, Tabulated):  # a table stays where it is
         there = copy.deepcopy(model).to(device)
         p = there.prior()
@@ -253,8 +263,9 @@ def measure_importance(
             with seeded(seed, "importance, prior", index):
                 common = prior.sample(torch.Size((counts[2],)))
             drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
-            weights = log_weights(there, p, drawn[0], counts, *drawn[1:])
-            estimates.append(importance_estimate(weights.cpu()))
+            weights = log_weights(there, p, drawn[0], counts, *drawn[1:]).cpu()
+            estimates.append(importance_estimate(weights))
+            variance += variance_of_draws(weights, counts)
             progress.advance(len(batch))
     values["nll_is"] = -torch.cat([e.log_p for e in estimates])
     ess, k = torch.cat([e.ess for e in estimates]), torch.cat([e.pareto_k for e in estimates])
@@ -267,6 +278,7 @@ def measure_importance(
         "ess_lowest_percent": ess.quantile(0.01).item(),
         "pareto_k_doubtful": doubtful,
         "nll_is_trusted": bool(doubtful is not None and doubtful < 0.01 and ess.min() > 10),
+        "nll_is_draws_error": math.sqrt(variance) / len(x),
     }
 
 
@@ -289,9 +301,12 @@ def _annealed(
 
 def _exact(
     model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int,
-    values: dict[str, Tensor],
+    values: dict[str, Tensor], draws_error: float,
 ) -> dict[str, Any]:
-    """Adds `nll_exact` and `inference_gap` to the values; returns what belongs to them."""
+    """Adds `nll_exact` and `inference_gap` to the values; returns what belongs to them.
+
+    `draws_error` is the standard error of the mean of `nll_is`, if that is among the values.
+    """
     evidence = exact_evidence(model, prior, x, mean, log_std, seed)
     values["nll_exact"] = -evidence.log_p
     values["inference_gap"] = evidence.log_p - values["elbo"]
@@ -299,15 +314,8 @@ def _exact(
     some = torch.randperm(len(x), generator=random)[:GAP_IMAGES]
     with torch.enable_grad():
         own, best = best_gaussian_elbo(model, prior, x[some], random)
-    # The integral over the box is at most p(x), but for the cells' error, and importance sampling
-    # is at most so on average: where it has found more, quadrature has missed something.
-    missed = 0.0
-    if "nll_is" in values:
-        excess, error = mean_and_error(values["nll_exact"] - values["nll_is"])
-        missed = excess - 4 * error
-    error = evidence.error.mean().item() + evidence.rounding
     return {
-        "nll_exact_trusted": error <= EXACT and missed <= EXACT,
+        "nll_exact_trusted": is_trusted(evidence, values, draws_error),
         "nll_exact_error": evidence.error.mean().item(),
         "nll_exact_largest_error": evidence.error.max().item(),
         "nll_exact_rounding": evidence.rounding,
@@ -316,6 +324,27 @@ def _exact(
         "approximation_gap": measured("approximation_gap", evidence.log_p[some] - best),
         "gap_images": len(some),
     }
+
+
+def is_trusted(evidence: Evidence, values: dict[str, Tensor], draws_error: float) -> bool:
+    """Returns whether quadrature's error is negligible, and importance sampling finds no more.
+
+    The integral over the box is at most p(x), but for the cells' error, and importance sampling
+    is at most so on average: where it has found more than its draws explain, quadrature has
+    missed something. Both are of the same images, whose scatter plays no part.
+
+    Arguments:
+        evidence: What quadrature says of its errors.
+        values: `nll_exact` of each image, and `nll_is`, if that was measured.
+        draws_error: The standard error of the mean of `nll_is` that comes from its draws.
+    """
+    exact = values["nll_exact"]
+    negligible = max(EXACT, NEGLIGIBLE * mean_and_error(exact)[1])
+    error = evidence.error.mean().item() + evidence.rounding
+    if "nll_is" in values:
+        missed = (exact - values["nll_is"]).mean().item() - SURE * draws_error
+        error = max(error, missed)
+    return error <= negligible
 
 
 def box_of(

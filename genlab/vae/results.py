@@ -78,7 +78,8 @@ class Measurement:
     nll_exact: Measured | None = None
     """-ln p(x) by quadrature, for one or two latent dimensions."""
     nll_exact_trusted: bool | None = None
-    """Whether its errors are at most 0.01 nats, and importance sampling finds no more."""
+    """Whether its errors are at most 0.01 nats, or 1 % of its standard error if that is more, and
+    importance sampling finds no more than its draws explain."""
     nll_exact_error: float | None = None
     """The error of the lattice, mean over the images."""
     nll_exact_largest_error: float | None = None
@@ -97,7 +98,9 @@ class Measurement:
     gap_images: int | None = None
     """Random test images of which both gaps are."""
     nll_is: Measured | None = None
-    """-ln p(x) by importance sampling, an upper bound on average."""
+    """-ln p(x) by importance sampling, an upper bound on average; the error is over images."""
+    nll_is_draws_error: float | None = None
+    """The standard error of its mean that comes from the importance draws, which images share."""
     nll_is_trusted: bool | None = None
     """Whether its diagnostics raise no doubt."""
     importance_draws: int | None = None

@@ -172,18 +172,20 @@ class TrainingState:
         if nearness is not None and nearness < history.nearest:
             self.best.load_state_dict(self.players.average.state_dict())
             history = history._replace(nearest=nearness, epoch=epoch)
-        most = max(variety, history.variety)
         self.poor = ""
         if variety < COLLAPSED:
+            before = history.variety
+            compared = f"down from {before:.0%}" if before > variety else "the most so far"
             self.poor = (
                 f"epoch {epoch}: the generated images have {variety:.0%} of the real ones' "
-                f"variety, where the most so far was {most:.0%}"
+                f"variety{f', {compared}' if before else ''}; under {COLLAPSED:.0%} many of them "
+                "are alike"
             )
         collapsed = variety < min(COLLAPSED, history.variety / 2)
         # One blurred image, again and again, is nearer to all others than any of them is.
         copied = not self.poor and measured["memory"] is not None and measured["memory"] < LEVEL
         self.history = history._replace(
-            variety=most,
+            variety=max(variety, history.variety),
             collapsing=history.collapsing + 1 if collapsed else 0,
             copying=history.copying + 1 if copied else 0,
         )

@@ -18,6 +18,15 @@ stands under every draw, whichever part it came from. Weights are then at most p
     k   the shape of a generalised Pareto distribution fitted to the largest weights: above 0.7
         the estimate is not to be trusted (Vehtari et al., 2024; fit of Zhang & Stephens, 2009)
 
+The prior's draws are shared by B images, whose errors are therefore alike: a standard deviation
+over images does not show what the draws do to a mean over images. With the normalised weights
+v_kb = w_kb / sum_k w_kb, to first order (the delta method, part by part),
+
+    Var sum_b ln p(x_b) = sum_{j = 1, 2} sum_b K_j s_j^2(v_kb) + K_3 s_3^2(sum_b v_kb),        (1)
+
+s_j^2 being the sample variance over the draws k of part j: those of the encoder are drawn for
+each image anew, those of the prior enter every image's sum at once.
+
 References:
     | Importance Weighted Autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
     | Safe and Effective Importance Sampling (Owen & Zhou, 2000), JASA 95
@@ -28,7 +37,14 @@ References:
 Shapes: B images, K draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["Estimate", "draw_counts", "importance_estimate", "log_weights", "pareto_k"]
+__all__ = [
+    "Estimate",
+    "draw_counts",
+    "importance_estimate",
+    "log_weights",
+    "pareto_k",
+    "variance_of_draws",
+]
 
 import math
 
@@ -123,6 +139,21 @@ def importance_estimate(log_w: Tensor) -> Estimate:
     total = logsumexp(log_w, 0)
     ess = (2 * total - logsumexp(2 * log_w, 0)).exp()
     return Estimate(total - math.log(draws), ess, pareto_k(log_w))
+
+
+def variance_of_draws(log_w: Tensor, counts: tuple[int, int, int]) -> float:
+    """Returns the variance (1) that the draws cause in the sum of these images' ln p(x).
+
+    Arguments:
+        log_w: Log-weights of images that share the prior's draws, float64, with shape `(K, B)`.
+        counts: Draws from encoder, widened encoder and prior (K_1, K_2, K_3).
+    """
+    shares = (log_w - logsumexp(log_w, 0)).exp()
+    *own, common = shares.split(counts)
+    variance = sum((len(part) * part.var(0).sum()).item() for part in own if len(part) > 1)
+    if len(common) > 1:
+        variance += (len(common) * common.sum(1).var()).item()
+    return variance
 
 
 def pareto_k(log_w: Tensor) -> Tensor:
