@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from genlab.data.crop import Box, central_box, subject_box
 from genlab.data.decode import decode_usable
-from genlab.data.folder import Folder
+from genlab.data.files.folder import Folder
 from genlab.figures.grids import labelled_rows
 from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
 

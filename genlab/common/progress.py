@@ -1,11 +1,12 @@
 """Progress that is right on a terminal, in a file and in CI: a bar, or one line every 30 s."""
 
-__all__ = ["Progress", "say"]
+__all__ = ["Progress", "say", "say_once"]
 
 import os
 import sys
 import time
 
+from functools import cache
 from types import TracebackType
 
 from tqdm import tqdm
@@ -22,6 +23,12 @@ def say(message: str) -> None:
     """Prints one line for the person who watches, on standard error."""
     if speaks():
         tqdm.write(message, file=sys.stderr)
+
+
+@cache
+def say_once(message: str) -> None:
+    """Prints a line as `say` does, unless this process has printed it before."""
+    say(message)
 
 
 def clock(seconds: float) -> str:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.data.archive import open_zip
+from genlab.data.files.archive import open_zip
 
 Array = np.ndarray | Tensor
 """An array of NumPy or a tensor of torch."""

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
 from genlab.data.identity import Identity, digest
+from genlab.data.splits import past_splits
 
-SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test"})
-"""Names of folders that are parts of a data set and not classes."""
+NAMED = 20
+"""Classes that a line names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +41,12 @@ class Classes:
         """The number of training images of each class, `[K]`."""
         labels = self.labels if self.learned is None else self.labels[self.learned]
         return labels.bincount(minlength=len(self.names)).tolist()
+
+    def text(self) -> str:
+        """Returns names and counts in words, "cat 120, dog 95"; of many classes the first."""
+        named = [f"{one_line(name)} {n:,}" for name, n in zip(self.names, self.counts)]
+        rest = len(named) - NAMED
+        return ", ".join(named[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
     @property
     def frequencies(self) -> Tensor:
@@ -69,7 +77,7 @@ class Classes:
 def by_folder(paths: Sequence[str], source: str) -> Classes:
     """Takes the classes from the folders that images lie in, named `CLASS/.../FILE`.
 
-    Folders called train, val, test and the like count as parts of the data, not as classes.
+    Folders that part the data are looked past (`splits.py`).
 
     Arguments:
         paths: The images' paths within their folder or zip, with slashes.
@@ -80,7 +88,8 @@ def by_folder(paths: Sequence[str], source: str) -> Classes:
     """
     if not paths:
         raise InputError(f"{source} has no folders to take `classes` from; use clusters")
-    tops = [_top(path) for path in paths]
+    folders = past_splits(PurePosixPath(path).parts[:-1] for path in paths)
+    tops = [parts[0] if parts else "" for parts in folders]
     loose = [path for path, top in zip(paths, tops) if not top]
     if loose:
         raise InputError(
@@ -98,8 +107,3 @@ def by_folder(paths: Sequence[str], source: str) -> Classes:
         by="folders", names=tuple(found), labels=torch.tensor([places[top] for top in tops])
     )
 
-
-def _top(path: str) -> str:
-    """Returns the first folder of a path that is no split; "" if there is none."""
-    folders = PurePosixPath(path).parts[:-1]
-    return next((part for part in folders if part.lower() not in SPLITS), "")

@@ -5,7 +5,7 @@ Every image is turned upright (EXIF) and brought to RGB: transparent pixels are 
 Wider pixels (32-bit and floating-point TIFFs) are refused: nothing says which value is white.
 """
 
-__all__ = ["FORMATS", "VERSION", "decode", "decode_usable", "decoding", "reading", "require_side"]
+__all__ = ["VERSION", "decode", "decode_usable", "decoding", "reading", "require_side"]
 
 import io
 import warnings
@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from genlab.common.errors import InputError
+from genlab.data.files.kinds import readable_formats
 from genlab.data.problems import MEND
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # none that runs programs
 VERSION = 1
 """The version of decoding and resizing: part of cache keys and identities."""
 SMALLEST_SIDE = 16
@@ -77,16 +77,30 @@ def reading(data: bytes, name: str) -> Iterator[Image.Image]:
         InputError: If it is no readable image, or so large that it may be a decompression bomb.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
                 raise ValueError(f"{image.width}x{image.height} pixels: too many")
             yield image
             return
     except UnidentifiedImageError:
-        reason = f"none of {', '.join(FORMATS)}"
+        reason = _content(data)
     except Exception as error:  # decoders raise anything on damaged bytes
         reason = (str(error) or type(error).__name__).splitlines()[0]
     raise InputError(f"{name}: not a readable image ({reason}){MEND}")
+
+
+def _content(data: bytes) -> str:
+    """Returns what bytes are that no decoder takes, in words."""
+    if not data:
+        return "an empty file"
+    if data[4:8] == b"ftyp":
+        brand = data[8:12]
+        if brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+            return "HEIC by content, which this Pillow cannot read; install pillow-heif"
+        return "AVIF, which this Pillow cannot read" if brand == b"avif" else "a film by content"
+    if data[:256].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<svg", b"{")):
+        return "a page or text by content, no picture"
+    return "of no format that Pillow reads here"
 
 
 def require_side(image: Image.Image, name: str) -> None:

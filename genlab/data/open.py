@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genlab.common.errors import InputError
-from genlab.data.archive import Archive
 from genlab.data.arrays import Array, as_numpy, read_array
 from genlab.data.crop import CROPS, Crop
 from genlab.data.digit_set import Digits, digits_of_arrays, read_digit_arrays
-from genlab.data.files import ImageFiles
-from genlab.data.folder import Folder
+from genlab.data.files.archive import Archive
+from genlab.data.files.base import ImageFiles
+from genlab.data.files.folder import Folder
 from genlab.data.identity import Origin
 from genlab.data.idx import read_idx_folder
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -29,9 +29,11 @@ from genlab.data import crop as crops
 from genlab.data.arrays import Array, as_images, as_numpy, to_rgb
 from genlab.data.crop import ChooseBox, Crop, box_chooser, square
 from genlab.data.decode import VERSION, decode, decoding, reading
-from genlab.data.files import ImageFiles
+from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Identity, Origin
 from genlab.data.problems import refuse_images
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -183,14 +185,21 @@ class FilePictures:
         Raises:
             InputError: If files cannot be read; the first ten are named.
         """
-        files.refuse_dangling()
+        files.tell_left_out()
         paths = files.names[:limit]
+        names = tuple(files.title(path) for path in paths)
 
         def digest(index: int) -> str:
             return hashlib.sha256(files.read(paths[index])).hexdigest()
 
-        names = tuple(files.title(path) for path in paths)
-        return cls(files, origin, names, paths, digests_of(len(paths), digest, origin), size, crop)
+        if files.broken:
+            _refuse_unreadable(files, paths, origin)
+        try:
+            digests = digests_of(len(paths), digest, origin)
+        except InputError:  # some cannot be read: others may be damaged, and all are told together
+            _refuse_unreadable(files, paths, origin)
+            raise
+        return cls(files, origin, names, paths, digests, size, crop)
 
     @property
     def identity(self) -> Identity:
@@ -249,14 +258,11 @@ def shorter_sides(pictures: Pictures) -> list[int]:
     Raises:
         InputError: If images are not readable; the first ten are named.
     """
-    sides, problems = [], []
-    for index in range(len(pictures)):
-        try:
-            sides.append(pictures.shorter_side(index))
-        except InputError as error:
-            problems.append(str(error))
-    refuse_images(problems, len(pictures), pictures.identity.source)
-    return sides
+    try:
+        return [pictures.shorter_side(index) for index in range(len(pictures))]
+    except InputError:  # a bad header: others may be truncated, and all are told together
+        _each(len(pictures), pictures.read, "looking for damage in", pictures.identity.source)
+        raise
 
 
 def _channels_first(pixels: np.ndarray) -> Tensor:
@@ -265,29 +271,44 @@ def _channels_first(pixels: np.ndarray) -> Tensor:
 
 
 def _read_all(pictures: Pictures) -> Tensor:
-    images, problems, source = [], [], pictures.identity.source
-    with decoding(), Progress(len(pictures), f"reading {source}", "images") as progress:
-        for index in range(len(pictures)):
-            try:
-                images.append(pictures.read(index))
-            except InputError as error:
-                problems.append(str(error))
-            progress.advance()
-    refuse_images(problems, len(pictures), source)
-    return torch.stack(images)
+    with decoding():
+        found = _each(len(pictures), pictures.read, "reading", pictures.identity.source)
+    return torch.stack(found)
 
 
 def digests_of(count: int, digest: Callable[[int], str], origin: Origin) -> tuple[str, ...]:
-    found, problems = [], []
-    with Progress(count, f"hashing {origin.source}", "images") as progress:
+    return tuple(_each(count, digest, "hashing", origin.source))
+
+
+def _refuse_unreadable(files: ImageFiles, paths: Sequence[str], origin: Origin) -> None:
+    """Raises one `InputError` about all that cannot be opened, read or decoded."""
+
+    def look(index: int) -> None:
+        decode(files.read(paths[index]), files.title(paths[index]))
+
+    broken = [f"{files.title(name)}: {reason}" for name, reason in files.broken.items()]
+    with decoding():
+        _each(len(paths), look, "looking for damage in", origin.source, broken)
+
+
+def _each(
+    count: int, do: Callable[[int], T], doing: str, source: str, known: Sequence[str] = ()
+) -> list[T]:
+    """Does something with each image.
+
+    Raises:
+        InputError: If it fails for images, naming all of them and what is known of others.
+    """
+    found, problems = [], list(known)
+    with Progress(count, f"{doing} {source}", "images") as progress:
         for index in range(count):
             try:
-                found.append(digest(index))
+                found.append(do(index))
             except InputError as error:
                 problems.append(str(error))
             progress.advance()
-    refuse_images(problems, count, origin.source)
-    return tuple(found)
+    refuse_images(problems, count + len(known), source)
+    return found
 
 
 def _identity(

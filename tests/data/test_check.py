@@ -222,7 +222,7 @@ def test_names_count_as_in_training(
     assert (f["files"], f["images"], f["copies"], f["unusable"]) == (4, 4, [], [])
     assert list(genlab.data.images(folder).paths) == [f"{index}.png" for index in range(4)]
     said = capsys.readouterr().err
-    for words in ("5 names", "links to folders: 1, as more"):
+    for words in ("4 hidden or system files", "1 name of", "1 link to folders, as more"):
         assert words in said, words
         assert any(words in line for line in f["advice"]), words
     (folder / "lost.png").symlink_to("nowhere")
@@ -236,7 +236,7 @@ def test_names_count_as_in_training(
     assert clean_copy(f, folder, tmp_path / "clean") == {"copied": 4, "left_out": 1}
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "more").symlink_to(other)
-    with pytest.raises(InputError, match="no images in it.*links to folders: 1, as more"):
+    with pytest.raises(InputError, match="no images in it.*1 link to folders, as more"):
         check_folder(tmp_path / "links")
 
 

@@ -17,9 +17,9 @@ from PIL import Image
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.data import archive
 from genlab.data import pictures as pictures_module
 from genlab.data.decode import decoding
+from genlab.data.files import archive
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images
 from genlab.data.pictures import ArrayPictures, Pictures, content_order, shorter_sides
@@ -73,13 +73,14 @@ def test_links_and_notes_of_macos_are_left_out_and_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = genlab.data.images(str(folder))
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err.endswith("left out: 1 .txt\n")
     (folder / "z_link.png").symlink_to(folder / "a.png")
     os.link(folder / "B.PNG", folder / "z_hard.png")
     (folder / "._a.png").write_bytes(b"resource fork")
     after = genlab.data.images(str(folder))
     assert (after.names, after.identity) == (before.names, before.identity)
-    assert "left out: 3 names" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "left out: 1 .txt, 1 hidden or system file, 2 names of pictures that are" in said
     (folder / "nowhere.png").symlink_to(folder / "gone.png")
     with pytest.raises(InputError, match=r"nowhere\.png: a link to nothing"):
         genlab.data.images(str(folder))
@@ -375,7 +376,7 @@ def test_hostile_zips_do_no_harm(
             zipped.writestr(name, image)
     pictures = genlab.data.images(str(tmp_path / "h.zip"), 16)
     assert len(pictures) == 3
-    assert "left out: 1 members" in capsys.readouterr().err
+    assert "left out: 1 hidden folder __MACOSX with 1 file" in capsys.readouterr().err
     assert all(name.isprintable() for name in pictures.names)
     assert [pictures.read(i).shape for i in range(3)] == [(3, 16, 16)] * 3
     assert list(home.iterdir()) == []

@@ -7,6 +7,8 @@ __all__ = ["advice"]
 
 from typing import Any
 
+from genlab.common.text import many
+
 FEWEST, FEW = 16, 300
 LOST = 0.2  # of a picture, from which the choice of the square matters
 
@@ -21,11 +23,6 @@ def advice(f: dict[str, Any]) -> list[str]:
     return lines or ["Nothing to mend."]
 
 
-def many(n: int, one: str, more: str = "") -> str:
-    """Returns a count with its noun: "1 file", "1,204 files"."""
-    return f"{n:,} {one if n == 1 else more or one + 's'}"
-
-
 def _reading(f: dict[str, Any]) -> list[str]:
     lines = []
     if bad := len(f["unusable"]):
@@ -33,7 +30,8 @@ def _reading(f: dict[str, Any]) -> list[str]:
             f"{many(bad, 'file')} cannot be used (the page lists them with the reason). Training "
             "stops at the first of them: mend or remove them, or let `clean` copy the others."
         )
-    lines += [f"Left out, in training too: {words}." for words in f["left_out"]]
+    if f["left_out"]:
+        lines.append(f"Left out, in training too: {', '.join(f['left_out'])}.")
     if f["images"] < FEWEST:
         lines.append(
             f"{many(f['images'], 'usable image')}: a GAN needs at least {FEWEST}, better {FEW}."
@@ -43,10 +41,6 @@ def _reading(f: dict[str, Any]) -> list[str]:
             f"{f['images']:,} usable images are few for a GAN ({FEW} are better): look in its "
             "samples for training images that come back."
         )
-    unread = {s: n for s, n in f["other_files"].items() if s in (".heic", ".heif", ".avif")}
-    if unread:
-        kinds = ", ".join(f"{n:,} {suffix}" for suffix, n in unread.items())
-        lines.append(f"Pictures that genlab does not read: {kinds}. Save them as JPEG or PNG.")
     return lines
 
 

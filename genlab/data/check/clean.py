@@ -93,5 +93,5 @@ def clean_copy(findings: dict[str, Any], folder: Path, target: Path) -> dict[str
                 progress.advance()
         return {
             "copied": len(chosen),
-            "left_out": len(files.names) + len(files.dangling) - len(chosen),
+            "left_out": len(files.names) + len(files.broken) - len(chosen),
         }

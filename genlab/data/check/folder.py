@@ -12,7 +12,7 @@ __all__ = ["check_folder"]
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,9 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.data.check.advice import advice
 from genlab.data.check.probe import VIEW, Probe, probe
-from genlab.data.files import ImageFiles
+from genlab.data.files.base import ImageFiles
 from genlab.data.near_duplicates import NearDuplicates, connected_groups, near_duplicates
 from genlab.data.open import open_files
-from genlab.data.problems import DANGLING
 from genlab.networks.pretrained.efficientnet_lite0 import (
     EfficientNetLite0,
     load_efficientnet_lite0,
@@ -72,13 +71,14 @@ def check_folder(folder: Path) -> dict[str, Any]:
             f"{folder}: none of its {count} images can be used; the first, "
             f"{first['file']}: {first['reason']}"
         )
-    others = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in files.others)
     findings = {
         "folder": files.name,
         "files": count,
         "images": len(contents.names),
-        "other_files": dict(others.most_common()),
-        "left_out": list(files.left_out),
+        "other_files": {
+            kind or "no suffix": count for kind, count in files.left_out.suffixes.most_common()
+        },
+        "left_out": files.left_out.words(),
         "unusable": contents.refused,
         **_describe(contents),
         **_copies(contents),
@@ -89,7 +89,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
 
 def _read(files: ImageFiles) -> FolderContents:
     names, probes, dogs, waiting = [], [], [], []
-    refused = [{"file": name, "reason": DANGLING} for name in files.dangling]
+    refused = [{"file": name, "reason": reason} for name, reason in files.broken.items()]
     network = load_efficientnet_lite0()
     with Progress(len(files.names), f"examining {files.name}", "images") as progress:
         for name in files.names:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.data.decode import decode_usable
-from genlab.data.files import ImageFiles
+from genlab.data.files.base import ImageFiles
 from genlab.data.open import open_files
 
 SIDE = 120  # pixels of a picture on the page, at most

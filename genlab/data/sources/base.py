@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from genlab.data.crop import Crop
 from genlab.data.digit_set import Digits
-from genlab.data.folder import Folder
+from genlab.data.files.folder import Folder
 from genlab.data.identity import Origin
 from genlab.data.pictures import FilePictures, Pictures
 
@@ -114,4 +114,4 @@ class FolderSource(ImageSource):
 
     def check(self) -> None:
         """Raises `InputError` if the folder cannot be had or holds no images."""
-        Folder(self.fetch()).refuse_dangling()
+        Folder(self.fetch())

@@ -165,6 +165,7 @@ def describe_run(
         "runs_on": hardware.facts,
         "images": count,
         "held_out": 0 if images.held_out is None else len(images.held_out),
+        "classes": images.classes and dict(zip(images.classes.names, images.classes.counts)),
         "steps": config.epochs * math.ceil(count / config.batch),
         "snapshot_epochs": list(config.snapshot_epochs),
         "measured_epochs": sorted(epochs_to_measure(config, count)),

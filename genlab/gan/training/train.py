@@ -112,6 +112,10 @@ def train_gan_on(
     if classes is not None:
         data["classes"] = classes.identity(images.identity)
     split = split_images(images.images, config, classes)
+    if split.classes is not None:
+        found = split.classes
+        say(f"{config.data}: {len(found.names)} classes by {found.by}, with their training "
+            f"images: {found.text()}")  # fmt: skip
     with ExitStack() as stack:
         run = _open(out, config, data, hardware, stack)
         if not run.done:

@@ -1,6 +1,6 @@
 """The image files of a zip, read in place: nothing is written, so no name in it can do harm."""
 
-__all__ = ["Archive", "open_zip"]
+__all__ = ["Archive", "member_name", "open_zip"]
 
 import lzma
 import stat
@@ -10,7 +10,9 @@ import zlib
 from pathlib import Path
 
 from genlab.common.errors import InputError
-from genlab.data.files import SUFFIXES, ImageFiles, no_images
+from genlab.data.files.base import ImageFiles, no_images
+from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
+from genlab.data.files.left_out import LeftOut
 from genlab.data.problems import MEND
 
 LARGEST_MEMBER = 1 << 29
@@ -19,6 +21,8 @@ FREE = 1 << 30
 """The bytes that any archive may unpack to."""
 MOST_PACKED = 100
 """The ratio of unpacked to packed bytes above which a larger archive is refused."""
+UTF8 = 0x800
+"""The flag of members whose name is UTF-8."""
 
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
@@ -50,8 +54,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 class Archive(ImageFiles):
     """The images of a zip and of the folders in it, in the order of their names.
 
-    Of members with one name the last counts, as when they are unpacked. The `._NAME` files that
-    macOS packs beside NAME are no images.
+    Of members with one name the last counts, as when they are unpacked.
 
     Raises:
         InputError: If it is no zip, or holds no images.
@@ -59,21 +62,21 @@ class Archive(ImageFiles):
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.stem
+        self.broken, self.left_out = {}, LeftOut()
         self._zip = open_zip(path)
-        files = [member for member in self._zip.infolist() if not member.is_dir()]
-        images = [member for member in files if _suffix(member) in SUFFIXES]
-        self._members = {m.filename: m for m in images if not _is_note(m)}
-        left_out = []
-        if len(self._members) < len(images):
-            left_out.append(
-                f"{len(images) - len(self._members)} members (earlier ones of one name, or what "
-                "macOS notes beside a file as ._NAME)"
-            )
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for member in self._zip.infolist():
+            name = member_name(member)
+            if member.is_dir() or self.left_out.add_hidden(tuple(name.split("/"))):
+                continue
+            if not self._is_picture(name, member):
+                self.left_out.add(name)
+                continue
+            self.left_out.again += name in self._members
+            self._members[name] = member
         self.names = tuple(sorted(self._members))
-        self.others = tuple(m.filename for m in files if _suffix(m) not in SUFFIXES)
-        self.left_out = tuple(left_out)
         if not self.names:
-            raise InputError(no_images(str(path), left_out))
+            raise InputError(no_images(str(path), self.left_out))
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of an image.
@@ -99,10 +102,30 @@ class Archive(ImageFiles):
         """Closes the file."""
         self._zip.close()
 
+    def _is_picture(self, name: str, member: zipfile.ZipInfo) -> bool:
+        if is_named_as_picture(name):
+            return True
+        try:
+            with self._zip.open(member) as file:
+                head = file.read(HEAD)
+        except DAMAGE:
+            return False
+        fits = member.file_size <= LARGEST_MEMBER
+        return fits and opens_as_picture(name, head, lambda: self._zip.read(member))
 
-def _suffix(member: zipfile.ZipInfo) -> str:
-    return Path(member.filename).suffix.lower()
 
+def member_name(member: zipfile.ZipInfo) -> str:
+    """Returns the path of a member with slashes, its characters as they were meant.
 
-def _is_note(member: zipfile.ZipInfo) -> bool:
-    return member.filename.rpartition("/")[2].startswith("._")
+    Some programs write backslashes. Without the flag of UTF-8 `zipfile` reads names as code page
+    437; most programs that leave the flag out write UTF-8 all the same, Chinese Windows GBK.
+    """
+    name = member.filename
+    if not member.flag_bits & UTF8 and not name.isascii():
+        for encoding in ("utf-8", "gbk"):
+            try:
+                name = name.encode("cp437").decode(encoding)
+                break
+            except UnicodeError:
+                continue
+    return name.replace("\\", "/")
