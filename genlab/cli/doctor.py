@@ -61,17 +61,15 @@ def _pandoc() -> dict[str, Any]:
 
 
 def _fonts() -> dict[str, Any]:
-    """Figures are labelled in English; Chinese fonts only matter to whoever opens the report."""
+    """Figures are labelled in Chinese too where there is a font; the PDF needs one."""
     try:
-        from matplotlib import font_manager
+        from genlab.figures.style import chinese_font
     except ImportError:
         return _check("matplotlib", False, "no", "pip install 'genlab[figures]'")
 
-    marks = ("CJK", "SimSun", "SimHei", "Songti", "PingFang", "WenQuanYi", "Source Han")
-    names = sorted({f.name for f in font_manager.fontManager.ttflist})
-    found = [name for name in names if any(mark in name for mark in marks)]
-    remedy = "apt install fonts-noto-cjk (only to look at the Chinese report on this machine)"
-    return _check("Chinese font", bool(found), found[0] if found else "no", remedy)
+    found = chinese_font()
+    remedy = "apt install fonts-noto-cjk (for Chinese labels in figures, and a Chinese PDF)"
+    return _check("Chinese font", found is not None, found or "no", remedy)
 
 
 def _disk() -> dict[str, Any]:

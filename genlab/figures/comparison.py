@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from genlab.common.quantities import Measured
+from genlab.figures.style import styled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +31,7 @@ class ComparedPrior:
     """The numbers."""
 
 
+@styled
 def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Figure:
     """Every prior's density under the same digits' codes, on equal axes.
 
@@ -53,16 +55,16 @@ def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Fig
         )
         axis.scatter(*panel.z.T, s=1.2, c="white", linewidths=0, alpha=0.55)
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-        axis.set_title(f"{panel.title}\n{panel.caption}", fontsize=8.5)
-        axis.tick_params(labelsize=7)
+        axis.set_title(f"{panel.title}\n{panel.caption}", fontsize=9)
     for axis in axes[-1]:
-        axis.set_xlabel(r"$z_1$", fontsize=8)
+        axis.set_xlabel(r"$z_1$")
     for axis in axes[:, 0]:
-        axis.set_ylabel(r"$z_2$", fontsize=8)
-    figure.suptitle(title, fontsize=10)
+        axis.set_ylabel(r"$z_2$")
+    figure.suptitle(title)
     return figure
 
 
+@styled
 def differences(
     rows: Mapping[str, Measured], quantity: str, title: str
 ) -> Figure:
@@ -81,6 +83,6 @@ def differences(
     axis.axvline(0, color="grey", lw=0.8)
     axis.set_yticks(places, list(rows))
     axis.set_xlabel(f"{quantity} − that of the standard Gaussian (nats; bars: 2 s.e., paired)")
-    axis.set_title(title, fontsize=10)
+    axis.set_title(title)
     axis.grid(alpha=0.3, axis="x")
     return figure

@@ -5,48 +5,83 @@ __all__ = ["bound_curve", "gan_curve"]
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from genlab.common.quantities import Measured
+from genlab.figures.language import pick
+from genlab.figures.style import CM, styled
+
+SIZE = (12.0 * CM, 4.6 * CM)
+FEW = 12
+"""So many points or fewer are marked one by one."""
+DEPTH = 45.0
+"""Nats below the best value that are shown: the first epochs of a long run lie far below."""
 
 
-def bound_curve(metrics: Sequence[Mapping[str, Any]], title: str, objective: str) -> Figure:
+@styled
+def bound_curve(
+    metrics: Sequence[Mapping[str, Any]], title: str, objective: str, lang: str = "en"
+) -> Figure:
     """What training maximises, the test digits' ELBO, and the regulariser, by epoch, in nats."""
-    figure = Figure(figsize=(6.4, 3.0), dpi=150, layout="constrained")
+    figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
-    epochs = [m["epoch"] for m in metrics]
-    left.plot(epochs, [m["bound"] for m in metrics], label="training digits")
-    tested = [m for m in metrics if "test_elbo" in m]
-    left.plot(
-        [m["epoch"] for m in tested], [m["test_elbo"] for m in tested], "o-", ms=3,
-        label="test digits (ELBO)",
-    )
-    best = max(m["bound"] for m in metrics)
-    left.set_ylim(best - 45, best + 5)
-    left.set(xlabel="epoch", ylabel=f"{objective} (nats)")
-    left.legend(frameon=False, fontsize=8)
-    right.plot(
-        [m["epoch"] for m in metrics if "omega" in m],
-        [m["omega"] for m in metrics if "omega" in m], color="tab:green",
-    )
-    right.set(xlabel="epoch", ylabel=r"$\Omega$, training digits (nats)")
-    for axis in (left, right):
-        axis.grid(alpha=0.3)
-    figure.suptitle(title, fontsize=10)
-    return figure
+    learned = _line(left, metrics, "bound", pick(lang, "训练图像", "training digits"))
+    label = pick(lang, "测试图像（ELBO）", "test digits (ELBO)")
+    tested = _line(left, metrics, "test_elbo", label)
+    values = [*learned, *tested]
+    shown = [max(values) - DEPTH, *learned[-3:], *tested[-2:]]  # the end is always seen
+    lowest = max(min(values), min(shown))
+    room = 0.06 * max(max(values) - lowest, 1.0)
+    left.set_ylim(lowest - room, max(values) + room)
+    left.set_ylabel(objective + pick(lang, "（nat）", " (nats)"))
+    left.legend(frameon=False)
+    _line(right, metrics, "omega", "", color="tab:green")
+    right.set_ylabel(pick(lang, "训练中的 Ω（nat）", "Ω in training (nats)"))
+    return _finished(figure, title, lang)
 
 
-def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str) -> Figure:
+@styled
+def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str, lang: str = "en") -> Figure:
     """The losses and the discriminator's mean scores of real and generated images, by epoch."""
-    figure = Figure(figsize=(6.4, 3.0), dpi=150, layout="constrained")
+    figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
-    epochs = [m["epoch"] for m in metrics]
-    left.plot(epochs, [m["loss_generator"] for m in metrics], label="generator")
-    left.plot(epochs, [m["loss_discriminator"] for m in metrics], label="discriminator")
-    left.set(xlabel="epoch", ylabel="loss")
-    right.plot(epochs, [m["score_real"] for m in metrics], label="real images")
-    right.plot(epochs, [m["score_fake"] for m in metrics], label="generated images")
-    right.set(xlabel="epoch", ylabel="mean score of the discriminator")
-    for axis in (left, right):
-        axis.grid(alpha=0.3)
-        axis.legend(frameon=False, fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    _line(left, metrics, "loss_generator", pick(lang, "生成器", "generator"))
+    _line(left, metrics, "loss_discriminator", pick(lang, "判别器", "discriminator"))
+    left.set_ylabel(pick(lang, "损失", "loss"))
+    _line(right, metrics, "score_real", pick(lang, "真实图像", "real images"))
+    _line(right, metrics, "score_fake", pick(lang, "生成图像", "generated images"))
+    right.set_ylabel(pick(lang, "判别器的平均得分", "discriminator's mean score"))
+    left.legend(frameon=False)
+    right.legend(frameon=False)
+    return _finished(figure, title, lang)
+
+
+def _line(
+    axis: Axes, metrics: Sequence[Mapping[str, Any]], key: str, label: str,
+    color: str | None = None,
+) -> list[float]:
+    """Draws one quantity, a lone point with its value beside it; returns its values."""
+    found = [(line["epoch"], float(line[key])) for line in metrics if key in line]
+    epochs, values = [epoch for epoch, _ in found], [value for _, value in found]
+    mark = "o-" if len(found) <= FEW else "-"
+    axis.plot(epochs, values, mark, ms=3, label=label, color=color)
+    if len(found) == 1 and np.isfinite(values[0]):
+        axis.annotate(
+            Measured(values[0]).text(), (epochs[0], values[0]), (5, 0),
+            textcoords="offset points", va="center",
+        )
+    return [value for value in values if np.isfinite(value)]
+
+
+def _finished(figure: Figure, title: str, lang: str) -> Figure:
+    for axis in figure.axes:
+        axis.set_xlabel(pick(lang, "轮数", "epoch"))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axis.grid(alpha=0.3, lw=0.5)
+        axis.margins(x=0.08)
+    figure.suptitle(title)
     return figure

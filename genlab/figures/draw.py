@@ -2,8 +2,8 @@
 
 __all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
-
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +24,21 @@ from genlab.data.image_set import ImageSet, load_images
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.gan_samples import walk_file
-from genlab.figures.png import save
+from genlab.figures.language import pick
+from genlab.figures.style import literal, save, there
 from genlab.gan.load import gan_config
 from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
-from genlab.vae.results import read_comparison, read_results
+from genlab.vae.results import VaeResults, read_comparison, read_results
 from genlab.vae.splits import observed_test_images
+from genlab.vae.standardise import standard_coordinates
 
 DOTS = 3000
+SHEET_DOTS = 700
+"""Of these, the dots of the lab sheet's figure: few enough to see the gaps between its arms."""
 STOPS = 6
 """Images that the walk of a GAN run leads through."""
 
@@ -47,26 +51,59 @@ def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
     return (mean + log_std.exp() * noise).numpy()
 
 
-def _panel(path: Path, digits: Digits) -> tuple[latent.Panel, VAE, np.ndarray | None]:
-    """The dots of `DOTS` random test digits, the same digits for every model."""
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """A model with a latent plane, and dots on it: of random test digits, for all the same."""
+
+    model: VAE
+    results: VaeResults
+    dots: np.ndarray
+    """Samples of the aggregated posterior, with shape `(N, 2)`."""
+    labels: np.ndarray | None
+    """The digit of each, with shape `(N,)`, where it is known."""
+
+    def raw(self, lang: str = "en") -> latent.Panel:
+        """Returns the plane in the model's own coordinates."""
+        return latent.Panel(title=self._title(lang), z=self.dots, numbers=self._numbers(lang))
+
+    def of_sheet(self, lang: str = "en") -> latent.Panel:
+        """Returns the plane as the lab sheet's figure has it: a learned prior's standardised.
+
+        N(0, I) is drawn behind the dots. A prior without parameters fixes the coordinates.
+        """
+        dots, moments = self.dots[:SHEET_DOTS], self.results.aggregated
+        fixed = next(self.model.prior.parameters(), None) is None
+        if fixed or moments is None:
+            return latent.Panel(title=self._title(lang), z=dots)
+        z = standard_coordinates(moments).forward(torch.from_numpy(dots).double())
+        return latent.Panel(title=self._title(lang), z=z.numpy(), standardised=True)
+
+    def _title(self, lang: str) -> str:
+        title = self.model.prior.title.capitalised()
+        return pick(lang, *title)
+
+    def _numbers(self, lang: str) -> list[str]:
+        shown = ((key, getattr(self.results, key)) for key in ("elbo", "marginal_kl"))
+        return [f"{QUANTITIES[key].label(lang)} {value}" for key, value in shown]
+
+
+def _plane(path: Path, digits: Digits) -> Plane:
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
     dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
-    results = read_results(Run(path))
-    caption = ", ".join(
-        f"{QUANTITIES[key].label()} {getattr(results, key).text()}"
-        for key in ("elbo", "marginal_kl")
-    ) + " nats"
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
-    return latent.Panel(title=model.prior.title.en, z=dots, caption=caption), model, labels
+    return Plane(model, read_results(Run(path)), dots, labels)
 
 
-def draw_vae(path: Path, digits: Digits | None = None) -> None:
+def draw_vae(
+    path: Path, digits: Digits | None = None, languages: Sequence[str] | None = None
+) -> None:
     """Draws the figures of one VAE run into its folder `figures`.
 
     Arguments:
         path: The run directory.
         digits: Its digits; those where the run had them from if not given.
+        languages: Languages of the figures; those that are there if not given.
 
     Raises:
         InputError: If `path` is not a finished VAE run.
@@ -74,24 +111,36 @@ def draw_vae(path: Path, digits: Digits | None = None) -> None:
     model, config = load_vae(path)
     digits = digits or genlab.data.digits(config.data)
     folder = path / "figures"
-    title = model.prior.title.en
+    languages = languages or there(folder / "samples.png")
+    title = model.prior.title.capitalised()
     if metrics := Run(path).metrics():  # none where nothing was learned by steps
         objective = "ln p(z)" if config.post_hoc else config.objective.upper()
-        figure = curves.bound_curve(metrics, f"{title} prior", objective)
-        save(figure, folder / "curve.png")
+        save(
+            lambda lang: curves.bound_curve(metrics, pick(lang, *title), objective, lang),
+            folder / "curve.png", languages,
+        )
     if config.latent == 2:
-        _draw_plane(path, digits)
+        _draw_plane(path, digits, languages)
     height, width = digits.test.shape[1:]
     x = observed_test_images(digits, model.likelihood)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
         with seeded(config.seed, "prior samples"):
             samples = model.decode(model.prior().sample((96,)))
-    shape = (-1, height, width)
-    rows = [("test digits", x.view(shape).numpy()), ("decoded", decoded.view(shape).numpy())]
-    save(grids.reconstruction_rows(rows, f"{title} prior"), folder / "reconstructions.png")
-    drawn = grids.digit_grid(samples.view(shape).numpy(), 16, f"samples, {title} prior")
-    save(drawn, folder / "samples.png")  # the last: with it all are there
+    before, after, drawn = (t.view(-1, height, width).numpy() for t in (x, decoded, samples))
+
+    def rows(lang: str) -> list[tuple[str, np.ndarray]]:
+        return [(pick(lang, "测试图像", "test digits"), before),
+                (pick(lang, "重建", "decoded"), after)]
+
+    save(
+        lambda lang: grids.reconstruction_rows(rows(lang), pick(lang, *title)),
+        folder / "reconstructions.png", languages,
+    )
+    save(
+        lambda lang: grids.digit_grid(drawn, 16, pick(lang, *title)), folder / "samples.png",
+        languages,
+    )  # the last: with it all are there
 
 
 def _twelve(digits: Digits) -> list[int]:
@@ -102,34 +151,41 @@ def _twelve(digits: Digits) -> list[int]:
     return [labels.index(d) for d in range(10) if d in labels] + [len(labels) // 2, -1]
 
 
-def _draw_plane(path: Path, digits: Digits) -> None:
-    panel, model, labels = _panel(path, digits)
-    folder = path / "figures"
-    limit = latent.common_limit(panel.z)
-    save(latent.aggregated_posterior(panel, limit), folder / "aggregated.png")
+def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
+    plane, folder = _plane(path, digits), path / "figures"
+    limit = latent.common_limit(plane.of_sheet().z)
+    save(
+        lambda lang: latent.aggregated_posterior(plane.of_sheet(lang), limit),
+        folder / "aggregated.png", languages,
+    )
+    limit = latent.common_limit(plane.dots)
     points = torch.from_numpy(latent.grid_points(limit, 241)).float()
     with torch.no_grad():
-        density = model.prior().log_prob(points).view(241, 241).numpy()
+        density = plane.model.prior().log_prob(points).view(241, 241).numpy()
         side = 21
-        plane = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
-        images = model.decode(plane).view(side, side, *digits.test.shape[1:])
-    save(latent.prior_density(panel, density, labels, limit), folder / "prior.png")
+        grid = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
+        images = plane.model.decode(grid).view(side, side, *digits.test.shape[1:])
+    save(
+        lambda lang: latent.prior_density(plane.raw(lang), density, plane.labels, limit, lang),
+        folder / "prior.png", languages,
+    )
     upward = images.flip(0).numpy()  # the grid's first row is the lowest z2
-    figure = latent.manifold(upward, limit, f"the decoded plane, {panel.title} prior")
-    save(figure, folder / "manifold.png")
+    save(
+        lambda lang: latent.manifold(upward, limit, plane.raw(lang).title),
+        folder / "manifold.png", languages,
+    )
 
 
-def draw_priors(paths: Mapping[str, Path], target: Path, digits: Digits) -> None:
-    """Draws the sheet's figure for several runs in one row, on equal axes.
-
-    The same axes are used for the single figures, which are drawn again.
-    """
-    panels = {name: _panel(path, digits)[0] for name, path in paths.items()}
-    limit = latent.common_limit(*(panel.z for panel in panels.values()))
-    save(latent.aggregated_row(list(panels.values()), limit), target)
-    for name, path in paths.items():
-        figure = latent.aggregated_posterior(panels[name], limit)
-        save(figure, path / "figures" / "aggregated.png")
+def draw_priors(
+    paths: Sequence[Path], target: Path, digits: Digits, languages: Sequence[str] = ("en",)
+) -> None:
+    """Draws the lab sheet's figure for several runs in one row, on equal axes."""
+    planes = [_plane(path, digits) for path in paths]
+    limit = latent.common_limit(*(plane.of_sheet().z for plane in planes))
+    save(
+        lambda lang: latent.aggregated_row([plane.of_sheet(lang) for plane in planes], limit),
+        target, languages,
+    )
 
 
 def draw_comparison(path: Path, digits: Digits | None = None) -> None:
@@ -141,7 +197,7 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
     """
     results = read_comparison(Run(path))
     how = "post hoc" if results.post_hoc else "jointly"
-    title = f"{results.data.name}, priors learned {how}, seeds: {results.seeds}"
+    title = f"{literal(results.data.name)}, priors learned {how}, seeds: {results.seeds}"
     rows, main = results.priors, results.headline
     if results.latent != 2:
         compared = {
@@ -153,19 +209,19 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
         return
     runs = {prior: path / prior / "0" for prior in rows}
     digits = digits or genlab.data.digits(load_vae(runs["standard"])[1].data)
-    drawn = {prior: _panel(run, digits) for prior, run in runs.items()}
-    limit = latent.common_limit(*(panel.z for panel, _, _ in drawn.values()))
+    drawn = {prior: _plane(run, digits) for prior, run in runs.items()}
+    limit = latent.common_limit(*(plane.dots for plane in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()
     panels = []
-    for prior, (panel, model, _) in drawn.items():
+    for prior, plane in drawn.items():
         with torch.no_grad():
-            density = model.prior().log_prob(points).view(161, 161).numpy()
+            density = plane.model.prior().log_prob(points).view(161, 161).numpy()
         numbers = "\n".join(
             f"{QUANTITIES[key].label()} {rows[prior].quantities[key].over_seeds.text()}"
             for key in ("prior_gap", main)
         )
         panels.append(comparison.ComparedPrior(
-            title=panel.title, z=panel.z, log_density=density, caption=numbers
+            title=plane.model.prior.title.en, z=plane.dots, log_density=density, caption=numbers
         ))
     save(comparison.prior_grid(panels, limit, title + "; nats"), path / "comparison.png")
 
@@ -175,7 +231,9 @@ def read_sheet(folder: Path) -> np.ndarray:
     return np.stack([np.asarray(Image.open(p)) for p in sorted(folder.glob("*.png"))])
 
 
-def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
+def draw_gan(
+    path: Path, real: ImageSet | None = None, languages: Sequence[str] | None = None
+) -> list[str]:
     """Draws the pictures of a finished GAN run into it; returns their names.
 
     samples/epoch_NNN.png, progress.png   the snapshots' images, a row an epoch
@@ -190,6 +248,7 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
         real: Its images, those held out among them; looked for where the run had them from if not
             given. Where they are not to be had, the pictures with real images are left out, with
             a note.
+        languages: Languages of the figures in a report; those that are there if not given.
 
     Raises:
         InputError: If `path` is not a finished GAN run.
@@ -197,14 +256,26 @@ def draw_gan(path: Path, real: ImageSet | None = None) -> list[str]:
     run = Run(path)
     if run.kind != "gan" or not run.done:
         raise InputError(f"{path}: not a finished GAN run; train it with: genlab gan train")
-    drawn, rows = ["progress.png", "curve.png", "training.webp", "walk.webp"], []
+    languages = languages or there(path / "progress.png")
+    drawn, rows = ["progress.png", "curve.png", "training.webp", "walk.webp"], {}
     for epoch in run.results["snapshots"]:
         name = f"epoch_{epoch:03d}"
-        rows.append((f"epoch {epoch}", read_sheet(path / "samples" / name)))
-        save(grids.labelled_rows(rows[-1:]), path / "samples" / f"{name}.png")
-    save(grids.labelled_rows(rows), path / "progress.png")
-    title = f"GAN, design {run.config['design']}"
-    save(curves.gan_curve(run.metrics(), title), path / "curve.png")
+        rows[epoch] = read_sheet(path / "samples" / name)
+        one = grids.labelled_rows([(f"epoch {epoch}", rows[epoch])])
+        save(one, path / "samples" / f"{name}.png")
+
+    def labelled(lang: str) -> list[tuple[str, np.ndarray]]:
+        return [(pick(lang, f"第{epoch}轮", f"epoch {epoch}"), row) for epoch, row in rows.items()]
+
+    save(lambda lang: grids.labelled_rows(labelled(lang)), path / "progress.png", languages)
+    title = f"GAN, design {literal(run.config['design'])}"
+    metrics = run.metrics()
+    save(
+        lambda lang: curves.gan_curve(
+            metrics, pick(lang, title.replace(", design ", "，设计："), title), lang
+        ),
+        path / "curve.png", languages,
+    )
     frames = gan_pictures.training_frames(path, run.config["epochs"])
     shown = [min(1000, 6000 // len(frames))] * (len(frames) - 1) + [2500]
     atomic.write_bytes(path / "training.webp", animation(frames, ".webp", shown))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.data.pictures import Pictures
 from genlab.fid.results import Copies, Distance, Measurement
-from genlab.figures.png import save
+from genlab.figures.style import TEXT, save, styled
 
 PAIRS = 12
 SHOWN = 10
@@ -43,16 +43,17 @@ def draw_fid(results: Measurement, real: Pictures, fake: Pictures, out: Path) ->
 def _show(axes: Any, image: Tensor, title: str) -> None:
     axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title, fontsize=7, pad=2)
+    axes.set_title(title, fontsize=TEXT, pad=2)
 
 
+@styled
 def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Figure:
     """Each generated image above the real one that is nearest to it."""
     pairs = copies.closest[:PAIRS]
     figure = Figure(figsize=(0.9 * len(pairs) + 0.6, 2.5), dpi=150, layout="constrained")
     figure.suptitle(
         f"Closest pairs by {network}: generated (above), its nearest real image (below)",
-        fontsize=8,
+        fontsize=TEXT,
     )
     rows = figure.subplots(2, len(pairs), squeeze=False)
     for column, (index, nearest, distance) in enumerate(pairs):
@@ -61,6 +62,7 @@ def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Fi
     return figure
 
 
+@styled
 def _influence(judge: Distance, influence: list[float], fake: Pictures) -> Figure:
     """The images that raise the distance most, and those that lower it most."""
     values = torch.tensor(influence, dtype=torch.float64)
@@ -70,7 +72,7 @@ def _influence(judge: Distance, influence: list[float], fake: Pictures) -> Figur
     figure.suptitle(
         f"{judge.label} = {judge.distance.text()}: the images that raise it most (above) and "
         "lower it most (below), and by how much",
-        fontsize=8,
+        fontsize=TEXT,
     )
     rows = figure.subplots(2, count, squeeze=False)
     for row, chosen in zip(rows, (order[:count], order[::-1][:count])):

@@ -23,6 +23,7 @@ from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
 from genlab.figures.sheets import enlarged, image_sheet
+from genlab.figures.style import CM, TEXT, literal, styled
 from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
@@ -107,27 +108,28 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
     )
 
 
+@styled
 def neighbour_pairs(found: Neighbours, data: str) -> Figure:
     """Each generated image beside its nearest training image, with their distance."""
     columns = 4
     rows = -(-len(found.fakes) // columns)
-    height = 1.08 * rows + 0.62
-    figure = Figure(figsize=(7.6, height), dpi=150)
+    height = (2.3 * rows + 1.7) * CM
+    figure = Figure(figsize=(16 * CM, height))
     figure.suptitle(
         f"The first {len(found.fakes)} generated images (left, not selected) and the nearest "
         f"training image of each (right), by {found.network}\n"
-        f"Numbers: distance; from a training image to its nearest other one it is "
-        f"{found.typical:.3g} (median); {data}",
-        fontsize=7.5, y=0.985, va="top",
+        f"Above each pair its distance; a training image and its nearest other one: "
+        f"{found.typical:.3g} (median)\n{literal(data)}",
+        fontsize=TEXT, y=0.99, va="top",
     )
     grid = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.62 / height, 0.06, 0.16)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.7 * CM / height, 0.06, 0.2)
     for axis, fake, real, distance in zip(
         grid.flat, found.fakes, found.reals, found.distances
     ):
         gap = np.full((len(fake), 2, 3), 255, np.uint8)
         axis.imshow(np.concatenate([fake, gap, real], axis=1), interpolation="nearest")
-        axis.set_title(f"{distance:#.3g}", fontsize=7, pad=2)
+        axis.set_title(f"{distance:#.3g}", fontsize=TEXT, pad=2)
     for axis in grid.flat:
         axis.set_axis_off()
     return figure

@@ -14,56 +14,57 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from genlab.figures.sheets import image_sheet, tile
+from genlab.figures.style import CM, TEXT, styled
 
 
-def labelled_rows(rows: Sequence[tuple[str, np.ndarray]], title: str = "") -> Figure:
+@styled
+def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
     """Rows of colour images, each with its label at the left.
 
     Arguments:
         rows: `(label, images)`, images uint8 with shape `(N, H, W, 3)`; N and sizes agree.
-        title: A title, or nothing.
     """
-    columns = len(rows[0][1])
-    width, height, label, top = 0.95 * columns, 0.95, 0.95, 0.35 if title else 0.0
-    size = (label + width, height * len(rows) + top)
-    figure = Figure(figsize=size, dpi=150)
+    columns, label = len(rows[0][1]), 1.6 * CM
+    side = (16 * CM - label) / columns
+    size = (16 * CM, side * len(rows))
+    figure = Figure(figsize=size)
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    figure.subplots_adjust(
-        left=label / size[0], right=1, bottom=0, top=1 - top / size[1], hspace=0.02
-    )
+    figure.subplots_adjust(left=label / size[0], right=1, bottom=0, top=1, hspace=0.02)
     for axis, (name, images) in zip(axes, rows):
         axis.imshow(image_sheet(images, columns), interpolation="lanczos")
         axis.set_axis_off()
         axis.text(-0.01, 0.5, name, transform=axis.transAxes, ha="right", va="center")
-    if title:
-        figure.suptitle(title, fontsize=11)
     return figure
 
 
+@styled
 def digit_grid(images: np.ndarray, columns: int, title: str) -> Figure:
     """Grey digits `(N, H, W)` in rows of `columns`, black on white."""
     rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(0.5 * columns, 0.5 * rows + 0.35), dpi=150, layout="constrained")
+    size = (5.1 * CM, (5.1 * rows / columns + 0.5) * CM)
+    figure = Figure(figsize=size, dpi=400, layout="constrained")
     axis = figure.add_subplot()
     axis.imshow(tile(_ink(images), columns), interpolation="nearest")
     axis.set_axis_off()
-    axis.set_title(title, fontsize=10)
+    axis.set_title(title, fontsize=TEXT)
     return figure
 
 
+@styled
 def reconstruction_rows(pairs: Sequence[tuple[str, np.ndarray]], title: str) -> Figure:
     """Labelled rows of grey digits `(N, H, W)`, one under another: originals, then decoded."""
-    columns = len(pairs[0][1])
+    columns, label = len(pairs[0][1]), 2.0
+    side = (12.0 - label) / columns
     figure = Figure(
-        figsize=(1.3 + 0.5 * columns, 0.55 * len(pairs) + 0.35), dpi=150, layout="constrained"
+        figsize=(12.0 * CM, (side * len(pairs) + 0.8) * CM), layout="constrained"
     )
     axes = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
-    for axis, (label, images) in zip(axes, pairs):
+    for axis, (name, images) in zip(axes, pairs):
         axis.imshow(tile(_ink(images), columns), interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-    figure.suptitle(title, fontsize=10)
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
     return figure
 
 

@@ -8,13 +8,26 @@ __all__ = [
     "manifold", "prior_density",
 ]
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from genlab.figures.language import pick
+from genlab.figures.style import CM, TEXT, styled
+
+LIMIT = 3.5
+"""The half side of the square in the lab sheet's figure."""
+RADII = np.linspace(0, LIMIT, 11)
+"""The contours of N(0, I) are circles; these are theirs."""
+COLOURS = colormaps["viridis"](np.linspace(0.22, 1, len(RADII)))
+"""From outside inwards: black dots are seen on the darkest too."""
 
 DIGIT_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee",
@@ -30,47 +43,53 @@ class Panel:
     title: str
     z: np.ndarray
     """Samples of the aggregated posterior, with shape `(N, 2)`."""
-    caption: str = ""
-    """A line of numbers, under the title."""
+    numbers: Sequence[str] = ()
+    """Lines under the title."""
+    standardised: bool = False
+    """Whether z is in standard coordinates, not in the model's own."""
 
 
 def common_limit(*clouds: np.ndarray) -> float:
     """Returns L so that [-L, L]^2 holds nearly all of every cloud and the Gaussian's contours."""
-    return max(3.4, *(1.06 * float(np.quantile(np.abs(z), 0.995)) for z in clouds))
+    return max(LIMIT, *(1.06 * float(np.quantile(np.abs(z), 0.995)) for z in clouds))
 
 
+@styled
 def aggregated_posterior(panel: Panel, limit: float) -> Figure:
-    """The sheet's figure: standard Gaussian contours, black dots from the aggregated posterior."""
-    figure = Figure(figsize=(4.6, 4.6), dpi=150, layout="constrained")
-    _sheet_panel(figure.add_subplot(), panel, limit)
+    """The lab sheet's figure: the standard Gaussian, dots from the aggregated posterior."""
+    figure = Figure(figsize=(8 * CM, 8.2 * CM), layout="constrained")
+    _sheet_panel(figure.add_subplot(), panel, limit, 5.0)
     return figure
 
 
-def aggregated_row(panels: list[Panel], limit: float) -> Figure:
-    """The sheet's figure for several models in one row, on equal axes."""
-    figure = Figure(figsize=(4.0 * len(panels), 4.3), dpi=150, layout="constrained")
+@styled
+def aggregated_row(panels: Sequence[Panel], limit: float) -> Figure:
+    """The lab sheet's figure for several models in one row, on equal axes."""
+    figure = Figure(figsize=(16 * CM, (16 / len(panels) + 0.7) * CM), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for index, (axis, panel) in enumerate(zip(axes, panels)):
-        _sheet_panel(axis, panel, limit)
-        if index:
+        _sheet_panel(axis, panel, limit, 2.4)
+        if index and panel.standardised == panels[index - 1].standardised:
             axis.set_ylabel("")
     return figure
 
 
-def _sheet_panel(axis: Axes, panel: Panel, limit: float) -> None:
-    # Contours of N(0, I) at radii 1/2, 1, ..., 3: levels of exp(-r^2 / 2) / 2 pi.
-    radii = np.arange(3.0, 0.0, -0.5)
+def _sheet_panel(axis: Axes, panel: Panel, limit: float, size: float) -> None:
+    """Filled contours of the density of N(0, I), dots of `size` square points over them."""
     x, y = _grid(limit, 241)
     density = np.exp(-0.5 * (x**2 + y**2)) / (2 * np.pi)
-    levels = np.exp(-0.5 * radii**2) / (2 * np.pi)
-    axis.contour(x, y, density, levels=levels, cmap="viridis", linewidths=1.3, zorder=3)
-    size = float(np.clip(9000 / len(panel.z), 0.6, 8))
-    axis.scatter(*panel.z.T, s=size, c="black", linewidths=0, alpha=0.65, zorder=2)
+    levels = np.exp(-0.5 * RADII[::-1] ** 2) / (2 * np.pi)
+    axis.contourf(x, y, density, levels=levels, colors=COLOURS[1:])
+    axis.set_facecolor(tuple(COLOURS[0]))
+    axis.scatter(*panel.z.T, s=size, c="black", linewidths=0)
+    axis.set_title(panel.title)
     _frame(axis, limit, panel)
 
 
+@styled
 def prior_density(
-    panel: Panel, log_density: np.ndarray, labels: np.ndarray | None, limit: float
+    panel: Panel, log_density: np.ndarray, labels: np.ndarray | None, limit: float,
+    lang: str = "en",
 ) -> Figure:
     """The model's own prior as filled contours, the dots coloured and marked by digit.
 
@@ -79,8 +98,9 @@ def prior_density(
         log_density: ln p(z) on the grid of `grid_points(limit, G)`, with shape `(G, G)`.
         labels: The digit of each dot, with shape `(N,)`, or None.
         limit: The half side of the square shown.
+        lang: "en" or "zh".
     """
-    figure = Figure(figsize=(5.4, 4.7), dpi=150, layout="constrained")
+    figure = Figure(figsize=(7.8 * CM, 7.8 * CM), layout="constrained")
     axis = figure.add_subplot()
     x, y = _grid(limit, len(log_density))
     top = float(log_density.max())
@@ -88,26 +108,28 @@ def prior_density(
     filled = axis.contourf(
         x, y, np.maximum(log_density, levels[0]), levels=levels, cmap="Greys", alpha=0.75
     )
-    bar = figure.colorbar(filled, ax=axis, shrink=0.8, label=r"$\ln p_\lambda(z)$ (nats)")
-    bar.locator = _integer_ticks()
+    unit = pick(lang, "（nat）", " (nats)")
+    bar = figure.colorbar(filled, ax=axis, shrink=0.9, label="ln p(z)" + unit)
+    bar.locator = MaxNLocator(integer=True, nbins=7)
     bar.update_ticks()
     if labels is None:
-        axis.scatter(*panel.z.T, s=4, c=DIGIT_COLOURS[0], linewidths=0)
+        axis.scatter(*panel.z.T, s=2, c=DIGIT_COLOURS[0], linewidths=0)
     else:
         for digit in range(10):
             axis.scatter(
-                *panel.z[labels == digit].T, s=9, c=DIGIT_COLOURS[digit],
+                *panel.z[labels == digit].T, s=4, c=DIGIT_COLOURS[digit],
                 marker=DIGIT_MARKS[digit], linewidths=0, alpha=0.8,
             )
         keys = [
-            Line2D([], [], color=DIGIT_COLOURS[d], marker=DIGIT_MARKS[d], linestyle="", ms=5)
+            Line2D([], [], color=DIGIT_COLOURS[d], marker=DIGIT_MARKS[d], linestyle="", ms=3.5)
             for d in range(10)
         ]
         figure.legend(
             keys, [str(d) for d in range(10)], loc="outside lower center", ncols=10,
-            frameon=False, handletextpad=0.0, columnspacing=0.9,
+            frameon=False, handletextpad=-0.4, columnspacing=0.5, borderpad=0,
         )
     _frame(axis, limit, panel)
+    figure.suptitle("\n".join([panel.title, *panel.numbers]), fontsize=TEXT, linespacing=1.4)
     return figure
 
 
@@ -117,6 +139,7 @@ def grid_points(limit: float, count: int) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
+@styled
 def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
     """The decoded plane.
 
@@ -128,12 +151,12 @@ def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
     """
     rows, columns, height, width = images.shape
     sheet = images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
-    figure = Figure(figsize=(5.6, 5.8), dpi=150, layout="constrained")
+    figure = Figure(figsize=(5.1 * CM, 5.4 * CM), dpi=400, layout="constrained")
     axis = figure.add_subplot()
     axis.imshow(1 - sheet, cmap="gray", extent=(-limit, limit, -limit, limit), vmin=0, vmax=1)
     axis.set_xlabel(r"$z_1$")
     axis.set_ylabel(r"$z_2$")
-    axis.set_title(caption, fontsize=10)
+    axis.set_title(caption, fontsize=TEXT)
     return figure
 
 
@@ -145,17 +168,8 @@ def _grid(limit: float, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _frame(axis: Axes, limit: float, panel: Panel) -> None:
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    axis.set_xlabel(r"$z_1$")
-    axis.set_ylabel(r"$z_2$")
-    axis.set_title(panel.title, fontsize=11)
-    if panel.caption:
-        axis.text(
-            0.5, 0.985, panel.caption, transform=axis.transAxes, ha="center", va="top",
-            fontsize=8, bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5}, zorder=4,
-        )
-
-
-def _integer_ticks():  # noqa: ANN202
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True, nbins=7)
+    for line in (axis.xaxis, axis.yaxis):
+        line.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    prime = "'" if panel.standardised else ""
+    axis.set_xlabel(rf"$z{prime}_1$")
+    axis.set_ylabel(rf"$z{prime}_2$", labelpad=1)

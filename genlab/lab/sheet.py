@@ -30,6 +30,7 @@ from genlab.fid.results import GanMeasurement, Measurement, Snapshot, SnapshotDi
 from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
+from genlab.figures.style import drawn_languages
 from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan
 from genlab.lab.handin.submission import check_author, submit, submitted
@@ -103,13 +104,13 @@ def _run(
         path = out / "vae" / prior
         train_vae(vae, path)
         if not (path / VAE_FIGURE).exists():
-            draw_vae(path, digits)
+            draw_vae(path, digits, drawn_languages())
     if not (out / "vae" / "priors.png").exists():
-        paths = {prior: out / "vae" / prior for prior in LAB_PRIORS}
-        draw_priors(paths, out / "vae" / "priors.png", digits)
+        paths = [out / "vae" / prior for prior in LAB_PRIORS]
+        draw_priors(paths, out / "vae" / "priors.png", digits, drawn_languages())
     train_gan(gan, out / "gan")
     _distances(config, real, out / "gan")
-    draw_gan(out / "gan", real)
+    draw_gan(out / "gan", real, drawn_languages())
     submit(out, config.name, config.id, config.lang)
     say("making the page to explore")
     explore(out, out / EXPLORER, config.lang, mnist)

@@ -68,8 +68,12 @@ class AffineMap(Transform):
         self.undo = torch.linalg.inv(matrix)
         self.log_det = torch.linalg.slogdet(matrix).logabsdet
 
+    def forward(self, z: Tensor) -> Tensor:
+        """Returns z', with shape `(*, D)`."""
+        return (z - self.centre) @ self.matrix.T
+
     def _call(self, x: Tensor) -> Tensor:
-        return (x - self.centre) @ self.matrix.T
+        return self.forward(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y @ self.undo.T + self.centre

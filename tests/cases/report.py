@@ -25,7 +25,7 @@ from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
 from genlab.vae.load import MEASURES
-from genlab.vae.results import VaeResults
+from genlab.vae.results import Moments, VaeResults
 
 
 def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
         mutual_information_cap=6.9, mutual_information_saturated=False, active_units=2,
         nll_exact_error=0.00004, diagnostics={}, data=Identity(**digits), likelihood="bernoulli",
         likelihood_options={}, domain="binary images", density=False, nll_exact_rounding=1e-5,
+        aggregated=Moments(mean=[ce / 10, -kl], covariance=[[ce, -kl / 2], [-kl / 2, 1 + kl]]),
     )
 
 

@@ -1,6 +1,5 @@
 """The Word document: native equations, named fonts, contents, captions, author."""
 
-import ast
 import re
 import zipfile
 
@@ -11,8 +10,6 @@ import pytest
 
 from cases.report import make_lab_run
 from PIL import Image
-
-import genlab
 
 from genlab.lab.report.formats.docx import write_docx
 from genlab.lab.report.text.text import write_markdown
@@ -270,21 +267,3 @@ def test_code_is_coloured(document: zipfile.ZipFile) -> None:
 def test_every_part_is_well_formed(document: zipfile.ZipFile) -> None:
     names = [n for n in document.namelist() if n.endswith((".xml", ".rels"))]
     assert len([xml(document, name) for name in names]) > 8
-
-
-def test_figures_draw_every_glyph() -> None:
-    """Matplotlib draws a box for a letter that its font lacks, and Chinese is such a letter."""
-    from matplotlib import font_manager
-    from matplotlib.ft2font import FT2Font
-
-    from genlab.priors import PRIORS
-
-    family = FT2Font(font_manager.findfont("DejaVu Sans", fallback_to_default=False))
-    there = set(family.get_charmap())
-    sources = Path(genlab.__file__).parent.joinpath("figures").glob("*.py")
-    texts = [node.value for path in sources
-             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-             if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    texts += [prior.title.en for prior in PRIORS.values()]
-    letters = {c for text in texts for c in text if c.isprintable()}
-    assert {c for c in letters if ord(c) not in there} == set()

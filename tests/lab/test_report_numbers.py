@@ -34,7 +34,7 @@ TYPED = (
     r"\\frac\{\\?\w+\}\{\w\}", r"\\sum_\{\w=1\}", r"\^2", r"= 1(?=[$\n])", r"e\^\{l_i\}",
     r"\\left\(1 [+-]", r"2\\pi|- 2 \\sqrt", r"\\boldsymbol\{0\}|\\mathcal\{N\}\(0,",
     r"\\max\\left\(0, 1", r"\(n-1\)\(m-1\)", r"\(0, 0\.99\)", r"和为1|sum 1", r"方差为1",
-    r"在0与1之间|between 0 and 1", r"降至0", r"\+ 128 –", r"above 0|大于0|为0",
+    r"在0与1之间|between 0 and 1", r"降至0", r"\+ 128 –", r"\^\{-1/2\}", r"above 0|大于0|为0",
     r"平均为1|[01] on average",
     # the field: names and facts of networks, tests and hash functions
     r"EfficientNet-Lite0", r"118", r"4个尺度（步长4、8、16、32）|strides 4, 8, 16 and 32",

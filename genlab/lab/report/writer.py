@@ -12,7 +12,9 @@ import re
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from genlab.figures.language import twin
 from genlab.lab.report.numbers.bound import Shown, mark, plain, release
 from genlab.lab.report.text.references import reference
 
@@ -30,7 +32,7 @@ class Image:
     """A picture in a figure, with the words for those who cannot see it."""
 
     path: str
-    """Relative to the folder of the report."""
+    """Relative to the folder of the report; in English."""
     zh: str
     en: str
 
@@ -41,9 +43,11 @@ class Writer:
 
     Arguments:
         lang: "zh" or "en".
+        folder: The folder of the report, which pictures are looked for from.
     """
 
     lang: str
+    folder: Path = Path()
     blocks: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     cited: list[str] = field(default_factory=list)
@@ -103,11 +107,18 @@ class Writer:
             self.styled(
                 "Captioned Figure",
                 " ".join(
-                    f"![{self.pick(i.zh, i.en)}]({i.path}){{width={each:.2f}cm}}" for i in row
+                    f"![{self.pick(i.zh, i.en)}]({self._file(i)}){{width={each:.2f}cm}}"
+                    for i in row
                 ),
             )
         label = self._number("fig", key)
         self.styled("Image Caption", f"{label}{self._gap()}{self.pick(zh, en)}")
+
+    def _file(self, image: Image) -> str:
+        """The picture's file in the language of the report, where there is one, else in English."""
+        path = Path(image.path)
+        own = twin(path, self.lang)
+        return (own if (self.folder / own).exists() else path).as_posix()
 
     def table(
         self, key: str, header: Sequence[str], rows: Sequence[Sequence[str]], zh: str, en: str,

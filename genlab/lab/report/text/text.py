@@ -41,7 +41,7 @@ def compose(
     `title` stands for the lab sheet's own.
     """
     facts = read_facts(run)
-    w = Writer(lang)
+    w = Writer(lang, run.path / "report")
     _title(w, title)
     _author(w, facts, name, student_id)
     vae_part(w, facts)

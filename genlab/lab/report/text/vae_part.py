@@ -169,7 +169,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         "VAE的网络与训练设置", "Networks and training of the VAEs", "ll",
     )
     figure_of_priors(
-        w, facts, "curves", "curve", 1, 9.0, "训练过程：左为ELBO，右为训练集上的正则项",
+        w, facts, "curves", "curve", 1, 12.0, "训练过程：左为ELBO，右为训练集上的正则项",
         "Training: the ELBO at the left, the regulariser on training images at the right",
     )
 

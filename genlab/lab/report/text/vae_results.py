@@ -2,6 +2,8 @@
 
 __all__ = ["figure_of_priors", "vae_results"]
 
+from collections.abc import Sequence
+
 from genlab.common.quantities import QUANTITIES
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, number, plus_minus
@@ -77,28 +79,61 @@ def _numbers(w: Writer, facts: Facts) -> None:
 def _figures(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.6 聚合后验及生成结果", "1.6 Aggregated posteriors and samples")
     w.para(
-        f"{w.fig('priors')}即实验指导书要求的图：等高线都得自标准高斯，黑点采自聚合后验，"
-        "各图坐标范围相同。可训练的先验下，黑点不必落在这些等高线内，因为它们要匹配的是各自学到的先验，见"
-        f"{w.fig('own')}。{w.fig('manifold')}至{w.fig('samples')}依次是隐空间网格的解码结果、测试图像的重建"
+        f"{w.fig('priors')}即实验指导书要求的图：等高线得自标准高斯先验，黑点是采自聚合后验的样本，"
+        f"各图坐标范围相同。{_coordinates(w, facts)}各先验自己的密度与原坐标下的编码见{w.fig('own')}。"
+        f"{w.fig('manifold')}至{w.fig('samples')}依次是隐空间网格的解码结果、测试图像的重建"
         f"（{w.fig('reconstructions')}）和由先验生成的图像。",
-        f"{w.fig('priors')} is the lab sheet's figure: all contours are the standard "
-        "Gaussian's, the black dots are drawn from the aggregated posterior, "
-        "and the axes are equal. Under the learned priors the dots need not lie within these "
-        f"contours: they have to match the prior that was learned, shown in {w.fig('own')}. "
-        f"{w.fig('manifold')} to {w.fig('samples')} are what a grid over the latent plane decodes "
-        f"to, reconstructions of test images ({w.fig('reconstructions')}), and images made from "
-        "the prior.",
+        f"{w.fig('priors')} is the figure that the lab sheet asks for: the contours are those of "
+        "the standard Gaussian prior, the black dots are samples of the aggregated posterior, and "
+        f"all panels have the same scale. {_coordinates(w, facts)} {w.fig('own')} shows each "
+        "prior's own density with the codes in the model's own coordinates. "
+        f"{w.fig('manifold')} to {w.fig('samples')} show what a grid over the latent plane "
+        f"decodes to, reconstructions of test images ({w.fig('reconstructions')}), and images "
+        "generated from the prior.",
     )
     w.figure(
         "priors",
-        [Image(path="../vae/priors.png", zh="各先验下聚合后验的散点与标准高斯等高线",
-               en="Dots of the aggregated posteriors on contours of the standard Gaussian")],
-        1, "不同先验下聚合后验的样本（黑点）与标准高斯的等高线",
-        "Samples of the aggregated posterior (dots) under each prior, on contours of the "
-        "standard Gaussian",
+        [Image(path="../vae/priors.png", zh="各先验下聚合后验的样本与标准高斯的等高线",
+               en="Samples of the aggregated posteriors over contours of the standard Gaussian")],
+        1, "不同先验下聚合后验的样本（黑点）与标准高斯的等高线；可训练的先验用标准坐标"
+        r"$\boldsymbol{z}' = \boldsymbol{S}^{-1/2} (\boldsymbol{z} - \boldsymbol{m})$",
+        "Samples of the aggregated posterior (dots) under each prior, over contours of the "
+        "standard Gaussian; for learned priors in the standard coordinates "
+        r"$\boldsymbol{z}' = \boldsymbol{S}^{-1/2} (\boldsymbol{z} - \boldsymbol{m})$",
     )
     for key, file, per_row, width, zh, en in FIGURES:
         figure_of_priors(w, facts, key, file, per_row, width, zh, en)
+
+
+def _coordinates(w: Writer, facts: Facts) -> str:
+    """Says in which coordinates the learned priors' planes are drawn, and why that is allowed."""
+    moments = {
+        prior: r.aggregated for prior, r in facts.vae.items()
+        if prior != "standard" and r.aggregated is not None
+    }
+    said = w.pick("；", "; ").join(
+        f"{prior_name(w, prior)} $\\boldsymbol{{m}}$ = ({_row_of(m.mean)}), "
+        f"$\\boldsymbol{{S}}$ = ({_row_of(m.covariance[0])}; {_row_of(m.covariance[1])})"
+        for prior, m in moments.items()
+    )
+    return w.pick(
+        "标准高斯没有参数，坐标因此固定。先验可训练时，隐空间的坐标只确定到一个可逆仿射变换：换坐标后，"
+        "先验、编码器与解码器随之改写，似然、ELBO与KL散度都不变。因此这些图画在标准坐标"
+        r"$\boldsymbol{z}' = \boldsymbol{S}^{-1/2} (\boldsymbol{z} - \boldsymbol{m})$下，"
+        r"其中$\boldsymbol{m}$与$\boldsymbol{S}$是训练图像聚合后验的均值与协方差"
+        f"（{said}），变换后分别为零向量与单位阵。",
+        "The standard Gaussian has no parameters and fixes the coordinates. Under a learned prior "
+        "the coordinates of the latent space are free up to an invertible affine map: with prior, "
+        "encoder and decoder rewritten accordingly, the likelihood, the ELBO and the KL "
+        "divergence stay the same. These planes are therefore drawn in the standard coordinates "
+        r"$\boldsymbol{z}' = \boldsymbol{S}^{-1/2} (\boldsymbol{z} - \boldsymbol{m})$, in which "
+        r"the aggregated posterior of the training images, of mean $\boldsymbol{m}$ and "
+        f"covariance $\\boldsymbol{{S}}$ ({said}), has mean zero and unit covariance.",
+    )
+
+
+def _row_of(values: Sequence[float]) -> str:
+    return ", ".join(number(value, 2) for value in values)
 
 
 def figure_of_priors(
@@ -117,7 +152,7 @@ def figure_of_priors(
 
 
 FIGURES = (
-    ("own", "prior", 3, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
+    ("own", "prior", 2, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
      "The model's own prior density (grey) and the aggregated posterior, coloured by digit"),
     ("manifold", "manifold", 3, 16.0, "隐空间平面上等距网格点的解码结果",
      "What a regular grid over the latent plane decodes to"),
