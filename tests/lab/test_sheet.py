@@ -17,6 +17,9 @@ from safetensors.torch import load
 
 from genlab.common.typed_json import from_json
 from genlab.fid.results import GanMeasurement
+from genlab.figures.language import twin
+from genlab.figures.style import drawn_languages
+from genlab.lab.report.numbers.facts import VAE_FIGURES
 
 PRIORS = ("standard", "mixture", "vamp")
 
@@ -57,7 +60,11 @@ def test_what_a_run_leaves(lab_run: Path) -> None:
         assert elbo == pytest.approx(re + omega)
         assert len((folder / "metrics.jsonl").read_text().split("\n")) == 4
         assert load((folder / "model.safetensors").read_bytes())
-        assert len(list((folder / "figures").glob("*.png"))) == 6
+        drawn = {file.name for file in (folder / "figures").glob("*.png")}
+        assert drawn == {
+            twin(Path(f"{name}.png"), lang).name
+            for name in VAE_FIGURES for lang in drawn_languages()
+        }
     gan = lab_run / "gan"
     for epoch in ("002", "004"):
         names = sorted(p.name for p in (gan / "samples" / f"epoch_{epoch}").iterdir())
