@@ -4,9 +4,10 @@ Beside `NAME.safetensors` in the cache lies `NAME.sha256`; only if both agree do
 count. A cache that is damaged, or cannot be written, costs time and not the result.
 """
 
-__all__ = ["cached", "is_cached", "read_cached"]
+__all__ = ["Parts", "cached", "is_cached", "read_cached"]
 
 import hashlib
+import shutil
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +28,55 @@ def cached(name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Ten
         name: Folder and name in the cache, say "weights/lenet"; it says all they depend on.
         make: Makes the tensors.
     """
-    found = read_cached(name)
+    return _kept(_path(name), make)
+
+
+def is_cached(name: str) -> bool:
+    """Returns whether something is kept under `name`, without reading it."""
+    return _is_kept(_path(name))
+
+
+def read_cached(name: str) -> "dict[str, Tensor] | None":
+    """Returns the tensors kept under `name`, or None if there are none, or damaged ones."""
+    return _read(_path(name))
+
+
+class Parts:
+    """The finished parts of a long computation, kept in a folder until all of it is done.
+
+    A computation that is stopped and begun again finds there what it had done. Without a folder
+    nothing is kept.
+
+    Arguments:
+        folder: The folder; made when the first part is kept.
+        key: A digest of everything that the parts depend on.
+    """
+
+    def __init__(self, folder: Path | None = None, key: str = "") -> None:
+        self.folder, self.key = folder, key
+
+    def keep(self, name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
+        """Returns a part, made and kept first if need be.
+
+        Arguments:
+            name: The part's name, unlike all others.
+            make: Makes its tensors.
+        """
+        if self.folder is None:
+            return make()
+        return _kept(self.folder / f"{self.key[:16]}-{name}.safetensors", make)
+
+    def discard(self) -> None:
+        """Deletes the folder: all is done, and kept elsewhere."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _kept(target: Path, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
+    found = _read(target)
     if found is not None:
         return found
     tensors = make()
-    target = _path(name)
     try:
         atomic.write_tensors(target, tensors)
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
@@ -41,18 +86,16 @@ def cached(name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Ten
     return tensors
 
 
-def is_cached(name: str) -> bool:
-    """Returns whether something is kept under `name`, without reading it."""
-    return _path(name).exists() and _path(name).with_suffix(".sha256").exists()
+def _is_kept(target: Path) -> bool:
+    return target.exists() and target.with_suffix(".sha256").exists()
 
 
-def read_cached(name: str) -> "dict[str, Tensor] | None":
-    """Returns the tensors kept under `name`, or None if there are none, or damaged ones."""
+def _read(target: Path) -> "dict[str, Tensor] | None":
     from safetensors.torch import load
 
-    if not is_cached(name):
+    if not _is_kept(target):
         return None
-    data, seal = _path(name).read_bytes(), _path(name).with_suffix(".sha256").read_bytes()
+    data, seal = target.read_bytes(), target.with_suffix(".sha256").read_bytes()
     return load(data) if hashlib.sha256(data).hexdigest().encode() == seal else None
 
 

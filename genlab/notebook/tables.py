@@ -12,6 +12,7 @@ from genlab.data.identity import Identity
 from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
 from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
 from genlab.gan.results import GanResults
+from genlab.vae.findings import copies, findings
 from genlab.vae.results import Comparison, VaeResults
 
 
@@ -87,7 +88,11 @@ def _filled(table: Table) -> Table:
 def _of_vae(results: VaeResults) -> list[Table]:
     rows = [(QUANTITIES[key].label(), str(value)) for key, value in results.measured().items()]
     title = f"{_name(results.data)}; {results.test_images:,} test images"
-    return [Table(title, ("quantity", "mean ± standard error"), rows)]
+    notes = [(one.capitalised().en,) for one in (*findings(results), *copies(results.images))]
+    return [
+        Table(title, ("quantity", "mean ± standard error"), rows),
+        Table("to know before reading the numbers", ("",), notes),
+    ]
 
 
 def _of_gan(gan: Gan) -> list[Table]:

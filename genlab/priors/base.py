@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.title import Title
+from genlab.priors.gaussian import GaussianMixture
 
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images `(B, X)` to the mean and the log standard deviation of q(z|x), each `(B, D)`."""
@@ -104,14 +105,19 @@ class Prior(nn.Module, ABC):
         return self().log_prob(z)
 
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
-        """Returns numbers that tell whether the density can be trusted at codes; most have none.
+        """Returns numbers that tell what the prior is at codes.
+
+        A mixture of Gaussians tells how many components it has and how many of them are dead.
 
         Arguments:
             z: Codes, with shape `(N, D)`.
             random: Draws whatever noise is needed.
         """
-        del z, random
-        return {}
+        del random
+        p = self()
+        if not isinstance(p, GaussianMixture):
+            return {}
+        return {"components": float(len(p.means)), "dead_components": float(p.dead(z))}
 
 
 class EncoderPrior(Prior):

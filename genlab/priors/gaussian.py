@@ -92,6 +92,20 @@ class GaussianMixture(Distribution):
         ]
         return torch.cat(parts).view(value.shape[:-1]).to(value.dtype)
 
+    def dead(self, z: Tensor) -> int:
+        """Returns how many components are responsible for under 1 % of an equal share of points.
+
+        The share of component k is the mean of p(k|z) over the points; an equal one is 1/K.
+
+        Arguments:
+            z: Points, with shape `(N, D)`.
+        """
+        log_joint = self._diagonal() if self.scales.ndim == 2 else self._correlated()
+        share = torch.zeros(len(self.means), dtype=torch.float64)
+        for part in z.double().split(max(1, PAIRS // self.scales.numel())):
+            share += log_joint(part).softmax(1).sum(0) / len(z)
+        return int((share < 0.01 / len(share)).sum())
+
     def _diagonal(self) -> Callable[[Tensor], Tensor]:
         """Returns the map of z, `(B, D)`, to ln w_k N(z; mu_k, diag sigma_k^2), `(B, K)`."""
         mean, std = self.means.double(), self.scales.double()

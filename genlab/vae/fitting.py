@@ -21,10 +21,12 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import device_context, resolve_hardware
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
+from genlab.data.copies import count_images
 from genlab.data.digit_set import Digits
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable
+from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, initialise_prior
 from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
@@ -94,6 +96,8 @@ def fit(
         if run.done:
             load_weights(vae, out)
             return read_results(run)
+        counts = count_images(digits)
+        say_all(out, copies(counts))
         initialise_prior(vae, splits, config.seed)
         with device_context(hardware):
             seconds, epochs = train_loop(config, run, vae, splits, hardware.device)
@@ -107,10 +111,12 @@ def fit(
             **vars(measured), prior=recorded.classes["prior"], prior_options={},
             likelihood=recorded.classes["likelihood"], likelihood_options={}, epochs=epochs,
             train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
+            images=counts,
         )
         atomic.write_tensors(out / MEASURES, results.values)
         run.finish(to_json(results))
         run.drop_state()
+        say_all(out, findings(results))
     return results
 
 

@@ -87,8 +87,14 @@ def train_loop(
         sums, watch = tensors["sums"], Stopwatch(before)
         if best:
             best.record = tensors["best"]
-    saved, epoch = watch.seconds, step // steps_per_epoch
+    first, saved, epoch = step, watch.seconds, step // steps_per_epoch
     model.train()
+
+    def save() -> None:
+        tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
+        tensors |= {"best": best.record} if best else {}
+        run.save_state(tensors, step, watch.seconds)
+
     with Progress(steps, f"VAE, {model.prior.title.en} prior", "steps", step) as progress:
         while epoch < config.epochs and not _waited_enough(config, best):
             shuffle = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
@@ -111,10 +117,10 @@ def train_loop(
                 progress.advance()
                 keep_if_due(run, plan, step, {"vae": model}, {"adam": optimiser})
                 if watch.seconds - saved > SAVE_EVERY_S:
-                    tensors = pack(modules, {"adam": optimiser}) | {"sums": sums}
-                    tensors |= {"best": best.record} if best else {}
-                    run.save_state(tensors, step, watch.seconds)
+                    save()
                     saved = watch.seconds
+    if step > first:
+        save()  # a measurement that is stopped is begun again without training
     if best:
         model.load_state_dict(best.model.state_dict())
     return watch.seconds, epoch

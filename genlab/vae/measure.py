@@ -8,12 +8,13 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["CHUNK", "is_trusted", "measure", "measured_terms"]
+__all__ = ["CHUNK", "NOTHING_KEPT", "is_trusted", "measure", "measured_terms"]
 
 import copy
 import math
 import time
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,19 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.cache import Parts
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
 from genlab.compute.hardware import CPU
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
-from genlab.vae.evidence.elbo_surgery import active_units, cross_entropy, log_aggregated_posterior
+from genlab.vae.evidence.elbo_surgery import (
+    active_units,
+    cross_entropy,
+    log_aggregated_posterior,
+    unused_dimensions,
+)
 from genlab.vae.evidence.importance import (
     draw_counts,
     importance_estimate,
@@ -37,7 +44,8 @@ from genlab.vae.evidence.importance import (
 )
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
-from genlab.vae.evidence.tabulated import Tabulated
+from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
+from genlab.vae.likelihoods import Likelihood
 from genlab.vae.model import VAE, Terms, gaussian_entropy
 from genlab.vae.results import Measurement
 from genlab.vae.standardise import aggregated_moments
@@ -71,6 +79,9 @@ SURE = 4.0
 """Standard errors of its draws beyond which importance sampling has found more."""
 TOLD_S = 60.0
 """A measurement that takes longer is announced."""
+MOST_PARTS = 20
+"""Parts of importance sampling that are kept while it runs."""
+NOTHING_KEPT = Parts()
 
 
 def mean_and_error(values: Tensor) -> tuple[float, float]:
@@ -87,7 +98,7 @@ def measured(key: str, values: Tensor) -> Measured:
 @torch.no_grad()
 def measure(
     model: VAE, x: Tensor, x_train: Tensor, *, draws: int, importance: int, seed: int,
-    annealed: int = 0, device: torch.device = CPU.device,
+    annealed: int = 0, device: torch.device = CPU.device, parts: Parts = NOTHING_KEPT,
 ) -> Measurement:
     """Measures a model.
 
@@ -100,17 +111,19 @@ def measure(
         seed: The run's seed.
         annealed: Random test images whose likelihood is bracketed by annealing.
         device: Where importance sampling runs, which above two dimensions is nearly all of it.
+        parts: Keeps the parts that are done, for a measurement that is stopped and begun again.
 
     Returns:
         Every quantity with its standard error; those of the likelihood by quadrature for D <= 2.
     """
     prior, extra = model.prior(), dict[str, Any]()
     if model.prior.expensive and model.latent <= 2:
-        prior, error = _tabulated(model, prior, x, seed)
+        prior, error = _tabulated(model, prior, x, seed, parts)
         extra["prior_table_error"] = error
     elif model.prior.expensive:
         _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
-    values, mean, log_std = _bound(model, prior, x, draws, seed)
+    values = parts.keep("bound", lambda: _bound(model, prior, x, draws, seed))
+    mean, log_std = values.pop("mean"), values.pop("log_std")
     gap, error = mean_and_error(
         values["omega"] - (values["conditional_entropy"] - values["cross_entropy"])
     )
@@ -121,6 +134,8 @@ def measure(
         "identity_tolerance": tolerance,
         "identity_holds": abs(gap) <= tolerance,
         "active_units": active_units(mean),
+        "unused_dimensions": unused_dimensions(mean, log_std),
+        "mean_image": mean_image_log_prob(model.likelihood, x, x_train),
         "latent": model.latent,
         "test_images": len(x),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -129,17 +144,19 @@ def measure(
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
     extra["diagnostics"] = model.prior.diagnostics(z, random)
     codes = [model.encode(batch) for batch in x_train.split(CHUNK)]
-    learned, learned_log_std = (torch.cat(parts) for parts in zip(*codes))
-    values["prior_gap"] = _prior_gap(prior, learned, learned_log_std, seed)
+    learned, learned_log_std = (torch.cat(one) for one in zip(*codes))
+    values |= parts.keep(
+        "prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, learned_log_std, seed)}
+    )
     if model.latent <= 2:
         extra["aggregated"] = aggregated_moments(learned, learned_log_std)
     if importance:
-        extra |= measure_importance(model, prior, x, importance, seed, values, device)
+        extra |= measure_importance(model, prior, x, importance, seed, values, device, parts)
     if annealed:
-        extra |= _annealed(model, prior, x, annealed, seed, values)
+        extra |= _annealed(model, prior, x, annealed, seed, values, parts)
     if model.latent <= 2:
         drawn = extra.get("nll_is_draws_error", 0.0)
-        extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn)
+        extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn, parts)
     found = {name: measured(name, value) for name, value in values.items()}
     cap = math.log(len(x))
     nll = found.get("nll_exact") or found.get("nll_is")
@@ -157,14 +174,29 @@ def measure(
     return Measurement(**found, **extra)
 
 
+def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> float | None:
+    """Returns the mean of ln p(x), in nats, if every pixel had the mean of the training images.
+
+    Means of pixels are (sum + 1/2) / (N + 1), so that none is 0 or 1; None for a likelihood whose
+    mean is no elementwise function that is known here.
+    """
+    mean = (x_train.sum(0, dtype=torch.float64) + 0.5) / (len(x_train) + 1)
+    if likelihood.mean_function is None:
+        return None
+    eta = mean.logit() if likelihood.mean_function == "sigmoid" else mean
+    return likelihood.log_prob(x.double(), eta).mean().item()
+
+
 def _tabulated(
-    model: VAE, p: Distribution, x: Tensor, seed: int
+    model: VAE, p: Distribution, x: Tensor, seed: int, parts: Parts
 ) -> tuple[Distribution, float]:
     """Returns p(z) read off a table over the codes, and how far ln p(z) is off on average."""
     mean, log_std = model.encode(x)
     low, high = box_of(p, mean, log_std, seed)
     say("tabulating the prior's density; this takes minutes")
-    table = Tabulated(p, low, high, TABLE[model.latent])
+    count = TABLE[model.latent]
+    lattice = parts.keep("table", lambda: {"log_p": log_prob_on_lattice(p, low, high, count)})
+    table = Tabulated(p, low, high, lattice["log_p"])
     some = mean[:: max(1, len(mean) // 1000)]
     return table, (table.log_prob(some) - p.log_prob(some)).abs().mean().item()
 
@@ -196,8 +228,8 @@ def measured_terms(
 
 def _bound(
     model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """The bound's terms and the parts of Omega, and the codes."""
+) -> dict[str, Tensor]:
+    """The bound's terms and the parts of Omega, and the codes' `mean` and `log_std`."""
     rows: dict[str, list[Tensor]] = {"re": [], "omega": [], "cross_entropy": []}
     means, log_stds = [], []
     with Progress(len(x), "bound", "images") as progress:
@@ -227,7 +259,7 @@ def _bound(
             progress.advance()
     values["marginal_kl"] = log_q - log_p
     values["mutual_information"] = -log_q - values["conditional_entropy"]
-    return values, mean, log_std
+    return values | {"mean": mean, "log_std": log_std}
 
 
 def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) -> Tensor:
@@ -247,28 +279,41 @@ def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) ->
 
 def measure_importance(
     model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor],
-    device: torch.device,
+    device: torch.device, parts: Parts = NOTHING_KEPT,
 ) -> dict[str, Any]:
     """Adds `nll_is` to the values; returns its diagnostics."""
     counts = draw_counts(draws, SHARES.get(model.latent, SHARES_ABOVE))
     size = max(1, min(100, 200_000 // draws))
-    there, p, estimates, variance = model, prior, [], 0.0
+    there, p = model, prior
     if device.type != "cpu" and not isinstance(prior, Tabulated):  # a table stays where it is
         there = copy.deepcopy(model).to(device)
         p = there.prior()
+    chunks = list(enumerate(x.split(size)))
+    each = math.ceil(len(chunks) / MOST_PARTS)
     with Progress(len(x), f"importance sampling, {draws} draws", "images") as progress:
-        for index, batch in enumerate(x.split(size)):
-            random = generator(seed, "importance", index)
-            noise = torch.randn(draws - counts[2], len(batch), model.latent, generator=random)
-            with seeded(seed, "importance, prior", index):
-                common = prior.sample(torch.Size((counts[2],)))
-            drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
-            weights = log_weights(there, p, drawn[0], counts, *drawn[1:]).cpu()
-            estimates.append(importance_estimate(weights))
-            variance += variance_of_draws(weights, counts)
-            progress.advance(len(batch))
-    values["nll_is"] = -torch.cat([e.log_p for e in estimates])
-    ess, k = torch.cat([e.ess for e in estimates]), torch.cat([e.pareto_k for e in estimates])
+
+        def estimate(group: list[tuple[int, Tensor]]) -> dict[str, Tensor]:
+            estimates = []
+            for index, batch in group:
+                random = generator(seed, "importance", index)
+                noise = torch.randn(draws - counts[2], len(batch), model.latent, generator=random)
+                with seeded(seed, "importance, prior", index):
+                    common = prior.sample(torch.Size((counts[2],)))
+                drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
+                weights = log_weights(there, p, drawn[0], counts, *drawn[1:]).cpu()
+                variance = torch.tensor([variance_of_draws(weights, counts)], dtype=torch.float64)
+                estimates.append(importance_estimate(weights)._asdict() | {"variance": variance})
+                progress.advance(len(batch))
+            return {key: torch.cat([one[key] for one in estimates]) for key in estimates[0]}
+
+        found = []
+        for start in range(0, len(chunks), each):
+            group = chunks[start : start + each]
+            found.append(parts.keep(f"importance-{start}", partial(estimate, group)))
+            progress.advance(min(len(x), size * (start + each)) - progress.done)
+    values["nll_is"] = -torch.cat([one["log_p"] for one in found])
+    ess, k = (torch.cat([one[key] for one in found]) for key in ("ess", "pareto_k"))
+    variance = sum(torch.cat([one["variance"] for one in found]).tolist())
     values["ess"], values["pareto_k"] = ess, k
     fitted = k[torch.isfinite(k)]
     doubtful = (fitted > TRUSTED_K).double().mean().item() if len(fitted) else None
@@ -283,11 +328,14 @@ def measure_importance(
 
 
 def _annealed(
-    model: VAE, prior: Distribution, x: Tensor, images: int, seed: int, values: dict[str, Tensor]
+    model: VAE, prior: Distribution, x: Tensor, images: int, seed: int,
+    values: dict[str, Tensor], parts: Parts,
 ) -> dict[str, Any]:
     """Returns what annealing says of some images, and of the importance-sampled estimate there."""
     some = torch.randperm(len(x), generator=generator(seed, "annealed images"))[:images]
-    log_p, low, high = bracket(model, prior, x[some], seed)
+    names = ("log_p", "low", "high")
+    kept = parts.keep("annealed", lambda: dict(zip(names, bracket(model, prior, x[some], seed))))
+    log_p, low, high = (kept[name] for name in names)
     found: dict[str, Any] = {
         "annealed_images": len(some),
         "nll_annealed": measured("nll_annealed", -log_p),
@@ -301,13 +349,13 @@ def _annealed(
 
 def _exact(
     model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int,
-    values: dict[str, Tensor], draws_error: float,
+    values: dict[str, Tensor], draws_error: float, parts: Parts,
 ) -> dict[str, Any]:
     """Adds `nll_exact` and `inference_gap` to the values; returns what belongs to them.
 
     `draws_error` is the standard error of the mean of `nll_is`, if that is among the values.
     """
-    evidence = exact_evidence(model, prior, x, mean, log_std, seed)
+    evidence = _kept_evidence(model, prior, x, mean, log_std, seed, parts)
     values["nll_exact"] = -evidence.log_p
     values["inference_gap"] = evidence.log_p - values["elbo"]
     random = generator(seed, "best Gaussians")
@@ -360,6 +408,22 @@ def box_of(
     low = torch.maximum(torch.minimum(low, centre + PRIOR_REACH * least), low - room)
     high = torch.minimum(torch.maximum(high, centre + PRIOR_REACH * most), high + room)
     return low, high
+
+
+def _kept_evidence(
+    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int,
+    parts: Parts,
+) -> Evidence:
+    def make() -> dict[str, Tensor]:
+        found = exact_evidence(model, prior, x, mean, log_std, seed)
+        whole = {"prior_outside": found.prior_outside, "rounding": found.rounding}
+        numbers = {key: torch.tensor(one, dtype=torch.float64) for key, one in whole.items()}
+        return {"log_p": found.log_p, "error": found.error} | numbers
+
+    kept = parts.keep("exact", make)
+    return Evidence(
+        kept["log_p"], kept["error"], kept["prior_outside"].item(), kept["rounding"].item()
+    )
 
 
 def exact_evidence(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.typed_json import from_json
+from genlab.data.copies import ImageCounts
 from genlab.data.identity import Identity
 from genlab.runs.run import Run
 
@@ -68,6 +69,11 @@ class Measurement:
     """KL(q(z) || p(z)), with q(z) the mixture of the training images' posteriors."""
     active_units: int
     """Latent dimensions whose mean varies over the images."""
+    unused_dimensions: int
+    """Latent dimensions of which the image explains under 1 % of the variance."""
+    mean_image: float | None
+    """The mean log-likelihood of the test images if the decoder returned the mean training image
+    for every z, in nats."""
     domain: str
     """The images that p(x) is a distribution of."""
     density: bool
@@ -162,6 +168,8 @@ class VaeResults(Measurement):
     """Training time."""
     data: Identity
     """The digits."""
+    images: ImageCounts
+    """Their numbers, and how many are different."""
     likelihood: str
     likelihood_options: dict[str, Any]
     """What the likelihood was built with."""

@@ -2,6 +2,8 @@
 
 __all__ = ["evaluate_vae", "refit_config", "train_vae"]
 
+import hashlib
+import json
 import math
 import os
 import time
@@ -14,20 +16,23 @@ from typing import Any
 import genlab.data
 
 from genlab.common import atomic
+from genlab.common.cache import Parts
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
+from genlab.data.copies import count_images
 from genlab.data.digit_set import Digits
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.state import readable, unpack
 from genlab.vae.em_init import fit_prior_by_em
+from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
 from genlab.vae.loop import NEVER, train_loop
-from genlab.vae.measure import measure
+from genlab.vae.measure import NOTHING_KEPT, measure
 from genlab.vae.model import VAE
 from genlab.vae.results import Measurement, VaeResults, read_results
 from genlab.vae.splits import (
@@ -102,6 +107,8 @@ def _train(
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if run.done or model is None:
         return read_results(run)
+    counts = count_images(digits)
+    say_all(out, copies(counts))
     began, seconds, epochs, converged = time.monotonic(), 0.0, 0, False
     if config.em:
         converged = fit_prior_by_em(config, model, splits)
@@ -113,14 +120,17 @@ def _train(
             )
         seconds += took
     atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
+    model.eval()
     results = VaeResults(
-        **vars(_measured(model.eval(), digits, config, on)), prior=config.prior,
-        prior_options=dict(config.prior_options), epochs=epochs, train_images=len(splits.train),
-        seconds=round(seconds, 1), data=digits.identity, likelihood=config.likelihood,
-        likelihood_options=dict(config.likelihood_options),
+        **vars(_measured(_parts(run, model, config), model, digits, config, on)),
+        prior=config.prior, prior_options=dict(config.prior_options), epochs=epochs,
+        train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
+        likelihood=config.likelihood, likelihood_options=dict(config.likelihood_options),
+        images=counts,
     )
     _finish(run, results)
     run.drop_state()
+    say_all(out, findings(results))
     return read_results(run)
 
 
@@ -178,7 +188,9 @@ def evaluate_vae(
         config = replace(config, importance=importance)
     if annealed is not None:
         config = replace(config, annealed=annealed)
-    measurement = _measured(model, digits, config, on)
+    parts = NOTHING_KEPT if note else _parts(run, model, config)
+    measurement = _measured(parts, model, digits, config, on)
+    say_all(out, findings(measurement))
     if note:
         return replace(measurement, unfinished=note)
     _finish(run, replace(read_results(run), **vars(measurement)))
@@ -200,16 +212,32 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
 
 
-def _measured(model: VAE, digits: Digits, config: VaeConfig, on: Hardware) -> Measurement:
+def _measured(
+    parts: Parts, model: VAE, digits: Digits, config: VaeConfig, on: Hardware
+) -> Measurement:
     with device_context(on):
         return measure(
             model, observed_test_images(digits, model.likelihood),
             observed_train_images(digits, model.likelihood), draws=config.draws,
             importance=config.importance, seed=config.seed, annealed=config.annealed,
-            device=on.device,
+            device=on.device, parts=parts,
         )
+
+
+def _parts(run: Run, model: VAE, config: VaeConfig) -> Parts:
+    """Returns the parts of the measurement of a run's model that are done.
+
+    They lie in the folder `measuring` of the run until the measurement is written. They depend
+    on the weights, on the run's data and seed, and on how the model is measured.
+    """
+    how = config.draws, config.importance, config.annealed
+    digest = hashlib.sha256(json.dumps([run.env["data"], config.seed, how]).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return Parts(run.path / "measuring", digest.hexdigest())
 
 
 def _finish(run: Run, results: VaeResults) -> None:
     atomic.write_tensors(run.path / MEASURES, results.values)
     run.finish(to_json(results))
+    Parts(run.path / "measuring").discard()

@@ -19,6 +19,7 @@ from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
+from genlab.data.copies import ImageCounts
 from genlab.data.identity import Identity
 from genlab.gan.build import build_design
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
@@ -46,6 +47,9 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
               "nll_exact": -re_ + 1.2, "nll_is": -re_ + 1.3, "inference_gap": 5.1}
     measured = {key: Measured(value, errors[key], "nats") for key, value in values.items()}
     digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
+    counts = ImageCounts(
+        train=4000, train_different=4000, test=1000, test_different=1000, test_in_train=0
+    )
     return VaeResults(
         **measured, prior=prior, latent=2, prior_options={}, epochs=7, train_images=4000,
         test_images=1000, seconds=61.4, parameters=1_333_012,
@@ -54,6 +58,7 @@ def vae_results(prior: str, re_: float, ce: float, entropy: float, kl: float) ->
         nll_exact_error=0.00004, diagnostics={}, data=Identity(**digits), likelihood="bernoulli",
         likelihood_options={}, domain="binary images", density=False, nll_exact_rounding=1e-5,
         aggregated=Moments(mean=[ce / 10, -kl], covariance=[[ce, -kl / 2], [-kl / 2, 1 + kl]]),
+        unused_dimensions=0, mean_image=-206.6, images=counts,
     )
 
 

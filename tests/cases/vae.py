@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from torch import Tensor
+
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS
 from genlab.vae.likelihoods import Bernoulli
@@ -22,3 +24,19 @@ def vae_of(
     model = VAE(encoder, decoder, PRIORS[prior](latent, **options), Bernoulli())
     model.prior.initialise(images, torch.arange(examples))
     return model
+
+
+def small_vae(latent: int, pixels: int, prior: str = "standard", spread: float = 1.0) -> VAE:
+    """A VAE with random weights; those of the decoder are multiplied by `spread`."""
+    torch.manual_seed(latent)
+    model = vae_of(prior, {}, latent=latent, pixels=pixels, hidden=16)
+    with torch.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter.mul_(spread)
+    return model.eval()
+
+
+def all_images(side: int) -> Tensor:
+    """Every binary image of side x side pixels."""
+    count = side * side
+    return torch.tensor([[(n >> i) & 1 for i in range(count)] for n in range(2**count)]).float()

@@ -219,3 +219,14 @@ def test_trials_out_of_range_are_refused(trials: int) -> None:
 def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
     with pytest.raises(InputError, match="`scale`"):
         Gaussian(scale=scale)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Binomial(4), Gaussian(0.3)])
+def test_derivatives_are_right_where_images_and_parameters_broadcast(
+    likelihood: Likelihood,
+) -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 2, (5, 1, 6), generator=random).double()
+    for shape in ((6,), (3, 6), (1, 3, 6), (4, 5, 3, 6)):
+        eta = torch.randn(shape, generator=random, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda eta: likelihood.log_prob(x, eta), eta)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn as nn
 
-from cases.vae import vae_of
+from cases.vae import all_images, small_vae
 from scipy.stats import genpareto
 
 from genlab.common.quantities import QUANTITIES
@@ -20,27 +20,12 @@ from genlab.vae.evidence.elbo_surgery import active_units
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights, pareto_k
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
-from genlab.vae.evidence.tabulated import Tabulated
+from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.measure import exact_evidence, measure
 from genlab.vae.model import VAE
 
 # Shapes: N images, X pixels, D latent dimensions.
-
-
-def small_vae(latent: int, pixels: int, prior: str = "standard", spread: float = 1.0) -> VAE:
-    torch.manual_seed(latent)
-    model = vae_of(prior, {}, latent=latent, pixels=pixels, hidden=16)
-    with torch.no_grad():
-        for parameter in model.decoder.parameters():
-            parameter.mul_(spread)
-    return model.eval()
-
-
-def all_images(side: int) -> torch.Tensor:
-    """Every binary image of side x side pixels."""
-    count = side * side
-    return torch.tensor([[(n >> i) & 1 for i in range(count)] for n in range(2**count)]).float()
 
 
 def codes(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -330,7 +315,7 @@ def test_a_tabulated_density_is_the_density(latent: int) -> None:
         truth = p.log_prob(z)
         errors = []
         for count in (61, 121):
-            table = Tabulated(p, low, high, count)
+            table = Tabulated(p, low, high, log_prob_on_lattice(p, low, high, count))
             errors.append((table.log_prob(z) - truth).abs().max().item())
             far = z.abs().amax(1) > 4
             assert torch.equal(table.log_prob(z)[far], truth[far])

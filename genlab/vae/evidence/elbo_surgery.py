@@ -18,7 +18,7 @@ References:
 Shapes: N images, M points, D latent dimensions.
 """
 
-__all__ = ["active_units", "cross_entropy", "log_aggregated_posterior"]
+__all__ = ["active_units", "cross_entropy", "log_aggregated_posterior", "unused_dimensions"]
 
 from collections.abc import Callable
 
@@ -87,3 +87,15 @@ def active_units(mean: Tensor) -> int:
     The threshold supposes a latent of unit scale, which a learned prior need not have.
     """
     return int((mean.double().var(0) > ACTIVE).sum())
+
+
+def unused_dimensions(mean: Tensor, log_std: Tensor) -> int:
+    """Returns how many dimensions d have Var_x(E[z_d | x]) < 0.01 Var(z_d), on any scale.
+
+    Arguments:
+        mean: The codes' means, with shape `(N, D)`.
+        log_std: Their log standard deviations, likewise.
+    """
+    explained = mean.double().var(0)
+    within = (2 * log_std.double()).exp().mean(0)
+    return int((explained < ACTIVE * (explained + within)).sum())

@@ -11,12 +11,14 @@ References:
 Shapes: G lattice points an axis, D latent dimensions (1 or 2); `*` any leading dimensions.
 """
 
-__all__ = ["Tabulated"]
+__all__ = ["Tabulated", "log_prob_on_lattice"]
 
 import torch
 
 from torch import Tensor
 from torch.distributions import Distribution
+
+from genlab.common.progress import Progress
 
 POINTS = 4096
 """Lattice points computed at a time."""
@@ -30,6 +32,26 @@ def weights(t: Tensor) -> Tensor:
     return torch.where(s < 1, near, far)
 
 
+@torch.no_grad()
+def log_prob_on_lattice(p: Distribution, low: Tensor, high: Tensor, count: int) -> Tensor:
+    """Returns ln p(z) at the points of a lattice, float64 with shape `(G^D,)`.
+
+    Arguments:
+        p: The distribution.
+        low: The box's lowest corner, with shape `(D,)`.
+        high: Its highest corner, with shape `(D,)`.
+        count: Lattice points G an axis.
+    """
+    lines = [torch.linspace(a, b, count) for a, b in zip(low.tolist(), high.tolist())]
+    points = torch.cartesian_prod(*lines).reshape(-1, len(low)).to(low)
+    with Progress(len(points), "the prior's density", "points") as progress:
+        parts = []
+        for part in points.split(POINTS):
+            parts.append(p.log_prob(part))
+            progress.advance(len(part))
+    return torch.cat(parts).double()
+
+
 class Tabulated(Distribution):
     """A distribution whose density is read off a table inside a box, and computed outside it.
 
@@ -37,20 +59,16 @@ class Tabulated(Distribution):
         p: The distribution.
         low: The box's lowest corner, with shape `(D,)`.
         high: Its highest corner, with shape `(D,)`.
-        count: Lattice points an axis.
+        values: ln p(z) there, as of `log_prob_on_lattice`.
     """
 
     arg_constraints = {}  # pyright: ignore[reportAssignmentType]
 
-    @torch.no_grad()
-    def __init__(self, p: Distribution, low: Tensor, high: Tensor, count: int) -> None:
+    def __init__(self, p: Distribution, low: Tensor, high: Tensor, values: Tensor) -> None:
         super().__init__(event_shape=p.event_shape, validate_args=False)
-        self.p, self.low, self.step = p, low, (high - low) / (count - 1)
-        self.count = count
-        lines = [torch.linspace(a, b, count) for a, b in zip(low.tolist(), high.tolist())]
-        points = torch.cartesian_prod(*lines).reshape(-1, len(low)).to(low)
-        values = [p.log_prob(part) for part in points.split(POINTS)]
-        self.values = torch.cat(values).double()
+        self.count = round(len(values) ** (1 / len(low)))
+        self.p, self.low, self.step = p, low, (high - low) / (self.count - 1)
+        self.values = values
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns ln p(z), with shape `(*)`, of z with shape `(*, D)`."""

@@ -147,4 +147,7 @@ class LogProb(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor]:
         """Returns no gradient in the images, and that in the logits."""
         x, logits = ctx.saved_tensors
-        return None, torch.sigmoid(logits).sub_(x).mul_(-upstream[..., None])
+        slope = torch.sigmoid(logits)
+        if slope.shape[:-1] != upstream.shape:  # the images broadcast against the logits
+            slope = slope.expand(*upstream.shape, -1).clone()
+        return None, slope.sub_(x).mul_(-upstream[..., None]).sum_to_size(logits.shape)

@@ -11,6 +11,7 @@ from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.prior_words import prior_name
 from genlab.lab.report.writer import Image, Writer
 from genlab.priors import PRIORS
+from genlab.vae.findings import copies, findings
 
 REMARKS = {
     "re": ("（式1）", " (eq. 1)"),
@@ -74,6 +75,12 @@ def _numbers(w: Writer, facts: Facts) -> None:
         rows, r"式(3)的检验：$\Omega$与其两部分之和",
         r"Check of equation 3: $\Omega$ and the sum of its parts", "lccccc",
     )
+    for prior, r in facts.vae.items():
+        for one in findings(r):
+            name = prior_name(w, prior)
+            w.note(f"注意（{name}）：{one.zh}。", f"Note ({name}): {one.en}.")
+    for one in copies(facts.standard.images):
+        w.note(f"注意：{one.zh}。", f"Note: {one.en}.")
 
 
 def _figures(w: Writer, facts: Facts) -> None:

@@ -1,0 +1,94 @@
+"""Findings: what a reader should know of a VAE before its numbers, in sentences.
+
+Each sentence follows from numbers of the results, and quotes them.
+"""
+
+__all__ = ["copies", "findings", "say_all"]
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from genlab.common.progress import say
+from genlab.common.quantities import fixed
+from genlab.common.title import Title
+from genlab.data.copies import ImageCounts
+from genlab.vae.results import Measurement
+
+COLLAPSED = 0.1
+"""The mutual information I(x; z), in nats, up to which the posterior is called collapsed, but for
+two standard errors."""
+
+
+def findings(results: Measurement) -> list[Title]:
+    """Returns what is wrong with a trained model, in both languages; nothing with most."""
+    return [*_bound(results), *_latent(results), *_components(results)]
+
+
+def say_all(place: Path, found: Sequence[Title]) -> None:
+    """Prints findings about a run."""
+    for one in found:
+        say(f"warning: {place}: {one.en}")
+
+
+def _bound(r: Measurement) -> list[Title]:
+    if r.mean_image is None or r.elbo.value > r.mean_image:
+        return []
+    elbo, mean = fixed(r.elbo.value, 1), fixed(r.mean_image, 1)
+    return [Title(
+        f"ELBO（{elbo} nat）不高于不用隐变量、只用平均图像的模型的对数似然（{mean} nat）："
+        "就此下界而言，模型不如平均图像；请训练更久，或降低学习率",
+        f"the ELBO, {elbo} nats, is not above the log-likelihood of the mean image alone, without "
+        f"a latent, {mean} nats: by this bound the mean image is the better model; train longer, "
+        "or lower the learning rate",
+    )]  # fmt: skip
+
+
+def _latent(r: Measurement) -> list[Title]:
+    information = r.mutual_information
+    if information.value < COLLAPSED + 2 * (information.error or 0.0):
+        return [Title(
+            f"后验已坍塌：隐变量几乎不含图像的信息，I(x; z) = {information.text()} nat",
+            "the posterior has collapsed: the latent says next to nothing about the image, "
+            f"I(x; z) = {information.text()} nats",
+        )]  # fmt: skip
+    if not r.unused_dimensions:
+        return []
+    return [Title(
+        f"{r.latent}个隐变量维度中有{r.unused_dimensions}个不随图像变化",
+        f"{r.unused_dimensions} of {r.latent} latent dimensions "
+        f"{'does' if r.unused_dimensions == 1 else 'do'} not depend on the image",
+    )]  # fmt: skip
+
+
+def _components(r: Measurement) -> list[Title]:
+    dead, total = r.diagnostics.get("dead_components"), r.diagnostics.get("components")
+    if not dead or total is None:
+        return []
+    return [Title(
+        f"先验的{total:.0f}个混合分量中有{dead:.0f}个未被使用（占编码的份额不到平均份额的1%）",
+        f"{dead:.0f} of the prior's {total:.0f} components {'is' if dead == 1 else 'are'} unused "
+        "(under 1 % of an equal share of the codes)",
+    )]  # fmt: skip
+
+
+def copies(counts: ImageCounts) -> list[Title]:
+    """Returns what repeated images do to the results, in both languages."""
+    found = []
+    if counts.train_different < counts.train:
+        found.append(Title(
+            f"{counts.train}张训练图像中只有{counts.train_different}张互不相同",
+            f"{counts.train:,} training images, {counts.train_different:,} different ones",
+        ))  # fmt: skip
+    if counts.test_different < counts.test:
+        found.append(Title(
+            f"{counts.test}张测试图像中只有{counts.test_different}张互不相同；标准误按互不相同计算，因而偏小",
+            f"{counts.test:,} test images, {counts.test_different:,} different ones; the standard "
+            "errors take all as different and are too small",
+        ))  # fmt: skip
+    if counts.test_in_train:
+        found.append(Title(
+            f"{counts.test}张测试图像中有{counts.test_in_train}张也在训练图像中：测试结果偏好",
+            f"{counts.test_in_train:,} of {counts.test:,} test images are training images as "
+            "well: the results on them are too favourable",
+        ))  # fmt: skip
+    return found
