@@ -19,7 +19,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.data.arrays import to_levels
-from genlab.data.identity import Identity, Origin, digest
+from genlab.data.identity import Identity, ImageCounts, Origin, digest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +61,19 @@ class Digits:
             train_labels=tensor(train_labels), test_labels=tensor(test_labels),
             valid=tensor(valid), identity=identity,
         )
+
+    def counts(self) -> ImageCounts:
+        """Counts the images to train and to measure on, and the different ones among them."""
+        train, test = _pixels_of(self.train), _pixels_of(self.test)
+        known = set(train)
+        return ImageCounts(
+            train=len(train), train_different=len(known), test=len(test),
+            test_different=len(set(test)), test_in_train=sum(one in known for one in test),
+        )
+
+
+def _pixels_of(images: Tensor) -> list[bytes]:
+    return [image.tobytes() for image in images.flatten(1).contiguous().numpy()]
 
 
 def read_digit_arrays(path: Path, origin: Origin) -> Digits:

@@ -1,6 +1,6 @@
 """The identity of a data set: its name, its origin and the SHA-256 of its content."""
 
-__all__ = ["Identity", "Origin", "digest"]
+__all__ = ["Identity", "ImageCounts", "Origin", "digest"]
 
 import hashlib
 
@@ -42,6 +42,20 @@ class Identity:
     """As of `Origin`."""
     crop: str = "centre"
     """The square that was kept of each image: "centre" or "subject"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageCounts:
+    """The numbers of images of a data set, and of different ones: those that differ in a pixel."""
+
+    train: int
+    """Images to train on."""
+    train_different: int
+    test: int
+    """Images to measure on."""
+    test_different: int
+    test_in_train: int
+    """Images to measure on of which a copy is among those to train on."""
 
 
 def digest(*arrays: np.ndarray) -> str:

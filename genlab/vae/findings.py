@@ -11,7 +11,7 @@ from pathlib import Path
 from genlab.common.progress import say
 from genlab.common.quantities import fixed
 from genlab.common.title import Title
-from genlab.data.copies import ImageCounts
+from genlab.data.identity import ImageCounts
 from genlab.vae.results import Measurement
 
 COLLAPSED = 0.1

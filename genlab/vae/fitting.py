@@ -21,7 +21,6 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import device_context, resolve_hardware
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
-from genlab.data.copies import count_images
 from genlab.data.digit_set import Digits
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
@@ -75,12 +74,11 @@ def fit(
         >>> import tempfile
         >>> import torch
         >>> import genlab
-        >>> from genlab.configs.vae import TrainingConfig
         >>> shapes = (torch.rand(3, 4, 4) > 0.5).float()
         >>> digits = genlab.data.digits(shapes.repeat(60, 1, 1))
         >>> vae = genlab.VAE.perceptron(16, 1, genlab.priors.Standard(1), genlab.Bernoulli())
         >>> with tempfile.TemporaryDirectory() as out:
-        ...     results = genlab.vae.fit(vae, digits, out, TrainingConfig(epochs=2))
+        ...     results = genlab.vae.fit(vae, digits, out, genlab.configs.TrainingConfig(epochs=2))
         >>> results.nll_exact.value < results.nll_is.value + 1
         True
     """
@@ -96,7 +94,7 @@ def fit(
         if run.done:
             load_weights(vae, out)
             return read_results(run)
-        counts = count_images(digits)
+        counts = digits.counts()
         say_all(out, copies(counts))
         initialise_prior(vae, splits, config.seed)
         with device_context(hardware):

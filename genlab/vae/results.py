@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.typed_json import from_json
-from genlab.data.copies import ImageCounts
-from genlab.data.identity import Identity
+from genlab.data.identity import Identity, ImageCounts
 from genlab.runs.run import Run
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from genlab.common.paths import way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
-from genlab.data.copies import count_images
 from genlab.data.digit_set import Digits
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
@@ -107,7 +106,7 @@ def _train(
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if run.done or model is None:
         return read_results(run)
-    counts = count_images(digits)
+    counts = digits.counts()
     say_all(out, copies(counts))
     began, seconds, epochs, converged = time.monotonic(), 0.0, 0, False
     if config.em:

@@ -19,8 +19,7 @@ from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
-from genlab.data.copies import ImageCounts
-from genlab.data.identity import Identity
+from genlab.data.identity import Identity, ImageCounts
 from genlab.gan.build import build_design
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown

@@ -17,7 +17,6 @@ import genlab.data
 
 from genlab.common.cache import Parts
 from genlab.common.quantities import Measured
-from genlab.data.copies import count_images
 from genlab.priors import Mixture
 from genlab.vae import measure as measures
 from genlab.vae.evidence.elbo_surgery import unused_dimensions
@@ -109,7 +108,7 @@ def test_copies_are_counted_by_their_pixels() -> None:
         "train": np.concatenate([shapes[:20], shapes[:5]]),
         "test": np.concatenate([shapes[20:], shapes[25:], shapes[:2]]),
     })
-    counts = count_images(digits)
+    counts = digits.counts()
     assert dataclasses.astuple(counts) == (25, 20, 17, 12, 2)
     first, second, third = (one.en for one in copies(counts))
     assert first == "25 training images, 20 different ones"
