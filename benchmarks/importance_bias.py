@@ -22,9 +22,10 @@ import genlab.data
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.figures.png import save
+from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
+from genlab.vae.evidence.sampled import SHARES
 from genlab.vae.load import load_vae
-from genlab.vae.measure import SHARES, exact_evidence
 from genlab.vae.splits import observed_test_images
 
 DRAWS = (10, 30, 100, 300, 1000)

@@ -4,7 +4,7 @@ Beside `NAME.safetensors` in the cache lies `NAME.sha256`; only if both agree do
 count. A cache that is damaged, or cannot be written, costs time and not the result.
 """
 
-__all__ = ["Parts", "cached", "is_cached", "read_cached"]
+__all__ = ["NOTHING_KEPT", "Parts", "cached", "is_cached", "read_cached"]
 
 import hashlib
 import shutil
@@ -70,6 +70,10 @@ class Parts:
         """Deletes the folder: all is done, and kept elsewhere."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+NOTHING_KEPT = Parts()
+"""Parts of which none is kept."""
 
 
 def _kept(target: Path, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":

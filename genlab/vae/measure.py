@@ -8,25 +8,22 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["CHUNK", "NOTHING_KEPT", "is_trusted", "measure", "measured_terms"]
+__all__ = ["CHUNK", "is_trusted", "measure", "measured_terms"]
 
-import copy
 import math
 import time
 
-from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.cache import Parts
+from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import QUANTITIES, Measured
-from genlab.common.rng import generator, seeded
+from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
@@ -36,14 +33,10 @@ from genlab.vae.evidence.elbo_surgery import (
     log_aggregated_posterior,
     unused_dimensions,
 )
-from genlab.vae.evidence.importance import (
-    draw_counts,
-    importance_estimate,
-    log_weights,
-    variance_of_draws,
-)
+from genlab.vae.evidence.exact import box_of, kept_evidence
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
-from genlab.vae.evidence.quadrature import Evidence, log_evidence
+from genlab.vae.evidence.quadrature import Evidence
+from genlab.vae.evidence.sampled import measure_importance
 from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.likelihoods import Likelihood
 from genlab.vae.model import VAE, Terms, gaussian_entropy
@@ -55,22 +48,8 @@ GAP_DRAWS = 20_000
 """Draws of q(z) for its divergences, spread over the images."""
 GAP_IMAGES = 200
 """Random test images whose best Gaussian posterior is sought."""
-SHARES = {1: (0.4, 0.1, 0.5), 2: (0.4, 0.1, 0.5)}
-"""Shares of encoder, widened encoder and prior among the importance draws, by D ..."""
-SHARES_ABOVE = (0.8, 0.1, 0.1)
-"""... and above two dimensions."""
-TRUSTED_K = 0.7
-"""Largest Pareto k of a trusted estimate (Vehtari et al., 2024)."""
 TABLE = {1: 2001, 2: 241}
 """Lattice points an axis of the table of a prior that is expensive to evaluate, by D."""
-CODES_REACH = 6.0
-"""The box of quadrature holds every code with so many standard deviations ..."""
-PRIOR_REACH = 1.35
-"""... and so many times the extent of ..."""
-PRIOR_DRAWS = 50_000
-"""... so many prior draws, ..."""
-WIDEST = 4.0
-"""... but is never more than so many times as wide as the codes."""
 EXACT = 0.01
 """The error in nats up to which quadrature is called exact, ..."""
 NEGLIGIBLE = 0.01
@@ -79,9 +58,6 @@ SURE = 4.0
 """Standard errors of its draws beyond which importance sampling has found more."""
 TOLD_S = 60.0
 """A measurement that takes longer is announced."""
-MOST_PARTS = 20
-"""Parts of importance sampling that are kept while it runs."""
-NOTHING_KEPT = Parts()
 
 
 def mean_and_error(values: Tensor) -> tuple[float, float]:
@@ -277,56 +253,6 @@ def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) ->
     return torch.cat(parts)
 
 
-def measure_importance(
-    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int, values: dict[str, Tensor],
-    device: torch.device, parts: Parts = NOTHING_KEPT,
-) -> dict[str, Any]:
-    """Adds `nll_is` to the values; returns its diagnostics."""
-    counts = draw_counts(draws, SHARES.get(model.latent, SHARES_ABOVE))
-    size = max(1, min(100, 200_000 // draws))
-    there, p = model, prior
-    if device.type != "cpu" and not isinstance(prior, Tabulated):  # a table stays where it is
-        there = copy.deepcopy(model).to(device)
-        p = there.prior()
-    chunks = list(enumerate(x.split(size)))
-    each = math.ceil(len(chunks) / MOST_PARTS)
-    with Progress(len(x), f"importance sampling, {draws} draws", "images") as progress:
-
-        def estimate(group: list[tuple[int, Tensor]]) -> dict[str, Tensor]:
-            estimates = []
-            for index, batch in group:
-                random = generator(seed, "importance", index)
-                noise = torch.randn(draws - counts[2], len(batch), model.latent, generator=random)
-                with seeded(seed, "importance, prior", index):
-                    common = prior.sample(torch.Size((counts[2],)))
-                drawn = [t.to(next(there.parameters())) for t in (batch, noise, common)]
-                weights = log_weights(there, p, drawn[0], counts, *drawn[1:]).cpu()
-                variance = torch.tensor([variance_of_draws(weights, counts)], dtype=torch.float64)
-                estimates.append(importance_estimate(weights)._asdict() | {"variance": variance})
-                progress.advance(len(batch))
-            return {key: torch.cat([one[key] for one in estimates]) for key in estimates[0]}
-
-        found = []
-        for start in range(0, len(chunks), each):
-            group = chunks[start : start + each]
-            found.append(parts.keep(f"importance-{start}", partial(estimate, group)))
-            progress.advance(min(len(x), size * (start + each)) - progress.done)
-    values["nll_is"] = -torch.cat([one["log_p"] for one in found])
-    ess, k = (torch.cat([one[key] for one in found]) for key in ("ess", "pareto_k"))
-    variance = sum(torch.cat([one["variance"] for one in found]).tolist())
-    values["ess"], values["pareto_k"] = ess, k
-    fitted = k[torch.isfinite(k)]
-    doubtful = (fitted > TRUSTED_K).double().mean().item() if len(fitted) else None
-    return {
-        "importance_draws": draws,
-        "importance_parts": dict(zip(("encoder", "widened encoder", "prior"), counts)),
-        "ess_lowest_percent": ess.quantile(0.01).item(),
-        "pareto_k_doubtful": doubtful,
-        "nll_is_trusted": bool(doubtful is not None and doubtful < 0.01 and ess.min() > 10),
-        "nll_is_draws_error": math.sqrt(variance) / len(x),
-    }
-
-
 def _annealed(
     model: VAE, prior: Distribution, x: Tensor, images: int, seed: int,
     values: dict[str, Tensor], parts: Parts,
@@ -355,7 +281,7 @@ def _exact(
 
     `draws_error` is the standard error of the mean of `nll_is`, if that is among the values.
     """
-    evidence = _kept_evidence(model, prior, x, mean, log_std, seed, parts)
+    evidence = kept_evidence(model, prior, x, mean, log_std, seed, parts)
     values["nll_exact"] = -evidence.log_p
     values["inference_gap"] = evidence.log_p - values["elbo"]
     random = generator(seed, "best Gaussians")
@@ -395,58 +321,3 @@ def is_trusted(evidence: Evidence, values: dict[str, Tensor], draws_error: float
     return error <= negligible
 
 
-def box_of(
-    prior: Distribution, mean: Tensor, log_std: Tensor, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Returns the corners of a box that holds the codes and nearly all of the prior."""
-    std = log_std.exp()
-    low, high = (mean - CODES_REACH * std).amin(0), (mean + CODES_REACH * std).amax(0)
-    with seeded(seed, "box"):
-        some = prior.sample(torch.Size((PRIOR_DRAWS,)))
-    centre, room = some.mean(0), (WIDEST - 1) / 2 * (high - low)
-    least, most = some.amin(0) - centre, some.amax(0) - centre
-    low = torch.maximum(torch.minimum(low, centre + PRIOR_REACH * least), low - room)
-    high = torch.minimum(torch.maximum(high, centre + PRIOR_REACH * most), high + room)
-    return low, high
-
-
-def _kept_evidence(
-    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int,
-    parts: Parts,
-) -> Evidence:
-    def make() -> dict[str, Tensor]:
-        found = exact_evidence(model, prior, x, mean, log_std, seed)
-        whole = {"prior_outside": found.prior_outside, "rounding": found.rounding}
-        numbers = {key: torch.tensor(one, dtype=torch.float64) for key, one in whole.items()}
-        return {"log_p": found.log_p, "error": found.error} | numbers
-
-    kept = parts.keep("exact", make)
-    return Evidence(
-        kept["log_p"], kept["error"], kept["prior_outside"].item(), kept["rounding"].item()
-    )
-
-
-def exact_evidence(
-    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, seed: int
-) -> Evidence:
-    """Returns ln p(x) by quadrature over a box that holds the codes and the prior.
-
-    Arguments:
-        model: The VAE, D <= 2.
-        prior: Its prior.
-        x: Images, with shape `(N, X)`.
-        mean: Their codes' means, with shape `(N, D)`.
-        log_std: Their log standard deviations, with shape `(N, D)`.
-        seed: Decides the prior draws that size the box.
-    """
-    low, high = box_of(prior, mean, log_std, seed)
-    std = log_std.exp()
-    # Cells three times as wide as narrow posteriors: they still see them, and are then refined.
-    narrow = 3 * np.quantile(std.numpy(), 0.01)
-    count = math.ceil((high - low).max().item() / narrow / 2) * 2
-    most = 384 if model.latent == 2 else 16_384
-    with Progress(len(x), "exact likelihood", "images") as progress:
-        return log_evidence(
-            x, prior.log_prob, model.decoder, model.likelihood, (low, high),
-            count=min(max(count, 128), most), advance=progress.advance,
-        )

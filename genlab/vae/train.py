@@ -16,7 +16,7 @@ from typing import Any
 import genlab.data
 
 from genlab.common import atomic
-from genlab.common.cache import Parts
+from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.errors import InputError
 from genlab.common.paths import way_from
 from genlab.common.typed_json import to_json
@@ -31,7 +31,7 @@ from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
 from genlab.vae.loop import NEVER, train_loop
-from genlab.vae.measure import NOTHING_KEPT, measure
+from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.results import Measurement, VaeResults, read_results
 from genlab.vae.splits import (

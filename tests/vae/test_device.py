@@ -27,9 +27,9 @@ from genlab.conformance.densities import PIXELS
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae import train as training
+from genlab.vae.evidence.sampled import measure_importance
 from genlab.vae.load import first_vae, load_vae
 from genlab.vae.loop import Best, elbo_of, train_step
-from genlab.vae.measure import measure_importance
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 from genlab.vae.train import evaluate_vae, train_vae

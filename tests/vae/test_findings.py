@@ -19,6 +19,7 @@ from genlab.common.cache import Parts
 from genlab.common.quantities import Measured
 from genlab.priors import Mixture
 from genlab.vae import measure as measures
+from genlab.vae.evidence import exact, sampled
 from genlab.vae.evidence.elbo_surgery import unused_dimensions
 from genlab.vae.findings import copies, findings
 from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
@@ -122,16 +123,16 @@ def test_a_measurement_that_is_stopped_goes_on(
     """Ctrl-C in its last part: begun again it computes that part alone, with the same numbers."""
     model, x = small_vae(1, 4), all_images(2)
     parts = Parts(tmp_path / "measuring", "key")
-    exact = measures.exact_evidence
+    computed = exact.exact_evidence
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measures, "exact_evidence", stopped)
+    monkeypatch.setattr(exact, "exact_evidence", stopped)
     with pytest.raises(KeyboardInterrupt):
         measure(model, x, x, draws=4, importance=200, seed=0, parts=parts)
-    monkeypatch.setattr(measures, "exact_evidence", exact)
-    monkeypatch.setattr(measures, "log_weights", stopped)  # what is done is not done again
+    monkeypatch.setattr(exact, "exact_evidence", computed)
+    monkeypatch.setattr(sampled, "log_weights", stopped)  # what is done is not done again
     monkeypatch.setattr(measures, "cross_entropy", stopped)
     found = measure(model, x, x, draws=4, importance=200, seed=0, parts=parts)
     monkeypatch.undo()

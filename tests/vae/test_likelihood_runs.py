@@ -24,11 +24,11 @@ from genlab.figures.draw import draw_vae
 from genlab.runs.run import Run
 from genlab.vae import objectives
 from genlab.vae.evidence.bidirectional import bracket
+from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.likelihoods import LIKELIHOODS
 from genlab.vae.load import load_vae
-from genlab.vae.measure import exact_evidence
 from genlab.vae.model import VAE
 from genlab.vae.results import read_results
 from genlab.vae.splits import observed_test_images

@@ -12,17 +12,18 @@ from cases.vae import all_images, small_vae
 from scipy.stats import genpareto
 
 from genlab.common.quantities import QUANTITIES
-from genlab.vae import measure as measures
 from genlab.vae.evidence import bidirectional
+from genlab.vae.evidence import exact as exact_module
 from genlab.vae.evidence.annealing import anneal, forward_bound, reverse_bound, temperatures
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import active_units
+from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights, pareto_k
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
 from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.likelihoods import Bernoulli
-from genlab.vae.measure import exact_evidence, measure
+from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 
 # Shapes: N images, X pixels, D latent dimensions.
@@ -188,7 +189,7 @@ def test_quadrature_that_misses_what_sampling_finds_is_not_trusted(
         return evidence._replace(error=evidence.error + 0.1)
 
     for wrong in (missing, coarse):
-        monkeypatch.setattr(measures, "exact_evidence", wrong)
+        monkeypatch.setattr(exact_module, "exact_evidence", wrong)
         found = measure(model, x, x, draws=4, importance=1000, seed=0)
         assert found.nll_exact_trusted is False
 

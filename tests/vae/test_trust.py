@@ -8,13 +8,10 @@ import torch
 from cases.vae import vae_of
 
 from genlab.compute.hardware import CPU
+from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.quadrature import Evidence
-from genlab.vae.measure import (
-    exact_evidence,
-    is_trusted,
-    mean_and_error,
-    measure_importance,
-)
+from genlab.vae.evidence.sampled import measure_importance
+from genlab.vae.measure import is_trusted, mean_and_error
 from genlab.vae.model import VAE
 
 IMAGES = torch.tensor([[(n >> i) & 1 for i in range(9)] for n in range(0, 512, 4)]).float()
