@@ -21,7 +21,7 @@ import genlab.data
 
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
-from genlab.figures.png import save
+from genlab.figures.style import save
 from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import Estimate, draw_counts, importance_estimate, log_weights
 from genlab.vae.evidence.sampled import SHARES

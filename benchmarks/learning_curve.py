@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from genlab.figures.png import save
+from genlab.figures.style import save
 from genlab.runs.run import Run
 
 

@@ -28,7 +28,7 @@ from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.features.extractors import FeatureExtractors
 from genlab.fid.generated import of_run
-from genlab.figures.png import save
+from genlab.figures.style import save
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.metrics.jackknife import frechet_jackknife
 from genlab.metrics.resampling import Subsets, permutation_null
