@@ -24,7 +24,7 @@ from genlab.runs.run import Run
 TYPED = (
     # layout: numbers of sections, figures, tables, equations, works; widths; marks of a list
     r"^#+ (?:Part )?\d(?:\.\d)?\.?", r"\[(?:图|表|Figure|Table) \d+\](?:\(#\S+?\)|\{#\S+\})",
-    r"\{#(?:section|page)-\d+\}", r"\{width=\S+\}",
+    r"\{#section-\d+\}", r"\{width=\S+\}",
     r"\\\[\d+\\\]", r"\\tag\{\d\}", r"式\(?\d\)?", r"(?:eq\.|[Ee]quations?) \d(?: (?:to|and) \d)?",
     r"\*\*[（(]\d[)）]", r"^[（(]\d[)）]", r"\.\./\S+\.png",
     # the lab sheet: its course, its ten images a row

@@ -61,11 +61,10 @@ class Writer:
         """Appends a block of Markdown."""
         self.blocks.append(block)
 
-    def heading(self, level: int, zh: str, en: str, page: bool = False) -> None:
-        """Appends a heading; `page` begins a page with it."""
+    def heading(self, level: int, zh: str, en: str) -> None:
+        """Appends a heading."""
         self.headings += 1
-        name = f"{'page' if page else 'section'}-{self.headings}"
-        self.add(f"{'#' * level} {self.pick(zh, en)} {{#{name}}}")
+        self.add(f"{'#' * level} {self.pick(zh, en)} {{#section-{self.headings}}}")
 
     def para(self, zh: str, en: str) -> None:
         """Appends a paragraph, on one line: a line break between Chinese words is a space."""

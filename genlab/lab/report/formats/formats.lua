@@ -34,12 +34,6 @@ function Para(para)
   return pandoc.Div({pandoc.Plain(parts)}, {class = "equation"})
 end
 
--- A heading of such a name begins a page.
-function Header(header)
-  if FORMAT ~= "typst" or not header.identifier:match("^page%-") then return nil end
-  return {pandoc.RawBlock("typst", "#pagebreak(weak: true)"), header}
-end
-
 -- The contents stand before the first heading.
 function Pandoc(doc)
   local title = pandoc.utils.stringify(doc.meta["contents-title"])

@@ -2,7 +2,8 @@
 
 East-Asian fonts are named outright and theme fonts removed: with pandoc's own styles Chinese text
 falls to whatever the theme gives. Chinese body text is 宋体, headings are 黑体 (as Chinese
-universities ask for), Latin letters Times New Roman.
+universities ask for), Latin letters Times New Roman. Text is not justified: a formula or a number
+with its error cannot be broken, and a line before one would be torn apart.
 """
 
 __all__ = ["dress_page", "dress_styles", "set_fonts"]
@@ -19,9 +20,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 SONG, HEI, LATIN, CODE = "宋体", "黑体", "Times New Roman", "Consolas"
-LEFT, CENTRE, BOTH = (
-    WD_ALIGN_PARAGRAPH.LEFT, WD_ALIGN_PARAGRAPH.CENTER, WD_ALIGN_PARAGRAPH.JUSTIFY,
-)
+LEFT, CENTRE = WD_ALIGN_PARAGRAPH.LEFT, WD_ALIGN_PARAGRAPH.CENTER
 DARK, GREY = "1F2937", "6B7280"
 
 
@@ -44,8 +43,8 @@ class Look:
 
 LOOKS = {
     "Normal": Look(size=12, line=1.25),
-    "Body Text": Look(size=12, line=1.3, after=3, align=BOTH, indent=True),
-    "First Paragraph": Look(size=12, line=1.3, after=3, align=BOTH, indent=True),
+    "Body Text": Look(size=12, line=1.3, after=3, indent=True),
+    "First Paragraph": Look(size=12, line=1.3, after=3, indent=True),
     "Compact": Look(size=10.5, before=2, after=2, line=1.15),
     "Title": Look(size=18, font=HEI, bold=True, before=4, after=6, align=CENTRE),
     "Subtitle": Look(size=14, font=HEI, before=2, after=4, align=CENTRE),
@@ -132,7 +131,6 @@ def _dress(document: Document, name: str, look: Look, lang: str) -> None:
     layout.line_spacing, layout.alignment = look.line, look.align
     layout.keep_with_next = look.keep_next
     layout.widow_control = True
-    layout.keep_together = name == "Source Code"
     indent = style.element.get_or_add_pPr().get_or_add_ind()
     indent.attrib.clear()
     if look.indent and lang == "zh":

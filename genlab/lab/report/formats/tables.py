@@ -21,10 +21,12 @@ HEAVY, LIGHT = "12", "6"
 LATER = {qn(f"w:{tag}") for tag in ("tblLayout", "tblCellMar", "tblLook", "vAlign")}
 BREAKS = re.compile(r"[ \-/]+|(?=[\u2e80-\uffef])")
 """Where a line may break."""
-LETTER, PADDING = 105, 3
-"""The width of a Latin letter in twentieths of a point; letters that a cell's margins take."""
+LETTER, PADDING = 140, 2.4
+"""The width of a Latin letter, of 10.5 points, in twentieths of a point; letters that a cell's
+margins take. Times New Roman is narrower (105), but its place may be taken by DejaVu Serif, of
+which this is a bold digit: numbers must not break in it either."""
 EMU_PER_TWENTIETH = 635
-FEW = 12
+FEW = 6
 """A table of no more rows is not broken over pages."""
 
 
@@ -63,7 +65,10 @@ def _borders(properties: Any, tag: str, **sizes: str) -> None:
 
 
 def _together(table: Table) -> None:
-    """Keeps each row on one page, the first with the caption, none alone; few rows all together."""
+    """Keeps each row on one page, the first with the caption, none alone; few rows all together.
+
+    On each page that a longer table goes over to, its header is repeated.
+    """
     rows = list(table.rows)
     for row in rows:
         row._tr.get_or_add_trPr().insert(0, OxmlElement("w:cantSplit"))

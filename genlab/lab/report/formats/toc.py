@@ -20,8 +20,6 @@ from docx.text.paragraph import Paragraph
 
 HEADINGS = {"Heading 1": "toc 1", "Heading 2": "toc 2"}
 """The style of an entry, by that of its heading."""
-PAGE = "page-"
-"""What the name of a heading begins with that begins a page."""
 FIRST_ID = 9000
 """Above the bookmarks that pandoc makes."""
 RIGHT_EDGE = Pt(16 / 2.54 * 72)
@@ -57,11 +55,7 @@ def add_contents(document: Document, lang: str) -> None:
         entry._p.append(link)
         if index == len(headings) - 1:
             _field(entry, "end")
-    for heading in headings:
-        before = heading._p.getprevious()
-        name = before.get(qn("w:name")) if before.tag == qn("w:bookmarkStart") else ""
-        if heading is headings[0] or str(name).startswith(PAGE):
-            heading.paragraph_format.page_break_before = True
+    headings[0].paragraph_format.page_break_before = True
 
 
 def _add_style(document: Document, name: str) -> None:

@@ -34,7 +34,7 @@ def end_part(w: Writer, facts: Facts) -> None:
 def _reproduce(w: Writer, facts: Facts) -> None:
     p = w.pick
     first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
-    w.heading(1, "四、可复现性", "Part 4. How to repeat it", page=True)
+    w.heading(1, "四、可复现性", "Part 4. How to repeat it")
     w.para(
         "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。"
         f"运行环境、命令与用时见{w.tab('environment')}。",

@@ -18,7 +18,7 @@ REMARKS = {
     "omega": ("（式2）", " (eq. 2)"),
     "cross_entropy": ("（式3）", " (eq. 3)"),
     "conditional_entropy": ("（式3）", " (eq. 3)"),
-    "elbo": (r"$= \text{RE} + \Omega$", r" $= \text{RE} + \Omega$"),
+    "elbo": (r"（$\text{RE} + \Omega$）", r" ($\text{RE} + \Omega$)"),
     "marginal_kl": ("", ""),
     "prior_gap": ("（训练图像的边缘KL）", " (marginal KL, training images)"),
     "mutual_information": ("", ""),
