@@ -23,6 +23,7 @@ from genlab.fid.metrics import (
     P,
     metric_rows,
 )
+from genlab.fid.verdict import numbers_of_images
 
 if TYPE_CHECKING:
     from genlab.fid.results import (
@@ -106,8 +107,7 @@ def table(one: "Measurement") -> str:
         f"{name:{left}}  " + "  ".join(f"{c:>{w}}" for c, w in zip(cells, widths)).rstrip()
         for name, cells in rows
     )
-    n_real = one.n_real if one.n_real is not None else "an unknown number of"
-    return f"{one.fake.source}: {one.n_fake} generated, {n_real} real images\n{body}"
+    return f"{one.fake.source}: {numbers_of_images(one.n_fake, one.n_real, one.different)}\n{body}"
 
 
 def _floor(d: "Distance") -> str:
@@ -137,8 +137,9 @@ def p_text(null: "Null | None") -> str:
 def _copies(d: "Distance") -> str:
     if d.copies is None:
         return ""
-    found = d.copies
-    return f"{found.p:.2g} ({found.duplicates} duplicates, {found.near_duplicates} near)"
+    p, near = d.copies.p, d.copies.near_duplicates
+    counted = f"{d.copies.duplicates} same" + ("" if near is None else f", {near} near")
+    return f"({counted})" if p is None else f"{p:.2g} ({counted})"
 
 
 def precision_text(d: "Distance") -> str:

@@ -1,6 +1,6 @@
 """The configuration of a measurement: generated images against real ones."""
 
-__all__ = ["FEATURE_NAMES", "PREPROCESSING_NAMES", "FidConfig"]
+__all__ = ["FEATURE_NAMES", "FEWEST", "PREPROCESSING_NAMES", "FidConfig"]
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,6 +17,8 @@ FEATURE_NAMES: tuple[str, ...] = get_args(FeatureName)
 PreprocessingName = Literal["pytorch-fid", "tensorflow", "clean", "torchmetrics", "edm2"]
 PREPROCESSING_NAMES: tuple[str, ...] = get_args(PreprocessingName)
 Size = int | Literal["native"] | None
+FEWEST = 10
+"""The fewest different images of which a covariance or a test of ranks means anything."""
 LARGEST = 4096
 """The largest size: one such image has 50 MB."""
 

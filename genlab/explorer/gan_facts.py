@@ -133,7 +133,7 @@ def _webp(image: np.ndarray, quality: int | None) -> bytes:
 def distances_of(path: Path) -> dict[str, Any] | None:
     """Returns the distances by epoch, with errors and floors; None without the file.
 
-    The floor is the distance that two samples of one distribution would have on average.
+    The floor is the mean distance of the images, mixed and split at random.
     """
     if not path.exists():
         return None

@@ -2,7 +2,9 @@
 
 Images are processed in the order of their content (`content_order`), so that the same set
 renamed, shuffled or zipped gives the same bits and is found in the cache; the rows come back in
-the order of the pictures. Images of one size share batches. Of P processes (`torchrun`) the
+the order of the pictures. With them come the digests of the pixels that the network was given, by
+which repeated images are known (`data/pixels.py`): the features of one image differ in the last
+bits from batch to batch. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r takes every P-th image, from the r-th on.
 
 Memory holds, at most, one batch of decoded images, four batches that fill, and the rows.
@@ -10,7 +12,7 @@ Memory holds, at most, one batch of decoded images, four batches that fill, and 
 Shapes: N images, B of them in a batch, F features.
 """
 
-__all__ = ["Images", "as_pictures", "extract"]
+__all__ = ["Extracted", "Images", "as_pictures", "extract", "extract_with_pixels"]
 
 import hashlib
 import json
@@ -35,6 +37,7 @@ from genlab.compute.distributed import all_true, gather_rows, gather_text, rank,
 from genlab.data.arrays import Array
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures, content_order
+from genlab.data.pixels import BYTES, pixel_digest
 from genlab.data.problems import refuse_images
 from genlab.features.extractor import Extractor
 from genlab.features.prefetch import in_background
@@ -63,6 +66,15 @@ def as_pictures(images: Images, size: int | None = None) -> Pictures:
     return genlab.data.images(images, size)
 
 
+class Extracted(NamedTuple):
+    """What is known of each of N images, a row an image."""
+
+    features: Tensor
+    """With shape `(N, F)`."""
+    pixels: Tensor
+    """The SHA-256 of the pixels that the network was given, uint8 with shape `(N, 32)`."""
+
+
 def extract(
     images: Images, extractor: Extractor | None = None, *, size: int | None = None,
     batch: int = 32, cache: bool | None = None,
@@ -87,6 +99,14 @@ def extract(
             first, then ten are named), if there are fewer images than processes, or as of the
             extractor.
     """
+    return extract_with_pixels(images, extractor, size=size, batch=batch, cache=cache).features
+
+
+def extract_with_pixels(
+    images: Images, extractor: Extractor | None = None, *, size: int | None = None,
+    batch: int = 32, cache: bool | None = None,
+) -> Extracted:
+    """Returns the features of images and the digests of their pixels; all else as of `extract`."""
     pictures = as_pictures(images, size)
     if extractor is None:
         extractor = load_extractor("efficientnet-lite0")
@@ -96,42 +116,48 @@ def extract(
     kept = read_cached(name)
     everywhere = all_true(kept is not None)  # all processes extract, or none does
     if kept is not None and everywhere:
-        return _in_order(kept["features"], pictures)
-    features = _by_content(extractor, pictures, batch)
-    cached(name, lambda: {"features": features})
-    return _in_order(features, pictures)
+        return _in_order(Extracted(**kept), pictures)
+    found = _by_content(extractor, pictures, batch)
+    cached(name, found._asdict)
+    return _in_order(found, pictures)
 
 
 def _cache_name(pictures: Pictures, extractor: Extractor) -> str:
     content = pictures.identity.sha256
-    what = {"content": content, "pillow": PIL.__version__, **asdict(extractor.provenance)}
+    what = {
+        "content": content, "pillow": PIL.__version__, "kept": Extracted._fields,
+        **asdict(extractor.provenance),
+    }  # fmt: skip
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     return f"features/{key[:40]}"
 
 
-def _in_order(features: Tensor, pictures: Pictures) -> Tensor:
+def _in_order(found: Extracted, pictures: Pictures) -> Extracted:
     """Brings rows in the order of content to the order of the pictures."""
-    rows = torch.empty_like(features)
-    rows[torch.tensor(content_order(pictures))] = features
-    return rows
+    places = torch.tensor(content_order(pictures)).argsort()
+    return Extracted(found.features[places], found.pixels[places])
 
 
-def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Tensor:
-    """Returns the features, `(N, F)`, in the order of content, the same in every process."""
+def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Extracted:
+    """Returns what is extracted, in the order of content, the same in every process."""
     if len(pictures) < world_size():
         raise InputError(
             f"{pictures.identity.source}: {len(pictures)} images for {world_size()} processes; "
             "start fewer"
         )
     mine = content_order(pictures)[rank() :: world_size()]
-    rows, problems = _features(extractor, pictures, mine, batch)
+    found, problems = _features(extractor, pictures, mine, batch)
     heard = [problem for text in gather_text(json.dumps(problems)) for problem in json.loads(text)]
     refuse_images(sorted(heard), len(pictures), pictures.identity.source)
-    parts = gather_rows(rows)
-    features = rows.new_empty(len(pictures), rows.shape[1])
-    for index, part in enumerate(parts):
-        features[index :: world_size()] = part
-    return features
+    return Extracted(*(_every_process(rows, len(pictures)) for rows in found))
+
+
+def _every_process(rows: Tensor, count: int) -> Tensor:
+    """Returns the rows of all processes in the order of content."""
+    every = rows.new_empty(count, rows.shape[1])
+    for index, part in enumerate(gather_rows(rows)):
+        every[index :: world_size()] = part
+    return every
 
 
 class Read(NamedTuple):
@@ -141,12 +167,15 @@ class Read(NamedTuple):
     """Its row among those of this process."""
     image: Tensor | None
     problem: str
+    digest: bytes = b""
+    """Of its pixels."""
 
 
 def _read(pictures: Pictures, indices: list[int]) -> Iterator[Read]:
     for place, index in enumerate(indices):
         try:
-            yield Read(place, pictures.read(index), "")
+            image = pictures.read(index)
+            yield Read(place, image, "", pixel_digest(image))
         except InputError as error:
             yield Read(place, None, str(error))
         except Exception as error:
@@ -186,9 +215,9 @@ def _shape(group: list[Read]) -> torch.Size:
 
 def _features(
     extractor: Extractor, pictures: Pictures, indices: list[int], batch: int
-) -> tuple[Tensor, list[str]]:
-    """Returns the features of some images, and what is wrong with those that have none."""
-    features = torch.empty(0, 0)
+) -> tuple[Extracted, list[str]]:
+    """Returns what is extracted of some images, and what is wrong with those that have none."""
+    features, pixels = torch.empty(0, 0), torch.empty(len(indices), BYTES, dtype=torch.uint8)
     unreadable: list[str] = []
     infinite: list[str] = []
     label = f"features of {pictures.identity.source}"
@@ -204,11 +233,13 @@ def _features(
                 features = rows.new_empty(len(indices), rows.shape[1])
             places = [read.place for read in group]
             features[torch.tensor(places)] = rows
+            for read in group:
+                pixels[read.place] = torch.frombuffer(bytearray(read.digest), dtype=torch.uint8)
             for place, good in zip(places, rows.isfinite().all(1).tolist()):
                 if not good:
                     infinite.append(f"{pictures.names[indices[place]]}: {_not_finite(extractor)}")
             progress.advance(len(group))
-    return features, unreadable + infinite
+    return Extracted(features, pixels), unreadable + infinite
 
 
 def _not_finite(extractor: Extractor) -> str:

@@ -11,7 +11,7 @@ from genlab.compute.device import device_for
 from genlab.compute.distributed import broadcast
 from genlab.compute.precision import PRECISIONS, resolve
 from genlab.data.pictures import Pictures
-from genlab.features.extraction import extract
+from genlab.features.extraction import Extracted, extract_with_pixels
 from genlab.features.extractor import Extractor
 from genlab.features.loaders import DOWNLOAD
 from genlab.features.registry import NETWORKS, load_extractor
@@ -41,7 +41,7 @@ class FeatureExtractors:
         if precision == "auto":  # trials may end differently: the first process's counts
             self.precision = PRECISIONS[int(broadcast(PRECISIONS.index(self.precision)))]
         self._loaded: dict[str, Extractor] = {}
-        self._features: dict[tuple[object, ...], Tensor] = {}
+        self._extracted: dict[tuple[object, ...], Extracted] = {}
 
     def __getitem__(self, key: str) -> Extractor:
         """Returns the extractor of one of `NETWORKS`.
@@ -65,16 +65,20 @@ class FeatureExtractors:
         return self._load(extractor.key, "float32", torch.device("cpu"))
 
     def features(self, extractor: Extractor, pictures: Pictures) -> Tensor:
-        """Returns the features of pictures, with shape `(N, F)`, extracted once at most.
+        """Returns the features of pictures, with shape `(N, F)`; all else as of `extracted`."""
+        return self.extracted(extractor, pictures).features
+
+    def extracted(self, extractor: Extractor, pictures: Pictures) -> Extracted:
+        """Returns the features of pictures and their pixels' digests, extracted once at most.
 
         Raises:
             InputError: As of `extract`.
         """
         # The content with its size and crop; the digests, for their order.
         key = (extractor, pictures.identity.sha256, pictures.digests)
-        if key not in self._features:
-            self._features[key] = extract(pictures, extractor)
-        return self._features[key]
+        if key not in self._extracted:
+            self._extracted[key] = extract_with_pixels(pictures, extractor)
+        return self._extracted[key]
 
     def _load(self, key: str, precision: str, device: torch.device) -> Extractor:
         several = key in NETWORKS and len(NETWORKS[key].preprocessings) > 1

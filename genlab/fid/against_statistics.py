@@ -8,7 +8,14 @@ from genlab.common.errors import InputError
 from genlab.common.quantities import Measured
 from genlab.configs.fid import FidConfig
 from genlab.features.extractors import FeatureExtractors
-from genlab.fid.results import Distance, ExtractorIdentity, FidResults, Measurement
+from genlab.features.sample import Sample
+from genlab.fid.results import (
+    Different,
+    Distance,
+    ExtractorIdentity,
+    FidResults,
+    Measurement,
+)
 from genlab.fid.sets import cropped, join, open_generated, require_images
 from genlab.fid.statistics_file import (
     FeatureOrigin,
@@ -16,6 +23,7 @@ from genlab.fid.statistics_file import (
     load_statistics,
     refuse_mismatch,
 )
+from genlab.fid.verdict import statistics_verdict
 from genlab.metrics.frechet_distance import frechet_distance
 
 
@@ -45,19 +53,34 @@ def measure_against_statistics(config: FidConfig, features: FeatureExtractors) -
     found = []
     for fake in fakes:
         require_images(fake, "generated", "a Fréchet distance")
-        value = frechet_distance(known.gaussian, features.features(extractor, fake))
-        identity = ExtractorIdentity(**extractor.identity)
+        (sample,) = Sample.of(features.extracted(extractor, fake))
+        distance = Distance(
+            extractor=ExtractorIdentity(**extractor.identity),
+            distance=Measured(frechet_distance(known.gaussian, sample.features)),
+        )
+        different = Different(real=known.different, fake=len(sample.first))
+        n_real = known.gaussian.count
         found.append(Measurement(
-            distances=[Distance(extractor=identity, distance=Measured(value))],
-            n_real=known.gaussian.count, n_fake=len(fake),
+            distances=[distance], different=different, n_real=n_real, n_fake=len(fake),
             size=None if size == "native" else size,
             real=None, statistics=str(path), fake=fake.identity,
+            verdict=statistics_verdict(distance, len(fake), n_real, different),
         ))  # fmt: skip
     alike = ", as the real ones were" if known.framing else ""
     sized = f"the generated images are taken at size {size}{alike}"
     crops = cropped(crop) if crop != "centre" else ""
     alone = "from statistics alone: no standard error, no floor, no neighbours"
-    return FidResults(generators=found, note=join(known.note, note, sized, crops, alone))
+    unequal = ""
+    if len({(one.n_fake, one.different.fake) for one in found}) > 1:
+        unequal = "the generators' numbers of different images differ: do not rank the distances"
+    return FidResults(
+        generators=found, note=join(known.note, note, sized, crops, alone, unequal),
+        verdict=" ".join(f"{_named(one, found)}{one.verdict}" for one in found),
+    )  # fmt: skip
+
+
+def _named(one: Measurement, found: list[Measurement]) -> str:
+    return f"{one.fake.source}: " if len(found) > 1 else ""
 
 
 def _refuse_options(config: FidConfig, known: LoadedStatistics) -> None:

@@ -16,13 +16,15 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.common.quantities import Measured
 from genlab.common.rng import generator
+from genlab.configs.fid import FEWEST
 from genlab.features.extractor import Extractor
-from genlab.fid.metrics import FeatureSets, metric_values
-from genlab.fid.results import Copies, Difference, Distance, ExtractorIdentity, Null, RealFloor
+from genlab.features.sample import Sample
+from genlab.fid.copies import copies_of
+from genlab.fid.metrics import FeatureSets, Taken, metric_values
+from genlab.fid.results import Difference, Distance, ExtractorIdentity, Null, RealFloor
 from genlab.metrics.frechet_distance import frechet_parts
 from genlab.metrics.jackknife import frechet_difference, frechet_jackknife
 from genlab.metrics.kernel import kid_difference
-from genlab.metrics.memorisation import memorisation_test
 from genlab.metrics.resampling import SIZES, Subsets, limit, permutation_null, real_floor
 
 PARTS = 20
@@ -45,78 +47,96 @@ class Plan:
 
 
 def distance_of(
-    extractor: Extractor, real: Tensor, fake: Tensor, held_out: Tensor | None, plan: Plan
+    extractor: Extractor, real: Sample, fake: Sample, held_out: Sample | None, plan: Plan
 ) -> Distance:
     """Returns everything that two sets of features say.
 
+    The distance is that of all images. What rests on independent ones is of one image of each
+    kind (`features/sample.py`), and left out where fewer than `FEWEST` are different. Nor is there
+    an error where fewer are in one set only, for the sets are then no two samples.
+
     Arguments:
         extractor: The network that they come from.
-        real: Features of the real images, with shape `(N, F)`.
-        fake: Features of the generated images, with shape `(M, F)`.
-        held_out: Features of real images that the generator was not trained on, `(H, F)`.
+        real: The real images, N of them.
+        fake: The generated images, M of them.
+        held_out: H real images that the generator was not trained on.
         plan: What is computed.
 
     Raises:
         InputError: As of `frechet_distance`.
     """
-    parts = frechet_parts(real, fake)
+    parts = frechet_parts(real.features, fake.features)
+    own = real.apart_from(fake).features, fake.apart_from(real).features
+    taken = {
+        Taken.ALL: (real.features, fake.features),
+        Taken.DIFFERENT: (real.different, fake.different),
+        Taken.OWN: own,
+    }
+    sets = {
+        which: None if which is not Taken.ALL and min(map(len, pair)) < FEWEST
+        else FeatureSets(real=pair[0], fake=pair[1], logits=extractor.logits)
+        for which, pair in taken.items()
+    }  # fmt: skip
     found = Distance(
         extractor=ExtractorIdentity(**extractor.identity),
         distance=Measured(parts.distance),
         mean_part=parts.mean,
         covariance_part=parts.covariance,
-        metrics=metric_values(FeatureSets(real=real, fake=fake, logits=extractor.logits)),
-        copies=_copies(real, fake, held_out),
+        metrics=metric_values(sets),
+        copies=copies_of(real, fake, held_out),
     )
-    if plan.permutations == 0:
+    if plan.permutations == 0 or sets[Taken.DIFFERENT] is None:
         return found
-    return replace(found, **_resampled(real, fake, parts.distance, plan))
+    return replace(found, **_resampled(real, fake, parts.distance, own, plan))
 
 
 def difference_of(real: Tensor, first: Tensor, second: Tensor) -> Difference:
     """Returns how much farther the first generator is than the second, with paired errors.
 
     Arguments:
-        real: Features of the real images, with shape `(N, F)`.
-        first: Features of one generator's images, with shape `(M, F)`.
-        second: Features of another's, with shape `(K, F)`.
+        real: Features of different real images, with shape `(N, F)`.
+        first: Features of as many different images of one generator, with shape `(M, F)`, ...
+        second: ... as of another, with shape `(M, F)`.
     """
     return Difference(
         distance=frechet_difference(real, first, second), kid=kid_difference(real, first, second)
     )
 
 
-def _copies(real: Tensor, fake: Tensor, held_out: Tensor | None) -> Copies:
-    found = memorisation_test(real, fake, held_out)
-    rows = zip(*(part.tolist() for part in found.pairs))
-    return Copies(
-        reference=found.reference, p=found.test.p, share_nearer=found.test.share,
-        duplicates=found.duplicates, near_duplicates=found.near, threshold=found.threshold,
-        authentic=found.authentic, closest=[[int(f), int(r), float(d)] for f, r, d in rows],
-    )  # fmt: skip
+def _resampled(
+    real: Sample, fake: Sample, value: float, own: tuple[Tensor, Tensor], plan: Plan
+) -> dict[str, Any]:
+    """The fields of a `Distance` that need resampling.
 
-
-def _resampled(real: Tensor, fake: Tensor, value: float, plan: Plan) -> dict[str, Any]:
-    """The fields of a `Distance` that need resampling."""
-    subsets, count = Subsets(real, fake), plan.permutations
+    `value` is that of all images, `own` the features of those that are different and in one set
+    only.
+    """
+    subsets, count = Subsets(real.different, fake.different), plan.permutations
     if count is None:
         rows, features = subsets.rows.shape
         slow = subsets.gram is None and (rows + 20 * features) * features**2 > SLOW
         count = FEWER if slow else PERMUTATIONS
-
-    def random(stream: str) -> torch.Generator:
-        return generator(plan.seed, f"distance: {stream}")
-
     with Progress(1 + count + PARTS, "resampling", "distances") as progress:
-        known = frechet_jackknife(real, fake)
+        known = frechet_jackknife(real.features, fake.features, (real.kind, fake.kind))
         progress.advance()
-        null = permutation_null(subsets, value, random("null"), count, progress.advance)
-        floor = real_floor(subsets, random("floor"), PARTS, progress.advance)
-    limit_value, refused = _limit(subsets, random("limit"))
+        null = None
+        if min(map(len, own)) >= FEWEST:
+            same = (len(own[0]), len(own[1])) == (len(real), len(fake))
+            exchanged = subsets if same else Subsets(*own)
+            if not same:
+                value = exchanged.distance(exchanged.x, exchanged.y)
+            random = generator(plan.seed, "distance: null")
+            null = permutation_null(exchanged, value, random, count, progress.advance)
+        random = generator(plan.seed, "distance: floor")
+        floor = real_floor(subsets, random, PARTS, progress.advance)
+    limit_value, refused = _limit(subsets, generator(plan.seed, "distance: limit"))
     return {
-        "distance": Measured(value, known.error),
-        "null": Null(mean=null.mean, high=null.high, p=null.p, permutations=count),
-        "above_floor": value - null.mean,
+        "distance": Measured(known.value, known.error if null else None),
+        "null": null and Null(
+            value=value, n_real=len(own[0]), n_fake=len(own[1]), permutations=count,
+            **null._asdict(),
+        ),
+        "above_floor": value - null.mean if null else None,
         "real_floor": RealFloor(**floor._asdict()) if floor else None,
         "influence": known.influence.tolist(),
         "limit": limit_value,

@@ -13,6 +13,7 @@ from genlab.data.pictures import Pictures
 from genlab.features.extractor import Extractor
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.preprocessing import PREPROCESSINGS
+from genlab.features.sample import Sample
 from genlab.fid.against_statistics import measure_against_statistics
 from genlab.fid.defaults import default_extractors, inception_of
 from genlab.fid.distance import Plan
@@ -82,7 +83,8 @@ def evaluate(config: FidConfig, out: Path) -> Evaluation | None:
         return None
     plan = Plan(permutations=config.permutations, seed=config.seed)
     found = [measure_sets(sets, extractors, features, plan, missing) for sets in all_sets]
-    rankings = rank_sets(all_sets, found, extractors, features) if len(found) > 1 else []
+    several = len(found) > 1
+    rankings = rank_sets(all_sets, extractors, features, config.seed) if several else []
     results = FidResults(
         generators=found,
         rankings=rankings,
@@ -149,7 +151,10 @@ def _save_statistics(
     files = {}
     for extractor in extractors:
         file = out / f"statistics-{extractor.key}.npz"
-        found = statistics(features.features(extractor, real))
-        save_statistics(file, found, extractor.provenance, real.identity.source, framing)
+        (sample,) = Sample.of(features.extracted(extractor, real))
+        save_statistics(
+            file, statistics(sample.features), extractor.provenance, real.identity.source,
+            framing, len(sample.first),
+        )
         files[extractor.key] = file.name
     return files

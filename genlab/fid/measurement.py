@@ -12,13 +12,16 @@ import torch
 
 from torch import Tensor
 
+from genlab.common.errors import InputError
+from genlab.configs.fid import FEWEST
 from genlab.data.pictures import Pictures
 from genlab.features.extraction import Images
 from genlab.features.extractor import Extractor
 from genlab.features.extractors import FeatureExtractors
+from genlab.features.sample import Sample
 from genlab.fid.defaults import default_extractors
 from genlab.fid.distance import Plan, distance_of
-from genlab.fid.results import Measurement
+from genlab.fid.results import Different, Measurement
 from genlab.fid.rounding import rounding
 from genlab.fid.sets import ImageSets, Size, join, open_generated, open_real, require_enough
 from genlab.fid.verdict import verdict
@@ -81,25 +84,55 @@ def measure_sets(
         InputError: If a set has fewer than 10 images.
     """
     require_enough(sets)
-    distances = []
+    distances, different = [], None
     for extractor in extractors:
-        real, fake = (features.features(extractor, s) for s in (sets.real, sets.fake))
-        held = features.features(extractor, sets.held_out) if sets.held_out else None
-        found = distance_of(extractor, real, fake, held, plan)
+        several = [s for s in (sets.real, sets.fake, sets.held_out) if s]
+        real, fake, *held = Sample.of(*(features.extracted(extractor, s) for s in several))
+        note = join(note, _in_training(real, held, sets)) if different is None else note
+        different = _different(real, fake)
+        found = distance_of(extractor, real, fake, held[0] if held else None, plan)
         moved = rounding(features, extractor, sets.real, sets.fake)
         distances.append(replace(found, rounding=moved))
-        for rows, pictures in ((real, sets.real), (fake, sets.fake)):
+        for rows, pictures in ((real.features, sets.real), (fake.features, sets.fake)):
             note = join(note, _without_direction(extractor, rows, pictures))
+    assert different is not None  # there is at least one network
     return Measurement(
-        distances=distances,
+        distances=distances, different=different,
         n_real=len(sets.real), n_fake=len(sets.fake), size=_side(sets.fake),
         real=sets.real.identity, fake=sets.fake.identity,
         held_out=sets.held_out.identity if sets.held_out else None,
         recognised_real=_recognised(features, sets.real),
         recognised_fake=_recognised(features, sets.fake),
         seed=plan.seed, note=note,
-        verdict=verdict(distances, len(sets.real), len(sets.fake)),
+        verdict=verdict(distances, len(sets.real), len(sets.fake), different),
     )  # fmt: skip
+
+
+def _different(real: Sample, fake: Sample) -> Different:
+    return Different(
+        real=len(real.first), fake=len(fake.first),
+        common=int(fake.is_in([real])[fake.first].sum()),
+    )  # fmt: skip
+
+
+def _in_training(real: Sample, held: list[Sample], sets: ImageSets) -> str:
+    """What is to be said of held-out images that are real ones as well, and not counted.
+
+    Raises:
+        InputError: If too few are left.
+    """
+    if not held or sets.held_out is None:
+        return ""
+    (new,), source = held, sets.held_out.identity.source
+    left, known = len(new.apart_from(real)), int(new.is_in([real]).sum())
+    if left < FEWEST:
+        raise InputError(
+            f"`held_out` {source}: only {left} of its {len(new)} images are different from each "
+            f"other and none of the real images; the test of memorisation needs at least {FEWEST}"
+        )
+    if not known:
+        return ""
+    return f"{known} of the {len(new)} held-out images are among the real ones and do not count"
 
 
 def _side(pictures: Pictures) -> int | None:

@@ -18,13 +18,15 @@ __all__ = [
     "FeatureSets",
     "Metric",
     "P",
+    "Taken",
     "metric_rows",
     "metric_values",
     "quantities",
 ]  # fmt: skip
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from genlab.common.quantities import Measured, Quantity
@@ -43,6 +45,14 @@ MEMORISATION = Quantity("memorisation", "p (not memorised)", "p（未记忆）")
 
 NEIGHBOURS, CLOSED_NEIGHBOURS = 5, 3
 """k of density and coverage, and of precision and recall, as their authors have it."""
+
+
+class Taken(Enum):
+    """Which images a metric takes (`genlab.features.sample` says why)."""
+
+    ALL = "all of them"
+    DIFFERENT = "one of each kind of equal images"
+    OWN = "one of each kind that is in one set only"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,6 +84,8 @@ class Metric:
     """A clause that completes "QUANTITIES ..."."""
     reference: str = ""
     """The work that defines it, as a list of references has it."""
+    images: Taken = Taken.DIFFERENT
+    """The images that it is computed from."""
 
 
 def quantities() -> list[Quantity]:
@@ -81,12 +93,19 @@ def quantities() -> list[Quantity]:
     return [quantity for metric in METRICS for quantity in metric.quantities]
 
 
-def metric_values(sets: FeatureSets) -> dict[str, Measured | None]:
-    """Returns the values of all rows, by the keys of their quantities."""
+def metric_values(sets: Mapping[Taken, FeatureSets | None]) -> dict[str, Measured | None]:
+    """Returns the values of all rows, by the keys of their quantities.
+
+    Arguments:
+        sets: The features to compute from, by which images they are of; None where these are too
+            few: what is of them is then None.
+    """
     found = {}
     for metric in METRICS:
-        keys = (quantity.key for quantity in metric.quantities)
-        found |= dict(zip(keys, metric.compute(sets), strict=True))
+        keys = [quantity.key for quantity in metric.quantities]
+        features = sets[metric.images]
+        values = (None,) * len(keys) if features is None else metric.compute(features)
+        found |= dict(zip(keys, values, strict=True))
     return found
 
 
@@ -165,6 +184,7 @@ METRICS = [
     Metric(
         quantities=(Quantity("kid", "KID", "KID"),),
         compute=_kid,
+        images=Taken.OWN,
         en="is an unbiased kernel distance (0 on average for one distribution)",
         zh="是无偏的核距离（同一分布时平均为0）",
         reference="Bińkowski M, Sutherland D J, Arbel M, Gretton A. Demystifying MMD GANs. ICLR, "
@@ -178,6 +198,7 @@ METRICS = [
             ),
         ),
         compute=_gaussian_mmd,
+        images=Taken.OWN,
         en="compare the directions of features by a Gaussian kernel, as CMMD does",
         zh="像CMMD那样用高斯核比较特征的方向",
         reference="Jayasumana S, Ramalingam S, Veit A, et al. Rethinking FID: Towards a Better "
@@ -214,6 +235,7 @@ METRICS = [
         zh="是生成图像的有效种数",
         reference="Friedman D, Dieng A B. The Vendi Score: A Diversity Evaluation Metric for "
         "Machine Learning. TMLR, 2023. arXiv:2210.02410.",
+        images=Taken.ALL,
     ),
     Metric(
         quantities=(
@@ -226,6 +248,7 @@ METRICS = [
         zh="分别说明分类器对每张生成图像的把握（Inception分数的公式）与图像在各类别上的均匀程度",
         reference="Salimans T, Goodfellow I, Zaremba W, et al. Improved Techniques for Training "
         "GANs. NeurIPS, 2016. arXiv:1606.03498.",
+        images=Taken.ALL,
     ),
 ]
 """The metrics in the order in which they are shown."""

@@ -3,6 +3,7 @@
 __all__ = [
     "Copies",
     "Difference",
+    "Different",
     "Distance",
     "ExtractorIdentity",
     "FidResults",
@@ -44,8 +45,16 @@ class ExtractorIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class Null:
-    """The distribution of a distance if both sets came from one distribution: by permutation."""
+    """The distribution of a distance if both sets came from one distribution: by permutation.
 
+    It is of one image of each kind, without kinds that both sets have (`genlab.features.sample`).
+    """
+
+    value: float
+    """The distance of these images: that of all images, unless some are repeated or in common."""
+    n_real: int
+    n_fake: int
+    """Their numbers."""
     mean: float
     high: float
     """The 95 % quantile."""
@@ -72,22 +81,23 @@ class RealFloor:
 
 @dataclass(frozen=True, kw_only=True)
 class Copies:
-    """The test of memorisation (`genlab.metrics.memorisation`)."""
+    """Copies of real images, and the test of memorisation (`genlab.metrics.memorisation`)."""
 
+    duplicates: int
+    """Generated images that are real ones, pixel for pixel, at the size compared."""
     reference: str
     """"held-out", or "leave-one-out": the real images among each other."""
-    p: float
-    share_nearer: float
-    """The share of pairs in which the generated image is the nearer one."""
-    duplicates: int
-    """Generated images with exactly the features of a real one."""
-    near_duplicates: int
-    """Generated images nearer than `threshold`."""
-    threshold: float
-    authentic: float
-    """The share of authentic images."""
-    closest: list[list[float]]
-    """The closest pairs: the generated image, the real one, their distance."""
+    p: float | None = None
+    """Of the rank test; None where too few images are different."""
+    share_nearer: float | None = None
+    """The share of pairs in which the generated image is the nearer one; None where p is."""
+    near_duplicates: int | None = None
+    """Generated images nearer than `threshold`, duplicates included."""
+    threshold: float | None = None
+    authentic: float | None = None
+    """The share of authentic images. None, like the two above, where a set is one image alone."""
+    closest: list[list[float]] = field(default_factory=list)
+    """The closest pairs of different images: the generated one, the real one, their distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,19 +130,30 @@ class Distance:
     null: Null | None = None
     real_floor: RealFloor | None = None
     above_floor: float | None = None
-    """The distance less the mean of `null`."""
+    """The distance of the images of `null` less its mean."""
     limit: float | None = None
     """The distance of infinitely many images."""
     limit_refused: str = ""
     """Why `limit` is None."""
     influence: list[float] | None = None
-    """The distance less that without each generated image."""
+    """The distance less that without each generated image and its repetitions."""
     rounding: Rounding | None = None
 
     @property
     def label(self) -> str:
         """The name of the distance."""
         return self.extractor.label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Different:
+    """How many images are different, by their pixels at the size compared."""
+
+    real: int | None
+    """None if a file of statistics does not say it."""
+    fake: int
+    common: int = 0
+    """Different images that are in both sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +165,7 @@ class Measurement:
     n_real: int | None
     """None if a file of statistics does not say it."""
     n_fake: int
+    different: Different
     size: int | None
     """The side of the squares that the images became; None if each kept its own size."""
     real: Identity | None
@@ -167,7 +189,8 @@ class SnapshotDistance:
     """The distance of one snapshot by one network."""
 
     distance: Measured
-    null: Null
+    null: Null | None
+    """None where too few images are different."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +200,8 @@ class Snapshot:
     epoch: int
     n: int
     """The number of generated images."""
+    different: int
+    """How many of them are different."""
     recognised: float | None
     """The share of them that EfficientNet-Lite0 takes for dogs."""
     distances: dict[str, SnapshotDistance]
@@ -200,14 +225,21 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Generators in the order of one network, the nearest first."""
+    """Generators in the order of one network, the nearest first, at one number of images."""
 
     label: str
+    n: int
+    """The different images of each that are compared: as many as the poorest of them has."""
     order: list[str]
     """The sources of the generated images."""
     values: list[float]
+    """The distances of these images."""
     differences: list[Difference]
     """Of each generator to the next one."""
+    equal: list[bool]
+    """Whether each generator and the next one are the same images."""
+    left_out: list[str] = field(default_factory=list)
+    """Sources with fewer different images than can be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ resolution. The size "native" leaves all as they are.
 """
 
 __all__ = [
-    "FEWEST", "ImageSets", "Size", "cropped", "join", "open_generated", "open_real", "refuse_run",
+    "ImageSets", "Size", "cropped", "join", "open_generated", "open_real", "refuse_run",
     "require_enough", "require_images",
 ]  # fmt: skip
 
@@ -18,15 +18,13 @@ from typing import Literal
 import genlab.data
 
 from genlab.common.errors import InputError
+from genlab.configs.fid import FEWEST
 from genlab.data.crop import Crop
 from genlab.data.open import folder_of
 from genlab.data.pictures import Pictures, shorter_sides
 from genlab.features.extraction import Images, as_pictures
 from genlab.fid.generated import of_run
 from genlab.runs.records import kind_of
-
-FEWEST = 10
-"""The fewest images of which a covariance or a test of ranks means anything."""
 
 Size = int | Literal["native"]
 """The side of the squares that images become; "native": each stays as it is."""

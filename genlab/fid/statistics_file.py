@@ -4,6 +4,7 @@ The file is an `.npz` without pickle. `mu` `(F,)` and `sigma` `(F, F)` are named
 pytorch-fid's files, so each program reads the other's; beside them lie
 
     count       N, the number of images
+    different   how many of them are different, by their pixels (0: not known)
     ddof        what was taken from N in the covariance's divisor: 1
     provenance  JSON: network, SHA-256 of its weights, layer, preprocessing, precision, device,
                 version
@@ -69,6 +70,8 @@ class LoadedStatistics:
 
     gaussian: Statistics
     """Mean, covariance (divided by N - 1 as far as is known) and N."""
+    different: int | None
+    """How many of the N images are different; None if the file does not say."""
     provenance: Provenance | None
     """The origin of the features; None if the file does not say."""
     framing: Framing | None
@@ -85,7 +88,8 @@ class LoadedStatistics:
 
 
 def save_statistics(
-    path: Path, gaussian: Statistics, provenance: Provenance, source: str, framing: Framing
+    path: Path, gaussian: Statistics, provenance: Provenance, source: str, framing: Framing,
+    different: int | None = None,
 ) -> None:
     """Writes statistics, wholly or not at all.
 
@@ -95,6 +99,7 @@ def save_statistics(
         provenance: The origin of the features.
         source: The SOURCE of the images.
         framing: Their size and crop.
+        different: How many of the N images are different, where known.
 
     Raises:
         InputError: If they are no statistics, as of `load_statistics`.
@@ -108,7 +113,8 @@ def save_statistics(
     versions = {"genlab": __version__, **{name: version(name) for name in ("torch", "numpy")}}
     buffer = io.BytesIO()
     np.savez(
-        buffer, mu=mu, sigma=sigma, count=np.int64(count), ddof=np.int64(1),
+        buffer, mu=mu, sigma=sigma, count=np.int64(count), different=np.int64(different or 0),
+        ddof=np.int64(1),
         provenance=np.str_(json.dumps(asdict(provenance))), source=np.str_(source),
         size=np.int64(0 if framing.size == "native" else framing.size),
         crop=np.str_(framing.crop), versions=np.str_(json.dumps(versions)),
@@ -142,10 +148,10 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Load
         with np.load(path, allow_pickle=False) as file:
             mu, sigma = file["mu"], file["sigma"]
             _check(str(path), mu, sigma)
-            known, kept, framing = None, None, None
+            known, kept, different, framing = None, None, None, None
             if "provenance" in file.files:
                 known = Provenance(**json.loads(str(file["provenance"])))
-                kept = int(file["count"])
+                kept, different = int(file["count"]), int(file["different"]) or None
                 framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
     except InputError:
         raise
@@ -157,7 +163,8 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Load
             raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
         gaussian = Statistics(mean.double(), covariance.double(), kept)
         return LoadedStatistics(
-            gaussian=gaussian, provenance=known, framing=framing, source=str(path), note=""
+            gaussian=gaussian, different=different, provenance=known, framing=framing,
+            source=str(path), note="",
         )
     return _plain(path, mean, covariance, count, ddof)
 
@@ -208,7 +215,8 @@ def _plain(
         words += f"; rescaled by {count}/{count - 1}, from division by N to division by N - 1"
     gaussian = Statistics(mean.double(), covariance, count)
     return LoadedStatistics(
-        gaussian=gaussian, provenance=None, framing=None, source=str(path), note=f"{path} {words}"
+        gaussian=gaussian, different=None, provenance=None, framing=None, source=str(path),
+        note=f"{path} {words}",
     )
 
 

@@ -29,14 +29,18 @@ class Memorisation:
     """The network whose features are compared."""
     reference: str
     """"held-out", or "leave-one-out": the real images among each other."""
-    p: float
-    share_nearer: float
+    p: float | None
+    """None, like all else but `duplicates`, where fewer than ten images are different."""
+    share_nearer: float | None
     duplicates: int
-    near_duplicates: int
-    authentic: float
-    """The authenticity, a share of the generated images."""
+    """Generated images that are training images, pixel for pixel."""
+    near_duplicates: int | None
+    authentic: float | None
+    """The authenticity, a share of the different generated images."""
     fakes: int
     """Generated images."""
+    different: int
+    """How many of them are different."""
     train: int
     """Training images."""
     held_out: int

@@ -142,13 +142,14 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
 
 
 def _snapshot(epoch: int, measured: Measurement) -> Snapshot:
-    distances = {}
-    for one in measured.distances:
-        assert one.null is not None  # resampled
-        distances[one.label] = SnapshotDistance(distance=one.distance, null=one.null)
     return Snapshot(
-        epoch=epoch, n=measured.n_fake, recognised=measured.recognised_fake, distances=distances
-    )
+        epoch=epoch, n=measured.n_fake, different=measured.different.fake,
+        recognised=measured.recognised_fake,
+        distances={
+            one.label: SnapshotDistance(distance=one.distance, null=one.null)
+            for one in measured.distances
+        },
+    )  # fmt: skip
 
 
 def _pictures(images: ImageSet) -> ArrayPictures:

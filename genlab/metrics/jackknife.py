@@ -7,12 +7,15 @@ With theta the distance of N images X to M images Y, and theta_{-i} the same wit
 
 The error (1) is that of sampling at these N and M. It does not contain the bias, and the
 jackknife's estimate of a bias is not valid below N = F: the floors (`resampling.py`) show it.
+Rows must be independent. An image that is given r times is one draw: all its rows are left out
+together, and N in (1) is the number of different images (the jackknife over clusters).
 
-No distance is computed M times. With d_i = y_i - mean y, removing row i changes the mean and the
-covariance S of Y by
+No distance is computed M times. With d_i = y_i - mean y, removing r rows y_i changes the mean and
+the covariance S of Y by
 
-    mean_{-i} = mean y - d_i / (M - 1)                                                    (3)
-    S_{-i}    = rho (S - kappa d_i d_i^T),   rho = (M - 1) / (M - 2),  kappa = M / (M - 1)^2   (4)
+    mean_{-i} = mean y - d_i r / (M - r)                                                  (3)
+    S_{-i}    = rho (S - kappa d_i d_i^T),                                                (4)
+    rho       = (M - 1) / (M - 1 - r),    kappa = r M / ((M - r) (M - 1))
 
 With a factor L of the other set's covariance, L^T L, the distance needs Tr (L S_{-i} L^T)^{1/2}.
 Let L S L^T = U diag(lambda) U^T and w_i = U^T L d_i. From
@@ -102,18 +105,27 @@ def frechet(x: Features | Statistics, y: Features | Statistics) -> Measured:
     return Measured(value, _error(leave_one_out(y, x), leave_one_out(x, y)))
 
 
-def frechet_jackknife(x: Features, y: Features) -> Jackknife:
+def frechet_jackknife(
+    x: Features, y: Features, kinds: tuple[Tensor, Tensor] | None = None
+) -> Jackknife:
     """Returns the distance of two sets, its error and the influence of each image of Y.
 
     Arguments:
         x: Features of one set, with shape `(N, F)`, N at least 3.
         y: Features of the other, with shape `(M, F)`, M at least 3.
+        kinds: Numbers with shapes `(N,)` and `(M,)`, equal for rows of one image that is given
+            repeatedly; its influence is that of all its rows. By default all are different.
 
     Raises:
         InputError: As of `leave_one_out`.
     """
-    value, without_x, without_y = frechet_distance(x, y), leave_one_out(y, x), leave_one_out(x, y)
-    return Jackknife(value, _error(without_x, without_y), value - without_y)
+    of_x, of_y = kinds or (None, None)
+    value, without_x = frechet_distance(x, y), leave_one_out(y, x, of_x)
+    without_y = leave_one_out(x, y, of_y)
+    influence = value - without_y
+    if of_y is not None:
+        influence = influence[of_y.unique(return_inverse=True)[1]]
+    return Jackknife(value, _error(without_x, without_y), influence)
 
 
 def frechet_difference(real: Features, first: Features, second: Features) -> Measured:
@@ -134,7 +146,7 @@ def frechet_difference(real: Features, first: Features, second: Features) -> Mea
     return Measured(value, _error(of_real, *(leave_one_out(real, y) for y in (first, second))))
 
 
-def leave_one_out(x: Features, y: Features) -> Tensor:
+def leave_one_out(x: Features, y: Features, kinds: Tensor | None = None) -> Tensor:
     """Returns the distance of X to Y without each row of Y in turn, with shape `(M,)`, float64.
 
     Exact but for rounding, which is about 1e-8 of the distance where a set has no more images
@@ -143,37 +155,53 @@ def leave_one_out(x: Features, y: Features) -> Tensor:
     Arguments:
         x: Features of one set, with shape `(N, F)`.
         y: Features of the other, with shape `(M, F)`, M at least 3.
+        kinds: Numbers with shape `(M,)`, equal for rows of one image: these are left out
+            together, and the result has shape `(K,)` for K kinds, in ascending order of numbers.
 
     Raises:
-        InputError: As of `frechet_distance`; or if Y has fewer than three rows.
+        InputError: As of `frechet_distance`; or if Y has fewer than three kinds of rows.
     """
     x, y = check_sets("Fréchet distance", first=x, second=y)
-    m = len(y)
-    if m < 3:
-        raise InputError(f"leaving out each of {m} images: at least 3 are needed")
-    deviations, factor = y - y.mean(0), factor_of(x)
-    rho, kappa = (m - 1) / (m - 2), m / (m - 1) ** 2
+    m, rows, repeats = len(y), y, torch.ones(len(y), dtype=y.dtype)
+    if kinds is not None:
+        rows, repeats = _one_of_each(y, kinds)
+    if len(rows) < 3:
+        raise InputError(f"leaving out each of {len(rows)} images: at least 3 are needed")
+    deviations, factor = rows - y.mean(0), factor_of(x)
+    rho = (m - 1) / (m - 1 - repeats)
+    kappa = repeats * m / ((m - repeats) * (m - 1))
     squares = deviations.square().sum(1)
-    means = (x.mean(0) - y.mean(0) + deviations / (m - 1)).square().sum(1)  # (3)
-    spreads = rho * (squares.sum() / (m - 1) - kappa * squares)  # (4)
+    shifts = deviations * (repeats / (m - repeats))[:, None]
+    means = (x.mean(0) - y.mean(0) + shifts).square().sum(1)  # (3)
+    spreads = rho * ((repeats @ squares) / (m - 1) - kappa * squares)  # (4)
     whole = nuclear_norm(factor @ factor_of(y).T)
-    shared = math.sqrt(rho) * (whole + _change_of_root(deviations @ factor.T, kappa))  # (6)
+    change = _change_of_root(deviations @ factor.T, kappa, repeats)
+    shared = rho.sqrt() * (whole + change)  # (6)
     return (means + factor.square().sum() + spreads - 2 * shared).clamp(min=0)
 
 
-def _change_of_root(projected: Tensor, kappa: float) -> Tensor:
-    """Returns delta of (6), with shape `(M,)`, from the rows L d_i, `(M, R)`."""
-    values, vectors = torch.linalg.eigh(projected.T @ projected / (len(projected) - 1))
+def _one_of_each(y: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns one row of each kind, `(K, F)`, and how many there are of it, `(K,)`."""
+    _, inverse, counts = kinds.unique(return_inverse=True, return_counts=True)
+    rows = y.new_empty(len(counts), y.shape[1])
+    rows[inverse.flip(0)] = y.flip(0)  # the first row of each
+    return rows, counts.to(y.dtype)
+
+
+def _change_of_root(projected: Tensor, kappa: Tensor, repeats: Tensor) -> Tensor:
+    """Returns delta of (6), with shape `(K,)`, from the rows L d_i, `(K, R)`."""
+    weighted = projected * repeats[:, None]
+    values, vectors = torch.linalg.eigh(projected.T @ weighted / (repeats.sum() - 1))
     kept = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
     if not kept.any():  # a set of equal images
         return torch.zeros(len(projected), dtype=projected.dtype)
     values, vectors = values[kept], vectors[:, kept]
     s = values[-1].log() + torch.arange(-REACH, REACH + STEP, STEP, dtype=values.dtype)
-    kernel = kappa / (values[:, None] + s.exp())  # (R, nodes)
+    kernel = 1 / (values[:, None] + s.exp())  # (R, nodes)
     rule = (s / 2).exp() * STEP / (2 * math.pi)  # t^{-1/2} dt = e^{s/2} ds
     found = []
-    for part in projected.split(TOGETHER):
-        share = (part @ vectors).square() @ kernel
+    for part, scale in zip(projected.split(TOGETHER), kappa.split(TOGETHER)):
+        share = scale[:, None] * ((part @ vectors).square() @ kernel)
         # an image that alone spans a direction has share 1 at t = 0, where t^{1/2} is nothing
         found.append(torch.log1p(-share.clamp(max=1 - 1e-15)) @ rule)
     return torch.cat(found)

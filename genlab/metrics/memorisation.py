@@ -17,7 +17,7 @@ independent of one another.
 Without held-out reals each training image takes its distance to the nearest *other* one. The test
 is then approximate: these distances depend on one another; each has one candidate fewer, so fakes
 appear nearer by some 1/N; and duplicates within the training set (frames, re-posts) make its own
-distances small, which hides copying.
+distances small, which hides copying. Repeated images are to be left out of all sets before.
 
 A fake is *authentic* (Alaa et al., section 4) if it is farther from its nearest training image
 than that is from its own nearest other one. Under equality a fake is not when the two are each
@@ -86,16 +86,19 @@ class Memorisation(NamedTuple):
     """The test of "fakes are nearer to the training images than the reference is"."""
     reference: str
     """"held-out", or "leave-one-out": the other training images, see above."""
-    duplicates: int
-    """Fakes whose features equal those of a training image."""
-    near: int
-    """Fakes nearer than `threshold`, duplicates included unless `threshold` is 0."""
+    distance: Tensor
+    """Of each fake to its nearest training image, with shape `(M,)`."""
     threshold: float
     """The `quantile` of the reference's distances."""
     authentic: float
     """The share of authentic fakes (AuthPct / 100): 0 for copies, 1/3 to 1/2 under equality."""
     pairs: Pairs
     """The closest pairs."""
+
+    @property
+    def near(self) -> int:
+        """How many fakes are nearer than `threshold`."""
+        return int((self.distance < self.threshold).sum())
 
 
 def memorisation_test(
@@ -133,8 +136,7 @@ def memorisation_test(
     return Memorisation(
         test=rank_test(distance, reference),
         reference="held-out" if new else "leave-one-out",
-        duplicates=int((distance == 0).sum()),
-        near=int((distance < threshold).sum()),
+        distance=distance,
         threshold=threshold.item(),
         authentic=(distance > own[index]).double().mean().item(),
         pairs=Pairs(order, index[order], distance[order]),

@@ -11,6 +11,7 @@ from genlab.common.typed_json import from_json
 from genlab.data.identity import Identity
 from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
 from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
+from genlab.fid.verdict import numbers_of_images
 from genlab.gan.results import GanResults
 from genlab.vae.findings import copies, findings
 from genlab.vae.results import Comparison, VaeResults
@@ -105,8 +106,8 @@ def _of_gan(gan: Gan) -> list[Table]:
 def _of_measurement(one: Measurement) -> Table:
     """A row a quantity, a column a network."""
     real = one.statistics if one.real is None else one.real.name
-    n_real = "an unknown number of" if one.n_real is None else one.n_real
-    counts = f"{one.n_fake} images, {one.fake.name}; {n_real} real ones, {real}"
+    numbers = numbers_of_images(one.n_fake, one.n_real, one.different)
+    counts = f"{numbers}: {one.fake.name}; {real}"
     rows = [
         (DISTANCE.label(), *(d.distance.text() for d in one.distances)),
         (FLOOR.label(), *(_floor(d) for d in one.distances)),

@@ -4,6 +4,7 @@ from genlab.common.quantities import Measured
 from genlab.data.identity import Identity
 from genlab.fid.results import (
     Copies,
+    Different,
     Distance,
     ExtractorIdentity,
     GanMeasurement,
@@ -22,8 +23,11 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def null(mean: float, p: float = 0.005) -> Null:
-    return Null(mean=mean, high=mean + 2.4, p=p, permutations=199)
+def null(mean: float, p: float = 0.005, value: float | None = None) -> Null:
+    return Null(
+        value=mean + 9 if value is None else value, n_real=256, n_fake=300,
+        mean=mean, high=mean + 2.4, p=p, permutations=199,
+    )  # fmt: skip
 
 
 def distance(
@@ -47,7 +51,7 @@ def distance(
             reference="leave-one-out", p=0.62, share_nearer=0.48, duplicates=0, near_duplicates=0,
             threshold=1.5, authentic=0.4, closest=[],
         ),
-        null=null(floor),
+        null=null(floor, value=value),
     )  # fmt: skip
 
 
@@ -61,11 +65,12 @@ def gan_measurement(
     for epoch, one in found.items():
         assert one.null is not None
         distances = {label: SnapshotDistance(distance=one.distance, null=one.null)}
-        epochs.append(
-            Snapshot(epoch=epoch, n=300, recognised=shares[epoch], distances=distances)
-        )
+        epochs.append(Snapshot(
+            epoch=epoch, n=300, different=300, recognised=shares[epoch], distances=distances
+        ))  # fmt: skip
     last = max(values)
     return GanMeasurement(
-        distances=[found[last]], n_real=256, n_fake=300, size=64, real=DOGS, fake=DOGS,
+        distances=[found[last]], n_real=256, n_fake=300,
+        different=Different(real=256, fake=300), size=64, real=DOGS, fake=DOGS,
         recognised_real=0.97, recognised_fake=shares[last], epochs=epochs,
     )  # fmt: skip

@@ -236,7 +236,7 @@ def test_several_generators_are_ranked_with_paired_errors(dogs: Tensor, tmp_path
     extractors = FeatureExtractors()
     chosen = [extractors["pixels"]]
     found = [measure_sets(sets, chosen, extractors, QUICK) for sets in all_sets]
-    (ranking,) = rank_sets(all_sets, found, chosen, extractors)
+    (ranking,) = rank_sets(all_sets, chosen, extractors)
     assert ranking.order == ["noise 1", "noise 0"]
     values = [one.distances[0].distance.value for one in found]
     assert ranking.values == [values[1], values[0]]

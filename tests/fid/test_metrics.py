@@ -15,8 +15,17 @@ from genlab.common.quantities import Measured, Quantity
 from genlab.common.rng import generator
 from genlab.common.typed_json import from_json, to_json
 from genlab.features import Extractor
+from genlab.features.sample import Sample
 from genlab.fid.distance import Plan, distance_of
-from genlab.fid.metrics import METRICS, FeatureSets, Metric, metric_rows, metric_values, quantities
+from genlab.fid.metrics import (
+    METRICS,
+    FeatureSets,
+    Metric,
+    Taken,
+    metric_rows,
+    metric_values,
+    quantities,
+)
 from genlab.fid.results import Distance, FidResults, Measurement
 from genlab.lab.report.text.text import write_markdown
 from genlab.metrics import frechet, gaussian_mmd, kid, precision_recall
@@ -52,7 +61,9 @@ def sets() -> FeatureSets:
 
 def found(sets: FeatureSets) -> Distance:
     extractor = Extractor(torch.nn.Flatten().eval(), torch.Tensor.float, "mine", dims=6)
-    return distance_of(extractor, sets.real, sets.fake, None, Plan(permutations=19))
+    real = Sample(sets.real, torch.arange(30))
+    fake = Sample(sets.fake, torch.arange(30, 50))
+    return distance_of(extractor, real, fake, None, Plan(permutations=19))
 
 
 def test_a_row_appears_in_results_tables_and_report(
@@ -85,7 +96,7 @@ def test_without_the_row_nothing_of_it_is_left(sets: FeatureSets) -> None:
 
 
 def test_the_values_are_those_of_the_metrics(sets: FeatureSets) -> None:
-    values = metric_values(sets)
+    values = metric_values(dict.fromkeys(Taken, sets))
     assert list(values) == [quantity.key for quantity in quantities()]
     assert len(set(values)) == len(values)
     assert values["kid"] == kid(sets.real, sets.fake)
@@ -93,6 +104,8 @@ def test_the_values_are_those_of_the_metrics(sets: FeatureSets) -> None:
     assert values["recall"] == Measured(precision_recall(sets.real, sets.fake, 3).recall)
     assert found(sets).distance == frechet(sets.real, sets.fake)
     assert values["class_score"] is None  # no classifier
+    few = metric_values({Taken.ALL: sets, Taken.DIFFERENT: None, Taken.OWN: None})
+    assert {key for key, value in few.items() if value is not None} == {"vendi"}
     names = [row.label() for row, _ in metric_rows([found(sets)])]
     assert "KID" in names
     assert "class score" not in names  # no network has one

@@ -18,6 +18,9 @@ below `COLLAPSED`, and under half of the largest so far, in two consecutive meas
 a collapse; p below `LEVEL` in two consecutive measurements, of images that are varied enough,
 memorisation. `state.py` says what follows from a collapse. Memorisation is a warning only.
 
+(4) and the floors take each image once, by its pixels (`features/sample.py`), and there is no (4)
+from fewer than ten different fakes.
+
 EfficientNet-Lite0 is given 96 pixels here (or the images' own side if that is larger, at most
 224), not always 224: five times faster. The distances are therefore not those of `genlab fid`, and
 their label says so.
@@ -46,11 +49,14 @@ import genlab.data
 
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
+from genlab.configs.fid import FEWEST
 from genlab.configs.gan import GanConfig
-from genlab.features.extraction import extract
+from genlab.data.pixels import kinds, pixel_digests
+from genlab.features.extraction import Extracted, extract, extract_with_pixels
 from genlab.features.extractor import Extractor
 from genlab.features.preprocessing import Preprocessing
 from genlab.features.registry import load_extractor
+from genlab.features.sample import Sample
 from genlab.gan.results import Memorisation
 from genlab.gan.sampling import draw, draw_latents
 from genlab.gan.split import Split
@@ -64,7 +70,7 @@ from genlab.networks.pretrained import efficientnet_lite0
 GRID = 64
 """Images of the grid, at most: the first of the fakes."""
 COLLAPSED, LEVEL = 0.3, 0.01
-MEASUREMENTS, FEWEST = 10, 3
+MEASUREMENTS, AT_LEAST = 10, 3
 SHARE = 0.04
 """Of the images that a run sees, so many may be drawn for measuring: each costs about as much."""
 MOST_REALS = 2000
@@ -88,7 +94,7 @@ def epochs_to_measure(config: GanConfig, images: int) -> frozenset[int]:
         return frozenset()
     if every is None:
         affordable = SHARE * config.epochs * images / config.measure_fakes
-        every = math.ceil(config.epochs / max(FEWEST, min(MEASUREMENTS, int(affordable))))
+        every = math.ceil(config.epochs / max(AT_LEAST, min(MEASUREMENTS, int(affordable))))
     return frozenset(range(every, config.epochs, every)) | {config.epochs}
 
 
@@ -103,7 +109,9 @@ class RealFeatures(NamedTuple):
     """One network's features of the real images."""
 
     train: Tensor
-    """Features of training images, with shape `(T, F)`."""
+    """Features of training images, all of them different, with shape `(T, F)`."""
+    pixels: Tensor
+    """The digests of their pixels, with shape `(T, 32)`."""
     held_out: Tensor | None
     """Features of the held-out ones, with shape `(H, F)`."""
     floors: dict[str, Any]
@@ -129,6 +137,8 @@ class Monitor:
         self.config, self.classes = config, images.classes
         order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
+        (kind,) = kinds(pixel_digests(images.train[order]))
+        order = order[Sample(kind[:, None], kind).first]  # each of them once
         self.train, self.held_out = images.train[order], images.held_out
         self.labels_train = self.labels_held_out = None
         _, self.labels_fake = draw_latents(
@@ -146,8 +156,9 @@ class Monitor:
         self.compared = len(some)  # a Vendi score grows with the number of images
         self.variety = vendi_score(some - self.mean)
         self.held_out_nearest: Tensor | None = None  # squared distances to the training images
-        if first.held_out is not None:
-            self.held_out_nearest = nearest(first.held_out.double(), first.train.double()).squared
+        new = self._new(first)
+        if new is not None:
+            self.held_out_nearest = nearest(new.double(), first.train.double()).squared
 
     @property
     def networks(self) -> list[dict[str, Any]]:
@@ -176,21 +187,44 @@ class Monitor:
             })
         first = features[self.config.measure_with[0]]
         found = {"n": len(fakes), "distances": distances, "diversity": self.diversity(first)}
-        return found | self.scores(players, fakes) | {"memory": self._memory(first)}, fakes
+        memory = self._memory(first, fakes)
+        return found | self.scores(players, fakes) | {"memory": memory}, fakes
 
     def memorised(self, average: nn.Module) -> Memorisation:
         """Returns the full test of memorisation for a generator."""
         name = self.config.measure_with[0]
         real = self.real[name]
-        fakes = self.extract(name, self.fakes(average))
-        found = memorisation_test(real.train, fakes, real.held_out)
-        return Memorisation(
-            network=self.extractors[name].name, reference=found.reference,
-            p=found.test.p, share_nearer=found.test.share, duplicates=found.duplicates,
-            near_duplicates=found.near, authentic=found.authentic,
-            fakes=self.config.measure_fakes, train=len(real.train),
-            held_out=0 if real.held_out is None else len(real.held_out),
+        images = self.fakes(average)
+        rows = self.extract(name, images)
+        train, fakes = Sample.of(
+            Extracted(real.train, real.pixels), Extracted(rows, pixel_digests(images))
         )
+        new = self._new(real)
+        found, near = None, None
+        if len(fakes.first) >= FEWEST:
+            found = memorisation_test(train.features, fakes.different, new)
+            near = int(fakes.repeated[found.distance < found.threshold].sum())
+        return Memorisation(
+            network=self.extractors[name].name,
+            reference="leave-one-out" if new is None else "held-out",
+            p=found and found.test.p, share_nearer=found and found.test.share,
+            duplicates=int(fakes.is_in([train]).sum()),
+            near_duplicates=near,
+            authentic=found and found.authentic,
+            fakes=len(images), different=len(fakes.first), train=len(real.train),
+            held_out=0 if new is None else len(new),
+        )
+
+    def _new(self, real: RealFeatures) -> Tensor | None:
+        """The features of held-out images that are none of the training images, each once."""
+        if real.held_out is None or self.held_out is None:
+            return None
+        train, held = Sample.of(
+            Extracted(real.train, real.pixels),
+            Extracted(real.held_out, pixel_digests(self.held_out)),
+        )
+        new = held.apart_from(train).features
+        return new if len(new) else None
 
     def fakes(self, average: nn.Module) -> Tensor:
         """Draws the images of the fixed latents, uint8 with shape `(M, 3, S, S)`."""
@@ -203,7 +237,8 @@ class Monitor:
 
     def _real_features(self, name: str) -> RealFeatures:
         extractor = self.extractors[name]
-        train = extract(genlab.data.images(self.train, name="training images"), extractor)
+        learned = genlab.data.images(self.train, name="training images")
+        train, pixels = extract_with_pixels(learned, extractor)
         held = None
         if self.held_out is not None:
             held = extract(genlab.data.images(self.held_out, name="held-out images"), extractor)
@@ -221,18 +256,20 @@ class Monitor:
             "floor_train": floor_train, "floor_train_n": [len(train) - part, part],
             "floor_held_out": None if held is None else floor_held_out,
         }  # fmt: skip
-        return RealFeatures(train, held, floors)
+        return RealFeatures(train, pixels, held, floors)
 
     def diversity(self, features: Tensor) -> float:
         """Equation 2."""
         return vendi_score(features[: self.compared] - self.mean) / self.variety
 
-    def _memory(self, features: Tensor) -> float | None:
+    def _memory(self, features: Tensor, fakes: Tensor) -> float | None:
         """The p-value (4)."""
-        if self.held_out_nearest is None:
+        (found,) = Sample.of(Extracted(features, pixel_digests(fakes)))
+        if self.held_out_nearest is None or len(found.first) < FEWEST:
             return None
         train = self.real[self.config.measure_with[0]].train.double()
-        return rank_test(nearest(features.double(), train).squared, self.held_out_nearest).p
+        distances = nearest(found.different.double(), train).squared
+        return rank_test(distances, self.held_out_nearest).p
 
     @torch.no_grad()
     def scores(self, players: Players, fakes: Tensor) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import PLUS_MINUS, alike, count, number, parts, plus_minus
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
-from genlab.lab.report.text.fid_words import kinds, memorised, metrics, uncertainty
+from genlab.lab.report.text.fid_words import kinds, memorised, metrics, repeated, uncertainty
 from genlab.lab.report.writer import Writer, escape
 from genlab.metrics import frechet_distance
 
@@ -88,7 +88,8 @@ def _result(w: Writer, facts: Facts) -> None:
     w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} has the results.")
     _table(w, fid)
     sure = p("。", ". ").join(uncertainty(w, d) for d in fid.distances)
-    w.para(f"**有多确定？**{sure}。", f"**How sure?** {sure}.")
+    again = repeated(w, fid)
+    w.para(f"**有多确定？**{sure}。{again}", f"**How sure?** {sure}. {again}".rstrip())
     w.para(
         f"**这是哪一种数值？**{kinds(w, fid.distances)}。{_lacking(w, facts)}",
         f"**Which number is this?** {kinds(w, fid.distances)}. {_lacking(w, facts)}",
@@ -139,12 +140,11 @@ def _count_real(fid: Measurement) -> str:
 
 def _value(d: Distance) -> str:
     value, error = parts(d.distance)
-    return f"**{value}**{PLUS_MINUS}{error}"
+    return f"**{value}**" + (f"{PLUS_MINUS}{error}" if error else "")
 
 
 def _floor(d: Distance) -> str:
-    assert d.null is not None  # a lab resamples
-    return alike(d.null.mean, d.distance)
+    return alike(d.null.mean, d.distance) if d.null else "–"
 
 
 def _table(w: Writer, fid: Measurement) -> None:
@@ -188,7 +188,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     )
     rows = [
         [str(e.epoch), *(plus_minus(e.distances[label].distance) for label in labels),
-         f"{_percent(e.recognised)}%", count(e.n)]
+         f"{_percent(e.recognised)}%", _images_of(w, e)]
         for e in epochs
     ]
     w.table(
@@ -211,12 +211,20 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
         share = (f"识别为狗的比例由{first}%变为{last}%",
                  f"The share recognised as dogs went from {first} % to {last} %")
     w.para(
-        f"{'；'.join(words)}。标准误之比按两次测量独立计算；下限是同样多的图像若来自同一分布平均会得到的距离，"
+        f"{'；'.join(words)}。标准误之比按两次测量独立计算；下限是两组图像混合后随机划分的平均距离，"
         f"除非照抄参照图像，生成器很难降到它以下。{share[0]}。",
         f"{'; '.join(words)}. Standard errors are put together as if the two measurements were "
-        "independent; the floor is what as many images of one distribution would give on average, "
+        "independent; the floor is what the images give on average, mixed and split at random, "
         f"and a generator that does not copy hardly goes below it. {share[1]}.",
     )
+
+
+def _images_of(w: Writer, e: Snapshot) -> str:
+    """The number of images of a snapshot, and how many are different where not all are."""
+    if e.different == e.n:
+        return count(e.n)
+    return w.pick(f"{count(e.n)}（{count(e.different)}张不同）",
+                  f"{count(e.n)} ({count(e.different)} different)")
 
 
 def _trend(w: Writer, label: str, epochs: Sequence[Snapshot]) -> str:
@@ -225,17 +233,19 @@ def _trend(w: Writer, label: str, epochs: Sequence[Snapshot]) -> str:
     found = [e.distances[label] for e in epochs]
     t = trend(at, [d.distance.value for d in found])
     first, last = found[0].distance, found[-1].distance
-    assert first.error is not None
-    assert last.error is not None  # by the jackknife
-    floor = found[-1].null.mean
-    error = like(math.hypot(first.error, last.error), first.error, last.error)
-    change = Measured(first.value - last.value, error)
     path = w.pick(
         f"{escape(label)}第{at[0]}轮为{plus_minus(first)}，第{at[-1]}轮为{plus_minus(last)}，",
         f"{escape(label)} is {plus_minus(first)} at epoch {at[0]} and {plus_minus(last)} at "
         f"epoch {at[-1]}, ",
     )
-    above = alike(last.value - floor, last)
+    null, different = found[-1].null, {e.different for e in (epochs[0], epochs[-1])}
+    if null is None or first.error is None or last.error is None or len(different) > 1:
+        return path + w.pick("但互不相同的图像太少或数目不等，两者不作比较",
+                             "which are not compared: too few images are different, or not as many")
+    floor = null.mean
+    error = like(math.hypot(first.error, last.error), first.error, last.error)
+    change = Measured(first.value - last.value, error)
+    above = alike(null.value - floor, last)
     rest = w.pick(
         f"末轮的下限为{alike(floor, last)}，尚高出{above}",
         f"with a floor of {alike(floor, last)} at the last, {above} above it",

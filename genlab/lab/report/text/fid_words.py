@@ -1,13 +1,13 @@
 """The report's sentences on a distance: its kind, its uncertainty, and memorised images."""
 
-__all__ = ["KINDS", "kinds", "memorised", "metrics", "uncertainty"]
+__all__ = ["KINDS", "kinds", "memorised", "metrics", "repeated", "uncertainty"]
 
 from collections.abc import Sequence
 
 from genlab.fid.metrics import METRICS
-from genlab.fid.results import Distance
-from genlab.fid.verdict import LEVEL
-from genlab.lab.report.numbers.numbers import alike, number, plus_minus
+from genlab.fid.results import Distance, Measurement
+from genlab.fid.verdict import Copying, copying, distinguishes
+from genlab.lab.report.numbers.numbers import alike, count, number, plus_minus
 from genlab.lab.report.writer import Writer, escape
 
 KINDS = {
@@ -70,13 +70,17 @@ def metrics(w: Writer, distances: Sequence[Distance]) -> str:
 
 def uncertainty(w: Writer, d: Distance) -> str:
     """Returns the sentence on one distance: is it above that of two samples of one distribution?"""
-    null, label = d.null, escape(d.label)
-    assert null is not None  # a lab resamples
+    null, label, found = d.null, escape(d.label), plus_minus(d.distance)
+    if null is None:
+        return w.pick(
+            f"{label} = {found}；不同的图像太少，无法给出标准误、下限与检验",
+            f"{label} = {found}; too few images are different for a standard error, a floor or a "
+            "test",
+        )
     sign = "≤" if null.is_smallest else "="
     p = f"*p* {sign} {null.p:.3f}"
-    found = plus_minus(d.distance)
     floor, high = alike(null.mean, d.distance), alike(null.high, d.distance)
-    if null.p <= LEVEL:
+    if distinguishes(null):
         told = (
             "因此生成图像与真实图像能够区分",
             "so the generated images can be distinguished from the real ones",
@@ -88,37 +92,65 @@ def uncertainty(w: Writer, d: Distance) -> str:
             "(which does not mean that they are alike)",
         )
     return w.pick(
-        f"{label} = {found}（刀切法标准误）；若两组图像来自同一分布，同样的样本量下平均为{floor}，"
-        f"95%不超过{high}（置换检验，{p}），{told[0]}",
-        f"{label} = {found} (standard error by the jackknife); two samples of one "
-        f"distribution would give {floor} on average and at most {high} in 95 % of cases "
-        f"(permutation test, {p}), {told[1]}",
+        f"{label} = {found}（刀切法标准误）；把两组图像混合后随机分成同样大小的两组，平均为{floor}，"
+        f"95%的划分不超过{high}（置换检验，{p}），{told[0]}",
+        f"{label} = {found} (standard error by the jackknife); mixed and split at random into two "
+        f"sets of the same sizes, the images give {floor} on average and at most {high} in 95 % "
+        f"of the splits (permutation test, {p}), {told[1]}",
+    )
+
+
+def repeated(w: Writer, fid: Measurement) -> str:
+    """Returns a sentence on repeated images, "" if all are different and in one set only."""
+    assert fid.n_real is not None  # images were compared
+    assert fid.different.real is not None
+    different = fid.different
+    if (fid.n_real, fid.n_fake, 0) == (different.real, different.fake, different.common):
+        return ""
+    counts = [count(n) for n in (different.fake, fid.n_fake, different.real, fid.n_real)]
+    common = count(different.common)
+    return w.pick(
+        f"{counts[1]}张生成图像中有{counts[0]}张互不相同，{counts[3]}张真实图像中有{counts[2]}张互不相同，"
+        f"两组共有的为{common}张（按像素）；重复的图像不是独立的样本，标准误、下限与检验只按互不相同的图像计算。",
+        f"{counts[0]} of the {counts[1]} generated images and {counts[2]} of the {counts[3]} real "
+        f"ones are different, {common} are in both sets (by their pixels); repeated images are no "
+        "independent samples, so standard errors, floors and tests are of the different ones.",
     )
 
 
 def memorised(w: Writer, d: Distance) -> str:
-    """Returns the sentence on the test of memorisation."""
+    """Returns the sentence on copies and the test of memorisation."""
     found = d.copies
     assert found is not None  # images were compared
+    same = w.pick(
+        f"与训练图像逐像素相同的生成图像有{count(found.duplicates)}张",
+        f"{count(found.duplicates)} generated images are training images, pixel for pixel",
+    )
+    if found.p is None or found.share_nearer is None:
+        return same + w.pick("；不同的图像太少，无法检验", "; too few are different for a test")
     p, share = number(found.p, 3), number(100 * found.share_nearer, 1)
     against = (
         ("训练时没有用过的真实图像到训练图像的最近距离", "those of held-out real images")
         if found.reference == "held-out"
         else ("真实图像彼此之间的最近距离", "those of the real images among each other")
     )
-    if found.p <= LEVEL:
-        told = (
+    told = {
+        Copying.SAME: ("确有照抄的图像", "so some are copies"),
+        Copying.NEARER: (
             "生成图像离训练图像更近，可能记住了训练图像，也可能只是彼此相似，应查看最近的图像对",
             "the generated images lie nearer: they may be memorised, or merely similar to each "
             "other; the closest pairs should be inspected",
-        )
-    else:
-        told = ("没有发现记忆训练图像的迹象", "there is no sign of memorised images")
+        ),
+        Copying.NOT_NEARER: (
+            "检验没有发现生成图像整体上更近（不排除个别照抄）",
+            "the test does not find the generated images nearer on the whole (which does not "
+            "exclude single copies)",
+        ),
+    }[copying(found)]
     return w.pick(
         f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d.extractor.network)}特征，秩和检验）："
-        f"前者较小的概率为{share}%，*p* = {p}；与训练图像完全相同的有{found.duplicates}张：{told[0]}",
+        f"前者较小的概率为{share}%，*p* = {p}；{same}：{told[0]}",
         f"the distances of the generated images to their nearest training images against "
         f"{against[1]} ({escape(d.extractor.network)} features, rank test): the former are smaller with "
-        f"probability {share} %, *p* = {p}; {found.duplicates} are identical to a training image: "
-        f"{told[1]}",
+        f"probability {share} %, *p* = {p}; {same}: {told[1]}",
     )
