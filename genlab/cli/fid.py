@@ -23,7 +23,6 @@ from genlab.fid.metrics import (
     P,
     metric_rows,
 )
-from genlab.fid.verdict import numbers_of_images
 
 if TYPE_CHECKING:
     from genlab.fid.results import (
@@ -85,6 +84,8 @@ def _print(results: "FidResults", to: TextIO) -> None:
 
 def table(one: "Measurement") -> str:
     """Returns one generator's numbers as text, a row a quantity and a column a network."""
+    from genlab.fid.verdict import numbers_of_images
+
     rows: list[tuple[str, list[str]]] = [("", [d.label for d in one.distances])]
 
     def row(name: str, cell: "Callable[[Distance], str]") -> None:

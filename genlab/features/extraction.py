@@ -3,7 +3,7 @@
 Images are processed in the order of their content (`content_order`), so that the same set
 renamed, shuffled or zipped gives the same bits and is found in the cache; the rows come back in
 the order of the pictures. With them come the digests of the pixels that the network was given, by
-which repeated images are known (`data/pixels.py`): the features of one image differ in the last
+which repeated images are known (`pixels.py`): the features of one image differ in the last
 bits from batch to batch. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r takes every P-th image, from the r-th on.
 
@@ -37,9 +37,9 @@ from genlab.compute.distributed import all_true, gather_rows, gather_text, rank,
 from genlab.data.arrays import Array
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures, content_order
-from genlab.data.pixels import BYTES, pixel_digest
 from genlab.data.problems import refuse_images
 from genlab.features.extractor import Extractor
+from genlab.features.pixels import BYTES, pixel_digest
 from genlab.features.prefetch import in_background
 from genlab.features.registry import load_extractor
 

@@ -22,8 +22,8 @@ import torch
 
 from torch import Tensor
 
-from genlab.data.pixels import kinds
 from genlab.features.extraction import Extracted
+from genlab.features.pixels import kinds
 
 
 @dataclass(frozen=True, eq=False)

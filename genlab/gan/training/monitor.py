@@ -51,9 +51,9 @@ from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.fid import FEWEST
 from genlab.configs.gan import GanConfig
-from genlab.data.pixels import kinds, pixel_digests
 from genlab.features.extraction import Extracted, extract, extract_with_pixels
 from genlab.features.extractor import Extractor
+from genlab.features.pixels import kinds, pixel_digests
 from genlab.features.preprocessing import Preprocessing
 from genlab.features.registry import load_extractor
 from genlab.features.sample import Sample
