@@ -52,31 +52,44 @@ def verify(
     """
     from genlab.common import atomic
     from genlab.lab.handin.template import SHEET, read_template
-    from genlab.lab.verify.check import verify as check
+    from genlab.lab.verify.check import check_all
+    from genlab.lab.verify.readers.submissions import collect
     from genlab.lab.verify.results.findings import exit_code, worst
     from genlab.lab.verify.results.page import class_page
-    from genlab.lab.verify.results.table import DISCLAIMER, as_csv, as_json, as_text, summary
+    from genlab.lab.verify.results.table import (
+        DISCLAIMER,
+        as_csv,
+        as_json,
+        as_text,
+        left_as_json,
+        left_as_text,
+        summary,
+    )
 
     use_data(data_dir)
     if not files:
         raise InputError("FILES: give the files of a submission, or a folder of submissions")
     if out is not None:
         require_place("out", out)
-    reports = check(
-        files, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes,
-        template=SHEET if template is None else read_template(template),
+    handed_in = collect(files, SHEET if template is None else read_template(template))
+    reports = check_all(
+        handed_in, level, mnist=mnist, dogs=dogs, inception=inception, minutes=minutes
     )
     chinese = sum(report.lang == "zh" for report in reports)
     language = lang or ("zh" if 2 * chinese >= len(reports) else "en")
+    left = handed_in.left
     if not json:
-        print("\n\n".join(as_text(report, language) for report in reports), end="\n\n")
+        tables = [as_text(report, language) for report in reports]
+        print("\n\n".join([*tables, *left_as_text(left, language)]), end="\n\n")
     print(DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
-    line = summary(reports, language)
+    line = summary(reports, left, language)
     if out is not None:
-        atomic.write_bytes(out / "class.csv", as_csv(reports, language).encode())
-        atomic.write_bytes(out / "class.html", class_page(reports, language).encode())
+        atomic.write_bytes(out / "class.csv", as_csv(reports, left, language).encode())
+        atomic.write_bytes(out / "class.html", class_page(reports, left, language).encode())
         line += f"; {out / 'class.html'}"
-    code = exit_code(worst(report.verdict for report in reports))
-    end({"exit_code": code, "submissions": [as_json(report, language) for report in reports]},
-        line, json)
+    code = exit_code(worst([r.verdict for r in reports] + [one.verdict for one in left]))
+    end({
+        "exit_code": code, "submissions": [as_json(report, language) for report in reports],
+        "left": left_as_json(left, language),
+    }, line, json)
     sys.exit(code)

@@ -1,6 +1,6 @@
 """All levels over all submissions."""
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "check_all", "verify"]
 
 import tempfile
 import time
@@ -13,7 +13,7 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.lab.handin.template import SHEET, Template
 from genlab.lab.verify.levels.integrity import Unpacked, check_integrity
-from genlab.lab.verify.readers.submissions import Submission, find_submissions
+from genlab.lab.verify.readers.submissions import HandedIn, Submission, collect
 from genlab.lab.verify.results.findings import LEVELS, Finding, Refused, Verdict, Words, worst
 from genlab.runs.run import Run
 
@@ -29,6 +29,8 @@ class Report:
     """What was found of one submission."""
 
     who: str
+    place: str = ""
+    """The path of the first of its files."""
     lang: str = "zh"
     findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
@@ -61,16 +63,28 @@ def verify(
         template: How the files are called, and the report's title.
 
     Returns:
-        One report a submission, in the order of their names.
+        One report a submission, in the order of their names. (What was given beside them,
+        `readers.submissions.collect` says.)
 
     Raises:
         InputError: If there is no submission, or an option is wrong.
     """
+    return check_all(
+        collect(paths, template), level, mnist=mnist, dogs=dogs, inception=inception,
+        minutes=minutes,
+    )
+
+
+def check_all(
+    handed_in: HandedIn, level: str = "recompute", *, mnist: str | None = None,
+    dogs: str | None = None, inception: str | None = None, minutes: float = 2.0,
+) -> list[Report]:
+    """Checks what was collected, as `verify` does."""
     if level not in LEVELS:
         raise InputError(f"`level` {level}: one of {', '.join(LEVELS)}")
     if not 0 < minutes <= 24 * 60:
         raise InputError(f"`minutes` {minutes}: must be above 0 and at most a day")
-    submissions = find_submissions(paths, template)
+    submissions = handed_in.submissions
     checker = _Checker(level, mnist, dogs, inception, minutes)
     with Progress(len(submissions), "verifying", "submissions") as progress:
         for submission in submissions:
@@ -94,7 +108,8 @@ class _Checker:
 
     def check(self, submission: Submission) -> None:
         """Checks one submission up to the last level, or to the first that is tampered with."""
-        began, report = time.monotonic(), Report(who=submission.who)
+        began = time.monotonic()
+        report = Report(who=submission.who, place=submission.place)
         self.reports.append(report)
         with tempfile.TemporaryDirectory(prefix="genlab-verify-") as folder:
             run = Path(folder) / "run"

@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genlab.common.errors import InputError
+from genlab.lab.report.text.text import PLACEHOLDERS
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rebuild import Rebuilt, rebuild
 from genlab.lab.verify.readers.docx_reader import Document, read_docx
+from genlab.lab.verify.readers.names import person
 from genlab.lab.verify.readers.pictures import difference, read_picture, size_of
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 from genlab.runs.run import Run
@@ -37,6 +39,8 @@ from genlab.runs.run import Run
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?")
 WEIGHTY = re.compile(r"\.|\d.*\d.*\d")
 """A number that looks measured: a decimal point, or three digits and more."""
+DECLARED = re.compile(r"(?:姓名|Name)\s*[:：]\s*(.+?)\s+(?:学号|Student number)\s*[:：]\s*(.+?)\s*")
+"""The report's line with the author's name and student number."""
 ALIKE = 0.5
 """Paragraphs above this ratio of common letters are one, changed."""
 LEVELS_OFF = 3
@@ -124,7 +128,7 @@ def _quoted(text: str) -> str:
 def check_consistency(unpacked: Unpacked) -> list[Finding]:
     """Compares the document of a submission with its records."""
     try:
-        document = read_docx(unpacked.docx)
+        document = read_docx(unpacked.docx.read(), unpacked.docx.name)
         lang = _language(unpacked, document)
         name, number = _author(unpacked, document)
         rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
@@ -166,9 +170,21 @@ def _language(unpacked: Unpacked, document: Document) -> str:
 
 
 def _author(unpacked: Unpacked, document: Document) -> tuple[str | None, str | None]:
-    """Returns name and number as the files' names declare them."""
-    pairs = unpacked.submission.authors()
-    return next((pair for pair in pairs if pair[0] == document.author), pairs[0])
+    """Returns name and number: as the report has them if these are the files' names', else theirs.
+
+    Platforms change names of files; the report is as it was written.
+    """
+    lines = map(DECLARED.fullmatch, document.paragraphs)
+    for line in filter(None, lines):
+        if unpacked.submission.is_of(line[1], line[2]):
+            return line[1], line[2]
+    read = [
+        tuple(None if part == nobody else part for part, nobody in zip(pair, PLACEHOLDERS))
+        for pair in unpacked.submission.authors()
+    ]
+    pairs = [(name, number) for name, number in read]
+    own = person(document.author)
+    return next((pair for pair in pairs if pair[0] and person(pair[0]) == own), pairs[0])
 
 
 def _author_row(unpacked: Unpacked, document: Document, name: str | None) -> Finding:
@@ -176,12 +192,12 @@ def _author_row(unpacked: Unpacked, document: Document, name: str | None) -> Fin
     if name is None:
         return _row("author", Verdict.FAIL, Words(
             "文件名中没有姓名", "the files' names give no name"))
-    if author != name:
+    if person(author) != person(name):
         return _row("author", Verdict.FAIL, Words(
             f"文件属性中的作者是“{author}”，文件名中是“{name}”",
             f"the document's author is “{author}”, the files' names say “{name}”"))
     declared = config.get("name")
-    if declared not in (None, name):
+    if declared is not None and person(declared) != person(name):
         return _row("author", Verdict.LOOK, Words(
             f"{name}；但该次运行开始时登记的姓名是“{declared}”",
             f"{name}; but the run was begun in the name of “{declared}”"))

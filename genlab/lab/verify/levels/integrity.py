@@ -17,6 +17,7 @@ import genlab
 
 from genlab.lab.handin.archive import MANIFEST
 from genlab.lab.verify.readers.archive_reader import Archive, open_archive
+from genlab.lab.verify.readers.given import Given
 from genlab.lab.verify.readers.json_reader import read_object
 from genlab.lab.verify.readers.pictures import size_of
 from genlab.lab.verify.readers.submissions import Submission
@@ -48,7 +49,7 @@ class Unpacked:
     submission: Submission
     run: Path
     """The run's folder, rebuilt from both archives."""
-    docx: Path
+    docx: Given
     sources: Sources
 
 
@@ -63,14 +64,14 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
         What was found; and the run, if nothing was wrong.
     """
     findings = [_complete(submission)]
-    if findings[0].verdict is not Verdict.PASS:
+    if findings[0].verdict is Verdict.TAMPERED:
         return findings, None
     digests: dict[str, dict[str, str]] = {}
     sources = Sources(changed=())
     for kind in ("code", "support"):
-        path = submission.files[kind][0]
+        given = submission.files[kind][0]
         try:
-            archive = open_archive(path)
+            archive = open_archive(given.read(), given.name, MANIFEST)
             digests[kind] = _check_manifest(archive)
             _unpack(archive, kind, folder)
             if kind == "code":
@@ -78,12 +79,16 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
         except (Refused, OSError) as error:
             findings.append(_tampered(kind, error))
             continue
+        count, ignored = len(archive.names), ""
+        if archive.ignored:
+            ignored = f" ({len(archive.ignored)} × {archive.ignored[0][:60]} …)"
         findings.append(_row(kind, Verdict.PASS, Words(
-            f"{len(archive.names)}个文件，与清单一致", f"{len(archive.names)} files, as the manifest lists them"
-        )))
+            f"{count}个文件，与清单一致" + (ignored and f"；忽略系统文件{ignored}"),
+            f"{count} files, as the manifest lists them"
+            + (ignored and f"; ignored, of a system{ignored}"))))
     docx = submission.files["docx"][0]
     try:
-        open_archive(docx)
+        open_archive(docx.read(), docx.name)
         findings.append(_row("docx", Verdict.PASS, Words("可以打开", "can be opened")))
     except (Refused, OSError) as error:
         findings.append(_tampered("docx", error))
@@ -112,20 +117,23 @@ def _tampered(kind: str, error: Exception) -> Finding:
 
 
 def _complete(submission: Submission) -> Finding:
-    problems_zh, problems_en = [], []
-    for kind in submission.naming.ends:
-        count = len(submission.files.get(kind, ()))
-        name = submission.naming.of(kind, submission.who)
-        if count == 0:
-            problems_zh.append(f"缺少{name}")
-            problems_en.append(f"{name} is missing")
-        elif count > 1:
-            problems_zh.append(f"{name}有{count}个")
-            problems_en.append(f"{name} is there {count} times")
-    if problems_zh:
-        found = Words("；".join(problems_zh), "; ".join(problems_en))
-        return _row("files", Verdict.TAMPERED, found)
-    return _row("files", Verdict.PASS, Words(submission.who, submission.who))
+    """Says which files there are, and which are missing."""
+    who = submission.who
+    missing = [
+        submission.naming.of(kind, who) for kind in submission.naming.ends
+        if kind not in submission.files
+    ]
+    there = "; ".join(files[0].shown for files in submission.files.values())
+    zh, en = f"{who}：{there}", f"{who}: {there}"
+    if submission.others:
+        others = "; ".join(submission.others)
+        zh, en = f"{zh}。未检验：{others}", f"{en}. Not checked: {others}"
+    if missing:
+        names = ", ".join(missing)
+        verb = "is" if len(missing) == 1 else "are"
+        return _row("files", Verdict.TAMPERED, Words(
+            f"缺少{names}。有{zh}", f"{names} {verb} missing; there is {en}"))
+    return _row("files", Verdict.LOOK if submission.others else Verdict.PASS, Words(zh, en))
 
 
 def _check_manifest(archive: Archive) -> dict[str, str]:

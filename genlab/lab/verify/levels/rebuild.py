@@ -78,8 +78,9 @@ def rebuild(
         document = docx.Document(str(made))  # made here, by pandoc
         add_contents(document, lang)
         document.save(str(made))
-        document = open_archive(made).read("word/document.xml")
+        document = open_archive(made.read_bytes(), made.name).read("word/document.xml")
     margins = [template.title or TITLES[lang]]
     if template.reference is not None:
-        margins = read_docx(template.reference).margins
+        reference = template.reference
+        margins = read_docx(reference.read_bytes(), reference.name).margins
     return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), margins, pictures)

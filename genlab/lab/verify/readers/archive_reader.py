@@ -10,7 +10,9 @@ References:
     | A better zip bomb (Fifield, 2019), https://www.bamsoftware.com/hacks/zipbomb/
 """
 
-__all__ = ["Archive", "open_archive"]
+__all__ = [
+    "DAMAGE", "ENCRYPTED", "FREE", "LARGEST_FILE", "RATIO", "UTF8", "Archive", "open_archive",
+]
 
 import io
 import re
@@ -19,8 +21,7 @@ import struct
 import zipfile
 import zlib
 
-from pathlib import Path
-
+from genlab.lab.verify.readers.names import system_file
 from genlab.lab.verify.results.findings import Refused
 
 LARGEST_FILE = 512 << 20
@@ -36,8 +37,10 @@ FREE, RATIO = 1 << 16, 200
 PIECE = 1 << 16
 
 PART = re.compile(r"[A-Za-z0-9._\[\]-]*[A-Za-z0-9_\[\]-]")
-"""A folder's or a file's name: ASCII, no colon, no backslash, does not end with a dot."""
+"""A folder's or a file's name: ASCII, no colon, does not end with a dot."""
 LONGEST_NAME = 200
+MOST_ABOVE = 3
+"""Folders above the root, as programs put them there that pack a folder."""
 END, LOCAL = b"PK\x05\x06", b"PK\x03\x04"
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
@@ -47,14 +50,21 @@ ENCRYPTED = 0x1 | 0x20 | 0x40 | 0x2000
 """Flags: encrypted, patched data, strongly encrypted, masked headers."""
 
 
+UTF8 = 0x800
+"""Flag: the name is in UTF-8, not in code page 437."""
+
+
 class Archive:
     """An archive whose every entry has been checked but not yet read."""
 
     def __init__(
-        self, name: str, zipped: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
+        self, name: str, zipped: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo],
+        ignored: list[str],
     ) -> None:
         self._name, self._zip, self._members = name, zipped, members
         self._left = LARGEST_TOTAL
+        self.ignored = ignored
+        """The files of systems in it, which count for nothing."""
 
     @property
     def names(self) -> list[str]:
@@ -92,34 +102,63 @@ class Archive:
         return bytes(data)
 
 
-def open_archive(path: Path) -> Archive:
+def open_archive(data: bytes, name: str, root: str | None = None) -> Archive:
     """Opens an archive and checks every header; nothing is unpacked yet.
+
+    Arguments:
+        data: The archive.
+        name: What it is called in an error.
+        root: A file of its root. If a program put folders above the root, they are left out, and
+            so are files of systems (`__MACOSX`, ...). If not given, the archive must be as made.
 
     Raises:
         Refused: If it is no plain zip archive or anything in it is forbidden.
     """
-    if path.stat().st_size > LARGEST_FILE:
-        raise Refused(f"{path.name}: larger than {LARGEST_FILE:,} bytes")
-    data = path.read_bytes()
-    start = _check_end(path.name, data)
+    if not data:
+        raise Refused(f"{name}: empty, 0 bytes")
+    if len(data) > LARGEST_FILE:
+        raise Refused(f"{name}: larger than {LARGEST_FILE:,} bytes")
+    start = _check_end(name, data)
     try:
         zipped = zipfile.ZipFile(io.BytesIO(data))
     except DAMAGE as error:
-        raise Refused(f"{path.name}: not a readable zip archive ({error})") from None
+        raise Refused(f"{name}: not a readable zip archive ({error})") from None
     members: dict[str, zipfile.ZipInfo] = {}
     taken: set[str] = set()
-    for info in zipped.infolist():
-        _check_entry(info)
-        if info.filename.lower() in taken:
-            raise Refused(f"{info.filename}: twice in the archive (or but for case)")
-        taken.add(info.filename.lower())
-        if not info.is_dir():
-            members[info.filename] = info
-    total = sum(info.file_size for info in members.values())
+    entries = {info: _check_entry(info) for info in zipped.infolist()}
+    ignored = {path for path in entries.values() if root and system_file(path)}
+    above = _above(root, set(entries.values()) - ignored) if root else ""
+    for info, path in entries.items():
+        if path in ignored or (path.endswith("/") and above.startswith(path)):
+            continue
+        _check_name(path, above)
+        below = path.removeprefix(above)
+        if below.lower() in taken:
+            raise Refused(f"{below}: twice in the archive (or but for case)")
+        taken.add(below.lower())
+        if not info.is_dir() and not path.endswith("/"):
+            members[below] = info
+    total = sum(info.file_size for info in entries)
     if total > LARGEST_TOTAL:
-        raise Refused(f"{path.name}: unpacks to {total:,} bytes, more than {LARGEST_TOTAL:,}")
+        raise Refused(f"{name}: unpacks to {total:,} bytes, more than {LARGEST_TOTAL:,}")
     _check_places(zipped.infolist(), data, start)
-    return Archive(path.name, zipped, members)
+    return Archive(name, zipped, members, sorted(path for path in ignored if path[-1] != "/"))
+
+
+def _above(root: str, paths: set[str]) -> str:
+    """Returns the folders above the root, "" or ending with a slash."""
+    places = sorted(
+        (path.removesuffix(root) for path in paths if path.rpartition("/")[2] == root), key=len
+    )
+    return places[0] if places and places[0].count("/") <= MOST_ABOVE else ""
+
+
+def _check_name(path: str, above: str) -> None:
+    shown = ascii(path[:80])
+    if not path.startswith(above):
+        raise Refused(f"{shown}: beside the folder {ascii(above[:80])} that holds the rest")
+    if not all(map(PART.fullmatch, path.removeprefix(above).removesuffix("/").split("/"))):
+        raise Refused(f"{shown}: not a plain ASCII name below the archive")
 
 
 def _check_end(name: str, data: bytes) -> int:
@@ -136,13 +175,16 @@ def _check_end(name: str, data: bytes) -> int:
     return start
 
 
-def _check_entry(info: zipfile.ZipInfo) -> None:
-    """Checks what the directory says of one entry."""
+def _check_entry(info: zipfile.ZipInfo) -> str:
+    """Checks what the directory says of one entry; returns its path, with slashes."""
     name = info.orig_filename
     shown = ascii(name[:80])
-    parts = name.removesuffix("/").split("/")
-    if name != info.filename or len(name) > LONGEST_NAME or not all(map(PART.fullmatch, parts)):
-        raise Refused(f"{shown}: not a plain ASCII name below the archive")
+    path = name.replace("\\", "/")
+    parts = path.removesuffix("/").split("/")
+    if name != info.filename or len(name) > LONGEST_NAME or not name.isprintable() or any(
+        part in ("", ".", "..") or ":" in part for part in parts
+    ):
+        raise Refused(f"{shown}: not a plain name below the archive")
     if info.flag_bits & ENCRYPTED:
         raise Refused(f"{shown}: encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -156,6 +198,7 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise Refused(f"{shown}: {info.file_size:,} bytes; at most {LARGEST_MEMBER:,}")
     if info.file_size > max(FREE, RATIO * info.compress_size):
         raise Refused(f"{shown}: {info.compress_size:,} bytes that unpack to {info.file_size:,}")
+    return path
 
 
 def _check_places(entries: list[zipfile.ZipInfo], data: bytes, end: int) -> None:
@@ -167,7 +210,8 @@ def _check_places(entries: list[zipfile.ZipInfo], data: bytes, end: int) -> None
         if len(head) < 30 or head[:4] != LOCAL:
             raise Refused(f"{info.filename}: no entry where the directory says")
         flags, length, extra = *struct.unpack("<H", head[6:8]), *struct.unpack("<2H", head[26:30])
-        if data[at + 30 : at + 30 + length] != info.filename.encode() or flags & ENCRYPTED:
+        raw = info.orig_filename.encode("utf-8" if info.flag_bits & UTF8 else "cp437")
+        if data[at + 30 : at + 30 + length] != raw or flags & ENCRYPTED:
             raise Refused(f"{info.filename}: the entry and the directory disagree")
         if at + 30 + length + extra + info.compress_size > after:
             raise Refused(f"{info.filename}: shares bytes with another entry")

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
 
@@ -73,18 +72,22 @@ class Document:
     """The language that the document says it is in, "" if it does not."""
 
 
-def read_docx(path: Path) -> Document:
+def read_docx(data: bytes, name: str) -> Document:
     """Reads a Word document.
+
+    Arguments:
+        data: The document.
+        name: What it is called in an error.
 
     Raises:
         Refused: If it is none, or is not plain XML in a plain archive.
     """
-    archive = open_archive(path)
+    archive = open_archive(data, name)
     main = [target for kind, target, _ in _links(archive, "") if kind == "officeDocument"]
     if main != ["word/document.xml"]:
-        raise Refused(f"{path.name}: what Word opens in it is {main}, not word/document.xml")
+        raise Refused(f"{name}: what Word opens in it is {main}, not word/document.xml")
     body, links = _parse(archive, main[0]), _links(archive, "word")
-    images = {name: target for _, target, name in links if target}
+    images = {link: target for _, target, link in links if target}
     pictures = []
     for blip in body.iter(f"{A}blip"):
         target = images.get(blip.get(f"{R}embed", ""))

@@ -5,9 +5,18 @@ __all__ = ["class_page"]
 import html
 import time
 
+from collections import Counter
+
 from genlab.lab.verify.check import Report
+from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import LEVELS, Finding, Verdict, Words
-from genlab.lab.verify.results.table import DISCLAIMER, LEVEL_WORDS, printable, summary
+from genlab.lab.verify.results.table import (
+    DISCLAIMER,
+    LEFT_WORDS,
+    LEVEL_WORDS,
+    printable,
+    summary,
+)
 
 MARKS = {
     Verdict.PASS: "✓", Verdict.LOOK: "!", Verdict.CANNOT: "?", Verdict.FAIL: "✗",
@@ -32,7 +41,7 @@ th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align
 th { font-weight: 600; color: var(--dim); font-size: .87em }
 .overview td:not(:first-child), .overview th:not(:first-child) { text-align: center;
          white-space: nowrap }
-a { color: inherit } b { font-weight: 600; white-space: nowrap }
+.path { overflow-wrap: anywhere } a { color: inherit } b { font-weight: 600; white-space: nowrap }
 .pass { color: var(--pass) } .look { color: var(--look) } .cannot { color: var(--cannot) }
 .fail { color: var(--fail) } .tampered { color: var(--tampered) }
 section { margin-top: 2rem; border-top: 2px solid var(--line) }
@@ -60,11 +69,12 @@ WORDS = {
 }
 
 
-def class_page(reports: list[Report], lang: str) -> str:
+def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
     """Returns the page as HTML.
 
     Arguments:
         reports: What was found, one a submission.
+        left: The files of no submission.
         lang: "zh" or "en".
     """
     title = WORDS["title"].of(lang)
@@ -77,11 +87,12 @@ def class_page(reports: list[Report], lang: str) -> str:
         "style-src 'unsafe-inline'\">",
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>",
         f'<p class="dim">{len(reports)} {WORDS["count"].of(lang)}, {today}: '
-        f"{html.escape(summary(reports, lang))}</p>",
+        f"{html.escape(summary(reports, left, lang))}</p>",
         f'<p class="note">{html.escape(DISCLAIMER.of(lang))}</p>',
         _overview(reports, lang),
         f'<p class="dim">{_legend(lang)}<br>{html.escape(WORDS["order"].of(lang))}</p>',
         *([f"<h2>{WORDS['alike'].of(lang)}</h2>{_rows(alike, lang)}"] if alike else []),
+        *([_left(left, lang)] if left else []),
         *(_details(index, report, lang) for index, report in enumerate(reports)),
         "</html>\n",
     ]
@@ -118,10 +129,12 @@ def _overview(reports: list[Report], lang: str) -> str:
         f'<table class="overview"><tr><th>{WORDS["who"].of(lang)}</th>'
         f'<th>{WORDS["all"].of(lang)}</th>{heads}</tr>'
     ]
+    twice = {who for who, count in Counter(r.who for r in reports).items() if count > 1}
     for index, report in enumerate(reports):
+        place = f'<br><span class="dim">{_text(report.place)}</span>' if report.who in twice else ""
         cells = "".join(f"<td>{_mark(report.of(level), lang)}</td>" for level in levels)
         lines.append(
-            f'<tr><td><a href="#s{index}">{_text(report.who)}</a></td>'
+            f'<tr><td><a href="#s{index}">{_text(report.who)}</a>{place}</td>'
             f"<td>{_mark(report.verdict, lang)}</td>{cells}</tr>"
         )
     return "\n".join([*lines, "</table>"])
@@ -131,6 +144,7 @@ def _details(index: int, report: Report, lang: str) -> str:
     return (
         f'<section id="s{index}"><h2>{_text(report.who)}: {_mark(report.verdict, lang)} '
         f'<span class="dim">{report.seconds:.0f} {WORDS["seconds"].of(lang)}</span></h2>'
+        f'<p class="dim path">{_text(report.place)}</p>'
         f"{_rows(report.findings, lang)}</section>"
     )
 
@@ -142,6 +156,15 @@ def _rows(findings: list[Finding], lang: str) -> str:
         for one in findings
     )
     return f'<table class="rows">{rows}</table>'
+
+
+def _left(left: list[Left], lang: str) -> str:
+    rows = "".join(
+        f"<tr><td>{_mark(one.verdict, lang)}</td><td>{_text(one.path)}</td>"
+        f"<td>{_text(one.why.of(lang))}</td></tr>"
+        for one in left
+    )
+    return f'<h2>{LEFT_WORDS.of(lang)}</h2><table class="left">{rows}</table>'
 
 
 def _text(text: str) -> str:

@@ -1,6 +1,9 @@
 """Findings as text: a table a submission for the terminal, and one CSV for a class."""
 
-__all__ = ["DISCLAIMER", "LEVEL_WORDS", "as_csv", "as_json", "as_text", "printable", "summary"]
+__all__ = [
+    "DISCLAIMER", "LEFT_WORDS", "LEVEL_WORDS", "as_csv", "as_json", "as_text", "left_as_json",
+    "left_as_text", "printable", "summary",
+]
 
 import csv
 import io
@@ -8,6 +11,7 @@ import io
 from typing import Any
 
 from genlab.lab.verify.check import Report
+from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import Verdict, Words
 
 LEVEL_WORDS = {
@@ -21,13 +25,19 @@ DISCLAIMER = Words(
     "from the models handed in. They do not prove who made them: neither authorship nor "
     "independent work.",
 )
+LEFT_WORDS = Words("不属于任何提交的文件", "files that belong to no submission")
+SHOWN = 40
+"""Files of no submission that the terminal shows; CSV, page and JSON have them all."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First letters that make a spreadsheet take a text for a formula."""
 
 
 def as_text(report: Report, lang: str) -> str:
     """Returns one submission's table: level, verdict, check, what was found."""
-    lines = [f"{report.who}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)"]
+    lines = [
+        f"{printable(report.who)}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)  "
+        f"{printable(report.place)}"
+    ]
     for finding in report.findings:
         level = LEVEL_WORDS[finding.level].of(lang)
         verdict = finding.verdict.words.of(lang)
@@ -36,6 +46,19 @@ def as_text(report: Report, lang: str) -> str:
             f"{printable(finding.found.of(lang))}"
         )
     return "\n".join(lines)
+
+
+def left_as_text(left: list[Left], lang: str) -> list[str]:
+    """Returns the table of the files of no submission; nothing if there is none."""
+    if not left:
+        return []
+    lines = [
+        f"  {_pad(one.verdict.words.of(lang), 14)} {printable(one.path)}: "
+        f"{printable(one.why.of(lang))}"
+        for one in left[:SHOWN]
+    ]
+    more = [f"  (+{len(left) - SHOWN})"] if len(left) > SHOWN else []
+    return ["\n".join([f"{LEFT_WORDS.of(lang)}: {len(left)}", *lines, *more])]
 
 
 def printable(text: str) -> str:
@@ -48,17 +71,25 @@ def _pad(text: str, width: int) -> str:
     return text + " " * (width - sum(2 if ord(letter) > 0x2E7F else 1 for letter in text))
 
 
-def as_csv(reports: list[Report], lang: str) -> str:
-    """Returns one row a finding for a spreadsheet, after one that names the columns."""
+def as_csv(reports: list[Report], left: list[Left], lang: str) -> str:
+    """Returns one row a finding for a spreadsheet, after one that names the columns.
+
+    Files of no submission follow, a row each.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["submission", "overall", "level", "check", "verdict", "found"])
+    writer.writerow(["submission", "path", "overall", "level", "check", "verdict", "found"])
     for report in reports:
         for one in report.findings:
             writer.writerow(map(_cell, (
-                report.who, report.verdict.value, one.level, one.check.of(lang),
+                report.who, report.place, report.verdict.value, one.level, one.check.of(lang),
                 one.verdict.value, one.found.of(lang),
             )))
+    for one in left:
+        writer.writerow(map(_cell, (
+            "", one.path, one.verdict.value, "", LEFT_WORDS.of(lang), one.verdict.value,
+            one.why.of(lang),
+        )))
     return "\N{BYTE ORDER MARK}" + buffer.getvalue()  # Excel takes it for UTF-8 by this
 
 
@@ -67,16 +98,18 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def summary(reports: list[Report], lang: str) -> str:
-    """Returns one line: how many submissions have which verdict."""
+def summary(reports: list[Report], left: list[Left], lang: str) -> str:
+    """Returns one line: how many submissions have which verdict, and how many files are left."""
     counts = {v: sum(r.verdict is v for r in reports) for v in reversed(Verdict)}
-    return ", ".join(f"{v.words.of(lang)} {count}" for v, count in counts.items() if count)
+    line = ", ".join(f"{v.words.of(lang)} {count}" for v, count in counts.items() if count)
+    return f"{line}; {LEFT_WORDS.of(lang)}: {len(left)}" if left else line
 
 
 def as_json(report: Report, lang: str) -> dict[str, Any]:
     """Returns one submission's findings as JSON values."""
     return {
         "submission": report.who,
+        "path": report.place,
         "verdict": report.verdict.value,
         "seconds": round(report.seconds, 1),
         "findings": [
@@ -87,3 +120,10 @@ def as_json(report: Report, lang: str) -> dict[str, Any]:
             for one in report.findings
         ],
     }
+
+
+def left_as_json(left: list[Left], lang: str) -> list[dict[str, str]]:
+    """Returns the files of no submission as JSON values."""
+    return [
+        {"path": one.path, "verdict": one.verdict.value, "why": one.why.of(lang)} for one in left
+    ]
