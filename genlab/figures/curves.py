@@ -54,7 +54,7 @@ def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str, lang: str = "en"
     left.set_ylabel(pick(lang, "损失", "loss"))
     _line(right, metrics, "score_real", pick(lang, "真实图像", "real images"))
     _line(right, metrics, "score_fake", pick(lang, "生成图像", "generated images"))
-    right.set_ylabel(pick(lang, "判别器的平均得分", "discriminator's mean score"))
+    right.set_ylabel(pick(lang, "平均得分", "mean score"))
     left.legend(frameon=False)
     right.legend(frameon=False)
     return _finished(figure, title, lang)

@@ -268,11 +268,11 @@ def draw_gan(
         return [(pick(lang, f"第{epoch}轮", f"epoch {epoch}"), row) for epoch, row in rows.items()]
 
     save(lambda lang: grids.labelled_rows(labelled(lang)), path / "progress.png", languages)
-    title = f"GAN, design {literal(run.config['design'])}"
+    design = literal(run.config["design"])
     metrics = run.metrics()
     save(
         lambda lang: curves.gan_curve(
-            metrics, pick(lang, title.replace(", design ", "，设计："), title), lang
+            metrics, pick(lang, f"GAN，设计：{design}", f"GAN, design: {design}"), lang
         ),
         path / "curve.png", languages,
     )

@@ -102,9 +102,9 @@ class Writer:
         """
         each = (width - 0.3 * (per_row - 1)) / per_row
         for start in range(0, len(images), per_row):
-            row = images[start : start + per_row]
-            self.styled(
-                "Captioned Figure",
+            row, last = images[start : start + per_row], start + per_row >= len(images)
+            self.styled(  # a page may end between two rows; the last stays with the caption
+                "Captioned Figure" if last else "Figure Row",
                 " ".join(
                     f"![{self.pick(i.zh, i.en)}]({self._file(i)}){{width={each:.2f}cm}}"
                     for i in row

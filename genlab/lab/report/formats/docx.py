@@ -8,7 +8,6 @@ __all__ = ["write_docx"]
 
 import copy
 import io
-import itertools
 import re
 import subprocess
 import tempfile
@@ -71,7 +70,6 @@ def write_docx(
     dress_tables(document)
     number_equations(document)
     _dress_pictures(document)
-    _loosen_rows(document)
     _sign(document, author, title, lang)
     buffer = io.BytesIO()
     document.save(buffer)
@@ -124,13 +122,6 @@ def _dress_pictures(document: Document) -> None:
         part = document.part.related_parts[name]
         most = round(width / EMU_PER_INCH * DOTS_PER_INCH)
         part._blob = shrunk(part.blob, most)
-
-
-def _loosen_rows(document: Document) -> None:
-    """Lets a page end between two rows of a figure's pictures; the last stays with the caption."""
-    for row, after in itertools.pairwise(document.paragraphs):
-        if row.style and after.style and row.style.name == after.style.name == "Captioned Figure":
-            row.paragraph_format.keep_with_next = False
 
 
 def _sign(document: Document, author: str, title: str, lang: str) -> None:

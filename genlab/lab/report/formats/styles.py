@@ -53,6 +53,7 @@ LOOKS = {
                       keep_next=True),
     "Heading 2": Look(size=14, font=HEI, bold=True, colour=DARK, before=12, after=6,
                       keep_next=True),
+    "Figure Row": Look(size=10.5, before=4, after=2, align=CENTRE),
     "Captioned Figure": Look(size=10.5, before=4, after=2, align=CENTRE, keep_next=True),
     "Image Caption": Look(size=10.5, font=HEI, before=2, after=10, align=CENTRE),
     "Table Caption": Look(size=10.5, font=HEI, before=10, after=4, align=CENTRE,
@@ -65,7 +66,8 @@ LOOKS = {
     "toc 2": Look(size=10.5, after=1),
     "Reference": Look(size=10.5, after=3, line=1.2),
 }
-"""By the style's name in Word. Those of contents, "Note" and "Reference" are ours, the others pandoc's."""
+"""By the style's name in Word. Those of contents, "Figure Row", "Note" and
+"Reference" are ours, the others pandoc's."""
 
 
 def set_fonts(style_or_run: Any, east_asian: str, latin: str) -> None:
