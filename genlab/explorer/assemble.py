@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlab.common.page import page_style
 from genlab.explorer.blobs import Blobs
 
 FOLDER = Path(__file__).parent
@@ -45,7 +46,7 @@ def assemble(
         lang: "zh" or "en": the language it opens in.
     """
     words = word_table()
-    style = (FOLDER / "explorer.css").read_text(encoding="utf-8")
+    style = page_style() + (FOLDER / "explorer.css").read_text(encoding="utf-8")
     scripts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     other = "en" if lang == "zh" else "zh"
     slots = {name: html.escape(text) for name, text in texts.items()} | {

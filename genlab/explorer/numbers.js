@@ -1,6 +1,7 @@
 "use strict";
-// The table of each model's numbers with their standard errors.
+// The table of all numbers with their standard errors: a row a quantity, a column a model.
 
+const FEW = 5; // models whose numbers have their errors on the same line
 const BRIEFLY = ["nll_exact", "nll_is", "elbo", "omega", "prior_gap"];
 
 /** What a quantity is called. */
@@ -39,24 +40,23 @@ function drawNumbers() {
   document.getElementById("numbers-words").textContent = said.join(language === "zh" ? "" : " ");
   const table = document.getElementById("table");
   table.replaceChildren();
+  document.getElementById("table-box").className = models.length > FEW ? "scroll wide" : "scroll";
   const head = make("tr", { parent: make("thead", { parent: table }) });
-  const heads = shown.map(quantity);
-  if (compared)
-    heads.unshift(
-      word("difference", {
-        quantity: quantity(models.find((of) => of.difference).difference.of),
-        title: title(models[0]),
-      }),
-    );
-  for (const text of [word("prior"), ...heads]) make("th", { text, parent: head }).scope = "col";
-  const body = make("tbody", { parent: table });
+  make("th", { text: word("quantity"), parent: head }).scope = "col";
   models.forEach((of, index) => {
-    const row = make("tr", {
-      parent: body,
-      type: models.length > 1 && index === state.model ? "chosen" : "",
-    });
-    make("th", { text: title(of), parent: row }).scope = "row";
-    if (compared) withError(make("td", { parent: row }), of.difference?.number);
-    for (const key of shown) withError(make("td", { parent: row }), of.numbers[key]);
+    const chosen = models.length > 1 && index === state.model ? "chosen" : "";
+    make("th", { text: title(of), parent: head, type: chosen }).scope = "col";
   });
+  const body = make("tbody", { parent: table });
+  const addRow = (name, numberOf) => {
+    const row = make("tr", { parent: body });
+    make("th", { text: name, parent: row }).scope = "row";
+    for (const of of models) withError(make("td", { parent: row }), numberOf(of));
+  };
+  if (compared) {
+    const { of } = models.find((one) => one.difference).difference;
+    const name = word("difference", { quantity: quantity(of), title: title(models[0]) });
+    addRow(name, (one) => one.difference?.number);
+  }
+  for (const key of shown) addRow(quantity(key), (one) => one.numbers[key]);
 }

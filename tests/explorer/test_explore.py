@@ -232,10 +232,10 @@ def test_the_scripts_draw_the_numbers_as_they_are_written_in_python(
         [node, str(program), str(FOLDER)], input=given, capture_output=True, text=True,
         encoding="utf-8", check=True,
     )
-    head, *rows = json.loads(drawn.stdout)
+    head, *columns = zip(*json.loads(drawn.stdout), strict=True)
     keys = [key for key in names if key in models[0]["numbers"]]
-    assert head[2:] == [QUANTITIES[key].label(lang) for key in keys]
-    for model, (title, difference, *cells) in zip(models, rows, strict=True):
+    assert list(head[2:]) == [QUANTITIES[key].label(lang) for key in keys]
+    for model, (title, difference, *cells) in zip(models, columns, strict=True):
         results = read_results(Run(explored / "lab" / "vae" / model["name"]))
         assert title == model["title"][lang]
         assert cells == [getattr(results, key).text() for key in keys]

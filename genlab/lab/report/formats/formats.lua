@@ -31,7 +31,7 @@ function Para(para)
   if number ~= nil then
     table.insert(parts, pandoc.Span({pandoc.Str("(" .. number .. ")")}, {class = "number"}))
   end
-  return pandoc.Div({pandoc.Plain(parts)}, {class = "equation"})
+  return pandoc.Div({pandoc.Plain(parts)}, {class = "equation scroll"})
 end
 
 -- The contents stand before the first heading.

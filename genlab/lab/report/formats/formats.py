@@ -16,6 +16,7 @@ import pypandoc
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.page import page_style
 from genlab.lab.report.formats.docx import READER
 from genlab.lab.report.formats.pictures import with_small_pictures
 
@@ -47,7 +48,7 @@ def write_html(
     Raises:
         RuntimeError: If pandoc warns of anything, a missing picture for one.
     """
-    style = (FOLDER / "html.css").read_text(encoding="utf-8")
+    style = page_style() + (FOLDER / "html.css").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "report.html"
         text = with_small_pictures(markdown, resources, Path(folder), MOST_PIXELS)
