@@ -56,25 +56,27 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         """
         from genlab.compute.distributed import processes, rank
         from genlab.compute.hardware import resolve_hardware
-        from genlab.data.image_set import load_images
         from genlab.figures.draw import draw_gan
+        from genlab.gan.build import build_design
         from genlab.gan.training.time_budget import describe_run, fit_into
-        from genlab.gan.training.train import train_gan
+        from genlab.gan.training.train import images_of, train_gan_on
 
         use_data(data_dir)
         config = replace(config, design_options={**named.design_options, **design})
         target = out or Path("runs") / f"gan-{recipe}"
         with processes():
             first, plan, on = rank() == 0, None, resolve_hardware(hardware)
+            build_design(config)  # bad options are refused before images are read
+            images = images_of(config, target)
             if minutes is not None:
-                config, plan = fit_into(config, minutes, target, on)
+                config, plan = fit_into(images, config, minutes, target, on)
             if dry_run:
                 if first:
-                    print_json(describe_run(config, plan, target, on))
+                    print_json(describe_run(images, config, plan, target, on))
                 return
-            results = train_gan(config, target, on)
+            results = train_gan_on(images, config, target, on)
         if first:
-            draw_gan(target, load_images(config.data, config.size, config.images, config.crop))
+            draw_gan(target, images)
             end(results, _line(results, target), json)
 
     return gan_train
@@ -133,7 +135,7 @@ def gan_sample(
         target, count = out or run / "walk.webp", 6 if n is None else n
         results = sampling.walk_file(run, count, seed, target, choice, new=out is not None)
         line = f"a walk through {count} images, {results['frames']} frames, in {target}"
-    elif grid:
+    elif grid or (n == 1 and out is not None and out.suffix.lower() in sampling.PICTURES):
         target, count = out or run / "grid.png", 64 if n is None else n
         results = sampling.sheet(run, count, seed, target, choice, new=out is not None)
         line = f"{count} images on {target}"

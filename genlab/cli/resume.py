@@ -12,11 +12,10 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware, resolve_hardware
 from genlab.configs.lab import LabConfig
-from genlab.data.image_set import load_images
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
 from genlab.gan.load import gan_config
 from genlab.gan.results import GanResults, read_gan_results
-from genlab.gan.training.train import train_gan
+from genlab.gan.training.train import images_of, train_gan_on
 from genlab.lab.refresh import EXPLORER, gather
 from genlab.lab.sheet import VAE_FIGURE, run_lab
 from genlab.runs.hardware import hardware_of_last_session
@@ -88,8 +87,9 @@ def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
 
 def _gan(run: Run, moved: Sources, on: Hardware) -> GanResults:
     config = replace(gan_config(run), **moved)
-    results = train_gan(config, run.path, on)
-    draw_gan(run.path, load_images(config.data, config.size, config.images, config.crop))
+    images = images_of(config, run.path)
+    results = train_gan_on(images, config, run.path, on)
+    draw_gan(run.path, images)
     return results
 
 

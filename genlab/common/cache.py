@@ -9,7 +9,7 @@ __all__ = ["NOTHING_KEPT", "Parts", "cached", "is_cached", "read_cached"]
 import hashlib
 import shutil
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,11 @@ def cached(name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Ten
         name: Folder and name in the cache, say "weights/lenet"; it says all they depend on.
         make: Makes the tensors.
     """
-    return _kept(_path(name), make)
+    found = _read(_path(name))
+    if found is None:
+        found = make()
+        _write(_path(name), found)
+    return found
 
 
 def is_cached(name: str) -> bool:
@@ -62,9 +66,24 @@ class Parts:
             name: The part's name, unlike all others.
             make: Makes its tensors.
         """
-        if self.folder is None:
-            return make()
-        return _kept(self.folder / f"{self.key[:16]}-{name}.safetensors", make)
+        found = self.read(name)
+        if found is None:
+            found = make()
+            self.write(name, found)
+        return found
+
+    def read(self, name: str) -> "dict[str, Tensor] | None":
+        """Returns a part that is kept, or None."""
+        return None if self.folder is None else _read(self._file(name))
+
+    def write(self, name: str, tensors: "Mapping[str, Tensor]") -> None:
+        """Keeps a part."""
+        if self.folder is not None:
+            _write(self._file(name), tensors)
+
+    def _file(self, name: str) -> Path:
+        assert self.folder is not None  # nothing is read or written without one
+        return self.folder / f"{self.key[:16]}-{name}.safetensors"
 
     def discard(self) -> None:
         """Deletes the folder: all is done, and kept elsewhere."""
@@ -76,18 +95,13 @@ NOTHING_KEPT = Parts()
 """Parts of which none is kept."""
 
 
-def _kept(target: Path, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
-    found = _read(target)
-    if found is not None:
-        return found
-    tensors = make()
+def _write(target: Path, tensors: "Mapping[str, Tensor]") -> None:
     try:
         atomic.write_tensors(target, tensors)
         digest = hashlib.sha256(target.read_bytes()).hexdigest()
         atomic.write_bytes(target.with_suffix(".sha256"), digest.encode())
     except OSError as error:
         say(f"note: nothing is kept ({error}); it will be made again next time")
-    return tensors
 
 
 def _is_kept(target: Path) -> bool:

@@ -1,8 +1,11 @@
 """Checks of parameters."""
 
-__all__ = ["require_at_least", "require_choice", "require_widths"]
+__all__ = ["require_at_least", "require_choice", "require_count", "require_widths"]
+
+import operator
 
 from collections.abc import Sequence
+from typing import Any
 
 from genlab.common.errors import InputError
 
@@ -16,6 +19,21 @@ def require_at_least(least: float, **parameters: float) -> None:
     for name, value in parameters.items():
         if not value >= least:
             raise InputError(f"`{name}` must be at least {least}, not {value}")
+
+
+def require_count(name: str, value: Any) -> int:
+    """Returns the value of a parameter that counts something, as an integer.
+
+    Raises:
+        InputError: If it is no whole number, or under 1.
+    """
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise InputError(f"`{name}` must be a whole number, not {value!r}") from None
+    if count < 1:
+        raise InputError(f"`{name}` must be at least 1, not {count}")
+    return count
 
 
 def require_choice(allowed: Sequence[str], **parameters: str) -> None:

@@ -7,6 +7,9 @@ which repeated images are known (`pixels.py`): the features of one image differ 
 bits from batch to batch. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r takes every P-th image, from the r-th on.
 
+Features that are cached are computed in blocks of `BLOCK` images; each is kept when it is done, so
+that an extraction that was stopped goes on after the last one.
+
 Memory holds, at most, one batch of decoded images, four batches that fill, and the rows.
 
 Shapes: N images, B of them in a batch, F features.
@@ -30,8 +33,9 @@ from torch import Tensor
 
 import genlab.data
 
-from genlab.common.cache import cached, read_cached
+from genlab.common.cache import NOTHING_KEPT, Parts, cached, read_cached
 from genlab.common.errors import InputError
+from genlab.common.paths import cache_folder
 from genlab.common.progress import Progress
 from genlab.compute.distributed import all_true, gather_rows, gather_text, rank, world_size
 from genlab.data.arrays import Array
@@ -45,6 +49,8 @@ from genlab.features.registry import load_extractor
 
 HELD = 4
 """Batches of images that wait, at most, for others of their size."""
+BLOCK = 1024
+"""Images whose features are kept together while an extraction goes on."""
 
 
 Images = Pictures | str | Path | Array
@@ -111,14 +117,16 @@ def extract_with_pixels(
     if extractor is None:
         extractor = load_extractor("efficientnet-lite0")
     if not (extractor.cache if cache is None else cache):
-        return _in_order(_by_content(extractor, pictures, batch), pictures)
+        return _in_order(_by_content(extractor, pictures, batch, NOTHING_KEPT), pictures)
     name = _cache_name(pictures, extractor)
     kept = read_cached(name)
     everywhere = all_true(kept is not None)  # all processes extract, or none does
     if kept is not None and everywhere:
         return _in_order(Extracted(**kept), pictures)
-    found = _by_content(extractor, pictures, batch)
+    parts = Parts(cache_folder() / f"{name}-parts", f"{rank()}-of-{world_size()}")
+    found = _by_content(extractor, pictures, batch, parts)
     cached(name, found._asdict)
+    parts.discard()
     return _in_order(found, pictures)
 
 
@@ -138,7 +146,9 @@ def _in_order(found: Extracted, pictures: Pictures) -> Extracted:
     return Extracted(found.features[places], found.pixels[places])
 
 
-def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Extracted:
+def _by_content(
+    extractor: Extractor, pictures: Pictures, batch: int, parts: Parts
+) -> Extracted:
     """Returns what is extracted, in the order of content, the same in every process."""
     if len(pictures) < world_size():
         raise InputError(
@@ -146,7 +156,7 @@ def _by_content(extractor: Extractor, pictures: Pictures, batch: int) -> Extract
             "start fewer"
         )
     mine = content_order(pictures)[rank() :: world_size()]
-    found, problems = _features(extractor, pictures, mine, batch)
+    found, problems = _features(extractor, pictures, mine, batch, parts)
     heard = [problem for text in gather_text(json.dumps(problems)) for problem in json.loads(text)]
     refuse_images(sorted(heard), len(pictures), pictures.identity.source)
     return Extracted(*(_every_process(rows, len(pictures)) for rows in found))
@@ -214,18 +224,37 @@ def _shape(group: list[Read]) -> torch.Size:
 
 
 def _features(
-    extractor: Extractor, pictures: Pictures, indices: list[int], batch: int
+    extractor: Extractor, pictures: Pictures, indices: list[int], batch: int, parts: Parts
 ) -> tuple[Extracted, list[str]]:
     """Returns what is extracted of some images, and what is wrong with those that have none."""
-    features, pixels = torch.empty(0, 0), torch.empty(len(indices), BYTES, dtype=torch.uint8)
+    label = f"features of {pictures.identity.source}"
+    found: list[Extracted] = []
     unreadable: list[str] = []
     infinite: list[str] = []
-    label = f"features of {pictures.identity.source}"
-    with (
-        decoding(),
-        Progress(len(indices), label, "images") as progress,
-        closing(in_background(_read(pictures, indices), batch)) as reads,
-    ):
+    with decoding(), Progress(len(indices), label, "images") as progress:
+        for start in range(0, len(indices), BLOCK):
+            kept = None if unreadable else parts.read(str(start))
+            if kept is not None:
+                one = Extracted(**kept)
+                progress.advance(len(one.features))
+            else:
+                block = indices[start : start + BLOCK]
+                one = _block(extractor, pictures, block, batch, unreadable, infinite, progress)
+                if not unreadable and not infinite and len(indices) > BLOCK:
+                    parts.write(str(start), one._asdict())
+            found.append(one)
+    if unreadable:
+        return found[0], unreadable + infinite
+    return Extracted(*(torch.cat(rows) for rows in zip(*found))), infinite
+
+
+def _block(
+    extractor: Extractor, pictures: Pictures, indices: list[int], batch: int,
+    unreadable: list[str], infinite: list[str], progress: Progress,
+) -> Extracted:
+    """Returns what is extracted of some images; both lists get what is wrong with the others."""
+    features, pixels = torch.empty(0, 0), torch.empty(len(indices), BYTES, dtype=torch.uint8)
+    with closing(in_background(_read(pictures, indices), batch)) as reads:
         for group in _batches(reads, batch, unreadable, progress):
             images = torch.stack([read.image for read in group if read.image is not None])
             rows = extractor(images)
@@ -239,7 +268,7 @@ def _features(
                 if not good:
                     infinite.append(f"{pictures.names[indices[place]]}: {_not_finite(extractor)}")
             progress.advance(len(group))
-    return Extracted(features, pixels), unreadable + infinite
+    return Extracted(features, pixels)
 
 
 def _not_finite(extractor: Extractor) -> str:

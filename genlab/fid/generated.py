@@ -8,7 +8,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.common.errors import InputError
+from genlab.common.checks import require_count
 from genlab.common.rng import seeded
 from genlab.data.identity import Origin
 from genlab.data.pictures import ArrayPictures
@@ -63,8 +63,7 @@ def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
     Raises:
         InputError: If `n` is under 1, or `path` is no finished VAE run.
     """
-    if n < 1:
-        raise InputError(f"--n {n}: must be at least 1")
+    n = require_count("n", n)
     model, _ = load_vae(path)
     shape = Run(path).env["data"]["digits"]["shape"]
     parts = []

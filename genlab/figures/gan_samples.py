@@ -3,7 +3,7 @@
 Every still image is a PNG with the generator's very pixels.
 """
 
-__all__ = ["generate", "sheet", "walk_file", "walk_frames"]
+__all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
 
 import io
 
@@ -30,6 +30,7 @@ SCALE = 3
 """Screen pixels, along each side, to a pixel of a walk."""
 
 PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
+"""Names that end so are those of one file."""
 
 
 def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:

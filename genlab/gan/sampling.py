@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
+from genlab.common.checks import require_count
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.gan import GanConfig
@@ -121,7 +122,6 @@ def sample(
     Raises:
         InputError: If `n` is under 1, or as of `load_chosen`.
     """
-    if n < 1:
-        raise InputError(f"`n` must be at least 1, not {n}")
+    n = require_count("n", n)
     network, config, classes, label = load_chosen(Path(path), choice, design)
     return draw(network, config, n, seed, "sample", classes, label, choice.truncation)

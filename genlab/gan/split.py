@@ -19,6 +19,7 @@ from genlab.common.progress import say
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.held_out import duplicate_groups, hold_out
+from genlab.data.identity import digest
 from genlab.data.open import folder_of
 
 FEWEST = 16
@@ -68,9 +69,16 @@ def split_images(
     Raises:
         InputError: If too few are left to train on, or none of a class.
     """
-    if len(images) < FEWEST:
-        raise InputError(
-            f"{config.data}: {len(images)} images; a GAN needs at least {FEWEST}, better 300"
+    different = len({digest(image.numpy()) for image in images})
+    if different < FEWEST:
+        count = f"{len(images)} images" + (
+            f", {different} different" if different < len(images) else ""
+        )
+        raise InputError(f"{config.data}: {count}; a GAN needs at least {FEWEST}, better 300")
+    if different < len(images):
+        say(
+            f"note: {config.data}: {len(images)} images, {different} different; each is learned "
+            "from as often as it is there"
         )
     learned = torch.ones(len(images), dtype=torch.bool)
     if round(config.held_out * len(images)) < FEWEST_HELD_OUT:

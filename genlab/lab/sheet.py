@@ -32,7 +32,7 @@ from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
 from genlab.figures.style import drawn_languages
 from genlab.gan.split import refuse_within
-from genlab.gan.training.train import train_gan
+from genlab.gan.training.train import train_gan_on
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
 from genlab.runs.lock import run_lock
@@ -108,7 +108,7 @@ def _run(
     if not (out / "vae" / "priors.png").exists():
         paths = [out / "vae" / prior for prior in LAB_PRIORS]
         draw_priors(paths, out / "vae" / "priors.png", digits, drawn_languages())
-    train_gan(gan, out / "gan")
+    train_gan_on(real, gan, out / "gan")
     _distances(config, real, out / "gan")
     draw_gan(out / "gan", real, drawn_languages())
     submit(out, config.name, config.id, config.lang)

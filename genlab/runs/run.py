@@ -18,6 +18,7 @@ __all__ = [
 
 import hashlib
 import json
+import os
 import time
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.common.paths import require_place
+from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
@@ -66,10 +67,23 @@ class Run:
     def config_as(self, kind: type[T]) -> T:
         """Returns the configuration as a dataclass.
 
+        A SOURCE that was given as a relative path, and is not found from here, is looked for from
+        the run's own folder, where it lay when the run began.
+
         Raises:
             InputError: If a field is missing, unknown or of another type, or refused.
         """
-        return from_json(kind, self.config, str(self.path / "config.json"))
+        config = self.config | {
+            name: self._found(self.config[name]) for name in SOURCES if self.config.get(name)
+        }
+        return from_json(kind, config, str(self.path / "config.json"))
+
+    def _found(self, source: Any) -> Any:
+        if not isinstance(source, str) or Path(source).exists():
+            return source
+        env = self.env if (self.path / "env.json").exists() else {}
+        way = env.get("ways", {}).get(source)
+        return source if way is None else os.path.normpath(self.path / way)
 
     @property
     def done(self) -> bool:
@@ -278,7 +292,12 @@ def open_run(
             f"`out` {path}: the folder holds {leftovers[0]!r} and is not a genlab run; "
             "name a new or empty folder"
         )
-    env = {"data": identities, "sessions": [environment.session() | dict(ran_on)]}
+    ways = {
+        one.source: way_from(path, Path(one.source))
+        for one in data.values()
+        if not Path(one.source).is_absolute() and Path(one.source).exists()
+    }
+    env = {"data": identities, "ways": ways, "sessions": [environment.session() | dict(ran_on)]}
     atomic.write_json(path / "env.json", env)
     atomic.write_json(path / "config.json", {"kind": kind, "config": wanted})
     return Run(path)

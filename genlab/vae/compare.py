@@ -81,7 +81,7 @@ def compare(
     """
     rows = _rows(config)
     if only is not None and only not in rows:
-        raise InputError(f"--only {only}: the rows are {', '.join(rows)}")
+        raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
     digits = genlab.data.digits(config.data)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))

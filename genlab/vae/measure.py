@@ -188,7 +188,7 @@ def _announce(prior: Distribution, x: Tensor, draws: int, importance: int, gap: 
         say(
             f"note: this prior's density takes {1000 * of_one:.2g} ms a point: measuring will "
             f"take about {seconds / 60:.0f} minutes, {importance / each:.0%} of them for "
-            "importance sampling (--importance 0 leaves it out)"
+            "importance sampling (`importance` 0 leaves it out)"
         )
 
 

@@ -7,6 +7,7 @@ import stat
 import time
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,20 @@ def test_images_beside_a_foreign_config_are_images(picture_folder: Path) -> None
     source = str(picture_folder)
     (found,), *_ = open_generated([source], None, n=2, seed=0)
     assert len(found) == 24
+
+
+def test_a_relative_source_is_found_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for where it lay beside the run; a run that was moved alone keeps the name."""
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    identity = replace(IDENTITY, source="data/x.npz")
+    (tmp_path / "here" / "data" / "x.npz").touch()
+    open_run(Path("runs/a"), "vae", VaeConfig(data="data/x.npz"), {"digits": identity})
+    assert Run(Path("runs/a")).config_as(VaeConfig).data == "data/x.npz"
+    monkeypatch.chdir(tmp_path)
+    found = Run(Path("here/runs/a")).config_as(VaeConfig).data
+    assert Path(found).samefile(tmp_path / "here" / "data" / "x.npz")
+    named = open_run(tmp_path / "b", "vae", VaeConfig(data="mnist-5k"), {"digits": IDENTITY})
+    assert named.config_as(VaeConfig).data == "mnist-5k"

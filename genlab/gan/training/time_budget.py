@@ -23,8 +23,7 @@ from genlab.common.progress import say
 from genlab.compute.distributed import broadcast, rank
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
 from genlab.configs.gan import GanConfig
-from genlab.data.image_set import load_images
-from genlab.gan.build import build_design
+from genlab.data.image_set import ImageSet
 from genlab.gan.classes import find_classes
 from genlab.gan.load import gan_config
 from genlab.gan.split import Split, split_images
@@ -52,13 +51,14 @@ class TimePlan(NamedTuple):
 
 
 def plan_minutes(
-    config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
+    images: ImageSet, config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
 ) -> TimePlan:
     """Chooses the epochs of a run so that it takes `minutes`, this trial included.
 
     Snapshots that are not given are taken at 20 %, 60 % and 100 % of the run.
 
     Arguments:
+        images: The images of the run.
         config: The configuration; its epochs do not count.
         minutes: The time in minutes.
         out: The run directory.
@@ -69,14 +69,14 @@ def plan_minutes(
     """
     began = time.monotonic()
     _require_time(minutes)
-    images = _images(config, out)
+    split = _split(images, config, out)
     with device_context(hardware):
-        step, measure = trial(config, images, hardware)
+        step, measure = trial(config, split, hardware)
     left = broadcast(60 * minutes - (time.monotonic() - began))
-    steps = math.ceil(len(images.train) / config.batch)
+    steps = math.ceil(len(split.train) / config.batch)
 
     def seconds(epochs: int) -> float:
-        measured = epochs_to_measure(replace(config, epochs=epochs), len(images.train))
+        measured = epochs_to_measure(replace(config, epochs=epochs), len(split.train))
         return epochs * steps * step + (len(measured) + 1) * measure
 
     epochs = max(1, int(left / (steps * step)))
@@ -95,9 +95,7 @@ def _require_time(minutes: float) -> None:
         raise InputError(f"`minutes` must be above 0, not {minutes}")
 
 
-def _images(config: GanConfig, out: Path) -> Split:
-    build_design(config)  # bad options are refused before images are read
-    images = load_images(config.data, config.size, config.images, config.crop)
+def _split(images: ImageSet, config: GanConfig, out: Path) -> Split:
     return split_images(images.images, config, find_classes(config, images, out))
 
 
@@ -133,7 +131,7 @@ def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, 
 
 
 def fit_into(
-    config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
+    images: ImageSet, config: GanConfig, minutes: float, out: Path, hardware: Hardware = CPU
 ) -> tuple[GanConfig, TimePlan | None]:
     """Returns the configuration of a run of `minutes` in `out`, and its plan.
 
@@ -146,26 +144,27 @@ def fit_into(
     if (out / "config.json").exists() and Run(out).kind == "gan":
         before = gan_config(Run(out))
         return replace(config, epochs=before.epochs, snapshots=before.snapshots), None
-    plan = plan_minutes(config, minutes, out, hardware)
+    plan = plan_minutes(images, config, minutes, out, hardware)
     return plan.config, plan
 
 
 def describe_run(
-    config: GanConfig, plan: TimePlan | None, out: Path, hardware: Hardware = CPU
+    images: ImageSet, config: GanConfig, plan: TimePlan | None, out: Path,
+    hardware: Hardware = CPU,
 ) -> dict[str, Any]:
     """Returns the resolved configuration and extent of a run, as JSON values.
 
     Raises:
         InputError: If the images cannot be used.
     """
-    images = _images(config, out)
-    count = len(images.train)
+    split = _split(images, config, out)
+    count = len(split.train)
     return {
         "config": asdict(config),
         "runs_on": hardware.facts,
         "images": count,
-        "held_out": 0 if images.held_out is None else len(images.held_out),
-        "classes": images.classes and dict(zip(images.classes.names, images.classes.counts)),
+        "held_out": 0 if split.held_out is None else len(split.held_out),
+        "classes": split.classes and dict(zip(split.classes.names, split.classes.counts)),
         "steps": config.epochs * math.ceil(count / config.batch),
         "snapshot_epochs": list(config.snapshot_epochs),
         "measured_epochs": sorted(epochs_to_measure(config, count)),

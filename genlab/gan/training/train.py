@@ -17,7 +17,7 @@ A measured epoch's line in metrics.jsonl has "measured" (`monitor.py`).
 Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["SAMPLES", "train_gan", "train_gan_on", "train_loop"]
+__all__ = ["SAMPLES", "images_of", "train_gan", "train_gan_on", "train_loop"]
 
 import copy
 import math
@@ -76,10 +76,18 @@ def train_gan(
         InputError: If the images cannot be used, `out` lies among them, or as of `train_gan_on`.
         FloatingPointError: As of `train_gan_on`.
     """
-    design = design or build_design(config)  # bad options are refused before images are read
-    images = load_images(config.data, config.size, config.images, config.crop)
+    design = design or build_design(config)
+    return train_gan_on(images_of(config, out), config, out, hardware, design)
+
+
+def images_of(config: GanConfig, out: Path) -> ImageSet:
+    """Loads the images that `config.data` names, for a run in `out`.
+
+    Raises:
+        InputError: If the images cannot be used, or `out` lies among them.
+    """
     refuse_within(config.data, out)
-    return train_gan_on(images, config, out, hardware, design)
+    return load_images(config.data, config.size, config.images, config.crop)
 
 
 def train_gan_on(
