@@ -5,11 +5,11 @@ Each sentence follows from numbers of the results, and quotes them.
 
 __all__ = ["copies", "findings", "say_all"]
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from genlab.common.progress import say
-from genlab.common.quantities import fixed
+from genlab.common.quantities import Measured, fixed
 from genlab.common.title import Title
 from genlab.data.identity import ImageCounts
 from genlab.vae.results import Measurement
@@ -19,9 +19,18 @@ COLLAPSED = 0.1
 two standard errors."""
 
 
-def findings(results: Measurement) -> list[Title]:
-    """Returns what is wrong with a trained model, in both languages; nothing with most."""
-    return [*_bound(results), *_latent(results), *_components(results)]
+def findings(
+    results: Measurement, number: Callable[[float, int], str] = fixed,
+    measured: Callable[[Measured], str] = Measured.text,
+) -> list[Title]:
+    """Returns what is wrong with a trained model, in both languages; nothing with most.
+
+    Arguments:
+        results: The model's measurement.
+        number: Writes a number with so many decimal places.
+        measured: Writes a number with its error.
+    """
+    return [*_bound(results, number), *_latent(results, measured), *_components(results)]
 
 
 def say_all(place: Path, found: Sequence[Title]) -> None:
@@ -30,10 +39,10 @@ def say_all(place: Path, found: Sequence[Title]) -> None:
         say(f"warning: {place}: {one.en}")
 
 
-def _bound(r: Measurement) -> list[Title]:
+def _bound(r: Measurement, number: Callable[[float, int], str]) -> list[Title]:
     if r.mean_image is None or r.elbo.value > r.mean_image:
         return []
-    elbo, mean = fixed(r.elbo.value, 1), fixed(r.mean_image, 1)
+    elbo, mean = number(r.elbo.value, 1), number(r.mean_image, 1)
     return [Title(
         f"ELBO（{elbo} nat）不高于不用隐变量、只用平均图像的模型的对数似然（{mean} nat）："
         "就此下界而言，模型不如平均图像；请训练更久，或降低学习率",
@@ -43,13 +52,13 @@ def _bound(r: Measurement) -> list[Title]:
     )]  # fmt: skip
 
 
-def _latent(r: Measurement) -> list[Title]:
+def _latent(r: Measurement, measured: Callable[[Measured], str]) -> list[Title]:
     information = r.mutual_information
     if information.value < COLLAPSED + 2 * (information.error or 0.0):
         return [Title(
-            f"后验已坍塌：隐变量几乎不含图像的信息，I(x; z) = {information.text()} nat",
+            f"后验已坍塌：隐变量几乎不含图像的信息，I(x; z) = {measured(information)} nat",
             "the posterior has collapsed: the latent says next to nothing about the image, "
-            f"I(x; z) = {information.text()} nats",
+            f"I(x; z) = {measured(information)} nats",
         )]  # fmt: skip
     if not r.unused_dimensions:
         return []

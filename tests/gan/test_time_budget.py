@@ -16,7 +16,8 @@ from genlab.common.errors import InputError
 from genlab.configs.gan import RECIPES, GanConfig, RecipeName, scratch
 from genlab.gan.training import time_budget as gan_plan
 from genlab.gan.training.monitor import epochs_to_measure
-from genlab.gan.training.time_budget import plan_minutes
+from genlab.gan.training.time_budget import TimePlan, plan_minutes
+from genlab.gan.training.train import images_of
 from genlab.runs.records import read_json
 
 SMALL = (
@@ -30,13 +31,18 @@ def gan_train(*arguments: str, cwd: Path) -> Ended:
     return run_command("gan", "train", *arguments, cwd=cwd, COLUMNS="200")
 
 
+def planned(config: GanConfig, minutes: float) -> TimePlan:
+    out = Path("none")
+    return plan_minutes(images_of(config, out), config, minutes, out)
+
+
 @pytest.mark.parametrize("minutes", [1.0, 2.5])
 def test_as_many_epochs_as_fit(
     minutes: float, picture_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """24 images in batches of 16: two steps an epoch, of 0.05 s; 2 s a measurement."""
     monkeypatch.setattr(gan_plan, "trial", lambda *_: (0.05, 2.0))
-    plan = plan_minutes(scratch(str(picture_folder)), minutes, Path("none"))
+    plan = planned(scratch(str(picture_folder)), minutes)
     epochs = plan.config.epochs
 
     def seconds(count: int) -> float:
@@ -51,7 +57,7 @@ def test_as_many_epochs_as_fit(
     own = dataclasses.replace(
         scratch(str(picture_folder)), snapshots=(4, default, epochs - 1, 10 * epochs)
     )
-    kept = plan_minutes(own, minutes, Path("none")).config
+    kept = planned(own, minutes).config
     assert kept.snapshot_epochs == (4, default, epochs - 1, kept.epochs)
 
 
@@ -59,12 +65,12 @@ def test_at_least_one_epoch(
     picture_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gan_plan, "trial", lambda *_: (600.0, 2.0))
-    plan = plan_minutes(scratch(str(picture_folder)), 1.0, Path("none"))
+    plan = planned(scratch(str(picture_folder)), 1.0)
     assert plan.config.snapshot_epochs == (plan.config.epochs,) == (1,)
     assert "one epoch takes 20 minutes" in capsys.readouterr().err
     for wrong in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(InputError, match="`minutes`"):
-            plan_minutes(scratch(str(picture_folder)), wrong, Path("none"))
+            planned(scratch(str(picture_folder)), wrong)
 
 
 def test_every_field_is_an_option_with_the_recipes_value(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ TYPED = (
     r"EfficientNet-Lite0", r"118", r"4个尺度（步长4、8、16、32）|strides 4, 8, 16 and 32",
     r"4×4|3×3", r"1280|2048|768|192维|192 features|64维|64 features", r"95 ?%",
     r"SHA-256|sha256", r"5万张|50,000 images", r"float64", r"imagewoof-160", r"R1",
-    r"前60张|first 60",
+    r"前60张|first 60", r"under 1 %|的1%",
 )  # fmt: skip
 """All that a report says in digits of its own accord."""
 

@@ -279,7 +279,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path, vae: Path) -> None:
         genlab.Run(tmp_path)
     with pytest.raises(InputError, match="are a GAN's"):
         genlab.Run(vae).sample(1, truncation=0.5)
-    with pytest.raises(InputError, match="--n 0"):
+    with pytest.raises(InputError, match="`n` must be a whole number, not 2.5"):
+        genlab.Run(vae).sample(2.5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="`n` must be at least 1, not 0"):
         genlab.Run(vae).sample(0)
 
 

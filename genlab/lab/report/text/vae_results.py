@@ -76,7 +76,7 @@ def _numbers(w: Writer, facts: Facts) -> None:
         r"Check of equation 3: $\Omega$ and the sum of its parts", "lccccc",
     )
     for prior, r in facts.vae.items():
-        for one in findings(r):
+        for one in findings(r, number, plus_minus):
             name = prior_name(w, prior)
             w.note(f"注意（{name}）：{one.zh}。", f"Note ({name}): {one.en}.")
     for one in copies(facts.standard.images):
