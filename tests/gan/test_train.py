@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from genlab.cli.resume import resume
 from genlab.common.errors import InputError
+from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES, dcgan, projected, scratch
 from genlab.configs.lab import LabConfig
 from genlab.gan.build import build_design, build_generator
