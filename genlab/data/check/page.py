@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from genlab.common.page import page_style
 from genlab.data.decode import decode_usable
 from genlab.data.files.base import ImageFiles
 from genlab.data.open import open_files
@@ -19,17 +20,21 @@ SIDE = 120  # pixels of a picture on the page, at most
 PAIRS = 60  # shown at most
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff }
-h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
-.facts { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.2rem 0 }
-.facts div { background: #f3f3f0; padding: .6rem 1rem; border-radius: .4rem }
+body { font: 15px/1.5 var(--sans); max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
+h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
+.facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0 }
+.facts div { background: var(--button); padding: .6rem 1rem; border-radius: .4rem }
 .facts b { display: block; font-size: 1.4rem }
-.row { display: flex; flex-wrap: wrap; gap: .6rem } figure { margin: 0; width: 120px }
-.pair { display: flex; gap: 2px; background: #f3f3f0; padding: 4px; border-radius: .4rem }
-img { max-width: 120px; max-height: 120px; display: block }
-figcaption { font-size: 11px; line-height: 1.3; color: #555; overflow-wrap: anywhere }
-table { border-collapse: collapse } td, th { padding: .15rem .9rem .15rem 0; text-align: left }
+.row { display: flex; flex-wrap: wrap; gap: .8rem .6rem } figure { margin: 0; width: 120px }
+.pair { display: flex; gap: 2px; background: var(--button); padding: 4px; border-radius: .4rem }
+/* The border shows where a white picture ends, or a black one in the dark. */
+img { max-width: 120px; max-height: 120px; display: block; border: 1px solid #8b949e }
+figcaption { font-size: 12px; line-height: 1.3; color: var(--soft); overflow-wrap: anywhere }
+table { border-collapse: collapse }
+td, th { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
+th { font-weight: 500; color: var(--soft); min-width: 7rem }
+td { overflow-wrap: anywhere; min-width: 9rem }
 """
 
 CAPTIONS = {
@@ -57,8 +62,8 @@ def _page(findings: dict[str, Any], files: ImageFiles) -> str:
     f, title = findings, f"Images in {html.escape(findings['folder'])}"
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>",
-        "<meta name=viewport content='width=device-width'>",
-        f"<style>{STYLE}</style><h1>{title}</h1>",
+        "<meta name=viewport content='width=device-width, initial-scale=1'>",
+        f"<style>{page_style()}{STYLE}</style><h1>{title}</h1>",
         _facts(f),
         "<h2>What to do</h2><ul>",
         *(f"<li>{html.escape(line)}</li>" for line in f["advice"]),
@@ -108,10 +113,10 @@ def _unusable(f: dict[str, Any]) -> Iterable[str]:
     files = f["unusable"]
     if not files:
         return
-    yield f"<h2>Unusable files: {len(files):,}</h2><table>"
+    yield f"<h2>Unusable files: {len(files):,}</h2><div class=scroll><table>"
     for entry in files:
         yield f"<tr><td>{html.escape(entry['file'])}<td>{html.escape(entry['reason'])}</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
 def _shown(n: int, most: int) -> str:
@@ -144,8 +149,8 @@ def _numbers(f: dict[str, Any]) -> str:
     ]
     body = "".join(f"<tr><th>{name}<td>{value}</tr>" for name, value in rows)
     return (
-        f"<table>{body}</table><p>* smallest, a quarter below, half below, three quarters below, "
-        "largest</p>"
+        f"<div class=scroll><table>{body}</table></div>"
+        "<p>* smallest, a quarter below, half below, three quarters below, largest</p>"
     )
 
 

@@ -7,6 +7,7 @@ import time
 
 from collections import Counter
 
+from genlab.common.page import page_style
 from genlab.lab.verify.check import Report
 from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import LEVELS, Finding, Verdict, Words
@@ -23,29 +24,23 @@ MARKS = {
     Verdict.TAMPERED: "✗✗",
 }
 STYLE = """
-:root { color-scheme: light dark; --ink: #1d2329; --dim: #5b6670; --line: #d9dee3; --paper: #fff;
-        --pass: #1a7f37; --look: #8a5a00; --cannot: #57606a; --fail: #c0262d; --tampered: #8e1a6b }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ec; --dim: #9aa5b0; --line: #3a424a;
-        --paper: #15191d; --pass: #4ac26b; --look: #e0a83c; --cannot: #9aa5b0; --fail: #ff7b72;
-        --tampered: #f08bd0 } }
-* { box-sizing: border-box }
-body { font: 15px/1.55 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif;
-       max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; color: var(--ink);
-       background: var(--paper) }
+:root { --tampered: #8e1a6b }
+@media (prefers-color-scheme: dark) { :root { --tampered: #f08bd0 } }
+body { font: 15px/1.55 var(--sans); max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
 h1 { font-size: 1.45rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
-p { margin: .4rem 0 } .dim { color: var(--dim) } .note { border-left: 3px solid var(--look);
+p { margin: .4rem 0 } .dim { color: var(--soft) } .note { border-left: 3px solid var(--warn);
        padding-left: .8rem; margin: 1rem 0 }
 table { border-collapse: collapse; width: 100% }
 th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: left;
          vertical-align: top; overflow-wrap: anywhere }
-th { font-weight: 600; color: var(--dim); font-size: .87em }
+th { font-weight: 600; color: var(--soft); font-size: .87em }
 .overview td:not(:first-child), .overview th:not(:first-child) { text-align: center;
          white-space: nowrap }
 .path { overflow-wrap: anywhere } a { color: inherit } b { font-weight: 600; white-space: nowrap }
-.pass { color: var(--pass) } .look { color: var(--look) } .cannot { color: var(--cannot) }
-.fail { color: var(--fail) } .tampered { color: var(--tampered) }
+.pass { color: var(--good) } .look { color: var(--warn) } .cannot { color: var(--soft) }
+.fail { color: var(--bad) } .tampered { color: var(--tampered) }
 section { margin-top: 2rem; border-top: 2px solid var(--line) }
-.rows td:first-child { white-space: nowrap; color: var(--dim) } .rows td:nth-child(2) { width: 7.5rem }
+.rows td:first-child { white-space: nowrap; color: var(--soft) } .rows td:nth-child(2) { width: 7.5rem }
 .rows td:nth-child(3) { width: 15rem }
 @media (max-width: 40rem) {
   th, td { padding: .3rem .25rem } .overview .word { display: none }
@@ -85,7 +80,7 @@ def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
         "style-src 'unsafe-inline'\">",
-        f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>",
+        f"<title>{title}</title><style>{page_style()}{STYLE}</style><h1>{title}</h1>",
         f'<p class="dim">{len(reports)} {WORDS["count"].of(lang)}, {today}: '
         f"{html.escape(summary(reports, left, lang))}</p>",
         f'<p class="note">{html.escape(DISCLAIMER.of(lang))}</p>',
