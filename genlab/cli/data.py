@@ -2,6 +2,7 @@
 
 __all__ = ["data", "with_default"]
 
+from dataclasses import asdict
 from pathlib import Path
 
 from tyro.conf import Positional
@@ -24,17 +25,21 @@ def with_default(arguments: list[str]) -> list[str]:
 
 @data.command(name="list")
 def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """List the data sources: where each would come from on this machine, and its identity.
+    """List the data sources: where each is on this machine, or how to get it.
 
     Args:
-        get: Fetch this source now (mnist, imagewoof-160), or identify any SOURCE given here.
+        get: Fetch this source now (mnist, imagewoof-160), and identify it or any other SOURCE by
+            the SHA-256 of its content.
     """
-    from genlab.data.inventory import describe_source, inventory
+    from genlab.data.inventory import inventory
 
     use_data(data_dir)
     if get:
-        results = describe_source(get)
-        end(results, f"{get}: {results['count']} images, SHA-256 {results['sha256']}", json)
+        from genlab.data.open import identity_of
+
+        found = identity_of(get)
+        line = f"{get}: {found.count} images of {_shape(found.shape)}, SHA-256 {found.sha256}"
+        end(asdict(found), line, json)
         return
     rows = inventory()
     if not json:
@@ -45,17 +50,17 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
             print(f"{'':14} {'':7} {where}")
             if row["problem"]:
                 print(f"{'':14} {'':7} cannot be used: {row['problem']}")
-            if identity := row["identity"]:
-                shape = " x ".join(map(str, identity["shape"]))
-                print(f"{'':14} {'':7} {identity['count']} of {shape}, "
-                      f"SHA-256 {identity['sha256']}")
-    here = [row["name"] for row in rows if row["identity"]]
+    here = [row["name"] for row in rows if row["place"] and not row["problem"]]
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) if len(shape) > 1 else "many sizes"
 
 
 @data.command(name="check")
 def data_check(
-    folder: Positional[Path],
+    source: Positional[str],
     out: Path | None = None,
     clean: Path | None = None,
     json: Json = False,
@@ -65,8 +70,8 @@ def data_check(
     The folder is not changed. A page with pictures and results.json are written elsewhere.
 
     Args:
-        folder: The folder, or a zip of one.
-        out: The folder for the page; runs/check-FOLDER if not given.
+        source: The folder, a zip of one, or a name of images (see: genlab data).
+        out: The folder for the page; runs/check-NAME if not given.
         clean: Copy the usable images here, one of each group of copies.
     """
     from genlab.common import atomic
@@ -79,7 +84,9 @@ def data_check(
     )
     from genlab.data.check.folder import check_folder
     from genlab.data.check.page import check_page
+    from genlab.data.open import place_of
 
+    folder = place_of(source)
     target = out or Path("runs") / f"check-{folder.resolve().stem}"
     require_page_target(target, folder, clean)
     if clean:

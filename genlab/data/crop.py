@@ -104,7 +104,7 @@ def square(
     Raises:
         InputError: If its shorter side is under 16 pixels, naming it `name`.
     """
-    require_side(image, name)
+    require_side(*image.size, name)
     left, top, side = choose(image)
     box = (left, top, left + side, top + side)
     if side != size:

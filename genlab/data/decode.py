@@ -52,7 +52,7 @@ def decode_usable(data: bytes, name: str) -> Image.Image:
     """
     with decoding():
         image = decode(data, name)
-    require_side(image, name)
+    require_side(*image.size, name)
     return image
 
 
@@ -103,11 +103,11 @@ def _content(data: bytes) -> str:
     return "of no format that Pillow reads here"
 
 
-def require_side(image: Image.Image, name: str) -> None:
+def require_side(width: int, height: int, name: str) -> None:
     """Raises `InputError`, naming the image, if its shorter side is under 16 pixels."""
-    if min(image.size) < SMALLEST_SIDE:
+    if min(width, height) < SMALLEST_SIDE:
         raise InputError(
-            f"{name}: {image.width}x{image.height} pixels; the shorter side needs at least "
+            f"{name}: {width}x{height} pixels; the shorter side needs at least "
             f"{SMALLEST_SIDE}: remove it or give a larger one"
         )
 

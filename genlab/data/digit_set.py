@@ -3,10 +3,7 @@
 Shapes: N images of H x W pixels, uint8 (0 black paper, 255 ink).
 """
 
-__all__ = ["Digits", "digits_of_arrays", "read_digit_arrays"]
-
-import io
-import zipfile
+__all__ = ["Digits", "digits_of_arrays", "digits_of_idx"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +15,14 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.data.arrays import to_levels
+from genlab.data.arrays.layout import as_grey
+from genlab.data.arrays.levels import levels_of
+from genlab.data.arrays.numpy_files import by_role
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
+from genlab.data.idx.files import idx_arrays
+
+NEARLY_BLACK = 16
+"""Levels of images that cannot be meant."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,48 +79,44 @@ def _pixels_of(images: Tensor) -> list[bytes]:
     return [image.tobytes() for image in images.flatten(1).contiguous().numpy()]
 
 
-def read_digit_arrays(path: Path, origin: Origin) -> Digits:
-    """Reads the digits of a `.npz` file, or of a `.npy` file with one array.
-
-    Raises:
-        InputError: If the file is damaged, holds Python objects or no digits.
-    """
-    try:
-        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        arrays = {"train": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a NumPy file of plain arrays ({error})") from None
-    return digits_of_arrays(arrays, origin)
+def digits_of_idx(path: Path, origin: Origin) -> Digits:
+    """Reads the digits of a folder or zip with idx files, as of `idx.files.idx_arrays`."""
+    return Digits.of(**idx_arrays(path), origin=origin)
 
 
 def digits_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Digits:
     """Makes digits of arrays by name.
 
     Arguments:
-        arrays: "train", and if there are any "test", "valid", "train_labels", "test_labels".
-            Images have shape `(N, H, W)`, `(N, 784)` or, as packed bits, `(N, 98)`; they are
-            uint8, 0 and 1, or floating-point in [0, 1]. Without "test" the last sixth of "train"
-            is set apart.
+        arrays: Images and labels of the splits for training, testing and validation, by names as
+            of `arrays.numpy_files`. Images have shape `(N, H, W)`, with one channel more or in
+            rows, `(N, 784)`, or as packed bits, `(N, 98)`; their values are as of
+            `arrays.levels`. Without test images the last sixth of the others is set apart.
         origin: Where they come from.
 
     Raises:
         InputError: If arrays are missing, no digits, or do not fit.
     """
     name = origin.source
-    if "train" not in arrays:
-        raise InputError(f"{name}: has {sorted(arrays)}, needs 'train' (and 'test', 'valid')")
-    train = _pixels(arrays["train"], name, "train")
-    train_labels = _labels(arrays, name, "train", len(train))
-    if "test" in arrays:
-        test = _pixels(arrays["test"], name, "test")
-        test_labels = _labels(arrays, name, "test", len(test))
+    roles = by_role(arrays, name)
+    if "whole" in roles and "train" not in roles:
+        roles["train"] = roles.pop("whole")
+        if "whole_labels" in roles:
+            roles["train_labels"] = roles.pop("whole_labels")
+    if "train" not in roles:
+        raise InputError(f"{name}: has {sorted(arrays)}, no images to train on, as 'train'")
+    train, *others = _pixels(roles, name)
+    found = dict(zip([key for key in ("test", "valid") if key in roles], others))
+    train_labels, valid = _labels(roles, name, "train", len(train)), found.get("valid")
+    if "test" in found:
+        test = found["test"]
+        test_labels = _labels(roles, name, "test", len(test))
     else:
         cut = len(train) - max(1, len(train) // 6)
         train, test = train[:cut], train[cut:]
         test_labels = None
         if train_labels is not None:
             train_labels, test_labels = train_labels[:cut], train_labels[cut:]
-    valid = _pixels(arrays["valid"], name, "valid") if "valid" in arrays else None
     for key, split in (("test", test), ("valid", valid)):
         if split is not None and split.shape[1:] != train.shape[1:]:
             raise InputError(f"{name}: train {train.shape} and {key} {split.shape} do not fit")
@@ -126,43 +125,42 @@ def digits_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Digits
             f"{name}: {len(train)} images to train and {len(test)} to test; two each at least, "
             "for a mean of one has no standard error"
         )
+    if 0 < train.max() < NEARLY_BLACK:
+        raise InputError(
+            f"{name}: 'train' is nearly black, its highest level is {train.max()} of 255; was it "
+            "divided by 255 twice?"
+        )
     return Digits.of(
         train, test, origin, train_labels=train_labels, test_labels=test_labels, valid=valid
     )
 
 
+def _pixels(roles: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """Returns the uint8 images `(N, H, W)` of the splits "train", "test", "valid" that are there.
+
+    Splits of one dtype have one scale.
+    """
+    keys = [key for key in ("train", "test", "valid") if key in roles]
+    grey = [as_grey(roles[key], f"{name}: {key!r}") for key in keys]
+    same = len({array.dtype for array in grey}) == 1
+    shared = [levels_of(grey, f"{name}: {keys[0]!r}")] * len(keys) if same else [
+        levels_of([array], f"{name}: {key!r}") for key, array in zip(keys, grey)
+    ]
+    return [levels.of(array) for levels, array in zip(shared, grey)]
+
+
 def _labels(
-    arrays: Mapping[str, np.ndarray], name: str, split: str, images: int
+    roles: Mapping[str, np.ndarray], name: str, split: str, images: int
 ) -> np.ndarray | None:
-    """Returns the labels of a split's images, if there are any."""
-    labels = arrays.get(f"{split}_labels")
-    if labels is not None and (labels.shape != (images,) or labels.dtype.kind not in "iu"):
+    """Returns the labels of a split's images, if there are any; rows of one are taken too."""
+    labels = roles.get(f"{split}_labels")
+    if labels is None:
+        return None
+    if labels.shape == (images, 1):
+        labels = labels[:, 0]
+    if labels.shape != (images,) or labels.dtype.kind not in "iu":
         raise InputError(
             f"{name}: '{split}_labels' is {labels.dtype} of shape {labels.shape}; give one whole "
             f"number for each of the {images} images of '{split}'"
         )
     return labels
-
-
-def _pixels(array: np.ndarray, name: str, key: str) -> np.ndarray:
-    """Returns uint8 images `(N, H, W)`.
-
-    Rows of 98 bytes are 784 packed bits; values 0 and 1 become 0 and 255.
-    """
-    floating = np.issubdtype(array.dtype, np.floating)
-    if floating:
-        array = to_levels(array, f"{name}: {key!r}")
-    elif array.dtype not in (np.uint8, np.bool_) and not np.isin(array, (0, 1)).all():
-        raise InputError(
-            f"{name}: {key!r} is {array.dtype}; give uint8, 0 and 1, or floating-point in [0, 1]"
-        )
-    array = array.astype(np.uint8)
-    if array.ndim == 2 and array.shape[1] == 98:
-        array = np.unpackbits(array, axis=1)
-    if array.ndim == 2 and array.shape[1] == 784:
-        array = array.reshape(-1, 28, 28)
-    if array.ndim != 3 or len(array) == 0:
-        raise InputError(
-            f"{name}: {key!r} has shape {array.shape}; give (N, H, W), (N, 784) or packed (N, 98)"
-        )
-    return array * 255 if array.max(initial=0) <= 1 and not floating else array

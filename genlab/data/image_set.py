@@ -18,7 +18,6 @@ from genlab.data.crop import Crop
 from genlab.data.identity import Identity, digest
 from genlab.data.open import images
 from genlab.data.pictures import Pictures
-from genlab.data.sources import named
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +37,7 @@ def load_images(
     """Loads the images that SOURCE names, as squares of `size` pixels.
 
     Arguments:
-        source: As of `open.images`, but no digits.
+        source: As of `open.images`; of digits, and of arrays with splits, the training images.
         size: The side S in pixels.
         limit: Take only the first images, in the order of their sorted names.
         crop: The square to take of a photograph.
@@ -46,10 +45,7 @@ def load_images(
     Raises:
         InputError: As of `open.images`; if an image is unreadable or too small.
     """
-    row, _ = named(source)
-    if row is not None and row.kind == "digits":
-        raise InputError(f"{source}: digits, no images to learn from; see: genlab data")
-    return in_memory(images(source, size, crop, limit))
+    return in_memory(images(source, size, crop, limit, split="train"))
 
 
 def in_memory(pictures: Pictures) -> ImageSet:

@@ -1,44 +1,49 @@
-"""Opening data: a name, a file, a folder or an array becomes digits or images.
+"""Opening data: a SOURCE becomes digits or images. It means the same for every command.
 
     mnist, mnist-5k                     digits, in splits for training and testing
     dogs, imagewoof-160, toydogs        images; NAME:COUNT for the first COUNT of them
-    a folder                            images in it and in the folders in it, by their sorted
+    a folder or `.zip`                  images in it and in the folders in it, by their sorted
                                         names; or the four idx files of MNIST
-    `.zip`                              images in it, read in place
-    `.npy`, `.npz`                      one array of images; or digits by split
+    `.npy`, `.npz`                      images in arrays, in splits or not
     an array or tensor                  the same
+
+Digits serve where images are wanted: their training images where something is trained, their test
+images where something is measured. Grey images of one size serve where digits are wanted.
 
 The names are the rows of `genlab.data.sources.SOURCES`.
 """
 
-__all__ = ["digits", "folder_of", "images", "open_files"]
+__all__ = ["digits", "folder_of", "identity_of", "images", "open_files", "place_of"]
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from genlab.common.errors import InputError
-from genlab.data.arrays import Array, as_numpy, read_array
+from genlab.data.arrays.layout import Array, as_images, as_numpy
+from genlab.data.arrays.levels import levels_of
+from genlab.data.arrays.numpy_files import by_role, read_arrays
 from genlab.data.crop import CROPS, Crop
-from genlab.data.digit_set import Digits, digits_of_arrays, read_digit_arrays
+from genlab.data.digit_pictures import digits_of_files
+from genlab.data.digit_set import Digits, digits_of_arrays, digits_of_idx
 from genlab.data.files.archive import Archive
 from genlab.data.files.base import ImageFiles
 from genlab.data.files.folder import Folder
-from genlab.data.identity import Origin
-from genlab.data.idx import read_idx_folder
+from genlab.data.identity import Identity, Origin
+from genlab.data.kinds import kind_at, what_it_is
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
 
-ARRAYS = (".npy", ".npz")
-
 
 def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
-    """Opens digits: grey images in splits for training and testing.
+    """Opens digits: grey images of one size in splits for training and testing.
 
     Arguments:
-        source: One of the names above, a folder with the four idx files, a `.npz` or `.npy` file;
-            or arrays "train", "test", "valid", "train_labels", "test_labels" by name, as a `.npz`
-            holds them. Only "train" is needed: without "test" its last sixth is set apart. A
+        source: One of the names above; a folder or zip with the four idx files, or of grey
+            pictures of one size; a `.npz` or `.npy` file; or arrays "train", "test", "valid",
+            "train_labels", "test_labels" by name, as a `.npz` holds them (other usual names are
+            known too). Only "train" is needed: without "test" its last sixth is set apart. A
             single array stands for "train". Images are uint8 (0 paper, 255 ink), 0 and 1, or
             floating-point in [0, 1].
 
@@ -47,7 +52,7 @@ def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
         there are any, and the identity of the set.
 
     Raises:
-        InputError: If the source is unknown, missing or damaged.
+        InputError: If the source is unknown, missing or damaged, or holds no such images.
 
     Example:
         >>> import numpy as np
@@ -67,34 +72,35 @@ def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
     if isinstance(row, DigitSource) and count is None:
         return row.open()
     if row is not None:
-        kind = "digits are taken whole" if row.kind == "digits" else "images, no digits"
+        kind = "digits are taken whole" if row.kind == "digits" else "images in colour, no digits"
         raise InputError(f"{source}: {kind}; {_known('digits')}")
     path = Path(source)
-    if path.is_dir():
-        return read_idx_folder(path, Origin(source, f"idx files in {path.name}"))
-    if path.suffix.lower() in ARRAYS and path.exists():
-        return read_digit_arrays(path, Origin(source, f"arrays of {path.name}"))
-    if path.exists():
-        raise InputError(f"{source}: not a folder, .npz or .npy file")
-    raise InputError(f"{source}: no such file, folder or name; {_known('digits')}")
+    _require_there(path, source, "digits")
+    kind = kind_at(path)
+    if kind == "idx":
+        return digits_of_idx(path, Origin(source, f"idx files in {path.name}"))
+    if kind == "arrays":
+        return digits_of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
+    return digits_of_files(open_files(path), Origin(source, f"images in {path.name}"))
 
 
 def images(
     source: str | Path | Array, size: int | None = None, crop: Crop = "centre",
-    limit: int | None = None, name: str = "array",
+    limit: int | None = None, name: str = "array", split: Literal["train", "test"] = "test",
 ) -> Pictures:
     """Opens images; each is decoded when it is read.
 
     Arguments:
         source: One of the names above, a folder, a `.zip`, `.npy` or `.npz` file; or images in
             one array, uint8 or floating-point in [0, 1], with shape `(N, 3, H, W)`,
-            `(N, H, W, 3)` or `(N, H, W)`. Names of digits open the test digits.
+            `(N, H, W, 3)` or `(N, H, W)`.
         size: The side S of squares that the images are cropped and resized to; without it every
             image keeps its own size (drawn ones have 64 pixels a side).
         crop: The square to take of a photograph in a folder or zip: "centre", or "subject", the
             one around what EfficientNet-Lite0 recognises (`data/crop.py`).
         limit: Take only the first images, in the order of their sorted names.
         name: The name of an array in messages and records.
+        split: What is taken of digits, and of arrays in splits.
 
     Returns:
         A sequence of images: `read(i)` returns one, uint8 RGB with shape `(3, H, W)`.
@@ -114,42 +120,71 @@ def images(
     _require_crop(crop, size)
     if not isinstance(source, str | Path):
         _refuse_crop(crop, name)
-        return ArrayPictures.open(source[:limit], Origin(name, name), size)
+        return _of_array(as_numpy(source), Origin(name, name), size, limit)
     source = str(source)
     row, count = named(source)
     if isinstance(row, ImageSource):
         return row.open(source, size, crop, _fewest(count or row.count, limit))
     if isinstance(row, DigitSource):
         _refuse_crop(crop, source)
-        found = row.open()
-        who = found.identity
-        origin = Origin(source, f"{who.name}, test digits", who.licence, who.stand_in)
-        return ArrayPictures.open(found.test[: _fewest(count, limit)], origin, size)
+        return _of_digits(row.open(), source, size, _fewest(count, limit), split)
     path = Path(source)
-    if path.is_file() and path.suffix.lower() in ARRAYS:
+    _require_there(path, source, "images")
+    kind = kind_at(path)
+    if kind != "pictures":
         _refuse_crop(crop, source)
-        origin = Origin(source, f"images in {path.name}")
-        return ArrayPictures.open(read_array(path)[:limit], origin, size)
-    if not path.exists():
-        raise InputError(f"{source}: no such file, folder or name; {_known('images')}")
+    if kind == "idx":
+        found = digits_of_idx(path, Origin(source, f"idx files in {path.name}"))
+        return _of_digits(found, source, size, limit, split)
+    if kind == "arrays":
+        roles = by_role(read_arrays(path), source)
+        key = next(key for key in (split, "whole", "train", "test", "valid") if key in roles)
+        words = "" if key == "whole" else f" ({key})"
+        origin = Origin(source, f"images in {path.name}{words}")
+        return _of_array(roles[key], origin, size, limit)
     files = open_files(path)
     label = path.name if isinstance(files, Archive) else files.name
     return FilePictures.open(files, Origin(source, f"images in {label}"), size, crop, limit)
 
 
+def identity_of(source: str) -> Identity:
+    """Returns the identity of a SOURCE, fetched first if need be: of digits, else of images.
+
+    Raises:
+        InputError: If there is no such source or it cannot be had.
+    """
+    row, _ = named(source)
+    if row is not None:
+        return row.open().identity if isinstance(row, DigitSource) else images(source).identity
+    _require_there(Path(source), source, "images")
+    return (digits if kind_at(Path(source)) == "idx" else images)(source).identity
+
+
 def open_files(path: Path) -> ImageFiles:
-    """Returns the image files of a folder or a `.zip`.
+    """Returns the image files of a folder or zip.
 
     Raises:
         InputError: If `path` is neither, is damaged or holds no images.
     """
-    if path.is_dir():
-        return Folder(path)
-    if path.suffix.lower() == ".zip" and path.is_file():
-        return Archive(path)
-    if path.exists():
-        raise InputError(f"{path}: a file; give a folder of images or a .zip")
-    raise InputError(f"{path}: no such folder; give one that holds images, or a .zip")
+    if not path.exists():
+        raise InputError(f"{path}: no such folder; give one that holds images, or a .zip")
+    if kind_at(path) == "pictures":
+        return Folder(path) if path.is_dir() else Archive(path)
+    raise InputError(f"{path}: {what_it_is(path)}; give a folder of images, or a .zip of them")
+
+
+def place_of(source: str) -> Path:
+    """Returns the folder or file that a SOURCE names.
+
+    Raises:
+        InputError: If it is a name and its images lie in no folder on this machine.
+    """
+    row, _ = named(source)
+    folder = folder_of(source)
+    if row is not None and folder is None:
+        words = row.locate() or f"not at hand; {row.how}"
+        raise InputError(f"{source}: no folder of images ({words}); give a folder or a .zip")
+    return folder or Path(source)
 
 
 def folder_of(source: str) -> Path | None:
@@ -158,6 +193,28 @@ def folder_of(source: str) -> Path | None:
     if row is not None:
         return row.folder() if isinstance(row, ImageSource) else None
     return Path(source) if Path(source).is_dir() else None
+
+
+def _of_array(
+    array: Array, origin: Origin, size: int | None, limit: int | None
+) -> ArrayPictures:
+    """Opens images of a user, whose values may have any range; all decide on its meaning."""
+    stack = as_images(as_numpy(array), origin.source)
+    levels = levels_of([stack], origin.source, ink=stack.shape[-1] == 1)
+    return ArrayPictures.open(stack[:limit], origin, size, levels)
+
+
+def _of_digits(
+    found: Digits, source: str, size: int | None, limit: int | None, split: str
+) -> ArrayPictures:
+    who, words = found.identity, "training" if split == "train" else "test"
+    origin = Origin(source, f"{who.name}, {words} digits", who.licence, who.stand_in)
+    return ArrayPictures.open(getattr(found, split)[:limit], origin, size)
+
+
+def _require_there(path: Path, source: str, kind: str) -> None:
+    if not path.exists():
+        raise InputError(f"{source}: no such file, folder or name; {_known(kind)}")
 
 
 def _require_crop(crop: str, size: int | None) -> None:

@@ -7,7 +7,10 @@ same images renamed, shuffled or zipped are the same set; one changed byte makes
 Shapes: N images, each `(3, H, W)`, uint8, RGB; `(3, S, S)` where a size is asked for.
 """
 
-__all__ = ["ArrayPictures", "FilePictures", "Pictures", "content_order", "shorter_sides"]
+__all__ = [
+    "ArrayPictures", "FilePictures", "Pictures", "content_order", "pictures_of",
+    "read_all", "shorter_sides",
+]  # fmt: skip
 
 import hashlib
 
@@ -26,9 +29,10 @@ from genlab.common.cache import cached
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.data import crop as crops
-from genlab.data.arrays import Array, as_images, as_numpy, to_rgb
+from genlab.data.arrays.layout import Array, as_images, as_numpy
+from genlab.data.arrays.levels import PIXELS, Levels, levels_of
 from genlab.data.crop import ChooseBox, Crop, box_chooser, square
-from genlab.data.decode import VERSION, decode, decoding, reading
+from genlab.data.decode import VERSION, decode, decoding, reading, require_side
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Identity, Origin
 from genlab.data.problems import refuse_images
@@ -92,7 +96,9 @@ class ArrayPictures:
     """Images in one array; `open` makes them."""
 
     images: np.ndarray
-    """A view of them with shape `(N, H, W, C)`, as of `arrays.as_images`."""
+    """A view of them with shape `(N, H, W, C)`, as of `arrays.layout.as_images`."""
+    levels: Levels
+    """How their values become pixels."""
     origin: Origin
     names: tuple[str, ...]
     digests: tuple[str, ...]
@@ -102,27 +108,35 @@ class ArrayPictures:
 
     @classmethod
     def open(
-        cls, images: Array, origin: Origin, size: int | None = None
+        cls, images: Array, origin: Origin, size: int | None = None,
+        levels: Levels | None = None,
     ) -> Self:
-        """Hashes images of one size, uint8 or floating-point in [0, 1].
+        """Hashes images of one size.
 
         Arguments:
-            images: Images with shape `(N, 3, H, W)`, `(N, H, W, 3)` or `(N, H, W)`.
+            images: Images with a shape as of `arrays.layout` and values as of `arrays.levels`.
             origin: Where they come from; image i is called `SOURCE[i]`.
             size: The side S of squares.
+            levels: How their values become pixels; by default uint8 values are pixels, whatever
+                their range, and others are as of `levels_of`.
 
         Raises:
-            InputError: If they are no images, or a value lies outside [0, 1].
+            InputError: If they are no images, or too small for squares.
         """
         array = as_images(as_numpy(images), origin.source)
+        if levels is None:
+            levels = PIXELS if array.dtype == np.uint8 else levels_of([array], origin.source)
         names = tuple(f"{origin.source}[{index}]" for index in range(len(array)))
         height, width = array.shape[1:3]
+        if size is not None and (height, width) != (size, size):
+            require_side(width, height, origin.source)
 
         def digest(index: int) -> str:
-            pixels = to_rgb(array[index], names[index]).tobytes()
+            pixels = _rgb(levels.of(array[index])).tobytes()
             return hashlib.sha256(f"{height}x{width}".encode() + pixels).hexdigest()
 
-        return cls(array, origin, names, digests_of(len(array), digest, origin), size)
+        digests = digests_of(len(array), digest, origin)
+        return cls(array, levels, origin, names, digests, size)
 
     @property
     def identity(self) -> Identity:
@@ -135,7 +149,7 @@ class ArrayPictures:
 
     def read(self, index: int) -> Tensor:
         """Returns an image, uint8 RGB with shape `(3, H, W)`."""
-        pixels = to_rgb(self.images[index], self.names[index])
+        pixels = _rgb(self.levels.of(self.images[index]))
         if self.size is not None and pixels.shape != (self.size, self.size, 3):
             pixels = square(Image.fromarray(pixels), self.size, self.names[index])
         return _channels_first(pixels)
@@ -151,7 +165,7 @@ class ArrayPictures:
 
     def stack(self) -> Tensor:
         """Returns all images as one tensor."""
-        return _read_all(self)
+        return torch.stack(read_all(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +258,12 @@ class FilePictures:
             content.update(bytes.fromhex(digest))
         kind = "" if self.crop == "centre" else f"-{crops.VERSION}"
         name = f"images/{content.hexdigest()[:32]}-{self.size}{kind}"
-        return cached(name, lambda: {"images": _read_all(self)})["images"]
+        return cached(name, lambda: {"images": torch.stack(read_all(self))})["images"]
+
+
+def pictures_of(images: Tensor, name: str) -> ArrayPictures:
+    """Returns uint8 images as pictures called `name`; they are pixels, whatever their range."""
+    return ArrayPictures.open(images, Origin(name, name))
 
 
 def content_order(pictures: Pictures) -> list[int]:
@@ -261,8 +280,13 @@ def shorter_sides(pictures: Pictures) -> list[int]:
     try:
         return [pictures.shorter_side(index) for index in range(len(pictures))]
     except InputError:  # a bad header: others may be truncated, and all are told together
-        _each(len(pictures), pictures.read, "looking for damage in", pictures.identity.source)
+        read_all(pictures)
         raise
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    """Returns a copy of an image `(H, W, C)` with three channels."""
+    return np.array(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), order="C")
 
 
 def _channels_first(pixels: np.ndarray) -> Tensor:
@@ -270,10 +294,14 @@ def _channels_first(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C"))
 
 
-def _read_all(pictures: Pictures) -> Tensor:
+def read_all(pictures: Pictures) -> list[Tensor]:
+    """Reads all images.
+
+    Raises:
+        InputError: If images are not readable; the first ten are named.
+    """
     with decoding():
-        found = _each(len(pictures), pictures.read, "reading", pictures.identity.source)
-    return torch.stack(found)
+        return _each(len(pictures), pictures.read, "reading", pictures.identity.source)
 
 
 def digests_of(count: int, digest: Callable[[int], str], origin: Origin) -> tuple[str, ...]:

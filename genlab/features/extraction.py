@@ -38,7 +38,7 @@ from genlab.common.errors import InputError
 from genlab.common.paths import cache_folder
 from genlab.common.progress import Progress
 from genlab.compute.distributed import all_true, gather_rows, gather_text, rank, world_size
-from genlab.data.arrays import Array
+from genlab.data.arrays.layout import Array
 from genlab.data.decode import decoding
 from genlab.data.pictures import Pictures, content_order
 from genlab.data.problems import refuse_images

@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-import genlab.data
-
+from genlab.data.pictures import pictures_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
@@ -96,8 +95,8 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
     """
     fakes = sample(path, SHOWN, seed)
     extractor = load_extractor("efficientnet-lite0")
-    of_real = extract(genlab.data.images(learned, name="training images"), extractor).double()
-    of_fake = extract(genlab.data.images(fakes, name="generated images"), extractor).double()
+    of_real = extract(pictures_of(learned, "training images"), extractor).double()
+    of_fake = extract(pictures_of(fakes, "generated images"), extractor).double()
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import torch
 
-import genlab.data
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes, by_folder
 from genlab.data.image_set import ImageSet
+from genlab.data.pictures import pictures_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.metrics.clusters import k_means
@@ -63,7 +62,7 @@ def clusters_of(images: ImageSet, count: int | None, seed: int) -> Classes:
     """
     if count is None:
         count = default_count(len(images.images))
-    pictures = genlab.data.images(images.images, name="the images")
+    pictures = pictures_of(images.images, "the images")
     features = extract(pictures, load_extractor("efficientnet-lite0"))
     try:
         found = k_means(features, count, generator(seed, "clusters"))

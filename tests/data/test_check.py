@@ -324,7 +324,7 @@ def test_no_images_or_none_readable(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         check_folder(tmp_path / "nothing")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match=r"notes\.txt: a file; give a folder"):
+    with pytest.raises(InputError, match=r"notes\.txt: a file of text; a SOURCE is"):
         check_folder(tmp_path / "notes.txt")
     with pytest.raises(InputError, match="no images in it"):
         check_folder(tmp_path)

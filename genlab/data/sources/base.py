@@ -4,13 +4,15 @@ __all__ = ["DigitSource", "FolderSource", "ImageSource", "Source"]
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from genlab.data.crop import Crop
-from genlab.data.digit_set import Digits
 from genlab.data.files.folder import Folder
 from genlab.data.identity import Origin
-from genlab.data.pictures import FilePictures, Pictures
+
+if TYPE_CHECKING:  # these load torch, and whoever lists the sources opens none
+    from genlab.data.crop import Crop
+    from genlab.data.digit_set import Digits
+    from genlab.data.pictures import FilePictures, Pictures
 
 
 class Source(ABC):
@@ -37,7 +39,10 @@ class Source(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raises `InputError` if it cannot be had, so far as can be seen quickly."""
+        """Raises `InputError` if it cannot be had; it is fetched to see that."""
+
+    def glance(self) -> None:  # noqa: B027 - what genlab makes itself is as it should be
+        """Raises `InputError` if what is at hand can be seen at once to be unusable."""
 
 
 class DigitSource(Source):
@@ -46,7 +51,7 @@ class DigitSource(Source):
     kind = "digits"
 
     @abstractmethod
-    def open(self) -> Digits:
+    def open(self) -> "Digits":
         """Loads the digits, fetched first if need be.
 
         Raises:
@@ -66,7 +71,9 @@ class ImageSource(Source):
     """The number of images that its name means without `:COUNT`; None for all there are."""
 
     @abstractmethod
-    def open(self, source: str, size: int | None, crop: Crop, limit: int | None) -> Pictures:
+    def open(
+        self, source: str, size: int | None, crop: "Crop", limit: int | None
+    ) -> "Pictures":
         """Opens the images, fetched first if need be.
 
         Arguments:
@@ -100,9 +107,11 @@ class FolderSource(ImageSource):
         """
 
     def open(
-        self, source: str, size: int | None, crop: Crop, limit: int | None
-    ) -> FilePictures:
+        self, source: str, size: int | None, crop: "Crop", limit: int | None
+    ) -> "FilePictures":
         """Opens the images of the folder."""
+        from genlab.data.pictures import FilePictures
+
         folder = self.fetch()
         origin = Origin(source, self.title(folder), self.licence)
         return FilePictures.open(Folder(folder), origin, size, crop, limit)
@@ -115,3 +124,8 @@ class FolderSource(ImageSource):
     def check(self) -> None:
         """Raises `InputError` if the folder cannot be had or holds no images."""
         Folder(self.fetch())
+
+    def glance(self) -> None:
+        """Raises `InputError` if the folder is there and holds no images."""
+        if folder := self.folder():
+            Folder(folder)

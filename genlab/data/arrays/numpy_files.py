@@ -1,0 +1,126 @@
+"""NumPy's files of images: `.npy` with one array, `.npz` with several by name.
+
+In a `.npz` the usual names are known: `train`, `x_train`, `train_images`, `images`, `data` and
+`arr_0` are images, `y_train`, `train_labels`, `labels` and `targets` their labels.
+"""
+
+__all__ = ["by_role", "read_arrays"]
+
+import lzma
+import re
+import zipfile
+import zlib
+
+from collections.abc import Mapping
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+
+from genlab.common.errors import InputError
+from genlab.common.progress import say_once
+from genlab.common.text import one_line
+from genlab.data.arrays.layout import is_pixels
+from genlab.data.files.archive import open_zip
+from genlab.data.splits import split_of
+
+DAMAGE = (
+    ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    NotImplementedError, RuntimeError, TokenError, SyntaxError, MemoryError, OverflowError,
+    TypeError, KeyError,
+)  # fmt: skip
+"""What NumPy, `zipfile` and the decompressors raise on bytes that are no such file."""
+
+IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "digits", "input",
+                    "inputs", "pictures", "arr"})  # fmt: skip
+LABELS = frozenset({"y", "label", "labels", "target", "targets", "class", "classes"})
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads the arrays of a `.npz` into memory, or that of a `.npy`, "images", left on the disk.
+
+    Raises:
+        InputError: If the file is damaged, holds Python objects, or less than its headers say.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"PK"
+        if not packed:
+            return {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+        with open_zip(path) as archive:  # refuses what would fill the memory
+            for member in archive.infolist():
+                _require_whole(archive, member)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except InputError:
+        raise
+    except DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"{path}: not a NumPy file of plain arrays ({one_line(reason)[:200]})"
+        ) from None
+
+
+def _require_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raises `ValueError` if an array is promised that is larger than its member."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
+            np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+        size = file.tell() + int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if size != member.file_size:
+        raise ValueError(f"{member.filename}: {member.file_size} bytes, its header says {size}")
+
+
+def by_role(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """Returns arrays by what they are: "train", "test", "valid", "whole", and "..._labels".
+
+    Arguments:
+        arrays: Arrays by the names that they were given.
+        name: What messages call them; they say which arrays are left out.
+
+    Raises:
+        InputError: If there are no images, or two arrays are the same thing.
+    """
+    found: dict[str, str] = {}
+    rest = []
+    for key, array in arrays.items():
+        role = _role(key, array)
+        if role is None:
+            rest.append(key)
+        elif role in found:
+            raise InputError(f"{name}: {found[role]!r} and {key!r}: which one? Give one of them")
+        else:
+            found[role] = key
+    if not any(role in found for role in ("train", "test", "valid", "whole")):
+        images = [key for key in rest if is_pixels(arrays[key]) and arrays[key].ndim > 2]
+        if len(images) != 1:
+            raise InputError(f"{name}: {_held(arrays)}; it needs one array of images by the name "
+                             "'images', or 'train' and 'test'")  # fmt: skip
+        found["whole"] = images[0]
+        rest.remove(images[0])
+    if rest:
+        words = ", ".join(f"{one_line(key)} {arrays[key].shape}" for key in rest)
+        say_once(f"note: {name}: left out: {words}")
+    return {role: arrays[key] for role, key in found.items()}
+
+
+def _role(key: str, array: np.ndarray) -> str | None:
+    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", key).lower())
+    labels = [word for word in words if word in LABELS]
+    if key.startswith("arr_") and array.ndim == 1:
+        labels = [key]
+    splits = [word for word in words if word not in IMAGES | LABELS]
+    named = split_of("".join(splits)) if splits else "whole"
+    if named is None or (named == "whole" and splits) or not words:
+        return None
+    return f"{named}_labels" if labels else named
+
+
+def _held(arrays: Mapping[str, np.ndarray]) -> str:
+    held = ", ".join(f"{one_line(key)} {a.dtype} {a.shape}" for key, a in arrays.items())
+    if {"mu", "sigma"} <= set(arrays):
+        held += "; mu and sigma are the statistics of features, not images"
+    return f"holds {held or 'nothing'}"

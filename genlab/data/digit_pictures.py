@@ -1,0 +1,101 @@
+"""Digits in files: a folder or zip of small grey pictures of one size.
+
+Sub-folders may part them (`train`, `test`, `valid`; `splits.py`) and give their labels, by the
+sorted names of the classes. Images that no split is given for are shuffled, always alike: files
+are sorted by class, and what is cut off at the end would be of the last one.
+"""
+
+__all__ = ["digits_of_files"]
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import torch
+
+from genlab.common.errors import InputError
+from genlab.common.rng import generator
+from genlab.data.decode import decoding
+from genlab.data.digit_set import Digits, digits_of_arrays
+from genlab.data.files.base import ImageFiles
+from genlab.data.identity import Origin
+from genlab.data.pictures import FilePictures, read_all
+from genlab.data.splits import past_splits, split_of
+
+LARGEST_SIDE = 128
+"""Pixels: a VAE's first layer has a weight for each pixel and unit."""
+
+
+def digits_of_files(files: ImageFiles, origin: Origin) -> Digits:
+    """Reads grey pictures of one size as digits.
+
+    Raises:
+        InputError: If they are of several sizes, too large or in colour, or unreadable.
+    """
+    pictures = FilePictures.open(files, origin)
+    with decoding():
+        images = _grey_of_one_size(pictures, origin.source)
+    splits, labels = _splits_and_labels(pictures.paths)
+    rows = torch.randperm(len(images), generator=generator(0, "digits of files")).numpy()
+    arrays: dict[str, np.ndarray] = {}
+    parts = {split: rows[splits[rows] == split] for split in ("train", "valid", "test")}
+    if len(parts["valid"]) and not len(parts["test"]):
+        parts = {"train": parts["train"], "test": parts["valid"], "valid": parts["test"]}
+    if not len(parts["train"]):
+        parts = {"train": rows}
+    for split, chosen in parts.items():
+        if len(chosen):
+            arrays[split] = images[chosen]
+            if labels is not None and (labels[chosen] >= 0).all():
+                arrays[f"{split}_labels"] = labels[chosen]
+    return digits_of_arrays(arrays, origin)
+
+
+def _grey_of_one_size(pictures: FilePictures, source: str) -> np.ndarray:
+    """Returns all images, `(N, H, W)`.
+
+    Raises:
+        InputError: If they are no digits: the first is looked at before all are read.
+    """
+    _require_grey(pictures.read(0), pictures.names[0])
+    images = read_all(pictures)
+    height, width = images[0].shape[1:]
+    for image, name in zip(images, pictures.names):
+        if image.shape != images[0].shape:
+            other = f"{image.shape[2]}x{image.shape[1]}"
+            raise InputError(
+                f"{source}: pictures of several sizes, as {width}x{height} and {other} ({name}); "
+                "a VAE takes grey ones of one size, `genlab gan train` any"
+            )
+        _require_grey(image, name)
+    return torch.stack(images)[:, 0].numpy()
+
+
+def _require_grey(image: torch.Tensor, name: str) -> None:
+    height, width = image.shape[1:]
+    if max(width, height) > LARGEST_SIDE:
+        raise InputError(
+            f"{name}: {width}x{height} pixels; a VAE takes grey pictures of at most "
+            f"{LARGEST_SIDE}x{LARGEST_SIDE}, `genlab gan train` takes these"
+        )
+    if not (image == image[:1]).all():
+        raise InputError(
+            f"{name}: a picture in colour; a VAE takes grey ones, `genlab gan train` takes these"
+        )
+
+
+def _splits_and_labels(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns the split of each image, "train" if none is named, and its class or -1.
+
+    There are no classes if no image lies in a folder beside those of the splits.
+    """
+    folders = [PurePosixPath(path).parts[:-1] for path in paths]
+    left = past_splits(folders)
+    splits = []
+    for whole, rest in zip(folders, left):
+        named = [split_of(part) for part in whole[: len(whole) - len(rest)]]
+        splits.append(next((one for one in reversed(named) if one and one != "whole"), "train"))
+    names = sorted({rest[0] for rest in left if rest})
+    places = {name: index for index, name in enumerate(names)}
+    labels = np.array([places[rest[0]] if rest else -1 for rest in left])
+    return np.array(splits), labels if len(names) > 1 else None
