@@ -39,7 +39,7 @@ class GanConfig:
     """The training of a GAN."""
 
     data: Positional[str]
-    """SOURCE of the images: a folder, or a name (see: genlab data)."""
+    """SOURCE of the images: a folder, a zip, arrays, or a name (see: genlab data)."""
     design: Suppress[DesignName] = "projected"
     """The GAN's design: its networks and losses."""
     design_options: Suppress[DesignOptions] = field(default_factory=dict)

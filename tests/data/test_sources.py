@@ -58,7 +58,9 @@ def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             load_images(source, 64)
-    for source, words in (("dogs", "images in colour, no digits"), ("mnist:5", "digits are taken whole")):
+    for source, words in (
+        ("dogs", "images in colour, no digits"), ("mnist:5", "digits are taken whole"),
+    ):
         with pytest.raises(InputError, match=f"^{source}: {words}; the names are mnist, mnist-5k"):
             genlab.data.digits(source)
 

@@ -86,7 +86,8 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
     folder = path.parent if idx_name(path.name) and path.is_file() else path
     arrays = {}
     with nullcontext() if folder.is_dir() else open_zip(folder) as archive:
-        for part, name in files.items():
+        for part in FILES:
+            name = files[part]
             source = archive.open(names[name]) if archive else (folder / name).open("rb")
             with source as file:
                 arrays[part] = read_idx(file, f"{folder}/{name}")
