@@ -23,8 +23,8 @@ def end_part(w: Writer, facts: Facts) -> None:
     n, epochs = count(facts.fid.n_fake), facts.gan["epochs"]
     w.para(
         f"（2）GAN：在{data_name(w, facts.dogs)}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
-        f"(2) GAN: {n} images generated after {epochs} epochs on "
-        f"{data_name(w, facts.dogs)}: {fid_verdict(w, facts)}.",
+        f"(2) GAN: for {n} images generated after {epochs} epochs on "
+        f"{data_name(w, facts.dogs)}, {fid_verdict(w, facts)}.",
     )
     _reproduce(w, facts)
     w.heading(1, "参考文献", "References")
@@ -34,16 +34,16 @@ def end_part(w: Writer, facts: Facts) -> None:
 def _reproduce(w: Writer, facts: Facts) -> None:
     p = w.pick
     first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
-    w.heading(1, "四、可复现性", "Part 4. How to repeat it")
+    w.heading(1, "四、可复现性", "Part 4. Reproducibility")
     w.para(
         "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。"
         f"运行环境、命令与用时见{w.tab('environment')}。",
-        "All numbers and pictures of this report are from the records of one run, written into it "
-        "by the program; the seed decides everything random. "
-        f"{w.tab('environment')} has the machine, the command and the time it took.",
+        "All numbers and pictures of this report come from the records of one run and were "
+        "written into it by the program. All randomness of the training follows from the seed. "
+        f"{w.tab('environment')} gives the machine, the command and the training time.",
     )
     total = facts.gan["seconds"] + sum(r.seconds for r in facts.vae.values())
-    check = p("`genlab verify`加上提交的全部文件", "`genlab verify` with all the files handed in")
+    check = p("`genlab verify`加上提交的全部文件", "`genlab verify`, with all the files handed in")
     rows = [
         [p("命令", "Command"), f"`{first['command']}`"],
         [p("随机种子", "Seed"), str(facts.config["seed"])],
@@ -58,10 +58,10 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         [p("校验命令", "To verify"), check],
     ]
     w.table("environment", [p("项目", "Item"), p("内容", "Content")], rows,
-            "运行环境", "The machine and the command", "ll")
+            "运行环境", "Environment of the run", "ll")
     w.para(
         "数据的身份（SHA-256按图像内容计算）与特征网络权重如下：",
-        "The data (SHA-256 of the images' content) and the weights of the feature networks:",
+        "The data (the SHA-256 is of the images' content) and the weights of the feature networks:",
     )
     weights = [
         (f"{escape(d.extractor.network)}的权重（用于{escape(d.label)}）：SHA-256 `{d.extractor.sha256}`",
@@ -73,9 +73,9 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     w.para(
         "完整代码与训练好的模型在代码压缩包中，GAN的全部图像在支撑材料压缩包中；"
         "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，三个文件一起可用`genlab verify`检验。",
-        "The whole code and the trained models are in the archive of code, all images of the GAN "
-        "in that of supporting material; unpacked, both can be checked with `sha256sum -c manifest-sha256.txt`, "
-        "and the three files together with `genlab verify`.",
+        "The code archive holds all source code and the trained models; the archive of supporting "
+        "material holds all images of the GAN. Once unpacked, both can be checked with "
+        "`sha256sum -c manifest-sha256.txt`; `genlab verify` checks the three files together.",
     )
 
 

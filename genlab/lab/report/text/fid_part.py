@@ -44,8 +44,9 @@ def _method(w: Writer, facts: Facts) -> None:
     w.heading(2, "2.4 FID的实现", "2.4 The FID function")
     w.para(
         f"把真实图像$x$与生成图像$g$的特征各看作高斯分布，FID{w.cite('fid')}是两个高斯之间的Fréchet距离（的平方），越小越好：",
-        f"FID{w.cite('fid')} takes the features of real images $x$ and of generated ones $g$ as "
-        "Gaussians and is the (squared) Fréchet distance of the two; lower is better:",
+        f"FID{w.cite('fid')} models the features of the real images $x$ and of the generated "
+        "images $g$ as one Gaussian each. It is the (squared) Fréchet distance between the two "
+        "Gaussians; lower is better:",
     )
     w.equation(
         r"\text{FID}(x, g) = \left\lVert \mu_x - \mu_g \right\rVert^2 + \operatorname{Tr}\left( "
@@ -57,8 +58,9 @@ def _method(w: Writer, facts: Facts) -> None:
         f"{w.cite('lowrank')}：记中心化后的特征矩阵为$X_c \\in \\mathbb{{R}}^{{n \\times d}}$、"
         r"$Y_c \in \mathbb{R}^{m \times d}$，由于$PQ$与$QP$的非零特征值相同，",
         f"The hard part is $\\sqrt{{\\Sigma_x \\Sigma_g}}$: with {count(facts.fid.n_fake)} "
-        "images the covariance is far from full rank, and the root of the matrix product is "
-        f"slow and loses half the digits. An equivalent low-rank form{w.cite('lowrank')} is used "
+        "images the covariance matrix is far from full rank, and computing the root of the matrix "
+        "product is slow and loses half of the digits. This report uses an equivalent low-rank "
+        f"form{w.cite('lowrank')} "
         r"instead: with centred features $X_c \in \mathbb{R}^{n \times d}$ and $Y_c \in "
         r"\mathbb{R}^{m \times d}$, and because $PQ$ and $QP$ share their non-zero eigenvalues,",
     )
@@ -68,8 +70,9 @@ def _method(w: Writer, facts: Facts) -> None:
     )
     w.para(
         r"即一个$n \times m$实矩阵的奇异值之和：没有虚部，不必给对角线加小量，对任何秩都精确；全程使用双精度浮点数。",
-        r"the sum of the singular values of one real $n \times m$ matrix: nothing imaginary, "
-        "nothing to add to the diagonal, exact at any rank; all in float64.",
+        r"which is the sum of the singular values of one real $n \times m$ matrix. There is no "
+        "imaginary part, nothing is added to the diagonal, and the result is exact at any rank; "
+        "everything is computed in float64.",
     )
     w.code(excerpt(frechet_distance._centred, frechet_distance.nuclear_norm, frechet_distance._parts))
 
@@ -83,28 +86,28 @@ def _result(w: Writer, facts: Facts) -> None:
         w.note(
             f"注意：参照图像是内置的替代数据（{data_name(w, vars(fid.real))}），下列数值不能当作真实狗照片上的结果。",
             f"Note: the reference images are the embedded stand-in ({data_name(w, vars(fid.real))}); "
-            "the numbers are not those of photographs of dogs.",
+            "the numbers below are not results on photographs of dogs.",
         )
-    w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} has the results.")
+    w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} lists the results.")
     _table(w, fid)
     sure = p("。", ". ").join(uncertainty(w, d) for d in fid.distances)
     again = repeated(w, fid)
-    w.para(f"**有多确定？**{sure}。{again}", f"**How sure?** {sure}. {again}".rstrip())
+    w.para(f"**有多确定？**{sure}。{again}", f"**How certain is it?** {sure}. {again}".rstrip())
     w.para(
         f"**这是哪一种数值？**{kinds(w, fid.distances)}。{_lacking(w, facts)}",
-        f"**Which number is this?** {kinds(w, fid.distances)}. {_lacking(w, facts)}",
+        f"**Which quantity is this?** {kinds(w, fid.distances)}. {_lacking(w, facts)}",
     )
     w.para(
         f"**记住了训练图像吗？**参照集就是全部{n_real}张训练图像，Fréchet距离本身发现不了记忆，所以另作检验："
         f"{memorised(w, fid.distances[-1])}。",
-        f"**Memorised?** The reference is all {n_real} training images, and a Fréchet distance "
-        f"does not see memorisation, hence a test of its own: {memorised(w, fid.distances[-1])}.",
+        f"**Were training images memorised?** The reference is all {n_real} training images, and a "
+        f"Fréchet distance cannot detect memorisation, so there is a separate test: {memorised(w, fid.distances[-1])}.",
     )
     w.para(
         f"**表中的其他指标：**{metrics(w, fid.distances)}。",
-        f"**The other quantities of the table:** {metrics(w, fid.distances)}.",
+        f"**The other quantities in the table:** {metrics(w, fid.distances)}.",
     )
-    w.para("从图像到特征的处理：", "From image to features:")
+    w.para("从图像到特征的处理：", "How images are turned into features:")
     w.bullets([
         (f"{d.label}：{escape(d.extractor.preprocessing_words)}（{escape(d.extractor.layer)}）",
          f"{d.label}: {escape(d.extractor.preprocessing_words)} ({escape(d.extractor.layer)})")
@@ -114,17 +117,17 @@ def _result(w: Writer, facts: Facts) -> None:
     w.para(
         f"**直观指标：**EfficientNet-Lite0把一半以上的概率给了ImageNet的118个狗类的图像，在生成图像中占{share}%，"
         f"在真实图像中占{real}%。",
-        "**A plain number:** the share of images to which EfficientNet-Lite0 gives more than "
-        f"half of its probability on ImageNet's 118 dog classes is {share} % of the generated "
-        f"and {real} % of the real ones.",
+        "**An intuitive measure:** EfficientNet-Lite0 gives more than half of its probability to "
+        f"ImageNet's 118 dog classes for {share} % of the generated images and for {real} % of the "
+        "real ones.",
     )
     w.para(
         f"Fréchet距离在样本少时系统性偏大（即使两组图像来自同一分布也大于0），所以这里的数值只能与生成{n_fake}张、真实"
         f"{n_real}张、同一网络与同一处理下的数值比较，不能与文献中用5万张图像得到的FID比较。",
-        "From few samples the Fréchet distance is biased upwards (above 0 even for two samples "
-        f"of one distribution): compare these values only with others from {n_fake} generated "
-        f"and {n_real} real images, the same network and the same processing, not with published "
-        "FIDs of 50,000 images.",
+        "With few samples the Fréchet distance is biased upwards (it is above 0 even for two "
+        "samples of one distribution). These values can therefore be compared only with values "
+        f"from {n_fake} generated and {n_real} real images, the same network and the same "
+        "processing, not with published FIDs of 50,000 images.",
     )
 
 
@@ -173,7 +176,7 @@ def _lacking(w: Writer, facts: Facts) -> str:
     return w.pick(
         "标准的FID需要完整的FID Inception权重，本次运行时没有；可用`genlab fid`加`--inception download`"
         "（下载）或`--inception 文件`补测。",
-        "FID proper needs the whole of FID Inception's weights, which this run did not have; "
+        "FID proper needs all weights of FID Inception, which this run did not have; "
         "`genlab fid` with `--inception download` or `--inception FILE` measures it.",
     )
 
@@ -184,7 +187,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     w.heading(2, "2.6 质量随轮数的变化", "2.6 Quality over the epochs")
     w.para(
         f"{w.tab('epochs')}是各轮保存的生成器用同样的方法测得的结果。",
-        f"{w.tab('epochs')} has the same measurements on the generators kept at each epoch.",
+        f"{w.tab('epochs')} lists the same measurements for the generators saved at these epochs.",
     )
     rows = [
         [str(e.epoch), *(plus_minus(e.distances[label].distance) for label in labels),
@@ -213,7 +216,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     w.para(
         f"{'；'.join(words)}。标准误之比按两次测量独立计算；下限是两组图像混合后随机划分的平均距离，"
         f"除非照抄参照图像，生成器很难降到它以下。{share[0]}。",
-        f"{'; '.join(words)}. Standard errors are put together as if the two measurements were "
+        f"{'; '.join(words)}. The two standard errors are combined as if the measurements were "
         "independent; the floor is what the images give on average, mixed and split at random, "
         f"and a generator that does not copy hardly goes below it. {share[1]}.",
     )

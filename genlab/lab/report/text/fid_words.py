@@ -18,28 +18,28 @@ KINDS = {
     "FID-768": (
         "FID Inception网络中间层Mixed_6e的768维特征上的Fréchet距离，即pytorch-fid的`--dims 768`；"
         "它与2048维的FID不是同一个量，数值不可相互比较",
-        "the Fréchet distance over the 768 features at Mixed_6e of FID Inception, which is what "
-        "pytorch-fid's `--dims 768` means; it is another quantity than FID at 2048 features, and "
-        "their values do not compare",
+        "the Fréchet distance over the 768 features of FID Inception at Mixed_6e, which pytorch-fid "
+        "computes with `--dims 768`; it is a different quantity from FID over 2048 features, and "
+        "their values cannot be compared",
     ),
     "FID-192": (
         "FID Inception网络第二次池化后的192维特征上的Fréchet距离，与2048维的FID不是同一个量",
-        "the Fréchet distance over 192 features of FID Inception, another quantity than FID",
+        "the Fréchet distance over 192 features of FID Inception, a different quantity from FID",
     ),
     "FID-64": (
         "FID Inception网络第一次池化后的64维特征上的Fréchet距离，与2048维的FID不是同一个量",
-        "the Fréchet distance over 64 features of FID Inception, another quantity than FID",
+        "the Fréchet distance over 64 features of FID Inception, a different quantity from FID",
     ),
     "FD (random convolutions)": (
         "三层固定随机卷积特征上的Fréchet距离：没有经过任何训练，只看颜色与纹理，不是FID",
-        "the Fréchet distance over three fixed random convolutions: nothing in them is trained, "
-        "they see colours and textures; it is not FID",
+        "the Fréchet distance over the features of three fixed random convolutions, which are not "
+        "trained and respond only to colours and textures; it is not FID",
     ),
     "FD (EfficientNet-Lite0)": (
         "EfficientNet-Lite0的1280维特征上的Fréchet距离；公式与FID相同，但网络不同，所以不称为FID，"
         "也不能与文献中的FID比较",
         "the Fréchet distance over the 1280 features of EfficientNet-Lite0; the formula is that "
-        "of FID, the network is another, so it is not called FID and does not compare with "
+        "of FID but the network is not, so it is not called FID and cannot be compared with "
         "published FIDs",
     ),
 }
@@ -89,7 +89,7 @@ def uncertainty(w: Writer, d: Distance) -> str:
         told = (
             "因此在这个样本量下分不出生成图像与真实图像（这不等于两者相同）",
             "so at these numbers the generated images cannot be distinguished from the real ones "
-            "(which does not mean that they are alike)",
+            "(which does not mean that they are the same)",
         )
     return w.pick(
         f"{label} = {found}（刀切法标准误）；把两组图像混合后随机分成同样大小的两组，平均为{floor}，"
@@ -139,7 +139,7 @@ def memorised(w: Writer, d: Distance) -> str:
         Copying.NEARER: (
             "生成图像离训练图像更近，可能记住了训练图像，也可能只是彼此相似，应查看最近的图像对",
             "the generated images lie nearer: they may be memorised, or merely similar to each "
-            "other; the closest pairs should be inspected",
+            "other; look at the closest pairs",
         ),
         Copying.NOT_NEARER: (
             "检验没有发现生成图像整体上更近（不排除个别照抄）",

@@ -35,10 +35,10 @@ def _task(w: Writer, facts: Facts) -> None:
         f"本题用{data_name(w, data)}（{count(facts.gan['images'])}张，{size}×{size}像素）训练GAN"
         f"{w.cite('gan')}生成狗的图像，展示第{epochs}轮时的样本，并用自己实现的FID函数评价"
         f"{count(facts.fid.n_fake)}张生成图像。",
-        f"A GAN{w.cite('gan')} is trained on {data_name(w, data)} "
-        f"({count(facts.gan['images'])} images of {size}×{size} pixels) to make images of dogs. "
-        f"Its samples at epochs {epochs} are shown, and {count(facts.fid.n_fake)} generated "
-        "images are judged by an FID function of our own.",
+        f"This part trains a GAN{w.cite('gan')} on {data_name(w, data)} "
+        f"({count(facts.gan['images'])} images of {size}×{size} pixels) to generate images of "
+        f"dogs, shows its samples after epochs {epochs}, and evaluates "
+        f"{count(facts.fid.n_fake)} generated images with an FID function of our own.",
     )
     if data["stand_in"]:
         _stand_in(w, facts)
@@ -49,8 +49,8 @@ def _stand_in(w: Writer, facts: Facts) -> None:
     w.note(
         f"注意：本部分的图像与数值来自内置的替代数据（{name}），不是真实的狗照片。"
         "用真实图像重做：`genlab lab --preset full --dogs 图像文件夹`（或`--dogs imagewoof-160`，见`genlab data`）。",
-        f"Note: the images and numbers of this part are from the embedded stand-in ({name}), "
-        "not from photographs of dogs. For the real thing: `genlab lab --preset full --dogs FOLDER` "
+        f"Note: the images and numbers of this part are of the embedded stand-in ({name}), "
+        "not of photographs of dogs. To repeat them on photographs: `genlab lab --preset full --dogs FOLDER` "
         "(or `--dogs imagewoof-160`; see `genlab data`).",
     )
 
@@ -69,7 +69,8 @@ def _description(w: Writer, facts: Facts) -> None:
         w.para(
             f"任一网络的梯度若长于其平常长度的{clip:g}倍，则缩短至该长度{w.cite('adafactor')}，以免一次尖峰毁掉训练。",
             f"A gradient of either network that is longer than {clip:g} times its usual length is "
-            f"clipped to that{w.cite('adafactor')}, so that one spike does not end the training.",
+            f"shortened to that length{w.cite('adafactor')}, so that a single spike does not ruin "
+            "the training.",
         )
     w.code(excerpt(*design.losses))
 
@@ -94,18 +95,19 @@ def _common(w: Writer, facts: Facts) -> None:
         w.para(
             f"为防止判别器记住少量训练图像，真实与生成图像在进入判别器前都做同样的可微数据增强{w.cite('diffaugment')}，"
             "梯度穿过增强传回生成器。",
-            "Lest the discriminator memorise the few images, real and generated ones go through "
-            f"the same differentiable augmentation{w.cite('diffaugment')} before it sees them, "
-            "and gradients pass through it to the generator.",
+            "To keep the discriminator from memorising the few training images, real and "
+            "generated images pass through the same differentiable augmentation"
+            f"{w.cite('diffaugment')} before the discriminator. Gradients pass through it to "
+            "the generator.",
         )
     else:
         w.para(
             "本次训练不做数据增强，即$T$为恒等映射。",
-            "This training uses no augmentation: $T$ is the identity.",
+            "This training uses no data augmentation, so $T$ is the identity.",
         )
     w.para(
         f"采样所用的是生成器权重的指数滑动平均{w.cite('ema')}。",
-        "Samples are drawn from an exponential moving average of the generator's weights"
+        "Images are sampled with an exponential moving average of the generator's weights"
         f"{w.cite('ema')}.",
     )
 
@@ -134,7 +136,7 @@ def _settings(w: Writer, facts: Facts) -> None:
             f", $\\beta = ({betas})$, learning rates {c['learning_rate']:g} (generator), "
             f"{c['discriminator_rate']:g} (discriminator)")],
         [p("数据增强", "Augmentation"), augment],
-        [p("权重平均的半衰期", "Half-life of the average"),
+        [p("权重平均的半衰期", "Half-life of the weight average"),
          p(f"已见图像数的{c['average_share']:.0%}，训练结束时为{count(round(half_life))}张图像",
            f"{c['average_share']:.0%} of the images seen so far; {count(round(half_life))} images "
            "at the end")],
@@ -144,11 +146,11 @@ def _settings(w: Writer, facts: Facts) -> None:
             f"{duration(gan['seconds'], w.lang)} ({number(gan['images_per_second'], 1)} images "
             "per second)")],
     ]
-    w.heading(2, "2.2 训练设置", "2.2 Training")
+    w.heading(2, "2.2 训练设置", "2.2 Training settings")
     w.para(
         f"网络与训练设置见{w.tab('gan_settings')}，损失与判别器得分的变化见{w.fig('gan_curve')}。",
-        f"{w.tab('gan_settings')} has the networks and the settings, {w.fig('gan_curve')} the "
-        "losses and the discriminator's scores.",
+        f"{w.tab('gan_settings')} lists the networks and the settings; {w.fig('gan_curve')} shows "
+        "the losses and the discriminator's scores during training.",
     )
     w.table(
         "gan_settings", [p("项目", "Item"), p("取值", "Value")], rows,
@@ -159,7 +161,8 @@ def _settings(w: Writer, facts: Facts) -> None:
         [Image(path="../gan/curve.png", zh="GAN的损失与判别器得分随轮数的变化",
                en="Losses and discriminator scores over the epochs")],
         1, "训练过程：损失，以及判别器对真实与生成图像的平均得分",
-        "Training: the losses, and the discriminator's mean scores of real and generated images",
+        "Training curves: the losses, and the discriminator's mean scores of real and generated "
+        "images",
         12.0,
     )
 
@@ -172,17 +175,18 @@ def _images(w: Writer, facts: Facts) -> None:
         f"{w.fig('progress')}为第{epochs}轮时随机生成的10张图像。隐变量随机抽取一次后固定，同一列始终是同一个隐变量，"
         f"因而可以逐列比较质量的变化；数值上的变化见{w.tab('epochs')}。"
         f"作为对照，{w.fig('real')}是真实的训练图像，{w.fig('generated')}是训练结束后生成的图像。",
-        f"{w.fig('progress')} shows 10 images drawn at random at epochs {epochs}. The latents "
-        "were drawn once and kept, so each column follows one latent; the change in numbers is "
-        f"in {w.tab('epochs')}. For comparison {w.fig('real')} has real training images, and "
-        f"{w.fig('generated')} images generated after training.",
+        f"{w.fig('progress')} shows 10 images drawn at random after each of the epochs {epochs}. "
+        "The latents were drawn once and then kept, so each column shows one latent over the "
+        f"epochs; {w.tab('epochs')} gives the change in numbers. For comparison, {w.fig('real')} "
+        f"shows real training images, and {w.fig('generated')} shows images generated after "
+        "training.",
     )
     w.figure(
         "progress",
         [Image(path="../gan/progress.png", zh=f"第{epochs}轮的生成图像，每行10张",
-               en=f"Generated images at epochs {epochs}, ten a row")],
+               en=f"Generated images after epochs {epochs}, ten in a row")],
         1, f"第{epochs}轮时随机生成的10张图像（各行的隐变量相同）",
-        f"Ten random images at epochs {epochs} (the same latents in each row)",
+        f"Ten random images after each of the epochs {epochs} (the same latents in every row)",
     )
     w.figure(
         "real",

@@ -1,6 +1,6 @@
 """The report's words on the lab's priors: density, source, and what is learned."""
 
-__all__ = ["PRIOR_WORDS", "PriorWords", "prior_name"]
+__all__ = ["PRIOR_WORDS", "PriorWords", "prior_name", "the_prior"]
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ PRIOR_WORDS = {
         r"\mathbf{I})",
         source="vae",
         about_zh="没有可训练的参数，是其余先验的对照。",
-        about_en="It has no parameters and is the control for the others.",
+        about_en="It has no parameters and is the baseline for the others.",
     ),
     "mixture": PriorWords(
         density=r"p_\lambda(\boldsymbol{z}) = \sum_{k=1}^{K} w_k\, \mathcal{N}\left("
@@ -36,10 +36,10 @@ PRIOR_WORDS = {
         about_zh="共$K={K}$个分量，权重$w_k$（由softmax保证为正且和为1）、均值"
         r"$\boldsymbol{\mu}_k$与方差$\boldsymbol{\sigma}_k^2$全部可训练；初始时方差为1、"
         "均值在原点附近、权重相等，近似于标准高斯。",
-        about_en="It has $K={K}$ components; weights $w_k$ (a softmax keeps them positive with "
-        r"sum 1), means $\boldsymbol{\mu}_k$ and variances $\boldsymbol{\sigma}_k^2$ are all "
-        "trained. It starts with unit variances, means near the origin and equal weights: "
-        "nearly the standard Gaussian.",
+        about_en="It has $K={K}$ components. The weights $w_k$ (by a softmax, positive and with "
+        r"sum 1), the means $\boldsymbol{\mu}_k$ and the variances $\boldsymbol{\sigma}_k^2$ are "
+        "all trained. At the start the variances are one, the means are near the origin and the "
+        "weights are equal, which is nearly the standard Gaussian.",
     ),
     "vamp": PriorWords(
         density=r"p_\lambda(\boldsymbol{z}) = \frac{1}{K} \sum_{k=1}^{K} "
@@ -48,15 +48,21 @@ PRIOR_WORDS = {
         about_zh="对固定的编码器，最优先验就是聚合后验本身，即全部训练样本后验的混合；VampPrior只保留"
         r"$K={K}$个分量，把其中的样本换成可训练的伪输入$\boldsymbol{u}_k$（由训练图像初始化，"
         "经sigmoid保持在0与1之间）。",
-        about_en="For a given encoder the best prior is the aggregated posterior itself, the "
-        "mixture of the posteriors of all training images. The VampPrior keeps $K={K}$ of "
-        r"them, with trainable pseudo-inputs $\boldsymbol{u}_k$ in place of data (started from "
-        "training images, kept between 0 and 1 by a sigmoid).",
+        about_en="For a fixed encoder the best prior is the aggregated posterior itself, the "
+        "mixture of the posteriors of all training images. The VampPrior has only $K={K}$ "
+        r"components, at trainable pseudo-inputs $\boldsymbol{u}_k$ in place of the images (they "
+        "start as training images, and a sigmoid keeps them between 0 and 1).",
     ),
 }
 """By the prior's name in `PRIORS`. Of any other prior the report gives the name alone."""
 
 
 def prior_name(w: Writer, prior: str) -> str:
-    """Returns a prior's name in the report's language."""
+    """Returns a prior's name as it stands alone, in the report's language."""
     return w.pick(*PRIORS[prior].title.capitalised())
+
+
+def the_prior(w: Writer, prior: str) -> str:
+    """Returns a prior's name as it stands inside a sentence."""
+    title = PRIORS[prior].title
+    return w.pick(title.zh, f"the {title.en}")

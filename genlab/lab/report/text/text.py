@@ -74,6 +74,6 @@ def _author(w: Writer, facts: Facts, name: str | None, student_id: str | None) -
         names = [data_name(w, d) for d in (facts.digits, facts.dogs) if d["stand_in"]]
         w.note(
             f"本报告中有部分结果来自内置的替代数据（{'、'.join(names)}），在相应数值处已注明。",
-            f"Some results of this report are from embedded stand-in data ({', '.join(names)}); "
-            "this is said where the numbers are.",
+            f"Some results of this report are of embedded stand-in data ({', '.join(names)}); "
+            "each place says so.",
         )

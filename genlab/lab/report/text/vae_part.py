@@ -57,11 +57,11 @@ def _model(w: Writer, facts: Facts) -> None:
         f"本题在{_digits(w, facts)}上训练隐变量维度为$D={one.latent}$的VAE{w.cite('vae')}，"
         f"比较{_count(facts)}种先验，并画出各自的聚合后验。VAE最大化对数似然的下界"
         r"$\text{ELBO} = \text{RE} + \Omega$，其中重建项与正则项为（式(1)至式(4)的编号与实验指导书一致）：",
-        f"On {_digits(w, facts)} VAEs{w.cite('vae')} with a latent of $D={one.latent}$ "
-        f"dimensions are trained under {_count(facts)} priors, and their aggregated posteriors "
-        r"are drawn. A VAE maximises a lower bound of the log-likelihood, $\text{ELBO} = \text{RE} + "
-        r"\Omega$, of a reconstruction term and a regulariser (equations 1 to 4 have the "
-        "numbers of the lab sheet):",
+        f"This part trains VAEs{w.cite('vae')} with a latent space of $D={one.latent}$ "
+        f"dimensions on {_digits(w, facts)}, under {_count(facts)} priors, and plots their "
+        "aggregated posteriors. A VAE maximises a lower bound on the log-likelihood, "
+        r"$\text{ELBO} = \text{RE} + \Omega$, the sum of a reconstruction term and a regulariser "
+        "(equations 1 to 4 are numbered as on the lab sheet):",
     )
     w.equation(RE, "1")
     w.equation(OMEGA, "2")
@@ -69,9 +69,9 @@ def _model(w: Writer, facts: Facts) -> None:
         r"先验不依赖于$\boldsymbol{x}$，所以$\ln p_\lambda(\boldsymbol{z})$先对后验、再对数据求期望，"
         r"就是对聚合后验$q_\phi(\boldsymbol{z}) = \mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}["
         r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$求期望，正则项因此可写成交叉熵与条件熵两部分：",
-        r"The prior does not look at $\boldsymbol{x}$, so the mean of "
-        r"$\ln p_\lambda(\boldsymbol{z})$ over the posterior and then over the data is its mean "
-        r"over the aggregated posterior $q_\phi(\boldsymbol{z}) = "
+        r"The prior does not depend on $\boldsymbol{x}$. The expectation of "
+        r"$\ln p_\lambda(\boldsymbol{z})$ over the posterior and then over the data is therefore "
+        r"its expectation over the aggregated posterior $q_\phi(\boldsymbol{z}) = "
         r"\mathbb{E}_{p_{\text{data}}(\boldsymbol{x})}[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})]$, "
         "and the regulariser splits into a cross-entropy and a conditional entropy:",
     )
@@ -79,10 +79,11 @@ def _model(w: Writer, facts: Facts) -> None:
     w.para(
         r"编码器给出对角高斯后验，用重参数化$\boldsymbol{z} = \boldsymbol{\mu} + \boldsymbol{\sigma} "
         r"\odot \boldsymbol{\epsilon}$采样；像素为二值，解码器输出每个像素的logit $l_i$，似然取伯努利分布：",
-        "The encoder gives a diagonal Gaussian posterior, sampled by the reparameterisation "
+        "The encoder returns a diagonal Gaussian posterior, which is sampled by the "
+        "reparameterisation "
         r"$\boldsymbol{z} = \boldsymbol{\mu} + \boldsymbol{\sigma} \odot \boldsymbol{\epsilon}$. "
-        "Pixels are binary; the decoder gives a logit $l_i$ for each, and the likelihood is "
-        "Bernoulli:",
+        "Pixels are binary. The decoder returns a logit $l_i$ for each, and the likelihood is "
+        "a Bernoulli distribution:",
     )
     w.equation(
         r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x}) = \mathcal{N}\left(\boldsymbol{z} \mid "
@@ -93,7 +94,7 @@ def _model(w: Writer, facts: Facts) -> None:
         r"\ln p_\theta(\boldsymbol{x} \mid \boldsymbol{z}) = "
         r"\sum_i \left[ x_i l_i - \ln\left(1 + e^{l_i}\right) \right]"
     )
-    w.para("计算RE与$\\Omega$的代码如下，返回逐图像的值：", "RE and $\\Omega$, one value an image:")
+    w.para("计算RE与$\\Omega$的代码如下，返回逐图像的值：", "This code computes RE and $\\Omega$, one value for each image:")
     w.code(excerpt(VAE.terms))
 
 
@@ -112,8 +113,9 @@ def _priors(w: Writer, facts: Facts) -> None:
         w.equation(words.density)
     w.para(
         "混合密度须先在各维上求和得到每个分量的对数密度，再对分量求和；次序颠倒则成为一维混合的乘积，是另一个分布：",
-        "A mixture's log-density sums over dimensions first and over components second; the "
-        "other order is a product of one-dimensional mixtures, another distribution:",
+        "The log-density of a mixture is summed over the dimensions first and over the components "
+        "second. The other order gives a product of one-dimensional mixtures, which is a "
+        "different distribution:",
     )
     w.code(excerpt(GaussianMixture.log_prob, GaussianMixture._diagonal))
     if "vamp" in facts.vae:
@@ -134,8 +136,8 @@ def _settings(w: Writer, facts: Facts) -> None:
     p = w.pick
     w.para(
         f"各先验下的网络结构与训练设置完全相同，见{w.tab('vae_settings')}；训练过程见{w.fig('curves')}。",
-        f"Networks and training are the same under every prior: {w.tab('vae_settings')}. "
-        f"{w.fig('curves')} shows how training went.",
+        f"The networks and the training are the same for every prior ({w.tab('vae_settings')}). "
+        f"{w.fig('curves')} shows the training curves.",
     )
     components = {
         prior: config["prior_options"].get("components")
@@ -146,7 +148,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("编码器（全连接，SiLU）", "Encoder (perceptron, SiLU)"), widths],
         [p("解码器（全连接，SiLU）", "Decoder (perceptron, SiLU)"), back],
         *([[
-            p("解码器的傅里叶特征", "The decoder's Fourier features"),
+            p("解码器的傅里叶特征", "Fourier features of the decoder"),
             rf"$\sin \boldsymbol{{B}} \boldsymbol{{z}}$, $\cos \boldsymbol{{B}} \boldsymbol{{z}}$; "
             rf"$B_{{ij}} \sim \mathcal{{N}}(0, {scale:g}^2)$" + w.cite("fourier"),
         ]] if scale else []),
@@ -157,7 +159,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         [p("图像", "Images"), p(*LIKELIHOODS[one.likelihood].domain) + w.cite("binarise")],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
             f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
-            f", learning rate {config['learning_rate']:g} (short rise, then cosine to zero)")],
+            f", learning rate {config['learning_rate']:g} (warm-up, then cosine decay to zero)")],
         [p("轮数 / 批大小", "Epochs / batch"), f"{one.epochs} / {config['batch']}"],
         [p("随机种子", "Seed"), str(config["seed"])],
         [p("训练用时", "Training time"),
@@ -170,7 +172,7 @@ def _settings(w: Writer, facts: Facts) -> None:
     )
     figure_of_priors(
         w, facts, "curves", "curve", 1, 12.0, "训练过程：左为ELBO，右为训练集上的正则项",
-        "Training: the ELBO at the left, the regulariser on training images at the right",
+        "Training curves: the ELBO (left) and the regulariser on the training images (right)",
     )
 
 
@@ -182,11 +184,12 @@ def _measuring(w: Writer, facts: Facts) -> None:
         f"RE与$\\Omega$按式(1)、式(2)用每图{draws}次采样的蒙特卡罗估计；式(3)的两部分则另行计算："
         r"条件熵用高斯熵的解析式，交叉熵在每个后验上用Gauss–Hermite求积。两条路线相互独立，因此$\Omega$等于"
         "两部分之和是一次真正的检验。",
-        "All values are over the test set, in nats per image; ± is the standard error of the "
-        f"mean over test images. RE and $\\Omega$ follow equations 1 and 2 by Monte Carlo with "
-        f"{draws} draws an image. The two parts of equation 3 come by other ways: the "
-        "conditional entropy in closed form, the cross-entropy by Gauss–Hermite quadrature over "
-        r"each posterior. That $\Omega$ equals their sum is therefore a real check.",
+        "All values are means over the test set, in nats per image; the number after ± is the "
+        "standard error of the mean over the test images. RE and $\\Omega$ are estimated as in "
+        f"equations 1 and 2, by Monte Carlo with {draws} draws per image. The two parts of "
+        "equation 3 are computed independently of that: the conditional entropy in closed form, "
+        "the cross-entropy by Gauss–Hermite quadrature over each posterior. Their sum is "
+        r"therefore a genuine check of $\Omega$.",
     )
     w.equation(
         r"\mathbb{H}\left[q_\phi(\boldsymbol{z} \mid \boldsymbol{x})\right] = \mathbb{E}_{"
@@ -201,8 +204,8 @@ def _measuring(w: Writer, facts: Facts) -> None:
     w.para(
         "为看清先验与聚合后验匹配的程度，另算边缘KL散度，它是交叉熵超出聚合后验自身熵的部分"
         f"{w.cite('surgery')}：",
-        "How well the prior matches the aggregated posterior is told by the marginal KL "
-        "divergence, the part of the cross-entropy beyond the aggregated posterior's own entropy"
+        "The marginal KL divergence measures how well the prior matches the aggregated posterior. "
+        "It is the part of the cross-entropy that exceeds the entropy of the aggregated posterior"
         f"{w.cite('surgery')}:",
     )
     w.equation(

@@ -42,14 +42,14 @@ def _numbers(w: Writer, facts: Facts) -> None:
             f"注意：下列数值来自内置的替代数据（{data_name(w, data)}），"
             "不是完整的MNIST。用完整MNIST重做：`genlab lab --preset full --mnist mnist`"
             "（数据的获取方法见`genlab data`）。",
-            f"Note: the numbers below are from the embedded stand-in ({data_name(w, data)}), "
-            f"not the whole of MNIST. For the real thing: "
+            f"Note: the numbers below are of the embedded stand-in ({data_name(w, data)}), "
+            "not of the whole MNIST data set. To repeat them on all of MNIST: "
             "`genlab lab --preset full --mnist mnist` (`genlab data` says how to get it).",
         )
     w.para(
         f"{w.tab('vae_results')}列出各先验下的全部结果，{w.tab('identity')}是式(3)的检验。",
-        f"{w.tab('vae_results')} has all results under each prior, {w.tab('identity')} the check "
-        "of equation 3.",
+        f"{w.tab('vae_results')} lists all results under each prior; {w.tab('identity')} is the "
+        "check of equation 3.",
     )
     header = [w.pick("量（nat/图像）", "Quantity (nats per image)"),
               *(prior_name(w, prior) for prior in facts.vae)]
@@ -58,7 +58,7 @@ def _numbers(w: Writer, facts: Facts) -> None:
     w.table(
         "vae_results", header, list(rows.values()),
         f"不同先验下VAE在测试集（{count(facts.standard.test_images)}张）上的结果",
-        f"The VAEs on the test set ({count(facts.standard.test_images)} images)",
+        f"Results of the VAEs on the test set ({count(facts.standard.test_images)} images)",
         "l" + "c" * len(facts.vae),
     )
     rows = [
@@ -96,7 +96,7 @@ def _figures(w: Writer, facts: Facts) -> None:
         "prior's own density with the codes in the model's own coordinates. "
         f"{w.fig('manifold')} to {w.fig('samples')} show what a grid over the latent plane "
         f"decodes to, reconstructions of test images ({w.fig('reconstructions')}), and images "
-        "generated from the prior.",
+        "generated from each prior.",
     )
     w.figure(
         "priors",
@@ -160,12 +160,12 @@ def figure_of_priors(
 
 FIGURES = (
     ("own", "prior", 2, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
-     "The model's own prior density (grey) and the aggregated posterior, coloured by digit"),
+     "Each model's own prior density (grey) and samples of the aggregated posterior, coloured by digit"),
     ("manifold", "manifold", 3, 16.0, "隐空间平面上等距网格点的解码结果",
-     "What a regular grid over the latent plane decodes to"),
+     "Images decoded from a regular grid over the latent plane"),
     ("reconstructions", "reconstructions", 1, 12.0, "测试图像与其重建",
      "Test images and their reconstructions"),
-    ("samples", "samples", 3, 16.0, "从先验采样后解码得到的图像", "Images decoded from samples of the prior"),
+    ("samples", "samples", 3, 16.0, "从先验采样后解码得到的图像", "Images decoded from samples of each prior"),
 )
 
 
