@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,26 @@ def run_process(*arguments: str, cwd: Path, **environment: str) -> Ended:
         env=os.environ | environment, check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def commands_of_a_copy(folder: Path, *commands: tuple[str, ...]) -> list[Ended]:
+    """Runs commands of the package's copy in a folder, one after another in one new process."""
+    program = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
+        "from cases.command import run_command\n"
+        "import genlab; assert Path(genlab.__file__).is_relative_to(sys.argv[2])\n"
+        "for one in json.loads(sys.argv[3]):\n"
+        "    ended = run_command(*one, cwd=Path(sys.argv[2]))\n"
+        "    print(json.dumps([ended.returncode, ended.stdout, ended.stderr]))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(folder), "GENLAB_CACHE": str(folder / "cache")}
+    tests = str(Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program, tests, str(folder), json.dumps(commands)],
+        capture_output=True, text=True, cwd=folder, env=environment, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def refused(ended: Ended, *words: str) -> None:

@@ -2,10 +2,7 @@
 
 import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 import torch
 import torch.nn as nn
 
+from cases.command import commands_of_a_copy
 from torch.distributions import Distribution, Independent, StudentT
 
 import genlab
@@ -90,25 +88,19 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_file_and_a_row_make_a_prior_of_the_command_line(copy: Path, tiny_digits: Path) -> None:
     """It is offered, trained, measured, drawn and explored."""
-
-    def genlab_says(*arguments: str) -> str:
-        environment = os.environ | {"PYTHONPATH": str(copy), "GENLAB_CACHE": str(copy / "cache")}
-        done = subprocess.run(
-            [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True,
-            env=environment, cwd=copy,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "--prior.degrees FLOAT" in genlab_says("vae", "train", "--help")
-    genlab_says(
-        "vae", "train", "--data", str(tiny_digits), "--prior", "heavy", "--prior.degrees", "9",
-        "--epochs", "1", "--hidden", "16", "--importance", "0", "--out", "run",
+    shown, trained, explored = commands_of_a_copy(
+        copy,
+        ("vae", "train", "--help"),
+        ("vae", "train", "--data", str(tiny_digits), "--prior", "heavy", "--prior.degrees", "9",
+         "--epochs", "1", "--hidden", "16", "--importance", "0", "--out", "run"),
+        ("explore", "run", "--no-open", "--data", str(tiny_digits)),
     )
+    for done in (shown, trained, explored):
+        assert done.returncode == 0, done.stderr
+    assert "--prior.degrees FLOAT" in shown.stdout
     config = json.loads((copy / "run" / "config.json").read_text())["config"]
     assert (config["prior"], config["prior_options"]) == ("heavy", {"degrees": 9.0})
     assert (copy / "run" / "figures" / "prior.png").exists()
-    genlab_says("explore", "run", "--no-open", "--data", str(tiny_digits))
     page = (copy / "run" / "explorer.html").read_text(encoding="utf-8")
     assert '"en":"Heavy"' in page.replace(" ", "")
 

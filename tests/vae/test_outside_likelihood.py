@@ -2,16 +2,14 @@
 
 import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 from pathlib import Path
 
 import pytest
 import torch
 
+from cases.command import commands_of_a_copy, refused
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -132,27 +130,22 @@ def test_a_file_and_a_row_make_a_likelihood_of_the_command_line(
     copy: Path, tiny_digits: Path
 ) -> None:
     """It is offered, trained, measured, drawn, measured again and refitted."""
-
-    def genlab_says(*arguments: str, fails: bool = False) -> str:
-        environment = os.environ | {"PYTHONPATH": str(copy), "GENLAB_CACHE": str(copy / "cache")}
-        done = subprocess.run(
-            [sys.executable, "-m", "genlab", *arguments], capture_output=True, text=True,
-            env=environment, cwd=copy,
-        )
-        assert (done.returncode != 0) == fails, done.stderr
-        return done.stderr if fails else done.stdout
-
-    assert "--likelihood.most INT" in genlab_says("vae", "train", "--help")
-    genlab_says(
-        "vae", "train", "--data", str(tiny_digits), "--likelihood", "poisson", "--likelihood.most",
-        "5", "--epochs", "1", "--hidden", "16", "--importance", "0", "--out", "run",
+    shown, trained, evaluated, refitted, explored = commands_of_a_copy(
+        copy,
+        ("vae", "train", "--help"),
+        ("vae", "train", "--data", str(tiny_digits), "--likelihood", "poisson",
+         "--likelihood.most", "5", "--epochs", "1", "--hidden", "16", "--importance", "0",
+         "--out", "run"),
+        ("vae", "evaluate", "run"),
+        ("vae", "refit", "run", "--prior", "mixture", "--prior.components", "2"),
+        ("explore", "run", "--no-open"),
     )
+    assert "--likelihood.most INT" in shown.stdout
+    for done in (shown, trained, evaluated, refitted):
+        assert done.returncode == 0, done.stderr
     config = json.loads((copy / "run" / "config.json").read_text())["config"]
     assert (config["likelihood"], config["likelihood_options"]) == ("poisson", {"most": 5})
-    genlab_says("vae", "evaluate", "run")
-    genlab_says("vae", "refit", "run", "--prior", "mixture", "--epochs", "1")
-    told = genlab_says("explore", "run", "--no-open", fails=True)
-    assert "a page cannot decode images of the likelihood Poisson" in told
+    refused(explored, "a page cannot decode images of the likelihood Poisson")
 
 
 def test_no_module_but_the_table_names_a_likelihood() -> None:
