@@ -35,7 +35,7 @@ def bound_curve(
     values = [*learned, *tested]
     shown = [max(values) - DEPTH, *learned[-3:], *tested[-2:]]  # the end is always seen
     lowest = max(min(values), min(shown))
-    room = 0.06 * max(max(values) - lowest, 1.0)
+    room = 0.1 * max(max(values) - lowest, 1.0)
     left.set_ylim(lowest - room, max(values) + room)
     left.set_ylabel(objective + pick(lang, "（nat）", " (nats)"))
     left.legend(frameon=False)
@@ -82,6 +82,8 @@ def _finished(figure: Figure, title: str, lang: str) -> Figure:
         axis.set_xlabel(pick(lang, "轮数", "epoch"))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axis.grid(alpha=0.3, lw=0.5)
-        axis.margins(x=0.08)
+        low, high = axis.get_xlim()
+        if high - low < 2:  # one epoch
+            axis.set_xlim(low - 1, high + 1)
     figure.suptitle(title)
     return figure

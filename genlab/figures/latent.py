@@ -154,8 +154,9 @@ def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
     figure = Figure(figsize=(5.1 * CM, 5.4 * CM), dpi=400, layout="constrained")
     axis = figure.add_subplot()
     axis.imshow(1 - sheet, cmap="gray", extent=(-limit, limit, -limit, limit), vmin=0, vmax=1)
+    _ticks(axis)
     axis.set_xlabel(r"$z_1$")
-    axis.set_ylabel(r"$z_2$")
+    axis.set_ylabel(r"$z_2$", labelpad=1)
     axis.set_title(caption, fontsize=TEXT)
     return figure
 
@@ -168,8 +169,13 @@ def _grid(limit: float, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _frame(axis: Axes, limit: float, panel: Panel) -> None:
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    for line in (axis.xaxis, axis.yaxis):
-        line.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    _ticks(axis)
     prime = "'" if panel.standardised else ""
     axis.set_xlabel(rf"$z{prime}_1$")
     axis.set_ylabel(rf"$z{prime}_2$", labelpad=1)
+
+
+def _ticks(axis: Axes) -> None:
+    """Puts the same ticks on both axes."""
+    for line in (axis.xaxis, axis.yaxis):
+        line.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
