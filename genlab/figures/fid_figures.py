@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.data.pictures import Pictures
 from genlab.fid.results import Copies, Distance, Measurement
-from genlab.figures.style import TEXT, save, styled
+from genlab.figures.style import TEXT, save, styled, wrapped
 
 PAIRS = 12
 SHOWN = 10
@@ -50,11 +50,10 @@ def _show(axes: Any, image: Tensor, title: str) -> None:
 def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Figure:
     """Each generated image above the real one that is nearest to it."""
     pairs = copies.closest[:PAIRS]
-    figure = Figure(figsize=(0.9 * len(pairs) + 0.6, 2.5), dpi=150, layout="constrained")
-    figure.suptitle(
-        f"Closest pairs by {network}: generated (above), its nearest real image (below)",
-        fontsize=TEXT,
-    )
+    width = max(2.4, 0.9 * len(pairs) + 0.6)
+    figure = Figure(figsize=(width, 2.5), dpi=150, layout="constrained")
+    title = f"Closest pairs by {network}: generated (above), its nearest real image (below)"
+    figure.suptitle(wrapped(title, width), fontsize=TEXT)
     rows = figure.subplots(2, len(pairs), squeeze=False)
     for column, (index, nearest, distance) in enumerate(pairs):
         _show(rows[0, column], fake.read(int(index)), f"{distance:.3g}")
@@ -68,12 +67,13 @@ def _influence(judge: Distance, influence: list[float], fake: Pictures) -> Figur
     values = torch.tensor(influence, dtype=torch.float64)
     order = values.argsort(descending=True).tolist()
     count = min(SHOWN, len(order) // 2)
-    figure = Figure(figsize=(0.9 * count + 0.6, 2.7), dpi=150, layout="constrained")
-    figure.suptitle(
+    width = max(2.4, 0.9 * count + 0.6)
+    figure = Figure(figsize=(width, 2.7), dpi=150, layout="constrained")
+    title = (
         f"{judge.label} = {judge.distance.text()}: the images that raise it most (above) and "
-        "lower it most (below), and by how much",
-        fontsize=TEXT,
+        "lower it most (below), and by how much"
     )
+    figure.suptitle(wrapped(title, width), fontsize=TEXT)
     rows = figure.subplots(2, count, squeeze=False)
     for row, chosen in zip(rows, (order[:count], order[::-1][:count])):
         for axes, index in zip(row, chosen):

@@ -22,7 +22,7 @@ from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
 from genlab.figures.sheets import enlarged, image_sheet
-from genlab.figures.style import CM, TEXT, literal, styled
+from genlab.figures.style import CM, TEXT, literal, styled, wrapped
 from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
@@ -112,17 +112,18 @@ def neighbour_pairs(found: Neighbours, data: str) -> Figure:
     """Each generated image beside its nearest training image, with their distance."""
     columns = 4
     rows = -(-len(found.fakes) // columns)
-    height = (2.3 * rows + 1.7) * CM
-    figure = Figure(figsize=(16 * CM, height))
-    figure.suptitle(
-        f"The first {len(found.fakes)} generated images (left, not selected) and the nearest "
-        f"training image of each (right), by {found.network}\n"
-        f"Above each pair its distance; a training image and its nearest other one: "
-        f"{found.typical:.3g} (median)\n{literal(data)}",
-        fontsize=TEXT, y=0.99, va="top",
+    title = wrapped(
+        f"The first {len(found.fakes)} generated images (not selected); to the right of each, the "
+        f"nearest training image by features of {found.network}. Above each pair: their distance. "
+        "The median distance between a training image and its nearest other one is "
+        f"{found.typical:.3g}. Data: {literal(data)}", 16 * CM,
     )
+    top = (0.42 * title.count("\n") + 1.0) * CM
+    height = 2.3 * CM * rows + top
+    figure = Figure(figsize=(16 * CM, height))
+    figure.suptitle(title, fontsize=TEXT, y=0.99, va="top")
     grid = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 1.7 * CM / height, 0.06, 0.2)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, 0.2)
     for axis, fake, real, distance in zip(
         grid.flat, found.fakes, found.reals, found.distances
     ):

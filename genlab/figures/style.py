@@ -6,6 +6,7 @@ drawn in English and, where a font of this machine has Chinese letters, also in 
 
 __all__ = [
     "CM", "TEXT", "chinese_font", "drawn_languages", "fonts", "literal", "save", "styled", "there",
+    "wrapped",
 ]  # fmt: skip
 
 import functools
@@ -13,6 +14,7 @@ import io
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unicodedata import east_asian_width
 
 import matplotlib
 
@@ -54,6 +56,20 @@ styled = matplotlib.rc_context({
 def literal(text: str) -> str:
     """Returns a text from outside, a folder's name for one, so that a $ begins no formula."""
     return text.replace("$", r"\$")
+
+
+def wrapped(text: str, width: float) -> str:
+    """Returns a text of size `TEXT` in lines that fit into so many inches."""
+    letter = 0.62 * TEXT / 72  # DejaVu Sans is wide; a Chinese letter takes two
+    lines, most = [""], width / letter
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        taken = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in longer)
+        if lines[-1] and taken > most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 @functools.cache

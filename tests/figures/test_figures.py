@@ -97,6 +97,19 @@ def test_a_name_with_a_dollar_is_no_formula(tmp_path: Path) -> None:
     style.save(figure, tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(
+    "text", ["the first 16 generated images and the nearest of each, " * 3, "我的狗的照片 " * 12]
+)
+@pytest.mark.parametrize("width", [2.4, 6.3])
+def test_a_long_title_is_wrapped_within_its_figure(text: str, width: float) -> None:
+    figure = Figure(figsize=(width, 3), dpi=100)
+    title = figure.suptitle(style.wrapped(text, width), fontsize=style.TEXT)
+    style._dress(figure)
+    figure.canvas.draw()
+    assert title.get_window_extent().width < width * 100
+    assert style.wrapped(text, width).split() == text.split()
+
+
 def test_without_a_chinese_font_figures_are_in_english(no_chinese: None, tmp_path: Path) -> None:
     assert style.drawn_languages() == ("en",)
     (tmp_path / "curve-zh.png").touch()
