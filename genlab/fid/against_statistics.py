@@ -60,11 +60,12 @@ def measure_against_statistics(config: FidConfig, features: FeatureExtractors) -
         )
         different = Different(real=known.different, fake=len(sample.first))
         n_real = known.gaussian.count
+        said = n_real if known.provenance or config.real_count else None  # not by the rank alone
         found.append(Measurement(
             distances=[distance], different=different, n_real=n_real, n_fake=len(fake),
             size=None if size == "native" else size,
             real=None, statistics=str(path), fake=fake.identity,
-            verdict=statistics_verdict(distance, len(fake), n_real, different),
+            verdict=statistics_verdict(distance, len(fake), said, different),
         ))  # fmt: skip
     alike = ", as the real ones were" if known.framing else ""
     sized = f"the generated images are taken at size {size}{alike}"

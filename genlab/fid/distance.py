@@ -22,7 +22,7 @@ from genlab.features.sample import Sample
 from genlab.fid.copies import copies_of
 from genlab.fid.metrics import FeatureSets, Taken, metric_values
 from genlab.fid.results import Difference, Distance, ExtractorIdentity, Null, RealFloor
-from genlab.metrics.frechet_distance import frechet_parts
+from genlab.metrics.frechet_distance import frechet_distance, frechet_parts
 from genlab.metrics.jackknife import frechet_difference, frechet_jackknife
 from genlab.metrics.kernel import kid_difference
 from genlab.metrics.resampling import SIZES, Subsets, limit, permutation_null, real_floor
@@ -124,7 +124,7 @@ def _resampled(
             same = (len(own[0]), len(own[1])) == (len(real), len(fake))
             exchanged = subsets if same else Subsets(*own)
             if not same:
-                value = exchanged.distance(exchanged.x, exchanged.y)
+                value = frechet_distance(*own)
             random = generator(plan.seed, "distance: null")
             null = permutation_null(exchanged, value, random, count, progress.advance)
         random = generator(plan.seed, "distance: floor")

@@ -128,3 +128,27 @@ def test_paired_difference_is_the_deviation_over_repetitions() -> None:
     errors = [frechet_difference(*sets(d)).error for d in range(10)]
     assert 0.8 < np.mean(errors) / np.std(found, ddof=1) < 1.6
     assert np.mean(found) < 0  # the first set is the nearer one
+
+
+@pytest.mark.parametrize("f", [5, 40])
+def test_an_image_that_is_given_repeatedly_is_left_out_as_a_whole(f: int) -> None:
+    x, rows = features("x", 20, f), features("y", 12, f)
+    kinds = torch.tensor([*range(12), 4, 4, 4, 4, 7, 2, 2])
+    y = rows[kinds]
+    found = leave_one_out(x, y, kinds)
+    wanted = torch.tensor(
+        [frechet_distance(x, y[kinds != k]) for k in range(12)], dtype=torch.float64
+    )
+    assert found.tolist() == pytest.approx(wanted.tolist(), rel=1e-6)
+    known = frechet_jackknife(x, y, (torch.arange(20), kinds))
+    assert known.influence.tolist() == pytest.approx((known.value - found[kinds]).tolist())
+
+
+def test_copies_do_not_make_an_error_smaller() -> None:
+    """Every image three times: the error is that of the images once (but for N - 1)."""
+    x, y = features("x", 50, 30), features("y", 50, 30)
+    once = frechet_jackknife(x, y)
+    kinds = torch.arange(50).repeat(3), torch.arange(50).repeat(3)
+    thrice = frechet_jackknife(x.repeat(3, 1), y.repeat(3, 1), kinds)
+    assert thrice.error == pytest.approx(once.error, rel=0.03)
+    assert frechet_jackknife(x.repeat(3, 1), y.repeat(3, 1)).error < 0.65 * once.error

@@ -67,6 +67,15 @@ def test_level_when_fakes_are_new_draws() -> None:
         assert abs((p < level).mean() - level) < 4 * deviation + 0.01  # 1/2 of continuity
 
 
+@pytest.mark.parametrize(("reals", "fakes"), [(10, 10), (30, 30), (25, 100)])
+def test_level_without_held_out_reals(reals: int, fakes: int) -> None:
+    """As of new draws, though each real image misses itself and shares distances with others."""
+    size = 500
+    sets = zip(normal("t", size, reals, 6), normal("f", size, fakes, 6))
+    p = np.array([memorisation_test(train, fake).test.p for train, fake in sets])
+    assert abs((p <= 0.05).mean() - 0.05) < 3 * math.sqrt(0.05 * 0.95 / size)
+
+
 def test_copies_are_found() -> None:
     train, new = normal("t", 60, 20), normal("h", 50, 20)
     fake = torch.cat([train[:10], train[10:25] + 1e-3, normal("f", 25, 20)])
