@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from cases.report import make_lab_run
-from PIL import Image
+from matplotlib import font_manager
+from PIL import Image, ImageFont
 
 from genlab.lab.report.formats.docx import write_docx
 from genlab.lab.report.text.text import write_markdown
@@ -229,6 +230,65 @@ def test_links_lead_somewhere(document: zipfile.ZipFile) -> None:
     ids = [b.get(f"{W}id") for b in body.iter(f"{W}bookmarkStart")]
     assert len(ids) == len(set(ids))
     assert {h.get(f"{W}anchor") for h in body.iter(f"{W}hyperlink")} <= set(there)
+
+
+def table_cells(document: zipfile.ZipFile) -> list[tuple[str, float, float]]:
+    """Text, room in twentieths of a point, and size in points of the cells of all data tables."""
+    found = []
+    for table in xml(document, "word/document.xml").iter(f"{W}tbl"):
+        if table.find(f".//{M}oMathPara") is not None:  # a numbered equation
+            continue
+        widths = [int(str(c.get(f"{W}w"))) for c in table.iter(f"{W}gridCol")]
+        for row in table.findall(f"{W}tr"):
+            for cell, width in zip(row.findall(f"{W}tc"), widths, strict=True):
+                text = "".join(t.text or "" for t in cell.iter(f"{W}t"))
+                size = next((int(str(s.get(f"{W}val"))) / 2 for s in cell.iter(f"{W}sz")), 10.5)
+                found.append((text, width - 2 * 108, size))  # less the margins of a cell
+    return found
+
+
+def broken(document: zipfile.ZipFile) -> list[str]:
+    """Words and numbers that are wider than their cells, in the widest of the likely fonts."""
+    name = font_manager.FontProperties(family="DejaVu Serif", weight="bold")
+    font = ImageFont.truetype(font_manager.findfont(name, fallback_to_default=False), 1000)
+    return [
+        word for text, room, size in table_cells(document)
+        for word in re.split(r"[ \-/]+|(?=[\u2e80-\uffef])", text)
+        if font.getlength(word) * size * 20 / 1000 > room
+    ]
+
+
+def test_no_number_in_a_table_breaks_in_another_font(document: zipfile.ZipFile) -> None:
+    """Without Times New Roman a program may take DejaVu Serif, a third wider."""
+    assert len(table_cells(document)) > 100
+    assert broken(document) == []
+
+
+def test_letters_of_a_crowded_table_become_smaller(tmp_path: Path) -> None:
+    w, nbsp = Writer("en"), "\N{NO-BREAK SPACE}"
+    row = [f"\N{MINUS SIGN}1,234.56{nbsp}±{nbsp}0.12"] * 7
+    w.table("many", [f"prior{k}" for k in range(7)], [row], "表", "Table", "c" * 7)
+    write_docx(w.text(), tmp_path / "a.docx", tmp_path, "en", "a", "t")
+    with zipfile.ZipFile(tmp_path / "a.docx") as made:
+        assert broken(made) == []
+        assert min(size for _, _, size in table_cells(made)) < 10
+
+
+def test_lines_are_not_torn_apart_and_pages_end_within_tables(document: zipfile.ZipFile) -> None:
+    styles = {s.get(f"{W}styleId"): s for s in xml(document, "word/styles.xml").iter(f"{W}style")}
+    for name in ("BodyText", "FirstParagraph"):  # a line before a formula would be torn apart
+        adjust = styles[name].find(f"{W}pPr/{W}jc")
+        assert adjust is None or adjust.get(f"{W}val") in ("left", "start")
+    kept = styles["FigureRow"].find(f"{W}pPr/{W}keepNext")
+    assert kept is None or kept.get(f"{W}val") in ("0", "false")
+    long = [t for t in xml(document, "word/document.xml").iter(f"{W}tbl")
+            if len(t.findall(f"{W}tr")) > 6]
+    assert len(long) > 3
+    for table in long:
+        rows = table.findall(f"{W}tr")
+        assert rows[0].find(f"{W}trPr/{W}tblHeader") is not None
+        free = [row for row in rows if row.find(f".//{W}keepNext") is None]
+        assert len(free) >= len(rows) - 5
 
 
 def test_captions_stay_with_what_they_name(document: zipfile.ZipFile) -> None:

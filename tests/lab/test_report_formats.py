@@ -93,6 +93,23 @@ def test_the_page_fits_phones_darkness_and_paper(page: str) -> None:
     assert tables == len([a for a in elements.of("div") if a.get("class") == "scroll"]) == 8
 
 
+def test_what_is_wider_than_a_phone_scrolls_in_a_box_of_its_own(page: str) -> None:
+    elements = Elements(page)
+    boxes = [str(a.get("class", "")).split() for a in elements.of("div")]
+    displayed = [m for m in elements.of("math") if m.get("display") == "block"]
+    assert len([one for one in boxes if "equation" in one and "scroll" in one]) == len(displayed)
+    assert re.search(r"\.scroll, pre \{[^}]*overflow-x: auto;[^}]* local,[^}]* scroll,", page)
+
+
+def test_english_is_not_set_in_a_chinese_font(page: str) -> None:
+    """A Chinese serif before `serif` has full-width apostrophes and quotation marks."""
+    serif, chinese = re.findall(r"--serif: ([^;]*);", page)
+    assert not re.search("Song|CJK|Han|SimSun", serif)
+    assert "Noto Serif CJK SC" in chinese
+    assert page.index("--serif: " + serif) < page.index(":root:lang(zh)") < page.index(
+        "--serif: " + chinese)
+
+
 def test_names_from_outside_stay_text(page: str) -> None:
     elements = Elements(page)
     assert {"name": "author", "content": '张_三*<b>"'} in elements.of("meta")

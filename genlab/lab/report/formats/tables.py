@@ -21,10 +21,12 @@ HEAVY, LIGHT = "12", "6"
 LATER = {qn(f"w:{tag}") for tag in ("tblLayout", "tblCellMar", "tblLook", "vAlign")}
 BREAKS = re.compile(r"[ \-/]+|(?=[\u2e80-\uffef])")
 """Where a line may break."""
-LETTER, PADDING = 140, 2.4
-"""The width of a Latin letter, of 10.5 points, in twentieths of a point; letters that a cell's
-margins take. Times New Roman is narrower (105), but its place may be taken by DejaVu Serif, of
-which this is a bold digit: numbers must not break in it either."""
+SIZE = 10.5
+"""Points of a table's letters."""
+LETTER, HAN, PADDING = 148, 1.5, 1.7
+"""The width of a Latin letter in twentieths of a point; the Latin letters that a Chinese one takes,
+and those that a cell's margins take. Times New Roman is narrower (105), but its place may be taken
+by DejaVu Serif, of which this is a bold digit: numbers must not break in it either."""
 EMU_PER_TWENTIETH = 635
 FEW = 6
 """A table of no more rows is not broken over pages."""
@@ -80,7 +82,10 @@ def _together(table: Table) -> None:
 
 
 def _widths(table: Table, room: int) -> None:
-    """Shares the text's width among the columns, no number or word broken where that can be."""
+    """Shares the text's width among the columns so that no number and no word is broken.
+
+    Where there are too many for that, their letters become smaller.
+    """
     columns = len(table.columns)
     wanted, least = [0.0] * columns, [0.0] * columns
     for row in table.rows:
@@ -90,6 +95,9 @@ def _widths(table: Table, room: int) -> None:
             wanted[index] = max(wanted[index], PADDING + min(_width(text), 46.0))
             least[index] = max(least[index], PADDING + min(longest, 46.0))
     letters = room / LETTER
+    if sum(least) > letters:
+        for run in (r for row in table.rows for c in row.cells for p in c.paragraphs for r in p.runs):
+            run.font.size = Pt(SIZE * letters / sum(least))
     if sum(wanted) > letters:  # what is left over the longest words goes by what is wanted
         more = max(0.0, letters - sum(least)) / max(1e-9, sum(wanted) - sum(least))
         wanted = [low + more * (high - low) for low, high in zip(least, wanted)]
@@ -117,8 +125,8 @@ def _text(cell: _Cell) -> str:
 
 
 def _width(text: str) -> float:
-    """The width of a text in Latin letters, a Chinese character being two."""
-    return sum(2.0 if ord(letter) > 0x2E7F else 1.0 for letter in text)
+    """The width of a text in Latin letters."""
+    return sum(HAN if ord(letter) > 0x2E7F else 1.0 for letter in text)
 
 
 def number_equations(document: Document) -> None:
