@@ -1,10 +1,12 @@
 """Level 2: the document says what the records in the archives say.
 
 The report is written again from the records (`rebuild.py`) and compared paragraph by paragraph;
-a row of a table is one, and so is an equation. A student may have written into it:
+a row of a table is one. Equations are compared by what they say. A student may have written into
+it, and another program may have saved it:
 
     a paragraph that has changed but for its numbers      look
     a paragraph added or left out                         look
+    an equation changed but for its numbers, or left out  look
     a number that has changed                             fail
     a row of a table, with numbers, left out or moved     fail
     a paragraph with weighty numbers (a decimal point, or three digits and more) moved    fail
@@ -14,8 +16,10 @@ a row of a table is one, and so is an equation. A student may have written into 
 
 Headers, footers, notes and comments are paragraphs like those of the body.
 
-Every picture must be, in its place, the picture of the run: the same file, or its pixels brought
-to the same size to within 3 of 255 levels (the report makes large pictures smaller).
+Every picture of the run must be in its place: the same file, or its pixels brought to the same
+size to within 3 of 255 levels (the report makes large pictures smaller). One that another program
+made smaller, or a JPEG, to within 20 levels of the means of blocks of 16 x 16 pixels, is shown
+("look"), and so is a further picture.
 """
 
 __all__ = ["check_consistency"]
@@ -31,8 +35,9 @@ from genlab.lab.report.text.text import PLACEHOLDERS
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rebuild import Rebuilt, rebuild
 from genlab.lab.verify.readers.docx_reader import Document, read_docx
+from genlab.lab.verify.readers.equations import numbers_of
 from genlab.lab.verify.readers.names import person
-from genlab.lab.verify.readers.pictures import difference, read_picture, size_of
+from genlab.lab.verify.readers.pictures import PNG, converted, difference, read_picture, size_of
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 from genlab.runs.run import Run
 
@@ -60,6 +65,8 @@ class Changes(NamedTuple):
     """Those of `gone` that hold numbers and are rows of tables, or are added elsewhere."""
     foreign: list[str]
     """Weighty numbers of added paragraphs that the records do not give."""
+    equations: list[str]
+    """Equations of which something else than numbers has changed, or that are added or gone."""
 
 
 def numbers_in(text: str) -> list[str]:
@@ -69,7 +76,7 @@ def numbers_in(text: str) -> list[str]:
 
 def compare_texts(document: list[str], report: list[str]) -> Changes:
     """Compares the paragraphs of a document with those of the report that the records give."""
-    changes = Changes([], [], [], [], [], [])
+    changes = Changes([], [], [], [], [], [], [])
     matcher = SequenceMatcher(None, document, report, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
@@ -86,6 +93,25 @@ def compare_texts(document: list[str], report: list[str]) -> Changes:
             n for n in numbers_in(text) if WEIGHTY.search(n) and n not in known
         )
     return changes
+
+
+def compare_equations(document: list[str], report: list[str], changes: Changes) -> None:
+    """Compares equations, as of `normal_form`, with those of the report, into `changes`.
+
+    A number that stands in an equation of the document and in none of those of the report that
+    it takes the place of has changed. A number that is gone may be another program's doing: some
+    drop equations.
+    """
+    matcher = SequenceMatcher(None, document, report, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            continue
+        found, wanted = document[a:b], report[c:d]
+        new = numbers_of(" ".join(found)) - numbers_of(" ".join(wanted))
+        if new:
+            changes.numbers.append(_where(" ".join(found), " ".join(wanted)))
+        else:
+            changes.equations.extend(found or wanted)
 
 
 def _compare_parts(ours: list[str], theirs: list[str], changes: Changes) -> None:
@@ -129,7 +155,7 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
     """Compares the document of a submission with its records."""
     try:
         document = read_docx(unpacked.docx.read(), unpacked.docx.name)
-        lang = _language(unpacked, document)
+        lang = _language(document)
         name, number = _author(unpacked, document)
         rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
     except Refused as error:
@@ -147,6 +173,7 @@ def check_consistency(unpacked: Unpacked) -> list[Finding]:
     findings = [_author_row(unpacked, document, name)]
     further = [text for text in document.margins if text not in rebuilt.margins]
     changes = compare_texts([*document.paragraphs, *further], rebuilt.paragraphs)
+    compare_equations(document.equations, rebuilt.equations, changes)
     findings.append(_text_row(changes, rebuilt, unpacked))
     findings.append(_beside_row(document))
     findings.append(_pictures_row(document, rebuilt, unpacked))
@@ -163,10 +190,11 @@ def _row(kind: str, verdict: Verdict, found: Words) -> Finding:
     return Finding("consistency", names[kind], verdict, found)
 
 
-def _language(unpacked: Unpacked, document: Document) -> str:
-    if document.language[:2] in ("zh", "en"):
-        return document.language[:2]
-    return "en" if Run(unpacked.run).config.get("lang") == "en" else "zh"
+def _language(document: Document) -> str:
+    """Returns "zh" if a tenth of the letters is Chinese; what a program says of it may be lost."""
+    letters = [letter for text in document.paragraphs for letter in text if letter.isalpha()]
+    chinese = sum("\u2e80" <= letter <= "\uffef" for letter in letters)
+    return "zh" if 10 * chinese > len(letters) else "en"
 
 
 def _author(unpacked: Unpacked, document: Document) -> tuple[str | None, str | None]:
@@ -222,14 +250,15 @@ def _text_row(changes: Changes, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding
         return _row("text", Verdict.FAIL, Words(
             f"有{len(wrong)}处数字不是由记录得到的：{zh}",
             f"{len(wrong)} numbers do not come from the records: {en}"))
-    edits = len(changes.words) + len(changes.added) + len(changes.gone)
+    edits = (*changes.words, *changes.added, *changes.gone, *changes.equations)
     if edits:
-        first = _quoted((*changes.words, *changes.added, *changes.gone)[0][:60])
+        first = _quoted(edits[0][:60])
         return _row("text", Verdict.LOOK, Words(
             f"数字一致；文字有改动：{len(changes.words)}段改写，{len(changes.added)}段增加，"
-            f"{len(changes.gone)}段删去（{first}…）",
+            f"{len(changes.gone)}段删去，{len(changes.equations)}个公式写法不同或缺少（{first}…）",
             f"the numbers agree; paragraphs reworded: {len(changes.words)}, added: "
-            f"{len(changes.added)}, left out: {len(changes.gone)} ({first}…)"))
+            f"{len(changes.added)}, left out: {len(changes.gone)}; equations written otherwise or "
+            f"missing: {len(changes.equations)} ({first}…)"))
     total = sum(len(numbers_in(text)) for text in rebuilt.paragraphs)
     return _row("text", Verdict.PASS, Words(
         f"{count}段与由记录重写的报告逐字相同（{total}个数字）",
@@ -246,31 +275,46 @@ def _beside_row(document: Document) -> Finding:
 
 
 def _pictures_row(document: Document, rebuilt: Rebuilt, unpacked: Unpacked) -> Finding:
-    if len(document.pictures) != len(rebuilt.pictures):
+    """Goes through the document's pictures, which must be the run's in their order."""
+    wrong, added, made = list[str](), 0, 0
+    own = list(rebuilt.pictures)
+    for place, data in enumerate(document.pictures):
+        alike = _alike(data, unpacked.run / own[0]) if own else None
+        if alike is None and len(document.pictures) - place > len(own):
+            added += 1
+            continue
+        path = own.pop(0)
+        made += alike == "converted"
+        wrong += [path] if alike is None else []
+    if wrong or own:
         return _row("pictures", Verdict.FAIL, Words(
-            f"有{len(document.pictures)}幅，应为{len(rebuilt.pictures)}幅",
-            f"{len(document.pictures)} pictures; the records give {len(rebuilt.pictures)}"))
-    wrong = [
-        path for data, path in zip(document.pictures, rebuilt.pictures)
-        if not _same_picture(data, unpacked.run / path)
-    ]
-    if wrong:
-        return _row("pictures", Verdict.FAIL, Words(
-            f"不是该次运行的图：{', '.join(wrong[:SHOWN])}",
-            f"not the run's: {', '.join(wrong[:SHOWN])}"))
+            f"不是该次运行的图，或缺少：{', '.join((*wrong, *own)[:SHOWN])}",
+            f"not the run's, or missing: {', '.join((*wrong, *own)[:SHOWN])}"))
     count = len(rebuilt.pictures)
+    if added or made:
+        return _row("pictures", Verdict.LOOK, Words(
+            f"该次运行的{count}幅都在；另有{added}幅，{made}幅被缩小或转为JPEG",
+            f"the run's {count} are there; further pictures: {added}; made smaller or JPEG: {made}"))
     return _row("pictures", Verdict.PASS, Words(
         f"{count}幅都是压缩包中该次运行的图", f"all {count} are the run's, as the archives have them"))
 
 
-def _same_picture(data: bytes, path: Path) -> bool:
-    """Returns whether a picture of the document is this one, at its size or smaller."""
+def _alike(data: bytes, path: Path) -> str | None:
+    """Returns "same" if a picture of the document is this one, at its size or smaller.
+
+    As another program's resizing or compressing leaves it, it is "converted"; else None.
+    """
     kept = path.read_bytes()
     if data == kept:
-        return True
+        return "same"
     try:
-        size = size_of(data, path.name)
-        shown, own = read_picture(data, path.name), read_picture(kept, path.name, size)
+        if data[: len(PNG)] == PNG:
+            size = size_of(data, path.name)
+            shown, own = read_picture(data, path.name), read_picture(kept, path.name, size)
+            if difference(shown, own) <= LEVELS_OFF:
+                return "same"
+            if size == size_of(kept, path.name):
+                return None  # nothing but a person changes single pixels
+        return "converted" if converted(data, read_picture(kept, path.name)) else None
     except Refused:  # a replaced picture may be of another kind, or damaged
-        return False
-    return difference(shown, own) <= LEVELS_OFF
+        return None

@@ -22,7 +22,7 @@ from genlab.lab.report.formats.docx import READER
 from genlab.lab.report.formats.toc import add_contents
 from genlab.lab.report.text.text import compose
 from genlab.lab.verify.readers.archive_reader import open_archive
-from genlab.lab.verify.readers.docx_reader import paragraphs_of, parse, read_docx
+from genlab.lab.verify.readers.docx_reader import equations_of, paragraphs_of, parse, read_docx
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.run import Run
 
@@ -36,6 +36,7 @@ class Rebuilt(NamedTuple):
     """The report that the records give."""
 
     paragraphs: list[str]
+    equations: list[str]
     margins: list[str]
     """Texts of its headers and footers, but for page numbers."""
     pictures: list[str]
@@ -83,4 +84,5 @@ def rebuild(
     if template.reference is not None:
         reference = template.reference
         margins = read_docx(reference.read_bytes(), reference.name).margins
-    return Rebuilt(paragraphs_of(parse(document, "word/document.xml")), margins, pictures)
+    body = parse(document, "word/document.xml")
+    return Rebuilt(paragraphs_of(body), equations_of(body), margins, pictures)

@@ -8,19 +8,20 @@ References:
     | https://docs.python.org/3/library/xml.html (attacks on XML parsers)
 """
 
-__all__ = ["Document", "paragraphs_of", "parse", "read_docx"]
+__all__ = ["Document", "equations_of", "paragraphs_of", "parse", "read_docx"]
 
 import posixpath
 import re
+import unicodedata
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
 
 from genlab.lab.verify.readers.archive_reader import Archive, open_archive
-from genlab.lab.verify.readers.docx_unseen import unseen
+from genlab.lab.verify.readers.docx_unseen import over_text, unseen
+from genlab.lab.verify.readers.equations import normal_form
 from genlab.lab.verify.results.findings import Refused
 
 LARGEST_XML = 32 << 20
@@ -31,11 +32,16 @@ R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 DC = "{http://purl.org/dc/elements/1.1/}"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 SVG = "{http://schemas.microsoft.com/office/drawing/2016/SVG/main}"
-TEXT = (f"{W}t", f"{M}t", f"{W}tab", f"{W}br")
+TEXT = tuple(W + name for name in ("t", "tab", "br", "cr", "noBreakHyphen", "softHyphen"))
+INSTEAD = {f"{W}noBreakHyphen": "-", f"{W}softHyphen": ""}
+SAME = {ord("\N{NON-BREAKING HYPHEN}"): "-"}
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+"""Soft hyphens and marks without width."""
+BESIDE_CHINESE = re.compile("(?<=[\u2e80-\uffef]) | (?=[\u2e80-\uffef])")
 BESIDE = {
     f"{space}{name}": f"{prefix}:{name}"
     for prefix, space, names in (
-        ("w", W, "vanish specVanish sym noBreakHyphen ins del moveFrom moveTo pict object"),
+        ("w", W, "vanish specVanish sym ins del moveFrom moveTo pict object"),
         ("w", W, "txbxContent altChunk dataBinding"), ("m", M, "phant"), ("a", A, "t"),
         ("mc", MC, "AlternateContent"), ("asvg", SVG, "svgBlip"),
     )
@@ -61,6 +67,8 @@ class Document:
 
     paragraphs: list[str]
     """As of `paragraphs_of`."""
+    equations: list[str]
+    """As of `equations_of`."""
     margins: list[str]
     """Likewise of headers, footers, notes and comments, but for page numbers."""
     beside: list[str]
@@ -68,8 +76,6 @@ class Document:
     pictures: list[bytes]
     """The file of each picture, in reading order."""
     author: str
-    language: str
-    """The language that the document says it is in, "" if it does not."""
 
 
 def read_docx(data: bytes, name: str) -> Document:
@@ -84,9 +90,32 @@ def read_docx(data: bytes, name: str) -> Document:
     """
     archive = open_archive(data, name)
     main = [target for kind, target, _ in _links(archive, "") if kind == "officeDocument"]
-    if main != ["word/document.xml"]:
-        raise Refused(f"{name}: what Word opens in it is {main}, not word/document.xml")
-    body, links = _parse(archive, main[0]), _links(archive, "word")
+    if len(main) != 1 or not main[0]:
+        raise Refused(f"{name}: what Word opens in it is {main}, not one document")
+    body, links = _parse(archive, main[0]), _links(archive, main[0])
+    parts = [_parse(archive, target) for kind, target, _ in links if kind in READ]
+    beside = {BESIDE[e.tag] for part in (body, *parts) for e in part.iter(*BESIDE)}
+    styles = [_parse(archive, target) for kind, target, _ in links if kind == "styles"]
+    beside |= {name for part in (body, *parts) for name in (*unseen(part, styles), *over_text(part))}
+    beside |= {"a:blip" for part in parts for _ in part.iter(f"{A}blip")}
+    beside |= {kind for kind, _, _ in links if kind not in READ + SILENT}
+    pictures = _pictures(archive, body, links)
+    properties = [target for kind, target, _ in _links(archive, "") if kind == "core-properties"]
+    core = _parse(archive, properties[0]) if properties else etree.Element("none")
+    _one_reading(body)
+    return Document(
+        paragraphs=paragraphs_of(body), equations=equations_of(body), pictures=pictures,
+        margins=[
+            t for part in map(_one_reading, parts)
+            for t in (*paragraphs_of(part), *equations_of(part)) if not t.isdecimal()
+        ],
+        beside=sorted(beside), author=core.findtext(f"{DC}creator") or "",
+    )
+
+
+def _pictures(
+    archive: Archive, body: etree._Element, links: list[tuple[str, str, str]]
+) -> list[bytes]:
     images = {link: target for _, target, link in links if target}
     pictures = []
     for blip in body.iter(f"{A}blip"):
@@ -94,42 +123,46 @@ def read_docx(data: bytes, name: str) -> Document:
         if target is None:
             raise Refused("word/document.xml: a picture that is not in the document")
         pictures.append(archive.read(target))
-    parts = [_parse(archive, target) for kind, target, _ in links if kind in READ]
-    beside = {BESIDE[e.tag] for part in (body, *parts) for e in part.iter(*BESIDE)}
-    styles = [_parse(archive, target) for kind, target, _ in links if kind == "styles"]
-    beside |= {name for part in (body, *parts) for name in unseen(part, styles)}
-    beside |= {"a:blip" for part in parts for _ in part.iter(f"{A}blip")}
-    beside |= {kind for kind, _, _ in links if kind not in READ + SILENT}
-    core = _parse(archive, "docProps/core.xml")
-    return Document(
-        paragraphs=paragraphs_of(body), pictures=pictures,
-        margins=[t for part in parts for t in paragraphs_of(part) if not t.isdecimal()],
-        beside=sorted(beside),
-        author=core.findtext(f"{DC}creator") or "", language=core.findtext(f"{DC}language") or "",
-    )
+    return pictures
+
+
+def _one_reading(part: etree._Element) -> etree._Element:
+    """Leaves of each choice that programs have what Word shows, and of tracked changes the new."""
+    for choice in list(part.iter(f"{MC}AlternateContent")):
+        for other in choice.findall(f"{MC}Fallback") if len(choice) > 1 else ():
+            choice.remove(other)
+    for gone in list(part.iter(f"{W}del", f"{W}moveFrom")):
+        if (around := gone.getparent()) is not None:
+            around.remove(gone)
+    return part
+
+
+def equations_of(body: etree._Element) -> list[str]:
+    """Returns what each equation says, in reading order (`equations.py`)."""
+    forms = (normal_form(equation) for equation in body.iter(f"{M}oMath"))
+    return [form for form in forms if form]
 
 
 def paragraphs_of(body: etree._Element) -> list[str]:
-    """Returns the text of each paragraph that has any, white space made single, in reading order.
+    """Returns the text of each paragraph that has any, without equations, in reading order.
 
-    A row of a table is one paragraph, with a tab between any two cells; but a display equation
-    and its number, which lie in a row too, are paragraphs of their own. Page numbers in the table
-    of contents, which Word adds when it is told to update it, are left out.
+    White space is made single, and none is left beside Chinese letters: programs add and drop it
+    there. A row of a table is one paragraph, with a tab between any two cells, if more than one
+    of these has text. Page numbers in the table of contents, which Word adds when it is told to
+    update it, are left out.
     """
-    rows = {row for row in body.iter(f"{W}tr") if not _is_equation(row)}
     found = []
     for part in body.iter(f"{W}p", f"{W}tr"):
-        if any(around in rows for around in part.iterancestors(f"{W}tr")):
+        if next(part.iterancestors(f"{W}tr"), None) is not None:
             continue  # read with that row
         if part.tag == f"{W}p":
             # A text box lies inside a paragraph and has paragraphs of its own.
             own = [t for t in part.iter(*TEXT) if next(t.iterancestors(f"{W}p")) is part]
             text = _text(_without_page(part, own))
-        elif part in rows:
-            cells = [c for c in part.iter(f"{W}tc") if next(c.iterancestors(f"{W}tr")) is part]
-            text = "\t".join(_text(cell.iter(f"{W}p", *TEXT)) for cell in cells)
         else:
-            continue
+            cells = [c for c in part.iter(f"{W}tc") if next(c.iterancestors(f"{W}tr")) is part]
+            texts = [_text(cell.iter(f"{W}p", *TEXT)) for cell in cells]
+            text = "\t".join(texts) if sum(map(bool, texts)) > 1 else "".join(texts)
         if text.strip():
             found.append(text)
     return found
@@ -146,14 +179,13 @@ def _without_page(paragraph: etree._Element, parts: list[etree._Element]) -> lis
     return parts[: tabs[-1]]
 
 
-def _is_equation(row: etree._Element) -> bool:
-    """Returns whether this is a row of an empty cell, a display equation, and its number."""
-    begins_empty = not any(_text(cell.iter(*TEXT)) for cell in islice(row.iter(f"{W}tc"), 1))
-    return begins_empty and next(row.iter(f"{M}oMathPara"), None) is not None
-
-
 def _text(parts: Iterable[etree._Element]) -> str:
-    return " ".join("".join(part.text or " " for part in parts).split())
+    letters = [
+        INSTEAD.get(part.tag, part.text or " ") for part in parts
+        if next(part.iterancestors(f"{M}oMath"), None) is None
+    ]
+    text = unicodedata.normalize("NFC", "".join(letters)).translate(SAME)
+    return BESIDE_CHINESE.sub("", " ".join(UNSEEN.sub("", text).split()))
 
 
 def parse(data: bytes, name: str) -> etree._Element:
@@ -183,16 +215,16 @@ def _parse(archive: Archive, name: str) -> etree._Element:
     return parse(archive.read(name, LARGEST_XML), name)
 
 
-def _links(archive: Archive, folder: str) -> list[tuple[str, str, str]]:
+def _links(archive: Archive, part: str) -> list[tuple[str, str, str]]:
     """Returns kind, file in the archive ("" if it is not there) and name of each relation.
 
     Arguments:
         archive: The document's archive.
-        folder: "word" for those of the text, "" for those of the archive itself.
+        part: The part whose relations they are; "" for those of the archive itself.
     """
     found = []
-    name = "word/_rels/document.xml.rels" if folder else "_rels/.rels"
-    for link in _parse(archive, name):
+    folder, _, last = part.rpartition("/")
+    for link in _parse(archive, posixpath.join(folder, "_rels", f"{last}.rels")):
         target, kind = link.get("Target", ""), link.get("Type", "").rpartition("/")[2]
         inside = link.get("TargetMode") != "External"
         path = posixpath.normpath(posixpath.join(folder, target)).lstrip("/") if inside else ""

@@ -1,4 +1,4 @@
-"""Text of a Word document that is there and is not seen: pale, tiny, squeezed, on a dark ground.
+"""Text of a Word document that is there and is not seen: pale, tiny, squeezed, covered.
 
 Where a property stands does not matter: at the text itself, in its style, or in a style that this
 one is based on. Pale text on a dark ground, as in a banner, is seen.
@@ -7,18 +7,37 @@ Reference:
     | ECMA-376, Office Open XML, part 1, sections 17.3.2 (runs) and 17.7 (styles)
 """
 
-__all__ = ["unseen"]
+__all__ = ["over_text", "unseen"]
 
 from collections.abc import Iterable
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
+FLOATING = {f"{WP}anchor": "wp:anchor", f"{W}framePr": "w:framePr", f"{W}tblpPr": "w:tblpPr"}
+ALTERED = tuple(
+    A + name for name in "lum clrChange clrRepl duotone biLevel grayscl alphaModFix".split()
+)
+"""What changes the colours of a picture, or makes it transparent."""
 PALE, DARK = 220, 96
 """Lightness of 255 from which text is lost on paper, and up to which a ground hides black text."""
 TINY, SQUEEZED = 8, 20
 """Half-points of height, and per cent of width, up to which text is not read."""
 PROPERTIES = tuple(W + name for name in ("color", "shd", "highlight", "sz", "w", "vanish"))
+
+
+def over_text(part: etree._Element) -> set[str]:
+    """Returns what may lie over the text or another picture, or changes what a picture shows.
+
+    A report's pictures stand in lines of their own, whole; a floating one can lie anywhere.
+    """
+    found = {name for tag, name in FLOATING.items() if next(part.iter(tag), None) is not None}
+    found |= {f"a:{etree.QName(e).localname}" for e in part.iter(*ALTERED)}
+    if any(e.get(side, "0") not in ("0", "0%") for e in part.iter(f"{A}srcRect") for side in "ltrb"):
+        found.add("a:srcRect")
+    return found
 
 
 def unseen(part: etree._Element, styles: Iterable[etree._Element]) -> set[str]:
