@@ -163,7 +163,7 @@ def elbo_of(run: Path) -> str:
 
 def test_a_changed_number_fails(handed_in: Path, lab_run: Path) -> None:
     number = elbo_of(lab_run)
-    spoil_text(handed_in, number, str(int(number) - 7))
+    spoil_text(handed_in, f"\u2212{number}.", f"\u2212{int(number) - 7}.")
     report = one(handed_in, "consistency")
     assert code_of(report) == 1
     assert rows(report)[TEXT] is Verdict.FAIL

@@ -73,7 +73,8 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
             if (run / folder / name).exists():
                 files[f"models/{folder}/{name}"] = run / folder / name
     # The report's figures: with the records they are all that it is made from (genlab verify).
-    for path in (*run.glob("vae/*/figures/*.png"), run / "vae" / "priors.png"):
+    priors = run / "vae" / "priors.png"
+    for path in (*run.glob("vae/*/figures/*.png"), priors, *run.glob("vae/priors-*.png")):
         files[f"models/{path.relative_to(run).as_posix()}"] = path
     for name in ("config.json", "env.json"):
         files[f"models/{name}"] = run / name

@@ -44,7 +44,7 @@ from genlab.runs.run import Run
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?")
 WEIGHTY = re.compile(r"\.|\d.*\d.*\d")
 """A number that looks measured: a decimal point, or three digits and more."""
-DECLARED = re.compile(r"(?:姓名|Name)\s*[:：]\s*(.+?)\s+(?:学号|Student number)\s*[:：]\s*(.+?)\s*")
+DECLARED = re.compile(r"(?:姓名|Name)\s*[:：]\s*(.+?)\s*(?:学号|Student number)\s*[:：]\s*(.+?)\s*")
 """The report's line with the author's name and student number."""
 ALIKE = 0.5
 """Paragraphs above this ratio of common letters are one, changed."""

@@ -283,6 +283,7 @@ def _epochs(record: SubmittedRecord, gan: Path) -> tuple[Verdict, Words]:
     kept = list(generator_of(gan)[1].snapshot_epochs)
     last = {
         "epoch": kept[-1], "n": record.at("n_fake"), "recognised": record.at("recognised_fake"),
+        "different": record.at("different", "fake"),
         "distances": {
             row.text("extractor", "label"): {key: row.at(key) for key in ("distance", "null")}
             for row in (SubmittedRecord(gan / "fid.json", one) for one in record.at("distances"))
