@@ -8,6 +8,7 @@ sheet's numbers, as `\\tag{n}`.
 
 __all__ = ["Image", "Writer", "escape"]
 
+import os
 import re
 
 from collections.abc import Sequence
@@ -117,7 +118,8 @@ class Writer:
         """The picture's file in the language of the report, where there is one, else in English."""
         path = Path(image.path)
         own = twin(path, self.lang)
-        return (own if (self.folder / own).exists() else path).as_posix()
+        there = os.path.exists(os.path.normpath(self.folder / own))  # the folder need not be
+        return (own if there else path).as_posix()
 
     def table(
         self, key: str, header: Sequence[str], rows: Sequence[Sequence[str]], zh: str, en: str,
