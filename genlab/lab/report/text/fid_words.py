@@ -102,19 +102,20 @@ def uncertainty(w: Writer, d: Distance) -> str:
 
 def repeated(w: Writer, fid: Measurement) -> str:
     """Returns a sentence on repeated images, "" if all are different and in one set only."""
-    assert fid.n_real is not None  # images were compared
-    assert fid.different.real is not None
-    different = fid.different
-    if (fid.n_real, fid.n_fake, 0) == (different.real, different.fake, different.common):
+    n_real, n_fake, different = fid.n_real, fid.n_fake, fid.different
+    assert n_real is not None  # images were compared
+    assert different.real is not None
+    if (n_real, n_fake, 0) == (different.real, different.fake, different.common):
         return ""
-    counts = [count(n) for n in (different.fake, fid.n_fake, different.real, fid.n_real)]
     common = count(different.common)
     return w.pick(
-        f"{counts[1]}张生成图像中有{counts[0]}张互不相同，{counts[3]}张真实图像中有{counts[2]}张互不相同，"
-        f"两组共有的为{common}张（按像素）；重复的图像不是独立的样本，标准误、下限与检验只按互不相同的图像计算。",
-        f"{counts[0]} of the {counts[1]} generated images and {counts[2]} of the {counts[3]} real "
-        f"ones are different, {common} are in both sets (by their pixels); repeated images are no "
-        "independent samples, so standard errors, floors and tests are of the different ones.",
+        f"{count(n_fake)}张生成图像中有{count(different.fake)}张互不相同，{count(n_real)}张真实图像中有"
+        f"{count(different.real)}张互不相同，两组共有的为{common}张（按像素）；重复的图像不是独立的样本，"
+        "标准误、下限与检验只按互不相同的图像计算。",
+        f"{count(different.fake)} of the {count(n_fake)} generated images and "
+        f"{count(different.real)} of the {count(n_real)} real ones are different, {common} are in "
+        "both sets (by their pixels); repeated images are no independent samples, so standard "
+        "errors, floors and tests are of the different ones.",
     )
 
 
