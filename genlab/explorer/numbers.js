@@ -12,7 +12,7 @@ function quantity(key) {
 /** The texts of a value and its standard error in an element; without a number a dash. */
 function withError(element, { texts: [value, error] } = { texts: ["–", ""] }) {
   element.textContent = value;
-  if (error) make("small", { text: " ± " + error, parent: element });
+  if (error) make("small", { text: "\u00a0±\u00a0" + error, parent: element });
 }
 
 /** The few numbers of the chosen model that stand beside its plane. */
@@ -40,7 +40,7 @@ function drawNumbers() {
   document.getElementById("numbers-words").textContent = said.join(language === "zh" ? "" : " ");
   const table = document.getElementById("table");
   table.replaceChildren();
-  document.getElementById("table-box").className = models.length > FEW ? "scroll wide" : "scroll";
+  document.getElementById("table-box").className = models.length > FEW ? "scroll broad" : "scroll";
   const head = make("tr", { parent: make("thead", { parent: table }) });
   make("th", { text: word("quantity"), parent: head }).scope = "col";
   models.forEach((of, index) => {

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.common.errors import InputError
 from genlab.common.typed_json import from_json
 from genlab.fid.results import FidResults, GanMeasurement
+from genlab.figures.language import is_twin
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.notebook.page import page
 from genlab.notebook.tables import Gan, Results, headline
@@ -106,12 +107,13 @@ class Run:
     def figures(self) -> dict[str, Path]:
         """The pictures that lie in the folder, by their names without the ending.
 
-        Those of the runs inside it are theirs (`runs`).
+        Those of the runs inside it are theirs (`runs`). Figures that were drawn in Chinese too
+        are the English ones.
         """
         found = [*self.path.glob("*"), *self.path.glob("figures/*"), *self.path.glob("vae/*")]
         return {
             p.relative_to(self.path).with_suffix("").as_posix(): p
-            for p in sorted(found) if p.suffix in PICTURES
+            for p in sorted(found) if p.suffix in PICTURES and not is_twin(p)
         }
 
     @property

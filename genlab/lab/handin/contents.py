@@ -52,6 +52,7 @@ README_SUPPORT = """\
 - `neighbours.png`：生成图像与最近的训练图像 / generated images beside the nearest training images
 - `training.webp`，`walk.webp`：训练过程与潜空间漫步（动画） / training and a latent walk, moving
 - `curve.png`，`metrics.jsonl`：训练曲线与记录 / training curves and records
+- `*-zh.png`：同名图的中文版 / the figure of that name with Chinese labels
 - `fid.json`：距离及其全部条件 / the distances with everything they depend on
 - `manifest-sha256.txt`：校验 / check with `sha256sum -c manifest-sha256.txt`
 """
