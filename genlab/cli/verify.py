@@ -58,6 +58,8 @@ def verify(
     from genlab.lab.verify.results.page import class_page
     from genlab.lab.verify.results.table import (
         DISCLAIMER,
+        alike_as_json,
+        alike_as_text,
         as_csv,
         as_json,
         as_text,
@@ -80,7 +82,9 @@ def verify(
     left = handed_in.left
     if not json:
         tables = [as_text(report, language) for report in reports]
-        print("\n\n".join([*tables, *left_as_text(left, language)]), end="\n\n")
+        print("\n\n".join([
+            *tables, *alike_as_text(reports, language), *left_as_text(left, language)
+        ]), end="\n\n")
     print(DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
     line = summary(reports, left, language)
     if out is not None:
@@ -90,6 +94,6 @@ def verify(
     code = exit_code(worst([r.verdict for r in reports] + [one.verdict for one in left]))
     end({
         "exit_code": code, "submissions": [as_json(report, language) for report in reports],
-        "left": left_as_json(left, language),
+        "alike": alike_as_json(reports, language), "left": left_as_json(left, language),
     }, line, json)
     sys.exit(code)

@@ -1,6 +1,9 @@
 """The lab sheet's configuration: what `quick` and `full` mean."""
 
-__all__ = ["LAB_PRIORS", "PRESETS", "LabConfig", "Preset", "vae_configs"]
+__all__ = ["LAB_PRIORS", "PRESETS", "LabConfig", "Preset", "seed_of", "vae_configs"]
+
+import hashlib
+import unicodedata
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +15,8 @@ from genlab.configs.vae import VaeConfig
 
 LAB_PRIORS = ("standard", "mixture", "vamp")
 """The priors of the lab sheet, in its order."""
+LONGEST_NUMBER = 18
+"""Digits of a seed: below 2^63."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +79,36 @@ class LabConfig:
     """Train the GAN on the first so many images only; the preset decides if not given."""
     fakes: int = 300
     """Images to generate and to measure."""
-    seed: int = 0
-    """Decides everything random."""
+    seed: int | None = None
+    """Decides everything random; the student number if not given, 0 without one."""
     checkpoints: bool = False
     """Keep two training states of each network, half way and some steps later, for `genlab verify
     --level replay` to train between: the code archive has 150 MB then, not 30."""
 
     def __post_init__(self) -> None:
+        if self.seed is None:  # a run's record has the number itself
+            object.__setattr__(self, "seed", 0 if self.id is None else seed_of(self.id))
         if self.fakes < 2:
             raise InputError(f"`fakes` {self.fakes}: at least 2 are needed for a distance")
+
+    @property
+    def decided_seed(self) -> int:
+        """The seed, which is decided when the configuration is made."""
+        assert self.seed is not None
+        return self.seed
+
+
+def seed_of(student_id: str) -> int:
+    """Returns the seed of a student number: the number itself, so that each student has another.
+
+    Of one with letters or more than 18 digits it is the head of a SHA-256. Spaces, dashes, case
+    and full-width digits do not matter.
+    """
+    text = unicodedata.normalize("NFKC", student_id).casefold()
+    text = "".join(letter for letter in text if letter.isalnum())
+    if text.isdecimal() and len(text) <= LONGEST_NUMBER:
+        return int(text)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
@@ -105,7 +131,7 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
             # One network for all three priors, and nothing that favours one. (Fourier features,
             # rate 4e-3 suit the standard Gaussian best; learned priors need --clip with them.)
             fourier=0.0, learning_rate=1e-3, clip=0.0,
-            importance=preset.importance, seed=config.seed, checkpoints=config.checkpoints,
+            importance=preset.importance, seed=config.decided_seed, checkpoints=config.checkpoints,
         )
         for prior in LAB_PRIORS
     }

@@ -49,7 +49,7 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
     preset = PRESETS[config.preset]
     images = preset.gan_images if config.gan_images is None else config.gan_images
     gan = RECIPES[config.recipe or preset.recipe](
-        dogs, size=SIZE, epochs=config.gan_epochs, seed=config.seed, images=images
+        dogs, size=SIZE, epochs=config.gan_epochs, seed=config.decided_seed, images=images
     )
     # The sheet asks for a GAN of all images and its distance to them.
     return replace(
@@ -126,17 +126,17 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
         return
     folder = gan / "generated"
     if not (folder / "results.json").exists():
-        generate(gan, config.fakes, config.seed, folder)
+        generate(gan, config.fakes, config.decided_seed, folder)
     features, real_pictures = FeatureExtractors(config.inception), _pictures(real)
     extractors, missing = default_extractors(features)
 
     def measured(fake: Pictures) -> Measurement:
         sets = ImageSets(real=real_pictures, fake=fake)
-        return measure_sets(sets, extractors, features, Plan(seed=config.seed), missing)
+        return measure_sets(sets, extractors, features, Plan(seed=config.decided_seed), missing)
 
     final = measured(genlab.data.images(str(folder), SIZE))
     *earlier, last = Run(gan).results["snapshots"]
-    found = {epoch: measured(of_run(gan, config.fakes, config.seed, epoch)) for epoch in earlier}
+    found = {epoch: measured(of_run(gan, config.fakes, config.decided_seed, epoch)) for epoch in earlier}
     epochs = [_snapshot(epoch, one) for epoch, one in (found | {last: final}).items()]
     atomic.write_json(target, to_json(GanMeasurement(**vars(final), epochs=epochs)))
 

@@ -129,7 +129,7 @@ def test_a_finished_run_is_not_repeated_and_a_changed_one_refused(lab_run: Path)
     again = command(lab_run, "lab", *options)
     assert again.returncode == 0, again.stderr
     assert {p: p.stat().st_mtime_ns for p in lab_run.rglob("*") if p.is_file()} == before
-    refused(command(lab_run, "lab", *options, "--seed", "7"), "seed: 0 there, 7 now")
+    refused(command(lab_run, "lab", *options, "--seed", "7"), "seed: 2021 there, 7 now")
 
 
 def test_the_page_is_of_this_run_and_is_named_at_the_end(lab_run: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cases.command import Ended, run_command
@@ -29,15 +30,17 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from genlab.common.errors import InputError
+from genlab.configs.lab import seed_of
 from genlab.lab.handin.archive import MANIFEST
 from genlab.lab.handin.template import Template
-from genlab.lab.verify.check import Report, verify
+from genlab.lab.verify.check import Report, alike_in, verify
 from genlab.lab.verify.levels import recompute, replay
 from genlab.lab.verify.levels.consistency import compare_texts
+from genlab.lab.verify.levels.likeness import Prints, likeness
 from genlab.lab.verify.readers.submissions import collect
 from genlab.lab.verify.results.findings import LEVELS, Verdict, exit_code, worst
 from genlab.lab.verify.results.page import class_page
-from genlab.lab.verify.results.table import as_csv, as_text
+from genlab.lab.verify.results.table import alike_as_text, as_csv, as_text
 
 TEXT = "numbers and words of the report"
 PICTURES = "pictures of the report"
@@ -467,7 +470,7 @@ def test_one_changed_weight_fails_though_the_manifest_was_made_again(
     def changed(data: bytes) -> bytes:
         tensors = load(data)
         name = max(tensors, key=lambda key: tensors[key].ndim)
-        tensors[name].view(-1)[0] += 10.0
+        tensors[name].view(-1)[:9] += 10.0  # one filter: one weight alone may do nothing
         return save(tensors)
 
     rewrite(handed_in / CODE, {"models/vae/standard/model.safetensors": changed,
@@ -572,15 +575,43 @@ def class_folder(handed_in_by_three: Path, tmp_path: Path) -> Path:
     return shutil.copytree(handed_in_by_three, tmp_path / "class")
 
 
-def test_alike_submissions_are_shown_with_what_explains_it(class_folder: Path) -> None:
+def test_alike_submissions_are_told_once_a_group(class_folder: Path) -> None:
+    """Two hand in one run that was begun for a student number."""
     reports = verify([class_folder], "integrity")
-    alike = {r.who: [f for f in r.findings if f.level == "likeness"] for r in reports}
-    assert [len(alike[who]) for who in ("张三_2021", "李四_2022", "王五_2023")] == [1, 1, 0]
-    text = alike["张三_2021"][0].found.en
-    assert "the same files of weights: gan, mixture, standard, vamp" in text
-    assert "generated images that are the same: 12" in text
-    assert "same seed, data and settings explain this" in text
+    numbers = {report.who: report.alike.number if report.alike else None for report in reports}
+    assert numbers == {"张三_2021": 1, "李四_2022": 1, "王五_2023": None}
+    (group,) = alike_in(reports)
+    assert group.members == ("张三_2021", "李四_2022")
+    assert "the same files of weights: gan, mixture, standard, vamp" in group.found.en
+    assert "generated images that are the same: 12" in group.found.en
+    assert "their seed 2021 is that of the student number 2021: nobody else" in group.found.en
     assert worst(r.verdict for r in reports) is Verdict.LOOK  # no exit code of its own
+    for text in (as_csv(reports, [], "en"), "\n".join(alike_as_text(reports, "en"))):
+        assert text.count("the same files of weights") == 1
+
+
+def prints(seed: int, begun_for: str = "", weights: int | None = None) -> Prints:
+    """Of a run whose weights follow from the seed, or are others."""
+    key = f"{seed if weights is None else weights}"
+    return Prints(
+        who="x", files={"gan": key}, weights={}, pixels=[], small=np.zeros((0, 3)), seed=seed,
+        settings={"gan config": {"seed": seed}}, begun_for=begun_for,
+    )
+
+
+def test_a_class_of_one_seed_is_one_line_and_says_what_explains_it() -> None:
+    (group,) = likeness([prints(0) for _ in range(40)])
+    assert group.members == tuple(range(40))
+    assert "same seed (0), data and settings explain this" in group.found.en
+    assert likeness([prints(seed_of(str(n)), str(n)) for n in range(2021001, 2021041)]) == []
+    two = likeness([prints(7), prints(8), prints(7), prints(9), prints(8)])
+    assert [group.members for group in two] == [(0, 2), (1, 4)]
+    chain = [prints(1), prints(2, weights=1), prints(3), prints(4, weights=1)]
+    (group,) = likeness(chain)
+    assert group.members == (0, 1, 3)
+    assert "their settings differ (gan config): these do not explain it" in group.found.en
+    (group,) = likeness([prints(42, "42"), prints(42, "43")])
+    assert "their seed 42 is that of the student number 42" in group.found.en
 
 
 def test_near_identical_weights_and_images_are_shown(class_folder: Path) -> None:
@@ -592,14 +623,14 @@ def test_near_identical_weights_and_images_are_shown(class_folder: Path) -> None
     second = class_folder / number
     rewrite(second / CODE.replace(WHO, number), {
         "models/gan/generator.safetensors": near,
-        "models/gan/config.json": lambda d: d.replace(b'"seed": 0', b'"seed": 5'),
+        "models/gan/config.json": lambda d: d.replace(b'"seed": 2021', b'"seed": 5'),
     })
     rewrite(second / SUPPORT.replace(WHO, number), {
-        "config.json": lambda d: d.replace(b'"seed": 0', b'"seed": 5'),
+        "config.json": lambda d: d.replace(b'"seed": 2021', b'"seed": 5'),
         **{f"generated/{i:03d}.png": brighter for i in range(12)},
     })
-    report = verify([class_folder], "integrity")[0]
-    (found,) = [f.found.en for f in report.findings if f.level == "likeness"]
+    (group,) = alike_in(verify([class_folder], "integrity"))
+    found = group.found.en
     assert "near-identical weights (correlation): gan 1.0000" in found
     assert "generated images that are near-identical: 12" in found
     assert "their settings differ (gan config): these do not explain it" in found
@@ -634,7 +665,7 @@ def test_page_and_csv_of_a_class(class_folder: Path) -> None:
     reports[0].who = "<b>=1+1"
     assert "<b>=1" not in class_page(reports, [], "en")
     table = list(csv.DictReader(io.StringIO(as_csv(reports, [], "en").lstrip("\ufeff"))))
-    assert len(table) == sum(len(report.findings) for report in reports)
+    assert len(table) == sum(len(report.findings) for report in reports) + len(alike_in(reports))
     assert {row["verdict"] for row in table} == {"pass", "look"}
     reports[0].who = "=1+1"
     assert "'=1+1" in as_csv(reports, [], "en")

@@ -221,26 +221,15 @@ def test_libreoffice_saves_a_report(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     run = make_lab_run(tmp_path_factory.mktemp("lab"))
-    paths = [run / make_report(run, lang)["docx"] for lang in ("zh", "en")]
-    subprocess.run(
-        [
-            "soffice",
-            "--headless",
-            f"-env:UserInstallation=file://{tmp_path}/profile",
-            "--convert-to",
-            "docx",
-            "--outdir",
-            str(tmp_path),
-            *map(str, paths),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    for path in paths:
-        changes, document = compared((tmp_path / path.name).read_bytes(), path.read_bytes())
-        assert not any(changes._replace(equations=[])), changes
-        assert len(changes.equations) in (0, len(read_docx(path.read_bytes(), "x").equations))
-        assert document.beside == []
+    path = run / make_report(run, "zh")["docx"]
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    command = ["soffice", "--headless", profile, "--convert-to", "docx", "--outdir", str(tmp_path)]
+    subprocess.run([*command, str(path)], check=True, capture_output=True)
+    changes, document = compared((tmp_path / path.name).read_bytes(), path.read_bytes())
+    equations = read_docx(path.read_bytes(), "report").equations
+    assert len(changes.equations) in (0, len(equations))  # all are lost without its Math
+    assert not any(changes._replace(equations=[])), changes
+    assert document.beside == []
 
 
 def equation(inner: str) -> str:

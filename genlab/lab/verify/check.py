@@ -1,10 +1,11 @@
 """All levels over all submissions."""
 
-__all__ = ["Report", "check_all", "verify"]
+__all__ = ["Alike", "Report", "alike_in", "check_all", "verify"]
 
 import tempfile
 import time
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,17 +34,36 @@ class Report:
     """The path of the first of its files."""
     lang: str = "zh"
     findings: list[Finding] = field(default_factory=list)
+    alike: "Alike | None" = None
+    """The submissions that it is like, if there are any."""
     seconds: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all its findings."""
-        return worst(finding.verdict for finding in self.findings)
+        """The worst of all its findings; likeness is one to look at."""
+        alike = [Verdict.LOOK] if self.alike else []
+        return worst([*alike, *(finding.verdict for finding in self.findings)])
 
     def of(self, level: str) -> Verdict | None:
         """The worst of a level's findings; None if it was not come to."""
         found = [finding.verdict for finding in self.findings if finding.level == level]
         return worst(found) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """A group of submissions that are alike; each of their reports has it."""
+
+    number: int
+    """From 1."""
+    members: tuple[str, ...]
+    """Whose they are; with the path, of those of one name."""
+    found: Words
+
+
+def alike_in(reports: Iterable[Report]) -> list[Alike]:
+    """Returns each group of submissions that are alike once."""
+    return list(dict.fromkeys(report.alike for report in reports if report.alike))
 
 
 def verify(
@@ -157,15 +177,20 @@ class _Checker:
             report.findings.append(_broken("likeness", Verdict.CANNOT, str(error)[:200]))
 
     def compare(self) -> None:
-        """Compares each submission with each other."""
+        """Finds the groups of submissions that are alike."""
         if len(self.prints) < 2:
             return
         from genlab.lab.verify.levels.likeness import likeness
 
         say(f"comparing {len(self.prints)} submissions with each other")
-        for i, j, finding in likeness([one for _, one in self.prints]):
-            for place in (i, j):
-                self.reports[self.prints[place][0]].findings.append(finding)
+        names = Counter(report.who for report in self.reports)
+        for number, group in enumerate(likeness([one for _, one in self.prints]), 1):
+            reports = [self.reports[self.prints[place][0]] for place in group.members]
+            members = tuple(
+                r.who if names[r.who] == 1 else f"{r.who} ({r.place})" for r in reports
+            )
+            for report in reports:
+                report.alike = Alike(number=number, members=members, found=group.found)
 
 
 def _broken(level: str, verdict: Verdict, why: str) -> Finding:

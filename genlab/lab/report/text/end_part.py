@@ -4,6 +4,8 @@ __all__ = ["end_part"]
 
 from typing import Any
 
+from genlab.configs.lab import seed_of
+from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration
 from genlab.lab.report.text.data_words import data_name
@@ -46,7 +48,7 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     check = p("`genlab verify`加上提交的全部文件", "`genlab verify`, with all the files handed in")
     rows = [
         [p("命令", "Command"), f"`{first['command']}`"],
-        [p("随机种子", "Seed"), str(facts.config["seed"])],
+        [p("随机种子", "Seed"), _seed(w, facts.config)],
         [p("开始时间", "Started"), f"{first['started']}"],
         [p("软件版本", "Versions"),
          f"genlab {escape(last['genlab'])}, Python {escape(last['python'])}, "
@@ -77,6 +79,14 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "material holds all images of the GAN. Once unpacked, both can be checked with "
         "`sha256sum -c manifest-sha256.txt`; `genlab verify` checks the three files together.",
     )
+
+
+def _seed(w: Writer, config: dict[str, Any]) -> str:
+    """The seed, and whether it is the student number's."""
+    seed, student_id = config["seed"], config["id"]
+    if student_id is None or plain(seed) != seed_of(plain(student_id)):
+        return str(seed)
+    return w.pick(f"{seed}（由学号得出）", f"{seed} (from the student number)")
 
 
 def _data(identity: dict[str, Any]) -> tuple[str, str]:

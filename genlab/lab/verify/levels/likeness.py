@@ -7,10 +7,13 @@
 
 Of each network some 65,000 weights are looked at, evenly spaced. Networks trained from different
 seeds have correlations near 0. Two people who took the same seed, data and settings get the same
-weights honestly, above all on one kind of machine: equality is a reason to look, no verdict.
+weights honestly, above all on one kind of machine: equality is a reason to look, no verdict. A
+run takes its seed from the student number, if it is given one and no other seed.
+
+Submissions that are alike by twos are told as one group.
 """
 
-__all__ = ["Prints", "likeness", "prints_of", "some_weights"]
+__all__ = ["Group", "Prints", "likeness", "prints_of", "some_weights"]
 
 import hashlib
 
@@ -25,10 +28,11 @@ import torch
 
 from torch import Tensor
 
+from genlab.configs.lab import seed_of
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.readers.pictures import read_picture
 from genlab.lab.verify.readers.tensors import read_tensors
-from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+from genlab.lab.verify.results.findings import Refused, Words
 from genlab.runs.records import read_json
 
 ALIKE = 0.98
@@ -54,6 +58,19 @@ class Prints:
     small: np.ndarray
     """The generated images at 16 x 16 pixels, `(N, 768)`."""
     settings: dict[str, Any]
+    seed: Any
+    """Of the lab run."""
+    begun_for: str
+    """The student number that the lab run was begun with; "" without one."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Submissions that are alike."""
+
+    members: tuple[int, ...]
+    """Their places, in the order of the submissions."""
+    found: Words
 
 
 def prints_of(who: str, run: Path) -> Prints:
@@ -69,8 +86,12 @@ def prints_of(who: str, run: Path) -> Prints:
             except Refused:  # said where the models are rebuilt
                 continue
     pixels, small = _images(run / "gan" / "generated")
+    record = run / "config.json"
+    lab = read_json(record).get("config") if record.exists() else None
+    lab = lab if isinstance(lab, dict) else {}
     return Prints(
-        who=who, files=files, weights=weights, pixels=pixels, small=small, settings=_settings(run)
+        who=who, files=files, weights=weights, pixels=pixels, small=small, settings=_settings(run),
+        seed=lab.get("seed"), begun_for=str(lab.get("id") or ""),
     )
 
 
@@ -120,21 +141,47 @@ def _images(folder: Path) -> tuple[list[str], np.ndarray]:
     return pixels, np.stack(small) if small else np.zeros((0, 3 * SIDE**2), np.float32)
 
 
-def likeness(all_prints: list[Prints]) -> list[tuple[int, int, Finding]]:
-    """Returns which two (by place) are alike, and in what; nothing of those who are not."""
-    found = []
+@dataclass
+class _Alike:
+    """In what two submissions are alike, or all of a group."""
+
+    same: set[str]
+    """Networks with the same file."""
+    near: dict[str, float]
+    """Correlations of networks whose weights are almost the same."""
+    same_images: int
+    near_images: int
+
+    def __bool__(self) -> bool:
+        return bool(self.same or self.near or self.same_images or self.near_images)
+
+    def __or__(self, other: "_Alike") -> "_Alike":
+        return _Alike(
+            self.same | other.same, self.near | other.near,
+            max(self.same_images, other.same_images), max(self.near_images, other.near_images),
+        )
+
+
+def likeness(all_prints: list[Prints]) -> list[Group]:
+    """Returns the groups of submissions that are alike, and in what."""
+    groups: list[tuple[set[int], _Alike]] = []
     for (i, a), (j, b) in combinations(enumerate(all_prints), 2):
-        same = sorted(name for name in a.files if a.files[name] == b.files.get(name))
-        near = _near_weights(a, b, set(same))
-        words = [*_weight_words(same, near), *_image_words(a, b)]
-        if not words:
+        if not (alike := _compared(a, b)):
             continue
-        networks = {*same, *near} or {"gan"}  # the generator alone decides the images
-        words.append(_why(a, b, networks))
-        text = Words("；".join(w.zh for w in words), "; ".join(w.en for w in words))
-        name = Words(f"{a.who}与{b.who}相似", f"{a.who} and {b.who} are alike")
-        found.append((i, j, Finding("likeness", name, Verdict.LOOK, text)))
-    return found
+        members = {i, j}
+        for group in [group for group in groups if group[0] & members]:
+            groups.remove(group)
+            members, alike = members | group[0], alike | group[1]
+        groups.append((members, alike))
+    return [
+        Group(tuple(sorted(members)), _words(alike, [all_prints[i] for i in sorted(members)]))
+        for members, alike in groups
+    ]
+
+
+def _compared(a: Prints, b: Prints) -> _Alike:
+    same = {name for name in a.files if a.files[name] == b.files.get(name)}
+    return _Alike(same, _near_weights(a, b, same), *_images_alike(a, b))
 
 
 def _near_weights(a: Prints, b: Prints, same: set[str]) -> dict[str, float]:
@@ -147,44 +194,53 @@ def _near_weights(a: Prints, b: Prints, same: set[str]) -> dict[str, float]:
     return {name: value for name, value in near.items() if value > ALIKE}
 
 
-def _weight_words(same: list[str], near: dict[str, float]) -> list[Words]:
-    words = []
-    if same:
-        shown = ", ".join(same)
-        words.append(Words(f"权重文件相同：{shown}", f"the same files of weights: {shown}"))
-    if near:
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in near.items())
-        words.append(Words(f"权重几乎相同（相关系数）：{shown}",
-                           f"near-identical weights (correlation): {shown}"))
-    return words
-
-
-def _image_words(a: Prints, b: Prints) -> list[Words]:
+def _images_alike(a: Prints, b: Prints) -> tuple[int, int]:
+    """Returns how many of the images of one are the same as, or nearly, one of the other's."""
     known = set(b.pixels)
     same = sum(one in known for one in a.pixels)
     near = 0
     if len(a.small) and len(b.small):
         squares = (a.small**2).sum(1)[:, None] + (b.small**2).sum(1) - 2 * a.small @ b.small.T
         near = int((squares.min(1) < LEVELS_OFF**2 * a.small.shape[1]).sum()) - same
+    return same, max(0, near)
+
+
+def _words(alike: _Alike, members: list[Prints]) -> Words:
     words = []
-    if same:
-        words.append(Words(f"{same}张生成图像相同", f"generated images that are the same: {same}"))
-    if near > 0:
-        words.append(Words(f"{near}张生成图像几乎相同",
-                           f"generated images that are near-identical: {near}"))
-    return words
+    if alike.same:
+        shown = ", ".join(sorted(alike.same))
+        words.append(Words(f"权重文件相同：{shown}", f"the same files of weights: {shown}"))
+    if alike.near:
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in sorted(alike.near.items()))
+        words.append(Words(f"权重几乎相同（相关系数）：{shown}",
+                           f"near-identical weights (correlation): {shown}"))
+    if alike.same_images:
+        words.append(Words(f"{alike.same_images}张生成图像相同",
+                           f"generated images that are the same: {alike.same_images}"))
+    if alike.near_images:
+        words.append(Words(f"{alike.near_images}张生成图像几乎相同",
+                           f"generated images that are near-identical: {alike.near_images}"))
+    # The generator alone decides the images.
+    words.append(_why(members, {*alike.same, *alike.near} or {"gan"}))
+    return Words("；".join(w.zh for w in words), "; ".join(w.en for w in words))
 
 
-def _why(a: Prints, b: Prints, networks: set[str]) -> Words:
-    """Says whether equal settings of these networks explain it."""
+def _why(members: list[Prints], networks: set[str]) -> Words:
+    """Says whether equal settings of these networks explain it, and where the seed is from."""
     differ = sorted(
-        key for key in {*a.settings, *b.settings}
+        key for key in set().union(*(one.settings for one in members))
         if key.split()[0].rpartition("/")[2] in networks
-        and a.settings.get(key) != b.settings.get(key)
+        and any(one.settings.get(key) != members[0].settings.get(key) for one in members)
     )
-    if not differ:
-        return Words("种子、数据与设置都相同，这足以解释",
-                     "same seed, data and settings explain this")
-    shown = ", ".join(differ[:4])
-    return Words(f"两者的设置不同（{shown}），不足以解释",
-                 f"their settings differ ({shown}): these do not explain it")
+    if differ:
+        shown = ", ".join(differ[:4])
+        return Words(f"它们的设置不同（{shown}），不足以解释",
+                     f"their settings differ ({shown}): these do not explain it")
+    seed = members[0].seed
+    owners = {one.begun_for for one in members if one.begun_for} if isinstance(seed, int) else set()
+    if owner := next((one for one in sorted(owners) if seed_of(one) == seed), None):
+        return Words(
+            f"种子{seed}由学号{owner}得出：这样的种子不应有第二人使用",
+            f"their seed {seed} is that of the student number {owner}: nobody else should have it")
+    return Words(f"种子（{seed}）、数据与设置都相同，这足以解释",
+                 f"same seed ({seed}), data and settings explain this")

@@ -8,13 +8,14 @@ import time
 from collections import Counter
 
 from genlab.common.page import page_style
-from genlab.lab.verify.check import Report
+from genlab.lab.verify.check import Alike, Report, alike_in
 from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import LEVELS, Finding, Verdict, Words
 from genlab.lab.verify.results.table import (
     DISCLAIMER,
     LEFT_WORDS,
     LEVEL_WORDS,
+    named,
     printable,
     summary,
 )
@@ -74,7 +75,7 @@ def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
     """
     title = WORDS["title"].of(lang)
     today = time.strftime("%Y-%m-%d %H:%M")
-    alike = _pairs(reports)
+    alike = alike_in(reports)
     parts = [
         f'<!doctype html><html lang="{"zh-CN" if lang == "zh" else "en"}"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -86,7 +87,7 @@ def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
         f'<p class="note">{html.escape(DISCLAIMER.of(lang))}</p>',
         _overview(reports, lang),
         f'<p class="dim">{_legend(lang)}<br>{html.escape(WORDS["order"].of(lang))}</p>',
-        *([f"<h2>{WORDS['alike'].of(lang)}</h2>{_rows(alike, lang)}"] if alike else []),
+        *([f"<h2>{WORDS['alike'].of(lang)}</h2>{_groups(alike, lang)}"] if alike else []),
         *([_left(left, lang)] if left else []),
         *(_details(index, report, lang) for index, report in enumerate(reports)),
         "</html>\n",
@@ -94,10 +95,9 @@ def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
     return "\n".join(parts)
 
 
-def _pairs(reports: list[Report]) -> list[Finding]:
-    """Each likeness once, though both submissions have it."""
-    found = [f for r in reports for f in r.findings if f.level == "likeness"]
-    return list(dict.fromkeys(found))
+def _groups(groups: list[Alike], lang: str) -> str:
+    rows = "".join(f"<tr><td>{html.escape(named(group, lang))}</td></tr>" for group in groups)
+    return f"<table>{rows}</table>"
 
 
 def _mark(verdict: Verdict | None, lang: str) -> str:
@@ -116,9 +116,9 @@ def _legend(lang: str) -> str:
 
 
 def _overview(reports: list[Report], lang: str) -> str:
-    levels = [*(one for one in LEVELS if any(r.of(one) for r in reports)), "likeness"]
-    if not _pairs(reports):
-        levels.remove("likeness")
+    levels = [one for one in LEVELS if any(r.of(one) for r in reports)]
+    if any(r.alike or r.of("likeness") for r in reports):
+        levels.append("likeness")
     heads = "".join(f"<th>{LEVEL_WORDS[level].of(lang)}</th>" for level in levels)
     lines = [
         f'<table class="overview"><tr><th>{WORDS["who"].of(lang)}</th>'
@@ -127,7 +127,7 @@ def _overview(reports: list[Report], lang: str) -> str:
     twice = {who for who, count in Counter(r.who for r in reports).items() if count > 1}
     for index, report in enumerate(reports):
         place = f'<br><span class="dim">{_text(report.place)}</span>' if report.who in twice else ""
-        cells = "".join(f"<td>{_mark(report.of(level), lang)}</td>" for level in levels)
+        cells = "".join(f"<td>{_cell(report, level, lang)}</td>" for level in levels)
         lines.append(
             f'<tr><td><a href="#s{index}">{_text(report.who)}</a>{place}</td>'
             f"<td>{_mark(report.verdict, lang)}</td>{cells}</tr>"
@@ -135,12 +135,19 @@ def _overview(reports: list[Report], lang: str) -> str:
     return "\n".join([*lines, "</table>"])
 
 
+def _cell(report: Report, level: str, lang: str) -> str:
+    if level == "likeness" and report.alike:
+        return f"{_mark(Verdict.LOOK, lang)} {report.alike.number}"
+    return _mark(report.of(level), lang)
+
+
 def _details(index: int, report: Report, lang: str) -> str:
     return (
         f'<section id="s{index}"><h2>{_text(report.who)}: {_mark(report.verdict, lang)} '
         f'<span class="dim">{report.seconds:.0f} {WORDS["seconds"].of(lang)}</span></h2>'
         f'<p class="dim path">{_text(report.place)}</p>'
-        f"{_rows(report.findings, lang)}</section>"
+        f"{_rows(report.findings, lang)}{_groups([report.alike], lang) if report.alike else ''}"
+        "</section>"
     )
 
 

@@ -1,8 +1,8 @@
 """Findings as text: a table a submission for the terminal, and one CSV for a class."""
 
 __all__ = [
-    "DISCLAIMER", "LEFT_WORDS", "LEVEL_WORDS", "as_csv", "as_json", "as_text", "left_as_json",
-    "left_as_text", "printable", "summary",
+    "DISCLAIMER", "LEFT_WORDS", "LEVEL_WORDS", "alike_as_json", "alike_as_text", "as_csv",
+    "as_json", "as_text", "left_as_json", "left_as_text", "named", "printable", "summary",
 ]
 
 import csv
@@ -10,7 +10,7 @@ import io
 
 from typing import Any
 
-from genlab.lab.verify.check import Report
+from genlab.lab.verify.check import Alike, Report, alike_in
 from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import Verdict, Words
 
@@ -25,6 +25,7 @@ DISCLAIMER = Words(
     "from the models handed in. They do not prove who made them: neither authorship nor "
     "independent work.",
 )
+GROUP = Words("相似组{}", "alike, group {}")
 LEFT_WORDS = Words("不属于任何提交的文件", "files that belong to no submission")
 SHOWN = 40
 """Files of no submission that the terminal shows; CSV, page and JSON have them all."""
@@ -36,7 +37,7 @@ def as_text(report: Report, lang: str) -> str:
     """Returns one submission's table: level, verdict, check, what was found."""
     lines = [
         f"{printable(report.who)}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)  "
-        f"{printable(report.place)}"
+        f"{printable(report.place)}{_group(report, lang)}"
     ]
     for finding in report.findings:
         level = LEVEL_WORDS[finding.level].of(lang)
@@ -46,6 +47,26 @@ def as_text(report: Report, lang: str) -> str:
             f"{printable(finding.found.of(lang))}"
         )
     return "\n".join(lines)
+
+
+def _group(report: Report, lang: str) -> str:
+    return f"  {GROUP.of(lang).format(report.alike.number)}" if report.alike else ""
+
+
+def named(alike: Alike, lang: str) -> str:
+    """Returns the line of a group: its members, and in what they are alike."""
+    return printable(
+        f"{GROUP.of(lang).format(alike.number)} ({len(alike.members)}): "
+        f"{', '.join(alike.members)}: {alike.found.of(lang)}"
+    )
+
+
+def alike_as_text(reports: list[Report], lang: str) -> list[str]:
+    """Returns the table of submissions that are alike, a line a group; nothing if none are."""
+    groups = alike_in(reports)
+    if not groups:
+        return []
+    return ["\n".join([LEVEL_WORDS["likeness"].of(lang), *(f"  {named(g, lang)}" for g in groups)])]
 
 
 def left_as_text(left: list[Left], lang: str) -> list[str]:
@@ -74,7 +95,7 @@ def _pad(text: str, width: int) -> str:
 def as_csv(reports: list[Report], left: list[Left], lang: str) -> str:
     """Returns one row a finding for a spreadsheet, after one that names the columns.
 
-    Files of no submission follow, a row each.
+    A row for each group of submissions that are alike and each file of no submission follow.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
@@ -85,6 +106,11 @@ def as_csv(reports: list[Report], left: list[Left], lang: str) -> str:
                 report.who, report.place, report.verdict.value, one.level, one.check.of(lang),
                 one.verdict.value, one.found.of(lang),
             )))
+    for alike in alike_in(reports):
+        writer.writerow(map(_cell, (
+            ", ".join(alike.members), "", Verdict.LOOK.value, "likeness",
+            GROUP.of(lang).format(alike.number), Verdict.LOOK.value, alike.found.of(lang),
+        )))
     for one in left:
         writer.writerow(map(_cell, (
             "", one.path, one.verdict.value, "", LEFT_WORDS.of(lang), one.verdict.value,
@@ -111,6 +137,7 @@ def as_json(report: Report, lang: str) -> dict[str, Any]:
         "submission": report.who,
         "path": report.place,
         "verdict": report.verdict.value,
+        "alike": report.alike.number if report.alike else None,
         "seconds": round(report.seconds, 1),
         "findings": [
             {
@@ -120,6 +147,14 @@ def as_json(report: Report, lang: str) -> dict[str, Any]:
             for one in report.findings
         ],
     }
+
+
+def alike_as_json(reports: list[Report], lang: str) -> list[dict[str, Any]]:
+    """Returns the groups of submissions that are alike as JSON values."""
+    return [
+        {"group": one.number, "submissions": list(one.members), "found": one.found.of(lang)}
+        for one in alike_in(reports)
+    ]
 
 
 def left_as_json(left: list[Left], lang: str) -> list[dict[str, str]]:
