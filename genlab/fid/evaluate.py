@@ -33,7 +33,6 @@ from genlab.fid.sets import (
 from genlab.fid.statistics_file import Framing, holds_statistics, save_statistics
 from genlab.fid.verdict import ranking_words
 from genlab.metrics.frechet_distance import frechet_distance, statistics
-from genlab.networks.pretrained import efficientnet_lite0
 from genlab.networks.pretrained.inception import HOW
 
 
@@ -117,12 +116,9 @@ def _extract_all(
     all_sets: Sequence[ImageSets], extractors: Sequence[Extractor], features: FeatureExtractors
 ) -> None:
     """Extracts all features, in one order in all processes."""
-    used = list(extractors)
-    if efficientnet_lite0.at_hand() and features["efficientnet-lite0"] not in used:
-        used.append(features["efficientnet-lite0"])  # for the share of images recognised
     for sets in all_sets:
         require_enough(sets)
-        for extractor in used:
+        for extractor in extractors:
             for pictures in filter(None, (sets.real, sets.fake, sets.held_out)):
                 features.features(extractor, pictures)
 

@@ -101,8 +101,8 @@ def measure_sets(
         n_real=len(sets.real), n_fake=len(sets.fake), size=_side(sets.fake),
         real=sets.real.identity, fake=sets.fake.identity,
         held_out=sets.held_out.identity if sets.held_out else None,
-        recognised_real=_recognised(features, sets.real),
-        recognised_fake=_recognised(features, sets.fake),
+        recognised_real=_recognised(extractors, features, sets.real),
+        recognised_fake=_recognised(extractors, features, sets.fake),
         seed=plan.seed, note=note,
         verdict=verdict(distances, len(sets.real), len(sets.fake), different),
     )  # fmt: skip
@@ -153,11 +153,12 @@ def _without_direction(extractor: Extractor, features: Tensor, pictures: Picture
 
 
 @torch.no_grad()
-def _recognised(features: FeatureExtractors, pictures: Pictures) -> float | None:
-    """The share of images whose most probable classes are dogs; None without the weights."""
-    if not efficientnet_lite0.at_hand():
-        return None
-    extractor = features["efficientnet-lite0"]
-    assert extractor.logits is not None  # a classifier
-    logits = extractor.logits(features.features(extractor, pictures))
-    return (efficientnet_lite0.dog_probability(logits) > 0.5).double().mean().item()
+def _recognised(
+    extractors: Sequence[Extractor], features: FeatureExtractors, pictures: Pictures
+) -> float | None:
+    """The share of images whose most probable classes are dogs; None unless the network looks."""
+    for extractor in extractors:
+        if extractor.key == "efficientnet-lite0" and extractor.logits is not None:
+            logits = extractor.logits(features.features(extractor, pictures))
+            return (efficientnet_lite0.dog_probability(logits) > 0.5).double().mean().item()
+    return None

@@ -176,7 +176,8 @@ class Measurement:
     """The file of statistics that stood for the real images."""
     recognised_real: float | None = None
     recognised_fake: float | None = None
-    """The shares of images that EfficientNet-Lite0 takes for dogs; None without its weights."""
+    """The shares of images that EfficientNet-Lite0 takes for dogs; None if it is not
+    among the networks of the measurement."""
     seed: int | None = None
     note: str = ""
     """What could not be computed, and why."""

@@ -22,7 +22,7 @@ from genlab.data.idx.files import FILES
 from genlab.data.image_set import load_images
 from genlab.data.inventory import inventory
 from genlab.data.pictures import ArrayPictures
-from genlab.data.sources import SOURCES, at_hand, named
+from genlab.data.sources import SOURCES, at_hand, imagewoof, named
 from genlab.data.sources.base import DigitSource, ImageSource
 from genlab.data.sources.imagewoof import Imagewoof
 from genlab.data.sources.toydogs import ToyDogs
@@ -53,7 +53,7 @@ def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_bytes(b"x")
     for source, words in (
         (str(tmp_path / "some.zip"), "not a readable zip"),
-        (str(tmp_path / "some.txt"), "some.txt: a table of text, where arrays are needed"),
+        (str(tmp_path / "some.txt"), "some.txt: a file of text; a SOURCE is a name"),
         (str(tmp_path / "none"), "no such file, folder or name; the names are dogs, imagewoof"),
     ):
         with pytest.raises(InputError, match=words):
@@ -65,27 +65,38 @@ def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
             genlab.data.digits(source)
 
 
-def test_a_broken_off_unpacking_leaves_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_partial_imagewoof_is_noticed_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
+    monkeypatch.setattr(imagewoof, "PHOTOGRAPHS", 2)
     breaks = True
 
     def retrieve(*_: object, processor: pooch.Untar) -> None:
         folder = Path(processor.extract_dir)
         folder.mkdir()
-        Image.new("RGB", (20, 20)).save(folder / "0.png")
+        Image.new("RGB", (20, 20)).save(folder / "0.JPEG")
         if breaks:
             raise KeyboardInterrupt
-        Image.new("RGB", (20, 20)).save(folder / "1.png")
+        Image.new("RGB", (20, 20)).save(folder / "1.JPEG")
 
     monkeypatch.setattr("pooch.retrieve", retrieve)
     with pytest.raises(KeyboardInterrupt):
         Imagewoof().fetch()
     assert Imagewoof().locate() is None
+    place = tmp_path / "imagewoof2-160" / "train"
+    place.mkdir(parents=True)  # as an interrupted copy leaves it: one photograph, one empty
+    (place / "0.JPEG").write_bytes(b"x")
+    (place / "1.JPEG").write_bytes(b"")
+    assert Imagewoof().locate() is None
+    with pytest.raises(KeyboardInterrupt):
+        Imagewoof().fetch()
+    assert place.exists(), "what is there stays until there is something better"
+    assert "has 1 of 2 photographs" in capsys.readouterr().err
     breaks = False
     folder = Imagewoof().fetch()
-    assert sorted(p.name for p in folder.iterdir()) == ["0.png", "1.png"]
+    assert sorted(p.name for p in folder.iterdir()) == ["0.JPEG", "1.JPEG"]
+    assert Imagewoof().locate() == str(folder)
     assert [p.name for p in tmp_path.iterdir()] == [folder.name]
 
 

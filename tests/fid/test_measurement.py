@@ -286,6 +286,17 @@ def test_measure_takes_sources_arrays_tensors_and_pictures(dogs: Tensor, tmp_pat
     assert one.distances[0].null != other.distances[0].null
 
 
+def test_only_the_networks_asked_for_look_at_images(
+    dogs: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError("EfficientNet-Lite0 is not needed")
+
+    monkeypatch.setattr(lite, "load_efficientnet_lite0", loaded)
+    found = fid.measure(dogs[:13], dogs[13:], [load_extractor("pixels")], permutations=0)
+    assert (found.recognised_real, found.recognised_fake) == (None, None)
+
+
 @pytest.mark.usefixtures("quick")
 def test_measure_uses_two_networks_by_default(
     dogs: Tensor, monkeypatch: pytest.MonkeyPatch

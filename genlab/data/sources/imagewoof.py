@@ -2,6 +2,7 @@
 
 __all__ = ["Imagewoof"]
 
+import shutil
 import tempfile
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from genlab.data.sources.base import FolderSource
 
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-160.tgz"
 MD5 = "3d200a7be99704a0d7509be2a9fbfe15"
+PHOTOGRAPHS = 12_954
 
 
 class Imagewoof(FolderSource):
@@ -26,18 +28,23 @@ class Imagewoof(FolderSource):
     fallback = "toydogs:1500"
 
     def folder(self) -> Path | None:
-        """Returns the folder in the cache, if it is there; it is whole then."""
-        folder = cache_folder() / "imagewoof2-160"
-        return folder if folder.is_dir() else None
+        """Returns the folder in the cache, if it is there and whole."""
+        folder = self._place()
+        return folder if folder.is_dir() and _photographs(folder) == PHOTOGRAPHS else None
 
     def fetch(self) -> Path:
-        """Returns the folder in the cache, downloaded first if need be."""
+        """Returns the folder in the cache, downloaded first if need be.
+
+        A folder that is not whole, as an interrupted copy leaves it, is replaced.
+        """
         if (there := self.folder()) is not None:
             return there
         import pooch
 
-        folder = cache_folder() / "imagewoof2-160"
-        say(f"fetching Imagewoof (88 MB) into {folder.parent}")
+        folder, words = self._place(), ""
+        if folder.is_dir():
+            words = f"; {folder} has {_photographs(folder):,} of {PHOTOGRAPHS:,} photographs"
+        say(f"fetching Imagewoof (88 MB) into {folder.parent}{words}")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             # Unpacked beside, then renamed: a folder of that name is never half full.
@@ -47,15 +54,25 @@ class Imagewoof(FolderSource):
                     URL, f"md5:{MD5}", "imagewoof2-160.tgz", folder.parent,
                     processor=pooch.Untar(extract_dir=str(unpacked)),
                 )
+                if folder.is_dir():
+                    shutil.move(folder, Path(beside).resolve() / "partial")
                 unpacked.rename(folder)
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{self.name}: cannot be fetched ({error}); give a folder of dog images, or "
-                "toydogs"
+                f"{self.name}: cannot be fetched ({error}){words}; give a folder of dog images, "
+                "or toydogs"
             ) from None
         return folder
+
+    def _place(self) -> Path:
+        return cache_folder() / "imagewoof2-160"
 
     def title(self, folder: Path) -> str:
         """Returns the same name wherever the folder is."""
         del folder
         return "Imagewoof 160 px"
+
+
+def _photographs(folder: Path) -> int:
+    """Returns the number of photographs in a folder that are not empty."""
+    return sum(path.stat().st_size > 0 for path in folder.rglob("*.JPEG") if path.is_file())
