@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genlab.data.crop import central_box
 from genlab.data.decode import decode_usable, decoding, reading
-from genlab.data.near_duplicates import thumbnails
+from genlab.data.near_duplicates import SIDE
 
 VIEW = 160
 """The side of the view in pixels.
@@ -58,7 +58,7 @@ class Probe(NamedTuple):
     grey: bool
     """True if it has almost no colour."""
     thumbnail: Tensor
-    """Its thumbnail as of `near_duplicates.thumbnails`, `(32, 32)`."""
+    """Its thumbnail as of `near_duplicates.thumbnails`, `(64, 64)`."""
     view: Tensor
     """The central square for a network, uint8 with shape `(3, V, V)`."""
 
@@ -94,14 +94,19 @@ def probe(data: bytes, name: str) -> Probe:
     view = np.array(image.resize(
         (VIEW, VIEW), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
     ))
-    small = np.asarray(image.resize((VIEW, VIEW), Image.Resampling.BOX)).astype(np.float64)
-    luma = small @ (0.299, 0.587, 0.114)
+    small = np.asarray(image.resize((VIEW, VIEW), Image.Resampling.BOX))
+    luma = small.astype(np.float64) @ (0.299, 0.587, 0.114)
+    red, green, blue = (small[..., channel] for channel in range(3))
+    most = np.maximum(np.maximum(red, green), blue)
+    colour = most - np.minimum(np.minimum(red, green), blue)
     return Probe(
         format=kind, mode=mode, width=image.width, height=image.height, turned=turned,
         frames=frames, transparent=transparent, bytes=len(data),
         sha256=hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest(),
         brightness=float(luma.mean()), contrast=float(luma.std()),
-        grey=bool((small.max(2) - small.min(2)).mean() < GREYEST),
-        thumbnail=thumbnails(torch.from_numpy(array).permute(2, 0, 1)[None])[0],
+        grey=bool(colour.mean() < GREYEST),
+        thumbnail=torch.from_numpy(np.array(image.convert("L").resize(
+            (SIDE, SIDE), Image.Resampling.BILINEAR
+        ))),
         view=torch.from_numpy(view).permute(2, 0, 1),
     )

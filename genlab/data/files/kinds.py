@@ -10,6 +10,7 @@ __all__ = ["HEAD", "is_named_as_picture", "opens_as_picture", "readable_formats"
 import io
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import PurePosixPath
 
 from PIL import Image
@@ -91,6 +92,7 @@ def remedy(suffix: str) -> str:
     return REMEDIES.get(suffix, "")
 
 
+@cache
 def _load_plugins() -> None:
     Image.init()
     if "HEIF" not in Image.OPEN:

@@ -30,7 +30,7 @@ class Imagewoof(FolderSource):
     def folder(self) -> Path | None:
         """Returns the folder in the cache, if it is there and whole."""
         folder = self._place()
-        return folder if folder.is_dir() and _photographs(folder) == PHOTOGRAPHS else None
+        return folder if folder.is_dir() and _photographs(folder) >= PHOTOGRAPHS else None
 
     def fetch(self) -> Path:
         """Returns the folder in the cache, downloaded first if need be.
