@@ -86,14 +86,16 @@ function drawFrame() {
 
 function drawDistances() {
   const { curves, recognised, recognised_real: real, n_real, n_fake } = FACTS.gan.distances;
+  const { different_real, different_fake } = FACTS.gan.distances;
+  const many = (n, k) => (k === n ? n : word("some-different", { n, k }));
   const percent = (share) => (100 * share).toFixed(1);
   const banded = curves.some(
     ({ points, floor }) => floor !== null || points.some(({ error }) => error !== null),
   );
   const last = recognised.length ? recognised[recognised.length - 1].value : null;
   document.getElementById("distance-words").textContent = word("distance-words", {
-    fake: n_fake,
-    real: n_real,
+    fake: many(n_fake, different_fake),
+    real: many(n_real, different_real),
     bands: word(banded ? "bands" : "no-bands"),
     recognised:
       last === null ? "" : word("recognised", { fake: percent(last), real: percent(real) }),

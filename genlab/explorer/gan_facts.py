@@ -155,4 +155,5 @@ def distances_of(path: Path) -> dict[str, Any] | None:
     return {
         "curves": curves, "recognised": recognised, "recognised_real": found.recognised_real,
         "n_real": found.n_real, "n_fake": found.n_fake,
+        "different_real": found.different.real, "different_fake": found.different.fake,
     }

@@ -23,7 +23,15 @@ from genlab.fid.defaults import default_extractors
 from genlab.fid.distance import Plan, distance_of
 from genlab.fid.results import Different, Measurement
 from genlab.fid.rounding import rounding
-from genlab.fid.sets import ImageSets, Size, join, open_generated, open_real, require_enough
+from genlab.fid.sets import (
+    ImageSets,
+    Size,
+    compression,
+    join,
+    open_generated,
+    open_real,
+    require_enough,
+)
 from genlab.fid.verdict import verdict
 from genlab.networks.pretrained import efficientnet_lite0
 
@@ -84,6 +92,7 @@ def measure_sets(
         InputError: If a set has fewer than 10 images.
     """
     require_enough(sets)
+    note = join(note, compression(sets))
     distances, different = [], None
     for extractor in extractors:
         several = [s for s in (sets.real, sets.fake, sets.held_out) if s]

@@ -6,7 +6,7 @@ resolution. The size "native" leaves all as they are.
 """
 
 __all__ = [
-    "ImageSets", "Size", "cropped", "join", "open_generated", "open_real", "refuse_run",
+    "ImageSets", "Size", "compression", "cropped", "join", "open_generated", "open_real", "refuse_run",
     "require_enough", "require_images",
 ]  # fmt: skip
 
@@ -21,10 +21,15 @@ from genlab.common.errors import InputError
 from genlab.configs.fid import FEWEST
 from genlab.data.crop import Crop
 from genlab.data.open import folder_of
-from genlab.data.pictures import Pictures, shorter_sides
+from genlab.data.pictures import FilePictures, Pictures, shorter_sides
 from genlab.features.extraction import Images, as_pictures
 from genlab.fid.generated import of_run
 from genlab.runs.records import kind_of
+
+JPEG = b"\xff\xd8\xff"
+"""How such a file begins."""
+LOOKED_AT = 20
+"""Files whose beginning is read."""
 
 Size = int | Literal["native"]
 """The side of the squares that images become; "native": each stays as it is."""
@@ -125,6 +130,27 @@ def _open(images: Images, size: int | None, n: int, seed: int) -> Pictures:
             "or VAE, for example one inside it"
         )
     return genlab.data.images(images, size)
+
+
+def compression(sets: ImageSets) -> str:
+    """Returns a note if one set's files are JPEG and the other's are not."""
+    lossy = [_are_jpeg(pictures) for pictures in (sets.real, sets.fake)]
+    if None in lossy or lossy[0] == lossy[1]:
+        return ""
+    which = ("real", "generated") if lossy[0] else ("generated", "real")
+    return (
+        f"the {which[0]} images are JPEG files and the {which[1]} ones are not: what compression "
+        "does to images is part of the distance"
+    )
+
+
+def _are_jpeg(pictures: Pictures) -> bool | None:
+    """Whether some files, evenly spaced, are all JPEG; None if some are, or there are no files."""
+    if not isinstance(pictures, FilePictures):
+        return None
+    some = pictures.paths[:: -(-len(pictures.paths) // LOOKED_AT)]
+    found = {pictures.files.read(path).startswith(JPEG) for path in some}
+    return found.pop() if len(found) == 1 else None
 
 
 def require_enough(sets: ImageSets) -> None:

@@ -170,7 +170,7 @@ def _others(copies: Copies) -> str:
 
 def ranking_words(rankings: Sequence[Ranking]) -> str:
     """Returns the sentences on several generators."""
-    sentences = []
+    sentences, sure = [], False
     for ranking in rankings:
         steps = []
         for index, step in enumerate(ranking.differences):
@@ -180,11 +180,12 @@ def ranking_words(rankings: Sequence[Ranking]) -> str:
                 continue
             gap = Measured(0.0 - step.distance.value, step.distance.error)  # 0, not -0
             verb = "is nearer than" if gap.clear else "is not clearly nearer than"
+            sure |= gap.clear
             steps.append(f"{nearer} {verb} {farther} (difference {gap.text()}, paired)")
         if steps:
             many = f"at {ranking.n:,} different images of each"
             sentences.append(f"{ranking.label} {many}: {'; '.join(steps)}.")
-    if len({tuple(ranking.order) for ranking in rankings}) > 1:
+    if sure and len({tuple(ranking.order) for ranking in rankings}) > 1:
         sentences.append("The networks rank them differently: trust neither alone.")
     sentences += [
         f"{source} is not ranked: fewer than {FEWEST} of its images are different."

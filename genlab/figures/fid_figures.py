@@ -19,7 +19,7 @@ SHOWN = 10
 
 
 def draw_fid(results: Measurement, real: Pictures, fake: Pictures, out: Path) -> list[Path]:
-    """Draws `closest.png` and `influence.png` of one measurement into `out`.
+    """Draws `closest.png` and `influence.png` of one measurement, as far as it has them.
 
     Arguments:
         results: The measurement.
@@ -32,11 +32,13 @@ def draw_fid(results: Measurement, real: Pictures, fake: Pictures, out: Path) ->
     """
     judge = results.distances[-1]  # not the network that a GAN's discriminator may use
     assert judge.copies is not None  # images, not statistics, were compared
-    files = [out / "closest.png"]
-    save(_closest(judge.copies, judge.extractor.network, real, fake), files[0])
+    files = []
+    if judge.copies.closest:
+        files.append(out / "closest.png")
+        save(_closest(judge.copies, judge.extractor.network, real, fake), files[-1])
     if judge.influence:
         files.append(out / "influence.png")
-        save(_influence(judge, judge.influence, fake), files[1])
+        save(_influence(judge, judge.influence, fake), files[-1])
     return files
 
 

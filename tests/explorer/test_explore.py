@@ -285,6 +285,7 @@ def test_gan_pictures_are_the_runs(explored: Path, lab_page: Page) -> None:
     assert [p["error"] for p in curve["points"]] == [3.5, 3.5]
     assert curve["floor"] == 43.6
     assert facts["distances"]["n_fake"] == DISTANCES.n_fake
+    assert facts["distances"]["different_fake"] == DISTANCES.different.fake
 
 
 def test_a_gan_without_its_samples_is_named(explored: Path, tmp_path: Path) -> None:

@@ -270,6 +270,21 @@ def test_preprocessings_differ_where_images_are_resized(
     assert abs(values["clean"] / values["pytorch-fid"] - 1) > 1e-3
 
 
+def test_one_image_again_and_again_and_compressed_files_are_told(tmp_path: Path) -> None:
+    real, fake = write(tmp_path / "real", 12, 16), tmp_path / "fake"
+    fake.mkdir()
+    for index in range(11):
+        Image.new("RGB", (16, 16), (90, 120, 200)).save(fake / f"{index}.jpg")
+    done = run_command(
+        "fid", real, str(fake), "--features", "pixels", "--out", "out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fake: 11 generated (1 different) and 12 real images" in done.stdout
+    assert "All 11 generated images are one and the same." in done.stdout
+    assert "the generated images are JPEG files and the real ones are not" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["results.json"]
+
+
 def test_bad_configurations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         run("toydogs:10", str(tmp_path / "nowhere"))
