@@ -6,8 +6,8 @@ resolution. The size "native" leaves all as they are.
 """
 
 __all__ = [
-    "ImageSets", "Size", "compression", "cropped", "join", "open_generated", "open_real", "refuse_run",
-    "require_enough", "require_images",
+    "ImageSets", "Size", "compression", "cropped", "join", "open_generated", "open_real",
+    "refuse_run", "require_enough", "require_images",
 ]  # fmt: skip
 
 from collections.abc import Sequence
