@@ -1,4 +1,4 @@
-"""Fills the page's template: one file, with a policy that allows its own scripts and nothing else.
+"""Fills the template of the page: one file whose policy allows its own scripts and nothing else.
 
 The Content-Security-Policy names the SHA-256 of every script and of the style sheet; nothing may
 be fetched from anywhere, `file:` included (`default-src 'none'`), and pictures are data URIs.
@@ -29,7 +29,7 @@ SCRIPTS = (
 
 
 def word_table() -> dict[str, dict[str, str]]:
-    """Returns the page's words by language and key."""
+    """Returns the words of the page, by language and key."""
     return json.loads((FOLDER / "words.json").read_text(encoding="utf-8"))
 
 

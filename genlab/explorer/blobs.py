@@ -1,4 +1,4 @@
-"""Bytes on their way into a page: each different content once, as base64, under a short name."""
+"""The binary data of a page: each distinct content once, as base64, under a short name."""
 
 __all__ = ["Blobs"]
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Blobs:
-    """A store of byte strings; the same content added twice is kept once."""
+    """A store of byte strings. The same content is kept only once."""
 
     def __init__(self) -> None:
         self._text: dict[str, str] = {}
@@ -28,11 +28,11 @@ class Blobs:
 
     @property
     def characters(self) -> int:
-        """The length of all base64 text together."""
+        """The total length of the base64 text."""
         return sum(map(len, self._text.values()))
 
     def script_blocks(self) -> str:
-        """Returns the store as HTML: data blocks, which no browser runs."""
+        """Returns the store as HTML data blocks, which browsers do not run."""
         return "\n".join(
             f'<script type="application/octet-stream" id="{name}">{text}</script>'
             for name, text in self._text.items()

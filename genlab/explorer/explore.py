@@ -19,15 +19,15 @@ from genlab.explorer.vae_facts import vae_facts
 from genlab.runs.run import Run
 
 LIMIT = 12_000_000
-"""Bytes that a page may take."""
+"""The largest size of a page, in bytes."""
 OTHER = 500_000
-"""Characters left for all but the networks, before codes, densities and pictures of a model."""
+"""Characters reserved for what is neither a network nor of one model."""
 A_MODEL = 150_000
-"""Characters of a model's codes, density, samples and still pictures."""
+"""Characters reserved for each model's codes, density, samples and still pictures."""
 
 
 def _target(run: Path, out: Path | None) -> Path:
-    """Returns where the page goes.
+    """Returns the file to write the page to.
 
     Raises:
         InputError: If `out` is a folder.
@@ -96,7 +96,7 @@ def explore(
 
 
 def lines_of(results: dict[str, Any]) -> list[str]:
-    """Returns what `explore` did as lines for a person: notes, then the result."""
+    """Returns the result of `explore` as text for the terminal: notes, then the result."""
     lines = []
     if closed := results["without_decoder"]:
         lines.append(
@@ -122,7 +122,7 @@ def _run_facts(run: Run, target: Path) -> dict[str, Any]:
 
 
 def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
-    """The plain text of the template's slots."""
+    """Returns the plain text of the slots of the template."""
     words = word_table()[lang]
     name = facts["run"]["name"]
     subject = "gan" if not found.vaes else ("vae" if facts["vae"]["plane"] else "space")
@@ -141,7 +141,7 @@ def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
 
 
 def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
-    """What a reader without scripts sees: pictures and the numbers, as HTML."""
+    """Returns what a reader without scripts sees, pictures and numbers, as HTML."""
     words = word_table()[lang]
     parts = [f"<p>{html.escape(words['no-script'])}</p>"]
     for still in stills:

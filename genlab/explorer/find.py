@@ -1,4 +1,4 @@
-"""What a RUN holds that a page can show: VAEs, a GAN, or both."""
+"""Finds the parts of a run directory that a page can show: VAEs, a GAN, or both."""
 
 __all__ = ["Found", "find"]
 
@@ -13,20 +13,20 @@ FINISHED = {"vae": "model.safetensors", "gan": "generator.safetensors"}
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The runs within a run directory that a page can show."""
+    """The runs that a page can show."""
 
     run: Run
-    """The directory that was named."""
+    """The run directory."""
     vaes: dict[str, Path]
-    """The finished VAEs by their names: the prior's, or the folder's of a single run."""
+    """The finished VAEs, by the name of the prior or, for a single run, of the folder."""
     gan: Path | None
     """The finished GAN."""
     seeds: int = 1
-    """Of how many seeds of a comparison the VAEs are the first."""
+    """The number of seeds of a comparison; the VAEs are those of the first seed."""
 
 
 def find(path: Path, only: tuple[str, ...] = ()) -> Found:
-    """Looks into a run directory.
+    """Finds what a page can show of a run directory.
 
     Arguments:
         path: A VAE run, a comparison, a GAN run or a lab run.
@@ -69,13 +69,13 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
 
 
 def _in_order(folder: Path) -> list[Path]:
-    """The runs in a folder, the standard Gaussian first, the others by name."""
+    """Returns the runs in a folder, the standard Gaussian first, the others by name."""
     runs = [p.parent for p in folder.glob("*/config.json")]
     return sorted(runs, key=lambda p: (p.name != "standard", p.name))
 
 
 def _finished(path: Path, kind: str) -> bool:
-    """Whether a run of this kind is there with its weights and numbers.
+    """Returns whether a finished run of this kind is there, with its weights and numbers.
 
     Raises:
         InputError: If it is done and lacks some.

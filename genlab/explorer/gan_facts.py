@@ -1,4 +1,4 @@
-r"""What a page holds of a GAN: its samples over training, a walk through its latents, distances.
+r"""The data of a GAN for a page: samples over training, a walk through the latents, distances.
 
 The walk goes round some latents along great circles,
 
@@ -39,15 +39,15 @@ from genlab.runs.records import read_json
 from genlab.runs.run import Run
 
 ANCHORS = 6
-"""Latents that the walk goes round."""
+"""The number of latents that the walk passes through."""
 STEPS = 8
-"""Pictures from one latent to the next."""
+"""The number of pictures from one latent to the next."""
 QUALITY = 92
-"""Of the walk's pictures (WebP); the samples are kept without loss."""
+"""The quality of the walk's pictures (WebP); the samples are lossless."""
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Returns points of the great circle from a to b, with shape `(N, Z)`.
+    """Returns points on the great circle from a to b, with shape `(N, Z)`.
 
     Arguments:
         a: A unit vector, with shape `(Z,)`.
@@ -60,7 +60,7 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
-    """Returns everything a page holds of a finished GAN run, as JSON; pictures go into `blobs`.
+    """Returns the data of a finished GAN run as JSON; pictures go into `blobs`.
 
     Raises:
         InputError: If weights or samples are missing or damaged.
@@ -80,7 +80,7 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
 
 
 def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
-    """Returns the samples of each epoch of `gan_facts` as still pictures."""
+    """Returns the samples of each epoch in `gan_facts` as still pictures."""
     return [
         Still(
             "gan", {"zh": str(snapshot["epoch"]), "en": str(snapshot["epoch"])},
@@ -91,7 +91,7 @@ def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
 
 
 def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
-    """The samples of an epoch, side by side."""
+    """Returns the samples of an epoch, side by side."""
     folder = path / "samples" / f"epoch_{epoch:03d}"
     if not any(folder.glob("*.png")):
         raise InputError(f"{folder}: the samples of this epoch are gone; the run is damaged")
@@ -102,7 +102,7 @@ def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
 
 @torch.no_grad()
 def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
-    """A closed walk through the generator's latents, as one sheet: a row from each latent.
+    """Returns a closed walk through the generator's latents as one sheet, one row per latent.
 
     Where there are classes, all of it is of the most frequent one.
     """
@@ -123,7 +123,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
 
 
 def _webp(image: np.ndarray, quality: int | None) -> bytes:
-    """An image `(H, W, 3)` as WebP; without loss if no quality is given."""
+    """Returns an image `(H, W, 3)` as WebP, lossless if no quality is given."""
     buffer = io.BytesIO()
     lossless = quality is None
     Image.fromarray(image).save(buffer, "WEBP", lossless=lossless, quality=quality or 80, method=4)

@@ -1,4 +1,4 @@
-r"""What a page shows of a latent plane: the prior's density on a grid, its contours, the codes.
+r"""The data of a latent plane for a page: the prior's density on a grid, its contours, the codes.
 
 A contour stands for a share of the prior's mass: the region of highest density that holds it,
 {z : ln p(z) >= c}, with c read off the grid (Hyndman, 1996, "Computing and graphing highest
@@ -20,13 +20,13 @@ from genlab.figures.latent import grid_points
 from genlab.vae.model import VAE
 
 GRID = 161
-"""Grid points an axis."""
+"""Grid points per axis."""
 DEPTH = 40.0
-"""Nats under the highest density that are told apart."""
+"""How far below the highest density values are distinguished, in nats."""
 SHARES = (0.25, 0.5, 0.75, 0.9, 0.99)
-"""Shares of the prior's mass that the contours hold."""
+"""The shares of the prior's mass inside the contours."""
 ROWS = 7
-"""Rows of the grid at a time: some priors take long, and progress shows."""
+"""Rows of the grid evaluated at a time, so that progress shows for slow priors."""
 
 
 @torch.no_grad()

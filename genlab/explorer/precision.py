@@ -1,4 +1,4 @@
-"""How many bits each network gets, so that a page with all of them stays small."""
+"""The number of bits per weight of each network, so that a page with all of them stays small."""
 
 __all__ = ["Precision", "choose"]
 
@@ -19,14 +19,14 @@ features: decoders are off by 0.0003 at 16 bits, 0.0009 at 14, 0.004 (too much) 
 
 
 class Precision(NamedTuple):
-    """Bits a weight of one model; None for a network that the page has no room for."""
+    """Bits per weight of one model; None for a network that the page has no room for."""
 
     decoder: int | None
     encoder: int | None
 
 
 def choose(models: Sequence[tuple[Encoder, Decoder]], budget: int) -> list[Precision]:
-    """Returns the precision of each model: the best that all fit with.
+    """Returns the precision of each model: the best with which all of them fit.
 
     If not all fit even with the lowest, decoders come first, those of the first models before
     others, then encoders. Equal networks count once.

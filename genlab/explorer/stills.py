@@ -19,18 +19,18 @@ from genlab.figures.latent import grid_points
 from genlab.vae.model import VAE
 
 SIDE = 14
-"""Pictures an axis of the decoded plane."""
+"""Pictures per axis of the decoded plane."""
 DEPTH = 9.0
-"""Nats under the highest density at which the shading ends."""
+"""How far below the highest density the shading ends, in nats."""
 
 
 class Still(NamedTuple):
     """A picture for a reader without scripts."""
 
     what: str
-    """What it shows: the end of a key of the words, still-..."""
+    """What it shows: the end of the key `still-...` in the words of the page."""
     title: dict[str, str]
-    """Whose it is, by language."""
+    """The model's name, by language."""
     uri: str
 
 
@@ -46,7 +46,7 @@ def png(image: np.ndarray) -> str:
 
 @torch.no_grad()
 def lattice_still(model: VAE, limit: float, height: int, width: int) -> str:
-    """Returns what a lattice over [-limit, limit]^2 decodes to, the highest z2 first."""
+    """Returns the decoded images of a lattice over [-limit, limit]^2, the highest z2 first."""
     points = torch.from_numpy(grid_points(limit * (1 - 1 / SIDE), SIDE)).float()
     ink = model.decode(points).view(SIDE, SIDE, height, width).flip(0).numpy()
     sheet = ink.transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
@@ -54,7 +54,7 @@ def lattice_still(model: VAE, limit: float, height: int, width: int) -> str:
 
 
 def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
-    """Returns a density `(G, G)` as shades with the codes `(N, 2)` in it as dots."""
+    """Returns a density `(G, G)` as shading, with the codes `(N, 2)` as dots."""
     shade = np.clip(1 + (log_p - log_p.max()) / DEPTH, 0, 1)
     image = np.repeat(np.repeat(255 - 150 * shade, 2, 0), 2, 1)
     places = np.round((codes + limit) / (2 * limit) * (len(image) - 1)).astype(int)
@@ -64,7 +64,7 @@ def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
 
 
 def samples_still(model: VAE, z: torch.Tensor, height: int, width: int) -> str:
-    """Returns a row of what latents `(N, D)` decode to."""
+    """Returns the decoded images of latents `(N, D)` in a row."""
     with torch.no_grad():
         ink = model.decode(z).view(-1, height, width).numpy()
     row = ink.transpose(1, 0, 2).reshape(height, -1)

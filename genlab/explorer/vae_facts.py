@@ -1,4 +1,4 @@
-"""What a page holds of the VAEs of a run: networks, planes, codes, samples, numbers, checks.
+"""The data of the VAEs of a run for a page: networks, planes, codes, samples, numbers, checks.
 
 Shapes: N images, X pixels, D latent dimensions.
 """
@@ -40,9 +40,9 @@ from genlab.vae.results import PAIRED, read_results
 from genlab.vae.splits import observed_test_images
 
 PIXEL_TOLERANCE = 2e-3
-"""How far a pixel of a mean image may be from torch's."""
+"""The largest accepted difference of a mean image's pixel from torch's."""
 CODE_TOLERANCE = 2e-2
-"""How far an encoded mean or ln sigma may be from torch's."""
+"""The largest accepted difference of an encoded mean or ln sigma from torch's."""
 DOTS = 2000
 """Test digits that a plane shows."""
 SHOWN = 200
@@ -61,7 +61,7 @@ SHOWN_QUANTITIES = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """One VAE at work."""
+    """A VAE with what the page needs of its run."""
 
     name: str
     path: Path
@@ -73,7 +73,7 @@ class Loaded:
 def vae_facts(
     paths: Mapping[str, Path], data: str | None, blobs: Blobs, budget: int
 ) -> tuple[dict[str, Any], list[Still]]:
-    """Returns everything a page holds of VAEs, as JSON, and still pictures.
+    """Returns the data of VAEs as JSON, and still pictures.
 
     Large arrays go into `blobs`.
 
@@ -142,7 +142,7 @@ def _load(name: str, path: Path) -> Loaded:
 
 
 def _identity(one: Loaded) -> dict[str, Any]:
-    """The model's names, and its numbers."""
+    """Returns the names of a model and its numbers."""
     results = read_results(one.run)
     found = {key: getattr(results, key) for key in SHOWN_QUANTITIES}
     return {
@@ -155,7 +155,7 @@ def _identity(one: Loaded) -> dict[str, Any]:
 
 
 def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
-    """A model's difference to the first, digit by digit, in the best quantity that both have."""
+    """Returns the paired difference to the first model, in the best quantity that both have."""
     if one is first or not all((m.path / MEASURES).exists() for m in (one, first)):
         return {}
     ours, theirs = measured_values(one.path), measured_values(first.path)
@@ -167,14 +167,14 @@ def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
 
 
 def _number(one: Measured, sign: bool = False) -> dict[str, Any]:
-    """A value and its error, and their texts, which the page shows."""
+    """Returns a value, its error, and the texts that the page shows of them."""
     return {"value": one.value, "error": one.error, "texts": one.texts(sign)}
 
 
 def _networks(
     model: VAE, precision: Precision, x: Tensor, networks: dict[str, Any], blobs: Blobs
 ) -> dict[str, Any]:
-    """Packs a model's networks, each different one once, with what torch makes of probes."""
+    """Packs a model's networks, each distinct one once, with torch's outputs for some inputs."""
     ids: dict[str, Any] = {"encoder": None, "decoder": None}
     with torch.no_grad():
         mean, log_std = model.encode(x)
@@ -213,13 +213,13 @@ def _samples(one: Loaded) -> Tensor:
 
 
 def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
-    """One draw of q(z|x) of each shown digit, as 16-bit integers."""
+    """Returns one draw of q(z|x) for each shown digit, as 16-bit integers."""
     scale = float(np.abs(z).max()) / 32767
     return {"scale": scale, "values": blobs.add(np.round(z / scale).astype(np.int16))}
 
 
 def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
-    """The shown test digits as the models see them, eight pixels a byte or, if grey, one."""
+    """Returns the shown test digits as the models see them: packed bits, or grey bytes."""
     height, width = digits.test.shape[1:]
     levels = (255 * x.numpy()).round().astype(np.uint8)
     grey = bool(((levels > 0) & (levels < 255)).any())

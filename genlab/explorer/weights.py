@@ -30,7 +30,7 @@ from genlab.networks.mlp import Decoder, Encoder, FourierFeatures, GatedLinear
 
 
 class Layer(NamedTuple):
-    """One linear layer, and what follows it."""
+    """A linear layer and the activation that follows it."""
 
     linear: nn.Linear
     after: str
@@ -38,11 +38,11 @@ class Layer(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """A network as the page keeps it."""
+    """A network as it is stored in the page."""
 
     data: bytes
     layout: dict[str, Any]
-    """JSON: bits, waves, and of each layer rows, columns and what follows it."""
+    """JSON: the bits, the waves, and the rows, columns and activation of each layer."""
 
 
 def layers_of(network: Encoder | Decoder) -> list[Layer]:
@@ -61,7 +61,7 @@ def layers_of(network: Encoder | Decoder) -> list[Layer]:
 
 
 def characters(network: Encoder | Decoder, bits: int) -> int:
-    """Returns how many characters of base64 the packed network takes, to within a few."""
+    """Returns about how many characters of base64 the packed network takes."""
     floats = sum(2 * 4 * layer.linear.out_features for layer in layers_of(network))
     values = sum(layer.linear.weight.numel() for layer in layers_of(network))
     return (floats + values * bits // 8) * 4 // 3
@@ -140,7 +140,7 @@ def deviation(
     packed: Packed, network: Encoder | Decoder, inputs: Tensor,
     mean_image: Callable[[Tensor], Tensor],
 ) -> float:
-    """Returns the largest difference that the stored weights make.
+    """Returns the largest difference that rounding the weights makes.
 
     For a decoder it is that in a pixel of the mean image, for an encoder in a mean or ln sigma.
 

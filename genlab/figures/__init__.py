@@ -1,1 +1,1 @@
-"""Figures: arrays in, matplotlib Figure out; `draw` modules read a run and write the files."""
+"""Figures: most modules turn arrays into a matplotlib Figure; `draw` reads runs, writes files."""

@@ -1,4 +1,4 @@
-"""Pictures that move: frames in, the bytes of a WebP or a GIF out.
+"""Animations: frames in, the bytes of a WebP or a GIF out.
 
 A WebP keeps every pixel as it is; a GIF has 256 colours a frame, and plays anywhere. Both repeat
 for ever. The same frames give the same bytes.
@@ -17,14 +17,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 FORMATS = (".webp", ".gif")
-"""What `animation` writes, by the file's ending."""
+"""The formats that `animation` writes, by the suffix of the file."""
 
 BAND = 22
-"""Height in pixels of the line with a caption."""
+"""Height of the caption line, in pixels."""
 
 
 def captioned(image: np.ndarray, caption: str) -> np.ndarray:
-    """Returns an image `(H, W, 3)` with a white line above it that says `caption`."""
+    """Returns an image `(H, W, 3)` with `caption` on a white line above it."""
     band = Image.new("RGB", (image.shape[1], BAND), "white")
     font = ImageFont.load_default(15)
     ImageDraw.Draw(band).text((4, BAND / 2), caption, "black", font, anchor="lm")

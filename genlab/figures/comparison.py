@@ -33,12 +33,12 @@ class ComparedPrior:
 
 @styled
 def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Figure:
-    """Every prior's density under the same digits' codes, on equal axes.
+    """Draws every prior's density and the codes of the same digits, on equal axes.
 
     Arguments:
-        panels: One a prior, the standard Gaussian first.
-        limit: The half side of the square shown, common to all.
-        title: What is compared, on which data.
+        panels: One per prior, the standard Gaussian first.
+        limit: Half the side of the square shown, the same for all.
+        title: A title that says what is compared, on which data.
     """
     columns = min(len(panels), 5 if len(panels) > 8 else 4)
     rows = math.ceil(len(panels) / columns)
@@ -68,12 +68,12 @@ def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Fig
 def differences(
     rows: Mapping[str, Measured], quantity: str, title: str
 ) -> Figure:
-    """Each prior's difference to the standard Gaussian, with twice its paired standard error.
+    """Draws each prior's difference to the standard Gaussian, with two paired standard errors.
 
     Arguments:
         rows: The difference of each prior, in nats.
-        quantity: What differs.
-        title: What is compared, on which data.
+        quantity: The name of the quantity.
+        title: A title that says what is compared, on which data.
     """
     figure = Figure(figsize=(6.0, 1.3 + 0.32 * len(rows)), dpi=150, layout="constrained")
     axis = figure.add_subplot()

@@ -17,16 +17,16 @@ from genlab.figures.style import CM, styled
 
 SIZE = (12.0 * CM, 4.6 * CM)
 FEW = 12
-"""So many points or fewer are marked one by one."""
+"""Up to this number, points are marked one by one."""
 DEPTH = 45.0
-"""Nats below the best value that are shown: the first epochs of a long run lie far below."""
+"""The range below the best value that is shown, in nats; the first epochs lie far below."""
 
 
 @styled
 def bound_curve(
     metrics: Sequence[Mapping[str, Any]], title: str, objective: str, lang: str = "en"
 ) -> Figure:
-    """What training maximises, the test digits' ELBO, and the regulariser, by epoch, in nats."""
+    """Draws the training objective, the ELBO of the test digits and the regulariser by epoch."""
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
     learned = _line(left, metrics, "bound", pick(lang, "训练图像", "training digits"))
@@ -46,7 +46,7 @@ def bound_curve(
 
 @styled
 def gan_curve(metrics: Sequence[Mapping[str, Any]], title: str, lang: str = "en") -> Figure:
-    """The losses and the discriminator's mean scores of real and generated images, by epoch."""
+    """Draws the losses and the discriminator's mean scores of both kinds of images, by epoch."""
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
     _line(left, metrics, "loss_generator", pick(lang, "生成器", "generator"))
@@ -64,7 +64,7 @@ def _line(
     axis: Axes, metrics: Sequence[Mapping[str, Any]], key: str, label: str,
     color: str | None = None,
 ) -> list[float]:
-    """Draws one quantity, a lone point with its value beside it; returns its values."""
+    """Draws one quantity and returns its values; a single point has its value beside it."""
     found = [(line["epoch"], float(line[key])) for line in metrics if key in line]
     epochs, values = [epoch for epoch, _ in found], [value for _, value in found]
     mark = "o-" if len(found) <= FEW else "-"

@@ -38,9 +38,9 @@ from genlab.vae.standardise import standard_coordinates
 
 DOTS = 3000
 SHEET_DOTS = 700
-"""Of these, the dots of the lab sheet's figure: few enough to see the gaps between its arms."""
+"""Dots of the lab sheet's figure: few enough to show the gaps between its arms."""
 STOPS = 6
-"""Images that the walk of a GAN run leads through."""
+"""The number of images that the walk of a GAN run passes through."""
 
 
 def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
@@ -53,7 +53,7 @@ def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A model with a latent plane, and dots on it: of random test digits, for all the same."""
+    """A model with a two-dimensional latent, and codes of random test digits, the same for all."""
 
     model: VAE
     results: VaeResults
@@ -67,7 +67,7 @@ class Plane:
         return latent.Panel(title=self._title(lang), z=self.dots, numbers=self._numbers(lang))
 
     def of_sheet(self, lang: str = "en") -> latent.Panel:
-        """Returns the plane as the lab sheet's figure has it: a learned prior's standardised.
+        """Returns the plane for the lab sheet's figure, standardised if the prior is learned.
 
         N(0, I) is drawn behind the dots. A prior without parameters fixes the coordinates.
         """
@@ -103,7 +103,7 @@ def draw_vae(
     Arguments:
         path: The run directory.
         digits: Its digits; those where the run had them from if not given.
-        languages: Languages of the figures; those that are there if not given.
+        languages: Languages of the figures; those drawn before if not given.
 
     Raises:
         InputError: If `path` is not a finished VAE run.
@@ -144,7 +144,7 @@ def draw_vae(
 
 
 def _twelve(digits: Digits) -> list[int]:
-    """Rows of the first test digit of each class and two more; the first twelve without labels."""
+    """Returns rows of test digits: the first of each class and two more, or the first twelve."""
     if digits.test_labels is None:
         return list(range(min(12, len(digits.test))))
     labels = digits.test_labels.tolist()

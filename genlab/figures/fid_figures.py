@@ -1,4 +1,4 @@
-"""Figures of a measurement: the closest pairs, and the images that drive the distance."""
+"""Figures of a measurement: the closest pairs, and the images that influence the distance most."""
 
 __all__ = ["draw_fid"]
 
@@ -50,7 +50,7 @@ def _show(axes: Any, image: Tensor, title: str) -> None:
 
 @styled
 def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Figure:
-    """Each generated image above the real one that is nearest to it."""
+    """Draws generated images above the real images nearest to them."""
     pairs = copies.closest[:PAIRS]
     width = max(2.4, 0.9 * len(pairs) + 0.6)
     figure = Figure(figsize=(width, 2.5), dpi=150, layout="constrained")
@@ -65,7 +65,7 @@ def _closest(copies: Copies, network: str, real: Pictures, fake: Pictures) -> Fi
 
 @styled
 def _influence(judge: Distance, influence: list[float], fake: Pictures) -> Figure:
-    """The images that raise the distance most, and those that lower it most."""
+    """Draws the images that raise the distance most and those that lower it most."""
     values = torch.tensor(influence, dtype=torch.float64)
     order = values.argsort(descending=True).tolist()
     count = min(SHOWN, len(order) // 2)

@@ -1,4 +1,4 @@
-"""What a GAN learned, in pictures: over training, between latents, beside what it learned from.
+"""Pictures of a GAN: its images over training, and beside the training images nearest to them.
 
 Shapes: N images, H x W pixels.
 """
@@ -27,20 +27,20 @@ from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
 
 SHOWN = 16
-"""Images shown beside their neighbours."""
+"""The number of images shown beside their neighbours."""
 
 WIDE = 700
-"""Frames narrower than half of it are enlarged, by whole numbers."""
+"""The intended width of a frame, in pixels; narrow frames are enlarged by a whole factor."""
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Returns a PNG's pixels, `(H, W, 3)`."""
+    """Returns the pixels of a PNG, with shape `(H, W, 3)`."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
 
 def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
-    """Returns the same latents' images over training, each frame with its epoch above it.
+    """Returns the images of the same latents over training, with the epoch above each frame.
 
     The frames are the sheets `progress/epoch_NNN.png` where the run kept them, otherwise the
     samples of its snapshots.
@@ -73,13 +73,13 @@ class Neighbours(NamedTuple):
     fakes: np.ndarray
     """With shape `(N, H, W, 3)`."""
     reals: np.ndarray
-    """The nearest training image of each, `(N, H, W, 3)`."""
+    """The nearest training image of each, with shape `(N, H, W, 3)`."""
     distances: list[float]
-    """Between the features of the two."""
+    """The distances between the features of both."""
     typical: float
     """The median distance of a training image to its nearest other one."""
     network: str
-    """The network whose features were compared."""
+    """The name of the feature network."""
 
 
 def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
@@ -109,7 +109,7 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
 
 @styled
 def neighbour_pairs(found: Neighbours, data: str) -> Figure:
-    """Each generated image beside its nearest training image, with their distance."""
+    """Draws each generated image beside its nearest training image, with their distance."""
     columns = 4
     rows = -(-len(found.fakes) // columns)
     title = wrapped(

@@ -1,6 +1,6 @@
-"""Samples of a GAN run as files: a folder of images, one sheet, or a walk that moves.
+"""Samples of a GAN run as files: a folder of images, one sheet, or an animated walk.
 
-Every still image is a PNG with the generator's very pixels.
+Still images are PNGs with exactly the pixels that the generator returns.
 """
 
 __all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
@@ -24,10 +24,10 @@ from genlab.gan.sampling import sample
 from genlab.gan.walk import walk
 
 FRAME_MS = 50
-"""How long a frame of a walk is shown: 20 a second."""
+"""How long a frame of a walk is shown: 20 frames a second."""
 
 SCALE = 3
-"""Screen pixels, along each side, to a pixel of a walk."""
+"""The enlargement of the frames of a walk."""
 
 PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
 """Names that end so are those of one file."""
@@ -67,7 +67,7 @@ def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
 
 
 def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
-    """Refuses a place that holds what would be lost, or mixed with these images."""
+    """Refuses a folder whose files would be lost or mixed with these images."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -86,7 +86,7 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
 
 
 def _holds(path: Path, image: np.ndarray) -> bool:
-    """Whether a file is that image, pixel for pixel."""
+    """Returns whether a file is this image, pixel for pixel."""
     try:
         with Image.open(io.BytesIO(path.read_bytes())) as found:
             return found.mode == "RGB" and np.array_equal(np.asarray(found), image)
@@ -101,7 +101,7 @@ def _in_the_way(out: Path) -> InputError:
 def sheet(
     gan: Path, n: int, seed: int, out: Path, choice: Choice = END, new: bool = False
 ) -> dict[str, Any]:
-    """Writes `n` generated images as one PNG: the very pixels, two white ones between images.
+    """Writes `n` generated images as one PNG, unscaled, with two white pixels between them.
 
     Raises:
         InputError: As of `sample`, or if `out` is no .png, or, where it is to be `new`, another

@@ -19,7 +19,7 @@ from genlab.figures.style import CM, TEXT, styled
 
 @styled
 def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
-    """Rows of colour images, each with its label at the left.
+    """Draws rows of colour images, each with its label on the left.
 
     Arguments:
         rows: `(label, images)`, images uint8 with shape `(N, H, W, 3)`; N and sizes agree.
@@ -39,7 +39,7 @@ def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
 
 @styled
 def digit_grid(images: np.ndarray, columns: int, title: str) -> Figure:
-    """Grey digits `(N, H, W)` in rows of `columns`, black on white."""
+    """Draws grey digits `(N, H, W)` in rows of `columns`, black on white."""
     rows = math.ceil(len(images) / columns)
     size = (5.1 * CM, (5.1 * rows / columns + 0.5) * CM)
     figure = Figure(figsize=size, dpi=400, layout="constrained")
@@ -52,7 +52,7 @@ def digit_grid(images: np.ndarray, columns: int, title: str) -> Figure:
 
 @styled
 def reconstruction_rows(pairs: Sequence[tuple[str, np.ndarray]], title: str) -> Figure:
-    """Labelled rows of grey digits `(N, H, W)`, one under another: originals, then decoded."""
+    """Draws labelled rows of grey digits `(N, H, W)`, one under another."""
     columns, label = len(pairs[0][1]), 2.0
     side = (12.0 - label) / columns
     figure = Figure(

@@ -1,6 +1,6 @@
 r"""Pictures of a two-dimensional latent plane.
 
-Shapes: N points, G grid points an axis, H x W pixels.
+Shapes: N points, G grid points per axis, H x W pixels.
 """
 
 __all__ = [
@@ -23,11 +23,11 @@ from genlab.figures.language import pick
 from genlab.figures.style import CM, TEXT, styled
 
 LIMIT = 3.5
-"""The half side of the square in the lab sheet's figure."""
+"""Half the side of the square in the lab sheet's figure."""
 RADII = np.linspace(0, LIMIT, 11)
-"""The contours of N(0, I) are circles; these are theirs."""
+"""Radii of the contours of N(0, I), which are circles."""
 COLOURS = colormaps["viridis"](np.linspace(0.22, 1, len(RADII)))
-"""From outside inwards: black dots are seen on the darkest too."""
+"""From the outside inwards; black dots are visible on the darkest too."""
 
 DIGIT_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee",
@@ -38,7 +38,7 @@ DIGIT_MARKS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "p")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Panel:
-    """What one panel shows of one model."""
+    """The data of a panel."""
 
     title: str
     z: np.ndarray
@@ -50,13 +50,13 @@ class Panel:
 
 
 def common_limit(*clouds: np.ndarray) -> float:
-    """Returns L so that [-L, L]^2 holds nearly all of every cloud and the Gaussian's contours."""
+    """Returns L such that [-L, L]^2 holds the contours of N(0, I) and nearly all of each cloud."""
     return max(LIMIT, *(1.06 * float(np.quantile(np.abs(z), 0.995)) for z in clouds))
 
 
 @styled
 def aggregated_posterior(panel: Panel, limit: float) -> Figure:
-    """The lab sheet's figure: the standard Gaussian, dots from the aggregated posterior."""
+    """Draws the lab sheet's figure: the standard Gaussian, samples of the aggregated posterior."""
     figure = Figure(figsize=(8 * CM, 8.2 * CM), layout="constrained")
     _sheet_panel(figure.add_subplot(), panel, limit, 5.0)
     return figure
@@ -64,7 +64,7 @@ def aggregated_posterior(panel: Panel, limit: float) -> Figure:
 
 @styled
 def aggregated_row(panels: Sequence[Panel], limit: float) -> Figure:
-    """The lab sheet's figure for several models in one row, on equal axes."""
+    """Draws the lab sheet's figure for several models in one row, on equal axes."""
     figure = Figure(figsize=(16 * CM, (16 / len(panels) + 0.7) * CM), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for index, (axis, panel) in enumerate(zip(axes, panels)):
@@ -75,7 +75,7 @@ def aggregated_row(panels: Sequence[Panel], limit: float) -> Figure:
 
 
 def _sheet_panel(axis: Axes, panel: Panel, limit: float, size: float) -> None:
-    """Filled contours of the density of N(0, I), dots of `size` square points over them."""
+    """Draws filled contours of N(0, I) and dots of `size` square points over them."""
     x, y = _grid(limit, 241)
     density = np.exp(-0.5 * (x**2 + y**2)) / (2 * np.pi)
     levels = np.exp(-0.5 * RADII[::-1] ** 2) / (2 * np.pi)
@@ -91,13 +91,13 @@ def prior_density(
     panel: Panel, log_density: np.ndarray, labels: np.ndarray | None, limit: float,
     lang: str = "en",
 ) -> Figure:
-    """The model's own prior as filled contours, the dots coloured and marked by digit.
+    """Draws the model's own prior as filled contours, with dots coloured and marked by digit.
 
     Arguments:
         panel: The model's panel.
         log_density: ln p(z) on the grid of `grid_points(limit, G)`, with shape `(G, G)`.
         labels: The digit of each dot, with shape `(N,)`, or None.
-        limit: The half side of the square shown.
+        limit: Half the side of the square shown.
         lang: "en" or "zh".
     """
     figure = Figure(figsize=(7.8 * CM, 7.8 * CM), layout="constrained")
@@ -141,12 +141,12 @@ def grid_points(limit: float, count: int) -> np.ndarray:
 
 @styled
 def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
-    """The decoded plane.
+    """Draws the decoded plane.
 
     Arguments:
-        images: What each point of a grid over [-limit, limit]^2 decodes to, first row at the
-            top, with shape `(G, G, H, W)`, 1 for ink.
-        limit: The half side of the square.
+        images: The decoded image of each point of a grid over [-limit, limit]^2, the first row
+            at the top, with shape `(G, G, H, W)`, 1 for ink.
+        limit: Half the side of the square.
         caption: The title.
     """
     rows, columns, height, width = images.shape

@@ -15,7 +15,7 @@ def tile(
 ) -> np.ndarray:
     """Lays uint8 images `(N, H, W, 3)` out in rows of `columns`, returns `(R', C', 3)`.
 
-    Without `columns` they make a square, or as nearly one as can be.
+    Without `columns` they form a square, as nearly as possible.
     """
     count, height, width, _ = images.shape
     columns = math.ceil(math.sqrt(count)) if columns is None else columns

@@ -1,7 +1,8 @@
 """The look of all figures: sizes as they are printed, fonts, and words in both languages.
 
-A figure is as large as the report prints it, so its letters are as large as said here. It is
-drawn in English and, where a font of this machine has Chinese letters, also in Chinese.
+A figure has the size at which the report prints it, so its letters are printed at the sizes given
+here. The figures of a report are drawn in English and, if this machine has a Chinese font, also in
+Chinese.
 """
 
 __all__ = [
@@ -29,18 +30,18 @@ from genlab.figures.language import LANGUAGES, twin
 CM = 1 / 2.54
 """A centimetre in inches, matplotlib's unit."""
 TEXT, TITLE = 8, 9
-"""Sizes of letters, in points as printed."""
+"""Sizes of letters as printed, in points."""
 LATIN = "DejaVu Sans"
 """matplotlib's own font, which is always there."""
 HAN = "\N{CJK UNIFIED IDEOGRAPH-4E2D}"
-"""A letter that every Chinese font has."""
+"""A character that every Chinese font has."""
 KNOWN = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
     "PingFang SC", "Microsoft YaHei", "Hiragino Sans GB", "Heiti SC", "SimHei",
     "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Serif CJK SC", "Songti SC", "SimSun",
 )  # fmt: skip
-"""Fonts with the letters of mainland China, the first first; of others the first in the alphabet
-is taken."""
+"""Fonts for simplified Chinese in the order of preference. If there is none of them, the first
+other Chinese font in alphabetical order is taken."""
 
 styled = matplotlib.rc_context({
     "font.family": "sans-serif", "font.size": TEXT, "axes.titlesize": TITLE,
@@ -50,16 +51,16 @@ styled = matplotlib.rc_context({
     "xtick.major.size": 2.5, "ytick.major.size": 2.5, "lines.linewidth": 1.2,
     "figure.facecolor": "white", "savefig.facecolor": "white",
 })  # fmt: skip
-"""Decorates a function that makes a figure."""
+"""A decorator for functions that make a figure."""
 
 
 def literal(text: str) -> str:
-    """Returns a text from outside, a folder's name for one, so that a $ begins no formula."""
+    """Returns text from outside, such as a folder's name, in which a $ starts no formula."""
     return text.replace("$", r"\$")
 
 
 def wrapped(text: str, width: float) -> str:
-    """Returns a text of size `TEXT` in lines that fit into so many inches."""
+    """Breaks a text of size `TEXT` into lines of at most `width` inches."""
     letter = 0.62 * TEXT / 72  # DejaVu Sans is wide; a Chinese letter takes two
     lines, most = [""], width / letter
     for word in text.split():
@@ -76,8 +77,8 @@ def wrapped(text: str, width: float) -> str:
 def chinese_font() -> str | None:
     """Returns the name of a font with Chinese letters, or None if this machine has none.
 
-    matplotlib keeps a list of the system's fonts, which does not know a font that was installed
-    after it was made. So the files that are not on it are looked through too.
+    matplotlib keeps a list of the system's fonts. It lacks fonts that were installed after it was
+    made, so the font files that are not on it are searched too.
     """
     fonts = font_manager.fontManager
     listed = {entry.fname for entry in fonts.ttflist}
@@ -94,7 +95,7 @@ def chinese_font() -> str | None:
 
 
 def fonts() -> list[str]:
-    """Returns the fonts that a letter is looked for in, one after the other."""
+    """Returns the fonts that are searched for a character, in this order."""
     chinese = chinese_font()
     return [LATIN] if chinese is None else [LATIN, chinese]
 
@@ -105,7 +106,7 @@ def drawn_languages() -> tuple[str, ...]:
 
 
 def there(path: Path) -> tuple[str, ...]:
-    """Returns the languages that a figure was drawn in before; English if it was not."""
+    """Returns the languages in which a figure has been drawn; English if it has not."""
     found = tuple(lang for lang in LANGUAGES if lang == "en" or twin(path, lang).exists())
     return tuple(lang for lang in found if lang in drawn_languages())
 
@@ -113,11 +114,11 @@ def there(path: Path) -> tuple[str, ...]:
 def save(
     make: Callable[[str], Figure] | Figure, path: Path, languages: Sequence[str] = ("en",)
 ) -> None:
-    """Writes a figure as PNG once for each language, without the library's version in it.
+    """Writes a figure as a PNG for each language, without the library's version in it.
 
     Arguments:
-        make: The figure, or what makes it for a language.
-        path: The file in English; the others are its `twin`.
+        make: The figure, or a function that makes it for a language.
+        path: The English file; that of another language is its `twin`.
         languages: Of `LANGUAGES`.
     """
     for lang in languages:
@@ -129,9 +130,9 @@ def save(
 
 
 def _dress(figure: Figure) -> None:
-    """Gives all texts the fonts, and a question mark for a letter that none of them has.
+    """Sets the fonts of all texts, and replaces characters that no font has by question marks.
 
-    matplotlib would draw a box for it, and warn. Formulas have a font of their own.
+    matplotlib would draw boxes for them and warn. Formulas have a font of their own.
     """
     letters = _letters(tuple(fonts()))
     for text in (one for one in figure.findobj(Text) if isinstance(one, Text)):

@@ -1,4 +1,4 @@
-"""The results of a lab run, and of a comparison, brought up to date with their parts."""
+"""Updates the results of a lab run, or of a comparison, from those of its parts."""
 
 __all__ = ["EXPLORER", "gather", "gathered", "refresh"]
 
@@ -16,11 +16,11 @@ from genlab.runs.run import Run
 from genlab.vae.compare import gather as gather_comparison
 
 EXPLORER = "report/explorer.html"
-"""The page to explore, below the run."""
+"""The path of the explorer page, relative to the run."""
 
 
 def gathered(out: Path) -> dict[str, Any]:
-    """Returns the results of a lab run's parts."""
+    """Returns the results of the parts of a lab run."""
     results = {
         "vae": {prior: Run(out / "vae" / prior).results for prior in LAB_PRIORS},
         "gan": Run(out / "gan").results,
@@ -31,9 +31,9 @@ def gathered(out: Path) -> dict[str, Any]:
 
 
 def gather(out: Path) -> dict[str, Any]:
-    """Returns the results of a finished lab, its `results.json` brought up to date with its parts.
+    """Returns the results of a finished lab, and updates its `results.json` from its parts.
 
-    A part may have been measured again, or the report be of another name.
+    A part may have been measured again, or the report may have got another name.
     """
     results = gathered(out)
     if results != read_json(out / "results.json"):
@@ -42,7 +42,7 @@ def gather(out: Path) -> dict[str, Any]:
 
 
 def refresh(path: Path, data: str | None = None) -> None:
-    """Brings results that are made of others up to date after a change.
+    """Updates results that are made of others after a change.
 
     Arguments:
         path: A lab that was changed, or a VAE that may be in a lab or a comparison.

@@ -41,7 +41,7 @@ from genlab.vae.train import train_vae
 
 SIZE = 64
 VAE_FIGURE = "figures/samples.png"
-"""The last of the figures of a VAE to be drawn."""
+"""The figure of a VAE that is drawn last."""
 
 
 def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
@@ -58,7 +58,7 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
 
 
 def plan(config: LabConfig, out: Path) -> dict[str, Any]:
-    """Returns everything a run would do, resolved, without doing any of it."""
+    """Returns the resolved configuration of everything that a run would do."""
     mnist, dogs = _sources(config, out)
     gan = plan_gan(config, dogs)
     return {
@@ -70,7 +70,7 @@ def plan(config: LabConfig, out: Path) -> dict[str, Any]:
 
 
 def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
-    """Does the lab sheet into `out`; steps that are finished there are not repeated.
+    """Does the lab sheet in the folder `out`; steps that are finished there are not repeated.
 
     Raises:
         InputError: If an option, a data source or `out` cannot be used, or another process is at
@@ -89,7 +89,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
 def _run(
     config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: Digits, real: ImageSet
 ) -> dict[str, Any]:
-    """Does what is not done yet of the lab sheet."""
+    """Does the unfinished steps of the lab sheet."""
     run = open_run(out, "lab", config, {"digits": digits.identity, "images": real.identity})
     if run.done:
         if not submitted(out):  # its folder was taken away
@@ -120,7 +120,7 @@ def _run(
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
-    """Generates the images and measures them, and as many of each snapshot."""
+    """Generates images, measures them, and measures as many images of each snapshot."""
     target = gan / "fid.json"
     if target.exists():
         return
@@ -160,7 +160,7 @@ def _pictures(images: ImageSet) -> ArrayPictures:
 
 
 def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
-    """The digits and dogs decided on: those of the run that is there, or by what is at hand."""
+    """Returns the sources of digits and dogs: those of the existing run, or what is at hand."""
     preset = PRESETS[config.preset]
     if (out / "config.json").exists() and (out / "env.json").exists():
         data = Run(out).env["data"]

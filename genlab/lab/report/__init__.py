@@ -1,1 +1,1 @@
-"""The report on a finished lab run: run directory -> Markdown -> Word, and what is handed in."""
+"""The report on a finished lab run: run directory -> Markdown -> Word, HTML or PDF."""

@@ -1,6 +1,6 @@
 """A writer of bilingual pandoc Markdown: one paragraph a line, figures and tables numbered.
 
-Everything that is said is said in Chinese and in English side by side; the writer keeps one.
+Each call takes the text in Chinese and in English, and the writer keeps one of them.
 Numbers of figures and tables are written out as text, so that they are right in every program;
 `fig("key")` and `tab("key")` may refer to what comes later. Equations of the lab sheet keep the
 sheet's numbers, as `\\tag{n}`.
@@ -44,7 +44,7 @@ class Writer:
 
     Arguments:
         lang: "zh" or "en".
-        folder: The folder of the report, which pictures are looked for from.
+        folder: The folder of the report, which the paths of pictures are relative to.
     """
 
     lang: str
@@ -55,7 +55,7 @@ class Writer:
     headings: int = 0
 
     def pick(self, zh: str, en: str) -> str:
-        """Returns the text of this document's language."""
+        """Returns the text in this document's language."""
         return zh if self.lang == "zh" else en
 
     def add(self, block: str) -> None:
@@ -115,7 +115,7 @@ class Writer:
         self.styled("Image Caption", f"{label}{self._gap()}{self.pick(zh, en)}")
 
     def _file(self, image: Image) -> str:
-        """The picture's file in the language of the report, where there is one, else in English."""
+        """Returns the picture's file in the report's language if it exists, else the English one."""
         path = Path(image.path)
         own = twin(path, self.lang)
         there = os.path.exists(os.path.normpath(self.folder / own))  # the folder need not be

@@ -1,4 +1,4 @@
-"""Markdown to Word through pandoc (the only route of those tried that gets every equation right).
+"""Markdown to Word by pandoc, the only one of the ways tried that gets every equation right.
 
 Pandoc makes the document with native equations, on a page of ours; python-docx then sets what
 pandoc leaves to its own taste (its styles for code come with each document, not before): styles, three-line tables, equation numbers, sizes of pictures, and who wrote it.
@@ -108,7 +108,7 @@ def _write_reference(target: Path, title: str, template: Path | None) -> frozens
 
 
 def _dress_pictures(document: Document) -> None:
-    """Makes pictures no finer than print needs, and repeats their alternative text inside."""
+    """Reduces pictures to the resolution of print, and repeats their alternative text inside."""
     widths: dict[str, int] = {}
     for inline in document.element.body.iter(qn("wp:inline")):
         described = inline.find(qn("wp:docPr"))
@@ -125,7 +125,7 @@ def _dress_pictures(document: Document) -> None:
 
 
 def _sign(document: Document, author: str, title: str, lang: str) -> None:
-    """Sets the properties that a program shows of a file."""
+    """Sets the document properties that programs show."""
     core, now = document.core_properties, datetime.now(UTC).replace(tzinfo=None)
     core.author = core.last_modified_by = author
     core.title, core.language = title, {"zh": "zh-CN", "en": "en-US"}[lang]

@@ -1,4 +1,4 @@
-"""Pictures no finer than a document needs."""
+"""Pictures at the resolution that a document needs."""
 
 __all__ = ["shrunk", "with_small_pictures"]
 
@@ -13,7 +13,7 @@ PICTURE = re.compile(r"(!\[[^\]]*\]\()([^)]+)(\))")
 
 
 def shrunk(data: bytes, most: int) -> bytes:
-    """Returns a PNG at most `most` pixels wide; the given bytes if that is not smaller."""
+    """Returns a PNG at most `most` pixels wide, or the given bytes if they are smaller."""
     with Image.open(io.BytesIO(data)) as image:
         if image.width <= most:
             return data

@@ -1,4 +1,4 @@
-"""The look of the Word document: fonts, sizes and spacing of every style, page, header, footer.
+"""The look of the Word document: page, header, footer, and fonts, sizes and spacing of each style.
 
 East-Asian fonts are named outright and theme fonts removed: with pandoc's own styles Chinese text
 falls to whatever the theme gives. Chinese body text is 宋体, headings are 黑体 (as Chinese
@@ -38,7 +38,7 @@ class Look:
     align: WD_ALIGN_PARAGRAPH = LEFT
     keep_next: bool = False
     indent: bool = False
-    """Chinese text begins two characters in."""
+    """Chinese paragraphs are indented by two characters."""
 
 
 LOOKS = {
@@ -151,7 +151,7 @@ def _dress(document: Document, name: str, look: Look, lang: str) -> None:
 
 
 def _boxes(document: Document, kept: frozenset[str]) -> None:
-    """Code on a light ground, remarks with a bar at the left."""
+    """Sets code on a light ground, and remarks with a bar on the left."""
     for name, ground, bar in (("Source Code", "F5F7FA", "CBD5E1"), ("Note", "FFF7ED", "F59E0B")):
         if name in kept or name not in [s.name for s in document.styles]:
             continue

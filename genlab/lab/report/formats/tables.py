@@ -1,4 +1,4 @@
-"""Tables of the Word document: three lines, as papers have them; and equations with numbers."""
+"""Tables of the Word document, with three lines as in papers, and numbered equations."""
 
 __all__ = ["dress_tables", "number_equations"]
 
@@ -29,7 +29,7 @@ and those that a cell's margins take. Times New Roman is narrower (105), but its
 by DejaVu Serif, of which this is a bold digit: numbers must not break in it either."""
 EMU_PER_TWENTIETH = 635
 FEW = 6
-"""A table of no more rows is not broken over pages."""
+"""A table of at most so many rows is not broken over pages."""
 
 
 def dress_tables(document: Document) -> None:
@@ -67,9 +67,9 @@ def _borders(properties: Any, tag: str, **sizes: str) -> None:
 
 
 def _together(table: Table) -> None:
-    """Keeps each row on one page, the first with the caption, none alone; few rows all together.
+    """Keeps each row on one page, the caption with the first rows, and a short table together.
 
-    On each page that a longer table goes over to, its header is repeated.
+    The header is repeated on every further page of a longer table.
     """
     rows = list(table.rows)
     for row in rows:
@@ -114,18 +114,18 @@ def _widths(table: Table, room: int) -> None:
 
 
 def _text_width(document: Document) -> int:
-    """The width of the text, in twentieths of a point."""
+    """Returns the width of the text, in twentieths of a point."""
     page: Any = document.sections[-1]
     return round((page.page_width - page.left_margin - page.right_margin) / EMU_PER_TWENTIETH)
 
 
 def _text(cell: _Cell) -> str:
-    """All letters of a cell, those of equations too."""
+    """Returns all letters of a cell, those of equations included."""
     return "".join(t.text or "" for t in cell._tc.iter(qn("w:t"), qn("m:t")))
 
 
 def _width(text: str) -> float:
-    """The width of a text in Latin letters."""
+    """Returns the width of a text in Latin letters."""
     return sum(HAN if ord(letter) > 0x2E7F else 1.0 for letter in text)
 
 

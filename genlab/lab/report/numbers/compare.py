@@ -1,4 +1,4 @@
-r"""What the numbers say: differences with their errors, and no more than that.
+r"""Comparisons of numbers: differences with their standard errors.
 
 Two models saw the same test images, and an image that is hard for one is hard for the other. The
 standard error of a difference of their means is therefore that of the paired differences,
@@ -76,7 +76,7 @@ def clear_of_noise(results: Mapping[str, VaeResults], key: str, lowest: bool) ->
 
 @dataclass(frozen=True)
 class Trend:
-    """How a distance went over the epochs at which it was taken."""
+    """The change of a distance over the epochs at which it was measured."""
 
     first: float
     last: float

@@ -1,4 +1,4 @@
-"""What a report is made from: the records of a finished lab run, read and checked for gaps.
+"""The data of a report: the records of a finished lab run, read and checked for gaps.
 
 Every number and text of them is bound to its place (`genlab.lab.report.numbers.bound`).
 """
@@ -51,7 +51,7 @@ class Facts:
 
     @property
     def standard(self) -> VaeResults:
-        """The results under the standard Gaussian, the control of every comparison."""
+        """The results under the standard Gaussian, the baseline of every comparison."""
         return self.vae["standard"]
 
 
@@ -62,7 +62,7 @@ def priors_of(run: Path) -> list[str]:
 
 
 def missing(run: Path) -> list[str]:
-    """Returns what a lab run still lacks of what a report needs, as paths below it."""
+    """Returns the files that a report needs and the lab run lacks, as paths relative to it."""
     priors = priors_of(run)
     asked = list(dict.fromkeys([*ASKED, *priors]))
     if len(asked) == len(ASKED):

@@ -1,4 +1,4 @@
-"""The report's end: conclusion, how to repeat it, what is handed in, references."""
+"""The end of the report: conclusion, reproducibility, what is handed in, references."""
 
 __all__ = ["end_part"]
 

@@ -1,4 +1,4 @@
-"""Short pieces of the installed source: what ran is what is shown."""
+"""Excerpts of the installed source, so that a report shows the code that ran."""
 
 __all__ = ["LONGEST", "excerpt"]
 

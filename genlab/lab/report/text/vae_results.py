@@ -1,4 +1,4 @@
-"""What was measured on the VAEs: the table of the bound's terms, its check, the figures."""
+"""The results of the VAEs: the table of the bound's terms, the check of equation 3, the figures."""
 
 __all__ = ["figure_of_priors", "vae_results"]
 
@@ -113,7 +113,7 @@ def _figures(w: Writer, facts: Facts) -> None:
 
 
 def _coordinates(w: Writer, facts: Facts) -> str:
-    """Says in which coordinates the learned priors' planes are drawn, and why that is allowed."""
+    """Returns the sentences on the coordinates in which the learned priors' planes are drawn."""
     moments = {
         prior: r.aggregated for prior, r in facts.vae.items()
         if prior != "standard" and r.aggregated is not None
@@ -146,7 +146,7 @@ def _row_of(values: Sequence[float]) -> str:
 def figure_of_priors(
     w: Writer, facts: Facts, key: str, file: str, per_row: int, width: float, zh: str, en: str
 ) -> None:
-    """Writes a figure of one picture a prior, `figures/FILE.png`; the rest as `Writer.figure`."""
+    """Writes a figure with one picture per prior, `figures/FILE.png`; arguments as `Writer.figure`."""
     images = [
         Image(path=f"../vae/{prior}/figures/{file}.png",
               zh=f"{title.zh}：{zh}", en=f"{title.en}: {en}")
@@ -170,13 +170,13 @@ FIGURES = (
 
 
 def _row(facts: Facts, key: str) -> list[str]:
-    """The cells of a quantity."""
+    """Returns the cells of a quantity."""
     found = [getattr(results, key) for results in facts.vae.values()]
     return ["—" if one is None else plus_minus(one) for one in found]
 
 
 def _label(w: Writer, key: str) -> str:
-    """The name of a quantity at the beginning of a row."""
+    """Returns the name of a quantity for the first cell of its row."""
     name = QUANTITIES[key].tex_label(w.lang)
     return name[0].upper() + name[1:] + w.pick(*REMARKS[key])
 

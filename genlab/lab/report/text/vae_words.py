@@ -203,7 +203,7 @@ def _match(w: Writer, facts: Facts) -> None:
 
 
 def _gap(w: Writer, facts: Facts) -> None:
-    """How much of the gain over the standard Gaussian its prior gap accounts for."""
+    """Writes how much of the gain over the standard Gaussian its prior gap explains."""
     candidates = clear_of_noise(facts.vae, "elbo", lowest=False)
     gap = plus_minus(facts.standard.prior_gap)
     if "standard" in candidates:
@@ -232,7 +232,7 @@ def _gap(w: Writer, facts: Facts) -> None:
 
 
 def _gained(w: Writer, facts: Facts, best: str) -> str:
-    """Compares the gain of the best prior with the standard Gaussian's prior gap."""
+    """Returns a clause that compares the gain of the best prior with the standard's prior gap."""
     gain = difference(facts.vae[best], facts.standard, "elbo")
     gap = facts.standard.prior_gap.value
     shown, name = plus_minus(gain), the_prior(w, best)
@@ -257,7 +257,7 @@ def _gained(w: Writer, facts: Facts, best: str) -> str:
 
 
 def _exact(w: Writer, facts: Facts) -> None:
-    """What the bound hides: the likelihood itself, and what the encoder loses."""
+    """Writes about the exact likelihood and the inference gap."""
     gaps = {p: r.inference_gap for p, r in facts.vae.items() if r.inference_gap is not None}
     errors = [r.nll_exact_error for r in facts.vae.values() if r.nll_exact_error is not None]
     if len(gaps) < len(facts.vae):  # more than two latent dimensions
