@@ -386,6 +386,26 @@ def test_copies_of_training_images_are_named(
     assert results.memorisation.duplicates == 40
 
 
+def test_repeated_images_count_once_for_tests_and_floors() -> None:
+    """Training images in the data twice, and the same twenty fakes again and again."""
+    images, fakes = soft_images(60, seed=3), soft_images(20, seed=8)
+    config = tiny_scratch(Path("p"), measure_fakes=60, measure_with=("pixels",))
+    once = Monitor(config, sides_of(images[:40], images[40:]))
+    twice = Monitor(config, sides_of(images[:40].repeat(2, 1, 1, 1), images[40:]))
+    assert len(twice.train) == len(twice.train.unique(dim=0)) == 40
+    memory = [
+        watch._memory(watch.extract("pixels", shown), shown)
+        for watch, shown in ((once, fakes), (twice, fakes.repeat(3, 1, 1, 1)))
+    ]
+    assert memory[0] == pytest.approx(memory[1])
+    few = fakes[:9].repeat(5, 1, 1, 1)
+    assert once._memory(once.extract("pixels", few), few) is None
+    pair = Monitor(config, sides_of(images[:2].repeat(10, 1, 1, 1), None))  # no ten to choose
+    assert len(pair.train) == 20
+    with pytest.raises(InputError, match="the 20 training images are one and the same"):
+        Monitor(config, sides_of(images[:1].repeat(20, 1, 1, 1), None))
+
+
 def test_images_that_are_new_and_varied_raise_no_alarm(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ import torch
 
 from torch import Tensor, nn
 
+from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.fid import FEWEST
@@ -108,7 +109,7 @@ class RealFeatures(NamedTuple):
     """One network's features of the real images."""
 
     train: Tensor
-    """Features of training images, all of them different, with shape `(T, F)`."""
+    """Features of training images with shape `(T, F)`, all different if ten of them are."""
     pixels: Tensor
     """The digests of their pixels, with shape `(T, 32)`."""
     held_out: Tensor | None
@@ -127,7 +128,7 @@ class Monitor:
             processor, in float64.
 
     Raises:
-        InputError: If a network's weights are not at hand.
+        InputError: If a network's weights are not at hand, or all training images are the same.
     """
 
     def __init__(
@@ -137,7 +138,13 @@ class Monitor:
         order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
         (kind,) = kinds(pixel_digests(images.train[order]))
-        order = order[Sample(kind[:, None], kind).first]  # each of them once
+        once = Sample(kind[:, None], kind).first
+        if len(once) == 1:
+            raise InputError(
+                f"the {len(order)} training images are one and the same: there is nothing to "
+                "measure a generator by; give different images, or `measure_every` 0"
+            )
+        order = order[once] if len(once) >= FEWEST else order
         self.train, self.held_out = images.train[order], images.held_out
         self.labels_train = self.labels_held_out = None
         _, self.labels_fake = draw_latents(
@@ -200,7 +207,7 @@ class Monitor:
         )
         new = self._new(real)
         found, near = None, None
-        if len(fakes.first) >= FEWEST:
+        if min(len(train.first), len(fakes.first)) >= FEWEST:
             found = memorisation_test(train.features, fakes.different, new)
             near = int(fakes.repeated[found.distance < found.threshold].sum())
         return Memorisation(
