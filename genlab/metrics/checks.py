@@ -3,7 +3,7 @@
 Shapes: N samples, F features.
 """
 
-__all__ = ["Features", "as_tensor", "check_features", "check_sets"]
+__all__ = ["Features", "as_tensor", "check_features", "check_sets", "kinds_of_rows"]
 
 import numpy as np
 import torch
@@ -59,6 +59,17 @@ def check_features(metric: str, which: str, x: Features, rows: int = 2) -> Tenso
             f"{metric}: the {which} features, {tuple(features.shape)}, contain non-finite values"
         )
     return features
+
+
+def kinds_of_rows(x: Tensor) -> Tensor:
+    """Returns a number for each row of features `(N, F)`: equal numbers for equal rows.
+
+    Features of one image are equal to the last bit only if they come from one batch; images
+    themselves are compared by `genlab.features.pixels`.
+    """
+    seen: dict[bytes, int] = {}
+    rows = (x + 0.0).numpy()  # no negative zeros
+    return torch.tensor([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
 
 
 def check_sets(metric: str, **sets: Features) -> tuple[Tensor, ...]:

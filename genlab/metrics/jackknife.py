@@ -59,7 +59,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.quantities import Measured
-from genlab.metrics.checks import Features, check_sets
+from genlab.metrics.checks import Features, check_sets, kinds_of_rows
 from genlab.metrics.frechet_distance import (
     Statistics,
     factor_of,
@@ -93,16 +93,21 @@ def frechet(x: Features | Statistics, y: Features | Statistics) -> Measured:
         y: Features of the other, with shape `(M, F)`, or its statistics.
 
     Returns:
-        The squared distance, as FID is reported. The error is None where a set has fewer than
-        three images or only its statistics are given.
+        The squared distance, as FID is reported. Equal rows are taken as one image that is given
+        repeatedly. The error is None where a set has fewer than three different rows or only its
+        statistics are given.
 
     Raises:
         InputError: As of `frechet_distance`.
     """
     value = frechet_distance(x, y)
-    if isinstance(x, Statistics) or isinstance(y, Statistics) or min(len(x), len(y)) < 3:
+    if isinstance(x, Statistics) or isinstance(y, Statistics):
         return Measured(value)
-    return Measured(value, _error(leave_one_out(y, x), leave_one_out(x, y)))
+    x, y = check_sets("Fréchet distance", first=x, second=y)
+    of_x, of_y = kinds_of_rows(x), kinds_of_rows(y)
+    if min(of_x.max(), of_y.max()) < 2:
+        return Measured(value)
+    return Measured(value, _error(leave_one_out(y, x, of_x), leave_one_out(x, y, of_y)))
 
 
 def frechet_jackknife(
@@ -131,7 +136,8 @@ def frechet_jackknife(
 def frechet_difference(real: Features, first: Features, second: Features) -> Measured:
     """Returns d(real, first) - d(real, second) with its standard error; negative: first is nearer.
 
-    Both distances share the real images, whose part of the error is that of the difference.
+    Both distances share the real images, whose part of the error is that of the difference. Equal
+    rows are taken as one image that is given repeatedly.
 
     Arguments:
         real: Features of the real images, with shape `(N, F)`.
@@ -142,8 +148,11 @@ def frechet_difference(real: Features, first: Features, second: Features) -> Mea
         InputError: As of `leave_one_out`.
     """
     value = frechet_distance(real, first) - frechet_distance(real, second)
-    of_real = leave_one_out(first, real) - leave_one_out(second, real)
-    return Measured(value, _error(of_real, *(leave_one_out(real, y) for y in (first, second))))
+    real, first, second = check_sets("Fréchet distance", real=real, first=first, second=second)
+    kinds = kinds_of_rows(real)
+    of_real = leave_one_out(first, real, kinds) - leave_one_out(second, real, kinds)
+    of_both = (leave_one_out(real, y, kinds_of_rows(y)) for y in (first, second))
+    return Measured(value, _error(of_real, *of_both))
 
 
 def leave_one_out(x: Features, y: Features, kinds: Tensor | None = None) -> Tensor:

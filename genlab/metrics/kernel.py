@@ -67,7 +67,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.quantities import Measured
-from genlab.metrics.checks import Features, check_sets
+from genlab.metrics.checks import Features, check_sets, kinds_of_rows
 
 PAIRS = 2**20
 """Kernel values held at once: 8 MB, and a few times that with what they are made from."""
@@ -80,7 +80,7 @@ class GaussianMmd(NamedTuple):
     """A squared MMD with the Gaussian kernel (3), in both forms."""
 
     unbiased: Measured
-    """The estimate (1), which may be negative, and its error (None below 4 rows)."""
+    """The estimate (1), which may be negative, and its error as of `kid`."""
     biased: float
     """The mean over all pairs, those with i = j included: what CMMD's published code reports."""
 
@@ -126,15 +126,16 @@ def kid(real: Features, fake: Features) -> Measured:
         fake: Features of the generated images, with shape `(M, F)`.
 
     Returns:
-        The unbiased estimate (1), which may be negative. The error is None where a set has fewer
-        than four images.
+        The estimate (1), unbiased where rows are independent; it may be negative. The error is
+        None where a set has fewer than four images, or equal rows: repeated images are not
+        independent, and (1) is then too large.
 
     Raises:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, or a value is not finite.
     """
     real, fake = check_sets("KID", real=real, fake=fake)
     blocks = mmd_blocks({"x": real, "y": fake}, cubic)
-    return Measured(_sum(blocks), _error(blocks))
+    return Measured(_sum(blocks), None if _repeated(real, fake) else _error(blocks))
 
 
 def kid_difference(real: Features, first: Features, second: Features) -> Measured:
@@ -162,7 +163,7 @@ def kid_difference(real: Features, first: Features, second: Features) -> Measure
         ("real", "second"): 2.0,
     }
     blocks = [(weight, _block(sets, *names, kernel)) for names, weight in pairs.items()]
-    return Measured(_sum(blocks), _error(blocks))
+    return Measured(_sum(blocks), None if _repeated(real, first, second) else _error(blocks))
 
 
 def gaussian_mmd(
@@ -195,7 +196,7 @@ def gaussian_mmd(
     centre = torch.cat([real, fake]).mean(0)  # the kernel depends on differences only
     blocks = mmd_blocks({"x": real - centre, "y": fake - centre}, kernel)
     biased = sum(weight * block.mean_with_diagonal for weight, block in blocks)
-    error = _error(blocks)
+    error = None if _repeated(real, fake) else _error(blocks)
     unbiased = Measured(scale * _sum(blocks), None if error is None else scale * error)
     return GaussianMmd(unbiased, scale * biased)
 
@@ -246,6 +247,11 @@ def _block(sets: dict[str, Tensor], left: str, right: str, kernel: Kernel) -> _B
         columns += values.sum(0)
         squares += values.square().sum().item()
     return _Block(left, right, rows, columns, squares, diagonal)
+
+
+def _repeated(*sets: Tensor) -> bool:
+    """Returns whether a set has equal rows."""
+    return any(int(kinds_of_rows(x).max()) < len(x) - 1 for x in sets)
 
 
 def _sum(blocks: list[tuple[float, _Block]]) -> float:

@@ -11,7 +11,12 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.metrics.frechet_distance import frechet_distance
-from genlab.metrics.jackknife import frechet_difference, frechet_jackknife, leave_one_out
+from genlab.metrics.jackknife import (
+    frechet,
+    frechet_difference,
+    frechet_jackknife,
+    leave_one_out,
+)
 
 
 def features(name: str, n: int, f: int, power: float = 0.75) -> Tensor:
@@ -152,3 +157,8 @@ def test_copies_do_not_make_an_error_smaller() -> None:
     thrice = frechet_jackknife(x.repeat(3, 1), y.repeat(3, 1), kinds)
     assert thrice.error == pytest.approx(once.error, rel=0.03)
     assert frechet_jackknife(x.repeat(3, 1), y.repeat(3, 1)).error < 0.65 * once.error
+    assert frechet(x, y).error == pytest.approx(once.error)
+    assert frechet(x.repeat(3, 1), y.repeat(3, 1)).error == pytest.approx(thrice.error)
+    assert frechet(x, y[:2].repeat(9, 1)).error is None
+    alone, again = frechet_difference(x, y, x + 1), frechet_difference(x, y.repeat(3, 1), x + 1)
+    assert again.error == pytest.approx(alone.error, rel=0.05)

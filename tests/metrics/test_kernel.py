@@ -203,9 +203,20 @@ def test_constant_images() -> None:
     expected = (1.7**2 + 1) ** 3 + 2**3 - 2 * 2.7**3
     found = kid(x.double(), y)
     assert found.value == pytest.approx(expected, rel=2e-7)
-    assert found.error is not None
-    assert found.error < 1e-6 * found.value
-    assert kid(y, y) == Measured(0, 0)
+    assert found.error is None  # one image again and again
+    assert kid(y, y) == Measured(0)
+    varied = x + 1e-6 * normal("x", 5, 3)
+    error = kid(varied, y + 1e-6 * normal("y", 6, 3)).error
+    assert error is not None
+    assert error < 1e-4 * found.value
+
+
+def test_repeated_rows_have_no_error() -> None:
+    x, y, z = (normal(name, 12, 4) for name in "xyz")
+    more = torch.cat([y, y[:1]])
+    assert kid(x, more).error is None
+    assert gaussian_mmd(more, x).unbiased.error is None
+    assert kid_difference(x, more, z).error is None
 
 
 def test_few_rows_have_a_value_and_no_error() -> None:
