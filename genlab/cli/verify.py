@@ -33,11 +33,13 @@ def verify(
 
     It executes and unpickles nothing of a submission, and writes nothing but OUT. It does not
     prove who made a submission. Exit code: 0 all is well; 1 a claim does not hold; 2 tampered
-    with, incomplete or hostile; 3 cannot be judged here (data, weights or a version are missing).
-    The worst of all submissions decides, in the order 2, 1, 3.
+    with, incomplete or hostile; 3 cannot be judged here (data, weights or a version are missing,
+    a file is not named as asked, the check cannot go on). The worst of all decides, in the order
+    2, 1, 3.
 
     Args:
-        files: The three files, or folders: all files flat, or a sub-folder a submission.
+        files: The three files; or folders or zip archives of a class: all files flat, or a
+            sub-folder a submission. Names may be as platforms deliver them (docs/verify.md).
         level: The last level: integrity (manifests), consistency (the report against the records),
             recompute (ELBO, images and distances from the models), replay (train the beginning
             again, and from one kept state to the next of a run made with --checkpoints).

@@ -39,14 +39,15 @@ def zipped(entries: dict[str, bytes], entry: type[zipfile.ZipInfo] = zipfile.Zip
 
 
 DOCX = zipped({"[Content_Types].xml": b"<a/>", "word/document.xml": b"<a/>"})
-PACK = pack({"a.json": b"{}"})
+PACK = pack({"models/a.json": b"{}"})
+SUPPORT = pack({"a.json": b"{}"})
 
 
 def three(who: str, mark: str = "") -> dict[str, bytes]:
     return {
         f"实验五_{who}{mark}.docx": DOCX,
         f"实验五代码_{who}{mark}.zip": PACK,
-        f"实验五支撑材料_{who}{mark}.zip": PACK,
+        f"实验五支撑材料_{who}{mark}.zip": SUPPORT,
     }
 
 
@@ -236,6 +237,24 @@ def test_an_archive_packed_again_by_another_program(tmp_path: Path) -> None:
             [write(tmp_path / "bad", three("张三_1") | {f"{top}.zip": data})], "integrity"
         )
         assert report.verdict is Verdict.TAMPERED
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"Rar!" + bytes(50), "a RAR archive"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), "with a password"),
+        (b"", "empty, 0 bytes"),
+        (b"<!DOCTYPE html>" + bytes(50), "a web page"),
+        (SUPPORT[:-30], "cut off"),
+        (SUPPORT, "are the two archives exchanged"),
+    ],
+)
+def test_what_a_file_is_instead_is_said(data: bytes, said: str, tmp_path: Path) -> None:
+    files = three("张三_1") | {"实验五代码_张三_1.zip": data}
+    (report,) = verify([write(tmp_path, files)], "integrity")
+    assert report.verdict is Verdict.TAMPERED
+    assert any(said in finding.found.en for finding in report.findings)
 
 
 def test_the_command_names_every_file_in_table_json_csv_and_page(tmp_path: Path) -> None:

@@ -170,6 +170,57 @@ def test_saving_changes_nothing(way: str, report: bytes) -> None:
     assert document.beside == []
 
 
+def test_the_strict_variant_of_the_format_is_read(report: bytes) -> None:
+    """As Word saves "Strict Open XML", its document under another name."""
+    spaces = re.compile(rb"http://schemas.openxmlformats.org/(\w+)/2006/(?!metadata)(\w+)")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(report)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            part = spaces.sub(rb"http://purl.oclc.org/ooxml/\1/\2", old.read(name))
+            renamed = name.replace("document.xml", "document2.xml")
+            new.writestr(renamed, part.replace(b"word/document.xml", b"word/document2.xml"))
+    changes, document = compared(buffer.getvalue(), report)
+    assert not any(changes)
+    assert document.beside == []
+
+
+FLOAT = ("<wp:inline", '<wp:anchor behindDoc="0"'), ("</wp:inline>", "</wp:anchor>")
+DRAWN = [
+    (FLOAT, "wp:anchor"), ((("<a:stretch>", '<a:srcRect l="20000"/><a:stretch>'),), "a:srcRect"),
+    ((("</a:blip>", "<a:grayscl/></a:blip>"),), "a:grayscl"),
+    ((("<w:pPr>", '<w:pPr><w:framePr w:w="9000" w:x="1" w:y="1"/>'),), "w:framePr"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edits", "named"), DRAWN)
+def test_what_may_lie_over_text_or_alters_a_picture_is_shown(
+    edits: tuple[tuple[str, str], ...], named: str, report: bytes
+) -> None:
+    def drawn(text: str) -> str:
+        text = re.sub(r"(<a:blip [^>]*)/>", r"\1></a:blip>", text, count=1)
+        for old, new in edits:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        return text
+
+    changes, document = compared(edited(report, drawn), report)
+    assert document.beside == [named]
+    assert not any(changes)
+
+
+def test_tracked_changes_are_read_as_word_shows_them(report: bytes) -> None:
+    run = r"(<w:r>(?:<w:rPr>(?:(?!</w:rPr>).)*</w:rPr>)?<w:t[^>]*>[^<]*\d[^<]*</w:t></w:r>)"
+    tracked = (
+        '<w:moveFrom w:id="1" w:author="a"><w:r><w:t>0.123</w:t></w:r></w:moveFrom>'
+        '<w:del w:id="2" w:author="a"><w:r><w:delText>4.56</w:delText></w:r></w:del>'
+        r'<w:ins w:id="3" w:author="a">\1</w:ins>'
+    )
+    data = edited(report, lambda text: re.sub(run, tracked, text, count=1))
+    changes, document = compared(data, report)
+    assert not any(changes)
+    assert document.beside == ["w:del", "w:ins", "w:moveFrom"]
+
+
 def test_alternatives_of_programs_count_once(report: bytes) -> None:
     changes, document = compared(edited(report, alternatives), report)
     assert not any(changes)

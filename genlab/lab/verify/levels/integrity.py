@@ -26,6 +26,10 @@ from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
 """Records of the GAN that lie in both archives."""
+EXCHANGED = {
+    "code": "no models in it: are the two archives exchanged?",
+    "support": "models in it: are the two archives exchanged?",
+}
 MOST_LINES = 100_000
 
 
@@ -166,6 +170,8 @@ def _some(names: list[str]) -> str:
 def _unpack(archive: Archive, kind: str, folder: Path) -> None:
     """Writes what a run is made of below `folder`; every file is read with limits first."""
     archive.renew()
+    if any(name.startswith("models/") for name in archive.names) != (kind == "code"):
+        raise Refused(EXCHANGED[kind])
     for name in archive.names:
         if kind == "code" and not name.startswith("models/"):
             continue

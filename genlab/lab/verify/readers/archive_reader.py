@@ -42,6 +42,13 @@ LONGEST_NAME = 200
 MOST_ABOVE = 3
 """Folders above the root, as programs put them there that pack a folder."""
 END, LOCAL = b"PK\x05\x06", b"PK\x03\x04"
+OTHERS = {
+    LOCAL: "cut off, or with something behind its end", b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\x1f\x8b": "a gzip file", b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "an old Office file, or one with a password", b"<": "a web page",
+    b"{\\rtf": "an RTF text",
+}
+"""What begins so is something else."""
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
     RuntimeError,  # an unknown version or way of packing, or a password is needed
@@ -164,7 +171,8 @@ def _check_name(path: str, above: str) -> None:
 def _check_end(name: str, data: bytes) -> int:
     """Checks the end record; returns where the central directory starts."""
     if len(data) < 22 or data[-22:-18] != END:
-        raise Refused(f"{name}: not a plain zip archive (no end record at its end)")
+        what = next((what for begin, what in OTHERS.items() if data.startswith(begin)), "")
+        raise Refused(f"{name}: not a plain zip archive ({what or 'no end record at its end'})")
     disk, first, here, count, size, start, comment = struct.unpack("<4H2LH", data[-18:])
     if disk or first or here != count or comment or count == 0xFFFF or 0xFFFFFFFF in (size, start):
         raise Refused(f"{name}: in parts, with a comment, or ZIP64; archives here are plain")

@@ -58,6 +58,9 @@ SILENT = (
 )
 """Kinds of parts that show nothing by themselves."""
 PAGE = re.compile(r"[0-9]{1,3}")
+STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
+TRANSITIONAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
+"""Namespaces of documents saved as "Strict Open XML", and the usual ones."""
 ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
 
@@ -203,7 +206,7 @@ def parse(data: bytes, name: str) -> etree._Element:
         remove_comments=True, remove_pis=True,
     )
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(STRICT.sub(TRANSITIONAL, data), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Refused(f"{name}: not readable as XML ({error})") from None
     if root.getroottree().docinfo.internalDTD is not None:

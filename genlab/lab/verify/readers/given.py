@@ -28,6 +28,7 @@ from genlab.lab.verify.results.findings import Refused
 MOST_FILES = 20_000
 """Files in an archive, and in all that is given."""
 LARGEST_DIRECTORY = 8 << 20
+PIECE = 1 << 20
 LARGEST_CLASS = 32 << 30
 """Bytes that all files of one archive may unpack to."""
 END, END64 = b"PK\x05\x06", b"PK\x06\x06"
@@ -62,7 +63,7 @@ class Given:
         if isinstance(self.source, Path):
             with self.source.open("rb") as file:
                 return file.read(count)
-        return self.source.read()[:count]
+        return self.source.read(count)
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,16 @@ class Member:
     archive: Given
     info: zipfile.ZipInfo
 
-    def read(self) -> bytes:
-        """Returns its bytes; raises `Refused` if they are damaged or more than they must be."""
+    def read(self, most: int = LARGEST_FILE) -> bytes:
+        """Returns its bytes, or the first of them.
+
+        Raises:
+            Refused: If they are damaged, or more than the archive says.
+        """
         data, name = bytearray(), self.info.filename[-60:]
         try:
             with _opened(self.archive) as zipped, zipped.open(self.info) as stream:
-                while piece := stream.read(1 << 20):
+                while len(data) < most and (piece := stream.read(min(PIECE, most - len(data)))):
                     data += piece
                     if len(data) > self.info.file_size:
                         raise Refused(f"{name}: unpacks to more than its header says")

@@ -73,7 +73,7 @@ TRAILER = re.compile(
 )
 """What platforms and people put behind a name: times, counters, digests, notes."""
 SUFFIX = re.compile(r"(?:\.(docx|zip)\s*)+$", re.IGNORECASE)
-OTHER_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$|\.7z$")
+OTHER_SUFFIX = re.compile(r"(?i:\.tar)?\.[A-Za-z][A-Za-z0-9]{0,7}$|\.7z$")
 DOWNLOADED_AGAIN = re.compile(r"(\.(?:docx|zip))\.(\d{1,2})$", re.IGNORECASE)
 """wget's name of a second download."""
 ESCAPED = re.compile(r"#U([0-9A-Fa-f]{4})|#L([0-9A-Fa-f]{6})")
