@@ -162,7 +162,8 @@ def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
     name = next((n for n in PAIRED if n in ours and n in theirs), None)
     if name is None:
         return {}
-    found = paired(name, [ours[name] - theirs[name]])
+    draws = [read_results(m.run).nll_is_draws_error or 0.0 for m in (one, first)]
+    found = paired(name, [ours[name] - theirs[name]], draws if name == "nll_is" else ())
     return {"difference": {"of": name, "number": _number(found, sign=True)}}
 
 

@@ -8,14 +8,15 @@ A comparison leaves
     comparison.png   all priors in one figure (drawn by genlab.figures)
 
 Differences to the standard Gaussian are paired: the same test images, the same seed. Their
-standard error over images is that of the differences, a tenth of what unpaired errors suggest.
+standard error over images is that of the differences, a tenth of what unpaired errors suggest; to
+that of importance-sampled likelihoods the errors of their draws are added.
 """
 
 __all__ = ["compare", "compare_config", "gather", "tabulate"]
 
 import math
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,23 +170,33 @@ def _differences(config: CompareConfig, out: Path, prior: str) -> dict[str, Mean
     seeds = [str(seed) for seed in range(config.seeds)]
     ours = [measured_values(out / prior / seed) for seed in seeds]
     theirs = [measured_values(out / "standard" / seed) for seed in seeds]
+    runs = [read_results(Run(out / one / seed)) for one in (prior, "standard") for seed in seeds]
+    draws = [run.nll_is_draws_error or 0.0 for run in runs]
     return {
-        name: paired(name, [a[name] - b[name] for a, b in zip(ours, theirs)])
+        name: paired(
+            name, [a[name] - b[name] for a, b in zip(ours, theirs)],
+            draws if name == "nll_is" else (),
+        )
         for name in PAIRED if all(name in run for run in ours + theirs)
-    }
+    }  # fmt: skip
 
 
-def paired(key: str, pairs: list[Tensor]) -> MeanOverSeeds:
+def paired(
+    key: str, pairs: list[Tensor], draws_errors: Sequence[float] = ()
+) -> MeanOverSeeds:
     """Returns the mean difference with its standard errors over images and over seeds.
 
     Arguments:
         key: The quantity that differs.
         pairs: For each seed the differences of all images, each with shape `(N,)`.
+        draws_errors: Of every run, the error of its mean that comes from draws which images
+            share: it does not show over images, and is added in quadrature.
     """
     stacked = torch.stack(pairs).double()
     over_images = stacked.mean(0)  # of an image, over seeds
     mean, seeds_error = mean_and_seeds_error(stacked.mean(1).tolist())
     error = (over_images.std() / math.sqrt(over_images.numel())).item()
+    error = math.hypot(error, *(one / len(pairs) for one in draws_errors))
     return MeanOverSeeds(mean, error, QUANTITIES[key].unit, seeds_error)
 
 

@@ -377,6 +377,12 @@ def test_a_finished_comparison_follows_its_rows(tiny_digits: Path, tmp_path: Pat
     for prior in ("standard", "student"):
         own = read_results(Run(out / prior / "0")).nll_is
         assert rows[prior].quantities["nll_is"].over_seeds == own
+    kept = [out / prior / "0" for prior in ("student", "standard")]
+    ours, theirs = (measured_values(path)["nll_is"].double() for path in kept)
+    draws = [read_results(Run(path)).nll_is_draws_error for path in kept]
+    over_images = ((ours - theirs).std() / math.sqrt(len(ours))).item()
+    error = rows["student"].differences["nll_is"].error
+    assert error == pytest.approx(math.hypot(over_images, *draws))
     assert QUANTITIES["nll_is"].label() in (out / "table.md").read_text(encoding="utf-8")
     assert (out / "comparison.png").exists()
 
