@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cases.command import run_command
 from PIL import Image, PngImagePlugin
 
 import genlab.data
@@ -268,7 +269,8 @@ def test_classes_and_counts_are_shown_before_training(
         put(folder / split / "abc"[index % 3] / f"{index}", encoded(index))
     config = scratch(str(folder), epochs=1)
     config = replace(config, classes="folders", measure_every=0, batch=64)
-    assert describe_run(config, None, tmp_path / "run")["classes"] == {"a": 6, "b": 6, "c": 6}
+    found = describe_run(load_images(config.data, 64), config, None, tmp_path / "run")
+    assert found["classes"] == {"a": 6, "b": 6, "c": 6}
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="in the way"):
         train_gan(config, tmp_path / "file")
@@ -291,3 +293,42 @@ def test_surrogate_names_and_unreadable_folders(
     (tmp_path / "set" / "shut").chmod(0)
     with pytest.raises(InputError, match=r"shut: a folder that cannot be opened \(Permission"):
         genlab.data.images(tmp_path / "set")
+
+
+def test_pipes_circles_and_locked_members(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set"
+    for index in range(3):
+        put(folder / f"{index}.png", encoded(index))
+    os.mkfifo(folder / "pipe.png")
+    (folder / "up").symlink_to("..")
+    assert len(genlab.data.images(folder)) == 3
+    said = capsys.readouterr().err
+    assert "1 pipe, device or link to nothing, 1 link to folders, as up (not followed" in said
+    (folder / "circle.png").symlink_to("circle.png")
+    with pytest.raises(InputError, match=r"circle\.png: a link to nothing"):
+        genlab.data.images(folder)
+    (folder / "circle.png").unlink()
+    (folder / "pipe.png").unlink()
+    (folder / "up").unlink()
+    data = bytearray(zipped(folder).read_bytes())
+    for signature, place in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        data[data.index(signature) + place] |= 1
+    (tmp_path / "locked.zip").write_bytes(data)
+    with pytest.raises(InputError, match=r"0\.png: .*encrypted: unpack the zip with its password"):
+        genlab.data.images(tmp_path / "locked.zip")
+
+
+def test_commands_say_what_is_left_out_and_the_classes(tmp_path: Path) -> None:
+    for index in range(18):
+        put(tmp_path / "set" / "ab"[index % 2] / f"{index}.avif", encoded(index, "AVIF"))
+        put(tmp_path / "set" / "ab"[index % 2] / f"{index}.heic", b"x")
+    train = ("gan", "train", "set", "--recipe", "scratch", "--classes", "folders", "--dry-run")
+    dry = run_command(*train, "--measure-every", "0", "--json", cwd=tmp_path)
+    assert dry.returncode == 0, dry.stderr
+    assert json.loads(dry.stdout)["classes"] == {"a": 9, "b": 9}
+    fid = run_command("fid", "set/a", "set/b", "--features", "pixels", cwd=tmp_path)
+    for ended in (dry, fid):
+        assert "left out: " in ended.stderr
+        assert ".heic (this Pillow cannot read them; install pillow-heif)" in ended.stderr

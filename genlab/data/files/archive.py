@@ -21,8 +21,8 @@ FREE = 1 << 30
 """The bytes that any archive may unpack to."""
 MOST_PACKED = 100
 """The ratio of unpacked to packed bytes above which a larger archive is refused."""
-UTF8 = 0x800
-"""The flag of members whose name is UTF-8."""
+UTF8, ENCRYPTED = 0x800, 0x1
+"""The flags of members whose name is UTF-8, and that need a password."""
 
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
@@ -87,6 +87,8 @@ class Archive(ImageFiles):
         member = self._members[name]
         if member.file_size > LARGEST_MEMBER:
             reason = f"{member.file_size:,} bytes: too large for an image"
+        elif member.flag_bits & ENCRYPTED:
+            reason = "encrypted: unpack the zip with its password"
         elif stat.S_ISLNK(member.external_attr >> 16):
             reason = "a link, which an archive cannot follow"
         else:

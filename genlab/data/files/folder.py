@@ -61,7 +61,7 @@ class Folder(ImageFiles):
                             waiting.append(parts)
                         elif self.left_out.add_hidden(parts):
                             continue
-                        elif entry.is_dir():
+                        elif _leads_to_a_folder(entry):
                             self.left_out.linked_folders.append("/".join(parts))
                         else:
                             found.append(parts)
@@ -82,7 +82,7 @@ class Folder(ImageFiles):
         elif named and path.is_symlink():
             self.broken[name] = DANGLING
         else:
-            self.left_out.add(name)
+            self.left_out.special += 1
         return False
 
     def _opens(self, path: Path) -> bool:
@@ -92,6 +92,13 @@ class Folder(ImageFiles):
             return opens_as_picture(path.name, head, path.read_bytes)
         except OSError:
             return False
+
+
+def _leads_to_a_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _file_key(path: Path) -> tuple[int, int] | str:

@@ -1,4 +1,4 @@
-"""What a folder or zip holds beside its pictures, many and named once."""
+"""What a folder or zip holds beside its pictures, counted and named once."""
 
 __all__ = ["LeftOut"]
 
@@ -10,6 +10,7 @@ from genlab.common.text import many, one_line
 from genlab.data.files.hidden import hidden_part
 from genlab.data.files.kinds import remedy
 
+SPECIAL = "pipes, devices or links to nothing"
 NAMED = 12
 """Kinds of files, and hidden folders, that are named; of more the number is given."""
 
@@ -26,7 +27,9 @@ class LeftOut:
     """The paths of these folders, by the same name."""
     hidden_files: int = 0
     again: int = 0
-    """Names of pictures that are many already: links, or members of one name."""
+    """Names of pictures that are counted already: links, or members of one name."""
+    special: int = 0
+    """Pipes, devices and links to nothing."""
     linked_folders: list[str] = field(default_factory=list)
     """Links to folders, which are not followed."""
 
@@ -68,9 +71,11 @@ class LeftOut:
             found.append(many(self.hidden_files, "hidden or system file"))
         if self.again:
             found.append(
-                f"{many(self.again, 'name')} of pictures that are many already (links, or "
+                f"{many(self.again, 'name')} of pictures that are counted already (links, or "
                 "members of one name)"
             )
+        if self.special:
+            found.append(many(self.special, "pipe, device or link to nothing", SPECIAL))
         if self.linked_folders:
             found.append(
                 f"{many(len(self.linked_folders), 'link')} to folders, as "
