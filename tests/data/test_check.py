@@ -21,7 +21,7 @@ from genlab.data.check.advice import advice
 from genlab.data.check.clean import clean_copy, require_clean_target, require_page_target
 from genlab.data.check.folder import check_folder
 from genlab.data.check.page import check_page
-from genlab.data.check.probe import probe
+from genlab.data.check.probe import look_at
 from genlab.data.image_set import load_images
 from genlab.data.toydogs.draw import draw_dog
 
@@ -136,7 +136,7 @@ def test_probe_of_a_turned_file_is_of_the_upright_picture(tmp_path: Path) -> Non
     picture.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "a.png", exif=exif)
     picture.save(tmp_path / "b.png")
     turned, plain = (
-        probe((tmp_path / name).read_bytes(), name) for name in ("a.png", "b.png")
+        look_at((tmp_path / name).read_bytes(), name).probe for name in ("a.png", "b.png")
     )
     assert (turned.width, turned.height) == (96, 60)
     assert turned.turned
@@ -158,7 +158,7 @@ def test_spoiled_files_are_refused_or_read_never_a_crash(kind: str, tmp_path: Pa
         places = random.integers(0, min(len(spoiled), 300), 6)
         spoiled[places] = random.integers(0, 256, 6)
         try:
-            probe(spoiled.tobytes(), str(path))
+            look_at(spoiled.tobytes(), str(path))
         except InputError as error:
             messages.append(str(error))
     assert len(messages) > 5

@@ -56,8 +56,8 @@ def _copies(f: dict[str, Any]) -> list[str]:
     if f["near_duplicates"]:
         lines.append(
             f"{many(len(f['near_duplicates']), 'pair')} of images look like the same picture "
-            "again (mirrored, recoloured, compressed or cut a little differently): look at them on "
-            "the page (it shows the most alike), and keep one of each."
+            "again (mirrored, recoloured, compressed or cut a little differently): look at them "
+            "on the page (it shows the most alike), and keep one of each."
         )
     if f["groups"]:
         lines.append(

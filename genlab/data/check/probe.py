@@ -3,17 +3,15 @@
 Shapes: V = 160 pixels a side of the view that a network gets.
 """
 
-__all__ = ["VIEW", "Probe", "probe"]
+__all__ = ["VIEW", "Probe", "Seen", "look_at"]
 
 import hashlib
 
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from PIL import ExifTags, Image
-from torch import Tensor
 
 from genlab.data.crop import central_box
 from genlab.data.decode import decode_usable, decoding, reading
@@ -57,10 +55,6 @@ class Probe(NamedTuple):
     """Standard deviation of the grey values."""
     grey: bool
     """True if it has almost no colour."""
-    thumbnail: Tensor
-    """Its thumbnail as of `near_duplicates.thumbnails`, `(64, 64)`."""
-    view: Tensor
-    """The central square for a network, uint8 with shape `(3, V, V)`."""
 
     @property
     def pixels(self) -> int:
@@ -73,7 +67,17 @@ class Probe(NamedTuple):
         return max(self.width, self.height) / min(self.width, self.height)
 
 
-def probe(data: bytes, name: str) -> Probe:
+class Seen(NamedTuple):
+    """One readable image and what is looked at of it."""
+
+    probe: Probe
+    thumbnail: np.ndarray
+    """Its thumbnail as of `near_duplicates.thumbnails`, uint8 `(64, 64)`."""
+    view: np.ndarray
+    """The central square for a network, uint8 with shape `(3, V, V)`."""
+
+
+def look_at(data: bytes, name: str) -> Seen:
     """Reads one image, wholly.
 
     Arguments:
@@ -99,14 +103,12 @@ def probe(data: bytes, name: str) -> Probe:
     red, green, blue = (small[..., channel] for channel in range(3))
     most = np.maximum(np.maximum(red, green), blue)
     colour = most - np.minimum(np.minimum(red, green), blue)
-    return Probe(
+    found = Probe(
         format=kind, mode=mode, width=image.width, height=image.height, turned=turned,
         frames=frames, transparent=transparent, bytes=len(data),
         sha256=hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest(),
         brightness=float(luma.mean()), contrast=float(luma.std()),
         grey=bool(colour.mean() < GREYEST),
-        thumbnail=torch.from_numpy(np.array(image.convert("L").resize(
-            (SIDE, SIDE), Image.Resampling.BILINEAR
-        ))),
-        view=torch.from_numpy(view).permute(2, 0, 1),
     )
+    thumbnail = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Seen(found, np.array(thumbnail), view.transpose(2, 0, 1))
