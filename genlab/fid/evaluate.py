@@ -94,7 +94,7 @@ def evaluate(config: FidConfig, out: Path) -> Evaluation | None:
             features, extractors, all_sets[0].real, Framing(size, config.crop), out
         ),
         note=note,
-        verdict=ranking_words(rankings) if rankings else found[0].verdict,
+        verdict=ranking_words(rankings, found) if rankings else found[0].verdict,
     )  # fmt: skip
     return Evaluation(results, all_sets)
 

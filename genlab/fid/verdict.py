@@ -25,7 +25,7 @@ from enum import Enum
 
 from genlab.common.quantities import Measured
 from genlab.configs.fid import FEWEST
-from genlab.fid.results import Copies, Different, Distance, Null, Ranking
+from genlab.fid.results import Copies, Different, Distance, Measurement, Null, Ranking
 
 LEVEL = 0.05
 """The level of every test."""
@@ -144,8 +144,7 @@ def _copies(distances: Sequence[Distance]) -> list[str]:
         return []
     last, network = known[-1]
     if last.duplicates:
-        images = "image is a real one" if last.duplicates == 1 else "images are real ones"
-        return [f"{last.duplicates:,} generated {images}, pixel for pixel at the size compared."]
+        return [_same(last.duplicates)]
     nearer = [
         f"The generated images are nearer to the real ones than {_others(one)} ({name}, "
         f"p = {one.p:.2g}): they may be copies, or merely similar to each other; inspect the "
@@ -162,14 +161,24 @@ def _copies(distances: Sequence[Distance]) -> list[str]:
     ]
 
 
+def _same(count: int) -> str:
+    images = "image is a real one" if count == 1 else "images are real ones"
+    return f"{count:,} generated {images}, pixel for pixel at the size compared."
+
+
 def _others(copies: Copies) -> str:
     if copies.reference == "held-out":
         return "held-out real images are"
     return "the real images are to each other"
 
 
-def ranking_words(rankings: Sequence[Ranking]) -> str:
-    """Returns the sentences on several generators."""
+def ranking_words(rankings: Sequence[Ranking], measured: Sequence[Measurement] = ()) -> str:
+    """Returns the sentences on several generators.
+
+    Arguments:
+        rankings: One a network.
+        measured: The generators; those are named that are near because they copy.
+    """
     sentences, sure = [], False
     for ranking in rankings:
         steps = []
@@ -191,6 +200,10 @@ def ranking_words(rankings: Sequence[Ranking]) -> str:
         f"{source} is not ranked: fewer than {FEWEST} of its images are different."
         for source in rankings[0].left_out
     ]
+    for one in measured:
+        last = one.distances[-1].copies
+        if last and last.duplicates:
+            sentences.append(f"{one.fake.source}: {_same(last.duplicates)}")
     return " ".join(sentences)
 
 

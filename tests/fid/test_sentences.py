@@ -362,6 +362,10 @@ def test_what_is_said_of_a_distance_to_statistics_is_true(tmp_path: Path) -> Non
     both = measured(file, two, one)
     assert "numbers of different images differ: do not rank the distances" in both.note
     assert both.verdict.endswith("All 11 generated images are one and the same.")
+    copies = saved("copies", noise(30, 0)[:14])
+    several = measured(real, two, copies)
+    assert f"{copies}: 14 generated images are real ones, pixel for pixel" in several.verdict
+    assert "at 12 different images of each" in several.verdict
     with np.load(file) as kept:
         np.savez(tmp_path / "plain.npz", mu=kept["mu"], sigma=kept["sigma"])
     plain = measured(str(tmp_path / "plain.npz"), two)
