@@ -1,8 +1,10 @@
 """File names are understood as browsers, mail programs and learning platforms deliver them."""
 
+import tempfile
 import unicodedata
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from genlab.lab.handin.template import Template
 from genlab.lab.verify.readers.names import Named, Naming, Unread, person, system_file, unflagged
+from genlab.lab.verify.readers.submissions import collect
 
 NAMING = Naming()
 KINDS = {"docx": "实验五_{}.docx", "code": "实验五代码_{}.zip", "support": "实验五支撑材料_{}.zip"}
@@ -133,6 +136,26 @@ def test_a_mangled_honest_name_is_read_as_its_author(
     if "full width" in ways and last != "as it is":
         return  # no program does both
     assert_read(WAYS[last](name), kind, who)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_the_mangled_files_of_a_class_are_grouped_by_student(data: st.DataObject) -> None:
+    """Each file is renamed in its own way; all lie in one folder."""
+    students = ["张三_2021210000", "张三_2021210001", "张三_20212100", "李四_2021210000", "Ng_7_b"]
+    ways = ["as it is", "spaces", "dashes", "full width", "NFD", "invisible", "no separators"]
+    with tempfile.TemporaryDirectory() as folder:
+        for who, kind in product(students, KINDS):
+            behind = data.draw(st.sampled_from(["", *COPIES, *TRAILERS]))
+            prefix = data.draw(st.sampled_from(["", *PREFIXES]))
+            suffix = data.draw(st.sampled_from(SUFFIXES[:5]))
+            name = names(kind, who, prefix, behind, suffix)
+            way = data.draw(st.sampled_from(ways[: 6 if behind in TRAILERS else 7]))
+            (Path(folder) / WAYS[way](name)).write_bytes(b"x")
+        found = collect([Path(folder)])
+    assert {person(one.who) for one in found.submissions} == set(map(person, students))
+    assert all(len(one.files) == 3 for one in found.submissions)
+    assert found.left == []
 
 
 @pytest.mark.parametrize("name", [
