@@ -24,6 +24,8 @@ from genlab.figures.style import CM, TEXT, styled
 
 LIMIT = 3.5
 """Half the side of the square in the lab sheet's figure."""
+STANDARDISED = r"$z' = S^{-1/2} (z - m)$"
+"""The map to standard coordinates (`genlab.vae.standardise`)."""
 RADII = np.linspace(0, LIMIT, 11)
 """Radii of the contours of N(0, I), which are circles."""
 COLOURS = colormaps["viridis"](np.linspace(0.22, 1, len(RADII)))
@@ -58,7 +60,10 @@ def common_limit(*clouds: np.ndarray) -> float:
 def aggregated_posterior(panel: Panel, limit: float) -> Figure:
     """Draws the lab sheet's figure: the standard Gaussian, samples of the aggregated posterior."""
     figure = Figure(figsize=(8 * CM, 8.2 * CM), layout="constrained")
-    _sheet_panel(figure.add_subplot(), panel, limit, 5.0)
+    axis = figure.add_subplot()
+    _sheet_panel(axis, panel, limit, 5.0)
+    if panel.standardised:
+        axis.set_title(f"{panel.title}\n{STANDARDISED}", linespacing=1.4)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from torch.distributions import MultivariateNormal
 
 from genlab.priors.gaussian import GaussianMixture
 from genlab.vae.evidence.elbo_surgery import log_aggregated_posterior
+from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.standardise import (
     AffineMap,
@@ -123,6 +125,24 @@ def test_the_prior_gap_is_unchanged(prior: str, latent: int) -> None:
     there = new.change(z)
     after = mixture.log_prob(there) - new.prior().log_prob(there)
     assert torch.allclose(before, after, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("latent", [1, 2, 3])
+def test_results_record_the_moments_of_the_training_images(latent: int) -> None:
+    """By a sum over images and dimensions; for one and two latent dimensions, which are drawn."""
+    model, x = learned("mixture", latent)
+    model = model.float()
+    found = measure(model, x[:9].float(), x.float(), draws=1, importance=0, seed=0).aggregated
+    if latent == 3:
+        assert found is None
+        return
+    with torch.no_grad():
+        mean, log_std = (t.double().numpy() for t in model.encode(x.float()))
+    assert found is not None
+    assert found.mean == pytest.approx(mean.mean(0))
+    second = sum(np.outer(m, m) + np.diag(np.exp(2 * s)) for m, s in zip(mean, log_std)) / len(x)
+    covariance = second - np.outer(mean.mean(0), mean.mean(0))
+    assert np.allclose(found.covariance, covariance, rtol=1e-6)
 
 
 def test_the_map_and_its_density_are_exact() -> None:
