@@ -13,8 +13,10 @@ from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import LEVELS, Finding, Verdict, Words
 from genlab.lab.verify.results.table import (
     DISCLAIMER,
+    GROUP,
     LEFT_WORDS,
     LEVEL_WORDS,
+    NOT_COUNTED,
     named,
     printable,
     summary,
@@ -87,7 +89,7 @@ def class_page(reports: list[Report], left: list[Left], lang: str) -> str:
         f'<p class="note">{html.escape(DISCLAIMER.of(lang))}</p>',
         _overview(reports, lang),
         f'<p class="dim">{_legend(lang)}<br>{html.escape(WORDS["order"].of(lang))}</p>',
-        *([f"<h2>{WORDS['alike'].of(lang)}</h2>{_groups(alike, lang)}"] if alike else []),
+        *([f"<h2 id=alike>{WORDS['alike'].of(lang)}</h2>{_groups(alike, lang)}"] if alike else []),
         *([_left(left, lang)] if left else []),
         *(_details(index, report, lang) for index, report in enumerate(reports)),
         "</html>\n",
@@ -141,13 +143,18 @@ def _cell(report: Report, level: str, lang: str) -> str:
     return _mark(report.of(level), lang)
 
 
+def _link(report: Report, lang: str) -> str:
+    if report.alike is None:
+        return ""
+    return f'<p><a href="#alike">{GROUP.of(lang).format(report.alike.number)}</a></p>'
+
+
 def _details(index: int, report: Report, lang: str) -> str:
     return (
         f'<section id="s{index}"><h2>{_text(report.who)}: {_mark(report.verdict, lang)} '
         f'<span class="dim">{report.seconds:.0f} {WORDS["seconds"].of(lang)}</span></h2>'
         f'<p class="dim path">{_text(report.place)}</p>'
-        f"{_rows(report.findings, lang)}{_groups([report.alike], lang) if report.alike else ''}"
-        "</section>"
+        f"{_rows(report.findings, lang)}{_link(report, lang)}</section>"
     )
 
 
@@ -162,11 +169,17 @@ def _rows(findings: list[Finding], lang: str) -> str:
 
 def _left(left: list[Left], lang: str) -> str:
     rows = "".join(
-        f"<tr><td>{_mark(one.verdict, lang)}</td><td>{_text(one.path)}</td>"
+        f"<tr><td>{_left_mark(one, lang)}</td><td>{_text(one.path)}</td>"
         f"<td>{_text(one.why.of(lang))}</td></tr>"
         for one in left
     )
     return f'<h2>{LEFT_WORDS.of(lang)}</h2><table class="left">{rows}</table>'
+
+
+def _left_mark(left: Left, lang: str) -> str:
+    if left.verdict is Verdict.PASS:
+        return f'<span class="dim">{NOT_COUNTED.of(lang)}</span>'
+    return _mark(left.verdict, lang)
 
 
 def _text(text: str) -> str:

@@ -1,8 +1,9 @@
 """Findings as text: a table a submission for the terminal, and one CSV for a class."""
 
 __all__ = [
-    "DISCLAIMER", "LEFT_WORDS", "LEVEL_WORDS", "alike_as_json", "alike_as_text", "as_csv",
-    "as_json", "as_text", "left_as_json", "left_as_text", "named", "printable", "summary",
+    "DISCLAIMER", "GROUP", "LEFT_WORDS", "LEVEL_WORDS", "NOT_COUNTED", "alike_as_json",
+    "alike_as_text", "as_csv", "as_json", "as_text", "left_as_json", "left_as_text", "named",
+    "printable", "summary",
 ]
 
 import csv
@@ -26,6 +27,8 @@ DISCLAIMER = Words(
     "independent work.",
 )
 GROUP = Words("相似组{}", "alike, group {}")
+NOT_COUNTED = Words("不计", "not counted")
+"""Of a file of no submission that counts for nothing."""
 LEFT_WORDS = Words("不属于任何提交的文件", "files that belong to no submission")
 SHOWN = 40
 """Files of no submission that the terminal shows; CSV, page and JSON have them all."""
@@ -74,12 +77,17 @@ def left_as_text(left: list[Left], lang: str) -> list[str]:
     if not left:
         return []
     lines = [
-        f"  {_pad(one.verdict.words.of(lang), 14)} {printable(one.path)}: "
+        f"  {_pad(_left_word(one, lang), 14)} {printable(one.path)}: "
         f"{printable(one.why.of(lang))}"
         for one in left[:SHOWN]
     ]
     more = [f"  (+{len(left) - SHOWN})"] if len(left) > SHOWN else []
     return ["\n".join([f"{LEFT_WORDS.of(lang)}: {len(left)}", *lines, *more])]
+
+
+def _left_word(left: Left, lang: str) -> str:
+    words = NOT_COUNTED if left.verdict is Verdict.PASS else left.verdict.words
+    return words.of(lang)
 
 
 def printable(text: str) -> str:
