@@ -174,10 +174,26 @@ def report(
 
 
 @app.command
-def doctor(json: Json = False) -> None:
-    """Report what is found and what is missing on this machine, and how to get it."""
-    from genlab.cli.doctor import check_machine
+def doctor(run: Positional[Path | None] = None, json: Json = False) -> None:
+    """Report what is found and what is missing on this machine, or in a run, and how to get it.
 
+    Args:
+        run: A run directory, whose files are then compared with what the run wrote.
+    """
+    from genlab.cli.doctor import check_machine
+    from genlab.runs.examine import examine
+
+    if run is not None:
+        files = examine(run)
+        bad = [one for one in files if one.found != "whole"]
+        for one in files:
+            if not json and (one.remedy or one in bad):
+                print(f"{one.found:8} {one.file}: {one.remedy}")
+        line = f"{run}: {len(files) - len(bad)} of {len(files)} files are as the run wrote them"
+        end({"files": files}, line, json)
+        if bad:
+            sys.exit(1)
+        return
     checks = check_machine()
     if not json:
         for check in checks:

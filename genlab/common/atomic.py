@@ -5,7 +5,7 @@ The order is: temporary file *beside* the target, flush, fsync, rename, fsync of
 mode is 0666 less the umask, so that others can read what was written.
 """
 
-__all__ = ["write_bytes", "write_json", "write_png", "write_tensors"]
+__all__ = ["json_bytes", "write_bytes", "write_json", "write_png", "write_tensors"]
 
 import io
 import json
@@ -62,8 +62,13 @@ def write_json(path: Path, value: Any) -> None:
 
     What is no UTF-8 in the name of a file is written as JSON's escape, `\\udcXX`.
     """
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Returns `value` as `write_json` writes it."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
+    return (text + "\n").encode(errors="backslashreplace")
 
 
 def write_png(path: Path, image: "np.ndarray") -> None:

@@ -14,7 +14,6 @@ Shapes: N images, Z latent dimensions, S pixels a side.
 
 __all__ = ["gan_facts", "gan_stills", "slerp"]
 
-import hashlib
 import io
 
 from pathlib import Path
@@ -37,6 +36,7 @@ from genlab.gan.load import classes_of, gan_config, load_generator
 from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
+from genlab.runs.seal import digest_of, read_kept
 
 ANCHORS = 6
 """The number of latents that the walk passes through."""
@@ -72,7 +72,7 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
         "design": results["design"], "epochs": results["epochs"], "images": results["images"],
         "size": results["size"], "pretrained": results["pretrained"],
         "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
-        "sha256": hashlib.sha256((path / "generator.safetensors").read_bytes()).hexdigest(),
+        "sha256": digest_of(read_kept(path / "generator.safetensors")),
         "snapshots": [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]],
         "walk": _walk(path, blobs),
         "distances": distances_of(path / "fid.json"),

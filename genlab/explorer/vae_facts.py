@@ -5,7 +5,6 @@ Shapes: N images, X pixels, D latent dimensions.
 
 __all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "vae_facts"]
 
-import hashlib
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.runs.run import Run
+from genlab.runs.seal import digest_of, read_kept
 from genlab.vae.compare import paired
 from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
@@ -150,7 +150,7 @@ def _identity(one: Loaded) -> dict[str, Any]:
         "title": one.model.prior.title.capitalised()._asdict(),
         "test_images": results.test_images,
         "numbers": {key: _number(value) for key, value in found.items() if value is not None},
-        "sha256": hashlib.sha256((one.path / "model.safetensors").read_bytes()).hexdigest(),
+        "sha256": digest_of(read_kept(one.path / "model.safetensors")),
     }
 
 

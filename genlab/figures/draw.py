@@ -2,6 +2,8 @@
 
 __all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
+import io
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from genlab.gan.load import gan_config
 from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
+from genlab.runs.seal import read_kept
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import VaeResults, read_comparison, read_results
@@ -228,7 +231,8 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
 
 def read_sheet(folder: Path) -> np.ndarray:
     """Returns the PNGs of a folder in the order of their names, with shape `(N, H, W, 3)`."""
-    return np.stack([np.asarray(Image.open(p)) for p in sorted(folder.glob("*.png"))])
+    pictures = map(read_kept, sorted(folder.glob("*.png")))
+    return np.stack([np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures])
 
 
 def draw_gan(

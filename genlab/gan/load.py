@@ -17,8 +17,8 @@ from genlab.data.classes import Classes
 from genlab.gan.build import build_design, build_generator
 from genlab.gan.classes import read_classes
 from genlab.gan.designs import Design
+from genlab.runs.records import readable
 from genlab.runs.run import Run
-from genlab.runs.state import readable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +95,16 @@ def load_generator(
         InputError: If `path` is no GAN run, has not come as far, kept no best generator, or is
             damaged.
     """
-    from safetensors.torch import load
-
     path = Path(path)
     run = Run(path)
     if run.kind != "gan":
         raise InputError(f"{path}: a {run.kind!r} run; give the folder of a GAN run")
     config, classes = gan_config(run), classes_of(path)
-    weights = _weights_file(run, config, choice)
-    if not weights.exists():
-        raise run.lacking(weights.relative_to(path).as_posix())
+    weights = run.weights(_weights_file(run, config, choice))
     with readable(path):
         design = design or build_design(config)
         network = build_generator(config, design, len(classes.names) if classes else 0)
-        network.load_state_dict(load(weights.read_bytes()))
+        network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 
 
@@ -133,17 +129,17 @@ def load_chosen(path: Path, choice: Choice, design: Design | None = None) -> Cho
     return Chosen(generator, gan_config(Run(path)), classes, label)
 
 
-def _weights_file(run: Run, config: GanConfig, choice: Choice) -> Path:
+def _weights_file(run: Run, config: GanConfig, choice: Choice) -> str:
     if choice.best:
         if run.done and run.results.get("best_epoch") is None:
             raise InputError(
                 f"`best`: {run.path} measured nothing on held-out images, so none of its "
                 "generators is known to be the best; leave it out"
             )
-        return run.path / "best.safetensors"
+        return "best.safetensors"
     if choice.epoch is None:
-        return run.path / "generator.safetensors"
+        return "generator.safetensors"
     if choice.epoch not in config.snapshot_epochs:
         kept = ", ".join(map(str, config.snapshot_epochs))
         raise InputError(f"`epoch` {choice.epoch}: {run.path} keeps the epochs {kept}")
-    return run.path / "snapshots" / f"epoch_{choice.epoch:03d}.safetensors"
+    return f"snapshots/epoch_{choice.epoch:03d}.safetensors"

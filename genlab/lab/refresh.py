@@ -7,7 +7,6 @@ from typing import Any
 
 import genlab.data
 
-from genlab.common import atomic
 from genlab.configs.lab import LAB_PRIORS
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
@@ -36,8 +35,9 @@ def gather(out: Path) -> dict[str, Any]:
     A part may have been measured again, or the report may have got another name.
     """
     results = gathered(out)
-    if results != read_json(out / "results.json"):
-        atomic.write_json(out / "results.json", results)
+    run = Run(out)
+    if results != run.results:
+        run.finish(results)
     return results
 
 

@@ -1,13 +1,20 @@
 """The JSON files of runs; errors name the file."""
 
-__all__ = ["Record", "is_config", "kind_of", "objects", "read_json", "read_lines", "text_of"]
+__all__ = [
+    "Record", "is_config", "kind_of", "objects", "read_json", "read_lines", "readable", "text_of",
+]  # fmt: skip
 
 import json
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from safetensors import SafetensorError
+
 from genlab.common.errors import InputError
+from genlab.runs.seal import read_kept
 
 
 class Record(dict[str, Any]):
@@ -37,9 +44,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def text_of(path: Path) -> str:
-    """Reads a file of a run; raises `InputError` if it is not there, or no UTF-8."""
+    """Reads a file of a run; raises `InputError` if it is not there, changed, or no UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_kept(path).decode()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
     except UnicodeDecodeError as error:
@@ -85,3 +92,20 @@ def is_config(record: Any) -> TypeGuard[dict[str, Any]]:
         isinstance(record, dict)
         and isinstance(record.get("kind"), str) and isinstance(record.get("config"), dict)
     )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what loading a run may fail with into an `InputError` that names the run.
+
+    Torch says that weights are of another shape by `RuntimeError`, safetensors that a file is
+    damaged by its own error, a configuration of other fields is a `TypeError`.
+    """
+    try:
+        yield
+    except (RuntimeError, SafetensorError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "
+            "or was made by another version of genlab"
+        ) from error

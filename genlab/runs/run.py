@@ -4,22 +4,21 @@ config.json        the resolved configuration and what kind of run it is
 env.json           versions, hardware, threads, data identity, one entry a session
 metrics.jsonl      one JSON object a line, each with its "step"
 beginning.jsonl    the same of each of the first steps, which another machine repeats closely
-state.json         the commit marker of the newest training state: step, seconds, file, SHA-256
+state.json         the marker of the newest training state (`marker.py`)
+previous.json      that of the state before it
 state-STEP.safetensors   that state: weights, averages, optimiser moments
 good.json          the marker of a GAN's last healthy state (gan/training/state.py)
 checkpoint-STEP.safetensors   where asked for, two such states that stay (runs/checkpoints.py)
 results.json       the final numbers
-DONE               empty; the run is complete
+DONE               the run is complete; the SHA-256 of every file that it keeps (`seal.py`)
 """
 
 __all__ = [
     "BEGINNING", "Run", "checkpoint_name", "open_run", "require_finite_tensors", "require_folder",
 ]  # fmt: skip
 
-import hashlib
 import json
 import os
-import time
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -33,7 +32,9 @@ from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
-from genlab.runs.records import is_config, objects, read_json, text_of
+from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs, write_marker
+from genlab.runs.records import is_config, objects, read_json, readable, text_of
+from genlab.runs.seal import DONE, digest_of, read_kept, read_seal, seal, write_seal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +47,6 @@ T = TypeVar("T")
 BEGINNING = 8
 """Steps that are recorded one by one: rounding has not grown yet (see
 genlab/lab/verify/levels/replay.py)."""
-LOGS = ("metrics.jsonl", "beginning.jsonl")
 SOURCES = ("data", "mnist", "dogs")
 """Fields of a configuration that say where data is; its content is compared, not its place."""
 
@@ -88,7 +88,7 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether the run is complete."""
-        return (self.path / "DONE").exists()
+        return (self.path / DONE).exists()
 
     @property
     def results(self) -> dict[str, Any]:
@@ -101,6 +101,24 @@ class Run:
     def env(self) -> dict[str, Any]:
         """The contents of `env.json`."""
         return read_json(self.path / "env.json")
+
+    def weights(self, name: str) -> "dict[str, Tensor]":
+        """Reads a file of weights.
+
+        Raises:
+            InputError: If it is not there, was changed, is damaged, or a weight is not finite.
+        """
+        from safetensors.torch import load
+
+        file = self.path / name
+        if not file.exists():
+            raise self.lacking(name)
+        with readable(self.path):
+            tensors = load(read_kept(file))
+        for key, tensor in tensors.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise InputError(f"{file}: {key} is not finite; the run is damaged")
+        return tensors
 
     def lacking(self, name: str) -> InputError:
         """Returns the error to raise where something that a finished run has is not there."""
@@ -125,10 +143,32 @@ class Run:
                     "give the same data, or another `out`"
                 )
 
-    def finish(self, results: Mapping[str, Any]) -> None:
-        """Writes the final numbers and marks the run complete."""
-        atomic.write_json(self.path / "results.json", dict(results))
-        atomic.write_bytes(self.path / "DONE", b"")
+    def finish(
+        self, results: Mapping[str, Any],
+        tensors: "Mapping[str, Mapping[str, Tensor]]" = MappingProxyType({}),
+    ) -> None:
+        """Writes the final numbers and seals the run: it is complete.
+
+        A run that is complete already gets new numbers; all else stays as it was sealed.
+
+        Arguments:
+            results: The contents of `results.json`.
+            tensors: Files of named tensors that are written with them, by name.
+        """
+        from safetensors.torch import save
+
+        new = {name: save(dict(one)) for name, one in tensors.items()}
+        new["results.json"] = atomic.json_bytes(dict(results))
+        before, digests = read_seal(self.path), {n: [digest_of(data)] for n, data in new.items()}
+        if before is not None:
+            both = {name: before.get(name, []) + one for name, one in digests.items()}
+            write_seal(self.path, before | both)
+        for name, data in new.items():
+            atomic.write_bytes(self.path / name, data)
+        if before is None:
+            seal(self.path)
+        else:
+            write_seal(self.path, before | digests)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one line to `metrics.jsonl`; `record` has a "step"."""
@@ -164,30 +204,33 @@ class Run:
         Raises:
             FloatingPointError: If a tensor is not finite: the last good state stays.
         """
+        from safetensors.torch import save
+
         require_finite_tensors(tensors, step)
-        before = self._marker("state.json")
+        before = read_marker(self.path / "state.json")
         if before and before["good"]:
-            atomic.write_json(self.path / "good.json", before)
-        target = self.path / f"state-{step:08d}.safetensors"
-        atomic.write_tensors(target, tensors)
-        digest = hashlib.sha256(target.read_bytes()).hexdigest()
-        marker = {
-            "step": step, "seconds": seconds, "file": target.name, "sha256": digest, "good": good,
-        }  # fmt: skip
-        atomic.write_json(self.path / "state.json", marker)
-        stays = marker if good else self._marker("good.json") or marker
-        kept = {target.name, stays["file"]}
+            write_marker(self.path / "good.json", before)
+        name = f"state-{step:08d}.safetensors"
+        if before and before["file"] == name:  # it counts until the new marker does
+            name = f"state-{step:08d}-again.safetensors"
+        data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+        atomic.write_bytes(self.path / name, data)
+        marker = make_marker(self.path, name, data, step, seconds, good)
+        if before:
+            write_marker(self.path / "previous.json", before)
+        write_marker(self.path / "state.json", marker)
+        stays = marker if good else read_marker(self.path / "good.json") or marker
+        kept = {name, stays["file"], before["file"] if before else name}
         for old in self.path.glob("state-*.safetensors"):
             if old.name not in kept:
                 old.unlink()
 
     def return_to_good(self) -> None:
         """Makes the last good state the newest one."""
-        if not read_json(self.path / "state.json")["good"]:
-            atomic.write_json(self.path / "state.json", read_json(self.path / "good.json"))
-
-    def _marker(self, name: str) -> dict[str, Any] | None:
-        return read_json(self.path / name) if (self.path / name).exists() else None
+        good = read_marker(self.path / "good.json")
+        newest = read_marker(self.path / "state.json")
+        if good and newest and not newest["good"]:
+            write_marker(self.path / "state.json", good)
 
     def keep(self, tensors: "Mapping[str, Tensor]", step: int) -> None:
         """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
@@ -203,38 +246,52 @@ class Run:
 
         Lines of the logs after that step are dropped: they will be written again.
         """
-        state = self.newest_state()
-        self._keep_logs(state[1] if state else 0)
-        return state
+        marker, tensors = self._newest()
+        if marker is not None:
+            write_marker(self.path / "state.json", marker)
+        for name, log in verified_logs(self.path, marker).items():
+            atomic.write_bytes(self.path / name, log)
+        return None if marker is None else (tensors, marker["step"], marker["seconds"])
 
     def newest_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
         """Returns what `load_state` does, and touches nothing: the run may still be going on."""
-        marker = self._marker("state.json")
-        if marker is None:
-            return None
+        marker, tensors = self._newest()
+        return None if marker is None else (tensors, marker["step"], marker["seconds"])
+
+    def _newest(self) -> "tuple[Marker | None, dict[str, Tensor]]":
+        """The newest state that is whole, with its marker; None for a fresh run."""
+        problem = None
+        for name in ("state.json", "previous.json"):
+            try:
+                marker = read_marker(self.path / name)
+                if marker is None:
+                    continue
+                tensors = self._state_of(marker)
+                verified_logs(self.path, marker)
+            except InputError as error:
+                problem = problem or error
+                continue
+            if problem:
+                say(f"note: {problem}; going on from the state before it, step {marker['step']}")
+            return marker, tensors
+        if problem:
+            raise InputError(f"{problem}; delete {self.path} and train again") from None
+        return None, {}
+
+    def _state_of(self, marker: Marker) -> "dict[str, Tensor]":
         from safetensors.torch import load
 
         file = self.path / marker["file"]
         if not file.exists():
-            raise InputError(f"{file}: missing; delete {self.path} and train again")
+            raise InputError(f"{file}: missing")
         data = file.read_bytes()
-        if hashlib.sha256(data).hexdigest() != marker["sha256"]:
-            raise InputError(
-                f"{file}: damaged (its SHA-256 is not the recorded one); delete {self.path} and "
-                "train again"
-            )
-        return load(data), marker["step"], marker["seconds"]
-
-    def _keep_logs(self, step: int) -> None:
-        """Drops the logs' lines after a step."""
-        for name in LOGS:
-            kept = [line for line in self._lines(name) if line["step"] <= step]
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
-            atomic.write_bytes(self.path / name, text.encode())
+        if digest_of(data) != marker["sha256"]:
+            raise InputError(f"{file}: changed or torn (its SHA-256 is not the recorded one)")
+        return load(data)
 
     def drop_state(self) -> None:
         """Deletes the training state of a finished run: resuming needs it no more."""
-        for name in ("state.json", "good.json"):
+        for name in ("state.json", "previous.json", "good.json"):
             (self.path / name).unlink(missing_ok=True)
         for old in self.path.glob("state-*.safetensors"):
             old.unlink()
@@ -345,15 +402,3 @@ def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:
             )
     env["sessions"].append(now)
     atomic.write_json(run.path / "env.json", env)
-
-
-class Stopwatch:
-    """Seconds of work, counted on over the sessions of a run."""
-
-    def __init__(self, before: float = 0.0) -> None:
-        self.before, self.began = before, time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds so far, those of earlier sessions included."""
-        return self.before + time.monotonic() - self.began

@@ -1,18 +1,13 @@
 """Training state as flat named tensors: modules and optimisers in, safetensors-ready dict out."""
 
-__all__ = ["pack", "readable", "unpack"]
+__all__ = ["pack", "unpack"]
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch.nn as nn
 
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.optim import Optimizer
-
-from genlab.common.errors import InputError
 
 
 def pack(
@@ -50,20 +45,3 @@ def unpack(
                 moments.setdefault(int(index), {})[key] = tensor
         groups = optimiser.state_dict()["param_groups"]
         optimiser.load_state_dict({"state": moments, "param_groups": groups})
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turns what loading a run may fail with into an `InputError` that names the run.
-
-    Torch says that weights are of another shape by `RuntimeError`, safetensors that a file is
-    damaged by its own error, a configuration of other fields is a `TypeError`.
-    """
-    try:
-        yield
-    except (RuntimeError, SafetensorError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "
-            "or was made by another version of genlab"
-        ) from error

@@ -23,8 +23,8 @@ from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
 from genlab.data.digit_set import Digits
 from genlab.runs.lock import run_lock
+from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
-from genlab.runs.state import readable
 from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, initialise_prior
 from genlab.vae.loop import train_loop
@@ -111,8 +111,7 @@ def fit(
             train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
             images=counts,
         )
-        atomic.write_tensors(out / MEASURES, results.values)
-        run.finish(to_json(results))
+        run.finish(to_json(results), {MEASURES: results.values})
         run.drop_state()
         say_all(out, findings(results))
     return results
@@ -132,8 +131,6 @@ def load_weights(vae: VAE, path: str | Path) -> VAE:
         InputError: If `path` is not such a run, is unfinished, or its model was of other classes
             or sizes.
     """
-    from safetensors.torch import load as read
-
     run = Run(Path(path))
     if run.kind != OBJECTS:
         raise InputError(f"{path}: a {run.kind!r} run, not one of `genlab.vae.fit`")
@@ -141,11 +138,9 @@ def load_weights(vae: VAE, path: str | Path) -> VAE:
     if was != now:
         changed = ", ".join(f"{k}: {was[k]} there, {now[k]} here" for k in was if was[k] != now[k])
         raise InputError(f"{path}: the model there is of other classes ({changed})")
-    weights = run.path / "model.safetensors"
-    if not weights.exists():
-        raise run.lacking(weights.name)
+    weights = run.weights("model.safetensors")
     with readable(run.path):
-        vae.load_state_dict(read(weights.read_bytes()))
+        vae.load_state_dict(weights)
     return vae.eval()
 
 

@@ -20,8 +20,8 @@ from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
+from genlab.runs.records import readable
 from genlab.runs.run import Run
-from genlab.runs.state import readable
 from genlab.vae.likelihoods import LIKELIHOODS, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
@@ -106,18 +106,14 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     Raises:
         InputError: If `path` is not a finished VAE run, or is damaged.
     """
-    from safetensors.torch import load
-
-    run = Run(path)
-    weights = path / "model.safetensors"
-    if run.kind != "vae" or not (run.done or weights.exists()):
+    run, name = Run(path), "model.safetensors"
+    if run.kind != "vae" or not (run.done or (path / name).exists()):
         raise InputError(f"{path}: not a finished VAE run; train it with: genlab vae train")
-    if not weights.exists():
-        raise run.lacking(weights.name)
+    weights = run.weights(name)
     with readable(path):
         config = vae_config(run)
         model = build_vae(config, math.prod(run.env["data"]["digits"]["shape"]))
-        model.load_state_dict(load(weights.read_bytes()))
+        model.load_state_dict(weights)
     return model.eval(), config
 
 
@@ -132,6 +128,4 @@ def vae_config(run: Run) -> VaeConfig:
 
 def measured_values(path: Path) -> dict[str, Tensor]:
     """Returns every term of every test image of a finished run, each with shape `(N,)`."""
-    from safetensors.torch import load
-
-    return load((path / MEASURES).read_bytes())
+    return Run(path).weights(MEASURES)

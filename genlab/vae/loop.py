@@ -18,7 +18,8 @@ from genlab.common.rng import generator
 from genlab.compute.hardware import CPU, rows_on, stored
 from genlab.configs.vae import TrainingConfig
 from genlab.runs.checkpoints import keep_if_due
-from genlab.runs.run import BEGINNING, Run, Stopwatch
+from genlab.runs.clock import Stopwatch
+from genlab.runs.run import BEGINNING, Run
 from genlab.runs.state import pack, unpack
 from genlab.vae.checkpoints import checkpoint_plan
 from genlab.vae.model import VAE

@@ -25,8 +25,9 @@ from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
+from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
-from genlab.runs.state import readable, unpack
+from genlab.runs.state import unpack
 from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
@@ -237,6 +238,5 @@ def _parts(run: Run, model: VAE, config: VaeConfig) -> Parts:
 
 
 def _finish(run: Run, results: VaeResults) -> None:
-    atomic.write_tensors(run.path / MEASURES, results.values)
-    run.finish(to_json(results))
+    run.finish(to_json(results), {MEASURES: results.values})
     Parts(run.path / "measuring").discard()

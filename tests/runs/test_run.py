@@ -23,6 +23,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity
 from genlab.fid.sets import open_generated
 from genlab.gan.training.state import read_events
+from genlab.runs.marker import LOGS
 from genlab.runs.records import kind_of
 from genlab.runs.run import BEGINNING, Run, open_run
 from genlab.runs.state import pack, unpack
@@ -138,8 +139,8 @@ def test_a_good_state_stays_to_go_back_to(tmp_path: Path) -> None:
     def saved() -> list[int]:
         return sorted(int(p.stem.removeprefix("state-")) for p in run.path.glob("state-*"))
 
-    for step, good, there in ((1, True, [1]), (2, False, [1, 2]), (3, False, [1, 3]),
-                              (4, True, [4]), (5, False, [4, 5])):
+    for step, good, there in ((1, True, [1]), (2, False, [1, 2]), (3, False, [1, 2, 3]),
+                              (4, True, [3, 4]), (5, False, [4, 5])):
         run.save_state({"w": torch.full((2,), float(step))}, step, step / 2, good)
         assert saved() == there
     for _ in range(2):
@@ -150,14 +151,15 @@ def test_a_good_state_stays_to_go_back_to(tmp_path: Path) -> None:
     run.save_state({"w": torch.zeros(2)}, 5, 3.0)
     assert saved() == [4, 5]
     run.drop_state()
-    assert not list(run.path.glob("state*")) + list(run.path.glob("good*"))
+    assert {p.name for p in run.path.iterdir()} == {"config.json", "env.json", *LOGS}
 
 
 def test_metrics_after_the_state_are_dropped(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
-    for step in (1, 2, 3):
+    for step in (1, 2):
         run.log({"step": step})
     run.save_state({"w": torch.zeros(1)}, 2, 0.0)
+    run.log({"step": 3})
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"step": 4, "cut sho')
     run.load_state()
@@ -227,7 +229,8 @@ def test_the_first_steps_are_kept_up_to_the_state(tmp_path: Path) -> None:
     assert run.load_state() is None
     for step in range(1, BEGINNING + 1):
         run.log_beginning({"step": step, "bound": -step / 3})
-    run.save_state({"a": torch.zeros(2)}, 3, 1.0)
+        if step == 3:
+            run.save_state({"a": torch.zeros(2)}, 3, 1.0)
     assert run.load_state() is not None
     lines = (tmp_path / "beginning.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
@@ -255,14 +258,14 @@ def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
         run.results["elbo"]
     with pytest.raises(InputError, match=r"results\.json: 'name' is missing"):
         run.results["data"]["name"]
-    (run.path / "env.json").write_text("{}")
-    with pytest.raises(InputError, match=r"env\.json: 'data' is missing"):
-        run.refuse_other_data({"digits": IDENTITY})
     (run.path / "state-00000001.safetensors").unlink()
     with pytest.raises(InputError, match=r"state-00000001\.safetensors: missing"):
         run.load_state()
+    (run.path / "env.json").write_text("{}")
+    with pytest.raises(InputError, match=r"env\.json: 'data' is missing"):
+        run.refuse_other_data({"digits": IDENTITY})
     (run.path / "state.json").write_text("{}")
-    with pytest.raises(InputError, match=r"state\.json: 'file' is missing"):
+    with pytest.raises(InputError, match=r"state\.json: changed or torn"):
         run.load_state()
 
 

@@ -28,6 +28,7 @@ from genlab.lab.refresh import refresh
 from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
+from genlab.runs.seal import seal
 from genlab.vae import loop
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
@@ -114,6 +115,7 @@ def test_pseudo_inputs_begun_by_em_go_where_gradients_alone_do_not(
     with torch.no_grad():
         model.encoder.body[-1].bias[2:] -= 2
     atomic.write_tensors(base / "model.safetensors", model.state_dict())
+    seal(base)
     evaluate_vae(base)
     gaps = {}
     for em in (True, False):
@@ -291,7 +293,7 @@ def test_a_comparison_pairs_and_resumes(tiny_digits: Path, tmp_path: Path) -> No
     assert whole.priors["mixture"].quantities["elbo"].over_seeds.text() in line
     draw_comparison(tmp_path / "whole")
     assert (tmp_path / "whole" / "comparison.png").stat().st_size > 10_000
-    with pytest.raises(InputError, match="--only vamp/0: the rows are standard/0"):
+    with pytest.raises(InputError, match="`only` vamp/0: the rows are standard/0"):
         compare(config, tmp_path / "whole", "vamp/0")
 
 
@@ -356,7 +358,7 @@ def test_what_is_measured_no_more_is_not_kept(tiny_digits: Path, tmp_path: Path)
     after = Run(out).results
     assert {k for k in before if before[k] != after[k]} == {
         "nll_is", "ess", "pareto_k", "importance_draws", "importance_parts",
-        "ess_lowest_percent", "pareto_k_doubtful", "nll_is_trusted",
+        "ess_lowest_percent", "pareto_k_doubtful", "nll_is_trusted", "nll_is_draws_error",
     }
     assert {after[k] for k in before if before[k] != after[k]} == {None}
     rows = compare(config, tmp_path / "run").priors

@@ -37,8 +37,9 @@ from genlab.compute.distributed import barrier, broadcast, rank
 from genlab.configs.gan import GanConfig
 from genlab.gan.training.monitor import COLLAPSED, LEVEL
 from genlab.gan.training.players import Players
+from genlab.runs.clock import Stopwatch
 from genlab.runs.records import read_lines
-from genlab.runs.run import Run, Stopwatch, require_finite_tensors
+from genlab.runs.run import Run, require_finite_tensors
 from genlab.runs.state import pack, unpack
 
 RETRIES = 3

@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from genlab.runs.seal import read_kept
+
 MANIFEST = "manifest-sha256.txt"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip archive can hold."""
@@ -34,7 +36,7 @@ def pack(files: Mapping[str, Path | bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
             content = files[name]
-            data = content if isinstance(content, bytes) else content.read_bytes()
+            data = content if isinstance(content, bytes) else read_kept(content)
             _add(archive, name, data)
             lines.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         _add(archive, MANIFEST, "".join(lines).encode())

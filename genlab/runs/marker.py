@@ -1,0 +1,98 @@
+"""The markers of training states: small JSON files that name a state and everything it needs.
+
+    state.json       the newest state
+    previous.json    the one before it, for the case that the newest is torn
+    good.json        a GAN's last healthy one, to go back to (gan/training/state.py)
+
+A marker holds the step, the seconds so far, the state's file with its SHA-256, the SHA-256 of the
+configuration and of the data's identities, the length and SHA-256 of each log at that step, and a
+check of all this: a marker of which anything was changed is not taken.
+"""
+
+__all__ = ["LOGS", "Marker", "make_marker", "read_marker", "verified_logs", "write_marker"]
+
+import json
+
+from pathlib import Path
+from typing import Any
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.runs.records import read_json
+from genlab.runs.seal import digest_of
+
+LOGS = ("metrics.jsonl", "beginning.jsonl")
+
+Marker = dict[str, Any]
+
+
+def make_marker(
+    run: Path, file: str, data: bytes, step: int, seconds: float, good: bool
+) -> Marker:
+    """Returns the marker of a state that was just written.
+
+    Arguments:
+        run: The run directory.
+        file: The state's file.
+        data: Its content.
+        step: The state's step.
+        seconds: Seconds of training until then.
+        good: Whether it is a state to go back to.
+    """
+    logs = {name: (run / name).read_bytes() for name in LOGS if (run / name).exists()}
+    marker = {
+        "step": step, "seconds": seconds, "file": file, "sha256": digest_of(data), "good": good,
+        **_of_run(run), "logs": {name: [len(log), digest_of(log)] for name, log in logs.items()},
+    }  # fmt: skip
+    return marker | {"check": _check(marker)}
+
+
+def write_marker(path: Path, marker: Marker) -> None:
+    """Writes a marker."""
+    atomic.write_json(path, marker)
+
+
+def read_marker(path: Path) -> Marker | None:
+    """Reads a marker; None if there is none.
+
+    Raises:
+        InputError: If it was changed, or the configuration or the data's identity beside it was.
+    """
+    if not path.exists():
+        return None
+    marker = dict(read_json(path))
+    check = marker.pop("check", None)
+    if check != _check(marker):
+        raise InputError(f"{path}: changed or torn (it does not agree with its own check)")
+    for name, now in _of_run(path.parent).items():
+        if marker[name] != now:
+            raise InputError(f"{path.parent / name}.json: changed since the run began")
+    return marker | {"check": check}
+
+
+def verified_logs(run: Path, marker: Marker | None) -> dict[str, bytes]:
+    """Returns the logs as they were at a marker's step; empty ones without a marker.
+
+    Raises:
+        InputError: If a log is missing or was changed.
+    """
+    kept = {}
+    for name in LOGS:
+        size, digest = marker["logs"].get(name, (0, None)) if marker else (0, None)
+        path = run / name
+        data = path.read_bytes()[:size] if path.exists() else b""
+        if digest is not None and digest_of(data) != digest:
+            raise InputError(f"{path}: missing, changed or torn (its SHA-256 is not the state's)")
+        kept[name] = data
+    return kept
+
+
+def _of_run(run: Path) -> dict[str, str]:
+    """The digests of what a state was trained with."""
+    data = json.dumps(read_json(run / "env.json")["data"], sort_keys=True)
+    config = (run / "config.json").read_bytes()
+    return {"config": digest_of(config), "env": digest_of(data.encode())}
+
+
+def _check(marker: Marker) -> str:
+    return digest_of(json.dumps(marker, sort_keys=True).encode())
