@@ -16,7 +16,7 @@ from genlab.runs.run import Run
 from genlab.vae.load import MEASURES
 
 RECORDS = (
-    "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", "DONE", MEASURES,
+    "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", MEASURES,
 )
 
 EXTRAS = ("downloads", "figures", "lite0", "report")
