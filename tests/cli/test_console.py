@@ -81,8 +81,11 @@ def test_verify_and_submit_end_with_3_where_they_cannot_go_on(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(check, "verify", fail)
+    monkeypatch.setattr(check, "check_all", fail)
     monkeypatch.setattr(submission, "submit", fail)
+    (tmp_path / "x").mkdir()
+    for name in ("实验五_张三_1.docx", "实验五代码_张三_1.zip", "实验五支撑材料_张三_1.zip"):
+        (tmp_path / "x" / name).write_bytes(b"PK")
     for command in ("verify", "submit"):
         ended = run_command(command, "x", cwd=tmp_path)
         assert ended.returncode == 3

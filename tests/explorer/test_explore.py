@@ -33,6 +33,7 @@ from genlab.explorer.weights import characters
 from genlab.figures.draw import read_sheet
 from genlab.gan.load import load_generator
 from genlab.runs.run import Run
+from genlab.runs.seal import seal
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import load_vae, measured_values
 from genlab.vae.measure import measured
@@ -350,6 +351,9 @@ def test_damaged_runs_are_named(file: str, damage, explored: Path, tmp_path: Pat
     shutil.copytree(explored / "deep", tmp_path / "run")
     path = tmp_path / "run" / file
     path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=f"{file}: changed since the run was finished"):
+        explore(tmp_path / "run")
+    seal(tmp_path / "run")  # as if it had been so from the beginning
     with pytest.raises(InputError, match="run: its weights and its configuration do not fit"):
         explore(tmp_path / "run")
 
@@ -414,6 +418,7 @@ def test_one_seed_of_several_is_named_as_that(explored: Path, tmp_path: Path) ->
     for seeds, lang, words in cases:
         record["config"]["seeds"] = seeds
         (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+        seal(tmp_path / "run")
         explore(tmp_path / "run", tmp_path / "page.html", lang)
         page = Page(tmp_path / "page.html")
         assert page.json("facts")["vae"]["seeds"] == seeds

@@ -34,6 +34,7 @@ from genlab.gan.training.train import train_gan
 from genlab.gan.truncation import mean_map, truncated
 from genlab.gan.walk import walk, walk_latents  # fmt: skip
 from genlab.runs.run import Run
+from genlab.runs.seal import seal
 
 
 def lively(kind: type, latent: int = 8) -> FastGanGenerator | ResidualGenerator:
@@ -333,6 +334,7 @@ def test_images_held_out_are_not_shown_as_learned_from(
     record = json.loads((tmp_path / "run" / "config.json").read_text())
     record["config"]["held_out"] = 0.5
     (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    seal(tmp_path / "run")
     monkeypatch.setattr(gan_images, "FEWEST", 4)
     searched: list[Tensor] = []
 
@@ -357,6 +359,7 @@ def test_without_the_training_images_the_rest_is_drawn_with_a_note(
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["config"]["data"] = str(tmp_path / "gone")
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    seal(tmp_path / "run")
     for name in ("neighbours.png", "real.png", "curve.png"):
         (tmp_path / "run" / name).unlink()
     drawn = draw_gan(tmp_path / "run")

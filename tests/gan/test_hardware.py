@@ -57,6 +57,7 @@ from genlab.gan.training.train import train_gan
 from genlab.networks.pretrained.efficientnet_lite0 import Unit
 from genlab.runs.hardware import hardware_of_last_session
 from genlab.runs.run import Run
+from genlab.runs.seal import seal
 
 KINDS = ("projected", "scratch", "dcgan")
 META, BF16 = Hardware(torch.device("meta")), Hardware(precision="bf16")
@@ -545,6 +546,7 @@ def test_a_run_goes_on_in_another_precision_and_says_so(
     env = json.loads((out / "env.json").read_text())
     env["sessions"] = [{k: v for k, v in env["sessions"][0].items() if k not in BF16.facts}]
     (out / "env.json").write_text(json.dumps(env))
+    seal(out)
     assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu")
 
 

@@ -20,6 +20,7 @@ from genlab.lab.report.text.references import REFERENCES
 from genlab.lab.report.text.text import compose, write_markdown
 from genlab.lab.report.writer import Writer
 from genlab.runs.run import Run
+from genlab.runs.seal import seal
 
 TYPED = (
     # layout: numbers of sections, figures, tables, equations, works; widths; marks of a list
@@ -183,6 +184,6 @@ def test_a_finished_run_that_lacks_a_file_is_not_sent_to_resume(tmp_path: Path) 
     (run / "vae/vamp/measures.safetensors").unlink()
     with pytest.raises(InputError, match="finish it with: genlab resume"):
         write_markdown(Run(run), "zh")
-    (run / "vae/vamp/DONE").touch()
+    seal(run / "vae/vamp")
     with pytest.raises(InputError, match="the run is damaged; make it again in another folder"):
         write_markdown(Run(run), "zh")

@@ -41,6 +41,7 @@ from genlab.lab.verify.readers.submissions import collect
 from genlab.lab.verify.results.findings import LEVELS, Verdict, exit_code, worst
 from genlab.lab.verify.results.page import class_page
 from genlab.lab.verify.results.table import alike_as_text, as_csv, as_text
+from genlab.runs.seal import seal
 
 TEXT = "numbers and words of the report"
 PICTURES = "pictures of the report"
@@ -387,6 +388,8 @@ def test_a_changed_result_fails_though_the_report_was_made_from_it(
         else:
             record["distances"][0]["distance"]["value"] *= 0.9
         (run / file).write_text(json.dumps(record))
+    for folder in (run, run / "vae/vamp"):
+        seal(folder)
     folder = submit_again(run, tmp_path / "in", "张三", "2021")
     report = one(folder, mnist=digits)
     assert report.of("consistency") is Verdict.PASS
@@ -412,6 +415,8 @@ def test_results_that_archived_values_contradict_fail(
     record = json.loads(path.read_text())
     record["recognised_fake"] = record["epochs"][-1]["recognised"] = 0.99
     path.write_text(json.dumps(record))
+    for folder in (run, *(run / "vae" / prior for prior in changed)):
+        seal(folder)
     report = one(submit_again(run, tmp_path / "in", "张三", "2021"), mnist=digits)
     checks = rows(report)
     for prior, key in changed.items():

@@ -20,6 +20,7 @@ from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
+from genlab.runs.seal import seal
 from genlab.vae.load import build_likelihood, load_vae
 from genlab.vae.loop import train_loop
 from genlab.vae.splits import splits_of
@@ -172,6 +173,7 @@ def test_a_training_whose_rates_were_halved_cannot_be_judged(
     path = run / "gan/results.json"
     results = json.loads(path.read_text()) | {"events": [{"kind": "collapse", "failed": 8}]}
     path.write_text(json.dumps(results))
+    seal(run / "gan")
     with pytest.raises(InputError, match="halved"):
         between.between_gan(run / "gan", Bench(), 60.0)
     assert check(run, lab_run, "gan").verdict is Verdict.CANNOT

@@ -31,6 +31,7 @@ from genlab.figures.draw import draw_vae
 from genlab.gan.results import GanResults
 from genlab.notebook.sheet import sheet_of
 from genlab.notebook.tables import tables_of
+from genlab.runs.seal import seal
 from genlab.vae.load import load_vae
 from genlab.vae.results import ComparedPrior, Comparison, MeanOverSeeds
 from genlab.vae.train import train_vae
@@ -52,8 +53,9 @@ def record(folder: Path, kind: str, results: object, config: object = None) -> P
     if kind != "fid":
         text = json.dumps({"kind": kind, "config": config or {}})
         (folder / "config.json").write_text(text)
-        (folder / "DONE").touch()
     (folder / "results.json").write_text(json.dumps(results))
+    if kind != "fid":
+        seal(folder)
     return folder
 
 
@@ -267,7 +269,7 @@ def test_a_damaged_run_is_shown_as_such(vae: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "results.json").write_text("{")
     run = genlab.Run(tmp_path / "run")
     assert "vae, damaged" in repr(run)
-    assert "not valid JSON" in run._repr_html_()
+    assert "results.json: changed since the run was finished" in run._repr_html_()
     with pytest.raises(InputError, match=r"results\.json"):
         run.results  # noqa: B018
 

@@ -26,6 +26,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.conformance.densities import PIXELS
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
+from genlab.runs.seal import seal
 from genlab.vae import train as training
 from genlab.vae.evidence.sampled import measure_importance
 from genlab.vae.load import first_vae, load_vae
@@ -203,10 +204,12 @@ def test_weights_that_are_not_the_configuration_s_end_in_one_line(
     whole = load((run / "model.safetensors").read_bytes())
     name = next(key for key in whole if key.startswith("decoder"))
     write_tensors(run / "model.safetensors", {k: v for k, v in whole.items() if k != name})
+    seal(run)
     with pytest.raises(InputError, match=f"run: its weights and its .* do not fit .*{name}"):
         load_vae(run)
     config = json.loads((run / "config.json").read_text())
     config["config"]["depth"] = 3
     (run / "config.json").write_text(json.dumps(config))
+    seal(run)
     with pytest.raises(InputError, match="config.json: unknown `depth`"):
         load_vae(run)
