@@ -156,7 +156,7 @@ def _twelve(digits: Digits) -> list[int]:
 
 def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
     plane, folder = _plane(path, digits), path / "figures"
-    limit = latent.common_limit(plane.of_sheet().z)
+    limit = latent.sheet_limit(plane.of_sheet().z)
     save(
         lambda lang: latent.aggregated_posterior(plane.of_sheet(lang), limit),
         folder / "aggregated.png", languages,
@@ -184,7 +184,7 @@ def draw_priors(
 ) -> None:
     """Draws the lab sheet's figure for several runs in one row, on equal axes."""
     planes = [_plane(path, digits) for path in paths]
-    limit = latent.common_limit(*(plane.of_sheet().z for plane in planes))
+    limit = latent.sheet_limit(*(plane.of_sheet().z for plane in planes))
     save(
         lambda lang: latent.aggregated_row([plane.of_sheet(lang) for plane in planes], limit),
         target, languages,

@@ -5,7 +5,7 @@ Shapes: N points, G grid points per axis, H x W pixels.
 
 __all__ = [
     "DIGIT_COLOURS", "Panel", "aggregated_posterior", "aggregated_row", "common_limit",
-    "manifold", "prior_density",
+    "manifold", "prior_density", "sheet_limit",
 ]
 
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ from genlab.figures.style import CM, TEXT, styled
 
 LIMIT = 3.5
 """Half the side of the square in the lab sheet's figure."""
+OUTLYING = 0.985
+"""The share of coordinates that the lab sheet's figure shows at least."""
 STANDARDISED = r"$z' = S^{-1/2} (z - m)$"
 """The map to standard coordinates (`genlab.vae.standardise`)."""
 RADII = np.linspace(0, LIMIT, 11)
@@ -54,6 +56,11 @@ class Panel:
 def common_limit(*clouds: np.ndarray) -> float:
     """Returns L such that [-L, L]^2 holds the contours of N(0, I) and nearly all of each cloud."""
     return max(LIMIT, *(1.06 * float(np.quantile(np.abs(z), 0.995)) for z in clouds))
+
+
+def sheet_limit(*clouds: np.ndarray) -> float:
+    """Returns L for the lab sheet's figure: its own scale, unless many samples lay outside."""
+    return max(LIMIT, *(float(np.quantile(np.abs(z), OUTLYING)) for z in clouds))
 
 
 @styled

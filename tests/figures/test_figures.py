@@ -197,7 +197,7 @@ def test_the_end_of_both_curves_is_always_seen(count: int) -> None:
 def test_all_panels_have_one_scale_and_filled_contours_of_the_standard_gaussian() -> None:
     z = np.random.default_rng(0).standard_normal((500, 2))
     panels = [latent.Panel(title="a", z=z), latent.Panel(title="b", z=2 * z, standardised=True)]
-    limit = latent.common_limit(*(panel.z for panel in panels))
+    limit = latent.sheet_limit(*(panel.z for panel in panels))
     figure = latent.aggregated_row(panels, limit)
     for axis, label in zip(figure.axes, ("$z_1$", "$z'_1$")):
         assert axis.get_xlim() == axis.get_ylim() == (-limit, limit)
@@ -228,5 +228,7 @@ def test_a_learned_prior_is_drawn_in_standard_coordinates_and_a_fixed_one_in_its
 
 def test_the_scale_is_that_of_the_lab_sheet_where_the_codes_allow_it() -> None:
     z = np.random.default_rng(0).standard_normal((500, 2))
-    assert latent.common_limit(z) == 3.5
+    far = np.full((5, 2), 20.0)  # a few outliers do not shrink the rest
+    assert latent.sheet_limit(z) == latent.sheet_limit(np.concatenate([z, far])) == 3.5
+    assert latent.sheet_limit(z, 3 * z) > 6
     assert latent.common_limit(z, 3 * z) > 7

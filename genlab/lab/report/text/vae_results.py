@@ -87,12 +87,13 @@ def _figures(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.6 聚合后验及生成结果", "1.6 Aggregated posteriors and samples")
     w.para(
         f"{w.fig('priors')}即实验指导书要求的图：等高线得自标准高斯先验，黑点是采自聚合后验的样本，"
-        f"各图坐标范围相同。{_coordinates(w, facts)}各先验自己的密度与原坐标下的编码见{w.fig('own')}。"
+        f"各图坐标范围相同，极少数样本可能落在图外。{_coordinates(w, facts)}各先验自己的密度与原坐标下的编码见{w.fig('own')}。"
         f"{w.fig('manifold')}至{w.fig('samples')}依次是隐空间网格的解码结果、测试图像的重建"
         f"（{w.fig('reconstructions')}）和由先验生成的图像。",
         f"{w.fig('priors')} is the figure that the lab sheet asks for: the contours are those of "
         "the standard Gaussian prior, the black dots are samples of the aggregated posterior, and "
-        f"all panels have the same scale. {_coordinates(w, facts)} {w.fig('own')} shows each "
+        "all panels have the same scale, outside which a few samples may lie. "
+        f"{_coordinates(w, facts)} {w.fig('own')} shows each "
         "prior's own density with the codes in the model's own coordinates. "
         f"{w.fig('manifold')} to {w.fig('samples')} show what a grid over the latent plane "
         f"decodes to, reconstructions of test images ({w.fig('reconstructions')}), and images "
