@@ -28,7 +28,8 @@ COPIES = [
     " - Kopie (2)", " — копия", " — копия (2)", " копия", " - Copie", " - copia", " - Copia (2)",
     " - Cópia", " - kopia", " - Kopya", " - Kopi", " - kopio", " 복사본", " - 복사본 (2)",
     "의 사본", " - Másolat", " - αντίγραφο", " - نسخة", " - bản sao", "~1", "~", "(1)(1)",
-    " (1) - 副本", " - 副本 - 副本", " copy copy",
+    " (1. Kopie)", " (conflicted copy 2023-12-15)", " (冲突副本)", "(自动保存的)", "-已压缩",
+    " (Autosaved)", "_", "%20", " (1) - 副本", " - 副本 - 副本", " copy copy",
 ]
 """What systems put behind the name of a copy."""
 PREFIXES = [
@@ -151,7 +152,9 @@ def test_the_mangled_files_of_a_class_are_grouped_by_student(data: st.DataObject
             suffix = data.draw(st.sampled_from(SUFFIXES[:5]))
             name = names(kind, who, prefix, behind, suffix)
             way = data.draw(st.sampled_from(ways[: 6 if behind in TRAILERS else 7]))
-            (Path(folder) / WAYS[way](name)).write_bytes(b"x")
+            mangled = WAYS[way](name)
+            fits = len(mangled.encode()) <= 255
+            (Path(folder) / (mangled if fits else name)).write_bytes(b"x")
         found = collect([Path(folder)])
     assert {person(one.who) for one in found.submissions} == set(map(person, students))
     assert all(len(one.files) == 3 for one in found.submissions)
@@ -160,11 +163,19 @@ def test_the_mangled_files_of_a_class_are_grouped_by_student(data: st.DataObject
 
 @pytest.mark.parametrize("name", [
     "notes.txt", "实验五.docx", "实验四_张三_2021.docx", "report.docx", "代码.zip", "", ".",
-    "张三_2021.docx", "实验五_.docx", "图é", "\udcff\udcfe", "%ZZ", "=?utf-8?b?!!?=",
+    "张三_2021.docx", "实验五_.docx", "张三_77_assignsubmission_file_实验五代码.zip",
+    "实验五代码.zip", "图é", "\udcff\udcfe", "%ZZ", "=?utf-8?b?!!?=",
     "&#99999999;", "#UFFFFFF",
 ])
 def test_other_names_are_not_taken(name: str) -> None:
     assert isinstance(NAMING.read(name), Unread)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(), max_size=40), st.sampled_from(["", "实验五_", "%", "\ud800"]))
+def test_any_text_is_read_without_an_error(text: str, begin: str) -> None:
+    found = NAMING.read(begin + text)
+    assert isinstance(found, Unread) or person(found.authors[0])
 
 
 @pytest.mark.parametrize(("name", "suffix"), [
@@ -186,6 +197,19 @@ def test_a_wrong_suffix_is_the_reason_and_the_author_is_known(name: str, suffix:
 ])
 def test_a_person_is_letters_and_digits(first: str, second: str, same: bool) -> None:
     assert (person(first) == person(second)) is same
+
+
+@pytest.mark.parametrize(("name", "kind", "who"), [
+    ("2021-张三-实验五.docx", "docx", "2021张三"), ("實驗五_张三_2021.docx", "docx", "张三2021"),
+    ("张三_2021_实验五代码.zip", "code", "张三2021"),
+    ("2021_张三_实验五支撑材料(1).zip", "support", "2021张三"),
+    ("实验五_张三_2021_docx", "docx", "张三2021"),
+    ("实验五代码_张三_2021.zip_", "code", "张三2021"),
+])
+def test_names_in_another_order_and_other_letters(name: str, kind: str, who: str) -> None:
+    found = NAMING.read(name)
+    assert isinstance(found, Named)
+    assert (found.kind, person(found.authors[0])) == (kind, who)
 
 
 def test_the_number_of_a_download_is_later_and_a_copy_earlier() -> None:

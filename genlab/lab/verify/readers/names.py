@@ -17,7 +17,6 @@ number: both ways to read it are kept, and that which agrees with the other file
 __all__ = ["Named", "Naming", "Unread", "person", "readings", "system_file", "unflagged"]
 
 import html
-import os
 import re
 import unicodedata
 
@@ -38,20 +37,23 @@ ENCODINGS = ("utf-8", "gb18030", "big5", "shift_jis", "euc_kr")
 MISREAD = ("cp437", "latin-1", "cp1252", "gb18030", "cp850")
 """Encodings in which programs read names that are in another."""
 
-ANYWHERE = "副本 複本 复本 复件 複件 複製 复制 拷贝 拷貝 コピー 복사본 사본 สำเนา".split()
+ANYWHERE = (
+    "副本 複本 复本 复件 複件 複製 复制 拷贝 拷貝 コピー 복사본 사본 สำเนา 自动保存的 自动保存 已恢复 已压缩"
+).split()
 """Words for a copy that need no space before them."""
 WORDS = (
     "copy copie kopie copia cópia còpia kópia kopia kopi kopio kopya kopyası kopija koopia afrit "
     "másolat salinan копия копія копие копија αντίγραφο نسخة نسخه עותק प्रतिलिपि"
-).split() + ["bản sao"]
+).split() + ["bản sao", "autosaved", "autorecovered", "recovered", "compressed"]
 BETWEEN = r"(?:(?![)\]}】〕])[\W_])"
 NUMBER = r"\s*[\[(【〔]?\s*(\d{1,3})?\s*[\])】〕]?"
 MARK = re.compile(
     rf"""(?:
       \s*[\[({{【〔]\s*(\d{{1,3}})\s*[\])}}】〕]
     | {BETWEEN}*(?:第\s*\d+\s*[个個])?\s*[の的의]?\s*(?:{'|'.join(ANYWHERE)}){NUMBER}
-    | {BETWEEN}+(?:another\s|\d+(?:st|nd|rd|th)\s)?(?:{"|".join(map(re.escape, WORDS))}){NUMBER}
+    | (?:{BETWEEN}+|(?<=\d))(?:another\s|\d+(?:st|nd|rd|th|\.)\s)?(?:{"|".join(map(re.escape, WORDS))}){NUMBER}
     | ~(\d{{0,3}})
+    | \s*\([^()]*(?:conflict|冲突)[^()]*\)
     )[\s._]*$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -72,12 +74,20 @@ TRAILER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What platforms and people put behind a name: times, counters, digests, notes."""
-SUFFIX = re.compile(r"(?:\.(docx|zip)\s*)+$", re.IGNORECASE)
+SUFFIX = re.compile(r"(?:[._](docx|zip)\s*)+$", re.IGNORECASE)
 OTHER_SUFFIX = re.compile(r"(?i:\.tar)?\.[A-Za-z][A-Za-z0-9]{0,7}$|\.7z$")
 DOWNLOADED_AGAIN = re.compile(r"(\.(?:docx|zip))\.(\d{1,2})$", re.IGNORECASE)
 """wget's name of a second download."""
 ESCAPED = re.compile(r"#U([0-9A-Fa-f]{4})|#L([0-9A-Fa-f]{6})")
 """Info-ZIP's way to write what the encoding of the system lacks."""
+BYTES = re.compile("[^\ud800-\udc7f\udd00-\udfff]*")
+"""Names that Python made of bytes, without other halves of surrogate pairs."""
+VARIANTS = {"实": "實実", "验": "驗験", "码": "碼", "撑": "撐"}
+"""Traditional and Japanese forms of letters in the lab sheet's names."""
+FOREGOING = re.compile(
+    r"[\W_]*((?:[^\W\d_]+[\W_]+[^\W_]*\d[^\W_]*)|(?:[^\W_]*\d[^\W_]*[\W_]+[^\W\d_]+))[\W_]*"
+)
+"""A name and a number, or a number and a name, and nothing else."""
 NUMERALS = dict(zip("0123456789", "〇一二三四五六七八九")) | {"零": "〇"}
 
 SYSTEM = re.compile(
@@ -102,10 +112,11 @@ def person(who: str) -> str:
 def readings(name: str) -> Iterator[str]:
     """Yields what a name may have been, the likeliest first: itself, if it is readable."""
     raw = b""
-    if any("\udc80" <= letter <= "\udcff" for letter in name):  # bytes that are not UTF-8
-        raw = os.fsencode(name)
-    else:
+    try:
+        name.encode()
         yield name
+    except UnicodeEncodeError:  # bytes that are not UTF-8
+        raw = name.encode("utf-8", "surrogateescape" if BYTES.fullmatch(name) else "replace")
     for found in (
         ESCAPED.sub(lambda code: _letter(code[1] or code[2]), name),
         html.unescape(name),
@@ -244,8 +255,14 @@ class Naming:
         for start, _, kind, end in sorted(matches, reverse=True):
             after = self.ends[kind][1]
             wanted = after.rpartition(".")[2]
+            if start in read:  # of beginnings in one place the longest counts
+                continue
             whos = [who for one in stem if (who := _before(after, one[end:]))]
-            if not whos or start in read:  # of beginnings in one place the longest counts
+            if end == len(stem[0]):  # nothing but marks behind it
+                own = FOREGOING.fullmatch(stem[0][:start])  # as a platform puts it there
+                whos = [own[1]] if own else []
+                read.add(start)
+            if not whos:
                 continue
             found = Named(
                 kind, (whos[0], *_without_trailers(whos[0])), whos[-1], version, suffix
@@ -283,7 +300,7 @@ class Naming:
 
 
 def _normal(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", text.replace("%20", " "))
     return "".join(letter for letter in text if unicodedata.category(letter) not in ("Cf", "Cc"))
 
 
@@ -294,7 +311,7 @@ def _unmarked(text: str) -> tuple[list[str], str, int]:
         text, version = text[: again.end(1)], int(again[2])
     stems: list[str] = []
     while True:
-        text = text.rstrip(" .")
+        text = text.rstrip(" ._")
         if found := SUFFIX.search(text):
             suffix, text = suffix or found[1].lower(), text[: found.start()]
         elif not suffix and (found := OTHER_SUFFIX.search(text)):
@@ -321,9 +338,9 @@ def _without_trailers(who: str) -> Iterator[str]:
 def _flexible(text: str) -> str:
     """Returns the pattern of a text with any separators, or none, and either kind of digits."""
     letters = [letter for letter in unicodedata.normalize("NFKC", text) if letter.isalnum()]
-    digits = NUMERALS | {chinese: digit for digit, chinese in NUMERALS.items()}
+    others = VARIANTS | NUMERALS | {chinese: digit for digit, chinese in NUMERALS.items()}
     classes = [
-        f"[{letter}{digits[letter]}]" if letter in digits else re.escape(letter)
+        f"[{letter}{others[letter]}]" if letter in others else re.escape(letter)
         for letter in letters
     ]
     return r"[\W_]*".join(classes) + r"[\W_]*" if classes else "^"

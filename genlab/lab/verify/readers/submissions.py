@@ -67,8 +67,9 @@ class Submission:
         return self.naming.authors(self.who)
 
     def is_of(self, name: str, number: str) -> bool:
-        """Whether the files' names say that they are this person's."""
-        return person(self.naming.who.format(name=name, id=number)) in self.spellings
+        """Whether the files' names say that they are this person's, in either order."""
+        asked = self.naming.who.format(name=name, id=number)
+        return not self.spellings.isdisjoint({person(asked), person(number + name)})
 
 
 @dataclass(frozen=True)
