@@ -123,10 +123,11 @@ def candidates(thumbs: Tensor) -> Candidates:
         [torch.empty(0, 2, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)],
         [torch.empty(0)],
     )  # fmt: skip
+    room = torch.empty(BLOCK**2), torch.empty(BLOCK**2)
     for start in range(0, n, BLOCK):
         plain = [sketches(thumbs[start : start + BLOCK], part) for part in PARTS]
         asked = torch.stack([*plain, *(_mirrored(rows) for rows in plain)])
-        for i, j in _alike(asked, wholes):
+        for i, j in _alike(asked, wholes, room):
             other = i + start != j
             for rows in torch.stack([i[other], j[other]], 1).split(PAIRS):
                 every = torch.einsum("wpk,pk->wp", asked[:, rows[:, 0]], wholes[rows[:, 1]])
@@ -137,12 +138,19 @@ def candidates(thumbs: Tensor) -> Candidates:
     return _once(n, torch.cat(pairs), torch.cat(parts), torch.cat(cosines))
 
 
-def _alike(asked: Tensor, wholes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the pairs (i, j) of sketches `(2 W, B, K)` and `(N, K)` whose cosine is high."""
+def _alike(
+    asked: Tensor, wholes: Tensor, room: tuple[Tensor, Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields the pairs (i, j) of sketches `(2 W, B, K)` and `(N, K)` whose cosine is high.
+
+    `room` is used for the cosines: memory that is asked for again and again, with what is kept
+    in between, would grow.
+    """
     for start in range(0, len(wholes), BLOCK):
         others = wholes[start : start + BLOCK].T
-        best = asked[0] @ others
-        now = torch.empty_like(best)
+        shape = asked.shape[1], others.shape[1]
+        best, now = (one[: math.prod(shape)].view(shape) for one in room)
+        torch.mm(asked[0], others, out=best)
         for rows in asked[1:]:
             torch.mm(rows, others, out=now)
             torch.maximum(best, now, out=best)
