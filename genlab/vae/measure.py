@@ -91,6 +91,9 @@ def measure(
 
     Returns:
         Every quantity with its standard error; those of the likelihood by quadrature for D <= 2.
+
+    Raises:
+        FloatingPointError: If a quantity is not finite.
     """
     prior, extra = model.prior(), dict[str, Any]()
     if model.prior.expensive and model.latent <= 2:
@@ -147,7 +150,20 @@ def measure(
         "mutual_information_saturated": found["mutual_information"].value > cap - 0.5,
         "values": {name: value for name, value in values.items() if QUANTITIES[name].per_image},
     }
+    _require_finite(found | extra)
     return Measurement(**found, **extra)
+
+
+def _require_finite(found: dict[str, Any]) -> None:
+    """Raises `FloatingPointError` for the first number that is not finite."""
+    for name, one in found.items():
+        numbers = (one.value, one.error) if isinstance(one, Measured) else (one,)
+        for number in numbers:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise FloatingPointError(
+                    f"the measured {name} is {number}; the weights are kept, and nothing is "
+                    "called done; try a lower `learning_rate` or less extreme options"
+                )
 
 
 def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> float | None:

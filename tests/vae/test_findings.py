@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.command import run_command
 from cases.report import VAES
 from cases.vae import all_images, small_vae
 from scipy.optimize import minimize
@@ -139,3 +140,17 @@ def test_a_measurement_that_is_stopped_goes_on(
     assert found == measure(model, x, x, draws=4, importance=200, seed=0)
     parts.discard()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_quantity_that_is_not_finite_ends_in_one_line(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    """The scale of a Gaussian likelihood is so small that squares overflow."""
+    ended = run_command(
+        "vae", "train", "--data", str(tiny_digits), "--likelihood", "gaussian",
+        "--likelihood.scale", "1e-20", "--epochs", "1", "--hidden", "8", "--importance", "0",
+        "--out", "run", cwd=tmp_path,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "run" / "DONE").exists()
