@@ -16,6 +16,7 @@ from genlab.explorer.find import Found, find
 from genlab.explorer.gan_facts import gan_facts, gan_stills
 from genlab.explorer.stills import Still
 from genlab.explorer.vae_facts import vae_facts
+from genlab.figures.language import LANGUAGES, twin
 from genlab.runs.run import Run
 
 LIMIT = 12_000_000
@@ -63,7 +64,10 @@ def explore(
     found = find(path, priors)
     opened: str = lang or found.run.config.get("lang", "zh")
     blobs = Blobs()
-    facts: dict[str, Any] = {"run": _run_facts(found.run, target), "vae": None, "gan": None}
+    facts: dict[str, Any] = {
+        "run": _run_facts(found.run, target), "vae": None, "gan": None,
+        "sheet": _sheet_figure(path, blobs),
+    }
     stills: list[Still] = []
     if found.gan is not None:
         facts["gan"] = gan_facts(found.gan, blobs)
@@ -71,6 +75,10 @@ def explore(
         budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
         facts["vae"], stills = vae_facts(found.vaes, data, blobs, budget)
         facts["vae"]["seeds"] = found.seeds
+    if facts["sheet"]:
+        pictures = facts["sheet"]["pictures"]
+        uri = "data:image/png;base64," + blobs.text(pictures.get(opened, pictures["en"]))
+        stills.insert(0, Still("sheet", {"zh": "", "en": ""}, uri))
     texts = _texts(found, facts, opened)
     if facts["gan"]:
         stills += gan_stills(facts["gan"], blobs)
@@ -110,6 +118,18 @@ def lines_of(results: dict[str, Any]) -> list[str]:
     if off := results["deviation"]["decoder"]:
         line += f"; its weights change a pixel's mean by at most {off:.1g}"
     return [*lines, line]
+
+
+def _sheet_figure(path: Path, blobs: Blobs) -> dict[str, Any] | None:
+    """Keeps the lab sheet's figure of a lab or a VAE run, by language; None if there is none."""
+    for name in ("vae/priors.png", "figures/aggregated.png"):
+        if (path / name).exists():
+            languages = {lang: twin(path / name, lang) for lang in LANGUAGES}
+            return {"pictures": {
+                lang: blobs.add(file.read_bytes())
+                for lang, file in languages.items() if file.exists()
+            }}  # fmt: skip
+    return None
 
 
 def _run_facts(run: Run, target: Path) -> dict[str, Any]:

@@ -64,6 +64,7 @@ function start() {
     startDraw();
     startNumbers();
   }
+  if (FACTS.sheet) startSheet();
   if (FACTS.gan) startGan();
   startCheck();
   startPrinting();

@@ -425,3 +425,25 @@ def test_one_seed_of_several_is_named_as_that(explored: Path, tmp_path: Path) ->
         head, _, rest = page.html.partition("<noscript>")
         for part in (head, rest.partition("</noscript>")[0]):
             assert "seed 0" not in part if words is None else words in part
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_sheets_figure_of_the_run_is_on_the_page(
+    lang: str, explored: Path, tmp_path: Path
+) -> None:
+    """In both languages for the scripts, in that of the page without them."""
+    shutil.copytree(explored / "lab", tmp_path / "run")
+    files = {"en": tmp_path / "run/vae/priors.png", "zh": tmp_path / "run/vae/priors-zh.png"}
+    for shade, file in enumerate(files.values()):
+        Image.new("L", (9, 5), 50 + shade).save(file)
+    explore(tmp_path / "run", tmp_path / "page.html", lang)
+    page = Page(tmp_path / "page.html")
+    pictures = page.json("facts")["sheet"]["pictures"]
+    assert {one: base64.b64decode(page.block(name)) for one, name in pictures.items()} == {
+        one: file.read_bytes() for one, file in files.items()
+    }
+    assert f'src="data:image/png;base64,{page.block(pictures[lang])}"' in page.html
+
+
+def test_a_run_without_the_sheets_figure_has_no_place_for_it(lab_page: Page) -> None:
+    assert lab_page.json("facts")["sheet"] is None
