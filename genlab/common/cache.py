@@ -28,11 +28,7 @@ def cached(name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Ten
         name: Folder and name in the cache, say "weights/lenet"; it says all they depend on.
         make: Makes the tensors.
     """
-    found = _read(_path(name))
-    if found is None:
-        found = make()
-        _write(_path(name), found)
-    return found
+    return _kept(_path(name), make)
 
 
 def is_cached(name: str) -> bool:
@@ -66,11 +62,7 @@ class Parts:
             name: The part's name, unlike all others.
             make: Makes its tensors.
         """
-        found = self.read(name)
-        if found is None:
-            found = make()
-            self.write(name, found)
-        return found
+        return make() if self.folder is None else _kept(self._file(name), make)
 
     def read(self, name: str) -> "dict[str, Tensor] | None":
         """Returns a part that is kept, or None."""
@@ -93,6 +85,14 @@ class Parts:
 
 NOTHING_KEPT = Parts()
 """Parts of which none is kept."""
+
+
+def _kept(target: Path, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
+    found = _read(target)
+    if found is None:
+        found = make()
+        _write(target, found)
+    return found
 
 
 def _write(target: Path, tensors: "Mapping[str, Tensor]") -> None:
