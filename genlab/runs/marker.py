@@ -9,14 +9,13 @@ configuration and of the data's identities, the length and SHA-256 of each log a
 check of all this: a marker of which anything was changed is not taken.
 """
 
-__all__ = ["LOGS", "Marker", "make_marker", "read_marker", "verified_logs", "write_marker"]
+__all__ = ["LOGS", "Marker", "make_marker", "read_marker", "verified_logs"]
 
 import json
 
 from pathlib import Path
 from typing import Any
 
-from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.runs.records import read_json
 from genlab.runs.seal import digest_of
@@ -45,11 +44,6 @@ def make_marker(
         **_of_run(run), "logs": {name: [len(log), digest_of(log)] for name, log in logs.items()},
     }  # fmt: skip
     return marker | {"check": _check(marker)}
-
-
-def write_marker(path: Path, marker: Marker) -> None:
-    """Writes a marker."""
-    atomic.write_json(path, marker)
 
 
 def read_marker(path: Path) -> Marker | None:

@@ -32,7 +32,7 @@ from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
-from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs, write_marker
+from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs
 from genlab.runs.records import is_config, objects, read_json, readable, text_of
 from genlab.runs.seal import DONE, digest_of, read_kept, read_seal, seal, write_seal
 
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 
     from genlab.data.identity import Identity
 
-
 T = TypeVar("T")
+State = tuple[dict[str, "Tensor"], int, float]
+"""Tensors, step and seconds of a training state."""
 
 BEGINNING = 8
 """Steps that are recorded one by one: rounding has not grown yet (see
@@ -185,10 +186,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
-        return self._lines("metrics.jsonl")
-
-    def _lines(self, name: str) -> list[dict[str, Any]]:
-        path = self.path / name
+        path = self.path / "metrics.jsonl"
         if not path.exists():
             return []
         return objects(text_of(path).rpartition("\n")[0], path)
@@ -209,7 +207,7 @@ class Run:
         require_finite_tensors(tensors, step)
         before = read_marker(self.path / "state.json")
         if before and before["good"]:
-            write_marker(self.path / "good.json", before)
+            atomic.write_json(self.path / "good.json", before)
         name = f"state-{step:08d}.safetensors"
         if before and before["file"] == name:  # it counts until the new marker does
             name = f"state-{step:08d}-again.safetensors"
@@ -217,8 +215,8 @@ class Run:
         atomic.write_bytes(self.path / name, data)
         marker = make_marker(self.path, name, data, step, seconds, good)
         if before:
-            write_marker(self.path / "previous.json", before)
-        write_marker(self.path / "state.json", marker)
+            atomic.write_json(self.path / "previous.json", before)
+        atomic.write_json(self.path / "state.json", marker)
         stays = marker if good else read_marker(self.path / "good.json") or marker
         kept = {name, stays["file"], before["file"] if before else name}
         for old in self.path.glob("state-*.safetensors"):
@@ -230,7 +228,7 @@ class Run:
         good = read_marker(self.path / "good.json")
         newest = read_marker(self.path / "state.json")
         if good and newest and not newest["good"]:
-            write_marker(self.path / "state.json", good)
+            atomic.write_json(self.path / "state.json", good)
 
     def keep(self, tensors: "Mapping[str, Tensor]", step: int) -> None:
         """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
@@ -241,25 +239,24 @@ class Run:
         require_finite_tensors(tensors, step)
         atomic.write_tensors(self.path / checkpoint_name(step), tensors)
 
-    def load_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+    def load_state(self) -> State | None:
         """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
 
         Lines of the logs after that step are dropped: they will be written again.
         """
-        marker, tensors = self._newest()
+        marker, state = self._newest()
         if marker is not None:
-            write_marker(self.path / "state.json", marker)
+            atomic.write_json(self.path / "state.json", marker)
         for name, log in verified_logs(self.path, marker).items():
             atomic.write_bytes(self.path / name, log)
-        return None if marker is None else (tensors, marker["step"], marker["seconds"])
+        return state
 
-    def newest_state(self) -> "tuple[dict[str, Tensor], int, float] | None":
+    def newest_state(self) -> State | None:
         """Returns what `load_state` does, and touches nothing: the run may still be going on."""
-        marker, tensors = self._newest()
-        return None if marker is None else (tensors, marker["step"], marker["seconds"])
+        return self._newest()[1]
 
-    def _newest(self) -> "tuple[Marker | None, dict[str, Tensor]]":
-        """The newest state that is whole, with its marker; None for a fresh run."""
+    def _newest(self) -> tuple[Marker, State] | tuple[None, None]:
+        """The newest state that is whole, after its marker; Nones for a fresh run."""
         problem = None
         for name in ("state.json", "previous.json"):
             try:
@@ -273,10 +270,10 @@ class Run:
                 continue
             if problem:
                 say(f"note: {problem}; going on from the state before it, step {marker['step']}")
-            return marker, tensors
+            return marker, (tensors, marker["step"], marker["seconds"])
         if problem:
             raise InputError(f"{problem}; delete {self.path} and train again") from None
-        return None, {}
+        return None, None
 
     def _state_of(self, marker: Marker) -> "dict[str, Tensor]":
         from safetensors.torch import load
@@ -374,8 +371,7 @@ def _refuse_changes(run: Run, kind: str, wanted: dict[str, Any]) -> None:
     if run.kind != kind:
         raise InputError(f"`out` {run.path}: holds a {run.kind!r} run, not a {kind!r} run")
     there = run.config
-    keys = sorted(set(run.config) | set(wanted))
-    changed = [k for k in keys if k not in SOURCES and there.get(k) != wanted.get(k)]
+    changed = [k for k in sorted({*there, *wanted} - {*SOURCES}) if there.get(k) != wanted.get(k)]
     if changed:
         lines = ", ".join(f"{k}: {there.get(k)!r} there, {wanted.get(k)!r} now" for k in changed)
         raise InputError(
