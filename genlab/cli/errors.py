@@ -31,10 +31,8 @@ def ended_by_errors() -> Iterator[None]:
     130 for Ctrl-C.
     """
     try:
-        try:
+        with _written():
             yield
-        finally:  # whether it can be written is seen now
-            sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has gone
         _drop_output()
         sys.exit(1)
@@ -65,10 +63,8 @@ def every_error_is_3() -> Iterator[None]:
     It is for commands whose other exit codes say what was found. Bad input and Ctrl-C pass.
     """
     try:
-        try:
+        with _written():
             yield
-        finally:  # whether it can be written is seen now
-            sys.stdout.flush()
     except InputError:
         raise
     except BrokenPipeError:
@@ -77,6 +73,15 @@ def every_error_is_3() -> Iterator[None]:
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         _end(f"error: cannot go on ({text[:300]})", 3)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Writes the output out at the end of the block, where an error of it can still be caught."""
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
 
 
 def _drop_output() -> None:
