@@ -56,19 +56,9 @@ def verify(
     from genlab.lab.handin.template import SHEET, read_template
     from genlab.lab.verify.check import check_all
     from genlab.lab.verify.readers.submissions import collect
+    from genlab.lab.verify.results import table
     from genlab.lab.verify.results.findings import exit_code, worst
     from genlab.lab.verify.results.page import class_page
-    from genlab.lab.verify.results.table import (
-        DISCLAIMER,
-        alike_as_json,
-        alike_as_text,
-        as_csv,
-        as_json,
-        as_text,
-        left_as_json,
-        left_as_text,
-        summary,
-    )
 
     use_data(data_dir)
     if not files:
@@ -83,19 +73,20 @@ def verify(
     language = lang or ("zh" if 2 * chinese >= len(reports) else "en")
     left = handed_in.left
     if not json:
-        tables = [as_text(report, language) for report in reports]
+        tables = [table.as_text(report, language) for report in reports]
         print("\n\n".join([
-            *tables, *alike_as_text(reports, language), *left_as_text(left, language)
+            *tables, *table.alike_as_text(reports, language), *table.left_as_text(left, language)
         ]), end="\n\n")
-    print(DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
-    line = summary(reports, left, language)
+    print(table.DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
+    line = table.summary(reports, left, language)
     if out is not None:
-        atomic.write_bytes(out / "class.csv", as_csv(reports, left, language).encode())
+        atomic.write_bytes(out / "class.csv", table.as_csv(reports, left, language).encode())
         atomic.write_bytes(out / "class.html", class_page(reports, left, language).encode())
         line += f"; {out / 'class.html'}"
     code = exit_code(worst([r.verdict for r in reports] + [one.verdict for one in left]))
     end({
-        "exit_code": code, "submissions": [as_json(report, language) for report in reports],
-        "alike": alike_as_json(reports, language), "left": left_as_json(left, language),
+        "exit_code": code, "submissions": [table.as_json(report, language) for report in reports],
+        "alike": table.alike_as_json(reports, language),
+        "left": table.left_as_json(left, language),
     }, line, json)
     sys.exit(code)
