@@ -66,10 +66,7 @@ def require_idx(path: Path) -> IdxSet:
     Raises:
         InputError: If files are missing, or there are several sets.
     """
-    sets = _sets(_names(path))
-    if path.is_file() and idx_name(path.name):
-        sets = [one for one in sets if path.name in one.files.values()]
-    return _choose(sets, path)
+    return _choose(_names(path), path)
 
 
 def idx_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -82,7 +79,8 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
         InputError: If files are missing or damaged, or of several sets, or images and labels do
             not fit.
     """
-    files, names = require_idx(path).files, _names(path)
+    names = _names(path)
+    files = _choose(names, path).files
     folder = path.parent if idx_name(path.name) and path.is_file() else path
     arrays = {}
     with nullcontext() if folder.is_dir() else open_zip(folder) as archive:
@@ -139,7 +137,10 @@ def _sets(names: Iterable[str]) -> list[IdxSet]:
     return [IdxSet("/".join(filter(None, key)) or ".", files) for key, files in sets.items()]
 
 
-def _choose(sets: list[IdxSet], path: Path) -> IdxSet:
+def _choose(names: Iterable[str], path: Path) -> IdxSet:
+    sets = _sets(names)
+    if path.is_file() and idx_name(path.name):
+        sets = [one for one in sets if path.name in one.files.values()]
     whole = [one for one in sets if len(one.files) == len(FILES)]
     if len(whole) == 1:
         return whole[0]
