@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.paths import require_outside
-from genlab.common.progress import say
+from genlab.common.progress import say_once
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.held_out import duplicate_groups, hold_out
@@ -76,7 +76,7 @@ def split_images(
         )
         raise InputError(f"{config.data}: {count}; a GAN needs at least {FEWEST}, better 300")
     if different < len(images):
-        say(
+        say_once(
             f"note: {config.data}: {len(images)} images, {different} different; each is learned "
             "from as often as it is there"
         )
@@ -88,7 +88,7 @@ def split_images(
     except InputError as error:
         raise InputError(f"{config.data}: {error}; or hold out none: `held_out` 0") from None
     if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit
-        say(f"note: {config.data}: too many copies to hold images out; nothing is")
+        say_once(f"note: {config.data}: too many copies to hold images out; nothing is")
         return Split(images, None, learned, classes)
     learned[kept] = False
     if learned.sum() < FEWEST:
