@@ -5,7 +5,10 @@ The order is: temporary file *beside* the target, flush, fsync, rename, fsync of
 mode is 0666 less the umask, so that others can read what was written.
 """
 
-__all__ = ["json_bytes", "write_bytes", "write_json", "write_png", "write_tensors"]
+__all__ = [
+    "json_bytes", "png_bytes", "tensor_bytes", "write_bytes", "write_json", "write_png",
+    "write_tensors",
+]
 
 import io
 import json
@@ -73,11 +76,16 @@ def json_bytes(value: Any) -> bytes:
 
 def write_png(path: Path, image: "np.ndarray") -> None:
     """Writes a uint8 image with shape `(H, W, 3)` or `(H, W)` as PNG, losslessly."""
+    write_bytes(path, png_bytes(image))
+
+
+def png_bytes(image: "np.ndarray") -> bytes:
+    """Returns an image as `write_png` writes it."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
@@ -86,6 +94,11 @@ def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
     The bytes are made in memory and written here: the library's own `save_file` leaves a file
     that only its owner can read (mode 0600) and does not fsync.
     """
+    write_bytes(path, tensor_bytes(tensors))
+
+
+def tensor_bytes(tensors: "Mapping[str, Tensor]") -> bytes:
+    """Returns named tensors as `write_tensors` writes them."""
     from safetensors.torch import save
 
-    write_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}))
+    return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})

@@ -25,6 +25,7 @@ from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.metrics.clusters import k_means
 from genlab.runs.records import read_json
+from genlab.runs.seal import write_kept
 
 FILE = "classes.json"
 
@@ -81,10 +82,11 @@ def default_count(images: int) -> int:
 def keep_classes(out: Path, classes: Classes) -> None:
     """Writes the classes into a run directory."""
     held_out = [] if classes.learned is None else (~classes.learned).nonzero().flatten().tolist()
-    atomic.write_json(out / FILE, {
+    record = {
         "by": classes.by, "names": list(classes.names), "counts": classes.counts,
         "labels": classes.labels.tolist(), "held_out": held_out,
-    })  # fmt: skip
+    }
+    write_kept(out, {FILE: atomic.json_bytes(record)})
 
 
 def read_classes(path: Path) -> Classes:

@@ -8,7 +8,21 @@ from typing import Literal
 
 from genlab.common.errors import InputError
 from genlab.runs.run import Run
-from genlab.runs.seal import digest_of, kept_files, read_seal
+from genlab.runs.seal import (
+    DONE,
+    RECORD,
+    Seal,
+    digest_of,
+    kept_files,
+    read_record,
+    read_seal,
+    recorded_files,
+)
+
+AGAIN = (
+    "restore it from a copy, or train again into another folder: the same command gives the same "
+    "bytes on the same machine"
+)
 
 
 @dataclass(frozen=True)
@@ -43,25 +57,28 @@ def _is_run(folder: Path) -> bool:
 
 
 def _of_run(run: Path, top: Path) -> list[Examined]:
-    way = run.relative_to(top)
+    way, finished = run.relative_to(top), (run / DONE).exists()
     try:
-        sealed = read_seal(run)
+        sealed = (read_seal(run) if finished else read_record(run)) or {}
     except InputError:
-        return [Examined((way / "DONE").as_posix(), "changed", "restore it from a copy")]
-    if sealed is None:
-        return [_state(run, way)]
-    found = []
-    for name in sorted(set(sealed) | set(kept_files(run))):
-        file, shown = run / name, (way / name).as_posix()
-        if not file.exists():
-            found.append(Examined(shown, "missing", _remedy(run, name)))
-        elif name not in sealed:
-            found.append(Examined(shown, "foreign", "move it elsewhere: the run did not write it"))
-        elif digest_of(file.read_bytes()) not in sealed[name]:
-            found.append(Examined(shown, "changed", _remedy(run, name)))
-        else:
-            found.append(Examined(shown, "whole"))
-    return found
+        record = (way / (DONE if finished else RECORD)).as_posix()
+        return [Examined(record, "changed", "restore it from a copy")]
+    names = set(sealed) | set(kept_files(run) if finished else recorded_files(run))
+    files = [_compared(run, way, name, sealed, finished) for name in sorted(names)]
+    return files if finished else [_state(run, way), *files]
+
+
+def _compared(run: Path, way: Path, name: str, sealed: Seal, finished: bool) -> Examined:
+    """A file of a run, compared with the run's digests."""
+    file, shown = run / name, (way / name).as_posix()
+    remedy = _remedy(run, name) if finished else AGAIN
+    if not file.exists():
+        return Examined(shown, "missing", remedy)
+    if name not in sealed:
+        return Examined(shown, "foreign", "move it elsewhere: the run did not write it")
+    if digest_of(file.read_bytes()) not in sealed[name]:
+        return Examined(shown, "changed", remedy)
+    return Examined(shown, "whole")
 
 
 def _state(run: Path, way: Path) -> Examined:
@@ -78,7 +95,4 @@ def _state(run: Path, way: Path) -> Examined:
 def _remedy(run: Path, name: str) -> str:
     if name == "measures.safetensors":
         return f"genlab vae evaluate {run} writes it again"
-    return (
-        "restore it from a copy, or train again into another folder: the same command gives the "
-        "same bytes on the same machine"
-    )
+    return AGAIN

@@ -9,8 +9,9 @@ previous.json      that of the state before it
 state-STEP.safetensors   that state: weights, averages, optimiser moments
 good.json          the marker of a GAN's last healthy state (gan/training/state.py)
 checkpoint-STEP.safetensors   where asked for, two such states that stay (runs/checkpoints.py)
+kept.json          the SHA-256 of what is written once and for all (`seal.py`)
 results.json       the final numbers
-DONE               the run is complete; the SHA-256 of every file that it keeps (`seal.py`)
+DONE               the run is complete; the SHA-256 of every file that it keeps
 """
 
 __all__ = [
@@ -34,7 +35,7 @@ from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs
 from genlab.runs.records import is_config, objects, read_json, readable, text_of
-from genlab.runs.seal import DONE, digest_of, read_kept, read_seal, seal, write_seal
+from genlab.runs.seal import DONE, RECORD, digest_of, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,7 +149,7 @@ class Run:
         self, results: Mapping[str, Any],
         tensors: "Mapping[str, Mapping[str, Tensor]]" = MappingProxyType({}),
     ) -> None:
-        """Writes the final numbers and seals the run: it is complete.
+        """Writes the final numbers and seals the run: it is complete, and needs no state any more.
 
         A run that is complete already gets new numbers; all else stays as it was sealed.
 
@@ -156,20 +157,11 @@ class Run:
             results: The contents of `results.json`.
             tensors: Files of named tensors that are written with them, by name.
         """
-        from safetensors.torch import save
-
-        new = {name: save(dict(one)) for name, one in tensors.items()}
-        new["results.json"] = atomic.json_bytes(dict(results))
-        before, digests = read_seal(self.path), {n: [digest_of(data)] for n, data in new.items()}
-        if before is not None:
-            both = {name: before.get(name, []) + one for name, one in digests.items()}
-            write_seal(self.path, before | both)
-        for name, data in new.items():
-            atomic.write_bytes(self.path / name, data)
-        if before is None:
+        new = {name: atomic.tensor_bytes(one) for name, one in tensors.items()}
+        write_kept(self.path, new | {"results.json": atomic.json_bytes(dict(results))})
+        if not self.done:
             seal(self.path)
-        else:
-            write_seal(self.path, before | digests)
+        self.drop_state()
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one line to `metrics.jsonl`; `record` has a "step"."""
@@ -202,8 +194,6 @@ class Run:
         Raises:
             FloatingPointError: If a tensor is not finite: the last good state stays.
         """
-        from safetensors.torch import save
-
         require_finite_tensors(tensors, step)
         before = read_marker(self.path / "state.json")
         if before and before["good"]:
@@ -211,7 +201,7 @@ class Run:
         name = f"state-{step:08d}.safetensors"
         if before and before["file"] == name:  # it counts until the new marker does
             name = f"state-{step:08d}-again.safetensors"
-        data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+        data = atomic.tensor_bytes(tensors)
         atomic.write_bytes(self.path / name, data)
         marker = make_marker(self.path, name, data, step, seconds, good)
         if before:
@@ -237,7 +227,7 @@ class Run:
             FloatingPointError: If a tensor is not finite.
         """
         require_finite_tensors(tensors, step)
-        atomic.write_tensors(self.path / checkpoint_name(step), tensors)
+        write_kept(self.path, {checkpoint_name(step): atomic.tensor_bytes(tensors)})
 
     def load_state(self) -> State | None:
         """Returns `(tensors, step, seconds)` of the newest state, or None for a fresh run.
@@ -287,8 +277,8 @@ class Run:
         return load(data)
 
     def drop_state(self) -> None:
-        """Deletes the training state of a finished run: resuming needs it no more."""
-        for name in ("state.json", "previous.json", "good.json"):
+        """Deletes what only a run that is not finished needs: its states and its record."""
+        for name in ("state.json", "previous.json", "good.json", RECORD):
             (self.path / name).unlink(missing_ok=True)
         for old in self.path.glob("state-*.safetensors"):
             old.unlink()
@@ -333,7 +323,9 @@ def open_run(
         _refuse_changes(run, kind, wanted)
         run.refuse_other_data(data)
         _note_moves(run, wanted)
-        if not run.done:
+        if run.done:
+            run.drop_state()  # where the process that finished it was killed before
+        else:
             _note_session(run, ran_on)
         return run
     # A start that was killed may have left env.json, a lock, or a file half written.

@@ -1,10 +1,11 @@
-"""The seal of a finished run: the SHA-256 of every file that it keeps.
-
-The seal is the file DONE, written last. Every file of a run is read through `read_kept`, which
-compares it with the seal; a file that was changed, torn or put there later is named. A run that is
-not finished has none; its states carry digests of their own (`run.py`).
+"""The seal of a run: the SHA-256 of every file that it keeps.
 
     {"files": {"config.json": ["3f5a..."], "model.safetensors": ["b1c2..."], ...}}
+
+The seal of a finished run is the file DONE, written last. Until then kept.json names what the run
+has written once and for all: snapshots, samples, weights. (Its states, its logs and its
+configuration are named by the markers of its states, `marker.py`.) Every file of a run is read
+through `read_kept`, which compares it; a file that was changed, torn or put there later is named.
 
 A digest stands in a list because two of a file are right while the file is replaced: the old and
 the new one, so that a kill at any moment leaves files that agree with the seal.
@@ -12,7 +13,10 @@ the new one, so that a kill at any moment leaves files that agree with the seal.
 Figures and pages are not sealed: they are drawn again from what is.
 """
 
-__all__ = ["DONE", "digest_of", "kept_files", "read_kept", "read_seal", "seal", "write_seal"]
+__all__ = [
+    "DONE", "RECORD", "Seal", "digest_of", "kept_files", "read_kept", "read_record", "read_seal",
+    "recorded_files", "seal", "write_kept",
+]
 
 import hashlib
 import json
@@ -23,15 +27,18 @@ from pathlib import Path, PurePosixPath
 from genlab.common import atomic
 from genlab.common.errors import InputError
 
-DONE = "DONE"
-"""The file's name."""
+DONE, RECORD = "DONE", "kept.json"
+"""The files' names."""
+RECORDED = (
+    "results.json", "classes.json", "model.safetensors", "measures.safetensors",
+    "generator.safetensors", "best.safetensors", "checkpoint-*.safetensors",
+    "snapshots/*.safetensors", "samples/*/*.png", "progress/*.png",
+)
+"""Patterns of the files that `write_kept` writes."""
 KEPT = (
-    "config.json", "env.json", "results.json", "classes.json", "metrics.jsonl", "beginning.jsonl",
-    "events.jsonl", "model.safetensors", "measures.safetensors", "generator.safetensors",
-    "best.safetensors", "checkpoint-*.safetensors", "snapshots/*.safetensors",
-    "samples/*/*.png", "progress/*.png", "gan/fid.json", "gan/generated/*.png",
-    "gan/generated/results.json",
-)  # fmt: skip
+    *RECORDED, "config.json", "env.json", "metrics.jsonl", "beginning.jsonl", "events.jsonl",
+    "gan/fid.json", "gan/generated/*.png", "gan/generated/results.json",
+)
 """Patterns of the files that runs keep; the last three are a lab's, beside its own runs."""
 
 DEEPEST = 3
@@ -46,19 +53,31 @@ def digest_of(data: bytes) -> str:
 
 
 def kept_files(run: Path) -> list[str]:
-    """Returns the files of a run that a seal names, by their ways from the run's folder."""
-    found = {path for pattern in KEPT for path in run.glob(pattern) if path.is_file()}
-    return sorted(path.relative_to(run).as_posix() for path in found)
+    """Returns the files of a run that its seal names, by their ways from the run's folder."""
+    return _files(run, KEPT)
+
+
+def recorded_files(run: Path) -> list[str]:
+    """Returns the files of a run that its record names before it is finished."""
+    return _files(run, RECORDED)
+
+
+def write_kept(run: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files that a run keeps, by their ways from its folder, and their digests."""
+    record = DONE if (run / DONE).exists() else RECORD
+    before = _read(run / record) or {}
+    now = {name: [digest_of(data)] for name, data in files.items()}
+    _write(run / record, before | {name: before.get(name, []) + one for name, one in now.items()})
+    for name, data in files.items():
+        atomic.write_bytes(run / name, data)
+    _write(run / record, before | now)
 
 
 def seal(run: Path) -> None:
-    """Seals a run as it is: writes the digests of all files that it keeps."""
-    write_seal(run, {name: [digest_of((run / name).read_bytes())] for name in kept_files(run)})
-
-
-def write_seal(run: Path, files: Mapping[str, Sequence[str]]) -> None:
-    """Writes a seal of given digests."""
-    atomic.write_json(run / DONE, {"files": dict(files)})
+    """Seals a run as it was written: a file changed since then differs from the seal."""
+    recorded = read_record(run)
+    found = {name: [digest_of((run / name).read_bytes())] for name in kept_files(run)}
+    _write(run / DONE, found | recorded)
 
 
 def read_seal(run: Path) -> Seal | None:
@@ -67,7 +86,51 @@ def read_seal(run: Path) -> Seal | None:
     Raises:
         InputError: If the seal is damaged.
     """
-    file = run / DONE
+    return _read(run / DONE)
+
+
+def read_record(run: Path) -> Seal:
+    """Returns the digests of what an unfinished run has written once and for all, by name.
+
+    Raises:
+        InputError: If the record is damaged.
+    """
+    return _read(run / RECORD) or {}
+
+
+def read_kept(path: Path) -> bytes:
+    """Reads a file of a run, and compares it with what the run wrote.
+
+    Raises:
+        InputError: If the file is not what the run wrote.
+        OSError: If it cannot be read.
+    """
+    data = path.read_bytes()
+    for run in path.parents[:DEEPEST]:
+        name = path.relative_to(run).as_posix()
+        if not _matches(name, KEPT):
+            continue
+        sealed, record = read_seal(run), DONE
+        if sealed is None:
+            if not (_matches(name, RECORDED) and (run / "config.json").exists()):
+                continue
+            sealed, record = read_record(run), RECORD
+            if name not in sealed:
+                raise InputError(
+                    f"{path}: the run is not finished and has no record of this file; genlab "
+                    f"resume {run} makes it"
+                )
+        if digest_of(data) in sealed.get(name, ()):
+            break
+        what = "changed since the run wrote it" if name in sealed else "not a file of the run"
+        raise InputError(
+            f"{path}: {what} (its SHA-256 is not in {run / record}); genlab doctor {run} says "
+            "what can be had again"
+        )
+    return data
+
+
+def _read(file: Path) -> Seal | None:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -81,31 +144,18 @@ def read_seal(run: Path) -> Seal | None:
         ) from None
 
 
-def read_kept(path: Path) -> bytes:
-    """Reads a file of a run, and compares it with the run's seal if the run is finished.
-
-    Raises:
-        InputError: If the file is not what the run wrote.
-        OSError: If it cannot be read.
-    """
-    data = path.read_bytes()
-    for run in path.parents[:DEEPEST]:
-        name = path.relative_to(run).as_posix()
-        if not _is_kept(name) or (sealed := read_seal(run)) is None:
-            continue
-        if digest_of(data) in sealed.get(name, ()):
-            break
-        what = "changed since the run was finished" if name in sealed else "not a file of the run"
-        raise InputError(
-            f"{path}: {what} (its SHA-256 is not in {run / DONE}); genlab doctor {run} says what "
-            "can be had again"
-        )
-    return data
+def _write(file: Path, files: Mapping[str, Sequence[str]]) -> None:
+    atomic.write_json(file, {"files": dict(files)})
 
 
-def _is_kept(name: str) -> bool:
-    """Whether a file of a run, by its way from the run's folder, is one that a seal names."""
+def _files(run: Path, patterns: Sequence[str]) -> list[str]:
+    found = {path for pattern in patterns for path in run.glob(pattern) if path.is_file()}
+    return sorted(path.relative_to(run).as_posix() for path in found)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a file, by its way from a run's folder, has one of these patterns."""
     way = PurePosixPath(name)
     return any(
-        way.match(pattern) and len(way.parts) == pattern.count("/") + 1 for pattern in KEPT
+        way.match(pattern) and len(way.parts) == pattern.count("/") + 1 for pattern in patterns
     )

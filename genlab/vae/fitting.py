@@ -25,6 +25,7 @@ from genlab.data.digit_set import Digits
 from genlab.runs.lock import run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
+from genlab.runs.seal import write_kept
 from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, initialise_prior
 from genlab.vae.loop import train_loop
@@ -99,7 +100,8 @@ def fit(
         initialise_prior(vae, splits, config.seed)
         with device_context(hardware):
             seconds, epochs = train_loop(config, run, vae, splits, hardware.device)
-        atomic.write_tensors(out / "model.safetensors", vae.cpu().eval().state_dict())
+        weights = atomic.tensor_bytes(vae.cpu().eval().state_dict())
+        write_kept(out, {"model.safetensors": weights})
         measured = measure(
             vae, observed_test_images(digits, vae.likelihood),
             observed_train_images(digits, vae.likelihood), draws=draws, importance=importance,
@@ -112,7 +114,6 @@ def fit(
             images=counts,
         )
         run.finish(to_json(results), {MEASURES: results.values})
-        run.drop_state()
         say_all(out, findings(results))
     return results
 

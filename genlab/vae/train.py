@@ -27,6 +27,7 @@ from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
+from genlab.runs.seal import write_kept
 from genlab.runs.state import unpack
 from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.findings import copies, findings, say_all
@@ -119,7 +120,7 @@ def _train(
                 config, run, model, splits, on.device, prior_only=config.post_hoc is not None
             )
         seconds += took
-    atomic.write_tensors(out / "model.safetensors", model.cpu().state_dict())
+    write_kept(out, {"model.safetensors": atomic.tensor_bytes(model.cpu().state_dict())})
     model.eval()
     results = VaeResults(
         **vars(_measured(_parts(run, model, config), model, digits, config, on)),
@@ -129,7 +130,6 @@ def _train(
         images=counts,
     )
     _finish(run, results)
-    run.drop_state()
     say_all(out, findings(results))
     return read_results(run)
 

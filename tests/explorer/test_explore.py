@@ -351,7 +351,7 @@ def test_damaged_runs_are_named(file: str, damage, explored: Path, tmp_path: Pat
     shutil.copytree(explored / "deep", tmp_path / "run")
     path = tmp_path / "run" / file
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=f"{file}: changed since the run was finished"):
+    with pytest.raises(InputError, match=f"{file}: changed since the run wrote it"):
         explore(tmp_path / "run")
     seal(tmp_path / "run")  # as if it had been so from the beginning
     with pytest.raises(InputError, match="run: its weights and its configuration do not fit"):

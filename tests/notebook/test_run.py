@@ -269,7 +269,7 @@ def test_a_damaged_run_is_shown_as_such(vae: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "results.json").write_text("{")
     run = genlab.Run(tmp_path / "run")
     assert "vae, damaged" in repr(run)
-    assert "results.json: changed since the run was finished" in run._repr_html_()
+    assert "results.json: changed since the run wrote it" in run._repr_html_()
     with pytest.raises(InputError, match=r"results\.json"):
         run.results  # noqa: B018
 

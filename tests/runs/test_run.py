@@ -26,6 +26,7 @@ from genlab.gan.training.state import read_events
 from genlab.runs.marker import LOGS
 from genlab.runs.records import kind_of
 from genlab.runs.run import BEGINNING, Run, open_run
+from genlab.runs.seal import write_kept
 from genlab.runs.state import pack, unpack
 
 IDENTITY = Identity(
@@ -253,7 +254,7 @@ def test_a_foreign_config_makes_no_run(text: str, tmp_path: Path) -> None:
 def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     run.save_state({"w": torch.zeros(2)}, 1, 0.5)
-    (run.path / "results.json").write_text('{"data": {}}')
+    write_kept(run.path, {"results.json": b'{"data": {}}'})
     with pytest.raises(InputError, match=r"results\.json: 'elbo' is missing; the run is damaged"):
         run.results["elbo"]
     with pytest.raises(InputError, match=r"results\.json: 'name' is missing"):

@@ -21,7 +21,7 @@ from genlab.data.identity import Identity
 from genlab.runs import seal as seals
 from genlab.runs.examine import examine
 from genlab.runs.run import Run, open_run
-from genlab.runs.seal import read_kept, read_seal, seal
+from genlab.runs.seal import RECORD, read_kept, read_seal, seal, write_kept
 from genlab.vae.load import load_vae, measured_values
 from genlab.vae.results import read_results
 from genlab.vae.train import evaluate_vae, train_vae
@@ -73,7 +73,7 @@ def test_a_flipped_bit_is_named_where_the_file_is_read(name: str, run: Path) -> 
     }
     readers[name]()
     flip(run / name)
-    with pytest.raises(InputError, match=rf"{name}: changed since the run was finished"):
+    with pytest.raises(InputError, match=rf"{name}: changed since the run wrote it"):
         readers[name]()
     ended = run_command("doctor", str(run), cwd=run.parent)
     if name != "config.json":  # without it there is no run to examine
@@ -186,3 +186,79 @@ def test_a_record_changed_in_the_middle_of_a_run_is_named(name: str, tmp_path: P
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(InputError, match=rf"{name}: .*changed"):
         Run(run.path).load_state()
+
+
+def test_a_state_torn_anywhere_falls_back_to_the_one_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
+    for step in (1, 2):
+        run.save_state({"w": torch.full((2048,), float(step))}, step, step / 2)
+    file = run.path / "state-00000002.safetensors"
+    whole = file.read_bytes()
+    for offset in range(0, len(whole), 1024):
+        garbled = bytearray(whole)
+        garbled[offset] ^= 0x10
+        for torn in (whole[:offset], bytes(garbled), whole + b"x" * (offset + 1)):
+            file.write_bytes(torn)
+            state = run.newest_state()
+            assert state is not None
+            assert (state[1], float(state[0]["w"][0])) == (1, 1.0)
+            line = f"note: {file}: changed or torn"
+            assert line in capsys.readouterr().err
+    file.write_bytes(whole)
+    assert run.newest_state()[1] == 2
+
+
+def test_what_an_unfinished_run_has_written_is_named(tmp_path: Path) -> None:
+    run = two_states(tmp_path / "run")
+    write_kept(run.path, {"snapshots/a.safetensors": b"weights", "progress/a.png": b"picture"})
+    (run.path / "snapshots/b.safetensors").write_bytes(b"foreign")
+    flip(run.path / "snapshots/a.safetensors")
+    (run.path / "progress/a.png").rename(run.path / "progress/b.png")
+    assert {one.file: one.found for one in examine(run.path)} == {
+        "state.json": "whole", "snapshots/a.safetensors": "changed",
+        "snapshots/b.safetensors": "foreign", "progress/a.png": "missing",
+        "progress/b.png": "foreign",
+    }
+    with pytest.raises(InputError, match=r"a\.safetensors: changed since the run wrote it"):
+        read_kept(run.path / "snapshots/a.safetensors")
+    with pytest.raises(InputError, match=r"b\.safetensors: the run is not finished and has no"):
+        read_kept(run.path / "snapshots/b.safetensors")
+    (run.path / RECORD).write_text("{")
+    with pytest.raises(InputError, match=r"kept\.json: damaged"):
+        read_kept(run.path / "snapshots/a.safetensors")
+
+
+def test_a_file_changed_before_the_end_is_not_sealed_as_it_is_then(tmp_path: Path) -> None:
+    run = two_states(tmp_path / "run")
+    run.keep({"w": torch.ones(3)}, 2)
+    flip(run.path / "checkpoint-00000002.safetensors")
+    run.finish({})
+    found = {one.file: one.found for one in examine(run.path)}
+    assert found.pop("checkpoint-00000002.safetensors") == "changed"
+    assert set(found.values()) == {"whole"}
+    assert not (run.path / RECORD).exists()
+
+
+def test_a_run_whose_seal_is_gone_is_unfinished_and_is_made_again(
+    run: Path,
+) -> None:
+    names = ("model.safetensors", "measures.safetensors")
+    before = {name: (run / name).read_bytes() for name in names}
+    (run / "DONE").unlink()
+    with pytest.raises(InputError, match=r"model\.safetensors: the run is not finished"):
+        load_vae(run)
+    with pytest.raises(InputError, match=r"results\.json: the run is not finished"):
+        _ = genlab.Run(run).results
+    config = Run(run).config_as(VaeConfig)
+    train_vae(config, run)
+    assert {name: (run / name).read_bytes() for name in names} == before
+    assert {one.found for one in examine(run)} == {"whole"}
+
+
+def test_what_a_killed_end_left_is_cleaned(run: Path) -> None:
+    (run / "state-00000001.safetensors").write_bytes(b"")
+    (run / RECORD).write_bytes(b"")
+    train_vae(Run(run).config_as(VaeConfig), run)
+    assert {p.name for p in run.iterdir() if p.is_file()} == {"DONE", *read_seal(run)}

@@ -58,6 +58,7 @@ from genlab.gan.training.step import train_step
 from genlab.runs.checkpoints import keep_if_due
 from genlab.runs.lock import run_lock
 from genlab.runs.run import BEGINNING, Run, open_run
+from genlab.runs.seal import write_kept
 
 SAVE_EVERY_S = 60.0
 
@@ -150,11 +151,11 @@ def _train(
     images = images._replace(train=stored(images.train, hardware.device))
     train_loop(state, images, monitor, epochs)
     if rank() == 0:
-        atomic.write_tensors(out / "generator.safetensors", players.average.state_dict())
+        final = {"generator.safetensors": atomic.tensor_bytes(players.average.state_dict())}
         if state.best_epoch:
-            atomic.write_tensors(out / "best.safetensors", state.best.state_dict())
+            final["best.safetensors"] = atomic.tensor_bytes(state.best.state_dict())
+        write_kept(out, final)
         run.finish(to_json(_results(state, images, monitor, identity)))
-        run.drop_state()
 
 
 def _open(
@@ -253,8 +254,8 @@ def _measure(state: TrainingState, monitor: Monitor, epoch: int) -> dict[str, An
     """Measures and shows the generator of an epoch."""
     began = time.monotonic()
     found, fakes = monitor.measure(state.players)
-    path = state.run.path / "progress" / f"epoch_{epoch:03d}.png"
-    atomic.write_png(path, grid(fakes).numpy())
+    picture = atomic.png_bytes(grid(fakes).numpy())
+    write_kept(state.run.path, {f"progress/epoch_{epoch:03d}.png": picture})
     first = found["distances"][0]
     rest, part = first["floor_train_n"]
     distances = ("train", "floor_train", "held_out", "floor_held_out")
@@ -306,10 +307,11 @@ def _keep_snapshot(
 ) -> None:
     """Writes the averaged generator of an epoch, and its images of the ten latents."""
     name = f"epoch_{epoch:03d}"
-    atomic.write_tensors(run.path / "snapshots" / f"{name}.safetensors", average.state_dict())
+    files = {f"snapshots/{name}.safetensors": atomic.tensor_bytes(average.state_dict())}
     if next(average.parameters()).device.type != "cpu":  # as `gan sample` draws: the same bytes
         average = copy.deepcopy(average).cpu()
     images = draw(average, config, SAMPLES, config.seed, "snapshot", classes)
     for index, image in enumerate(images):
-        path = run.path / "samples" / name / f"{index:02d}.png"
-        atomic.write_png(path, image.permute(1, 2, 0).contiguous().numpy())
+        picture = atomic.png_bytes(image.permute(1, 2, 0).contiguous().numpy())
+        files[f"samples/{name}/{index:02d}.png"] = picture
+    write_kept(run.path, files)
