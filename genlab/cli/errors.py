@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from genlab.common.errors import InputError
 from genlab.common.extras import EXTRAS, how_to_install
+from genlab.common.text import one_line
 
 PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
 
@@ -36,15 +37,17 @@ def ended_by_errors() -> Iterator[None]:
     except BrokenPipeError:  # whoever read the output has gone
         _drop_output()
         sys.exit(1)
-    except (InputError, OSError) as error:
+    except InputError as error:
         _end(f"error: {with_options(str(error))}", 2)
+    except OSError as error:
+        _end(f"error: {one_line(str(error))}", 2)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
         _end(f"error: this needs a package more: {how_to_install(package)}", 2)
     except FloatingPointError as error:
-        _end(f"training diverged: {with_options(str(error))}", 1)
+        _end(f"training diverged: {one_line(with_options(str(error)))}", 1)
     except KeyboardInterrupt:
         _end("stopped; give the same command again to go on", 130)
     except RuntimeError as error:
@@ -72,7 +75,7 @@ def every_error_is_3() -> Iterator[None]:
         sys.exit(3)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        _end(f"error: cannot go on ({text[:300]})", 3)
+        _end(f"error: cannot go on ({one_line(text)[:300]})", 3)
 
 
 @contextmanager

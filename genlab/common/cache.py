@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.common import atomic
+from genlab.common.formats.tensors import read_tensors
 from genlab.common.paths import cache_folder
 from genlab.common.progress import say
 
@@ -109,12 +110,11 @@ def _is_kept(target: Path) -> bool:
 
 
 def _read(target: Path) -> "dict[str, Tensor] | None":
-    from safetensors.torch import load
-
     if not _is_kept(target):
         return None
     data, seal = target.read_bytes(), target.with_suffix(".sha256").read_bytes()
-    return load(data) if hashlib.sha256(data).hexdigest().encode() == seal else None
+    digest = hashlib.sha256(data).hexdigest().encode()
+    return read_tensors(data, str(target)) if digest == seal else None
 
 
 def _path(name: str) -> Path:

@@ -11,6 +11,8 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from genlab.common.text import one_line
+
 LINE_EVERY_S = 30.0
 
 
@@ -22,7 +24,7 @@ def speaks() -> bool:
 def say(message: str) -> None:
     """Prints one line for the person who watches, on standard error."""
     if speaks():
-        tqdm.write(message, file=sys.stderr)
+        tqdm.write(one_line(message), file=sys.stderr)
 
 
 @cache
@@ -72,10 +74,10 @@ class Progress:
     def advance(self, units: int = 1, note: str = "") -> None:
         """Adds finished units; `note` (a loss, say) stands behind the numbers."""
         self.done += units
-        self.note = note or self.note
+        self.note = one_line(note) or self.note
         if self.bar is not None:
             if note:
-                self.bar.set_postfix_str(note, refresh=False)
+                self.bar.set_postfix_str(self.note, refresh=False)
             self.bar.update(units)
             return
         now = time.monotonic()

@@ -2,10 +2,22 @@
 
 __all__ = ["many", "one_line"]
 
+import unicodedata
+
 
 def one_line(text: str) -> str:
-    """Returns a text that fits on one line, whatever characters it holds."""
-    return text if text.isprintable() else ascii(text)
+    """Returns a text that fits on one line and moves no cursor, whatever characters it holds.
+
+    Line ends, control characters, marks that turn the direction of writing, and what stands for
+    bytes that are no UTF-8 become escapes as Python writes them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )  # fmt: skip
 
 
 def many(count: int, noun: str, plural: str = "") -> str:

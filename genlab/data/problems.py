@@ -28,4 +28,4 @@ def refuse_images(problems: Sequence[str], count: int, source: str) -> None:
     if len(problems) > LISTED:
         shown.append(f"  and {len(problems) - LISTED} more")
     head = f"{source}: {len(problems)} of {count} images cannot be used; mend or remove them"
-    raise InputError("\n".join([head, *shown]))
+    raise InputError(head, *shown)

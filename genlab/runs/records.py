@@ -1,24 +1,24 @@
 """The JSON files of runs; errors name the file."""
 
 __all__ = [
-    "Record", "is_config", "kind_of", "objects", "read_json", "read_lines", "readable", "text_of",
+    "Record", "bytes_of", "is_config", "kind_of", "objects", "read_json", "read_lines", "readable",
 ]  # fmt: skip
-
-import json
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from safetensors import SafetensorError
-
 from genlab.common.errors import InputError
+from genlab.common.formats import json_text
 from genlab.runs.seal import read_kept
 
 
 class Record(dict[str, Any]):
     """A JSON object of a run's file; a missing key is an `InputError` that names the file."""
+
+    __slots__ = ("place",)
 
     def __init__(self, entries: Any, place: str = "a record") -> None:  # `asdict` copies it
         super().__init__(entries)
@@ -35,42 +35,25 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: If it is missing or no JSON object; later, where a key is asked for that it
             lacks. All name the file.
     """
-    return _object(text_of(path), str(path))
+    return json_text.read_object(bytes_of(path), str(path), partial(Record, place=str(path)))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Reads a file with a JSON object a line; errors are those of `read_json`, naming the line."""
-    return objects(text_of(path), path)
+    return objects(bytes_of(path), path)
 
 
-def text_of(path: Path) -> str:
-    """Reads a file of a run; raises `InputError` if it is not there, changed, or no UTF-8."""
+def objects(data: bytes, path: Path) -> list[dict[str, Any]]:
+    """Returns the JSON objects of the lines of a text that is from `path`."""
+    return json_text.read_lines(data, str(path), partial(Record, place=str(path)))
+
+
+def bytes_of(path: Path) -> bytes:
+    """Reads a file of a run; raises `InputError` if it is not there or was changed."""
     try:
-        return read_kept(path).decode()
+        return read_kept(path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); the run is damaged") from None
-
-
-def _object(text: str, place: str) -> dict[str, Any]:
-    value = _parsed(text, place)
-    if not isinstance(value, dict):
-        raise InputError(f"{place}: not a JSON object; the run is damaged")
-    return value
-
-
-def objects(text: str, path: Path) -> list[dict[str, Any]]:
-    """Returns the JSON objects of the lines of a text that is from `path`."""
-    lines = enumerate(text.split("\n"), 1)
-    return [_object(line, f"{path}, line {number}") for number, line in lines if line]
-
-
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return json.loads(text, object_hook=lambda entries: Record(entries, place))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{place}: not valid JSON ({error}); the run is damaged") from None
 
 
 def kind_of(path: Path) -> str | None:
@@ -82,7 +65,7 @@ def kind_of(path: Path) -> str | None:
         InputError: If its config.json is not JSON.
     """
     file = path / "config.json"
-    record = _parsed(text_of(file), str(file)) if file.exists() else None
+    record = json_text.read_value(bytes_of(file), str(file)) if file.exists() else None
     return record["kind"] if is_config(record) else None
 
 
@@ -98,12 +81,12 @@ def is_config(record: Any) -> TypeGuard[dict[str, Any]]:
 def readable(path: Path) -> Iterator[None]:
     """Turns what loading a run may fail with into an `InputError` that names the run.
 
-    Torch says that weights are of another shape by `RuntimeError`, safetensors that a file is
-    damaged by its own error, a configuration of other fields is a `TypeError`.
+    Torch says that weights are of another shape by `RuntimeError`; a configuration of other
+    fields is a `TypeError`.
     """
     try:
         yield
-    except (RuntimeError, SafetensorError, TypeError) as error:
+    except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "

@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs
-from genlab.runs.records import is_config, objects, read_json, readable, text_of
+from genlab.runs.records import bytes_of, is_config, objects, read_json
 from genlab.runs.seal import DONE, RECORD, digest_of, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
@@ -110,16 +111,11 @@ class Run:
         Raises:
             InputError: If it is not there, was changed, is damaged, or a weight is not finite.
         """
-        from safetensors.torch import load
-
         file = self.path / name
         if not file.exists():
             raise self.lacking(name)
-        with readable(self.path):
-            tensors = load(read_kept(file))
-        for key, tensor in tensors.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise InputError(f"{file}: {key} is not finite; the run is damaged")
+        tensors = read_tensors(read_kept(file), str(file))
+        require_finite(tensors, str(file))
         return tensors
 
     def lacking(self, name: str) -> InputError:
@@ -181,7 +177,7 @@ class Run:
         path = self.path / "metrics.jsonl"
         if not path.exists():
             return []
-        return objects(text_of(path).rpartition("\n")[0], path)
+        return objects(bytes_of(path).rpartition(b"\n")[0], path)
 
     def save_state(
         self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False
@@ -266,15 +262,13 @@ class Run:
         return None, None
 
     def _state_of(self, marker: Marker) -> "dict[str, Tensor]":
-        from safetensors.torch import load
-
         file = self.path / marker["file"]
         if not file.exists():
             raise InputError(f"{file}: missing")
         data = file.read_bytes()
         if digest_of(data) != marker["sha256"]:
             raise InputError(f"{file}: changed or torn (its SHA-256 is not the recorded one)")
-        return load(data)
+        return read_tensors(data, str(file))
 
     def drop_state(self) -> None:
         """Deletes what only a run that is not finished needs: its states and its record."""

@@ -25,7 +25,9 @@ def test_parameters_become_options(message: str, line: str) -> None:
     ("error", "line", "code"),
     [
         (InputError("`out` x: no"), "genlab: error: --out x: no", 2),
+        (InputError("a\nb\x1b: no"), r"genlab: error: a\nb\x1b: no", 2),
         (FileNotFoundError(2, "No such file", "x"), "genlab: error: [Errno 2]", 2),
+        (OSError("a\nb\x1b: no"), r"genlab: error: a\nb\x1b: no", 2),
         (
             ModuleNotFoundError("No module named 'docx.oxml'", name="docx.oxml"),
             "genlab: error: this needs a package more: docx is not installed; install it with: "

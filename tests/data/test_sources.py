@@ -29,7 +29,7 @@ from genlab.data.sources.toydogs import ToyDogs
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.writer import Writer
 from genlab.lab.verify.bench import Bench
-from genlab.lab.verify.readers.json_reader import SubmittedRecord
+from genlab.lab.verify.readers.record import SubmittedRecord
 
 
 def test_toydogs_source() -> None:

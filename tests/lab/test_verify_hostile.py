@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save
 
+from genlab.common.formats.json_text import read_object
 from genlab.lab.handin.archive import MANIFEST, pack
 from genlab.lab.verify.check import verify
 from genlab.lab.verify.readers import archive_reader
 from genlab.lab.verify.readers.archive_reader import MOST_ENTRIES, open_archive
 from genlab.lab.verify.readers.configs import gan_of, vae_of
 from genlab.lab.verify.readers.docx_reader import parse
-from genlab.lab.verify.readers.json_reader import read_object
 from genlab.lab.verify.readers.pictures import read_picture, size_of
-from genlab.lab.verify.readers.tensors import header_of, read_tensors
+from genlab.lab.verify.readers.tensors import read_shapes, read_weights
 from genlab.lab.verify.results.findings import Refused, Verdict, exit_code
 
 NAMES = ("实验五_甲_1.docx", "实验五代码_甲_1.zip", "实验五支撑材料_甲_1.zip")
@@ -286,15 +286,15 @@ HEADERS = {
 @pytest.mark.parametrize("kind", HEADERS)
 def test_malformed_safetensors_are_refused(kind: str) -> None:
     with pytest.raises(Refused):
-        header_of(HEADERS[kind], kind)
+        read_shapes(HEADERS[kind], kind)
 
 
 def test_safetensors_of_the_library_are_read() -> None:
     data = save({"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(0, np.int64)})
-    assert header_of(data, "x") == {"a": ("F32", (2, 3)), "b": ("I64", (0,))}
-    assert read_tensors(data, "x")["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert read_shapes(data, "x") == {"a": ("F32", (2, 3)), "b": ("I64", (0,))}
+    assert read_weights(data, "x")["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
     with pytest.raises(Refused, match="not finite"):
-        read_tensors(save({"a": np.array([np.nan], np.float32)}), "x")
+        read_weights(save({"a": np.array([np.nan], np.float32)}), "x")
 
 
 def test_pictures_are_limited_before_they_are_decoded() -> None:

@@ -277,7 +277,7 @@ def test_a_bad_line_of_a_log_is_named(line: str, tmp_path: Path) -> None:
     with open(run.path / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write(line + "\n")
     run.log({"step": 3})
-    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2: not .*the run is damaged"):
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2: not .*it is damaged"):
         run.metrics()
 
 

@@ -20,7 +20,7 @@ from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import NETWORKS
-from genlab.lab.verify.readers.json_reader import SubmittedRecord
+from genlab.lab.verify.readers.record import SubmittedRecord
 
 MOST_DRAWN = 20_000
 """Toy dogs, at most."""

@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.common.errors import InputError
+from genlab.common.formats.tensors import read_tensors
 from genlab.networks.pretrained.weights import Weights
 
 DIMS = 96
@@ -112,8 +113,6 @@ def load_digits_net() -> DigitsNet:
     Raises:
         InputError: If the installed file is not the known one.
     """
-    from safetensors.torch import load
-
     data = resources.files("genlab.networks.pretrained").joinpath(FILE).read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
@@ -121,4 +120,4 @@ def load_digits_net() -> DigitsNet:
             f"genlab/networks/pretrained/{FILE}: damaged (SHA-256 {found[:12]}…, "
             f"wanted {SHA256[:12]}…); install genlab again"
         )
-    return DigitsNet(load(data))
+    return DigitsNet(read_tensors(data, FILE))

@@ -32,6 +32,8 @@ import torch
 
 from genlab.common.cache import cached, is_cached, read_cached
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
+from genlab.common.formats.tensors import read_tensors
 from genlab.common.paths import data_folder
 from genlab.networks.pretrained.inception_net import (
     DIMS,
@@ -42,7 +44,7 @@ from genlab.networks.pretrained.inception_net import (
     Inception,
     to_input,
 )
-from genlab.networks.pretrained.weights import Weights, fold, read_pinned
+from genlab.networks.pretrained.weights import LARGEST, Weights, fold, read_pinned
 
 CACHED = f"weights/fid-inception-{SHA256[:12]}"
 EPS = 1e-3
@@ -92,7 +94,7 @@ def _from_file(file: Path) -> Inception:
         state = read_pinned(file, SHA256)
         return Inception(cached(CACHED, lambda: folded(state)), SHA256)
     try:
-        data = file.read_bytes()
+        data = read_file(file, LARGEST)
     except OSError as error:
         raise InputError(f"`inception` {file}: cannot be read ({error.strerror})") from None
     if file.suffix == ".npz":
@@ -113,13 +115,10 @@ def _read_npz(file: Path, data: bytes) -> Weights:
 
 
 def _read_safetensors(file: Path, data: bytes) -> Weights:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
-        return load(data)
-    except SafetensorError as error:
-        raise InputError(f"`inception` {file}: not safetensors ({error}); {HOW}") from None
+        return read_tensors(data, f"`inception` {file}")
+    except InputError as error:
+        raise InputError(f"{error}; {HOW}") from None
 
 
 def _download() -> Inception:

@@ -13,7 +13,7 @@ A `.pth` file is a pickle. It is read only if its SHA-256 is the published one, 
 `weights_only=True`, which runs no code.
 """
 
-__all__ = ["Weights", "fold", "read_pinned"]
+__all__ = ["LARGEST", "Weights", "fold", "read_pinned"]
 
 import hashlib
 import io
@@ -26,8 +26,12 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
 
 Weights = dict[str, Tensor]
+
+LARGEST = 1 << 30
+"""Bytes of a file of weights; the largest that is read, Inception's, has 95 MB."""
 
 
 def read_pinned(path: Path, sha256: str) -> Weights:
@@ -37,7 +41,7 @@ def read_pinned(path: Path, sha256: str) -> Weights:
         InputError: If the file is missing, or its SHA-256 is not `sha256`.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path, LARGEST)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     found = hashlib.sha256(data).hexdigest()

@@ -62,10 +62,10 @@ from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.likeness import some_weights
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
 from genlab.lab.verify.readers.configs import shape_of
-from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import compare_shapes, generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
-from genlab.lab.verify.readers.tensors import header_of, read_tensors
+from genlab.lab.verify.readers.record import SubmittedRecord
+from genlab.lab.verify.readers.tensors import read_shapes, read_weights
 from genlab.lab.verify.results.findings import Refused, Verdict, Words
 from genlab.runs.checkpoints import CheckpointPlan
 from genlab.runs.run import checkpoint_name
@@ -164,8 +164,8 @@ def _states(
         if not (folder / name).is_file():
             raise Refused(f"{folder.name}/{name}: missing, though config.json says that it is kept")
         data, name = (folder / name).read_bytes(), f"{folder.name}/{name}"
-        compare_shapes(header_of(data, name), wanted, name)
-        states.append(read_tensors(data, name))
+        compare_shapes(read_shapes(data, name), wanted, name)
+        states.append(read_weights(data, name))
     return states[0], states[1]
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import genlab
 
+from genlab.common.errors import InputError
+from genlab.common.formats.json_text import read_object
+from genlab.common.formats.tensors import header_of
 from genlab.lab.handin.archive import MANIFEST
 from genlab.lab.verify.readers.archive_reader import Archive, open_archive
 from genlab.lab.verify.readers.given import Given
-from genlab.lab.verify.readers.json_reader import read_object
 from genlab.lab.verify.readers.pictures import size_of
 from genlab.lab.verify.readers.submissions import Submission
-from genlab.lab.verify.readers.tensors import header_of
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
@@ -80,7 +81,7 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
             _unpack(archive, kind, folder)
             if kind == "code":
                 sources = _sources(archive)
-        except (Refused, OSError) as error:
+        except (InputError, OSError) as error:
             findings.append(_tampered(kind, error))
             continue
         count, ignored = len(archive.names), ""
@@ -94,7 +95,7 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
     try:
         open_archive(docx.read(), docx.name)
         findings.append(_row("docx", Verdict.PASS, Words("可以打开", "can be opened")))
-    except (Refused, OSError) as error:
+    except (InputError, OSError) as error:
         findings.append(_tampered("docx", error))
     if len(digests) == 2:
         findings.append(_belong(digests))

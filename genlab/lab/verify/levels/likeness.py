@@ -31,7 +31,7 @@ from torch import Tensor
 from genlab.configs.lab import seed_of
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.readers.pictures import read_picture
-from genlab.lab.verify.readers.tensors import read_tensors
+from genlab.lab.verify.readers.tensors import read_weights
 from genlab.lab.verify.results.findings import Refused, Words
 from genlab.runs.records import read_json
 
@@ -82,7 +82,7 @@ def prints_of(who: str, run: Path) -> Prints:
             data, name = path.read_bytes(), path.parent.name
             files[name] = hashlib.sha256(data).hexdigest()
             try:
-                weights[name] = some_weights(read_tensors(data, name))
+                weights[name] = some_weights(read_weights(data, name))
             except Refused:  # said where the models are rebuilt
                 continue
     pixels, small = _images(run / "gan" / "generated")

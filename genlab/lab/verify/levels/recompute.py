@@ -36,10 +36,10 @@ from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.integrity import Unpacked
-from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import generator_of, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
-from genlab.lab.verify.readers.tensors import read_tensors
+from genlab.lab.verify.readers.record import SubmittedRecord
+from genlab.lab.verify.readers.tensors import read_weights
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, judged
 from genlab.metrics.frechet_distance import frechet_parts
 from genlab.networks.pretrained.efficientnet_lite0 import dog_probability
@@ -80,7 +80,7 @@ def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     model, config = vae_at(folder, digits.test[0].numel())
     x = observed_test_images(digits, model.likelihood)
     results = SubmittedRecord(folder / "results.json")
-    kept = read_tensors((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
+    kept = read_weights((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")
     recorded = {
         key for key, quantity in QUANTITIES.items()
         if quantity.per_image and results.value.get(key) is not None

@@ -55,9 +55,9 @@ from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.between import between_gan, between_vae, refuse_gone_back
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
-from genlab.lab.verify.readers.json_reader import SubmittedRecord
 from genlab.lab.verify.readers.models import generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
+from genlab.lab.verify.readers.record import SubmittedRecord
 from genlab.lab.verify.results.findings import Finding, Verdict, Words, judged
 from genlab.runs.records import read_json
 from genlab.vae.load import build_likelihood

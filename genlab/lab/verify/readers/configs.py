@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 from genlab.common.errors import InputError
+from genlab.common.formats.tensors import Shapes
 from genlab.common.typed_json import fits
 from genlab.configs.design import DESIGN_SIGNATURES
 from genlab.configs.gan import GanConfig
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
-from genlab.lab.verify.readers.tensors import Shapes
 from genlab.lab.verify.results.findings import Refused
 
 LIMITS = {

@@ -9,11 +9,12 @@ from typing import TypeVar
 from torch import nn
 
 from genlab.common.errors import InputError
+from genlab.common.formats.tensors import Shapes
 from genlab.configs.gan import GanConfig
 from genlab.configs.vae import VaeConfig
 from genlab.gan.build import build_design, build_generator
 from genlab.lab.verify.readers.configs import gan_of, shapes_of, vae_of
-from genlab.lab.verify.readers.tensors import Shapes, header_of, read_tensors
+from genlab.lab.verify.readers.tensors import read_shapes, read_weights
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.records import read_json
 from genlab.vae.load import build_vae, first_vae
@@ -68,9 +69,9 @@ def _filled(build: Callable[[], Model], data: bytes, name: str) -> Model:
     except (NotImplementedError, RuntimeError) as error:
         first = str(error).splitlines()[0][:100]
         raise InputError(f"{name}: its shapes are not known before it is built ({first})") from None
-    compare_shapes(header_of(data, name), wanted, name)
+    compare_shapes(read_shapes(data, name), wanted, name)
     network = build()
-    network.load_state_dict(read_tensors(data, name))
+    network.load_state_dict(read_weights(data, name))
     return network.eval().requires_grad_(False)
 
 

@@ -1,95 +1,30 @@
-"""Reads safetensors of strangers: the header is checked here before the library sees the file.
+"""The tensors of a submission: what the reader refuses of them was tampered with."""
 
-A file is 8 bytes N (little-endian), N bytes of JSON, and the tensors' bytes, without holes.
-
-References:
-    | https://github.com/huggingface/safetensors (format)
-"""
-
-__all__ = ["Shapes", "header_of", "read_tensors"]
-
-import math
-
-from typing import TypeAlias
+__all__ = ["read_shapes", "read_weights"]
 
 from torch import Tensor
 
-from genlab.lab.verify.readers.json_reader import read_object
-from genlab.lab.verify.results.findings import Refused
-
-LARGEST_HEADER = 1 << 20
-LARGEST_SIDE = 1 << 40
-BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
-    "BOOL": 1,
-}
-"""The dtypes that are taken, and the bytes of one value."""
-Shapes: TypeAlias = dict[str, tuple[str, tuple[int, ...]]]
-"""dtype and shape of each tensor, by name."""
+from genlab.common.formats.tensors import Shapes, header_of, read_tensors, require_finite
+from genlab.lab.verify.results.findings import refusing
 
 
-def header_of(data: bytes, name: str) -> Shapes:
+def read_shapes(data: bytes, name: str) -> Shapes:
     """Returns the dtype and shape of every tensor, without reading any.
 
     Raises:
-        Refused: If a length, an offset, a dtype or a shape is not right, tensors overlap or leave
-            bytes between them.
+        Refused: If the file is not safetensors.
     """
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 2 <= length <= min(LARGEST_HEADER, len(data) - 8):
-        raise Refused(f"{name}: no safetensors file (its header's length is {length:,})")
-    header = read_object(data[8 : 8 + length], name)
-    notes = header.pop("__metadata__", {})
-    if not (isinstance(notes, dict) and all(isinstance(v, str) for v in notes.values())):
-        raise Refused(f"{name}: its __metadata__ is not text")
-    shapes: Shapes = {}
-    spans = []
-    for key, entry in header.items():
-        dtype, shape, start, end = _entry(entry, f"{name}: {key[:60]}")
-        if math.prod(shape) * BYTES[dtype] != end - start:
-            raise Refused(f"{name}: {key[:60]}: its bytes are not those of {dtype} {shape}")
-        shapes[key] = (dtype, shape)
-        spans.append((start, end))
-    place = 0
-    for start, end in sorted(spans):
-        if start != place:
-            raise Refused(f"{name}: its tensors overlap or leave holes")
-        place = end
-    if place != len(data) - 8 - length:
-        raise Refused(f"{name}: its tensors do not fill the file")
-    return shapes
+    with refusing():
+        return header_of(data, name)
 
 
-def _entry(entry: object, where: str) -> tuple[str, tuple[int, ...], int, int]:
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise Refused(f"{where}: not an entry of a safetensors header")
-    dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
-    whole = [
-        isinstance(part, list) and all(type(n) is int and 0 <= n <= LARGEST_SIDE for n in part)
-        for part in (shape, span)
-    ]
-    if dtype not in BYTES or not all(whole) or len(shape) > 8 or len(span) != 2:
-        raise Refused(f"{where}: dtype, shape or offsets are not right")
-    if span[0] > span[1]:
-        raise Refused(f"{where}: its end is before its start")
-    return dtype, tuple(shape), span[0], span[1]
-
-
-def read_tensors(data: bytes, name: str) -> dict[str, Tensor]:
-    """Returns the tensors of a file whose header is right and whose values are all finite.
+def read_weights(data: bytes, name: str) -> dict[str, Tensor]:
+    """Returns the tensors, whose values are all finite.
 
     Raises:
-        Refused: As of `header_of`, or if a value is NaN or infinite.
+        Refused: If the file is not safetensors, or a value is NaN or infinite.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    header_of(data, name)
-    try:
-        tensors = load(data)
-    except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
-        raise Refused(f"{name}: not readable ({error})") from None
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise Refused(f"{name}: {key} has values that are not finite")
+    with refusing():
+        tensors = read_tensors(data, name)
+        require_finite(tensors, name)
     return tensors

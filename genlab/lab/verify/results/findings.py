@@ -11,9 +11,12 @@ The exit code is that of the worst verdict, over all checks and all submissions,
     tampered (2)  >  fail (1)  >  cannot (3)  >  look, pass (0)
 """
 
-__all__ = ["LEVELS", "Finding", "Refused", "Verdict", "Words", "exit_code", "judged", "worst"]
+__all__ = [
+    "LEVELS", "Finding", "Refused", "Verdict", "Words", "exit_code", "judged", "refusing", "worst",
+]  # fmt: skip
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import NamedTuple
 
@@ -68,8 +71,21 @@ class Finding(NamedTuple):
     found: Words
 
 
-class Refused(ValueError):
-    """Something in a submission is not what it must be: changed, missing, damaged or hostile."""
+class Refused(InputError):
+    """Something in a submission is not what it must be: changed, missing, damaged or hostile.
+
+    Every other bad input is none of the submission's: the data is not here, or the options are
+    wrong.
+    """
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Says of a file of a submission that a reader will not have that it is `Refused`."""
+    try:
+        yield
+    except InputError as error:
+        raise Refused(str(error)) from None
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
