@@ -7,7 +7,6 @@ Wider pixels (32-bit and floating-point TIFFs) are refused: nothing says which v
 
 __all__ = ["VERSION", "decode", "decode_usable", "decoding", "reading", "require_side"]
 
-import io
 import warnings
 
 from collections.abc import Iterator
@@ -15,14 +14,18 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from genlab.common.errors import InputError
-from genlab.data.files.kinds import readable_formats
+from genlab.common.formats.picture import MOST_PIXELS, opened, readable_formats
 from genlab.data.problems import MEND
 
 VERSION = 1
 """The version of decoding and resizing: part of cache keys and identities."""
+FREE = 1 << 21
+"""The pixels that any image may have."""
+MOST_PACKED = 200
+"""The pixels for a byte of its file that a larger image may have; photographs have 2 to 50."""
 SMALLEST_SIDE = 16
 """Pixels that the shorter side of an image needs to have a square cut out of it."""
 
@@ -77,30 +80,11 @@ def reading(data: bytes, name: str) -> Iterator[Image.Image]:
         InputError: If it is no readable image, or so large that it may be a decompression bomb.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
-                raise ValueError(f"{image.width}x{image.height} pixels: too many")
+        most = min(MOST_PIXELS, max(FREE, MOST_PACKED * len(data)))
+        with opened(data, name, readable_formats(), most) as image:
             yield image
-            return
-    except UnidentifiedImageError:
-        reason = _content(data)
-    except Exception as error:  # decoders raise anything on damaged bytes
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-    raise InputError(f"{name}: not a readable image ({reason}){MEND}")
-
-
-def _content(data: bytes) -> str:
-    """Returns what bytes are that no decoder takes, in words."""
-    if not data:
-        return "an empty file"
-    if data[4:8] == b"ftyp":
-        brand = data[8:12]
-        if brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-            return "HEIC by content, which this Pillow cannot read; install pillow-heif"
-        return "AVIF, which this Pillow cannot read" if brand == b"avif" else "a film by content"
-    if data[:256].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<svg", b"{")):
-        return "a page or text by content, no picture"
-    return "of no format that Pillow reads here"
+    except InputError as error:
+        raise InputError(f"{error}{MEND}") from None
 
 
 def require_side(width: int, height: int, name: str) -> None:

@@ -18,8 +18,8 @@ from genlab.common.errors import InputError
 from genlab.data.arrays.layout import as_grey
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import by_role
+from genlab.data.files.idx import idx_arrays
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
-from genlab.data.idx.files import idx_arrays
 
 NEARLY_BLACK = 16
 """Levels of images that cannot be meant."""
@@ -80,7 +80,7 @@ def _pixels_of(images: Tensor) -> list[bytes]:
 
 
 def digits_of_idx(path: Path, origin: Origin) -> Digits:
-    """Reads the digits of a folder or zip with idx files, as of `idx.files.idx_arrays`."""
+    """Reads the digits of a folder or zip with idx files, as of `files.idx.idx_arrays`."""
     return Digits.of(**idx_arrays(path), origin=origin)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.data.files.idx import holds_idx
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
-from genlab.data.idx.files import holds_idx
 
 Kind = Literal["pictures", "idx", "arrays"]
 

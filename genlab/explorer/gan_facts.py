@@ -31,7 +31,7 @@ from genlab.common.typed_json import from_json
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.stills import Still
 from genlab.fid.results import GanMeasurement
-from genlab.figures.draw import read_sheet
+from genlab.figures.sheets import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
 from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json

@@ -2,7 +2,6 @@
 
 __all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
-import io
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from PIL import Image
 from torch import Tensor
 
 import genlab.data
@@ -27,12 +25,12 @@ from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.gan_samples import walk_file
 from genlab.figures.language import pick
+from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
 from genlab.gan.load import gan_config
 from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
-from genlab.runs.seal import read_kept
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import VaeResults, read_comparison, read_results
@@ -227,12 +225,6 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
             title=plane.model.prior.title.en, z=plane.dots, log_density=density, caption=numbers
         ))
     save(comparison.prior_grid(panels, limit, title + "; nats"), path / "comparison.png")
-
-
-def read_sheet(folder: Path) -> np.ndarray:
-    """Returns the PNGs of a folder in the order of their names, with shape `(N, H, W, 3)`."""
-    pictures = map(read_kept, sorted(folder.glob("*.png")))
-    return np.stack([np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures])
 
 
 def draw_gan(

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
+from genlab.common.errors import InputError
 from genlab.data.pictures import pictures_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned
-from genlab.figures.sheets import enlarged, image_sheet
+from genlab.figures.sheets import enlarged, image_sheet, read_image, read_sheet
 from genlab.figures.style import CM, TEXT, literal, styled, wrapped
 from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
@@ -31,12 +31,6 @@ SHOWN = 16
 
 WIDE = 700
 """The intended width of a frame, in pixels; narrow frames are enlarged by a whole factor."""
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Returns the pixels of a PNG, with shape `(H, W, 3)`."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
@@ -52,8 +46,7 @@ def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
     kept = {_epoch(p): read_image(p) for p in (path / "progress").glob("epoch_*.png")}
     if not kept:
         for folder in (p for p in (path / "samples").glob("epoch_*") if p.is_dir()):
-            images = np.stack([read_image(p) for p in sorted(folder.glob("*.png"))])
-            kept[_epoch(folder)] = image_sheet(images, 5)
+            kept[_epoch(folder)] = image_sheet(read_sheet(folder), 5)
     frames = []
     for epoch, image in sorted(kept.items()):
         scale = max(1, WIDE // image.shape[1])
@@ -63,7 +56,8 @@ def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
 
 def _epoch(path: Path) -> int:
     found = re.fullmatch(r"epoch_(\d+)", path.stem)
-    assert found, path
+    if found is None:
+        raise InputError(f"{path}: not a file of the run")
     return int(found[1])
 
 

@@ -5,17 +5,15 @@ Still images are PNGs with exactly the pixels that the generator returns.
 
 __all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
 
-import io
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from PIL import Image
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.picture import opened
 from genlab.common.progress import Progress, say
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
@@ -88,9 +86,9 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
 def _holds(path: Path, image: np.ndarray) -> bool:
     """Returns whether a file is this image, pixel for pixel."""
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as found:
+        with opened(path.read_bytes(), str(path), ("PNG",)) as found:
             return found.mode == "RGB" and np.array_equal(np.asarray(found), image)
-    except OSError:  # not an image, or one cut short
+    except (InputError, OSError):  # not an image, or one cut short
         return False
 
 

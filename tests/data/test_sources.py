@@ -17,8 +17,8 @@ from genlab.cli.doctor import check_machine
 from genlab.common.errors import InputError
 from genlab.configs.gan import scratch
 from genlab.data.crop import Crop
+from genlab.data.files.idx import FILES
 from genlab.data.identity import Origin
-from genlab.data.idx.files import FILES
 from genlab.data.image_set import load_images
 from genlab.data.inventory import inventory
 from genlab.data.pictures import ArrayPictures

@@ -30,7 +30,7 @@ from genlab.explorer.explore import LIMIT, explore, lines_of
 from genlab.explorer.gan_facts import distances_of, slerp
 from genlab.explorer.plane_facts import mass_levels
 from genlab.explorer.weights import characters
-from genlab.figures.draw import read_sheet
+from genlab.figures.sheets import read_sheet
 from genlab.gan.load import load_generator
 from genlab.runs.run import Run
 from genlab.runs.seal import seal

@@ -6,30 +6,19 @@ In a `.npz` the usual names are known: `train`, `x_train`, `train_images`, `imag
 
 __all__ = ["by_role", "read_arrays"]
 
-import lzma
 import re
-import zipfile
-import zlib
 
 from collections.abc import Mapping
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 
 from genlab.common.errors import InputError
+from genlab.common.formats.numpy_arrays import read_npy, read_npz
 from genlab.common.progress import say_once
 from genlab.common.text import one_line
 from genlab.data.arrays.layout import is_pixels
-from genlab.data.files.archive import open_zip
 from genlab.data.splits import split_of
-
-DAMAGE = (
-    ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
-    NotImplementedError, RuntimeError, TokenError, SyntaxError, MemoryError, OverflowError,
-    TypeError, KeyError,
-)  # fmt: skip
-"""What NumPy, `zipfile` and the decompressors raise on bytes that are no such file."""
 
 IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "digits", "input",
                     "inputs", "pictures", "arr"})  # fmt: skip
@@ -45,33 +34,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"PK"
-        if not packed:
-            return {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
-        with open_zip(path) as archive:  # refuses what would fill the memory
-            for member in archive.infolist():
-                _require_whole(archive, member)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except InputError:
-        raise
-    except DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{path}: not a NumPy file of plain arrays ({one_line(reason)[:200]})"
-        ) from None
-
-
-def _require_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Raises `ValueError` if an array is promised that is larger than its member."""
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
-            np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-        size = file.tell() + int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
-    if size != member.file_size:
-        raise ValueError(f"{member.filename}: {member.file_size} bytes, its header says {size}")
+        if packed:
+            return read_npz(path, str(path), text=True)
+        return {"images": read_npy(path)}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def by_role(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

@@ -110,10 +110,10 @@ class Archive(ImageFiles):
         try:
             with self._zip.open(member) as file:
                 head = file.read(HEAD)
+            fits = member.file_size <= LARGEST_MEMBER
+            return fits and opens_as_picture(name, head, lambda: self._zip.read(member))
         except DAMAGE:
             return False
-        fits = member.file_size <= LARGEST_MEMBER
-        return fits and opens_as_picture(name, head, lambda: self._zip.read(member))
 
 
 def member_name(member: zipfile.ZipInfo) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from genlab.common.errors import InputError
 from genlab.common.paths import cache_folder, data_folder
 from genlab.common.progress import say
+from genlab.data.files.idx import FILES, holds_idx, require_idx
 from genlab.data.identity import Origin
-from genlab.data.idx.files import FILES, holds_idx, require_idx
 from genlab.data.sources.base import DigitSource
 
 if TYPE_CHECKING:

@@ -121,7 +121,7 @@ def _dress_pictures(document: Document) -> None:
     for name, width in widths.items():
         part = document.part.related_parts[name]
         most = round(width / EMU_PER_INCH * DOTS_PER_INCH)
-        part._blob = shrunk(part.blob, most)
+        part._blob = shrunk(part.blob, str(part.partname), most)
 
 
 def _sign(document: Document, author: str, title: str, lang: str) -> None:

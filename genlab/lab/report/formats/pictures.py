@@ -9,12 +9,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from genlab.common.formats.picture import opened
+
 PICTURE = re.compile(r"(!\[[^\]]*\]\()([^)]+)(\))")
 
 
-def shrunk(data: bytes, most: int) -> bytes:
-    """Returns a PNG at most `most` pixels wide, or the given bytes if they are smaller."""
-    with Image.open(io.BytesIO(data)) as image:
+def shrunk(data: bytes, name: str, most: int) -> bytes:
+    """Returns a PNG at most `most` pixels wide, or the given bytes if they are smaller.
+
+    Raises:
+        InputError: If it is no PNG, or damaged, by its `name`.
+    """
+    with opened(data, name, ("PNG",)) as image:
         if image.width <= most:
             return data
         height = round(image.height * most / image.width)
@@ -31,7 +37,8 @@ def with_small_pictures(markdown: str, resources: Path, folder: Path, most: int)
         The text with the names of the copies.
 
     Raises:
-        RuntimeError: If a picture is missing.
+        InputError: If a picture is damaged.
+        RuntimeError: If one is missing.
     """
     names: dict[str, str] = {}
 
@@ -41,7 +48,7 @@ def with_small_pictures(markdown: str, resources: Path, folder: Path, most: int)
             raise RuntimeError(f"{path}: no such picture")
         if found[2] not in names:
             names[found[2]] = f"picture-{len(names):03d}{path.suffix}"
-            (folder / names[found[2]]).write_bytes(shrunk(path.read_bytes(), most))
+            (folder / names[found[2]]).write_bytes(shrunk(path.read_bytes(), str(path), most))
         return f"{found[1]}{names[found[2]]}{found[3]}"
 
     return PICTURE.sub(copied, markdown)

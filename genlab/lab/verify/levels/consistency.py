@@ -31,13 +31,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genlab.common.errors import InputError
+from genlab.common.formats.picture import PNG
 from genlab.lab.report.text.text import PLACEHOLDERS
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rebuild import Rebuilt, rebuild
 from genlab.lab.verify.readers.docx_reader import Document, read_docx
 from genlab.lab.verify.readers.equations import numbers_of
 from genlab.lab.verify.readers.names import person
-from genlab.lab.verify.readers.pictures import PNG, converted, difference, read_picture, size_of
+from genlab.lab.verify.readers.pictures import converted, difference, read_picture, size_of
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
 from genlab.runs.run import Run
 

@@ -1,8 +1,7 @@
 """Reads pictures of strangers: their size is known, and limited, before a pixel is decoded."""
 
-__all__ = ["LEVELS_OFF", "PNG", "converted", "difference", "read_picture", "size_of"]
+__all__ = ["LEVELS_OFF", "converted", "difference", "read_picture", "size_of"]
 
-import io
 import struct
 import warnings
 
@@ -10,18 +9,18 @@ import numpy as np
 
 from PIL import Image
 
+from genlab.common.errors import InputError
+from genlab.common.formats.picture import JPEG, PNG, opened
 from genlab.lab.verify.results.findings import Refused
 
 LARGEST_SIDE, MOST_PIXELS = 20_000, 40_000_000
 LEVELS_OFF = 2
 """What another machine's rounding may change of an image drawn again."""
-PNG = b"\x89PNG\r\n\x1a\n"
 BLOCK, BLOCK_OFF = 16, 20
 """Pixels of a block's side, and what a conversion may change of a block's mean. (Of ten figures
 made smaller in five ways to 0.85, 0.5 and 0.3 of their size, the most was 19.)"""
 SHAPE_OFF, LOCAL = 0.02, 0.25
 """Of two pictures' proportions; the share of a picture within which a change is a person's."""
-JPEG = b"\xff\xd8\xff"
 
 
 def size_of(data: bytes, name: str) -> tuple[int, int]:
@@ -66,11 +65,12 @@ def read_picture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data), formats=("JPEG",) if is_jpeg else ("PNG",)) as image:
+            form = "JPEG" if is_jpeg else "PNG"
+            with opened(data, name, (form,), MOST_PIXELS) as image:
                 _check_size(*image.size, name)
                 plain = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Warning, struct.error) as error:
-        raise Refused(f"{name}: a damaged PNG ({error})") from None
+    except InputError as error:
+        raise Refused(str(error)) from None
     if size and plain.size != size:
         plain = plain.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(plain)

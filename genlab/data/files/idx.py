@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from genlab.common.errors import InputError
+from genlab.common.formats.idx import read_idx
 from genlab.data.files.archive import member_name, open_zip
 from genlab.data.files.hidden import hidden_part
-from genlab.data.idx.format import read_idx
 from genlab.data.splits import split_of
 
 FILES = {
@@ -86,9 +86,13 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
     with nullcontext() if folder.is_dir() else open_zip(folder) as archive:
         for part in FILES:
             name = files[part]
-            source = archive.open(names[name]) if archive else (folder / name).open("rb")
-            with source as file:
-                arrays[part] = read_idx(file, f"{folder}/{name}")
+            if archive:
+                member = archive.getinfo(names[name])
+                opened, size = archive.open(member), member.file_size
+            else:
+                opened, size = (folder / name).open("rb"), (folder / name).stat().st_size
+            with opened as file:
+                arrays[part] = read_idx(file, f"{folder}/{name}", size)
     for split in ("train", "test"):
         images, labels = arrays[f"{split} images"], arrays[f"{split} labels"]
         if images.ndim != 3 or labels.shape != images.shape[:1]:

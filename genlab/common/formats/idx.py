@@ -1,4 +1,4 @@
-"""The idx format of MNIST: arrays of bytes behind a header.
+"""The idx format of MNIST: arrays of bytes behind a header, plain or gzipped.
 
 References:
     | Gradient-based learning applied to document recognition (LeCun et al., 1998)
@@ -18,51 +18,61 @@ from genlab.common.errors import InputError
 
 LARGEST = 1 << 31
 """The bytes that a file may unpack to; MNIST has 47 million, all of EMNIST 550 million."""
+FREE = 1 << 25
+"""The bytes that any file may unpack to."""
+MOST_PACKED = 200
+"""The ratio of unpacked to packed bytes above which a larger file is refused."""
 PIECE = 1 << 20
 """The bytes that are unpacked at a time."""
 GZIP = 16 + zlib.MAX_WBITS
 
 
-def read_idx(file: IO[bytes], name: str) -> np.ndarray:
-    """Reads an idx file (plain or gzipped) of uint8, and never more of it than its header says.
+def read_idx(file: IO[bytes], name: str, size: int) -> np.ndarray:
+    """Reads an idx file of uint8, and never more of it than its header says.
 
     Arguments:
         file: The file, opened.
         name: What errors call it.
+        size: The bytes of the file.
 
     Raises:
         InputError: If it is truncated, something else, or too large.
     """
     try:
-        return _read(file, name)
+        return _read(file, name, size)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: damaged or truncated ({reason}); fetch it again") from None
 
 
-def _read(file: IO[bytes], name: str) -> np.ndarray:
+def _read(file: IO[bytes], name: str, size: int) -> np.ndarray:
     unpack = _Unpacker(file)
-    head = unpack.read(16)
-    axes = head[3] if len(head) >= 4 else 0
-    if head[:3] != b"\x00\x00\x08" or not 1 <= axes <= 3 or len(head) < 4 + 4 * axes:
-        raise InputError(f"{name}: not an idx file of bytes (starts with {head[:4].hex() or '-'})")
-    start = 4 + 4 * axes
-    shape = tuple(np.frombuffer(head, ">u4", axes, 4).astype(int).tolist())
+    head = unpack.read(4)
+    axes = head[3] if len(head) == 4 else 0
+    if head[:3] != b"\x00\x00\x08" or not 1 <= axes <= 3:
+        raise InputError(f"{name}: not an idx file of bytes (starts with {head.hex() or '-'})")
+    sides = unpack.read(4 * axes)
+    if len(sides) < 4 * axes:
+        raise InputError(f"{name}: truncated: it ends in its header; fetch it again")
+    shape = tuple(np.frombuffer(sides, ">u4").astype(int).tolist())
     wanted = prod(shape)
-    if wanted > LARGEST:
+    largest = min(LARGEST, max(FREE, MOST_PACKED * size))
+    if wanted > largest:
         raise InputError(
-            f"{name}: its header promises {wanted:,} bytes of shape {shape}; at most {LARGEST:,} "
-            "are read"
+            f"{name}: its header promises {wanted:,} bytes of shape {shape}; of a file of "
+            f"{size:,} bytes at most {largest:,} are read"
         )
-    data = head[start:] + unpack.read(start + wanted + 1 - len(head))
-    if len(data) != wanted:
-        found = "truncated" if len(data) < wanted else "too long"
-        more = "more" if len(data) > wanted else f"{len(data)}"
+    values, held = np.empty(wanted, np.uint8), 0
+    while held < wanted and (piece := unpack.piece(min(PIECE, wanted - held))):
+        values[held : held + len(piece)] = np.frombuffer(piece, np.uint8)
+        held += len(piece)
+    more = held == wanted and unpack.piece(1)
+    if held < wanted or more:
         raise InputError(
-            f"{name}: {found}: its header promises {wanted} bytes of shape {shape}, it has "
-            f"{more}; fetch it again"
+            f"{name}: {'too long' if more else 'truncated'}: its header promises {wanted} bytes "
+            f"of shape {shape}, it has {'more' if more else held}; fetch it again"
         )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    return values.reshape(shape)
 
 
 class _Unpacker:
@@ -75,15 +85,13 @@ class _Unpacker:
 
     def read(self, count: int) -> bytes:
         """Returns the next `count` bytes, or fewer at the end."""
-        found = bytearray()
-        while len(found) < count:
-            piece = self._piece(min(PIECE, count - len(found)))
-            if not piece:
-                break
+        found = b""
+        while len(found) < count and (piece := self.piece(count - len(found))):
             found += piece
-        return bytes(found)
+        return found
 
-    def _piece(self, most: int) -> bytes:
+    def piece(self, most: int) -> bytes:
+        """Returns some of the next bytes, `most` at most; none at the end."""
         if self.gzip is None:
             piece, self.waiting = self.waiting[:most], self.waiting[most:]
             return piece or self.file.read(most)

@@ -1,0 +1,232 @@
+r"""NumPy's files: `.npy` with one array, `.npz` with several by name, a zip of `.npy` files.
+
+A header is read as the text that NumPy writes, and nothing in it is evaluated; of types there are
+numbers, booleans and, where asked for, text. An array is made only after the size of its file or
+member was found to be what its header says, and nothing is unpickled.
+
+References:
+    | The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+__all__ = ["read_npy", "read_npz"]
+
+import io
+import os
+import re
+import zipfile
+import zlib
+
+from collections.abc import Collection
+from math import prod
+from pathlib import Path
+from typing import IO, Literal, NamedTuple
+
+import numpy as np
+
+from genlab.common.errors import InputError
+from genlab.common.text import one_line
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 10_000
+"""The bytes of a header; NumPy has the same limit."""
+MOST_AXES = 8
+MOST_ARRAYS = 1_000
+FREE = 1 << 25
+"""The bytes that any `.npz` may unpack to."""
+MOST_PACKED = 200
+"""The ratio of unpacked to packed bytes above which a larger `.npz` is refused."""
+ENCRYPTED = 0x1
+PIECE = 1 << 20
+"""The bytes that are unpacked at a time."""
+
+ENTRY = re.compile(r"""
+    \s* (['"]) (?P<key> descr | fortran_order | shape) \1 \s* : \s*
+    (?: (['"]) (?P<text> [^'"\\]*) \3
+      | (?P<flag> True | False)
+      | \( (?P<shape> [\dL,\s]*) \)
+      | (?P<structure> \[ .* \]) )
+    \s* (?: , | (?=\}) )
+""", re.VERBOSE)  # fmt: skip
+"""An entry of the dictionary in a header."""
+FLAGS = ("True", "False")
+DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|12|16)|[US]\d{1,6})")
+AXES = re.compile(r"(?:\s*\d{1,19}L?\s*(?:,|$))*\s*")
+
+
+class Header(NamedTuple):
+    """What a header says."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+    """"C", or "F": the first axis is the one that runs fastest."""
+    start: int
+    """The bytes before the values."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the values."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Reads a `.npy` of numbers or booleans; the values stay on the disk until they are used.
+
+    Raises:
+        InputError: If it is damaged, of another type, or not as long as its header says.
+        OSError: If it cannot be read.
+    """
+    name = str(path)
+    with path.open("rb") as file:
+        header = _header(file, name, text=False)
+        held = file.seek(0, os.SEEK_END) - header.start
+    _require_size(header, held, name)
+    if not header.size:
+        return np.empty(header.shape, header.dtype)
+    array = np.memmap(path, header.dtype, "r", header.start, header.shape, header.order)
+    _require_booleans(array, name)
+    return array
+
+
+def read_npz(
+    file: Path | bytes, name: str, *, only: Collection[str] | None = None, text: bool = False
+) -> dict[str, np.ndarray]:
+    """Reads the arrays of a `.npz` into memory, in this machine's byte order.
+
+    Arguments:
+        file: The file, or its content.
+        name: What errors call it.
+        only: The names of the arrays to read, where the others are of no interest.
+        text: Whether arrays may be of text.
+
+    Raises:
+        InputError: If it is damaged, of other types, or unpacks to less or more than it says.
+    """
+    try:
+        packed = len(file) if isinstance(file, bytes) else file.stat().st_size
+        with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
+            members = _members(archive, packed, name, only)
+            return {
+                key: _member(archive, member, f"{name}: {one_line(key)}", text)
+                for key, member in members.items()
+            }
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeError
+    ) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "cut short"
+        raise _damaged(name, reason) from None
+
+
+def _members(
+    archive: zipfile.ZipFile, packed: int, name: str, only: Collection[str] | None
+) -> dict[str, zipfile.ZipInfo]:
+    """Returns the members to read by the names of their arrays."""
+    infos = archive.infolist()
+    if len(infos) > MOST_ARRAYS:
+        raise InputError(f"{name}: {len(infos):,} arrays; at most {MOST_ARRAYS:,} are read")
+    unpacked = sum(info.file_size for info in infos)
+    if unpacked > FREE and unpacked > MOST_PACKED * packed:
+        raise InputError(f"{name}: {packed:,} bytes that unpack to {unpacked:,}: refused")
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        key = info.filename.removesuffix(".npy")
+        if only is not None and key not in only:
+            continue
+        if key in members:
+            raise _damaged(name, f"two arrays {one_line(key)}")
+        if info.flag_bits & ENCRYPTED:
+            raise _damaged(name, f"{one_line(key)} is encrypted")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _damaged(name, f"{one_line(key)} is packed in a way that NumPy never writes")
+        members[key] = info
+    return members
+
+
+def _member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, text: bool
+) -> np.ndarray:
+    with archive.open(member) as file:
+        header = _header(file, name, text)
+        _require_size(header, member.file_size - header.start, name)
+        values = np.empty(header.size, np.uint8)
+        for start in range(0, header.size, PIECE):
+            piece = file.read(min(PIECE, header.size - start))
+            if len(piece) < min(PIECE, header.size - start):
+                raise EOFError
+            values[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        file.read(1)  # at the end the checksum is compared
+    array = np.ndarray(header.shape, header.dtype, values.data, order=header.order)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    _require_booleans(array, name)
+    return array.astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def _header(file: IO[bytes], name: str, text: bool) -> Header:
+    head = file.read(8)
+    version = tuple(head[6:])
+    if head[:6] != MAGIC or version not in ((1, 0), (2, 0), (3, 0)):
+        raise _damaged(name, f"it starts with {head.hex() or 'nothing'}")
+    width = 2 if version == (1, 0) else 4
+    length = int.from_bytes(file.read(width), "little")
+    if length > LONGEST_HEADER:
+        raise _damaged(name, f"a header of {length:,} bytes")
+    written = file.read(length)
+    if len(written) < length:
+        raise _damaged(name, "cut short")
+    entries = _entries(written.decode("latin-1"), name)
+    dtype = _dtype(entries["descr"], name, text)
+    shape = tuple(map(int, re.findall(r"\d+", entries["shape"])))
+    order = "F" if entries["fortran_order"] == "True" else "C"
+    header = Header(dtype, shape, order, 8 + width + length)
+    strides = prod(side for side in shape if side) * dtype.itemsize
+    if len(shape) > MOST_AXES or strides > np.iinfo(np.intp).max or not dtype.itemsize:
+        raise _damaged(name, f"an array of shape {shape} and type {dtype}")
+    return header
+
+
+def _entries(header: str, name: str) -> dict[str, str]:
+    """Returns the texts of the three entries of a header."""
+    found: dict[str, str] = {}
+    text, place = header.rstrip(), 1
+    while match := ENTRY.match(text, place):
+        if match["structure"] is not None:
+            raise _damaged(name, "of a structured type; save each field as an array")
+        if match["key"] in found:
+            break
+        found[match["key"]] = next(filter(None, match.group("text", "flag", "shape")), "")
+        place = match.end()
+    whole = text[:1] == "{" and text[place:].strip() == "}" and len(found) == 3
+    if not whole or found["fortran_order"] not in FLAGS or not AXES.fullmatch(found["shape"]):
+        raise _damaged(name, "its header is not as NumPy writes it")
+    return found
+
+
+def _dtype(descr: str, name: str, text: bool) -> np.dtype:
+    if DTYPE.fullmatch(descr) and (text or descr.lstrip("<>|=")[0] not in "US"):
+        try:
+            return np.dtype(descr)
+        except TypeError:  # of 96 or 128 bits, which not every machine has
+            pass
+    what = "Python objects, which are never read" if "O" in descr else f"type {descr!r}"
+    raise _damaged(name, f"{what[:60]}; save numbers or booleans")
+
+
+def _require_size(header: Header, held: int, name: str) -> None:
+    if held != header.size:
+        raise _damaged(
+            name, f"its header says {header.size:,} bytes of {header.dtype} {header.shape}, it "
+            f"has {held:,}"
+        )
+
+
+def _require_booleans(array: np.ndarray, name: str) -> None:
+    """Refuses bytes of booleans that are neither 0 nor 1, with which NumPy would calculate."""
+    if array.dtype.kind != "b":
+        return
+    levels = array.view(np.uint8).reshape(-1, order="A")
+    for start in range(0, levels.size, PIECE):
+        if levels[start : start + PIECE].max() > 1:
+            raise _damaged(name, "booleans that are neither 0 nor 1")
+
+
+def _damaged(name: str, reason: str) -> InputError:
+    return InputError(f"{name}: not a NumPy file of plain arrays ({one_line(reason)[:200]})")

@@ -1,1 +1,0 @@
-"""The idx files of MNIST and its kin: their format, and where they lie."""
