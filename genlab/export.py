@@ -105,6 +105,7 @@ def to_onnx(network: nn.Module, example: Tensor, path: str | Path) -> Path:
     )
     assert written is not None
     target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(target, written.model_proto.SerializeToString())
     return target
 

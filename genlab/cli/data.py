@@ -94,6 +94,8 @@ def data_check(
     results = check_folder(folder)
     results["advice"] = [with_options(line) for line in results["advice"]]
     page = check_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
+    target.mkdir(parents=True, exist_ok=True)
+    atomic.drop_leftovers(target)
     atomic.write_bytes(target / PAGE, page)
     if clean:
         results["clean"] = clean_copy(results, folder, clean)

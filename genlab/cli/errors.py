@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from genlab.common.errors import InputError
 from genlab.common.extras import EXTRAS, how_to_install
+from genlab.common.system_errors import told
 from genlab.common.text import one_line
 
 PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
@@ -40,7 +41,7 @@ def ended_by_errors() -> Iterator[None]:
     except InputError as error:
         _end(f"error: {with_options(str(error))}", 2)
     except OSError as error:
-        _end(f"error: {one_line(str(error))}", 2)
+        _end(f"error: {one_line(told(error))}", 2)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -73,6 +74,8 @@ def every_error_is_3() -> Iterator[None]:
     except BrokenPipeError:
         _drop_output()
         sys.exit(3)
+    except OSError as error:
+        _end(f"error: {one_line(told(error))}", 3)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         _end(f"error: cannot go on ({one_line(text)[:300]})", 3)

@@ -65,10 +65,15 @@ def fid(
     if found is None:
         return
     results, all_sets = found
-    drop_figures(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in (out, *(path for path in out.iterdir() if path.is_dir())):
+        atomic.drop_leftovers(folder)
     atomic.write_json(out / "results.json", to_json(results))
+    drawn = []
     for index, (sets, one) in enumerate(zip(all_sets, results.generators)):
-        draw_fid(one, sets.real, sets.fake, out / f"{index + 1}" if len(all_sets) > 1 else out)
+        folder = atomic.make_within(out, f"{index + 1}") if len(all_sets) > 1 else out
+        drawn += draw_fid(one, sets.real, sets.fake, folder)
+    drop_figures(out, drawn)
     _print(results, sys.stderr if json else sys.stdout)
     end(to_json(results), results.verdict or f"results in {out / 'results.json'}", json)
 

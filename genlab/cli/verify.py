@@ -80,6 +80,8 @@ def verify(
     print(table.DISCLAIMER.of(language), file=sys.stderr if json else sys.stdout)
     line = table.summary(reports, left, language)
     if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        atomic.drop_leftovers(out)
         atomic.write_bytes(out / "class.csv", table.as_csv(reports, left, language).encode())
         atomic.write_bytes(out / "class.html", class_page(reports, left, language).encode())
         line += f"; {out / 'class.html'}"

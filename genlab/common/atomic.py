@@ -3,20 +3,26 @@
 The order is: temporary file *beside* the target, flush, fsync, rename, fsync of the folder
 (Pillai et al., OSDI 2014: a rename without fsync may expose an empty file after a crash). The
 mode is 0666 less the umask, so that others can read what was written.
+
+No folder is made here. Runs and outputs make theirs once (`make_within`, for folders inside); one
+that is deleted meanwhile is an error, and not half of it is made again.
 """
 
 __all__ = [
-    "json_bytes", "png_bytes", "tensor_bytes", "write_bytes", "write_json", "write_png",
-    "write_tensors",
+    "append", "drop_leftovers", "is_leftover", "json_bytes", "make_within", "png_bytes", "sync",
+    "tensor_bytes", "write_bytes", "write_json", "write_png", "write_tensors",
 ]
 
+import glob
 import io
 import json
 import os
 import tempfile
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+
+from genlab.common.system_errors import naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+TEMPORARY = ".tmp-"
+"""In the names of temporary files: `.NAME.tmp-...`."""
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
@@ -33,10 +41,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Replaces the file at `path` with `data`, wholly or not at all.
 
     Raises:
-        OSError: If the folder cannot be written or the disk is full; `path` is as it was.
+        OSError: If the folder is not there or cannot be written, or the disk is full; it names
+            `path`, which is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.tmp-", dir=path.parent)
+    try:
+        _replace(path, data)
+    except OSError as error:  # names the temporary file, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}{TEMPORARY}", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -48,6 +63,46 @@ def write_bytes(path: Path, data: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def append(path: Path, text: str) -> None:
+    """Appends to a log; where that fails half of the text may be there."""
+    with naming(path), path.open("ab") as file:
+        file.write(text.encode())
+
+
+def sync(path: Path) -> None:
+    """Waits until a file that was appended to is on the disk."""
+    with naming(path), path.open("ab") as file:
+        os.fsync(file.fileno())
+
+
+def make_within(folder: Path, inside: str | PurePath) -> Path:
+    """Makes a folder inside another one, its parents up to that included, and returns it.
+
+    Raises:
+        FileNotFoundError: If `folder` is not there: it is not made again.
+    """
+    folder.stat()
+    (folder / inside).mkdir(parents=True, exist_ok=True)
+    return folder / inside
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a name is one of the temporary files; a process that was killed leaves them."""
+    return path.name.startswith(".") and TEMPORARY in path.name
+
+
+def drop_leftovers(folder: Path, name: str | None = None) -> None:
+    """Deletes the temporary files in a folder that no process is writing to.
+
+    Arguments:
+        folder: The folder.
+        name: Only those of this file.
+    """
+    pattern = "*" if name is None else glob.escape(name)
+    for path in folder.glob(f".{pattern}{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

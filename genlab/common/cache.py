@@ -1,7 +1,8 @@
 """Tensors kept from one run to the next: images once read, weights once folded, features.
 
 Beside `NAME.safetensors` in the cache lies `NAME.sha256`; only if both agree do the tensors
-count. A cache that is damaged, or cannot be written, costs time and not the result.
+count. A cache that is damaged, or cannot be read or written, costs time and not the result; one
+that is deleted is made again.
 """
 
 __all__ = ["NOTHING_KEPT", "Parts", "cached", "is_cached", "read_cached"]
@@ -17,6 +18,7 @@ from genlab.common import atomic
 from genlab.common.formats.tensors import read_tensors
 from genlab.common.paths import cache_folder
 from genlab.common.progress import say
+from genlab.common.system_errors import read_bytes, told
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +31,7 @@ def cached(name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Ten
         name: Folder and name in the cache, say "weights/lenet"; it says all they depend on.
         make: Makes the tensors.
     """
-    return _kept(_path(name), make)
+    return _kept(_path(name), make, parents=True)
 
 
 def is_cached(name: str) -> bool:
@@ -51,10 +53,14 @@ class Parts:
     Arguments:
         folder: The folder; made when the first part is kept.
         key: A digest of everything that the parts depend on.
+        parents: Whether the folders that it lies in are made, too. Those of the cache are; a run
+            is not made again.
     """
 
-    def __init__(self, folder: Path | None = None, key: str = "") -> None:
-        self.folder, self.key = folder, key
+    def __init__(
+        self, folder: Path | None = None, key: str = "", *, parents: bool = False
+    ) -> None:
+        self.folder, self.key, self.parents = folder, key, parents
 
     def keep(self, name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
         """Returns a part, made and kept first if need be.
@@ -63,7 +69,9 @@ class Parts:
             name: The part's name, unlike all others.
             make: Makes its tensors.
         """
-        return make() if self.folder is None else _kept(self._file(name), make)
+        if self.folder is None:
+            return make()
+        return _kept(self._file(name), make, self.parents)
 
     def read(self, name: str) -> "dict[str, Tensor] | None":
         """Returns a part that is kept, or None."""
@@ -72,7 +80,7 @@ class Parts:
     def write(self, name: str, tensors: "Mapping[str, Tensor]") -> None:
         """Keeps a part."""
         if self.folder is not None:
-            _write(self._file(name), tensors)
+            _write(self._file(name), tensors, self.parents)
 
     def _file(self, name: str) -> Path:
         assert self.folder is not None  # nothing is read or written without one
@@ -88,21 +96,27 @@ NOTHING_KEPT = Parts()
 """Parts of which none is kept."""
 
 
-def _kept(target: Path, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
+def _kept(
+    target: Path, make: "Callable[[], dict[str, Tensor]]", parents: bool
+) -> "dict[str, Tensor]":
     found = _read(target)
     if found is None:
         found = make()
-        _write(target, found)
+        _write(target, found, parents)
     return found
 
 
-def _write(target: Path, tensors: "Mapping[str, Tensor]") -> None:
+def _write(target: Path, tensors: "Mapping[str, Tensor]", parents: bool) -> None:
+    data = atomic.tensor_bytes(tensors)
+    digest = hashlib.sha256(data).hexdigest().encode()
     try:
-        atomic.write_tensors(target, tensors)
-        digest = hashlib.sha256(target.read_bytes()).hexdigest()
-        atomic.write_bytes(target.with_suffix(".sha256"), digest.encode())
+        target.parent.mkdir(parents=parents, exist_ok=True)
+        for file, content in ((target, data), (target.with_suffix(".sha256"), digest)):
+            atomic.write_bytes(file, content)
+            atomic.drop_leftovers(target.parent, file.name)
     except OSError as error:
-        say(f"note: nothing is kept ({error}); it will be made again next time")
+        if not _is_kept(target):  # else another process has kept the same meanwhile
+            say(f"note: nothing is kept ({told(error)}); it will be made again next time")
 
 
 def _is_kept(target: Path) -> bool:
@@ -112,7 +126,11 @@ def _is_kept(target: Path) -> bool:
 def _read(target: Path) -> "dict[str, Tensor] | None":
     if not _is_kept(target):
         return None
-    data, seal = target.read_bytes(), target.with_suffix(".sha256").read_bytes()
+    try:
+        data, seal = read_bytes(target), read_bytes(target.with_suffix(".sha256"))
+    except OSError as error:
+        say(f"note: what was kept cannot be read ({told(error)}); it is made again")
+        return None
     digest = hashlib.sha256(data).hexdigest().encode()
     return read_tensors(data, str(target)) if digest == seal else None
 

@@ -10,6 +10,7 @@ from typing import Any
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.quantities import PLUS_MINUS
+from genlab.common.system_errors import read_bytes
 from genlab.explorer.assemble import assemble, word_table
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.find import Found, find
@@ -89,7 +90,10 @@ def explore(
             f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than "
             f"{LIMIT / 1e6:.0f}; choose models with `priors`"
         )
+    path.stat()  # a run that is gone by now is not made again
+    target.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(target, written)
+    atomic.drop_leftovers(target.parent, target.name)
     models = facts["vae"]["models"] if facts["vae"] else []
     networks = facts["vae"]["networks"] if facts["vae"] else {}
     return {
@@ -126,7 +130,7 @@ def _sheet_figure(path: Path, blobs: Blobs) -> dict[str, Any] | None:
         if (path / name).exists():
             languages = {lang: twin(path / name, lang) for lang in LANGUAGES}
             return {"pictures": {
-                lang: blobs.add(file.read_bytes())
+                lang: blobs.add(read_bytes(file))
                 for lang, file in languages.items() if file.exists()
             }}  # fmt: skip
     return None

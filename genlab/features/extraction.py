@@ -123,7 +123,8 @@ def extract_with_pixels(
     everywhere = all_true(kept is not None)  # all processes extract, or none does
     if kept is not None and everywhere:
         return _in_order(Extracted(**kept), pictures)
-    parts = Parts(cache_folder() / f"{name}-parts", f"{rank()}-of-{world_size()}")
+    folder = cache_folder() / f"{name}-parts"
+    parts = Parts(folder, f"{rank()}-of-{world_size()}", parents=True)
     found = _by_content(extractor, pictures, batch, parts)
     cached(name, found._asdict)
     parts.discard()

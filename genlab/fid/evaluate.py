@@ -145,6 +145,7 @@ def _save_statistics(
 ) -> dict[str, str]:
     """Writes the real images' statistics; returns the files' names by network."""
     files = {}
+    out.mkdir(parents=True, exist_ok=True)
     for extractor in extractors:
         file = out / f"statistics-{extractor.key}.npz"
         (sample,) = Sample.of(features.extracted(extractor, real))

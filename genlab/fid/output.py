@@ -2,8 +2,10 @@
 
 __all__ = ["check_target", "drop_figures"]
 
+from collections.abc import Collection
 from pathlib import Path
 
+from genlab.common.atomic import is_leftover
 from genlab.common.errors import InputError
 from genlab.common.paths import require_outside, require_place
 from genlab.configs.fid import FEATURE_NAMES, FidConfig
@@ -37,15 +39,21 @@ def check_target(out: Path, config: FidConfig) -> None:
 
 def _own(path: Path) -> bool:
     if path.name.isdecimal() and path.is_dir():  # one of several generators
-        return {p.name for p in path.iterdir() if ".tmp-" not in p.name} <= FIGURES
-    return path.name in OWN or ".tmp-" in path.name  # a file half written by one that was killed
+        return {p.name for p in path.iterdir() if not is_leftover(p)} <= FIGURES
+    return path.name in OWN or is_leftover(path)
 
 
-def drop_figures(out: Path) -> None:
-    """Deletes the figures of an earlier measurement: this one may have fewer generators."""
+def drop_figures(out: Path, drawn: Collection[Path] = ()) -> None:
+    """Deletes the figures of an earlier measurement: this one may have fewer generators.
+
+    Arguments:
+        out: The folder.
+        drawn: The figures of this one, which stay.
+    """
     for name in FIGURES:
         for path in (out / name, *out.glob(f"*/{name}")):
-            path.unlink(missing_ok=True)
+            if path not in drawn:
+                path.unlink(missing_ok=True)
     for folder in out.glob("*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

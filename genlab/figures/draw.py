@@ -111,7 +111,7 @@ def draw_vae(
     """
     model, config = load_vae(path)
     digits = digits or genlab.data.digits(config.data)
-    folder = path / "figures"
+    folder = atomic.make_within(path, "figures")
     languages = languages or there(folder / "samples.png")
     title = model.prior.title.capitalised()
     if metrics := Run(path).metrics():  # none where nothing was learned by steps

@@ -15,6 +15,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.formats.picture import opened
 from genlab.common.progress import Progress, say
+from genlab.common.system_errors import read_bytes
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
@@ -46,6 +47,8 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
     _refuse_others(out, paths, images)
+    _make_folder(gan, out)
+    atomic.drop_leftovers(out)
     with Progress(n, f"writing images into {out.name}", "images") as progress:
         for path, image in zip(paths, images):
             atomic.write_png(path, image)
@@ -64,6 +67,18 @@ def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
     return record | ({} if choice.of_class is None else {"class": choice.of_class})
 
 
+def _make_folder(gan: Path, folder: Path) -> None:
+    """Makes the folder of an output; a run that is gone by now is not made again."""
+    gan.stat()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write(gan: Path, out: Path, data: bytes) -> None:
+    _make_folder(gan, out.parent)
+    atomic.write_bytes(out, data)
+    atomic.drop_leftovers(out.parent, out.name)
+
+
 def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
     """Refuses a folder whose files would be lost or mixed with these images."""
     if not out.exists():
@@ -71,7 +86,7 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
     if not out.is_dir():
         raise InputError(f"`out` {out}: a file is in the way; name a folder")
     names = {path.name for path in paths} | {"results.json"}
-    strange = [p.name for p in out.iterdir() if p.name not in names and ".tmp-" not in p.name]
+    strange = [p.name for p in out.iterdir() if p.name not in names and not atomic.is_leftover(p)]
     strange += [
         path.name for path, image in zip(paths, images)
         if path.exists() and not _holds(path, image)
@@ -111,7 +126,7 @@ def sheet(
     image = image_sheet(images)
     if new and out.exists() and not _holds(out, image):
         raise _in_the_way(out)
-    atomic.write_png(out, image)
+    _write(gan, out, atomic.png_bytes(image))
     return _record(gan, n, seed, choice) | {"file": str(out)}
 
 
@@ -135,8 +150,8 @@ def walk_file(
     frames = walk_frames(gan, stops, seed, choice)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
     data = animation(frames, out.suffix.lower(), FRAME_MS)
-    if new and out.exists() and out.read_bytes() != data:
+    if new and out.exists() and read_bytes(out) != data:
         raise _in_the_way(out)
-    atomic.write_bytes(out, data)
+    _write(gan, out, data)
     record = _record(gan, stops, seed, choice)
     return record | {"frames": len(frames), "file": str(out)}

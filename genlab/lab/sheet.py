@@ -101,14 +101,14 @@ def _run(
                 "--preset full, or --mnist and --dogs (see: genlab data)")
     began = time.monotonic()
     for prior, vae in vae_configs(config, mnist).items():
-        path = out / "vae" / prior
+        path = atomic.make_within(out, f"vae/{prior}")
         train_vae(vae, path)
         if not (path / VAE_FIGURE).exists():
             draw_vae(path, digits, drawn_languages())
     if not (out / "vae" / "priors.png").exists():
         paths = [out / "vae" / prior for prior in LAB_PRIORS]
         draw_priors(paths, out / "vae" / "priors.png", digits, drawn_languages())
-    train_gan_on(real, gan, out / "gan")
+    train_gan_on(real, gan, atomic.make_within(out, "gan"))
     _distances(config, real, out / "gan")
     draw_gan(out / "gan", real, drawn_languages())
     submit(out, config.name, config.id, config.lang)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.common.system_errors import read_bytes
 from genlab.runs.run import Run
 from genlab.runs.seal import (
     DONE,
@@ -76,7 +77,7 @@ def _compared(run: Path, way: Path, name: str, sealed: Seal, finished: bool) -> 
         return Examined(shown, "missing", remedy)
     if name not in sealed:
         return Examined(shown, "foreign", "move it elsewhere: the run did not write it")
-    if digest_of(file.read_bytes()) not in sealed[name]:
+    if digest_of(read_bytes(file)) not in sealed[name]:
         return Examined(shown, "changed", remedy)
     return Examined(shown, "whole")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.runs.run import require_folder
@@ -46,8 +47,17 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         say(f"{path}: another process is training into it; waiting for its end")
         lock.acquire(poll_interval=POLL_S)
     try:
+        _drop_leftovers(path)
         yield
     finally:
         with suppress(PermissionError):  # Windows deletes no open file; there the lock does
-            (path / LOCK).unlink()
+            (path / LOCK).unlink(missing_ok=True)
         lock.release()
+
+
+def _drop_leftovers(run: Path) -> None:
+    """Deletes what a process that was killed left half written in a run, not in runs inside."""
+    atomic.drop_leftovers(run)
+    for folder in (path for path in run.iterdir() if path.is_dir()):
+        if not any((folder / name).exists() for name in (LOCK, "env.json", "config.json")):
+            _drop_leftovers(folder)

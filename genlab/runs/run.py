@@ -32,9 +32,10 @@ from genlab.common.errors import InputError
 from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
+from genlab.common.system_errors import read_bytes
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
-from genlab.runs.marker import Marker, make_marker, read_marker, verified_logs
+from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
 from genlab.runs.records import bytes_of, is_config, objects, read_json
 from genlab.runs.seal import DONE, RECORD, digest_of, read_kept, seal, write_kept
 
@@ -169,8 +170,7 @@ class Run:
 
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
-        with open(self.path / name, "a", encoding="utf-8") as file:
-            file.write(line)
+        atomic.append(self.path / name, line)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
@@ -199,6 +199,9 @@ class Run:
             name = f"state-{step:08d}-again.safetensors"
         data = atomic.tensor_bytes(tensors)
         atomic.write_bytes(self.path / name, data)
+        for log in LOGS:
+            if (self.path / log).exists():
+                atomic.sync(self.path / log)  # the marker says what they hold
         marker = make_marker(self.path, name, data, step, seconds, good)
         if before:
             atomic.write_json(self.path / "previous.json", before)
@@ -265,7 +268,7 @@ class Run:
         file = self.path / marker["file"]
         if not file.exists():
             raise InputError(f"{file}: missing")
-        data = file.read_bytes()
+        data = read_bytes(file)
         if digest_of(data) != marker["sha256"]:
             raise InputError(f"{file}: changed or torn (its SHA-256 is not the recorded one)")
         return read_tensors(data, str(file))

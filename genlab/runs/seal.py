@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.system_errors import read_bytes
 
 DONE, RECORD = "DONE", "kept.json"
 """The files' names."""
@@ -41,6 +42,8 @@ KEPT = (
 )
 """Patterns of the files that runs keep; the last three are a lab's, beside its own runs."""
 
+NEEDED = ("config.json", "env.json")
+"""What a run has from its beginning."""
 DEEPEST = 3
 """Folders between a file and its run, the run's own included, at most."""
 
@@ -69,14 +72,25 @@ def write_kept(run: Path, files: Mapping[str, bytes]) -> None:
     now = {name: [digest_of(data)] for name, data in files.items()}
     _write(run / record, before | {name: before.get(name, []) + one for name, one in now.items()})
     for name, data in files.items():
+        atomic.make_within(run, PurePosixPath(name).parent)
         atomic.write_bytes(run / name, data)
     _write(run / record, before | now)
 
 
 def seal(run: Path) -> None:
-    """Seals a run as it was written: a file changed since then differs from the seal."""
+    """Seals a run as it was written: a file changed since then differs from the seal.
+
+    Raises:
+        InputError: If a file is gone: nobody can finish the run.
+    """
     recorded = read_record(run)
-    found = {name: [digest_of((run / name).read_bytes())] for name in kept_files(run)}
+    for name in (*NEEDED, *recorded):
+        if not (run / name).exists():
+            raise InputError(
+                f"{run / name}: gone, deleted or moved while the run went on; delete {run} and "
+                "give the same command again"
+            )
+    found = {name: [digest_of(read_bytes(run / name))] for name in kept_files(run)}
     _write(run / DONE, found | recorded)
 
 
@@ -105,7 +119,7 @@ def read_kept(path: Path) -> bytes:
         InputError: If the file is not what the run wrote.
         OSError: If it cannot be read.
     """
-    data = path.read_bytes()
+    data = read_bytes(path)
     for run in path.parents[:DEEPEST]:
         name = path.relative_to(run).as_posix()
         if not _matches(name, KEPT):
@@ -132,7 +146,7 @@ def read_kept(path: Path) -> bytes:
 
 def _read(file: Path) -> Seal | None:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_bytes(file).decode()
     except FileNotFoundError:
         return None
     try:

@@ -96,7 +96,7 @@ def compare(
         if not (out / row / "DONE").exists():
             say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
         # Two rows of one VAE may be asked for at once: the second waits for what the first trains.
-        train_vae(rows[row], out / row, on, wait=only not in (None, row))
+        train_vae(rows[row], atomic.make_within(out, row), on, wait=only not in (None, row))
     lacking = [row for row in rows if not (out / row / "DONE").exists()]
     if lacking:
         return Incomplete(done=len(rows) - len(lacking), lacking=lacking)

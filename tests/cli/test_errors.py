@@ -26,7 +26,7 @@ def test_parameters_become_options(message: str, line: str) -> None:
     [
         (InputError("`out` x: no"), "genlab: error: --out x: no", 2),
         (InputError("a\nb\x1b: no"), r"genlab: error: a\nb\x1b: no", 2),
-        (FileNotFoundError(2, "No such file", "x"), "genlab: error: [Errno 2]", 2),
+        (FileNotFoundError(2, "No such file", "x"), "genlab: error: x: no such file or folder", 2),
         (OSError("a\nb\x1b: no"), r"genlab: error: a\nb\x1b: no", 2),
         (
             ModuleNotFoundError("No module named 'docx.oxml'", name="docx.oxml"),

@@ -179,8 +179,15 @@ def test_clean_copies_the_rest(ward: Path, tmp_path: Path) -> None:
     assert all(state(ward)[name][0] == digest for name, (digest, _) in there.items())
     again = check_folder(target)
     assert again["groups"] == again["unusable"] == []
-    with pytest.raises(InputError, match="not empty"):
+    (target / "dog00.png").unlink()  # as if the copying had been stopped
+    assert clean_copy(f, ward, target) == done
+    assert state(target).keys() == there.keys()
+    (target / "dog03.png").write_bytes((ward / "dog03.png").read_bytes())
+    with pytest.raises(InputError, match=r"holds 'dog03\.png', which is left out"):
         clean_copy(f, ward, target)
+    (target / "dog03.png").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"holds 'dog03\.png', which is not an image of"):
+        require_clean_target(target, ward)
     with pytest.raises(InputError, match="not changed"):
         clean_copy(f, ward, ward / "inside")
 

@@ -38,6 +38,7 @@ CALLS = ("mkstemp", "fsync", "chmod", "replace")
 def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
+    (tmp_path / "a").mkdir()
     atomic.write_tensors(tmp_path / "a" / "w.safetensors", {"w": torch.eye(3)})
     path = tmp_path / "a" / "w.safetensors"
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask

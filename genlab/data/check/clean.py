@@ -10,6 +10,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.paths import require_outside, require_place, within
 from genlab.common.progress import Progress
+from genlab.common.system_errors import read_bytes, remedy
 from genlab.data.open import open_files
 
 PAGE, RESULTS = "check.html", "results.json"
@@ -31,7 +32,7 @@ def require_page_target(target: Path, folder: Path, cleaned: Path | None = None)
     if cleaned and within(target, cleaned):
         raise InputError(f"`out` {target}: lies in `clean` {cleaned}, which is for images only")
     there = list(target.iterdir()) if target.exists() else []
-    held = {path.name for path in there if ".tmp-" not in path.name}
+    held = {path.name for path in there if not atomic.is_leftover(path)}
     other = held - {PAGE, RESULTS} if PAGE in held else held
     if other:
         raise InputError(
@@ -48,16 +49,34 @@ def _check_place(parameter: str, target: Path, folder: Path) -> None:
 def require_clean_target(target: Path, folder: Path) -> None:
     """Refuses a folder that `clean_copy` could not use, before any work is done.
 
+    One that holds images of `folder`, as a copying that was stopped leaves it, is completed.
+
     Raises:
-        InputError: If `target` holds something, lies in `folder`, or cannot be written.
+        InputError: If `target` holds something else, lies in `folder`, or cannot be written.
     """
     _check_place("clean", target, folder)
-    if target.exists() and any(target.iterdir()):
-        raise InputError(f"`clean` {target}: is not empty; name a new or empty folder")
+    if not (there := _files(target)):
+        return
+    with closing(open_files(folder)) as files:
+        for name in there:
+            if name not in files.names or read_bytes(target / name) != files.read(name):
+                raise _not_empty(target, name, f"not an image of {folder}")
+
+
+def _files(target: Path) -> list[str]:
+    """The files in a folder by their ways from there; none of those half written."""
+    found = (p for p in target.rglob("*") if not p.is_dir() and not atomic.is_leftover(p))
+    return sorted(path.relative_to(target).as_posix() for path in found)
+
+
+def _not_empty(target: Path, name: str, what: str) -> InputError:
+    return InputError(
+        f"`clean` {target}: the folder holds {name!r}, which is {what}; name a new or empty folder"
+    )
 
 
 def clean_copy(findings: dict[str, Any], folder: Path, target: Path) -> dict[str, Any]:
-    """Copies files, byte for byte and with their folders, into an empty or new folder.
+    """Copies files, byte for byte and with their folders, into a folder of their own.
 
     Arguments:
         findings: The result of `check_folder` for `folder`.
@@ -75,23 +94,34 @@ def clean_copy(findings: dict[str, Any], folder: Path, target: Path) -> dict[str
     out |= {name for group in findings["groups"] for name in group[1:]}
     with closing(open_files(folder)) as files:
         chosen = [name for name in files.names if name not in out]
+        there = set(_files(target))
+        if other := there - set(chosen):
+            raise _not_empty(target, min(other), "left out")
         for name in chosen:
             if not within(target / name, target):  # a zip may name anything
                 raise InputError(
                     f"`clean` {target}: {folder} names {name!r}, which leads out of it; unpack "
                     "the zip and give the folder"
                 )
+        target.mkdir(parents=True, exist_ok=True)
+        for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+            atomic.drop_leftovers(folder)
         with Progress(len(chosen), f"copying to {target.name}", "images") as progress:
             for name in chosen:
-                data = files.read(name)
-                try:
-                    atomic.write_bytes(target / name, data)
-                except OSError as error:
-                    raise InputError(
-                        f"`clean` {target}: {name!r} cannot be written there ({error.strerror})"
-                    ) from None
+                if name not in there:
+                    _write(target, name, files.read(name))
                 progress.advance()
         return {
             "copied": len(chosen),
             "left_out": len(files.names) + len(files.broken) - len(chosen),
         }
+
+
+def _write(target: Path, name: str, data: bytes) -> None:
+    try:
+        atomic.make_within(target, Path(name).parent)
+        atomic.write_bytes(target / name, data)
+    except OSError as error:
+        raise InputError(
+            f"`clean` {target}: {name!r} cannot be written there: {remedy(error)}"
+        ) from None

@@ -76,21 +76,24 @@ class Folder(ImageFiles):
         """Returns whether a file is a picture, and otherwise notes what it is."""
         path, named = self.path / name, is_named_as_picture(name)
         if path.is_file():
-            if named or self._opens(path):
+            if named or self._opens(name):
                 return True
-            self.left_out.add(name)
+            if name not in self.broken:
+                self.left_out.add(name)
         elif named and path.is_symlink():
             self.broken[name] = DANGLING
         else:
             self.left_out.special += 1
         return False
 
-    def _opens(self, path: Path) -> bool:
+    def _opens(self, name: str) -> bool:
+        path = self.path / name
         try:
             with path.open("rb") as file:
                 head = file.read(HEAD)
             return opens_as_picture(path.name, head, path.read_bytes)
-        except OSError:
+        except OSError as error:  # it may be a picture
+            self.broken[name] = f"cannot be read ({error.strerror}){MEND}"
             return False
 
 

@@ -81,8 +81,8 @@ def submit(
 ) -> dict[str, Any]:
     """Builds everything that is handed in, into the run's folder `report`.
 
-    Files of an earlier submission are replaced, or removed if they have other names, when the new
-    ones are complete.
+    Files of an earlier submission are replaced or, if they have other names, removed when the new
+    ones are complete and on record: that is done last.
 
     Arguments:
         run_path: A finished lab run.
@@ -111,7 +111,10 @@ def submit(
     folder.mkdir(exist_ok=True)
     names = file_names(name, student_id, asked)
     new = folder / NEW
-    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
+    if new.exists():  # of a process that was killed
+        shutil.rmtree(new)
+    atomic.drop_leftovers(folder)
+    new.mkdir()
     try:
         write_docx(
             writer.text(), new / names["docx"], folder, language, name or "",
@@ -128,9 +131,8 @@ def submit(
     earlier = _earlier(folder) - set(names.values())
     record = {"lang": language, "author": name or "", "id": student_id or "", "files": names}
     atomic.write_json(folder / RECORD, record | {"earlier": sorted(earlier)})
-    for file in earlier:
+    for file in sorted(earlier):
         (folder / file).unlink(missing_ok=True)
-    atomic.write_json(folder / RECORD, record)
     return _described(run_path, record)
 
 
@@ -204,7 +206,7 @@ def _numbers(lang: str, shown: list[Shown]) -> dict[str, Any]:
 
 
 def _earlier(folder: Path) -> set[str]:
-    """Returns the files of the last submission, and those that it had not removed yet."""
+    """Returns the files of the last submission and of those before, which it may have left."""
     if not (folder / RECORD).exists():
         return set()
     record = read_json(folder / RECORD)
