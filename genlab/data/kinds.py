@@ -2,12 +2,11 @@
 
 __all__ = ["Kind", "kind_at", "what_it_is"]
 
-import zipfile
-
 from pathlib import Path
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.common.formats.numpy_arrays import array_names
 from genlab.data.files.idx import holds_idx
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
 
@@ -39,7 +38,7 @@ def kind_at(path: Path) -> Kind:
     if head.startswith(b"PK") or suffix == ".zip":
         if suffix != ".npz" and holds_idx(path):
             return "idx"
-        return "arrays" if suffix == ".npz" or _is_npz(path) else "pictures"
+        return "arrays" if suffix == ".npz" or array_names(path) else "pictures"
     if head.startswith(b"\x93NUMPY") or suffix in ARRAYS:
         return "arrays"
     if holds_idx(path):
@@ -75,15 +74,6 @@ def _columns(path: Path) -> str:
         return ""
     shown = ", ".join(column.strip()[:20] for column in columns[:3])
     return f" with {len(columns):,} columns ({ascii(shown)[1:-1]}, ...)"
-
-
-def _is_npz(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
-    return bool(names) and all(name.endswith(".npy") for name in names)
 
 
 def _head(path: Path) -> bytes:

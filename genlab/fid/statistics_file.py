@@ -31,8 +31,8 @@ __all__ = [
 
 import io
 import json
-import zipfile
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +45,9 @@ from torch import Tensor
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.json_text import read_object
+from genlab.common.formats.numpy_arrays import array_names, read_npz
+from genlab.common.typed_json import from_json
 from genlab.common.version import __version__
 from genlab.data.crop import Crop
 from genlab.features.extractor import Provenance
@@ -52,7 +55,11 @@ from genlab.metrics.frechet_distance import Statistics
 
 NEGATIVE = 1e-3
 """Of the largest eigenvalue: how far below 0 rounding in float16 or float32 may bring one."""
-UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, TypeError, KeyError)
+LARGEST = 1e100
+"""Squares of larger values overflow."""
+KEYS = ("mu", "sigma", "count", "different", "provenance", "size", "crop")
+"""The arrays of a file that are read."""
+WHAT = "not readable as statistics mu and sigma"
 
 
 class Framing(NamedTuple):
@@ -124,11 +131,7 @@ def save_statistics(
 
 def holds_statistics(path: Path) -> bool:
     """Returns whether a file is an `.npz` with `mu` and `sigma`; reads neither."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
+    return {"mu", "sigma"} <= set(array_names(path))
 
 
 def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> LoadedStatistics:
@@ -144,36 +147,51 @@ def load_statistics(path: Path, count: int | None = None, ddof: int = 1) -> Load
         InputError: If the file is damaged, `mu` and `sigma` are no mean and covariance, N is
             other than the file says, or needed and not known.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mu, sigma = file["mu"], file["sigma"]
-            _check(str(path), mu, sigma)
-            known, kept, different, framing = None, None, None, None
-            if "provenance" in file.files:
-                known = Provenance(**json.loads(str(file["provenance"])))
-                kept, different = int(file["count"]), int(file["different"]) or None
-                framing = Framing(int(file["size"]) or "native", _crop(str(file["crop"])))
-    except InputError:
-        raise
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not readable as statistics mu and sigma ({error})") from None
+    arrays = read_npz(path, f"{path}: {WHAT}", only=KEYS, text=True)
+    for key in ("mu", "sigma"):
+        if key not in arrays:
+            raise InputError(f"{path}: {WHAT}: there is no {key}")
+    mu, sigma = arrays["mu"], arrays["sigma"]
+    _check(str(path), mu, sigma)
     mean, covariance = (torch.from_numpy(_in_torch(array)) for array in (mu, sigma))
-    if known is not None:
-        if count not in (None, kept) or ddof != 1:
-            raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
-        gaussian = Statistics(mean.double(), covariance.double(), kept)
-        return LoadedStatistics(
-            gaussian=gaussian, different=different, provenance=known, framing=framing,
-            source=str(path), note="",
-        )
-    return _plain(path, mean, covariance, count, ddof)
+    if "provenance" not in arrays:
+        return _plain(path, mean, covariance, count, ddof)
+    kept = _whole(arrays, "count", path)
+    if kept < 2:
+        raise InputError(f"{path}: N = {kept}; a covariance needs at least 2 images")
+    if count not in (None, kept) or ddof != 1:
+        raise InputError(f"{path}: says of itself N = {kept} and ddof 1; leave N and ddof out")
+    place = f"{path}: {WHAT}: provenance"
+    record = read_object(_text(arrays, "provenance", path).encode("utf-8", "replace"), place)
+    return LoadedStatistics(
+        gaussian=Statistics(mean.double(), covariance.double(), kept),
+        different=_whole(arrays, "different", path) or None,
+        provenance=from_json(Provenance, record, place),
+        framing=Framing(_whole(arrays, "size", path) or "native", _crop(arrays, path)),
+        source=str(path), note="",
+    )
 
 
-def _crop(name: str) -> Crop:
+def _whole(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> int:
+    array = arrays.get(key)
+    if array is None or array.shape != () or array.dtype.kind not in "iu" or array < 0:
+        raise InputError(f"{path}: {WHAT}: {key} is no whole number")
+    return int(array)
+
+
+def _text(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> str:
+    array = arrays.get(key)
+    if array is None or array.shape != () or array.dtype.kind != "U":
+        raise InputError(f"{path}: {WHAT}: {key} is no text")
+    return str(array)
+
+
+def _crop(arrays: Mapping[str, np.ndarray], path: Path) -> Crop:
+    name = _text(arrays, "crop", path)
     for crop in get_args(Crop):
         if name == crop:
             return crop
-    raise ValueError(f"crop {name!r}")
+    raise InputError(f"{path}: {WHAT}: crop {name[:20]!r}")
 
 
 def _in_torch(array: np.ndarray) -> np.ndarray:
@@ -228,6 +246,9 @@ def _check(name: str, mu: np.ndarray, sigma: np.ndarray) -> None:
     for key, array in (("mu", mu), ("sigma", sigma)):
         if not (np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()):
             raise InputError(f"{name}: {key} ({array.dtype}) must hold finite real numbers")
+        if float(np.abs(array).max()) > LARGEST:
+            raise InputError(f"{name}: {key} has values beyond {LARGEST:g}")
+    sigma = sigma.astype(np.float64)
     scale = np.abs(sigma).max(initial=0.0)
     if np.abs(sigma - sigma.T).max(initial=0.0) > 1e-5 * scale or (np.diag(sigma) < 0).any():
         raise InputError(f"{name}: sigma is no covariance: not symmetric, or a variance below 0")

@@ -358,10 +358,20 @@ def test_other_files_are_refused(tmp_path: Path, bare: Path) -> None:
     np.savez(strange, a=np.zeros(3, np.float32))
     tensors = tmp_path / "bad.safetensors"
     tensors.write_bytes(b"nothing")
+    first = np.zeros((32, 3, 3, 3))
+    for name, changed in {
+        "whole numbers": first.astype(int), "not finite": first * np.nan, "too wide": first + 1e60,
+        "other shape": first[:9],
+    }.items():
+        np.savez(tmp_path / f"{name}.npz", **{"Conv2d_1a_3x3.weight": changed})
     cases = {
-        text: "not a readable",
+        **dict.fromkeys(
+            (p for p in tmp_path.iterdir() if " " in p.name),
+            r"Conv2d_1a_3x3\.weight is missing, unknown, of a wrong shape or dtype, or not finite",
+        ),
+        text: "not a NumPy file",
         other: "give a .pth",
-        objects: "not a readable",
+        objects: "not a NumPy file",
         strange: "not FID Inception's",
         tensors: "not safetensors",
         tmp_path / "none.npz": "cannot be read",

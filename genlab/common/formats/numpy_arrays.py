@@ -8,11 +8,12 @@ References:
     | The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
-__all__ = ["read_npy", "read_npz"]
+__all__ = ["array_names", "read_npy", "read_npz"]
 
 import io
 import os
 import re
+import struct
 import zipfile
 import zlib
 
@@ -36,6 +37,11 @@ FREE = 1 << 25
 MOST_PACKED = 200
 """The ratio of unpacked to packed bytes above which a larger `.npz` is refused."""
 ENCRYPTED = 0x1
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError,
+    UnicodeError,
+)  # fmt: skip
+"""What `zipfile` raises on bytes that are no zip."""
 PIECE = 1 << 20
 """The bytes that are unpacked at a time."""
 
@@ -110,11 +116,20 @@ def read_npz(
                 key: _member(archive, member, f"{name}: {one_line(key)}", text)
                 for key, member in members.items()
             }
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeError
-    ) as error:
+    except DAMAGE as error:
         reason = getattr(error, "strerror", None) or str(error) or "cut short"
         raise _damaged(name, reason) from None
+
+
+def array_names(path: Path) -> list[str]:
+    """Returns the names of a `.npz`'s arrays; none of a file that is no zip or holds others."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except DAMAGE:
+        return []
+    plain = all(name.endswith(".npy") for name in names)
+    return [name.removesuffix(".npy") for name in names] if plain else []
 
 
 def _members(

@@ -21,18 +21,16 @@ __all__ = [
 ]
 
 import hashlib
-import io
 import tempfile
-import zipfile
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from genlab.common.cache import cached, is_cached, read_cached
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
+from genlab.common.formats.numpy_arrays import read_npz
 from genlab.common.formats.tensors import read_tensors
 from genlab.common.paths import data_folder
 from genlab.networks.pretrained.inception_net import (
@@ -108,10 +106,13 @@ def _from_file(file: Path) -> Inception:
 
 def _read_npz(file: Path, data: bytes) -> Weights:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise InputError(f"`inception` {file}: not a readable .npz ({error}); {HOW}") from None
+        arrays = read_npz(data, f"`inception` {file}")
+    except InputError as error:
+        raise InputError(f"{error}; {HOW}") from None
+    wide = [key for key, array in arrays.items() if array.dtype.itemsize > 8]
+    if wide:
+        raise InputError(f"`inception` {file}: {wide[0]} has more than 64 bits a value; {HOW}")
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
 def _read_safetensors(file: Path, data: bytes) -> Weights:

@@ -207,7 +207,8 @@ class Inception(nn.Module):
         sha256: The SHA-256 of the file that they come from.
 
     Raises:
-        InputError: If another weight is missing, or one has an unknown name or a wrong shape.
+        InputError: If another weight is missing, or one has an unknown name, a wrong shape, no
+            floating-point values, or some that are not finite.
     """
 
     def __init__(self, weights: Weights, sha256: str) -> None:
@@ -216,14 +217,12 @@ class Inception(nn.Module):
         self.path = nn.Sequential(OrderedDict(stages()))
         expected = self.path.state_dict()
         missing = sorted(expected.keys() - weights.keys())
-        wrong = [
-            k for k, v in weights.items() if k not in expected or v.shape != expected[k].shape
-        ]
+        wrong = [k for k, v in weights.items() if k not in expected or not _fits(v, expected[k])]
         wrong += [k for k in missing if not k.startswith(("Mixed_7b.", "Mixed_7c."))]
         if wrong:
             raise InputError(
-                f"these are not FID Inception's weights: {wrong[0]!r} is missing, unknown or of "
-                f"a wrong shape ({len(wrong)} such); {HOW}"
+                f"these are not FID Inception's weights: {wrong[0][:60]} is missing, unknown, of "
+                f"a wrong shape or dtype, or not finite ({len(wrong)} such); {HOW}"
             )
         self.missing = tuple(missing)
         for key in missing:  # never read: `features` refuses what lies behind them
@@ -315,3 +314,10 @@ def to_input(images: Tensor) -> Tensor:
     """
     resized = F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     return resized.mul_(2).sub_(1)
+
+
+def _fits(weight: Tensor, expected: Tensor) -> bool:
+    return (
+        weight.shape == expected.shape and weight.is_floating_point()
+        and bool(weight.float().isfinite().all())
+    )
