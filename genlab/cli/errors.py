@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from genlab.common.errors import InputError
 from genlab.common.extras import EXTRAS, how_to_install
+from genlab.common.interrupt import Stopped, asked
 from genlab.common.system_errors import told
 from genlab.common.text import one_line
 
@@ -30,7 +31,7 @@ def ended_by_errors() -> Iterator[None]:
     """Ends the process with one line where the block raises an error that a person can correct.
 
     Exit codes: 2 for bad input or a missing optional package, 1 for a training that diverged,
-    130 for Ctrl-C.
+    130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
     try:
         with _written():
@@ -49,9 +50,13 @@ def ended_by_errors() -> Iterator[None]:
         _end(f"error: this needs a package more: {how_to_install(package)}", 2)
     except FloatingPointError as error:
         _end(f"training diverged: {one_line(with_options(str(error)))}", 1)
+    except Stopped as stopped:
+        _end(one_line(str(stopped)), stopped.exit_code)
     except KeyboardInterrupt:
         _end("stopped; give the same command again to go on", 130)
     except RuntimeError as error:
+        if number := asked():  # the processes that shared the work have ended before this one
+            _end(str(Stopped(number)), Stopped(number).exit_code)
         torch = sys.modules.get("torch")  # not loaded only to know its errors
         if torch is None or not isinstance(error, torch.OutOfMemoryError):
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from genlab.cli.main import main
+from genlab.cli.commands import run
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def run_command(*arguments: str, cwd: Path, terminal: bool = False, **environmen
         contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
     ):
         try:
-            main()
+            run()
         except SystemExit as end:
             code = end.code or 0
     assert isinstance(code, int), code

@@ -18,7 +18,7 @@ from cases.elsewhere import Elsewhere
 from cases.priors import SMALL
 from safetensors.torch import load
 
-from genlab.cli.main import main
+from genlab.cli.commands import run as run_cli
 from genlab.common.atomic import write_tensors
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware
@@ -169,7 +169,7 @@ def test_cuda_without_a_gpu_is_refused(
         sys, "argv", ["genlab", "vae", command, "--device", "cuda", "--out", str(out)]
     )
     with pytest.raises(SystemExit) as ended:
-        main()
+        run_cli()
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert "--device cuda" in told
@@ -187,7 +187,7 @@ def test_a_full_gpu_ends_in_one_line(
     monkeypatch.setattr(training, "train_vae", full)
     monkeypatch.setattr(sys, "argv", ["genlab", "vae", "train", "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as ended:
-        main()
+        run_cli()
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert told.startswith("genlab: error: CUDA out of memory: ")
