@@ -73,8 +73,8 @@ assert state() == before
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys, genlab.cli.main, genlab.cli.commands; heavy = {'torch', 'numpy', 'matplotlib', 'docx', 'PIL', "
-        "'pooch'} & set(sys.modules); assert not heavy, heavy"
+        "import sys, genlab.cli.main, genlab.cli.commands; heavy = {'torch', 'numpy', "
+        "'matplotlib', 'docx', 'PIL', 'pooch'} & set(sys.modules); assert not heavy, heavy"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -22,6 +22,7 @@ import tempfile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from genlab.common.interrupt import held
 from genlab.common.system_errors import naming
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 
+@held()
 def write_bytes(path: Path, data: bytes) -> None:
     """Replaces the file at `path` with `data`, wholly or not at all.
 

@@ -7,9 +7,9 @@ The signals are Ctrl-C (SIGINT), SIGTERM, SIGHUP and, on Windows, SIGBREAK. One 
     with held():
         for step in steps:
             ...
-            if waiting():
+            if signal := waiting():
                 save()
-                stop(waiting(), step)
+                stop(signal, step)
 
 Only the command line calls `listen`. Elsewhere no handler is installed, nothing ever waits, and
 Ctrl-C raises `KeyboardInterrupt` at once, as in every Python program.

@@ -14,6 +14,7 @@ __all__ = [
     "broadcast",
     "gather_rows",
     "gather_text",
+    "largest",
     "local_slice",
     "processes",
     "rank",
@@ -102,6 +103,15 @@ def broadcast(value: float) -> float:
     tensor = torch.tensor([value], dtype=torch.float64)
     dist.broadcast(tensor, 0)
     return tensor.item()
+
+
+def largest(values: Sequence[float]) -> list[float]:
+    """Returns the largest of all processes' values, one by one; every process must call it."""
+    if world_size() == 1:
+        return list(values)
+    tensor = torch.tensor(values, dtype=torch.float64)
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return tensor.tolist()
 
 
 def local_slice(n: int) -> slice:

@@ -35,7 +35,7 @@ from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan_on
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
-from genlab.runs.lock import run_lock
+from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.train import train_vae
 
@@ -82,7 +82,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
     refuse_within(dogs, out)
-    with run_lock(out):
+    with run_lock(out), resumable(out):
         return _run(config, out, mnist, gan, digits, real)
 
 

@@ -1,10 +1,14 @@
-"""A lock that lets one process at a time train in a folder.
+"""A lock that lets one process at a time write in a folder.
 
 The lock is the operating system's and is released when the process ends, however it ends. A file
-that a killed process leaves behind locks nothing.
+that a killed process leaves behind locks nothing. The process that ends deletes the file, which
+another may have opened just before: `filelock` does not take a lock on a file that is gone.
 """
 
-__all__ = ["LOCK", "run_lock"]
+__all__ = ["LOCK", "resumable", "run_lock"]
+
+import errno
+import threading
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,42 +18,54 @@ from filelock import FileLock, Timeout
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.interrupt import Stopped
 from genlab.common.progress import say
 from genlab.runs.run import require_folder
 
 LOCK = ".lock"
 """The file's name."""
 POLL_S = 0.5
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems answer that have no locks, as some in a network."""
+
+
+class _Held(threading.local):
+    """The folders that this thread has locked."""
+
+    def __init__(self) -> None:
+        self.folders: set[Path] = set()
+
+
+_held = _Held()
 
 
 @contextmanager
 def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps other processes from training in a folder, made if missing, inside the block.
+    """Keeps other processes from writing in a folder, made if missing, inside the block.
+
+    A folder that this thread has locked already is not locked again.
 
     Arguments:
         path: The folder.
-        wait: Wait for the end of another process that trains there now.
+        wait: Wait for the end of another process that is at work there now.
 
     Raises:
-        InputError: If one trains there now and `wait` is false, or the folder cannot be
-            written.
+        InputError: If one is at work there now and `wait` is false, or the folder cannot be
+            written or locked.
     """
     require_folder(path)
-    lock = FileLock(path / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if not wait:
-            raise InputError(
-                f"`out` {path}: another process is training into it; wait for its end, stop it, "
-                "or name another `out`"
-            ) from None
-        say(f"{path}: another process is training into it; waiting for its end")
-        lock.acquire(poll_interval=POLL_S)
+    folder = path.resolve()
+    if folder in _held.folders:
+        yield
+        return
+    lock = FileLock(path / LOCK, fallback_to_soft=False)
+    _acquire(lock, path, wait)
+    _held.folders.add(folder)
     try:
         _drop_leftovers(path)
         yield
     finally:
+        _held.folders.remove(folder)
         with suppress(PermissionError):  # Windows deletes no open file; there the lock does
             (path / LOCK).unlink(missing_ok=True)
         lock.release()
@@ -61,3 +77,36 @@ def _drop_leftovers(run: Path) -> None:
     for folder in (path for path in run.iterdir() if path.is_dir()):
         if not any((folder / name).exists() for name in (LOCK, "env.json", "config.json")):
             _drop_leftovers(folder)
+
+
+def _acquire(lock: FileLock, path: Path, wait: bool) -> None:
+    try:
+        lock.acquire(timeout=0)
+        return
+    except Timeout:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise InputError(
+            f"`out` {path}: cannot be locked ({error.strerror}), and two processes could write "
+            "there at once; name a folder on another file system"
+        ) from None
+    if not wait:
+        raise InputError(
+            f"`out` {path}: another process is at work there; wait for its end, stop it, or name "
+            "another `out`"
+        )
+    say(f"{path}: another process is at work there; waiting for its end")
+    lock.acquire(poll_interval=POLL_S)
+
+
+@contextmanager
+def resumable(path: Path) -> Iterator[None]:
+    """Lets a signal that stops the block name the run to resume; the outermost one counts."""
+    try:
+        yield
+    except Stopped as stopped:
+        if (path / "config.json").exists():
+            stopped.run = path
+        raise

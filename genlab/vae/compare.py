@@ -36,6 +36,7 @@ from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
 from genlab.priors import PRIORS
+from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.load import build_likelihood, first_vae, measured_values
 from genlab.vae.results import (
@@ -89,14 +90,18 @@ def compare(
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
         for cell in rows.values():  # what is refused is refused before hours of training
             first_vae(cell, splits)
-    run = open_run(out, "compare", config, {"digits": digits.identity}, on.facts)
+    with run_lock(out, wait=True):  # others may train other rows meanwhile
+        run = open_run(out, "compare", config, {"digits": digits.identity}, on.facts)
     if run.done:
         return gather(out)
-    for row in _order(rows, only):
-        if not (out / row / "DONE").exists():
-            say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
-        # Two rows of one VAE may be asked for at once: the second waits for what the first trains.
-        train_vae(rows[row], atomic.make_within(out, row), on, wait=only not in (None, row))
+    with resumable(out):
+        for row in _order(rows, only):
+            if not (out / row / "DONE").exists():
+                say(f"{row}: run {list(rows).index(row) + 1} of {len(rows)}")
+            # Two rows of one VAE may be asked for at once: the second waits for the first's.
+            train_vae(
+                rows[row], atomic.make_within(out, row), on, wait=only not in (None, row)
+            )
     lacking = [row for row in rows if not (out / row / "DONE").exists()]
     if lacking:
         return Incomplete(done=len(rows) - len(lacking), lacking=lacking)
@@ -114,9 +119,10 @@ def _rows(config: CompareConfig) -> dict[str, VaeConfig]:
 def gather(out: Path) -> Comparison:
     """Tables the rows, all finished; returns the table. A row may have been measured again."""
     run = Run(out)
-    results = tabulate(compare_config(run), out)
-    atomic.write_bytes(out / "table.md", table(results).encode())
-    run.finish(to_json(results))
+    with run_lock(out, wait=True):
+        results = tabulate(compare_config(run), out)
+        atomic.write_bytes(out / "table.md", table(results).encode())
+        run.finish(to_json(results))
     return results
 
 

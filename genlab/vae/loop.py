@@ -13,6 +13,7 @@ import torch.nn as nn
 
 from torch import Tensor
 
+from genlab.common.interrupt import held, stop, waiting
 from genlab.common.progress import Progress
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU, rows_on, stored
@@ -69,6 +70,7 @@ def train_loop(
 
     Raises:
         FloatingPointError: If training diverges; the last good state stays.
+        Stopped: On a signal, with the state of the step saved.
     """
     learns = model.to(device).prior if prior_only else model.to(device)
     parameters = [p for p in learns.parameters() if p.requires_grad]
@@ -96,7 +98,8 @@ def train_loop(
         tensors |= {"best": best.record} if best else {}
         run.save_state(tensors, step, watch.seconds)
 
-    with Progress(steps, f"VAE, {model.prior.title.en} prior", "steps", step) as progress:
+    label = f"VAE, {model.prior.title.en} prior"
+    with held(), Progress(steps, label, "steps", step) as progress:
         while epoch < config.epochs and not _waited_enough(config, best):
             shuffle = torch.randperm(len(images), generator=generator(config.seed, "order", epoch))
             for rows in shuffle.split(config.batch)[step % steps_per_epoch :]:
@@ -117,9 +120,12 @@ def train_loop(
                     progress.advance(0, f"bound {record['bound']:.2f}")
                 progress.advance()
                 keep_if_due(run, plan, step, {"vae": model}, {"adam": optimiser})
-                if watch.seconds - saved > SAVE_EVERY_S:
+                signal = waiting()
+                if signal or watch.seconds - saved > SAVE_EVERY_S:
                     save()
                     saved = watch.seconds
+                if signal:
+                    stop(signal, step)
     if step > first:
         save()  # a measurement that is stopped is begun again without training
     if best:

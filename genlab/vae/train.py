@@ -24,7 +24,7 @@ from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
 from genlab.priors import PRIORS
-from genlab.runs.lock import run_lock
+from genlab.runs.lock import resumable, run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
 from genlab.runs.seal import write_kept
@@ -96,7 +96,7 @@ def train_vae(
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
-    with run_lock(out, wait=wait):
+    with run_lock(out, wait=wait), resumable(out):
         return _train(config, out, on, digits, splits, model)
 
 

@@ -58,7 +58,7 @@ def test_a_second_process_is_refused_and_changes_nothing(
         lambda: train_vae(vae(tiny_digits), out),
         lambda: train_gan(tiny("scratch", picture_folder), out),
     ):
-        with pytest.raises(InputError, match=f"`out` {out}: another process is training into it"):
+        with pytest.raises(InputError, match=f"`out` {out}: another process is at work there"):
             train()
     assert [p.name for p in out.iterdir()] == [LOCK]
     assert other.stdin is not None

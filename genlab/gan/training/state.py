@@ -32,8 +32,9 @@ import torch
 from torch import Tensor, nn
 
 from genlab.common import atomic
+from genlab.common.interrupt import stop, waiting
 from genlab.common.progress import say
-from genlab.compute.distributed import barrier, broadcast, rank
+from genlab.compute.distributed import barrier, broadcast, largest, rank
 from genlab.configs.gan import GanConfig
 from genlab.gan.training.monitor import COLLAPSED, LEVEL
 from genlab.gan.training.players import Players
@@ -119,12 +120,20 @@ class TrainingState:
             self.run.save_state(tensors, self.step, self.clock.seconds, good)
         else:  # its tensors are the same: all processes fail, or none does
             require_finite_tensors(tensors, self.step)
-        self.saved = self.clock.seconds
+        self.saved, self.saved_step = self.clock.seconds, self.step
 
     def save_if_due(self, every: float) -> None:
-        """Saves the state if the last one is `every` seconds old; errors as of `save`."""
-        if broadcast(self.clock.seconds - self.saved > every):
+        """Saves the state if the last one is `every` seconds old, or a signal waits.
+
+        Raises:
+            Stopped: If a signal waits in any of the processes.
+            FloatingPointError: As of `save`.
+        """
+        signal, old = largest([waiting(), self.clock.seconds - self.saved > every])
+        if signal or old:
             self.save()
+        if signal:
+            stop(int(signal), self.step)
 
     def restore(self) -> bool:
         """Loads the last saved state; returns whether there was one."""
@@ -136,7 +145,7 @@ class TrainingState:
             unpack(tensors, self.modules, self.players.optimisers)
             self.sums, self.history = tensors["sums"], History(*tensors["history"].tolist())
             self.warnings = json.loads(bytes(tensors["warnings"].tolist()))
-            self.clock, self.saved = Stopwatch(seconds), seconds
+            self.clock, self.saved, self.saved_step = Stopwatch(seconds), seconds, self.step
         self._set_learning_rates()
         self._write_events()
         return state is not None

@@ -33,6 +33,7 @@ from torch import nn
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.interrupt import held
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import Measured
 from genlab.common.rng import generator
@@ -56,7 +57,7 @@ from genlab.gan.training.players import build_players
 from genlab.gan.training.state import TrainingState
 from genlab.gan.training.step import train_step
 from genlab.runs.checkpoints import keep_if_due
-from genlab.runs.lock import run_lock
+from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import BEGINNING, Run, open_run
 from genlab.runs.seal import write_kept
 
@@ -125,7 +126,7 @@ def train_gan_on(
         found = split.classes
         say(f"{config.data}: {len(found.names)} classes by {found.by}, with their training "
             f"images: {found.text()}")  # fmt: skip
-    with ExitStack() as stack:
+    with resumable(out), ExitStack() as stack:
         run = _open(out, config, data, hardware, stack)
         if not run.done:
             stack.enter_context(device_context(hardware))
@@ -187,7 +188,7 @@ def train_loop(
     def seen() -> int:
         return state.step // steps * count + state.step % steps * config.batch
 
-    with Progress(config.epochs * count, "GAN", "images", seen()) as progress:
+    with held(), Progress(config.epochs * count, "GAN", "images", seen()) as progress:
         while state.step < config.epochs * steps:
             try:
                 sums, began, done = state.sums, time.monotonic(), seen()
@@ -207,12 +208,13 @@ def train_loop(
                 if monitor and epoch in measured:
                     state.after_measurement(epoch)
                     progress.advance(seen() - progress.done)
-                else:
-                    state.save_if_due(SAVE_EVERY_S)
+                state.save_if_due(SAVE_EVERY_S)
             except FloatingPointError as error:
                 place = f"after step {state.step} ({state.step / steps:.2f} epochs)"
                 state.fail(f"{error} {place}")
                 progress.advance(seen() - progress.done)
+        if state.saved_step < state.step:
+            state.save()  # what is measured at the end may be stopped
 
 
 def _train_epoch(state: TrainingState, images: Split, progress: Progress) -> None:
