@@ -12,6 +12,7 @@ from cases.report import make_lab_run
 from matplotlib import font_manager
 from PIL import Image, ImageFont
 
+from genlab.common.errors import InputError
 from genlab.lab.report.formats.docx import write_docx
 from genlab.lab.report.text.text import write_markdown
 from genlab.lab.report.writer import Writer
@@ -149,8 +150,8 @@ def test_no_number_is_broken_in_a_table(tmp_path: Path) -> None:
 
 
 def test_a_missing_picture_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="nowhere"):
-        write_docx("![x](nowhere.png)", tmp_path / "a.docx", tmp_path, "en", "", "")
+    with pytest.raises(InputError, match=r"nowhere\.png: no such picture"):
+        write_docx("![x](../nowhere.png)", tmp_path / "a.docx", tmp_path, "en", "", "")
     assert list(tmp_path.iterdir()) == []
 
 

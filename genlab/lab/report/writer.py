@@ -6,7 +6,7 @@ Numbers of figures and tables are written out as text, so that they are right in
 sheet's numbers, as `\\tag{n}`.
 """
 
-__all__ = ["Image", "Writer", "escape"]
+__all__ = ["Image", "Writer"]
 
 import os
 import re
@@ -16,16 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlab.figures.language import twin
-from genlab.lab.report.numbers.bound import Shown, mark, plain, release
+from genlab.lab.report.numbers.bound import Shown, release
 from genlab.lab.report.text.references import reference
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>$#|~^@])")
 TEXT_WIDTH_CM = 16.0
-
-
-def escape(text: str) -> str:
-    """Returns text from outside (names, paths, notes) so that pandoc takes it literally."""
-    return mark(SPECIAL.sub(r"\\\1", " ".join(plain(text).split())), text)
+REFERENCE = re.compile("\ue003(fig|tab):(\\w+)\ue004")
+"""A reference to a figure or table, between private characters of Unicode, as of `bound.MARKED`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,16 +147,16 @@ class Writer:
 
     def fig(self, key: str) -> str:
         """Returns a reference to a figure, which may come later."""
-        return f"@@fig:{key}@@"
+        return f"\ue003fig:{key}\ue004"
 
     def tab(self, key: str) -> str:
         """Returns a reference to a table, which may come later."""
-        return f"@@tab:{key}@@"
+        return f"\ue003tab:{key}\ue004"
 
     def marked(self) -> str:
         """Returns the whole document, what comes from the records still between marks."""
         text = "\n\n".join(self.blocks) + "\n"
-        return re.sub(r"@@(fig|tab):(\w+)@@", lambda m: self._link(m[1], m[2]), text)
+        return REFERENCE.sub(lambda m: self._link(m[1], m[2]), text)
 
     def text(self) -> str:
         """Returns the whole document."""

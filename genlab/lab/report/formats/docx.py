@@ -24,12 +24,15 @@ from docx.oxml.ns import qn
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.lab.report.formats.pictures import shrunk
+from genlab.common.text import one_line
+from genlab.lab.report.formats.pandoc import parse, write
+from genlab.lab.report.formats.pictures import embed_pictures, shrunk
 from genlab.lab.report.formats.styles import dress_page, dress_styles
 from genlab.lab.report.formats.tables import dress_tables, number_equations
 from genlab.lab.report.formats.toc import add_contents
 
-READER = "markdown-implicit_figures-fancy_lists-auto_identifiers+east_asian_line_breaks"
+LONGEST = 255
+"""Letters of an author, for python-docx."""
 DOTS_PER_INCH = 260
 EMU_PER_INCH = 914400
 
@@ -50,21 +53,19 @@ def write_docx(
         template: A Word document whose own styles, page and header are taken instead of ours.
 
     Raises:
-        RuntimeError: If pandoc warns of anything, a missing picture for one.
+        InputError: If a picture is missing or damaged, or the template cannot be read.
+        RuntimeError: If pandoc warns of anything.
     """
     # pandoc knows no \tag in Word: the number goes behind the equation, and into its row later
-    plain = re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown)
+    parsed = parse(re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown))
+    embed_pictures(parsed, resources)
     with tempfile.TemporaryDirectory() as folder:
-        made, reference = Path(folder) / "pandoc.docx", Path(folder) / "reference.docx"
+        reference = Path(folder) / "reference.docx"
         kept = _write_reference(reference, title, template)
-        pypandoc.convert_text(
-            plain, "docx", format=READER, outputfile=str(made),
-            extra_args=[
-                f"--reference-doc={reference}", f"--resource-path={resources}",
-                "--fail-if-warnings", "--syntax-highlighting=pygments",
-            ],
+        made = write(
+            parsed, "docx", f"--reference-doc={reference}", "--syntax-highlighting=pygments"
         )
-        document = docx.Document(str(made))
+    document = docx.Document(io.BytesIO(made))
     add_contents(document, lang)
     dress_styles(document, lang, kept)
     dress_tables(document)
@@ -127,7 +128,7 @@ def _dress_pictures(document: Document) -> None:
 def _sign(document: Document, author: str, title: str, lang: str) -> None:
     """Sets the document properties that programs show."""
     core, now = document.core_properties, datetime.now(UTC).replace(tzinfo=None)
-    core.author = core.last_modified_by = author
+    core.author = core.last_modified_by = one_line(author)[:LONGEST]
     core.title, core.language = title, {"zh": "zh-CN", "en": "en-US"}[lang]
     core.comments = core.keywords = core.subject = core.category = ""
     core.created = core.modified = now

@@ -12,19 +12,19 @@ import tempfile
 
 from pathlib import Path
 
-import pypandoc
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.page import page_style
-from genlab.lab.report.formats.docx import READER
-from genlab.lab.report.formats.pictures import with_small_pictures
+from genlab.lab.report.formats.pandoc import parse, write
+from genlab.lab.report.formats.pictures import embed_pictures, place_pictures
 
 FOLDER = Path(__file__).parent
 CONTENTS = {"zh": "目录", "en": "Contents"}
 REGIONS = {"zh": "cn", "en": "us"}
 MOST_PIXELS = 1400
 """Of a picture's width: twice that of the text in the HTML file."""
+COLUMNS = 9999
+"""No line of a table is longer, so that columns are as wide as what they hold."""
 RENAMED = {"dot.circle": "dot.o"}
 """Symbols that pandoc still calls by a name that Typst has dropped."""
 LATIN = ("Times New Roman", "Libertinus Serif")
@@ -46,21 +46,17 @@ def write_html(
     """Writes a self-contained HTML file; arguments as of `write_docx`.
 
     Raises:
-        RuntimeError: If pandoc warns of anything, a missing picture for one.
+        InputError: If a picture is missing or damaged.
+        RuntimeError: If pandoc warns of anything.
     """
     style = page_style() + (FOLDER / "html.css").read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "report.html"
-        text = with_small_pictures(markdown, resources, Path(folder), MOST_PIXELS)
-        pypandoc.convert_text(
-            text, "html5", format=READER, outputfile=str(made),
-            extra_args=[
-                *_common("html.template", lang, author, title), f"--variable=css-text={style}",
-                "--mathml", "--embed-resources", f"--resource-path={folder}",
-                "--syntax-highlighting=pygments",
-            ],
-        )
-        atomic.write_bytes(target, made.read_bytes())
+    parsed = parse(markdown, COLUMNS)
+    embed_pictures(parsed, resources, MOST_PIXELS)
+    made = write(
+        parsed, "html5", *_common("html.template", lang, author, title),
+        f"--variable=css-text={style}", "--mathml", "--syntax-highlighting=pygments",
+    )
+    atomic.write_bytes(target, made)
 
 
 def write_pdf(
@@ -69,7 +65,7 @@ def write_pdf(
     """Writes a PDF; arguments as of `write_docx`.
 
     Raises:
-        InputError: As of `check_pdf`.
+        InputError: As of `check_pdf` and `write_html`.
         RuntimeError: If Typst or pandoc refuse the text.
     """
     song, hei = check_pdf(lang)
@@ -79,15 +75,13 @@ def write_pdf(
     variables = {"latin": latin, "song": song, "hei": hei, "region": REGIONS[lang]}
     if lang == "zh":
         variables["indent"] = "true"
+    parsed = parse(markdown, COLUMNS)
     with tempfile.TemporaryDirectory() as folder:
-        small = with_small_pictures(markdown, resources, Path(folder), MOST_PIXELS)
-        text = pypandoc.convert_text(
-            small, "typst", format=READER,
-            extra_args=[
-                *_common("pdf.template", lang, author, title), f"--resource-path={folder}",
-                *(f"--variable={key}={value}" for key, value in variables.items()),
-            ],
-        )
+        place_pictures(parsed, resources, Path(folder), MOST_PIXELS)
+        text = write(
+            parsed, "typst", *_common("pdf.template", lang, author, title),
+            *(f"--variable={key}={value}" for key, value in variables.items()),
+        ).decode()
         for old, new in RENAMED.items():
             text = text.replace(old, new)
         inputs = {"title": title, "author": author}
@@ -126,8 +120,8 @@ def check_pdf(lang: str) -> tuple[str, str]:
 
 def _common(template: str, lang: str, author: str, title: str) -> list[str]:
     return [
-        "--standalone", f"--template={FOLDER / template}", "--fail-if-warnings",
-        f"--lua-filter={FOLDER / 'formats.lua'}", f"--variable=lang={lang}", "--columns=9999",
-        "--wrap=none", f"--variable=author={html.escape(author)}",
+        "--standalone", f"--template={FOLDER / template}", "--wrap=none",
+        f"--lua-filter={FOLDER / 'formats.lua'}", f"--variable=lang={lang}",
+        f"--variable=author={html.escape(author)}",
         f"--variable=title={html.escape(title)}", f"--metadata=contents-title={CONTENTS[lang]}",
     ]

@@ -1,17 +1,18 @@
-"""Pictures at the resolution that a document needs."""
+"""Pictures at the resolution that a document needs, put into it as data or beside it as files."""
 
-__all__ = ["shrunk", "with_small_pictures"]
+__all__ = ["embed_pictures", "place_pictures", "shrunk"]
 
+import base64
 import io
-import re
+import sys
 
 from pathlib import Path
 
 from PIL import Image
 
+from genlab.common.errors import InputError
 from genlab.common.formats.picture import opened
-
-PICTURE = re.compile(r"(!\[[^\]]*\]\()([^)]+)(\))")
+from genlab.lab.report.formats.pandoc import Document, images_of
 
 
 def shrunk(data: bytes, name: str, most: int) -> bytes:
@@ -30,25 +31,34 @@ def shrunk(data: bytes, name: str, most: int) -> bytes:
     return min(data, buffer.getvalue(), key=len)
 
 
-def with_small_pictures(markdown: str, resources: Path, folder: Path, most: int) -> str:
-    """Copies a text's pictures into `folder`, at most `most` pixels wide.
+def embed_pictures(document: Document, resources: Path, most: int = sys.maxsize) -> None:
+    """Puts pictures into a document, as data.
 
-    Returns:
-        The text with the names of the copies.
+    Arguments:
+        document: The document, whose pictures are PNG files.
+        resources: The folder that their paths are relative to.
+        most: Their largest width in pixels.
 
     Raises:
-        InputError: If a picture is damaged.
-        RuntimeError: If one is missing.
+        InputError: If a picture is missing or damaged.
     """
+    for target in images_of(document):
+        data = _read(resources / target[0], most)
+        target[0] = "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def place_pictures(document: Document, resources: Path, folder: Path, most: int) -> None:
+    """Copies a document's pictures into `folder`, where it finds them; else as `embed_pictures`."""
     names: dict[str, str] = {}
+    for target in images_of(document):
+        path = target[0]
+        if path not in names:
+            names[path] = f"picture-{len(names):03d}.png"
+            (folder / names[path]).write_bytes(_read(resources / path, most))
+        target[0] = names[path]
 
-    def copied(found: re.Match[str]) -> str:
-        path = resources / found[2]
-        if not path.exists():
-            raise RuntimeError(f"{path}: no such picture")
-        if found[2] not in names:
-            names[found[2]] = f"picture-{len(names):03d}{path.suffix}"
-            (folder / names[found[2]]).write_bytes(shrunk(path.read_bytes(), str(path), most))
-        return f"{found[1]}{names[found[2]]}{found[3]}"
 
-    return PICTURE.sub(copied, markdown)
+def _read(path: Path, most: int) -> bytes:
+    if not path.exists():
+        raise InputError(f"{path}: no such picture")
+    return shrunk(path.read_bytes(), str(path), most)

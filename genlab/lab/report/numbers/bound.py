@@ -9,9 +9,14 @@ Arithmetic keeps the origins and says that the result is derived. Formatted, by 
 `genlab.lab.report.numbers.numbers`, such a value stands between marks that `release` takes out again,
 together with the list of all that was shown. A digit that was never between marks was therefore
 typed, and a test names the few that may be.
+
+A record's text is never Markdown: it gets into a document between marks only (a bound text *is*
+its marked form, however it is joined), and `release`, the one place where marks end, writes it so
+that pandoc takes it letter for letter. What comes from elsewhere, a name or a title of the command
+line, is marked by `literal`.
 """
 
-__all__ = ["Shown", "bind", "like", "mark", "origin", "plain", "release"]
+__all__ = ["Shown", "bind", "like", "literal", "mark", "origin", "plain", "release"]
 
 import json
 import operator
@@ -20,11 +25,15 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from genlab.common.text import one_line
 from genlab.runs.records import Record
 
 START, MIDDLE, END = "\ue000", "\ue001", "\ue002"
-"""Private characters of Unicode: no text has them."""
+"""Private characters of Unicode: `one_line` leaves none in a text."""
 MARKED = re.compile(f"{START}([^{MIDDLE}]*){MIDDLE}([^{END}]*){END}")
+QUOTED = re.compile(f"(`?){MARKED.pattern}(`?)")
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+"""All of ASCII: behind a backslash pandoc takes each of them literally."""
 
 
 class Shown(NamedTuple):
@@ -44,15 +53,16 @@ class _Bound:
     origin: frozenset[str]
     derived: bool
 
-    def __format__(self, spec: str) -> str:
-        return mark(format(plain(self), spec), self)
-
-    def __str__(self) -> str:
-        return mark(str(plain(self)), self)
 
 
 class _Number(_Bound):
     """Arithmetic that keeps the origins."""
+
+    def __format__(self, spec: str) -> str:
+        return _marked(format(plain(self), spec), plain(self), self.origin, self.derived)
+
+    def __str__(self) -> str:
+        return format(self, "")
 
     def __add__(self, other: Any) -> Any:
         return _apply(operator.add, self, other)
@@ -97,7 +107,28 @@ class _Int(_Number, int):
 
 
 class _Text(_Bound, str):
-    pass
+    """A text; what `str` sees of it is its marked form. `plain` gives the text."""
+
+    text: str
+
+    def __new__(cls, text: str, sources: frozenset[str], derived: bool) -> "_Text":
+        made = super().__new__(cls, _marked(_line(text), text, sources, derived))
+        made.text, made.origin, made.derived = text, sources, derived
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == plain(other)
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __format__(self, spec: str) -> str:
+        return str.__str__(self)
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    __repr__ = __str__
 
 
 def bind(value: Any, file: str, place: str = "", pointer: str = "") -> Any:
@@ -136,27 +167,60 @@ def plain(value: Any) -> Any:
         return float.__pos__(value)
     if isinstance(value, _Int):
         return int.__pos__(value)
-    return str.__str__(value) if isinstance(value, _Text) else value
+    return value.text if isinstance(value, _Text) else value
 
 
-def mark(text: str, value: Any) -> str:
-    """Returns `text`, what is shown of a bound value, between marks."""
-    if not isinstance(value, _Bound):
+def mark(text: str, value: float | None) -> str:
+    """Returns `text`, what is shown of a number, between marks if it is bound."""
+    if not isinstance(value, _Float | _Int):
         return text
-    note = json.dumps([plain(value), sorted(value.origin), value.derived], ensure_ascii=True)
-    return f"{START}{note}{MIDDLE}{text}{END}"
+    return _marked(text, plain(value), value.origin, value.derived)
+
+
+def literal(text: str) -> str:
+    """Marks a text that is neither ours nor of a record, a bound one included."""
+    return _marked(_line(plain(text)), plain(text), origin(text), False)
 
 
 def release(text: str) -> tuple[str, list[Shown]]:
-    """Takes the marks out of a text; returns it, and what was shown between them, in order."""
+    """Takes the marks out of Markdown, and makes the texts between them literal.
+
+    Returns:
+        The Markdown, and what of the records was shown between marks, in order.
+    """
     shown = []
 
     def let_go(found: re.Match[str]) -> str:
-        value, sources, derived = json.loads(found[1])
-        shown.append(Shown(found[2], value, sources, derived))
-        return found[2]
+        before, note, part, after = found.groups()
+        value, sources, derived = json.loads(note)
+        if sources:
+            shown.append(Shown(part, value, sources, derived))
+        if isinstance(value, str) and before and after:
+            return _code(part)
+        if isinstance(value, str):
+            part = PUNCTUATION.sub(r"\\\1", part)
+        return before + part + after
 
-    return MARKED.sub(let_go, text), shown
+    return QUOTED.sub(let_go, text), shown
+
+
+def _line(text: str) -> str:
+    """A text as it stands in a paragraph."""
+    return one_line(" ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    """Returns a code span, which ends at as many backticks as it began with."""
+    if not text:
+        return ""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    room = " " if "`" in text else ""
+    return f"{fence}{room}{text}{room}{fence}"
+
+
+def _marked(text: str, value: Any, sources: frozenset[str], derived: bool) -> str:
+    note = json.dumps([value, sorted(sources), derived], ensure_ascii=True)
+    return f"{START}{note}{MIDDLE}{text}{END}"
 
 
 def _apply(operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
@@ -164,7 +228,9 @@ def _apply(operation: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
 
 
 def _make(value: Any, sources: frozenset[str], derived: bool) -> Any:
-    kinds = {float: _Float, int: _Int, str: _Text}
+    if type(value) is str:
+        return _Text(value, sources, derived)
+    kinds = {float: _Float, int: _Int}
     if type(value) not in kinds:  # a truth value, or nothing at all
         return value
     made = kinds[type(value)](value)

@@ -11,7 +11,7 @@ from genlab.lab.report.numbers.numbers import count, duration
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.fid_part import fid_verdict
 from genlab.lab.report.text.vae_words import elbo_verdict
-from genlab.lab.report.writer import Writer, escape
+from genlab.lab.report.writer import Writer
 
 
 def end_part(w: Writer, facts: Facts) -> None:
@@ -51,11 +51,11 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         [p("随机种子", "Seed"), _seed(w, facts.config)],
         [p("开始时间", "Started"), f"{first['started']}"],
         [p("软件版本", "Versions"),
-         f"genlab {escape(last['genlab'])}, Python {escape(last['python'])}, "
-         f"PyTorch {escape(last['torch'])}, NumPy {escape(last['numpy'])}"],
-        [p("硬件", "Hardware"), f"{escape(last['processor'])}, {escape(last['system'])}" + p(
-            f"，{last['cores']}核，使用{last['threads']}线程（{escape(last['capability'])}）",
-            f", {last['cores']} cores, threads used: {last['threads']} ({escape(last['capability'])})")],
+         f"genlab {last['genlab']}, Python {last['python']}, "
+         f"PyTorch {last['torch']}, NumPy {last['numpy']}"],
+        [p("硬件", "Hardware"), f"{last['processor']}, {last['system']}" + p(
+            f"，{last['cores']}核，使用{last['threads']}线程（{last['capability']}）",
+            f", {last['cores']} cores, threads used: {last['threads']} ({last['capability']})")],
         [p("训练总用时", "Training time"), duration(total, w.lang)],
         [p("校验命令", "To verify"), check],
     ]
@@ -66,8 +66,8 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "The data (the SHA-256 is of the images' content) and the weights of the feature networks:",
     )
     weights = [
-        (f"{escape(d.extractor.network)}的权重（用于{escape(d.label)}）：SHA-256 `{d.extractor.sha256}`",
-         f"weights of {escape(d.extractor.network)} (for {escape(d.label)}): SHA-256 "
+        (f"{d.extractor.network}的权重（用于{d.label}）：SHA-256 `{d.extractor.sha256}`",
+         f"weights of {d.extractor.network} (for {d.label}): SHA-256 "
          f"`{d.extractor.sha256}`")
         for d in facts.fid.distances
     ]
@@ -91,13 +91,13 @@ def _seed(w: Writer, config: dict[str, Any]) -> str:
 
 def _data(identity: dict[str, Any]) -> tuple[str, str]:
     shape = "×".join(map(str, identity["shape"]))
-    name, source = escape(identity["name"]), identity["source"]
+    name, source = identity["name"], identity["source"]
     known = f"SHA-256 `{identity['sha256']}`"
     return (
         f"{name}（来源`{source}`）：{count(identity['count'])}张，{shape}，许可："
-        f"{escape(identity['licence'])}，{known}",
+        f"{identity['licence']}，{known}",
         f"{name} (source `{source}`): {count(identity['count'])} images of {shape}, licence: "
-        f"{escape(identity['licence'])}, {known}",
+        f"{identity['licence']}, {known}",
     )
 
 

@@ -21,7 +21,7 @@ from genlab.lab.report.numbers.numbers import PLUS_MINUS, alike, count, number, 
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
 from genlab.lab.report.text.fid_words import kinds, memorised, metrics, repeated, uncertainty
-from genlab.lab.report.writer import Writer, escape
+from genlab.lab.report.writer import Writer
 from genlab.metrics import frechet_distance
 
 
@@ -109,8 +109,8 @@ def _result(w: Writer, facts: Facts) -> None:
     )
     w.para("从图像到特征的处理：", "How images are turned into features:")
     w.bullets([
-        (f"{d.label}：{escape(d.extractor.preprocessing_words)}（{escape(d.extractor.layer)}）",
-         f"{d.label}: {escape(d.extractor.preprocessing_words)} ({escape(d.extractor.layer)})")
+        (f"{d.label}：{d.extractor.preprocessing_words}（{d.extractor.layer}）",
+         f"{d.label}: {d.extractor.preprocessing_words} ({d.extractor.layer})")
         for d in fid.distances
     ])
     share, real = _percent(fid.recognised_fake), _percent(fid.recognised_real)
@@ -160,7 +160,7 @@ def _table(w: Writer, fid: Measurement) -> None:
         *([q.label(w.lang), *cells] for q, cells in metric_rows(fid.distances, plus_minus)),
     ]
     w.table(
-        "fid", [w.pick("指标", "Quantity"), *(escape(d.label) for d in fid.distances)], rows,
+        "fid", [w.pick("指标", "Quantity"), *(d.label for d in fid.distances)], rows,
         f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, vars(fid.real))}）之间的"
         "Fréchet距离及同类指标，带标准误",
         f"Fréchet distances and related quantities of {n_fake} generated images ({size}×{size}) "
@@ -196,7 +196,7 @@ def _over_epochs(w: Writer, facts: Facts) -> None:
     ]
     w.table(
         "epochs",
-        [w.pick("轮数", "Epoch"), *map(escape, labels), w.pick("识别为狗", "Recognised as dogs"),
+        [w.pick("轮数", "Epoch"), *labels, w.pick("识别为狗", "Recognised as dogs"),
          w.pick("图像数", "Images")],
         rows, "不同轮数下生成图像的Fréchet距离（越小越好）与识别率（越大越好）",
         "Fréchet distance (lower is better) and share recognised (higher is better) over the "
@@ -237,8 +237,8 @@ def _trend(w: Writer, label: str, epochs: Sequence[Snapshot]) -> str:
     t = trend(at, [d.distance.value for d in found])
     first, last = found[0].distance, found[-1].distance
     path = w.pick(
-        f"{escape(label)}第{at[0]}轮为{plus_minus(first)}，第{at[-1]}轮为{plus_minus(last)}，",
-        f"{escape(label)} is {plus_minus(first)} at epoch {at[0]} and {plus_minus(last)} at "
+        f"{label}第{at[0]}轮为{plus_minus(first)}，第{at[-1]}轮为{plus_minus(last)}，",
+        f"{label} is {plus_minus(first)} at epoch {at[0]} and {plus_minus(last)} at "
         f"epoch {at[-1]}, ",
     )
     null, different = found[-1].null, {e.different for e in (epochs[0], epochs[-1])}

@@ -8,7 +8,7 @@ from genlab.fid.metrics import METRICS
 from genlab.fid.results import Distance, Measurement
 from genlab.fid.verdict import Copying, copying, distinguishes
 from genlab.lab.report.numbers.numbers import alike, count, number, plus_minus
-from genlab.lab.report.writer import Writer, escape
+from genlab.lab.report.writer import Writer
 
 KINDS = {
     "FID": (
@@ -70,7 +70,7 @@ def metrics(w: Writer, distances: Sequence[Distance]) -> str:
 
 def uncertainty(w: Writer, d: Distance) -> str:
     """Returns the sentence on one distance: is it above that of two samples of one distribution?"""
-    null, label, found = d.null, escape(d.label), plus_minus(d.distance)
+    null, label, found = d.null, d.label, plus_minus(d.distance)
     if null is None:
         return w.pick(
             f"{label} = {found}；不同的图像太少，无法给出标准误、下限与检验",
@@ -149,9 +149,9 @@ def memorised(w: Writer, d: Distance) -> str:
         ),
     }[copying(found)]
     return w.pick(
-        f"生成图像到最近训练图像的距离与{against[0]}相比（{escape(d.extractor.network)}特征，秩和检验）："
+        f"生成图像到最近训练图像的距离与{against[0]}相比（{d.extractor.network}特征，秩和检验）："
         f"前者较小的概率为{share}%，*p* = {p}；{same}：{told[0]}",
         f"the distances of the generated images to their nearest training images against "
-        f"{against[1]} ({escape(d.extractor.network)} features, rank test): the former are smaller with "
+        f"{against[1]} ({d.extractor.network} features, rank test): the former are smaller with "
         f"probability {share} %, *p* = {p}; {same}: {told[1]}",
     )

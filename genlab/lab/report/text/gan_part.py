@@ -12,7 +12,7 @@ from genlab.lab.report.numbers.numbers import count, duration, number
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
 from genlab.lab.report.text.fid_part import fid_part
-from genlab.lab.report.writer import Image, Writer, escape
+from genlab.lab.report.writer import Image, Writer
 
 
 def gan_part(w: Writer, facts: Facts) -> None:
@@ -122,8 +122,8 @@ def _settings(w: Writer, facts: Facts) -> None:
     half_life = min(c["average_images"], c["average_share"] * gan["epochs"] * gan["images"])
     rows = [
         [p("设计", "Design"), p(*design.title) + (
-            p(f"（判别器透过{escape(gan['pretrained'])}）",
-              f" (the discriminator sees features of {escape(gan['pretrained'])})")
+            p(f"（判别器透过{gan['pretrained']}）",
+              f" (the discriminator sees features of {gan['pretrained']})")
             if gan["pretrained"] else p("（无预训练网络）", " (no pretrained network)"))],
         [p("参数量（生成器/判别器）", "Parameters (generator / discriminator)"),
          f"{count(gan['parameters_generator'])} / {count(gan['parameters_discriminator'])}"],

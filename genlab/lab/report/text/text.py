@@ -2,12 +2,13 @@
 
 __all__ = ["PLACEHOLDERS", "compose", "write_markdown"]
 
+from genlab.lab.report.numbers.bound import literal
 from genlab.lab.report.numbers.facts import Facts, read_facts
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.end_part import end_part
 from genlab.lab.report.text.gan_part import gan_part
 from genlab.lab.report.text.vae_part import vae_part
-from genlab.lab.report.writer import Writer, escape
+from genlab.lab.report.writer import Writer
 from genlab.runs.run import Run
 
 PLACEHOLDERS = ("姓名", "学号")
@@ -52,7 +53,7 @@ def compose(
 
 def _title(w: Writer, title: str | None) -> None:
     if title is not None:
-        w.styled("Title", escape(title))
+        w.styled("Title", literal(title))
         return
     w.styled("Subtitle", w.pick(
         "北京邮电大学 2023—2024学年第一学期",
@@ -67,9 +68,9 @@ def _title(w: Writer, title: str | None) -> None:
 def _author(w: Writer, facts: Facts, name: str | None, student_id: str | None) -> None:
     line = "\\_" * 12
     w.styled("Author", w.pick(
-        f"姓名：{escape(name) if name else line}{SPACE * 2}学号：{escape(student_id) if student_id else line}",
-        f"Name: {escape(name) if name else line}{SPACE * 2}"
-        f"Student number: {escape(student_id) if student_id else line}"))
+        f"姓名：{literal(name) if name else line}{SPACE * 2}学号：{literal(student_id) if student_id else line}",
+        f"Name: {literal(name) if name else line}{SPACE * 2}"
+        f"Student number: {literal(student_id) if student_id else line}"))
     if facts.digits["stand_in"] or facts.dogs["stand_in"]:
         names = [data_name(w, d) for d in (facts.digits, facts.dogs) if d["stand_in"]]
         w.note(
