@@ -54,7 +54,6 @@ class _Bound:
     derived: bool
 
 
-
 class _Number(_Bound):
     """Arithmetic that keeps the origins."""
 
