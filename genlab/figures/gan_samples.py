@@ -5,6 +5,7 @@ Still images are PNGs with exactly the pixels that the generator returns.
 
 __all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
 
+import hashlib
 
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from genlab.common.errors import InputError
 from genlab.common.formats.picture import opened
 from genlab.common.progress import Progress, say
 from genlab.common.system_errors import read_bytes
+from genlab.data.files.drawn import RECORD
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
@@ -35,6 +37,8 @@ PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
 def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
     """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
 
+    That names each with its SHA-256: whoever reads the folder as images is told what changed.
+
     A folder that holds the same images, or some of them, is completed; one that holds others is
     left as it is: a set of images is to be of one origin, and nothing is to be lost.
 
@@ -49,12 +53,15 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
     _refuse_others(out, paths, images)
     _make_folder(gan, out)
     atomic.drop_leftovers(out)
+    files = {}
     with Progress(n, f"writing images into {out.name}", "images") as progress:
         for path, image in zip(paths, images):
-            atomic.write_png(path, image)
+            data = atomic.png_bytes(image)
+            atomic.write_bytes(path, data)
+            files[path.name] = hashlib.sha256(data).hexdigest()
             progress.advance()
     results = _record(gan, n, seed, choice) | {"size": images.shape[1]}
-    atomic.write_json(out / "results.json", results)
+    atomic.write_json(out / RECORD, results | {"files": files})
     return results
 
 
@@ -85,7 +92,7 @@ def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
         return
     if not out.is_dir():
         raise InputError(f"`out` {out}: a file is in the way; name a folder")
-    names = {path.name for path in paths} | {"results.json"}
+    names = {path.name for path in paths} | {RECORD}
     strange = [p.name for p in out.iterdir() if p.name not in names and not atomic.is_leftover(p)]
     strange += [
         path.name for path, image in zip(paths, images)

@@ -15,7 +15,7 @@ Figures and pages are not sealed: they are drawn again from what is.
 
 __all__ = [
     "DONE", "RECORD", "Seal", "digest_of", "kept_files", "read_kept", "read_record", "read_seal",
-    "recorded_files", "seal", "write_kept",
+    "recorded_files", "seal", "seal_of", "write_kept",
 ]
 
 import hashlib
@@ -92,6 +92,12 @@ def seal(run: Path) -> None:
             )
     found = {name: [digest_of(read_bytes(run / name))] for name in kept_files(run)}
     _write(run / DONE, found | recorded)
+
+
+def seal_of(run: Path, names: Sequence[str]) -> bytes:
+    """Returns the seal of a copy of a finished run that has only some of its files."""
+    digests = {name: [digest_of(read_kept(run / name))] for name in sorted(names)}
+    return atomic.json_bytes({"files": digests})
 
 
 def read_seal(run: Path) -> Seal | None:

@@ -24,6 +24,7 @@ from genlab.gan.build import build_design
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
+from genlab.runs.seal import DONE, seal
 from genlab.vae.load import MEASURES
 from genlab.vae.results import Moments, VaeResults
 
@@ -91,8 +92,11 @@ def fid_record() -> dict[str, Any]:
 
 
 def write(path: Path, value: Any) -> None:
+    """Writes a record; a finished run is sealed again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value), encoding="utf-8")
+    if (path.parent / DONE).exists():
+        seal(path.parent)
 
 
 def picture(path: Path, width: int = 24, height: int = 12) -> None:
@@ -149,6 +153,8 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
         picture(gan / "samples" / f"epoch_{epoch:03d}.png")
         for index in range(10):
             picture(gan / "samples" / f"epoch_{epoch:03d}" / f"{index:02d}.png")
+    for run in (*(out / "vae" / prior for prior in VAES), gan):
+        seal(run)
     return out
 
 

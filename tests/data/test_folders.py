@@ -1,5 +1,6 @@
 """Folders as people have them: hidden files, odd suffixes, splits, other files beside them."""
 
+import hashlib
 import io
 import json
 import os
@@ -332,3 +333,37 @@ def test_commands_say_what_is_left_out_and_the_classes(tmp_path: Path) -> None:
     for ended in (dry, fid):
         assert "left out: " in ended.stderr
         assert ".heic (this Pillow cannot read them; install pillow-heif)" in ended.stderr
+
+
+def test_a_folder_that_genlab_drew_into_is_read_as_it_was_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {f"{index:03d}.png": encoded(index) for index in range(4)}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    record = json.dumps({"gan": "dogs", "n": 4, "files": digests})
+
+    def again() -> None:
+        shutil.rmtree(tmp_path / "drawn", ignore_errors=True)
+        for name, data in files.items():
+            put(tmp_path / "drawn" / name, data)
+        put(tmp_path / "drawn" / "results.json", record.encode())
+
+    def read() -> None:
+        load_images(str(tmp_path / "drawn"), 16)
+
+    again()
+    read()
+    assert "left out" not in capsys.readouterr().err
+    put(tmp_path / "drawn" / "002.png", encoded(9))
+    with pytest.raises(InputError, match=r"drawn/002\.png: changed since genlab drew it"):
+        read()
+    again()
+    put(tmp_path / "drawn" / "dog.jpg", encoded(9, "JPEG"))
+    with pytest.raises(InputError, match=r"drawn/dog\.jpg: none of the 4 images that genlab"):
+        read()
+    again()
+    (tmp_path / "drawn" / "003.png").unlink()
+    with pytest.raises(InputError, match=r"lacks 1 of the 4 images that .* as 003\.png"):
+        read()
+    (tmp_path / "drawn" / "results.json").write_text('{"files": 4}')  # another program's
+    read()

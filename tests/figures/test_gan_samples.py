@@ -34,7 +34,7 @@ from genlab.gan.training.train import train_gan
 from genlab.gan.truncation import mean_map, truncated
 from genlab.gan.walk import walk, walk_latents  # fmt: skip
 from genlab.runs.run import Run
-from genlab.runs.seal import seal
+from genlab.runs.seal import digest_of, seal
 
 
 def lively(kind: type, latent: int = 8) -> FastGanGenerator | ResidualGenerator:
@@ -213,7 +213,9 @@ def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> Non
     out = tmp_path / "images"
     results = generate(run, 5, 1, out, Choice(truncation=0.7))
     assert results["truncation"] == 0.7
-    assert json.loads((out / "results.json").read_text()) == results
+    record = json.loads((out / "results.json").read_text())
+    assert record.pop("files") == {p.name: digest_of(p.read_bytes()) for p in out.glob("*.png")}
+    assert record == results
     for index, image in enumerate(sample(run, 5, 1, Choice(truncation=0.7))):
         found = np.asarray(Image.open(out / f"{index:03d}.png"))
         assert np.array_equal(found, image.permute(1, 2, 0).numpy())

@@ -163,8 +163,8 @@ def test_a_difference_within_noise_is_called_so(tmp_path: Path) -> None:
     run = make_lab_run(tmp_path)
     for prior, results in VAES.items():
         noisy = replace(results, elbo=replace(results.elbo, error=5.0))
-        write(run / f"vae/{prior}/results.json", to_json(noisy))
         (run / "vae" / prior / MEASURES).write_bytes(save(image_values(noisy)))
+        write(run / f"vae/{prior}/results.json", to_json(noisy))
     text = write_markdown(Run(run), "zh")
     assert "分不出高下" in text
     assert "（明显）" not in text

@@ -1,32 +1,43 @@
 """The image files of a folder and of the folders in it.
 
 A file that is there under several names (links) counts once, by its first name. Links to folders
-are not followed.
+are not followed. Of a folder that genlab drew its images into, the images are compared with what
+was drawn.
 """
 
 __all__ = ["Folder"]
 
+import hashlib
 import os
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.common.text import many, one_line
 from genlab.data.files.base import ImageFiles, no_images
+from genlab.data.files.drawn import RECORD, drawn_digests
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
 from genlab.data.files.left_out import LeftOut
 from genlab.data.problems import DANGLING, MEND
+
+ON_PURPOSE = (
+    f"draw them again into a new folder, or delete {RECORD} if they were changed on purpose"
+)
 
 
 class Folder(ImageFiles):
     """The image files of a folder.
 
     Raises:
-        InputError: If there are none, not even broken ones.
+        InputError: If there are none, not even broken ones; or genlab drew images into the
+            folder and some are missing, or others are there.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.resolve().name
         self.broken, self.left_out = {}, LeftOut()
+        self.drawn = drawn_digests(path)
         files: dict[tuple[int, int] | str, str] = {}
         for parts in sorted(self._walk()):
             name = "/".join(parts)
@@ -37,15 +48,38 @@ class Folder(ImageFiles):
         self.names = tuple(files.values())
         if not self.names and not self.broken:
             raise InputError(no_images(str(path), self.left_out))
+        if self.drawn is not None:
+            self._require_as_drawn(self.drawn)
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of an image; raises `InputError` if it cannot be read."""
+        """Returns the bytes of an image.
+
+        Raises:
+            InputError: If it cannot be read, or is not the one that genlab drew.
+        """
         try:
-            return (self.path / name).read_bytes()
+            data = (self.path / name).read_bytes()
         except OSError as error:
             raise InputError(
                 f"{self.title(name)}: cannot be read ({error.strerror}){MEND}"
             ) from None
+        if self.drawn is not None and hashlib.sha256(data).hexdigest() != self.drawn[name]:
+            raise InputError(f"{self.title(name)}: changed since genlab drew it; {ON_PURPOSE}")
+        return data
+
+    def _require_as_drawn(self, drawn: Mapping[str, str]) -> None:
+        """Raises `InputError` if there are not just the images that genlab drew."""
+        folder = one_line(str(self.path))
+        if lacking := sorted(set(drawn) - {*self.names, *self.broken}):
+            raise InputError(
+                f"{folder}: lacks {len(lacking)} of the {many(len(drawn), 'image')} that genlab "
+                f"drew into it, as {one_line(lacking[0])}; {ON_PURPOSE}"
+            )
+        if others := sorted({*self.names, *self.broken} - set(drawn)):
+            raise InputError(
+                f"{self.title(others[0])}: none of the {many(len(drawn), 'image')} that genlab "
+                f"drew into this folder; {ON_PURPOSE}"
+            )
 
     def _walk(self) -> list[tuple[str, ...]]:
         """Returns the paths of all files that are not hidden, as their parts."""
@@ -78,7 +112,7 @@ class Folder(ImageFiles):
         if path.is_file():
             if named or self._opens(name):
                 return True
-            if name not in self.broken:
+            if name not in self.broken and (self.drawn is None or name != RECORD):
                 self.left_out.add(name)
         elif named and path.is_symlink():
             self.broken[name] = DANGLING

@@ -13,6 +13,7 @@ import genlab
 
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
+from genlab.runs.seal import DONE, seal_of
 from genlab.vae.load import MEASURES
 
 RECORDS = (
@@ -70,9 +71,9 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
     folders["gan"] = "generator.safetensors"
     for folder, weights in folders.items():
         kept = [path.name for path in (run / folder).glob("checkpoint-*.safetensors")]
-        for name in (*RECORDS, weights, *kept):
-            if (run / folder / name).exists():
-                files[f"models/{folder}/{name}"] = run / folder / name
+        names = [n for n in (*RECORDS, weights, *kept) if (run / folder / n).exists()]
+        files |= {f"models/{folder}/{name}": run / folder / name for name in names}
+        files[f"models/{folder}/{DONE}"] = seal_of(run / folder, names)
     # The report's figures: with the records they are all that it is made from (genlab verify).
     priors = run / "vae" / "priors.png"
     for path in (*run.glob("vae/*/figures/*.png"), priors, *run.glob("vae/priors-*.png")):

@@ -24,6 +24,7 @@ from genlab.lab.verify.readers.given import Given
 from genlab.lab.verify.readers.pictures import size_of
 from genlab.lab.verify.readers.submissions import Submission
 from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+from genlab.runs.seal import DONE, seal
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
 """Records of the GAN that lie in both archives."""
@@ -102,6 +103,9 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
     if any(finding.verdict is Verdict.TAMPERED for finding in findings):
         return findings, None
     findings.append(_source_row(sources))
+    for config in folder.glob("**/config.json"):  # sealed by what the manifests say, not by DONE
+        if (config.parent / "results.json").exists():
+            seal(config.parent)
     return findings, Unpacked(submission=submission, run=folder, docx=docx, sources=sources)
 
 
@@ -177,7 +181,7 @@ def _unpack(archive: Archive, kind: str, folder: Path) -> None:
         if kind == "code" and not name.startswith("models/"):
             continue
         below = name.removeprefix("models/") if kind == "code" else f"gan/{name}"
-        if name == MANIFEST or name.endswith(".md"):
+        if name == MANIFEST or name.endswith((".md", f"/{DONE}")):
             continue
         data = archive.read(name)
         _check_content(name, data)
