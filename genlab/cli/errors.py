@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.extras import EXTRAS, how_to_install
 from genlab.common.interrupt import Stopped, asked
 from genlab.common.system_errors import told
@@ -30,7 +30,7 @@ def with_options(message: str) -> str:
 def ended_by_errors() -> Iterator[None]:
     """Ends the process with one line where the block raises an error that a person can correct.
 
-    Exit codes: 2 for bad input or a missing optional package, 1 for a training that diverged,
+    Exit codes: 2 for bad input or a missing optional package, 3 for a training that went wrong,
     130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
     try:
@@ -48,8 +48,8 @@ def ended_by_errors() -> Iterator[None]:
         if package not in EXTRAS:
             raise
         _end(f"error: this needs a package more: {how_to_install(package)}", 2)
-    except FloatingPointError as error:
-        _end(f"training diverged: {one_line(with_options(str(error)))}", 1)
+    except TrainingError as error:
+        _end(f"error: {with_options(str(error))}", 3)
     except Stopped as stopped:
         _end(one_line(str(stopped)), stopped.exit_code)
     except KeyboardInterrupt:

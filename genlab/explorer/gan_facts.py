@@ -33,6 +33,7 @@ from genlab.explorer.stills import Still
 from genlab.fid.results import GanMeasurement
 from genlab.figures.sheets import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
+from genlab.gan.sampling import pixels_of
 from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
@@ -116,7 +117,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     if classes is not None:
         labels = torch.full((len(points),), int(classes.frequencies.argmax()))
     images = call_with_labels(network, points, labels)
-    pixels = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    pixels = pixels_of(images)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()
     return {"anchors": ANCHORS, "steps": STEPS, "sheet": blobs.add(_webp(sheet, QUALITY))}

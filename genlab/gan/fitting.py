@@ -47,7 +47,9 @@ def fit(
     Raises:
         InputError: If the images are of many sizes or not of 64, 128 or 256 pixels, `out` holds
             something else or was begun with other settings, or another process trains there.
-        FloatingPointError: If training keeps diverging; the last good state stays.
+        TrainingError: If numbers are not finite, or the generator collapses, again after three
+            attempts with halved learning rates; the last good state stays. Its `quantity` and
+            `step` say what, and where.
 
     Example:
         >>> import tempfile

@@ -8,7 +8,7 @@ generator with its running statistics, so none depends on the others in its batc
 Shapes: N images, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["draw", "draw_latents", "generate_images", "sample"]
+__all__ = ["draw", "draw_latents", "generate_images", "pixels_of", "sample"]
 
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.common.checks import require_count
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.rng import generator
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
@@ -59,6 +59,9 @@ def generate_images(
         z: The latents, on the processor, as the result is.
         psi: Truncation; 1 for none.
         labels: The images' classes `(N,)`, of a conditional generator.
+
+    Raises:
+        TrainingError: If an image is not finite.
     """
     parts, device = [], next(network.parameters()).device
     truncate = None
@@ -75,9 +78,20 @@ def generate_images(
             inputs.append(F.pad(labels[start : start + CHUNK], (0, missing)))
         inputs = [x.to(device) for x in inputs]
         made = truncate(inputs[0]) if truncate else network(*inputs)
-        images = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        parts.append(images[: len(rows)].cpu())
+        parts.append(pixels_of(made[: len(rows)]).cpu())
     return torch.cat(parts)
+
+
+def pixels_of(made: Tensor) -> Tensor:
+    """Returns what a generator made, in [-1, 1], as uint8 of the same shape.
+
+    Raises:
+        TrainingError: If a value is not finite: NaN would become black.
+    """
+    if not made.isfinite().all():
+        message = "the generator's images are not finite (those of an earlier `epoch` may be)"
+        raise TrainingError(message, "images")
+    return ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def draw(
@@ -121,6 +135,7 @@ def sample(
 
     Raises:
         InputError: If `n` is under 1, or as of `load_chosen`.
+        TrainingError: If an image is not finite.
     """
     n = require_count("n", n)
     network, config, classes, label = load_chosen(Path(path), choice, design)

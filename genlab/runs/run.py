@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlab.common import atomic
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
@@ -188,7 +188,7 @@ class Run:
         `good` state stays, to go back to, until the next good one.
 
         Raises:
-            FloatingPointError: If a tensor is not finite: the last good state stays.
+            TrainingError: If a tensor is not finite: the last good state stays.
         """
         require_finite_tensors(tensors, step)
         before = read_marker(self.path / "state.json")
@@ -223,7 +223,7 @@ class Run:
         """Keeps tensors of `step` for good; a run that goes on from before it writes them again.
 
         Raises:
-            FloatingPointError: If a tensor is not finite.
+            TrainingError: If a tensor is not finite.
         """
         require_finite_tensors(tensors, step)
         write_kept(self.path, {checkpoint_name(step): atomic.tensor_bytes(tensors)})
@@ -287,10 +287,10 @@ def checkpoint_name(step: int) -> str:
 
 
 def require_finite_tensors(tensors: "Mapping[str, Tensor]", step: int) -> None:
-    """Raises `FloatingPointError` if a tensor of a state is not finite."""
+    """Raises `TrainingError` if a tensor of a state is not finite."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise FloatingPointError(f"{name} is not finite at step {step}; state not saved")
+            raise TrainingError(f"{name} is not finite at step {step}; not saved", name, step)
 
 
 def open_run(

@@ -17,6 +17,13 @@ from genlab.vae.results import Measurement
 COLLAPSED = 0.1
 """The mutual information I(x; z), in nats, up to which the posterior is called collapsed, but for
 two standard errors."""
+UNKNOWN = 1.0
+"""The standard error, in nats, from which on an estimate of I(x; z) says nothing."""
+
+FAR = 10.0
+"""The reach (`evidence/spread.py`) from which on the latent is called exploded."""
+ONE_PICTURE = 0.01
+"""The decoded variance (likewise) up to which the decoder is said to return one picture."""
 
 
 def findings(
@@ -30,7 +37,10 @@ def findings(
         number: Writes a number with so many decimal places.
         measured: Writes a number with its error.
     """
-    return [*_bound(results, number), *_latent(results, measured), *_components(results)]
+    return [
+        *_bound(results, number), *_latent(results, measured), *_reach(results, number),
+        *_pictures(results, number), *_components(results),
+    ]
 
 
 def say_all(place: Path, found: Sequence[Title]) -> None:
@@ -54,7 +64,8 @@ def _bound(r: Measurement, number: Callable[[float, int], str]) -> list[Title]:
 
 def _latent(r: Measurement, measured: Callable[[Measured], str]) -> list[Title]:
     information = r.mutual_information
-    if information.value < COLLAPSED + 2 * (information.error or 0.0):
+    error = information.error or 0.0
+    if error < UNKNOWN and information.value < COLLAPSED + 2 * error:
         return [Title(
             f"后验已坍塌：隐变量几乎不含图像的信息，I(x; z) = {measured(information)} nat",
             "the posterior has collapsed: the latent says next to nothing about the image, "
@@ -66,6 +77,32 @@ def _latent(r: Measurement, measured: Callable[[Measured], str]) -> list[Title]:
         f"{r.latent}个隐变量维度中有{r.unused_dimensions}个不随图像变化",
         f"{r.unused_dimensions} of {r.latent} latent dimensions "
         f"{'does' if r.unused_dimensions == 1 else 'do'} not depend on the image",
+    )]  # fmt: skip
+
+
+def _reach(r: Measurement, number: Callable[[float, int], str]) -> list[Title]:
+    if r.latent_reach is None or r.latent_reach < FAR:
+        return []
+    far = number(r.latent_reach, 0)
+    return [Title(
+        f"隐变量已发散：编码到先验中心的距离是先验样本典型距离的{far}倍，从先验生成的图像与之无关；"
+        "请降低学习率，或增大正则项的权重beta",
+        f"the latent has exploded: the codes lie {far} times as far from the prior's centre as "
+        "its draws do, so images drawn from the prior have nothing to do with them; lower the "
+        "learning rate, or raise beta, the regulariser's weight",
+    )]  # fmt: skip
+
+
+def _pictures(r: Measurement, number: Callable[[float, int], str]) -> list[Title]:
+    if r.decoded_variance is None or r.decoded_variance > ONE_PICTURE:
+        return []
+    share = number(100 * r.decoded_variance, 3)
+    return [Title(
+        f"解码器无论隐变量取何值都给出几乎同一幅图像：解码图像的方差只有测试图像的{share}%；请训练更久，"
+        "降低学习率，或减小正则项的权重beta",
+        "the decoder returns nearly one picture whatever the latent is: its images have "
+        f"{share} % of the test images' variance; train longer, lower the learning rate, or "
+        "lower beta, the regulariser's weight",
     )]  # fmt: skip
 
 

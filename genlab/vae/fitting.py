@@ -26,11 +26,13 @@ from genlab.runs.lock import run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
 from genlab.runs.seal import write_kept
+from genlab.vae.divergence import refused_as_divergence
 from genlab.vae.findings import copies, findings, say_all
 from genlab.vae.load import MEASURES, initialise_prior
 from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
+from genlab.vae.probe import require_sound
 from genlab.vae.results import OBJECTS, VaeResults, read_results
 from genlab.vae.splits import observed_test_images, observed_train_images, splits_of
 
@@ -67,9 +69,10 @@ def fit(
         Every quantity that was measured on the test images, with its standard error.
 
     Raises:
-        InputError: If `out` holds something else or was begun with other settings, or another
-            process trains there.
-        FloatingPointError: If training diverges; the last good state stays.
+        InputError: If a part of `vae` has a fault (`genlab.vae.probe`), `out` holds something
+            else or was begun with other settings, or another process trains there.
+        TrainingError: If training diverges, or something measured is not finite: the run is not
+            done, and its last saved state stays. Its `quantity` and `step` say what, and where.
 
     Example:
         >>> import tempfile
@@ -90,6 +93,8 @@ def fit(
     splits = splits_of(digits, config, vae.likelihood)
     hardware = resolve_hardware(HardwareConfig(device=device))
     recorded = ObjectsConfig(**asdict(config), classes=_classes(vae))
+    initialise_prior(vae, splits, config.seed)
+    require_sound(vae, splits.train)
     with run_lock(out):
         run = open_run(out, OBJECTS, recorded, {"digits": digits.identity}, hardware.facts)
         if run.done:
@@ -97,16 +102,16 @@ def fit(
             return read_results(run)
         counts = digits.counts()
         say_all(out, copies(counts))
-        initialise_prior(vae, splits, config.seed)
         with device_context(hardware):
             seconds, epochs = train_loop(config, run, vae, splits, hardware.device)
         weights = atomic.tensor_bytes(vae.cpu().eval().state_dict())
         write_kept(out, {"model.safetensors": weights})
-        measured = measure(
-            vae, observed_test_images(digits, vae.likelihood),
-            observed_train_images(digits, vae.likelihood), draws=draws, importance=importance,
-            seed=config.seed, device=hardware.device,
-        )
+        with refused_as_divergence("in the measurement"):
+            measured = measure(
+                vae, observed_test_images(digits, vae.likelihood),
+                observed_train_images(digits, vae.likelihood), draws=draws, importance=importance,
+                seed=config.seed, device=hardware.device,
+            )
         results = VaeResults(
             **vars(measured), prior=recorded.classes["prior"], prior_options={},
             likelihood=recorded.classes["likelihood"], likelihood_options={}, epochs=epochs,

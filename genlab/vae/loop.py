@@ -23,6 +23,13 @@ from genlab.runs.clock import Stopwatch
 from genlab.runs.run import BEGINNING, Run
 from genlab.runs.state import pack, unpack
 from genlab.vae.checkpoints import checkpoint_plan
+from genlab.vae.divergence import (
+    first_not_finite,
+    refuse_gradient,
+    refuse_model,
+    refuse_value,
+    refused_as_divergence,
+)
 from genlab.vae.model import VAE
 from genlab.vae.splits import TEST_SEED, Splits
 from genlab.vae.step import step_bound
@@ -69,7 +76,7 @@ def train_loop(
     stay as they are and the prior maximises ln p(z) of the codes.
 
     Raises:
-        FloatingPointError: If training diverges; the last good state stays.
+        TrainingError: If training diverges; the last saved state stays.
         Stopped: On a signal, with the state of the step saved.
     """
     learns = model.to(device).prior if prior_only else model.to(device)
@@ -114,7 +121,7 @@ def train_loop(
                 if step % steps_per_epoch == 0:
                     epoch += 1
                     means = sums / len(images)
-                    record = _record(config, model, splits, epoch, means, best, prior_only)
+                    record = _record(config, model, splits, epoch, step, means, best, prior_only)
                     run.log({"step": step, **record, "seconds": round(watch.seconds, 1)})
                     sums.zero_()
                     progress.advance(0, f"bound {record['bound']:.2f}")
@@ -141,59 +148,69 @@ def train_step(
     config: TrainingConfig, model: VAE, optimiser: torch.optim.Optimizer,
     batch: tuple[Tensor, Tensor], step: int, epoch: int, prior_only: bool = False,
 ) -> Tensor:
-    """One step on grey images and their rows; returns the sums of the bound, RE and Omega."""
+    """One step on grey images and their rows; returns the sums of the bound, RE and Omega.
+
+    Raises:
+        TrainingError: If the bound or its gradient is not finite; no weight has changed.
+    """
     random = generator(config.seed, "step", step)
     grey_images, rows = batch
+    where = f"in epoch {epoch + 1}, step {step + 1}"
     x = model.likelihood.observe(grey_images, random)
-    bound, terms = step_bound(config, model, x, rows, random, epoch, prior_only)
-    loss = -bound.mean()
-    _refuse_divergence("bound", -loss.item(), f"in epoch {epoch + 1}, step {step + 1}")
+    with refused_as_divergence(where, step + 1):
+        bound, terms = step_bound(config, model, x, rows, random, epoch, prior_only)
+        loss = -bound.mean()
+        if not math.isfinite(value := -loss.item()):
+            refuse_value("bound", value, where, step + 1, first_not_finite(model, x))
     optimiser.zero_grad()
     loss.backward()
+    learned = [p for group in optimiser.param_groups for p in group["params"]]
+    length = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
+    refuse_gradient(length, model.named_parameters(), where, step + 1)
     if config.clip:
-        learned = [p for group in optimiser.param_groups for p in group["params"]]
-        clip_gradients(learned, config.clip)
+        clip_gradients(learned, length, config.clip)
     optimiser.step()
     none = torch.zeros_like(bound)
     parts = [bound, terms.re, terms.omega] if terms else [bound, none, none]
     return torch.stack(parts).detach().sum(1, dtype=torch.float64).cpu()
 
 
-def clip_gradients(learned: list[nn.Parameter], longest: float) -> None:
+def clip_gradients(learned: list[nn.Parameter], length: Tensor, longest: float) -> None:
     """Scales a gradient that is too long; the others, most of them, are not written again."""
-    length = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
-    if not length <= longest:  # or is not a number
+    if length > longest:
         nn.utils.clip_grads_with_norm_(learned, longest, length)
 
 
-def _refuse_divergence(name: str, value: float, when: str) -> None:
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"the {name} is {value} {when}; the last saved state, if there is one, is kept; try a "
-            "lower `learning_rate`"
-        )
-
-
 def _record(
-    config: TrainingConfig, model: VAE, splits: Splits, epoch: int, means: Tensor,
+    config: TrainingConfig, model: VAE, splits: Splits, epoch: int, step: int, means: Tensor,
     best: Best | None, prior_only: bool,
 ) -> Mapping[str, Any]:
-    """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it."""
+    """One line of the metrics; some twenty times a run the test ELBO (one draw) joins it.
+
+    Raises:
+        TrainingError: If a weight, a buffer or an ELBO is not finite.
+    """
+    where = f"after epoch {epoch}, step {step}"
+    refuse_model(model, where, step)
     bound, re, omega = means.tolist()
+    for name, value in (("bound", bound), ("re", re), ("omega", omega)):
+        refuse_value(name, value, where, step)
     record = {"epoch": epoch, "bound": bound}
     if config.objective == "elbo" and not prior_only:
         record |= {"re": re, "omega": omega}
     model.eval()
-    if best is not None and splits.valid is not None:
-        record["valid_elbo"] = elbo_of(model, splits.valid)
+    with refused_as_divergence(where, step):
+        if best is not None and splits.valid is not None:
+            record["valid_elbo"] = elbo_of(model, splits.valid)
+        if epoch % config.elbo_every == 0 or epoch == config.epochs:
+            record["test_elbo"] = elbo_of(model, splits.test)
+    for name in ("valid_elbo", "test_elbo"):
+        refuse_value(name, record.get(name, 0.0), where, step)
+    if best is not None:
         # While the regulariser is still warming up, no weights are kept: they are not yet it.
         if epoch >= config.warmup:
             best.note(model, record["valid_elbo"])
-    if epoch % config.elbo_every == 0 or epoch == config.epochs:
-        record["test_elbo"] = elbo_of(model, splits.test)
     model.train()
-    for name in ("valid_elbo", "test_elbo"):
-        _refuse_divergence(name, record.get(name, 0.0), f"after epoch {epoch}")
     return record
 
 

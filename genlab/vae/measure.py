@@ -13,6 +13,7 @@ __all__ = ["CHUNK", "is_trusted", "measure", "measured_terms"]
 import math
 import time
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.cache import NOTHING_KEPT, Parts
+from genlab.common.errors import TrainingError
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator
@@ -37,10 +39,12 @@ from genlab.vae.evidence.exact import box_of, kept_evidence
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence
 from genlab.vae.evidence.sampled import measure_importance
+from genlab.vae.evidence.spread import decoded_variance, latent_reach
 from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
+from genlab.vae.findings import findings
 from genlab.vae.likelihoods import Likelihood
 from genlab.vae.model import VAE, Terms, gaussian_entropy
-from genlab.vae.results import Measurement
+from genlab.vae.results import Measurement, Moments
 from genlab.vae.standardise import aggregated_moments
 
 CHUNK = 1000
@@ -56,6 +60,7 @@ NEGLIGIBLE = 0.01
 """... or so many standard errors over the images, if that is more: no printed digit shows it."""
 SURE = 4.0
 """Standard errors of its draws beyond which importance sampling has found more."""
+KEPT = "the weights are kept, and the run is not done; try a lower `learning_rate`"
 TOLD_S = 60.0
 """A measurement that takes longer is announced."""
 
@@ -93,16 +98,17 @@ def measure(
         Every quantity with its standard error; those of the likelihood by quadrature for D <= 2.
 
     Raises:
-        FloatingPointError: If a quantity is not finite.
+        TrainingError: If codes or a quantity are not finite, or a posterior has no width.
     """
     prior, extra = model.prior(), dict[str, Any]()
+    mean, log_std = _codes(model, x)
+    learned, learned_log_std = _codes(model, x_train)
     if model.prior.expensive and model.latent <= 2:
         prior, error = _tabulated(model, prior, x, seed, parts)
         extra["prior_table_error"] = error
     elif model.prior.expensive:
         _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
-    values = parts.keep("bound", lambda: _bound(model, prior, x, draws, seed))
-    mean, log_std = values.pop("mean"), values.pop("log_std")
+    values = parts.keep("bound", lambda: _bound(model, prior, x, mean, log_std, draws, seed))
     gap, error = mean_and_error(
         values["omega"] - (values["conditional_entropy"] - values["cross_entropy"])
     )
@@ -122,8 +128,8 @@ def measure(
     random = generator(seed, "diagnostics")
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
     extra["diagnostics"] = model.prior.diagnostics(z, random)
-    codes = [model.encode(batch) for batch in x_train.split(CHUNK)]
-    learned, learned_log_std = (torch.cat(one) for one in zip(*codes))
+    extra["decoded_variance"] = decoded_variance(model, z, x)
+    extra["latent_reach"] = latent_reach(prior, z, seed)
     values |= parts.keep(
         "prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, learned_log_std, seed)}
     )
@@ -150,20 +156,42 @@ def measure(
         "mutual_information_saturated": found["mutual_information"].value > cap - 0.5,
         "values": {name: value for name, value in values.items() if QUANTITIES[name].per_image},
     }
-    _require_finite(found | extra)
-    return Measurement(**found, **extra)
+    for name, one in (found | extra).items():
+        _require_finite(name, one)
+    measurement = Measurement(**found, **extra)
+    return replace(measurement, findings=[one._asdict() for one in findings(measurement)])
 
 
-def _require_finite(found: dict[str, Any]) -> None:
-    """Raises `FloatingPointError` for the first number that is not finite."""
-    for name, one in found.items():
-        numbers = (one.value, one.error) if isinstance(one, Measured) else (one,)
-        for number in numbers:
-            if isinstance(number, float) and not math.isfinite(number):
-                raise FloatingPointError(
-                    f"the measured {name} is {number}; the weights are kept, and nothing is "
-                    "called done; try a lower `learning_rate` or less extreme options"
-                )
+def _codes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the means and log standard deviations of images' codes, each `(N, D)`."""
+    mean, log_std = map(torch.cat, zip(*(model.encode(batch) for batch in x.split(CHUNK))))
+    std = log_std.exp()
+    good = (mean.square().isfinite() & std.isfinite() & (std > 0)).all(1)
+    if not good.all():
+        raise TrainingError(
+            f"the encoder's codes of {int((~good).sum())} of {len(x)} images have means that are "
+            f"not finite, or standard deviations that are not finite or 0; {KEPT}", "codes",
+        )  # fmt: skip
+    return mean, log_std
+
+
+def _require_finite(name: str, found: Any) -> None:
+    """Raises `TrainingError` if a number of a result is not finite, however deep it lies."""
+    if isinstance(found, Tensor):
+        numbers = () if found.isfinite().all() else (math.nan,)
+    elif isinstance(found, Measured):
+        numbers = found.value, found.error
+    elif isinstance(found, Moments):
+        numbers = (*found.mean, *sum(found.covariance, []))
+    elif isinstance(found, dict):
+        for key, one in found.items():
+            _require_finite(key, one)
+        numbers = ()
+    else:
+        numbers = (found,)
+    for number in numbers:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise TrainingError(f"the measured {name} is {number}; {KEPT}", name)
 
 
 def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> float | None:
@@ -219,23 +247,20 @@ def measured_terms(
 
 
 def _bound(
-    model: VAE, prior: Distribution, x: Tensor, draws: int, seed: int
+    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, draws: int,
+    seed: int,
 ) -> dict[str, Tensor]:
-    """The bound's terms and the parts of Omega, and the codes' `mean` and `log_std`."""
+    """The bound's terms and the parts of Omega, of images with these codes."""
     rows: dict[str, list[Tensor]] = {"re": [], "omega": [], "cross_entropy": []}
-    means, log_stds = [], []
     with Progress(len(x), "bound", "images") as progress:
-        for index, batch in enumerate(x.split(CHUNK)):
-            mean, log_std = model.encode(batch)
+        batches = zip(x.split(CHUNK), mean.split(CHUNK), log_std.split(CHUNK))
+        for index, (batch, mu, log_sigma) in enumerate(batches):
             terms = measured_terms(model, prior, batch, draws, seed, index)
             rows["re"].append(terms.re)
             rows["omega"].append(terms.omega)
             random = generator(seed, "cross-entropy", index)
-            rows["cross_entropy"].append(cross_entropy(prior.log_prob, mean, log_std, random))
-            means.append(mean)
-            log_stds.append(log_std)
+            rows["cross_entropy"].append(cross_entropy(prior.log_prob, mu, log_sigma, random))
             progress.advance(len(batch))
-    mean, log_std = torch.cat(means), torch.cat(log_stds)
     values = {name: torch.cat(parts).double() for name, parts in rows.items()}
     values["elbo"] = values["re"] + values["omega"]
     values["conditional_entropy"] = gaussian_entropy(log_std).double()
@@ -251,7 +276,7 @@ def _bound(
             progress.advance()
     values["marginal_kl"] = log_q - log_p
     values["mutual_information"] = -log_q - values["conditional_entropy"]
-    return values | {"mean": mean, "log_std": log_std}
+    return values
 
 
 def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) -> Tensor:

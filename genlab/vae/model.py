@@ -31,6 +31,7 @@ import torch.nn as nn
 
 from torch import Tensor
 
+from genlab.common.errors import TrainingError
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Prior
 from genlab.priors.gaussian import standard_log_prob
@@ -124,9 +125,19 @@ class VAE(nn.Module):
         return Terms(re, omega)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Returns the mean image E[x|z] as grey values in [0, 1], with shape `(*, X)`."""
+        """Returns the mean image E[x|z] as grey values in [0, 1], with shape `(*, X)`.
+
+        Raises:
+            TrainingError: If a value is not finite.
+        """
         return self.mean_image(self.decoder(z))
 
     def mean_image(self, eta: Tensor) -> Tensor:
         """Returns `decode` of what the decoder returns, `(*, K)`."""
-        return self.likelihood.to_grey(self.likelihood.mean(eta))
+        grey = self.likelihood.to_grey(self.likelihood.mean(eta))
+        if not grey.isfinite().all():  # no picture is made of them: NaN would be black
+            raise TrainingError(
+                "images that the decoder returns are not finite; train again with a lower "
+                "`learning_rate`", "decoded images",
+            )  # fmt: skip
+        return grey

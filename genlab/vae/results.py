@@ -70,6 +70,13 @@ class Measurement:
     """Latent dimensions whose mean varies over the images."""
     unused_dimensions: int
     """Latent dimensions of which the image explains under 1 % of the variance."""
+    decoded_variance: float | None = None
+    """The share of the test images' variance that images decoded from their codes have
+    (`genlab.vae.evidence.spread`)."""
+    latent_reach: float | None = None
+    """How far codes lie from the prior's centre, in typical distances of its draws, likewise."""
+    findings: list[dict[str, str]] = field(default_factory=list)
+    """What is wrong with the model, in sentences, by language (`genlab.vae.findings`)."""
     mean_image: float | None
     """The mean log-likelihood of the test images if the decoder returned the mean training image
     for every z, in nats."""

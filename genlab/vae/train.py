@@ -90,7 +90,8 @@ def train_vae(
 
     Raises:
         InputError: If the digits or `out` cannot be used, or another process trains there.
-        FloatingPointError: If training diverges; the last good state stays.
+        TrainingError: If training diverges, or something measured is not finite; the last saved
+            state stays.
     """
     digits = genlab.data.digits(config.data)
     splits = splits_of(digits, config, build_likelihood(config))

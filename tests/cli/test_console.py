@@ -11,7 +11,7 @@ import pytest
 from cases.command import run_command
 
 from genlab.cli.errors import every_error_is_3
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.lab.handin import submission
 from genlab.lab.verify import check
 
@@ -72,7 +72,7 @@ def test_closed_and_full_streams_end_without_a_traceback() -> None:
 @pytest.mark.parametrize("error", [
     KeyError("a\nb"), RecursionError(), MemoryError(),
     UnicodeEncodeError("ascii", "张", 0, 1, "no"),
-    OSError(28, "No space left on device"), FloatingPointError("nan"), BrokenPipeError(),
+    OSError(28, "No space left on device"), TrainingError("nan", "bound"), BrokenPipeError(),
     ModuleNotFoundError("No module named 'docx'", name="docx"), RuntimeError("a\nb"),
 ])
 def test_verify_and_submit_end_with_3_where_they_cannot_go_on(

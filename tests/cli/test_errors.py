@@ -3,7 +3,7 @@
 import pytest
 
 from genlab.cli.errors import ended_by_errors, with_options
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_parameters_become_options(message: str, line: str) -> None:
             "genlab: error: this needs a package more: docx is not installed; install it with: "
             "pip install 'genlab[report]'", 2,
         ),
-        (FloatingPointError("step 3"), "genlab: training diverged: step 3", 1),
+        (TrainingError("the bound is nan", "bound", 3), "genlab: error: the bound is nan", 3),
         (KeyboardInterrupt(), "genlab: stopped; give the same command again", 130),
     ],
 )  # fmt: skip

@@ -151,6 +151,6 @@ def test_a_quantity_that_is_not_finite_ends_in_one_line(
         "--likelihood.scale", "1e-20", "--epochs", "1", "--hidden", "8", "--importance", "0",
         "--out", "run", cwd=tmp_path,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "run" / "DONE").exists()

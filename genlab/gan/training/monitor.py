@@ -45,7 +45,7 @@ import torch
 
 from torch import Tensor, nn
 
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.fid import FEWEST
@@ -180,6 +180,9 @@ class Monitor:
             scores "score_train", "score_held_out", "score_average" and "overfit" (3); "memory",
             the p-value (4). What needs held-out images is None without. And the fakes, uint8
             with shape `(M, 3, S, S)`.
+
+        Raises:
+            TrainingError: If an image or a score is not finite.
         """
         fakes = self.fakes(players.average)
         distances, features = [], {name: self.extract(name, fakes) for name in self.real}
@@ -194,7 +197,11 @@ class Monitor:
         first = features[self.config.measure_with[0]]
         found = {"n": len(fakes), "distances": distances, "diversity": self.diversity(first)}
         memory = self._memory(first, fakes)
-        return found | self.scores(players, fakes) | {"memory": memory}, fakes
+        scores = self.scores(players, fakes)
+        for name, value in scores.items():
+            if value is not None and not math.isfinite(value):
+                raise TrainingError(f"the discriminator's {name} is {value}", name)
+        return found | scores | {"memory": memory}, fakes
 
     def memorised(self, average: nn.Module) -> Memorisation:
         """Returns the full test of memorisation for a generator."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from genlab.common.errors import TrainingError
 from genlab.compute.distributed import all_reduce_sum
 
 
@@ -20,12 +21,12 @@ def optimiser_step(optimiser: Adam, loss: Tensor, player: str, clip: float) -> N
         clip: The longest gradient, in multiples of its usual length (`clip_gradients`); 0: any.
 
     Raises:
-        FloatingPointError: If the loss or the gradient is not finite; no weight has changed.
+        TrainingError: If the loss or the gradient is not finite; no weight has changed.
     """
     total = loss.detach().clone()
     all_reduce_sum([total])  # all processes fail, or none does
     if not torch.isfinite(total):
-        raise FloatingPointError(f"the {player}'s loss is {total.item()}")
+        raise TrainingError(f"the {player}'s loss is {total.item()}", f"{player}'s loss")
     optimiser.zero_grad()
     loss.backward()
     gradients = [p.grad for g in optimiser.param_groups for p in g["params"] if p.grad is not None]
@@ -33,7 +34,9 @@ def optimiser_step(optimiser: Adam, loss: Tensor, player: str, clip: float) -> N
     norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
     length = torch.stack(norms).norm()  # NaN if one is; a tenth of the time of a maximum
     if not torch.isfinite(length):
-        raise FloatingPointError(f"the {player}'s gradient is {length.item()} long")
+        raise TrainingError(
+            f"the {player}'s gradient is {length.item()} long", f"{player}'s gradient"
+        )
     if clip:
         clip_gradients(optimiser, gradients, length, clip)
     optimiser.step()

@@ -81,6 +81,20 @@ class Players:
             return [scores.float() for scores in call_with_labels(discriminator, views, labels)]
 
 
+    @torch.no_grad()
+    def loss_of_no_opinion(self, images: Tensor) -> float:
+        """Returns the discriminator's loss where every score is 0; `images` are any, uint8."""
+        self.discriminator.eval()  # spectral norms stay as they are
+        views = self.project(to_signed(images.to(self.hardware.device)))
+        labels = None
+        if self.frequencies is not None:
+            labels = torch.zeros(len(images), dtype=torch.int64, device=self.hardware.device)
+        heads = call_with_labels(self.discriminator.forward, views, labels)
+        self.discriminator.train()
+        losses, zeros = self.design.losses, [torch.zeros_like(head).float() for head in heads]
+        return sum((losses.real(one) + losses.fake(one)).mean().item() for one in zeros)
+
+
 def unprojected(images: Tensor) -> list[Tensor]:
     """The projection of a design whose discriminator sees the images themselves."""
     return [images]

@@ -3,8 +3,9 @@
     state           both players, the average, the best average so far, the optimisers' moments,
                     this epoch's sums, the history of the measurements, the warnings
     events.jsonl    what went wrong, one JSON object a line: "kind" is "not finite", "collapse",
-                    "memory" or "little variety"; after one with "failed", a step, training went
-                    back to "step". The same list is in results.json
+                    "memory", "little variety", "one picture" or "discriminator wins"; after one
+                    with "failed", a step, training went back to "step". The same list is in
+                    results.json
 
 Numbers that are not finite (a loss, a gradient, a weight) are found before they are written
 anywhere. A collapse is a variety V (`monitor.py`, equation 2) that has fallen,
@@ -15,9 +16,18 @@ A run whose variety was never higher gets a warning after a third of its epochs,
 
 After non-finite numbers or a collapse, training goes back to the state of the last healthy
 measurement (the beginning, if there was none) with both learning rates halved, at most three
-times in a run. After that, non-finite numbers end the run; a collapse is a warning, and training
-goes on. The state it goes back to does not depend on the clock: a run that failed can be repeated
-bit for bit like any other.
+times in a run. The fourth time the run ends with an error, and is not done. The state it goes back
+to does not depend on the clock: a run that failed can be repeated bit for bit like any other.
+
+Two warnings are given at the end of a run, measured or not:
+
+    one picture          the ten samples of the last epoch have a standard deviation of less than
+                         `ONE_PICTURE` levels of 255, mean over the pixels. Of healthy runs it is
+                         20 and more, even in the second epoch of the recipe `scratch`; 0.0 to 0.4
+                         before generators have begun to learn
+    discriminator wins   the discriminator's mean loss in the last epoch is less than `WON` times
+                         that of a constant score of 0. Of healthy runs it is 0.3 and more at the
+                         end, and 0.05 at least in any epoch
 """
 
 __all__ = ["TrainingState"]
@@ -32,6 +42,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.common import atomic
+from genlab.common.errors import TrainingError
 from genlab.common.interrupt import stop, waiting
 from genlab.common.progress import say
 from genlab.compute.distributed import barrier, broadcast, largest, rank
@@ -45,6 +56,10 @@ from genlab.runs.state import pack, unpack
 
 RETRIES = 3
 NOT_FINITE, COLLAPSE, MEMORY, POOR = "not finite", "collapse", "memory", "little variety"
+ALIKE, WINS = "one picture", "discriminator wins"
+ONE_PICTURE, WON = 1.0, 0.01
+VARIETY = "variety"
+"""The quantity of the error that a collapse is."""
 FILE = "events.jsonl"
 CONSECUTIVE = 2
 """Consecutive measurements that make an alarm."""
@@ -87,6 +102,7 @@ class TrainingState:
         self.best = copy.deepcopy(players.average)
         self.history = History()
         self.poor = ""  # the words on a variety that is low in the last measurement
+        self.variety = 0.0  # of the last measurement
         self.warnings: list[dict[str, Any]] = []  # part of the state; failures outlive rollbacks
         self.failures = [event for event in read_events(run) if "failed" in event]
         if not self.restore():
@@ -111,7 +127,7 @@ class TrainingState:
         """Saves the state; a `good` one to go back to.
 
         Raises:
-            FloatingPointError: If it is not finite; the last saved state stays.
+            TrainingError: If it is not finite; the last saved state stays.
         """
         text = torch.tensor(list(json.dumps(self.warnings).encode()), dtype=torch.uint8)
         own = {"sums": self.sums, "history": self.history.tensor(), "warnings": text}
@@ -127,7 +143,7 @@ class TrainingState:
 
         Raises:
             Stopped: If a signal waits in any of the processes.
-            FloatingPointError: As of `save`.
+            TrainingError: As of `save`.
         """
         signal, old = largest([waiting(), self.clock.seconds - self.saved > every])
         if signal or old:
@@ -151,33 +167,39 @@ class TrainingState:
         return state is not None
 
     def check(self) -> None:
-        """Raises `FloatingPointError` if a network or its average is not finite."""
+        """Raises `TrainingError` if a network or its average is not finite."""
         for name, module in self.players.modules.items():
             for key, tensor in module.state_dict().items():
                 if tensor.is_floating_point() and not tensor.isfinite().all():
-                    raise FloatingPointError(f"the {name}'s {key} is not finite")
+                    raise TrainingError(f"the {name}'s {key} is not finite", f"{name}'s {key}")
 
-    def fail(self, error: str) -> None:
-        """Goes back to the last good state after numbers that were not finite.
+    def fail(self, error: TrainingError, steps: int) -> None:
+        """Goes back to the last good state after numbers that were not finite, or a collapse.
 
         Arguments:
-            error: What was not finite, and when.
+            error: What went wrong.
+            steps: Steps an epoch.
 
         Raises:
-            FloatingPointError: If there have been as many attempts as are made.
+            TrainingError: If there have been as many attempts as are made.
         """
+        failed, collapsed = self.step, error.quantity == VARIETY
+        place = "" if collapsed else f" after step {failed} ({failed / steps:.2f} epochs)"
         if len(self.failures) < RETRIES:
-            self._roll_back(NOT_FINITE, error)
+            self._roll_back(COLLAPSE if collapsed else NOT_FINITE, f"{error}{place}")
             return
         self._restore_good()
-        raise FloatingPointError(
-            f"{error}, after {RETRIES} attempts with halved learning rates; the state of step "
-            f"{self.step} is kept; train anew with lower `learning_rate` and `discriminator_rate`"
-        )
+        raise TrainingError(
+            f"{error}{place}, after {RETRIES} attempts with halved learning rates; the state of "
+            f"step {self.step} is kept; train anew with lower `learning_rate` and "
+            "`discriminator_rate`" + (", or with more images" if collapsed else ""),
+            error.quantity, failed,
+        )  # fmt: skip
 
     def assess(self, measured: dict[str, Any], epoch: int) -> None:
         """Updates the best generator and the history by a measurement; warns of copies."""
         nearness, variety = measured["distances"][0]["held_out"], measured["diversity"]
+        self.variety = variety
         history = self.history
         if nearness is not None and nearness < history.nearest:
             self.best.load_state_dict(self.players.average.state_dict())
@@ -193,36 +215,61 @@ class TrainingState:
             )
         collapsed = variety < min(COLLAPSED, history.variety / 2)
         # One blurred image, again and again, is nearer to all others than any of them is.
-        copied = not self.poor and measured["memory"] is not None and measured["memory"] < LEVEL
+        p = measured["memory"]
+        copied = not self.poor and p is not None and p < LEVEL
         self.history = history._replace(
             variety=max(variety, history.variety),
             collapsing=history.collapsing + 1 if collapsed else 0,
             copying=history.copying + 1 if copied else 0,
         )
-        if self.history.copying == CONSECUTIVE:
+        if p is not None and self.history.copying == CONSECUTIVE:
             words = (
                 f"epoch {epoch}: the generated images are nearer to the training images than held-"
-                f"out images are (p = {measured['memory']:.1g}), twice running: they may be copies"
+                f"out images are (p = {p:.1g}), twice running: they may be copies"
             )
-            self._emit(self.warnings, MEMORY, words, epoch=epoch)
+            self._emit(self.warnings, MEMORY, words, epoch=epoch, p=p)
 
     def after_measurement(self, epoch: int) -> None:
-        """Saves the state as a good one or, after a collapse, goes back to the last such.
+        """Saves the state as a good one, if it is.
 
-        A collapse after all attempts is a warning; so is a variety that never was higher, after
-        the first third of the run, and at its end in any case.
+        A variety that never was higher is a warning, after the first third of the run, and at its
+        end in any case.
+
+        Raises:
+            TrainingError: If the generator has collapsed, or the state is not finite.
         """
         collapsing = broadcast(self.history.collapsing)
         poor = broadcast(bool(self.poor))
-        if collapsing == CONSECUTIVE and len(self.failures) < RETRIES:
-            self._roll_back(COLLAPSE, self.poor)
-            return
         if collapsing == CONSECUTIVE:
-            self._emit(self.warnings, COLLAPSE, self.poor, epoch=epoch)
-        elif poor and (epoch == self.config.epochs or (collapsing == 0 and self._is_late(epoch))):
-            self._emit(self.warnings, POOR, self.poor, epoch=epoch)
+            words = self.poor or f"epoch {epoch}: the generator has collapsed"  # another process
+            raise TrainingError(words, VARIETY, self.step)
+        if poor and (epoch == self.config.epochs or (collapsing == 0 and self._is_late(epoch))):
+            self._emit(self.warnings, POOR, self.poor, epoch=epoch, variety=self.variety)
         if collapsing == 0:
             self.save(good=True)
+
+    def assess_end(self, samples: Tensor, loss: float) -> None:
+        """Warns of a generator of one picture, and of a discriminator that has won.
+
+        Arguments:
+            samples: The samples of the last epoch, uint8 with shape `(N, 3, S, S)`.
+            loss: The discriminator's mean loss in that epoch.
+        """
+        deviation = samples.float().std(0).mean().item()
+        if deviation < ONE_PICTURE:
+            words = (
+                f"the generated images are one picture, up to {deviation:.2f} of 255 levels; "
+                "train longer, with a lower `learning_rate`, or with more images"
+            )
+            self._emit(self.warnings, ALIKE, words, epoch=self.config.epochs, levels=deviation)
+        undecided = self.players.loss_of_no_opinion(samples)
+        if undecided > 0 and (share := loss / undecided) < WON:  # losses may have no such scale
+            words = (
+                f"the discriminator tells nearly every generated image from a real one: its loss "
+                f"in the last epoch is {share:.2%} of that of a constant score; lower "
+                "`discriminator_rate`, or give more images"
+            )
+            self._emit(self.warnings, WINS, words, epoch=self.config.epochs, share=share)
 
     def _is_late(self, epoch: int) -> bool:
         """Returns whether little variety is unexpected, and not yet warned of."""
@@ -243,7 +290,7 @@ class TrainingState:
             self.run.return_to_good()
         self.restore()
 
-    def _emit(self, events: list[dict[str, Any]], kind: str, words: str, **facts: int) -> None:
+    def _emit(self, events: list[dict[str, Any]], kind: str, words: str, **facts: float) -> None:
         """Prints an event, and records it."""
         say(f"warning: {kind}: {words}")
         events.append({"kind": kind, "step": self.step, "words": words, **facts})

@@ -53,7 +53,7 @@ def train_step(
         fakes, with shape `(4,)`, float64, on the processor.
 
     Raises:
-        FloatingPointError: If a loss or gradient is not finite; that player is not updated.
+        TrainingError: If a loss or gradient is not finite; that player is not updated.
     """
     own_real, own_fake = local_slice(len(images)), local_slice(config.batch)
     shares = tuple((own.stop - own.start) / n

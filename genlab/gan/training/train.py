@@ -20,6 +20,7 @@ Shapes: N images, B batch, Z latent dimensions, S pixels a side.
 __all__ = ["SAMPLES", "images_of", "train_gan", "train_gan_on", "train_loop"]
 
 import copy
+import json
 import math
 import time
 
@@ -29,10 +30,10 @@ from typing import Any
 
 import torch
 
-from torch import nn
+from torch import Tensor, nn
 
 from genlab.common import atomic
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.interrupt import held
 from genlab.common.progress import Progress, say
 from genlab.common.quantities import Measured
@@ -54,6 +55,7 @@ from genlab.gan.training.checkpoints import checkpoint_plan
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.monitor import Monitor, epochs_to_measure, grid
 from genlab.gan.training.players import build_players
+from genlab.gan.training.probe import require_shapes
 from genlab.gan.training.state import TrainingState
 from genlab.gan.training.step import train_step
 from genlab.runs.checkpoints import keep_if_due
@@ -76,7 +78,7 @@ def train_gan(
 
     Raises:
         InputError: If the images cannot be used, `out` lies among them, or as of `train_gan_on`.
-        FloatingPointError: As of `train_gan_on`.
+        TrainingError: As of `train_gan_on`.
     """
     design = design or build_design(config)
     return train_gan_on(images_of(config, out), config, out, hardware, design)
@@ -111,7 +113,8 @@ def train_gan_on(
 
     Raises:
         InputError: If the images or `out` cannot be used, or another process trains there.
-        FloatingPointError: If training keeps diverging; the last good state stays.
+        TrainingError: If numbers are not finite, or the generator collapses, after three attempts
+            with halved learning rates; the last good state stays.
     """
     if config.batch < world_size():
         raise InputError(f"`batch` {config.batch}: for {world_size()} processes; start fewer")
@@ -146,6 +149,7 @@ def _train(
     epochs = epochs_to_measure(config, len(images.train))
     monitor = Monitor(config, images, hardware.device) if epochs else None
     players = build_players(config, classes.frequencies if classes else None, hardware, design)
+    require_shapes(players, config)
     if hardware.compile:
         compile_players(players, config)
     state = TrainingState(config, run, players, len(SUMS))
@@ -201,17 +205,15 @@ def train_loop(
                     "images_per_second": round((seen() - done) / (time.monotonic() - began), 2),
                     "seconds": round(state.clock.seconds, 1),
                 }
-                if rank() == 0:
-                    _end_epoch(state, images, record, monitor if epoch in measured else None)
+                _end_epoch(state, images, record, monitor if epoch in measured else None)
                 sums.zero_()
                 progress.advance(0, f"epoch {epoch}/{config.epochs}")
                 if monitor and epoch in measured:
                     state.after_measurement(epoch)
                     progress.advance(seen() - progress.done)
                 state.save_if_due(SAVE_EVERY_S)
-            except FloatingPointError as error:
-                place = f"after step {state.step} ({state.step / steps:.2f} epochs)"
-                state.fail(f"{error} {place}")
+            except TrainingError as error:
+                state.fail(error, steps)
                 progress.advance(seen() - progress.done)
         if state.saved_step < state.step:
             state.save()  # what is measured at the end may be stopped
@@ -243,12 +245,41 @@ def _train_epoch(state: TrainingState, images: Split, progress: Progress) -> Non
 def _end_epoch(
     state: TrainingState, images: Split, record: dict[str, Any], monitor: Monitor | None
 ) -> None:
+    """Writes an epoch's files and record, in the first process; errors are raised in all.
+
+    Arguments:
+        state: The training.
+        images: Its images.
+        record: The epoch's record.
+        monitor: Measures, if it is given.
+
+    Raises:
+        TrainingError: If an image or a score is not finite.
+    """
+    problem = ["", ""]
+    if rank() == 0:
+        try:
+            _write_epoch(state, images, record, monitor)
+        except TrainingError as error:
+            problem = [str(error), error.quantity]
+    (problem, *_) = map(json.loads, gather_text(json.dumps(problem)))
+    if problem[0]:
+        raise TrainingError(*problem)
+
+
+def _write_epoch(
+    state: TrainingState, images: Split, record: dict[str, Any], monitor: Monitor | None
+) -> None:
     """Writes an epoch's files and record; `monitor` measures, if it is given."""
     epoch = record["epoch"]
+    samples = None
     if epoch in state.config.snapshot_epochs:
-        _keep_snapshot(state.run, state.config, state.players.average, epoch, images.classes)
+        average = state.players.average
+        samples = _keep_snapshot(state.run, state.config, average, epoch, images.classes)
     if monitor:
         record |= _measure(state, monitor, epoch)
+    if samples is not None and epoch == state.config.epochs:
+        state.assess_end(samples, record["loss_discriminator"])
     state.run.log(record)
 
 
@@ -306,8 +337,8 @@ def _results(
 
 def _keep_snapshot(
     run: Run, config: GanConfig, average: nn.Module, epoch: int, classes: Classes | None
-) -> None:
-    """Writes the averaged generator of an epoch, and its images of the ten latents."""
+) -> Tensor:
+    """Writes the averaged generator of an epoch; writes and returns images of the ten latents."""
     name = f"epoch_{epoch:03d}"
     files = {f"snapshots/{name}.safetensors": atomic.tensor_bytes(average.state_dict())}
     if next(average.parameters()).device.type != "cpu":  # as `gan sample` draws: the same bytes
@@ -317,3 +348,4 @@ def _keep_snapshot(
         picture = atomic.png_bytes(image.permute(1, 2, 0).contiguous().numpy())
         files[f"samples/{name}/{index:02d}.png"] = picture
     write_kept(run.path, files)
+    return images

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.cache import Parts
+from genlab.common.errors import TrainingError
 from genlab.common.progress import Progress
 from genlab.common.rng import seeded
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
@@ -32,11 +33,20 @@ WIDEST = 4.0
 def box_of(
     prior: Distribution, mean: Tensor, log_std: Tensor, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Returns the corners of a box that holds the codes and nearly all of the prior."""
+    """Returns the corners of a box that holds the codes and nearly all of the prior.
+
+    Raises:
+        TrainingError: If draws of the prior are not finite.
+    """
     std = log_std.exp()
     low, high = (mean - CODES_REACH * std).amin(0), (mean + CODES_REACH * std).amax(0)
     with seeded(seed, "box"):
         some = prior.sample(torch.Size((PRIOR_DRAWS,)))
+    if not some.isfinite().all():
+        raise TrainingError(
+            "draws of the prior are not finite; the weights are kept, and the run is not done; "
+            "try a lower `learning_rate`, or another prior", "draws of the prior",
+        )  # fmt: skip
     centre, room = some.mean(0), (WIDEST - 1) / 2 * (high - low)
     least, most = some.amin(0) - centre, some.amax(0) - centre
     low = torch.maximum(torch.minimum(low, centre + PRIOR_REACH * least), low - room)
