@@ -1,6 +1,6 @@
 """Progress that is right on a terminal, in a file and in CI: a bar, or one line every 30 s."""
 
-__all__ = ["Progress", "say", "say_once"]
+__all__ = ["SOON", "Progress", "say", "say_once"]
 
 import os
 import sys
@@ -14,6 +14,8 @@ from tqdm import tqdm
 from genlab.common.text import one_line
 
 LINE_EVERY_S = 30.0
+SOON = 2.0
+"""Seconds after which work that is mostly short shows its bar."""
 
 
 def speaks() -> bool:
@@ -47,9 +49,12 @@ class Progress:
         label: What is being done.
         unit: The name of one unit.
         done: Units that an earlier process has done; they do not count for the rate.
+        delay: Seconds before a bar is shown.
     """
 
-    def __init__(self, total: int, label: str, unit: str = "it", done: int = 0) -> None:
+    def __init__(
+        self, total: int, label: str, unit: str = "it", done: int = 0, delay: float = 0.0
+    ) -> None:
         self.total, self.label, self.unit = total, label, unit
         self.done = self.start = done
         self.began = self.spoke = time.monotonic()
@@ -58,7 +63,7 @@ class Progress:
         if sys.stderr.isatty() and speaks():
             self.bar = tqdm(
                 total=total, initial=done, desc=label, unit=unit, file=sys.stderr,
-                dynamic_ncols=True, unit_scale=total >= 10_000,
+                dynamic_ncols=True, unit_scale=total >= 10_000, delay=delay,
             )
 
     def __enter__(self) -> "Progress":

@@ -113,7 +113,7 @@ def _resampled(
     """
     subsets, count = Subsets(real.different, fake.different), plan.permutations
     if count is None:
-        rows, features = subsets.rows.shape
+        rows, features = len(subsets.rows), subsets.rows.width
         slow = subsets.gram is None and (rows + 20 * features) * features**2 > SLOW
         count = FEWER if slow else PERMUTATIONS
     with Progress(1 + count + PARTS, "resampling", "distances") as progress:

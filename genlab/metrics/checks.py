@@ -5,12 +5,15 @@ Shapes: N samples, F features.
 
 __all__ = ["Features", "as_tensor", "check_features", "check_sets", "kinds_of_rows"]
 
+import hashlib
+
 import numpy as np
 import torch
 
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.metrics.rows import ROWS, Rows
 from genlab.numerics.mkl_warmup import settle
 
 settle()
@@ -20,15 +23,18 @@ Features = Tensor | np.ndarray
 
 
 def as_tensor(metric: str, what: str, x: Features) -> Tensor:
-    """Returns an array or tensor as a float64 tensor on the processor, without its graph.
+    """Returns an array or tensor as a tensor on the processor, without its graph.
+
+    It is float64, and float32 where `x` is: large sets are widened in blocks (`rows.py`).
 
     Raises:
         InputError: If `x` is neither an array nor a tensor, or holds no real numbers.
     """
     if isinstance(x, Tensor) and not x.is_complex():
-        return x.detach().to("cpu", torch.float64)
+        return x.detach().to("cpu", x.dtype if x.dtype == torch.float32 else torch.float64)
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
-        return torch.from_numpy(np.require(x, np.float64, ["C", "W"]))
+        dtype = np.float32 if x.dtype == np.float32 else np.float64
+        return torch.from_numpy(np.require(x, dtype, ["C", "W"]))
     kind = x.dtype if isinstance(x, Tensor | np.ndarray) else type(x).__name__
     raise InputError(
         f"{metric}: the {what} are {kind}; give a NumPy array or a tensor of real numbers"
@@ -36,7 +42,7 @@ def as_tensor(metric: str, what: str, x: Features) -> Tensor:
 
 
 def check_features(metric: str, which: str, x: Features, rows: int = 2) -> Tensor:
-    """Returns features with shape `(N, F)` in float64, without their graph.
+    """Returns features with shape `(N, F)` in float32 or float64, without their graph.
 
     Arguments:
         metric: The metric's name, for the message.
@@ -54,22 +60,26 @@ def check_features(metric: str, which: str, x: Features, rows: int = 2) -> Tenso
             f"{metric}: the {which} features have shape {tuple(features.shape)}; "
             f"they need (N, F), one row an image and at least {rows} rows"
         )
-    if not features.isfinite().all():
+    if not all(part.isfinite().all() for part in features.split(ROWS)):
         raise InputError(
             f"{metric}: the {which} features, {tuple(features.shape)}, contain non-finite values"
         )
     return features
 
 
-def kinds_of_rows(x: Tensor) -> Tensor:
+def kinds_of_rows(x: Tensor | Rows) -> Tensor:
     """Returns a number for each row of features `(N, F)`: equal numbers for equal rows.
 
     Features of one image are equal to the last bit only if they come from one batch; images
     themselves are compared by `genlab.features.pixels`.
     """
     seen: dict[bytes, int] = {}
-    rows = (x + 0.0).numpy()  # no negative zeros
-    return torch.tensor([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
+    rows = x if isinstance(x, Rows) else Rows.of(x)
+    return torch.tensor([
+        seen.setdefault(hashlib.sha256(row).digest(), len(seen))
+        for block in rows.blocks()
+        for row in (block + 0.0).numpy()  # no negative zeros
+    ])
 
 
 def check_sets(metric: str, **sets: Features) -> tuple[Tensor, ...]:

@@ -37,6 +37,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.metrics.checks import Features, check_features
+from genlab.metrics.rows import ROWS, Rows
 
 ROUNDING = 1e-2
 """How far a row of probabilities may be from 1: softmax in bfloat16 is off by some 1e-3."""
@@ -69,7 +70,8 @@ def inception_score(probabilities: Features, splits: int = 1) -> InceptionScore:
             f"Inception score: `splits` must be from 1 to {len(p) // 2}, so that each has 2 of "
             f"{len(p)} rows, not {splits}"
         )
-    scores = torch.stack([_mutual_information(part).exp() for part in p.tensor_split(splits)])
+    scores = torch.stack([_mutual_information(Rows((p,), part, _normalised)).exp()
+                          for part in torch.arange(len(p)).tensor_split(splits)])  # fmt: skip
     spread = scores.std(correction=0).item() if splits > 1 else math.nan
     return InceptionScore(scores.mean().item(), spread)
 
@@ -83,7 +85,8 @@ def class_entropy(probabilities: Features) -> float:
     Raises:
         InputError: If the shape is not `(N, C)` with N >= 2, or a row is not a distribution.
     """
-    return _entropy(_check_probabilities("entropy over classes", probabilities).mean(0)).item()
+    p = _check_probabilities("entropy over classes", probabilities)
+    return _entropy(Rows.of(p).changed(_normalised).mean).item()
 
 
 def vendi_score(features: Features) -> float:
@@ -95,34 +98,52 @@ def vendi_score(features: Features) -> float:
     Raises:
         InputError: If `features` is not `(N, F)` with N >= 2, or a row is 0 or not finite.
     """
-    x = check_features("Vendi score", "given", features)
-    lengths = x.norm(dim=1, keepdim=True)
+    x = Rows.of(check_features("Vendi score", "given", features))
+    lengths = torch.cat([block.norm(dim=1) for block in x.blocks()])
     if not lengths.all():
         raise InputError(
-            f"Vendi score: row {int((lengths[:, 0] == 0).nonzero()[0])} of features "
-            f"{tuple(x.shape)} is 0 and has no direction"
+            f"Vendi score: row {int((lengths == 0).nonzero()[0])} of features "
+            f"{(len(x), x.width)} is 0 and has no direction"
         )
-    eigenvalues = torch.linalg.svdvals(x / lengths / math.sqrt(len(x))).square()
-    return _entropy(eigenvalues).exp().item()
+    units = x.changed(lambda block: block / block.norm(dim=1, keepdim=True))
+    return _entropy(_eigenvalues(units)).exp().item()
 
 
-def _mutual_information(p: Tensor) -> Tensor:
-    return (_entropy(p.mean(0)) - _entropy(p).mean()).clamp(min=0)  # equal rows: rounding only
+def _eigenvalues(units: Rows) -> Tensor:
+    """Returns lambda of (3); of many images from X^T X, where the small ones are less exact."""
+    if len(units) <= ROWS:
+        return torch.linalg.svdvals(units.whole() / math.sqrt(len(units))).square()
+    square = torch.zeros(units.width, units.width, dtype=torch.float64)
+    for block in units.blocks():
+        square += block.T @ block
+    return torch.linalg.eigvalsh(square / len(units)).clamp(min=0)
+
+
+def _mutual_information(p: Rows) -> Tensor:
+    own = torch.cat([_entropy(block) for block in p.blocks()])
+    return (_entropy(p.mean) - own.mean()).clamp(min=0)  # equal rows: rounding only
 
 
 def _entropy(p: Tensor) -> Tensor:
     return -torch.special.xlogy(p, p).sum(-1)
 
 
+def _normalised(p: Tensor) -> Tensor:
+    return p / p.sum(1, keepdim=True)
+
+
 def _check_probabilities(metric: str, probabilities: Features) -> Tensor:
     p = check_features(metric, "class probabilities as", probabilities)
-    sums = p.sum(1, keepdim=True)
-    off = ((sums - 1).abs() > ROUNDING).any(1) | (p < 0).any(1)
-    if off.any():
-        row = int(off.nonzero()[0])
-        raise InputError(
-            f"{metric}: row {row} of the class probabilities, {tuple(p.shape)}, is not a "
-            f"distribution (sum {sums[row, 0].item():.4g}, least {p[row].min().item():.4g}); "
-            "they are a softmax's, not logits"
-        )
-    return p / sums
+    first = 0
+    for block in Rows.of(p).blocks():
+        sums = block.sum(1)
+        off = ((sums - 1).abs() > ROUNDING) | (block < 0).any(1)
+        if off.any():
+            row = int(off.nonzero()[0])
+            raise InputError(
+                f"{metric}: row {first + row} of the class probabilities, {tuple(p.shape)}, is "
+                f"not a distribution (sum {sums[row].item():.4g}, least "
+                f"{block[row].min().item():.4g}); they are a softmax's, not logits"
+            )
+        first += len(block)
+    return p

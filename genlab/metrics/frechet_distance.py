@@ -42,6 +42,7 @@ __all__ = [
     "frechet_parts",
     "nuclear_norm",
     "statistics",
+    "statistics_of",
 ]
 
 from typing import NamedTuple
@@ -52,6 +53,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.metrics.checks import Features, as_tensor, check_features
+from genlab.metrics.rows import ROWS, Rows
 
 METRIC = "Fréchet distance"
 EPS = torch.finfo(torch.float64).eps
@@ -101,8 +103,8 @@ def frechet_parts(x: Features | Statistics, y: Features | Statistics) -> Frechet
     x, y = _checked(x, "first"), _checked(y, "second")
     _require_same_network(x, y)
     # (F, F) is the smaller matrix, unless one set has no more than F samples
-    if not (_few(x) or _few(y)):
-        x, y = _statistics(x), _statistics(y)
+    enough = not (_few(x) or _few(y))
+    x, y = (_statistics(one) if enough or _many(one) else one for one in (x, y))
     mean, covariance = _parts(x, y)
     # at equal covariances rounding leaves some 1e-16 of the traces, of either sign
     return FrechetParts(mean.item(), max(covariance.item(), 0.0))
@@ -114,15 +116,24 @@ def statistics(x: Features) -> Statistics:
     Raises:
         InputError: If `x` is not `(N, F)` with N >= 2, or a value is not finite.
     """
-    return _statistics(check_features(METRIC, "given", x))
+    return statistics_of(Rows.of(check_features(METRIC, "given", x)))
 
 
-def factor_of(x: Tensor) -> Tensor:
+def factor_of(x: Rows) -> Tensor:
     """Returns a factor L of the covariance of features `(N, F)`: (3), or (4) and (5) for N > F.
 
     With shape `(R, F)`, R at most min(N, F).
     """
-    return _centred(x) if _few(x) else _root(_statistics(x).covariance)
+    return _centred(x.whole()) if len(x) <= x.width else _root(statistics_of(x).covariance)
+
+
+def statistics_of(rows: Rows) -> Statistics:
+    """Returns the statistics of features `(N, F)`."""
+    covariance = torch.zeros(rows.width, rows.width, dtype=torch.float64)
+    for block in rows.blocks():
+        factor = (block - rows.mean) / (len(rows) - 1) ** 0.5  # centred first: no cancellation
+        covariance += factor.T @ factor
+    return Statistics(rows.mean, covariance, len(rows))
 
 
 def nuclear_norm(a: Tensor) -> Tensor:
@@ -133,7 +144,9 @@ def nuclear_norm(a: Tensor) -> Tensor:
 def _checked(given: Features | Statistics, which: str) -> Tensor | Statistics:
     if not isinstance(given, Statistics):
         return check_features(METRIC, which, given)
-    mean, covariance = (as_tensor(METRIC, f"{which} statistics", part) for part in given[:2])
+    mean, covariance = (
+        as_tensor(METRIC, f"{which} statistics", part).double() for part in given[:2]
+    )
     features = len(mean) if mean.ndim == 1 else 0
     if not features or covariance.shape != (features, features):
         raise InputError(
@@ -163,11 +176,13 @@ def _few(given: Tensor | Statistics) -> bool:
     return isinstance(given, Tensor) and len(given) <= given.shape[1]
 
 
+def _many(given: Tensor | Statistics) -> bool:
+    """Whether the features do not fit into one block."""
+    return isinstance(given, Tensor) and len(given) > max(ROWS, given.shape[1])
+
+
 def _statistics(given: Tensor | Statistics) -> Statistics:
-    if isinstance(given, Statistics):
-        return given
-    factor = _centred(given)
-    return Statistics(given.mean(0), factor.T @ factor, len(given))
+    return given if isinstance(given, Statistics) else statistics_of(Rows.of(given))
 
 
 def _parts(x: Tensor | Statistics, y: Tensor | Statistics) -> tuple[Tensor, Tensor]:
@@ -180,8 +195,9 @@ def _gaussian(given: Tensor | Statistics) -> tuple[Tensor, Tensor, Tensor]:
     """Returns mu, Tr S and a factor L of S."""
     if isinstance(given, Statistics):
         return given.mean, given.covariance.trace(), _root(given.covariance)
-    factor = _centred(given)
-    return given.mean(0), factor.square().sum(), factor
+    x = given.double()
+    factor = _centred(x)
+    return x.mean(0), factor.square().sum(), factor
 
 
 def _centred(x: Tensor) -> Tensor:

@@ -66,6 +66,7 @@ from genlab.metrics.frechet_distance import (
     frechet_distance,
     nuclear_norm,
 )
+from genlab.metrics.rows import ROWS, Rows
 
 STEP = 0.5
 """h: the rule errs by e^{-39}."""
@@ -171,48 +172,58 @@ def leave_one_out(x: Features, y: Features, kinds: Tensor | None = None) -> Tens
         InputError: As of `frechet_distance`; or if Y has fewer than three kinds of rows.
     """
     x, y = check_sets("Fréchet distance", first=x, second=y)
-    m, rows, repeats = len(y), y, torch.ones(len(y), dtype=y.dtype)
+    m, first, repeats = len(y), torch.arange(len(y)), torch.ones(len(y), dtype=torch.float64)
     if kinds is not None:
-        rows, repeats = _one_of_each(y, kinds)
-    if len(rows) < 3:
-        raise InputError(f"leaving out each of {len(rows)} images: at least 3 are needed")
-    deviations, factor = rows - y.mean(0), factor_of(x)
+        first, repeats = _one_of_each(kinds)
+    if len(first) < 3:
+        raise InputError(f"leaving out each of {len(first)} images: at least 3 are needed")
+    left, right = Rows.of(x), Rows.of(y)
+    deviations, factor = Rows((y,), first, lambda block: block - right.mean), factor_of(left)
     rho = (m - 1) / (m - 1 - repeats)
     kappa = repeats * m / ((m - repeats) * (m - 1))
-    squares = deviations.square().sum(1)
-    shifts = deviations * (repeats / (m - repeats))[:, None]
-    means = (x.mean(0) - y.mean(0) + shifts).square().sum(1)  # (3)
+    squares = torch.cat([block.square().sum(1) for block in deviations.blocks()])
+    shares = (repeats / (m - repeats))[:, None].split(ROWS)
+    between = left.mean - right.mean
+    means = torch.cat([
+        (between + block * share).square().sum(1)  # (3)
+        for block, share in zip(deviations.blocks(), shares)
+    ])
     spreads = rho * ((repeats @ squares) / (m - 1) - kappa * squares)  # (4)
-    whole = nuclear_norm(factor @ factor_of(y).T)
-    change = _change_of_root(deviations @ factor.T, kappa, repeats)
+    whole = nuclear_norm(factor @ factor_of(right).T)
+    change = _change_of_root(deviations, factor, kappa, repeats)
     shared = rho.sqrt() * (whole + change)  # (6)
     return (means + factor.square().sum() + spreads - 2 * shared).clamp(min=0)
 
 
-def _one_of_each(y: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns one row of each kind, `(K, F)`, and how many there are of it, `(K,)`."""
+def _one_of_each(kinds: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the first row of each kind, `(K,)`, and how many there are of it, `(K,)`."""
     _, inverse, counts = kinds.unique(return_inverse=True, return_counts=True)
-    rows = y.new_empty(len(counts), y.shape[1])
-    rows[inverse.flip(0)] = y.flip(0)  # the first row of each
-    return rows, counts.to(y.dtype)
+    first = torch.full((len(counts),), len(kinds))
+    first.scatter_reduce_(0, inverse, torch.arange(len(kinds)), "amin")
+    return first, counts.double()
 
 
-def _change_of_root(projected: Tensor, kappa: Tensor, repeats: Tensor) -> Tensor:
-    """Returns delta of (6), with shape `(K,)`, from the rows L d_i, `(K, R)`."""
-    weighted = projected * repeats[:, None]
-    values, vectors = torch.linalg.eigh(projected.T @ weighted / (repeats.sum() - 1))
+def _change_of_root(deviations: Rows, factor: Tensor, kappa: Tensor, repeats: Tensor) -> Tensor:
+    """Returns delta of (6), with shape `(K,)`, from the rows d_i and L, `(R, F)`."""
+    square = torch.zeros(len(factor), len(factor), dtype=torch.float64)
+    for block, weight in zip(deviations.blocks(), repeats.split(ROWS)):
+        projected = block @ factor.T  # the rows L d_i
+        square += projected.T @ (projected * weight[:, None])
+    values, vectors = torch.linalg.eigh(square / (repeats.sum() - 1))
     kept = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
     if not kept.any():  # a set of equal images
-        return torch.zeros(len(projected), dtype=projected.dtype)
+        return torch.zeros(len(deviations), dtype=torch.float64)
     values, vectors = values[kept], vectors[:, kept]
     s = values[-1].log() + torch.arange(-REACH, REACH + STEP, STEP, dtype=values.dtype)
     kernel = 1 / (values[:, None] + s.exp())  # (R, nodes)
     rule = (s / 2).exp() * STEP / (2 * math.pi)  # t^{-1/2} dt = e^{s/2} ds
     found = []
-    for part, scale in zip(projected.split(TOGETHER), kappa.split(TOGETHER)):
-        share = scale[:, None] * ((part @ vectors).square() @ kernel)
-        # an image that alone spans a direction has share 1 at t = 0, where t^{1/2} is nothing
-        found.append(torch.log1p(-share.clamp(max=1 - 1e-15)) @ rule)
+    for block, scales in zip(deviations.blocks(), kappa.split(ROWS)):
+        projected = block @ factor.T
+        for part, scale in zip(projected.split(TOGETHER), scales.split(TOGETHER)):
+            share = scale[:, None] * ((part @ vectors).square() @ kernel)
+            # an image that alone spans a direction has share 1 at t = 0, where t^{1/2} is nothing
+            found.append(torch.log1p(-share.clamp(max=1 - 1e-15)) @ rule)
     return torch.cat(found)
 
 

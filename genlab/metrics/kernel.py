@@ -66,8 +66,10 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.progress import SOON, Progress
 from genlab.common.quantities import Measured
 from genlab.metrics.checks import Features, check_sets, kinds_of_rows
+from genlab.metrics.rows import ROWS, Rows, mean_of
 
 PAIRS = 2**20
 """Kernel values held at once: 8 MB, and a few times that with what they are made from."""
@@ -134,8 +136,9 @@ def kid(real: Features, fake: Features) -> Measured:
         InputError: If a set is not `(N, F)` with N >= 2, F differs, or a value is not finite.
     """
     real, fake = check_sets("KID", real=real, fake=fake)
-    blocks = mmd_blocks({"x": real, "y": fake}, cubic)
-    return Measured(_sum(blocks), None if _repeated(real, fake) else _error(blocks))
+    x, y = Rows.of(real), Rows.of(fake)
+    blocks = mmd_blocks({"x": x, "y": y}, cubic)
+    return Measured(_sum(blocks), None if _repeated(x, y) else _error(blocks))
 
 
 def kid_difference(real: Features, first: Features, second: Features) -> Measured:
@@ -154,8 +157,9 @@ def kid_difference(real: Features, first: Features, second: Features) -> Measure
         InputError: As `kid`.
     """
     real, first, second = check_sets("KID difference", real=real, first=first, second=second)
-    sets = {"real": real, "first": first, "second": second}
-    kernel = _centred(cubic, torch.cat(list(sets.values())).mean(0))
+    sets = {name: Rows.of(one) for name, one in
+            (("real", real), ("first", first), ("second", second))}  # fmt: skip
+    kernel = _centred(cubic, mean_of(*sets.values()))
     pairs = {
         ("first", "first"): 1.0,
         ("second", "second"): -1.0,
@@ -163,7 +167,7 @@ def kid_difference(real: Features, first: Features, second: Features) -> Measure
         ("real", "second"): 2.0,
     }
     blocks = [(weight, _block(sets, *names, kernel)) for names, weight in pairs.items()]
-    return Measured(_sum(blocks), None if _repeated(real, first, second) else _error(blocks))
+    return Measured(_sum(blocks), None if _repeated(*sets.values()) else _error(blocks))
 
 
 def gaussian_mmd(
@@ -186,17 +190,17 @@ def gaussian_mmd(
     real, fake = check_sets(name, real=real, fake=fake)
     if not sigma > 0:
         raise InputError(f"{name}: `sigma` must be positive, not {sigma}")
-    if unit:
-        real, fake = (_unit_rows(name, x) for x in (real, fake))
+    units = [_unit_rows(name, x) if unit else Rows.of(x) for x in (real, fake)]
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
         squares = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
         return (squares.clamp(min=0) / (-2 * sigma**2)).exp()
 
-    centre = torch.cat([real, fake]).mean(0)  # the kernel depends on differences only
-    blocks = mmd_blocks({"x": real - centre, "y": fake - centre}, kernel)
+    centre = mean_of(*units)  # the kernel depends on differences only
+    x, y = (rows.changed(lambda block: block - centre) for rows in units)
+    blocks = mmd_blocks({"x": x, "y": y}, kernel)
     biased = sum(weight * block.mean_with_diagonal for weight, block in blocks)
-    error = None if _repeated(real, fake) else _error(blocks)
+    error = None if _repeated(*units) else _error(blocks)
     unbiased = Measured(scale * _sum(blocks), None if error is None else scale * error)
     return GaussianMmd(unbiased, scale * biased)
 
@@ -206,14 +210,16 @@ def cubic(x: Tensor, y: Tensor) -> Tensor:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def _unit_rows(name: str, x: Tensor) -> Tensor:
-    lengths = x.norm(dim=1, keepdim=True)
+def _unit_rows(name: str, x: Tensor) -> Rows:
+    """Returns the rows scaled to length 1."""
+    rows = Rows.of(x)
+    lengths = torch.cat([block.norm(dim=1) for block in rows.blocks()])
     if not lengths.all():
-        row = int((lengths[:, 0] == 0).nonzero()[0])
+        row = int((lengths == 0).nonzero()[0])
         raise InputError(
             f"{name}: row {row} of features {tuple(x.shape)} is 0 and has no direction"
         )
-    return x / lengths
+    return rows.changed(lambda block: block / block.norm(dim=1, keepdim=True))
 
 
 def _centred(kernel: Kernel, centre: Tensor) -> Kernel:
@@ -225,31 +231,35 @@ def _centred(kernel: Kernel, centre: Tensor) -> Kernel:
     return centred
 
 
-def mmd_blocks(sets: dict[str, Tensor], kernel: Kernel) -> list[tuple[float, _Block]]:
+def mmd_blocks(sets: dict[str, Rows], kernel: Kernel) -> list[tuple[float, _Block]]:
     """Returns the weighted blocks whose sum is the squared MMD of the sets x and y."""
-    kernel = _centred(kernel, torch.cat(list(sets.values())).mean(0))
+    kernel = _centred(kernel, mean_of(*sets.values()))
     pairs = {("x", "x"): 1.0, ("y", "y"): 1.0, ("x", "y"): -2.0}
     return [(weight, _block(sets, *names, kernel)) for names, weight in pairs.items()]
 
 
-def _block(sets: dict[str, Tensor], left: str, right: str, kernel: Kernel) -> _Block:
+def _block(sets: dict[str, Rows], left: str, right: str, kernel: Kernel) -> _Block:
     x, y = sets[left], sets[right]
-    rows, columns = x.new_zeros(len(x)), x.new_zeros(len(y))
+    rows, columns = (torch.zeros(len(one), dtype=torch.float64) for one in (x, y))
     squares = diagonal = 0.0
-    step = max(1, PAIRS // len(y))
-    for start in range(0, len(x), step):
-        values = kernel(x[start : start + step], y)
-        if left == right:
-            own = values.diagonal(start)
-            diagonal += own.sum().item()
-            own.zero_()
-        rows[start : start + step] = values.sum(1)
-        columns += values.sum(0)
-        squares += values.square().sum().item()
+    with Progress(len(x) * len(y), "kernel distances", "pairs", delay=SOON) as progress:
+        for above in range(0, len(y), ROWS):
+            others = y.part(above, above + ROWS)
+            step = max(1, PAIRS // len(others))
+            for start in range(0, len(x), step):
+                values = kernel(x.part(start, start + step), others)
+                if left == right:
+                    own = values.diagonal(start - above)
+                    diagonal += own.sum().item()
+                    own.zero_()
+                rows[start : start + step] += values.sum(1)
+                columns[above : above + ROWS] += values.sum(0)
+                squares += values.square().sum().item()
+                progress.advance(values.numel())
     return _Block(left, right, rows, columns, squares, diagonal)
 
 
-def _repeated(*sets: Tensor) -> bool:
+def _repeated(*sets: Rows) -> bool:
     """Returns whether a set has equal rows."""
     return any(int(kinds_of_rows(x).max()) < len(x) - 1 for x in sets)
 

@@ -42,6 +42,7 @@ __all__ = [
 import math
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,8 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.metrics.checks import Features, check_sets
-from genlab.metrics.frechet_distance import factor_of, statistics
+from genlab.metrics.frechet_distance import factor_of, statistics_of
+from genlab.metrics.rows import Rows
 
 LARGEST_GRAM = 6000
 """Rows up to which the Gram matrix is kept (288 MB)."""
@@ -100,15 +102,18 @@ class Subsets:
     def __init__(self, x: Features, y: Features) -> None:
         x, y = check_sets("Fréchet distance", first=x, second=y)
         self.x, self.y = torch.arange(len(x)), len(x) + torch.arange(len(y))
-        rows = torch.cat([x, y])
-        self.rows = rows - rows.mean(0)
-        few = min(len(x), len(y)) <= x.shape[1] and len(rows) <= LARGEST_GRAM
-        self.gram = self.rows @ self.rows.T if few else None
+        both = Rows.of(x, y)
+        self.rows = Rows(both.sets, change=lambda block: block - both.mean)
+        few = min(len(x), len(y)) <= x.shape[1] and len(both) <= LARGEST_GRAM
+        self.gram: Tensor | None = None
+        if few:
+            rows = self.rows.whole()
+            self.gram = rows @ rows.T
 
     def distance(self, i: Tensor, j: Tensor) -> float:
         """Returns the distance between the rows `i` and the rows `j` of both sets together."""
         if self.gram is None:
-            return _by_covariances(self.rows[i], self.rows[j])
+            return _by_covariances(*(replace(self.rows, chosen=chosen) for chosen in (i, j)))
         left, right = self.gram[i], self.gram[j]
         own_i, own_j, cross = left[:, i], right[:, j], left[:, j]
         square_i, square_j = own_i.mean(), own_j.mean()  # of the means' lengths
@@ -187,7 +192,7 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
     Raises:
         InputError: If a set has fewer images, where (3) does not hold.
     """
-    features = subsets.rows.shape[1]
+    features = subsets.rows.width
     n, m = len(subsets.x), len(subsets.y)
     if min(n, m) < 2 * ENOUGH * features:
         raise InputError(
@@ -206,10 +211,10 @@ def limit(subsets: Subsets, random: torch.Generator, advance: Advance = _silent)
     return torch.linalg.lstsq(line, right).solution[0].item()
 
 
-def _by_covariances(x: Tensor, y: Tensor) -> float:
+def _by_covariances(x: Rows, y: Rows) -> float:
     """Returns the distance as `frechet_distance` does, with roots of eigenvalues likewise."""
-    factor, right = factor_of(x), statistics(y)
-    shift = (x.mean(0) - right.mean).square().sum()
+    factor, right = factor_of(x), statistics_of(y)
+    shift = (x.mean - right.mean).square().sum()
     shared = _sum_of_roots(factor @ right.covariance @ factor.T)
     spreads = factor.square().sum() + right.covariance.trace()
     return max((shift + spreads - 2 * shared).item(), 0.0)

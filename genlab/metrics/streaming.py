@@ -27,7 +27,7 @@ References:
 Shapes: B images in a batch, F features.
 """
 
-__all__ = ["Extract", "FrechetDistance", "KernelDistance", "Moments", "Rows"]
+__all__ = ["Collected", "Extract", "FrechetDistance", "KernelDistance", "Moments"]
 
 from collections.abc import Callable
 from typing import Self
@@ -47,7 +47,7 @@ Extract = Callable[..., Features]
 """Maps a batch of images to features with shape `(B, F)`."""
 
 
-class Rows:
+class Collected:
     """The features of one set, kept as they come."""
 
     def __init__(self) -> None:
@@ -67,9 +67,9 @@ class Rows:
         """Adds features with shape `(B, F)`."""
         self.batches.append(batch)
 
-    def merge(self, other: "Rows | Moments") -> None:
+    def merge(self, other: "Collected | Moments") -> None:
         """Adds all that others have collected."""
-        assert isinstance(other, Rows)
+        assert isinstance(other, Collected)
         self.batches += other.batches
 
     def features(self) -> Tensor:
@@ -91,12 +91,13 @@ class Moments:
         return len(self.mean) if self.count else None
 
     def add(self, batch: Tensor) -> None:
-        """Adds features with shape `(B, F)`, float64; B may be 1."""
+        """Adds features with shape `(B, F)`; B may be 1."""
+        batch = batch.double()
         mean = batch.mean(0)
         centred = batch - mean
         self._combine(len(batch), mean, centred.T @ centred)
 
-    def merge(self, other: "Rows | Moments") -> None:
+    def merge(self, other: "Collected | Moments") -> None:
         """Adds all that others have collected."""
         assert isinstance(other, Moments)
         if other.count:
@@ -122,7 +123,7 @@ class _StreamingDistance:
 
     METRIC: str
 
-    def __init__(self, extractor: Extract | None, kept: type[Rows] | type[Moments]) -> None:
+    def __init__(self, extractor: Extract | None, kept: type[Collected] | type[Moments]) -> None:
         self.extractor, self._kept = extractor, kept
         self._real, self._fake = kept(), kept()
 
@@ -191,14 +192,14 @@ class FrechetDistance(_StreamingDistance):
     Arguments:
         extractor: Maps images to features, a `genlab.features.Extractor` for example; without it
             `update` takes features.
-        error: Whether `compute` gives the standard error, for which all features are kept (8 F
-            bytes an image); otherwise 16 F^2 bytes hold sets of any size.
+        error: Whether `compute` gives the standard error, for which all features are kept (4 F
+            bytes an image, or 8 F of float64); otherwise 16 F^2 bytes hold sets of any size.
     """
 
     METRIC = "Fréchet distance"
 
     def __init__(self, extractor: Extract | None = None, *, error: bool = True) -> None:
-        super().__init__(extractor, Rows if error else Moments)
+        super().__init__(extractor, Collected if error else Moments)
 
     def compute(self) -> Measured:
         """Returns the distance of the sets so far, as `genlab.metrics.frechet` does.
@@ -220,7 +221,7 @@ class KernelDistance(_StreamingDistance):
     METRIC = "KID"
 
     def __init__(self, extractor: Extract | None = None) -> None:
-        super().__init__(extractor, Rows)
+        super().__init__(extractor, Collected)
 
     def compute(self) -> Measured:
         """Returns the distance of the sets so far, as `genlab.metrics.kid` does.
@@ -230,5 +231,5 @@ class KernelDistance(_StreamingDistance):
         """
         real, fake = self._sets()
         assert isinstance(real, Tensor)
-        assert isinstance(fake, Tensor)  # Rows
+        assert isinstance(fake, Tensor)  # Collected
         return kid(real, fake)

@@ -19,6 +19,7 @@ from genlab.common.quantities import Measured
 from genlab.common.rng import generator
 from genlab.metrics import kernel
 from genlab.metrics.kernel import GaussianMmd, gaussian_mmd, kid, kid_difference
+from genlab.metrics.rows import Rows
 
 
 def normal(name: str, *shape: int) -> Tensor:
@@ -104,7 +105,7 @@ def test_the_variance_is_unbiased_over_all_samples(n: int, m: int) -> None:
     estimates = []
     for x in product(points_x, repeat=n):
         for y in product(points_y, repeat=m):
-            sets = {"x": torch.tensor(x)[:, None].double(), "y": torch.tensor(y)[:, None].double()}
+            sets = {"x": Rows.of(torch.tensor(x)[:, None]), "y": Rows.of(torch.tensor(y)[:, None])}
             estimates.append(kernel.variance(kernel.mmd_blocks(sets, kernel.cubic)))
     exact = exact_variance(points_x, points_y, n, m)
     assert np.mean(estimates) == pytest.approx(float(exact), rel=1e-10)

@@ -168,16 +168,22 @@ def test_the_bound_covers_the_error_of_the_product() -> None:
     for f, offset in ((3, 0.0), (600, 0.0), (600, 100.0)):
         x, y = normal("x", 60, f) + offset, normal("y", 70, f) + offset
         direct = cdist(x.numpy(), y.numpy(), "sqeuclidean")
-        for rows, squared, bound in neighbours.distance_chunks(x, y):
-            assert (abs(squared.numpy() - direct[rows]) <= bound.numpy()).all()
+        for tile in neighbours.tiles(x, y):
+            wrong = abs(tile.squared.numpy() - direct[tile.rows, tile.columns])
+            assert (wrong <= tile.bound.numpy()).all()
 
 
-@pytest.mark.parametrize("pairs", [1, 7, 64, 10**6])
-def test_values_do_not_depend_on_the_chunk(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("pairs", "columns"), [(1, 4000), (7, 4000), (64, 5), (10**6, 5), (10**6, 1)]
+)
+def test_values_do_not_depend_on_the_tile(
+    pairs: int, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y = normal("x", 23, 600).float(), normal("y", 17, 600)
     before = [precision_recall(x, y), density_coverage(x, y)]
     found, balls = nearest(x.double(), y), kth_neighbour(y, 2)
     monkeypatch.setattr(neighbours, "PAIRS", pairs)
+    monkeypatch.setattr(neighbours, "ROWS", columns)
     assert [precision_recall(x, y), density_coverage(x, y)] == before
     for one, other in zip([*found, *balls], [*nearest(x.double(), y), *kth_neighbour(y, 2)]):
         assert torch.equal(one, other)  # bit for bit
