@@ -35,7 +35,8 @@ def fields(first: int, count: int, side: int, channels: int) -> np.ndarray:
         for number in range(first, first + count)
     ])  # fmt: skip
     weights = enlargement(side)
-    found = np.einsum("hk,nklc,wl->nhwc", weights, knots.astype(np.float32), weights, optimize=True)
+    across = np.einsum("nklc,wl->nkwc", knots.astype(np.float32), weights)
+    found = np.einsum("hk,nkwc->nhwc", weights, across)
     return (255 * found).round().astype(np.uint8)
 
 

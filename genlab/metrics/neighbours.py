@@ -9,8 +9,8 @@ decides what its rounding cannot change. Its error is below
 
     4 (F + 8) eps (|x|^2 + |y|^2),                                                              (2)
 
-and each pair whose distance lies within (2) of its limit (or that may be among the k nearest: up to
-twice the row's largest (2) beyond the k-th) is computed again by the plain sum. A distance
+and each pair whose distance lies within (2) of its limit (or that may be among the k nearest: up
+to twice the row's largest (2) beyond the k-th) is computed again by the plain sum. A distance
 returned here is thus a function of its two rows alone: the same in any tile and order, exactly 0
 for equal rows, and equal for equal pairs of rows.
 

@@ -54,18 +54,13 @@ class Rows:
     def part(self, start: int, stop: int) -> Tensor:
         """Returns the rows from `start` to `stop`, in float64."""
         stop = min(stop, len(self))
-        numbers = None if self.chosen is None else self.chosen[start:stop]
-        if numbers is None and len(self.sets) > 1:
-            numbers = torch.arange(start, stop)
-        if numbers is None:
-            block = self.sets[0][start:stop].double()
-        else:
-            block = torch.empty(len(numbers), self.width, dtype=torch.float64)
-            first = 0
-            for one in self.sets:
-                here = (numbers >= first) & (numbers < first + len(one))
-                block[here] = one[numbers[here] - first].double()
-                first += len(one)
+        numbers = torch.arange(start, stop) if self.chosen is None else self.chosen[start:stop]
+        block = torch.empty(len(numbers), self.width, dtype=torch.float64)
+        first = 0
+        for one in self.sets:
+            here = (numbers >= first) & (numbers < first + len(one))
+            block[here] = one[numbers[here] - first].double()
+            first += len(one)
         return block if self.change is None else self.change(block)
 
     def blocks(self, rows: int = ROWS) -> Iterator[Tensor]:
