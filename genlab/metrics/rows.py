@@ -54,14 +54,22 @@ class Rows:
     def part(self, start: int, stop: int) -> Tensor:
         """Returns the rows from `start` to `stop`, in float64."""
         stop = min(stop, len(self))
-        numbers = torch.arange(start, stop) if self.chosen is None else self.chosen[start:stop]
+        only, *others = self.sets
+        if self.chosen is None and not others:
+            block = only[start:stop].double()
+        else:
+            block = self._gathered(torch.arange(start, stop) if self.chosen is None
+                                   else self.chosen[start:stop])  # fmt: skip
+        return block if self.change is None else self.change(block)
+
+    def _gathered(self, numbers: Tensor) -> Tensor:
         block = torch.empty(len(numbers), self.width, dtype=torch.float64)
         first = 0
         for one in self.sets:
             here = (numbers >= first) & (numbers < first + len(one))
             block[here] = one[numbers[here] - first].double()
             first += len(one)
-        return block if self.change is None else self.change(block)
+        return block
 
     def blocks(self, rows: int = ROWS) -> Iterator[Tensor]:
         """Yields the rows in blocks."""
