@@ -2,7 +2,7 @@
 
 import pytest
 
-from genlab.lab.verify.readers.docx_reader import parse
+from genlab.common.formats.word import parse_xml
 from genlab.lab.verify.readers.docx_unseen import unseen
 
 SPACE = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -12,7 +12,7 @@ def found(runs: str, styles: str = "", paragraph: str = "") -> set[str]:
     body = (f"<w:body {SPACE}><w:p><w:pPr>{paragraph}</w:pPr>"
             f"<w:r><w:rPr>{runs}</w:rPr><w:t>1</w:t></w:r></w:p></w:body>")
     sheet = f"<w:styles {SPACE}>{styles}</w:styles>"
-    return unseen(parse(body.encode(), "body"), [parse(sheet.encode(), "styles")])
+    return unseen(parse_xml(body.encode(), "body"), [parse_xml(sheet.encode(), "styles")])
 
 
 @pytest.mark.parametrize(("runs", "named"), [

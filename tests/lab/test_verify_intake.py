@@ -6,6 +6,7 @@ import os
 import struct
 import zipfile
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from genlab.lab.verify.check import verify
 from genlab.lab.verify.readers import given
 from genlab.lab.verify.readers.given import Given, members_of
 from genlab.lab.verify.readers.submissions import HandedIn, collect
-from genlab.lab.verify.results.findings import Refused, Verdict
+from genlab.lab.verify.results.findings import Verdict
 
 KINDS = ["code", "docx", "support"]
 
@@ -190,17 +191,17 @@ def test_limits_hold_before_anything_is_unpacked(
     lying[at + 24 : at + 28] = struct.pack("<L", 1000)
     ((member, why),) = listed(bytes(lying))
     assert not why
-    with pytest.raises(Refused):
+    with pytest.raises(InputError):
         member.read()
     many = zipped({f"{i}.docx": b"" for i in range(40)})
-    for name, value, data in (
-        ("MOST_FILES", 30, many),
-        ("LARGEST_CLASS", 10, many[:0] + zipped({"a": b"1" * 11})),
-        ("LARGEST_DIRECTORY", 100, many),
+    for limits, data in (
+        (replace(given.LIMITS, entries=30), many),
+        (replace(given.LIMITS, total=10), zipped({"a": b"1" * 11})),
+        (replace(given.LIMITS, directory=100), many),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(given, name, value)
-            with pytest.raises(Refused):
+            patch.setattr(given, "LIMITS", limits)
+            with pytest.raises(InputError):
                 listed(data)
     deep = zipped(three("张三_1"))
     for _ in range(5):

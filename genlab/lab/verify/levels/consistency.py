@@ -39,7 +39,7 @@ from genlab.lab.verify.readers.docx_reader import Document, read_docx
 from genlab.lab.verify.readers.equations import numbers_of
 from genlab.lab.verify.readers.names import person
 from genlab.lab.verify.readers.pictures import converted, difference, read_picture, size_of
-from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words, refusing
 from genlab.runs.run import Run
 
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:[eE][−+-]?\d+| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?")
@@ -155,7 +155,8 @@ def _quoted(text: str) -> str:
 def check_consistency(unpacked: Unpacked) -> list[Finding]:
     """Compares the document of a submission with its records."""
     try:
-        document = read_docx(unpacked.docx.read(), unpacked.docx.name)
+        with refusing():
+            document = read_docx(unpacked.docx.read(), unpacked.docx.name)
         lang = _language(document)
         name, number = _author(unpacked, document)
         rebuilt = rebuild(unpacked.run, lang, name, number, unpacked.submission.naming.template)
@@ -317,5 +318,5 @@ def _alike(data: bytes, path: Path) -> str | None:
             if size == size_of(kept, path.name):
                 return None  # nothing but a person changes single pixels
         return "converted" if converted(data, read_picture(kept, path.name)) else None
-    except Refused:  # a replaced picture may be of another kind, or damaged
+    except InputError:  # a replaced picture may be of another kind, or damaged
         return None

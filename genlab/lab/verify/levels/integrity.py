@@ -18,12 +18,13 @@ import genlab
 from genlab.common.errors import InputError
 from genlab.common.formats.json_text import read_object
 from genlab.common.formats.tensors import header_of
+from genlab.common.formats.word import WordDocument
 from genlab.lab.handin.archive import MANIFEST
-from genlab.lab.verify.readers.archive_reader import Archive, open_archive
+from genlab.lab.verify.readers.archive_reader import Archive
 from genlab.lab.verify.readers.given import Given
 from genlab.lab.verify.readers.pictures import size_of
 from genlab.lab.verify.readers.submissions import Submission
-from genlab.lab.verify.results.findings import Finding, Refused, Verdict, Words
+from genlab.lab.verify.results.findings import Finding, Verdict, Words
 from genlab.runs.seal import DONE, seal
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
@@ -77,7 +78,7 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
     for kind in ("code", "support"):
         given = submission.files[kind][0]
         try:
-            archive = open_archive(given.read(), given.name, MANIFEST)
+            archive = Archive(given.read(), given.name, MANIFEST)
             digests[kind] = _check_manifest(archive)
             _unpack(archive, kind, folder)
             if kind == "code":
@@ -94,7 +95,7 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
             + (ignored and f"; ignored, of a system{ignored}"))))
     docx = submission.files["docx"][0]
     try:
-        open_archive(docx.read(), docx.name)
+        WordDocument(docx.read(), docx.name)
         findings.append(_row("docx", Verdict.PASS, Words("可以打开", "can be opened")))
     except (InputError, OSError) as error:
         findings.append(_tampered("docx", error))
@@ -151,16 +152,16 @@ def _check_manifest(archive: Archive) -> dict[str, str]:
     for line in archive.read(MANIFEST, 4 << 20).decode("ascii", "replace").splitlines():
         digest, gap, name = line[:64], line[64:66], line[66:]
         if gap not in ("  ", " *") or not name or name in listed:
-            raise Refused(f"{MANIFEST}: not a list as sha256sum makes it: {ascii(line[:80])}")
+            raise InputError(f"{MANIFEST}: not a list as sha256sum makes it: {ascii(line[:80])}")
         listed[name] = digest
     there = set(archive.names) - {MANIFEST}
     if missing := sorted(set(listed) - there):
-        raise Refused(f"missing, though listed: {_some(missing)}")
+        raise InputError(f"missing, though listed: {_some(missing)}")
     if extra := sorted(there - set(listed)):
-        raise Refused(f"there, but not listed: {_some(extra)}")
+        raise InputError(f"there, but not listed: {_some(extra)}")
     wrong = [name for name in sorted(there) if _digest(archive.read(name)) != listed[name]]
     if wrong:
-        raise Refused(f"changed, their SHA-256 is not the listed one: {_some(wrong)}")
+        raise InputError(f"changed, their SHA-256 is not the listed one: {_some(wrong)}")
     return listed
 
 
@@ -176,7 +177,7 @@ def _unpack(archive: Archive, kind: str, folder: Path) -> None:
     """Writes what a run is made of below `folder`; every file is read with limits first."""
     archive.renew()
     if any(name.startswith("models/") for name in archive.names) != (kind == "code"):
-        raise Refused(EXCHANGED[kind])
+        raise InputError(EXCHANGED[kind])
     for name in archive.names:
         if kind == "code" and not name.startswith("models/"):
             continue
@@ -197,7 +198,7 @@ def _check_content(name: str, data: bytes) -> None:
     elif name.endswith(".jsonl"):
         lines = data.split(b"\n")
         if len(lines) > MOST_LINES or lines[-1]:
-            raise Refused(f"{name}: too many lines, or the last has no end")
+            raise InputError(f"{name}: too many lines, or the last has no end")
         for number, line in enumerate(lines[:-1], 1):
             read_object(line, f"{name}, line {number}")
     elif name.endswith(".safetensors"):
@@ -206,9 +207,9 @@ def _check_content(name: str, data: bytes) -> None:
         size_of(data, name)
     elif name.endswith(".webp"):  # never decoded here
         if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
-            raise Refused(f"{name}: not a WebP picture")
+            raise InputError(f"{name}: not a WebP picture")
     elif data:
-        raise Refused(f"{name}: a kind of file that no run has")
+        raise InputError(f"{name}: a kind of file that no run has")
 
 
 def _belong(digests: dict[str, dict[str, str]]) -> Finding:

@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import docx
 
+from genlab.common.formats.files import read_file
+from genlab.common.formats.plain_zip import LARGEST
+from genlab.common.formats.word import WordDocument
 from genlab.lab.handin.submission import TITLES
 from genlab.lab.handin.template import SHEET, Template
 from genlab.lab.report.formats.pandoc import parse, write
 from genlab.lab.report.formats.toc import add_contents
 from genlab.lab.report.text.text import compose
-from genlab.lab.verify.readers.archive_reader import open_archive
 from genlab.lab.verify.readers.docx_reader import equations_of, paragraphs_of, read_docx
-from genlab.lab.verify.readers.docx_reader import parse as parse_xml
 from genlab.lab.verify.results.findings import Refused
 from genlab.runs.run import Run
 
@@ -65,10 +66,9 @@ def rebuild(
     add_contents(document, lang)
     buffer = io.BytesIO()
     document.save(buffer)
-    text = open_archive(buffer.getvalue(), "report.docx").read("word/document.xml")
+    body = WordDocument(buffer.getvalue(), "report.docx").xml("word/document.xml")
     margins = [template.title or TITLES[lang]]
     if template.reference is not None:
         reference = template.reference
-        margins = read_docx(reference.read_bytes(), reference.name).margins
-    body = parse_xml(text, "word/document.xml")
+        margins = read_docx(read_file(reference, LARGEST), reference.name).margins
     return Rebuilt(paragraphs_of(body), equations_of(body), margins, pictures)

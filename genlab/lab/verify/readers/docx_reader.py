@@ -1,16 +1,14 @@
-"""Reads Word documents of strangers: paragraphs, pictures, author; no entity is ever expanded.
+"""Reads what Word documents of strangers show: paragraphs, equations, pictures, author.
 
 Word shows more than the text of paragraphs, and hides some of it. What does either is not
 interpreted here but named (`Document.beside`), for a person to look at.
 
 References:
-    | ECMA-376, Office Open XML, parts 1 and 2
-    | https://docs.python.org/3/library/xml.html (attacks on XML parsers)
+    | ECMA-376, Office Open XML, part 1
 """
 
-__all__ = ["Document", "equations_of", "paragraphs_of", "parse", "read_docx"]
+__all__ = ["Document", "equations_of", "paragraphs_of", "read_docx"]
 
-import posixpath
 import re
 import unicodedata
 
@@ -19,12 +17,11 @@ from dataclasses import dataclass
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] - it has no stubs
 
-from genlab.lab.verify.readers.archive_reader import Archive, open_archive
+from genlab.common.errors import InputError
+from genlab.common.formats.word import Link, WordDocument
 from genlab.lab.verify.readers.docx_unseen import over_text, unseen
 from genlab.lab.verify.readers.equations import normal_form
-from genlab.lab.verify.results.findings import Refused
 
-LARGEST_XML = 32 << 20
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -58,10 +55,6 @@ SILENT = (
 )
 """Kinds of parts that show nothing by themselves."""
 PAGE = re.compile(r"[0-9]{1,3}")
-STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
-TRANSITIONAL = rb"http://schemas.openxmlformats.org/\1/2006/\2"
-"""Namespaces of documents saved as "Strict Open XML", and the usual ones."""
-ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']+)["']""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,22 +82,22 @@ def read_docx(data: bytes, name: str) -> Document:
         name: What it is called in an error.
 
     Raises:
-        Refused: If it is none, or is not plain XML in a plain archive.
+        InputError: If it is none, or is not plain XML in a plain archive.
     """
-    archive = open_archive(data, name)
-    main = [target for kind, target, _ in _links(archive, "") if kind == "officeDocument"]
+    word = WordDocument(data, name)
+    main = [link.path for link in word.links() if link.kind == "officeDocument"]
     if len(main) != 1 or not main[0]:
-        raise Refused(f"{name}: what Word opens in it is {main}, not one document")
-    body, links = _parse(archive, main[0]), _links(archive, main[0])
-    parts = [_parse(archive, target) for kind, target, _ in links if kind in READ]
+        raise InputError(f"{name}: what Word opens in it is {main}, not one document")
+    body, links = word.xml(main[0]), word.links(main[0])
+    parts = [word.xml(link.path) for link in links if link.kind in READ]
     beside = {BESIDE[e.tag] for part in (body, *parts) for e in part.iter(*BESIDE)}
-    styles = [_parse(archive, target) for kind, target, _ in links if kind == "styles"]
+    styles = [word.xml(link.path) for link in links if link.kind == "styles"]
     beside |= {name for part in (body, *parts) for name in (*unseen(part, styles), *over_text(part))}
     beside |= {"a:blip" for part in parts for _ in part.iter(f"{A}blip")}
-    beside |= {kind for kind, _, _ in links if kind not in READ + SILENT}
-    pictures = _pictures(archive, body, links)
-    properties = [target for kind, target, _ in _links(archive, "") if kind == "core-properties"]
-    core = _parse(archive, properties[0]) if properties else etree.Element("none")
+    beside |= {link.kind for link in links if link.kind not in READ + SILENT}
+    pictures = _pictures(word, body, links)
+    properties = [link.path for link in word.links() if link.kind == "core-properties"]
+    core = word.xml(properties[0]) if properties else etree.Element("none")
     _one_reading(body)
     return Document(
         paragraphs=paragraphs_of(body), equations=equations_of(body), pictures=pictures,
@@ -116,16 +109,14 @@ def read_docx(data: bytes, name: str) -> Document:
     )
 
 
-def _pictures(
-    archive: Archive, body: etree._Element, links: list[tuple[str, str, str]]
-) -> list[bytes]:
-    images = {link: target for _, target, link in links if target}
+def _pictures(word: WordDocument, body: etree._Element, links: list[Link]) -> list[bytes]:
+    images = {link.name: link.path for link in links if link.path}
     pictures = []
     for blip in body.iter(f"{A}blip"):
-        target = images.get(blip.get(f"{R}embed", ""))
-        if target is None:
-            raise Refused("word/document.xml: a picture that is not in the document")
-        pictures.append(archive.read(target))
+        path = images.get(blip.get(f"{R}embed", ""))
+        if path is None:
+            raise InputError(f"{word.name}: a picture that is not in the document")
+        pictures.append(word.read(path))
     return pictures
 
 
@@ -189,47 +180,3 @@ def _text(parts: Iterable[etree._Element]) -> str:
     ]
     text = unicodedata.normalize("NFC", "".join(letters)).translate(SAME)
     return BESIDE_CHINESE.sub("", " ".join(UNSEEN.sub("", text).split()))
-
-
-def parse(data: bytes, name: str) -> etree._Element:
-    """Parses XML that has no document type, and with it no entities.
-
-    Raises:
-        Refused: If it has one, is not UTF-8, or is no XML.
-    """
-    encoding = ENCODING.match(data)
-    plain = encoding is None or encoding[1].lower() in (b"utf-8", b"us-ascii", b"ascii")
-    if not plain or b"\0" in data or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise Refused(f"{name}: has a document type, entities or an unusual encoding")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(STRICT.sub(TRANSITIONAL, data), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused(f"{name}: not readable as XML ({error})") from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise Refused(f"{name}: has a document type")
-    return root
-
-
-def _parse(archive: Archive, name: str) -> etree._Element:
-    return parse(archive.read(name, LARGEST_XML), name)
-
-
-def _links(archive: Archive, part: str) -> list[tuple[str, str, str]]:
-    """Returns kind, file in the archive ("" if it is not there) and name of each relation.
-
-    Arguments:
-        archive: The document's archive.
-        part: The part whose relations they are; "" for those of the archive itself.
-    """
-    found = []
-    folder, _, last = part.rpartition("/")
-    for link in _parse(archive, posixpath.join(folder, "_rels", f"{last}.rels")):
-        target, kind = link.get("Target", ""), link.get("Type", "").rpartition("/")[2]
-        inside = link.get("TargetMode") != "External"
-        path = posixpath.normpath(posixpath.join(folder, target)).lstrip("/") if inside else ""
-        found.append((kind, path, link.get("Id", "")))
-    return found

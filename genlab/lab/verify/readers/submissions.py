@@ -16,7 +16,7 @@ from genlab.lab.handin.template import SHEET, Template
 from genlab.lab.report.text.text import PLACEHOLDERS
 from genlab.lab.verify.readers.given import MOST_FILES, Given, members_of
 from genlab.lab.verify.readers.names import Named, Naming, Unread, person, system_file
-from genlab.lab.verify.results.findings import Refused, Verdict, Words
+from genlab.lab.verify.results.findings import Verdict, Words
 
 DEEPEST = 6
 """Folders within folders that are looked into."""
@@ -171,7 +171,7 @@ class _Collector:
         ends = named.suffix if isinstance(named, Named) else Path(given.name.lower()).suffix[1:]
         try:
             holds = self._holds(given) if ends in ("zip", "") else ""
-        except (Refused, OSError) as error:
+        except (InputError, OSError) as error:
             holds = ""
             if isinstance(named, Unread):
                 self.leave(given.shown, Words(str(error), str(error)))
@@ -324,7 +324,7 @@ def _submission(
 def _digest(given: Given) -> str:
     try:
         return hashlib.sha256(given.read()).hexdigest()
-    except (Refused, OSError):
+    except (InputError, OSError):
         return given.shown
 
 
