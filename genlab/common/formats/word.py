@@ -92,13 +92,17 @@ def open_in_word(data: bytes, name: str) -> "Document":
     """Opens a Word document with python-docx, after every part of it was checked.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is none, or has no body, no sections or odd styles.
     """
     import docx
 
     WordDocument(data, name).require_xml()
     try:
-        return docx.Document(io.BytesIO(data))
+        document = docx.Document(io.BytesIO(data))
+        document.element.body.iter()
+        if not document.sections or not [style.name for style in document.styles]:
+            raise ValueError("no section or no style")
+        return document
     except Exception as error:  # it takes the parts to be there and to be right
         reason = f"{type(error).__name__}: {error}"[:200]
         raise InputError(f"{name}: not a Word document that can be read ({reason})") from None
