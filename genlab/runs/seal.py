@@ -14,8 +14,8 @@ Figures and pages are not sealed: they are drawn again from what is.
 """
 
 __all__ = [
-    "DONE", "RECORD", "Seal", "digest_of", "kept_files", "read_kept", "read_record", "read_seal",
-    "recorded_files", "seal", "seal_of", "write_kept",
+    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "kept_files", "read_kept", "read_record",
+    "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
 ]
 
 import hashlib

@@ -25,7 +25,7 @@ from genlab.lab.verify.readers.given import Given
 from genlab.lab.verify.readers.pictures import size_of
 from genlab.lab.verify.readers.submissions import Submission
 from genlab.lab.verify.results.findings import Finding, Verdict, Words
-from genlab.runs.seal import DONE, seal
+from genlab.runs.seal import DONE, NEEDED, seal
 
 SHARED = ("config.json", "results.json", "metrics.jsonl")
 """Records of the GAN that lie in both archives."""
@@ -105,7 +105,7 @@ def check_integrity(submission: Submission, folder: Path) -> tuple[list[Finding]
         return findings, None
     findings.append(_source_row(sources))
     for config in folder.glob("**/config.json"):  # sealed by what the manifests say, not by DONE
-        if (config.parent / "results.json").exists():
+        if all((config.parent / name).exists() for name in (*NEEDED, "results.json")):
             seal(config.parent)
     return findings, Unpacked(submission=submission, run=folder, docx=docx, sources=sources)
 
