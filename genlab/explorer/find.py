@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.runs.records import kind_of
 from genlab.runs.run import Run
 
 FINISHED = {"vae": "model.safetensors", "gan": "generator.safetensors"}
@@ -70,7 +71,7 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
 
 def _in_order(folder: Path) -> list[Path]:
     """Returns the runs in a folder, the standard Gaussian first, the others by name."""
-    runs = [p.parent for p in folder.glob("*/config.json")]
+    runs = [p for p in folder.glob("*") if p.is_dir() and kind_of(p) is not None]
     return sorted(runs, key=lambda p: (p.name != "standard", p.name))
 
 
@@ -80,12 +81,9 @@ def _finished(path: Path, kind: str) -> bool:
     Raises:
         InputError: If it is done and lacks some.
     """
-    if not (path / "config.json").exists():
+    if kind_of(path) != kind or not (run := Run(path)).done:
         return False
-    run, names = Run(path), ("results.json", "env.json", FINISHED[kind])
-    if run.kind != kind:
-        return False
-    missing = [name for name in names if not (path / name).exists()]
-    if missing and run.done:
-        raise run.lacking(missing[0])
-    return not missing
+    for name in ("results.json", "env.json", FINISHED[kind]):
+        if not (path / name).exists():
+            raise run.lacking(name)
+    return True

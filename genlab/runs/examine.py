@@ -8,6 +8,7 @@ from typing import Literal
 
 from genlab.common.errors import InputError
 from genlab.common.system_errors import read_bytes
+from genlab.runs.records import kind_of
 from genlab.runs.run import Run
 from genlab.runs.seal import (
     DONE,
@@ -43,18 +44,19 @@ def examine(path: Path) -> list[Examined]:
     Raises:
         InputError: If `path` is no run.
     """
-    Run(path)
-    inside = sorted(file.parent for file in path.glob("**/config.json") if file.parent != path)
-    runs = [path, *(folder for folder in inside if _is_run(folder))]
+    if not _is_run(path):
+        Run(path)  # says why not
+    inside = {file.parent for name in ("config.json", DONE) for file in path.glob(f"**/{name}")}
+    runs = [path, *(folder for folder in sorted(inside - {path}) if _is_run(folder))]
     return [one for run in runs for one in _of_run(run, path)]
 
 
 def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run, be it damaged."""
     try:
-        Run(folder)
+        return kind_of(folder) is not None or (folder / "env.json").exists()
     except InputError:
-        return (folder / "env.json").exists()  # a damaged one
-    return True
+        return True
 
 
 def _of_run(run: Path, top: Path) -> list[Examined]:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from genlab.common.errors import InputError
 from genlab.common.formats import json_text
-from genlab.runs.seal import read_kept
+from genlab.runs.seal import is_sealed, read_kept
 
 
 class Record(dict[str, Any]):
@@ -62,10 +62,11 @@ def kind_of(path: Path) -> str | None:
     Other programs, too, keep a config.json.
 
     Raises:
-        InputError: If its config.json is not JSON.
+        InputError: If its config.json is not JSON, or is gone from a finished run.
     """
     file = path / "config.json"
-    record = json_text.read_value(bytes_of(file), str(file)) if file.exists() else None
+    there = file.exists() or is_sealed(path, file.name)
+    record = json_text.read_value(bytes_of(file), str(file)) if there else None
     return record["kind"] if is_config(record) else None
 
 

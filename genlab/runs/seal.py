@@ -14,8 +14,8 @@ Figures and pages are not sealed: they are drawn again from what is.
 """
 
 __all__ = [
-    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "kept_files", "read_kept", "read_record",
-    "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
+    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "is_sealed", "kept_files", "read_kept",
+    "read_record", "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
 ]
 
 import hashlib
@@ -122,10 +122,19 @@ def read_kept(path: Path) -> bytes:
     """Reads a file of a run, and compares it with what the run wrote.
 
     Raises:
-        InputError: If the file is not what the run wrote.
+        InputError: If the file is not what the run wrote, or the run wrote one and it is gone.
         OSError: If it cannot be read.
     """
-    data = read_bytes(path)
+    try:
+        data = read_bytes(path)
+    except FileNotFoundError:
+        for run in path.parents[:DEEPEST]:
+            if is_sealed(run, path.relative_to(run).as_posix()):
+                raise InputError(
+                    f"{path}: missing, though the run wrote it; genlab doctor {run} says what can "
+                    "be had again"
+                ) from None
+        raise
     for run in path.parents[:DEEPEST]:
         name = path.relative_to(run).as_posix()
         if not _matches(name, KEPT):
@@ -148,6 +157,14 @@ def read_kept(path: Path) -> bytes:
             "what can be had again"
         )
     return data
+
+
+def is_sealed(run: Path, name: str) -> bool:
+    """Whether a folder is a finished run, be it damaged, whose seal names this file."""
+    try:
+        return name in (read_seal(run) or {})
+    except InputError:  # a file of that name by another program
+        return False
 
 
 def _read(file: Path) -> Seal | None:

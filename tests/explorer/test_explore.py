@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -341,20 +342,23 @@ def test_bad_input_is_one_line(explored: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "damage"),
+    ("file", "damage", "says"),
     [
-        ("model.safetensors", lambda data: data[:-40]),
-        ("config.json", lambda data: data.replace(b"24", b"23")),
+        ("model.safetensors", lambda data: data[:-40], "its tensors do not fill the file"),
+        ("config.json", lambda data: data.replace(b"24", b"23"),
+         "run: its weights and its configuration do not fit"),
     ],
 )
-def test_damaged_runs_are_named(file: str, damage, explored: Path, tmp_path: Path) -> None:  # noqa: ANN001
+def test_damaged_runs_are_named(
+    file: str, damage: Callable[[bytes], bytes], says: str, explored: Path, tmp_path: Path
+) -> None:
     shutil.copytree(explored / "deep", tmp_path / "run")
     path = tmp_path / "run" / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=f"{file}: changed since the run wrote it"):
         explore(tmp_path / "run")
     seal(tmp_path / "run")  # as if it had been so from the beginning
-    with pytest.raises(InputError, match="run: its weights and its configuration do not fit"):
+    with pytest.raises(InputError, match=says):
         explore(tmp_path / "run")
 
 

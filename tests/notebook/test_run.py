@@ -53,6 +53,7 @@ def record(folder: Path, kind: str, results: object, config: object = None) -> P
     if kind != "fid":
         text = json.dumps({"kind": kind, "config": config or {}})
         (folder / "config.json").write_text(text)
+        (folder / "env.json").write_text("{}")
     (folder / "results.json").write_text(json.dumps(results))
     if kind != "fid":
         seal(folder)

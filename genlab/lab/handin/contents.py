@@ -13,7 +13,7 @@ import genlab
 
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
-from genlab.runs.seal import DONE, seal_of
+from genlab.runs.seal import DONE, is_sealed, read_seal, seal_of
 from genlab.vae.load import MEASURES
 
 RECORDS = (
@@ -70,8 +70,10 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
     folders = {f"vae/{prior}": "model.safetensors" for prior in priors_of(run)}
     folders["gan"] = "generator.safetensors"
     for folder, weights in folders.items():
-        kept = [path.name for path in (run / folder).glob("checkpoint-*.safetensors")]
-        names = [n for n in (*RECORDS, weights, *kept) if (run / folder / n).exists()]
+        names = [
+            name for name in read_seal(run / folder) or ()
+            if name in (*RECORDS, weights) or name.startswith("checkpoint-")
+        ]
         files |= {f"models/{folder}/{name}": run / folder / name for name in names}
         files[f"models/{folder}/{DONE}"] = seal_of(run / folder, names)
     # The report's figures: with the records they are all that it is made from (genlab verify).
@@ -94,7 +96,8 @@ def support_files(run: Path) -> dict[str, Path | bytes]:
     paths = [
         *gan.glob("*.png"), *gan.glob("*.webp"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
         gan / "fid.json", gan / "results.json", gan / "config.json",
-        *gan.glob("metrics.jsonl"), *gan.glob("generated/results.json"),
+        *([gan / "metrics.jsonl"] if is_sealed(gan, "metrics.jsonl") else []),
+        *gan.glob("generated/results.json"),
     ]
     files: dict[str, Path | bytes] = {p.relative_to(gan).as_posix(): p for p in paths}
     files["README.md"] = README_SUPPORT.encode()
