@@ -57,10 +57,18 @@ class Parts:
             is not made again.
     """
 
+    BLOCK = 1024
+    """Rows of tensors, a row an image, that are one part."""
+
     def __init__(
         self, folder: Path | None = None, key: str = "", *, parents: bool = False
     ) -> None:
         self.folder, self.key, self.parents = folder, key, parents
+
+    @classmethod
+    def of_cache(cls, name: str) -> "Parts":
+        """Returns the parts of something that stays in the cache, in a folder called `name`."""
+        return cls(cache_folder() / name, parents=True)
 
     def keep(self, name: str, make: "Callable[[], dict[str, Tensor]]") -> "dict[str, Tensor]":
         """Returns a part, made and kept first if need be.
@@ -82,9 +90,28 @@ class Parts:
         if self.folder is not None:
             _write(self._file(name), tensors, self.parents)
 
+    def read_rows(self, count: int) -> "dict[str, Tensor] | None":
+        """Returns tensors of `count` rows, of which `BLOCK` are a part; None if one lacks."""
+        found: dict[str, Tensor] = {}
+        for start in range(0, count, self.BLOCK):
+            block = self.read(str(start))
+            if block is None:
+                return None
+            for name, rows in block.items():
+                if name not in found:
+                    found[name] = rows.new_empty(count, *rows.shape[1:])
+                found[name][start : start + self.BLOCK] = rows
+        return found
+
+    def write_rows(self, tensors: "Mapping[str, Tensor]") -> None:
+        """Keeps tensors as `read_rows` reads them: never a second copy of all rows."""
+        for start in range(0, max(map(len, tensors.values())), self.BLOCK):
+            stop = start + self.BLOCK
+            self.write(str(start), {name: rows[start:stop] for name, rows in tensors.items()})
+
     def _file(self, name: str) -> Path:
         assert self.folder is not None  # nothing is read or written without one
-        return self.folder / f"{self.key[:16]}-{name}.safetensors"
+        return self.folder / f"{'-'.join(filter(None, [self.key[:16], name]))}.safetensors"
 
     def discard(self) -> None:
         """Deletes the folder: all is done, and kept elsewhere."""

@@ -19,7 +19,7 @@ from genlab.data.decode import decoding
 from genlab.data.digit_set import Digits, digits_of_arrays
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Origin
-from genlab.data.pictures import FilePictures, read_all
+from genlab.data.pictures import FilePictures, with_each
 from genlab.data.splits import past_splits, split_of
 
 LARGEST_SIDE = 128
@@ -57,18 +57,35 @@ def _grey_of_one_size(pictures: FilePictures, source: str) -> np.ndarray:
     Raises:
         InputError: If they are no digits: the first is looked at before all are read.
     """
-    _require_grey(pictures.read(0), pictures.names[0])
-    images = read_all(pictures)
-    height, width = images[0].shape[1:]
-    for image, name in zip(images, pictures.names):
-        if image.shape != images[0].shape:
-            other = f"{image.shape[2]}x{image.shape[1]}"
-            raise InputError(
-                f"{source}: pictures of several sizes, as {width}x{height} and {other} ({name}); "
-                "a VAE takes grey ones of one size, `genlab gan train` any"
-            )
-        _require_grey(image, name)
-    return torch.stack(images)[:, 0].numpy()
+    first = pictures.read(0)
+    _require_grey(first, pictures.names[0])
+    grey, wrong = np.empty((len(pictures), *first.shape[1:]), np.uint8), []
+
+    def read(index: int) -> None:
+        image = pictures.read(index)  # what cannot be read is told first, all of it
+        if not wrong:
+            try:
+                _require_like(first, image, pictures.names[index], source)
+            except InputError as error:
+                wrong.append(error)
+            else:
+                grey[index] = image[0]
+
+    with_each(pictures, read)
+    if wrong:
+        raise wrong[0]
+    return grey
+
+
+def _require_like(first: torch.Tensor, image: torch.Tensor, name: str, source: str) -> None:
+    if image.shape != first.shape:
+        height, width = first.shape[1:]
+        other = f"{image.shape[2]}x{image.shape[1]}"
+        raise InputError(
+            f"{source}: pictures of several sizes, as {width}x{height} and {other} ({name}); "
+            "a VAE takes grey ones of one size, `genlab gan train` any"
+        )
+    _require_grey(image, name)
 
 
 def _require_grey(image: torch.Tensor, name: str) -> None:

@@ -15,7 +15,12 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.data.identity import digest
-from genlab.data.near_duplicates import connected_groups, near_duplicates, thumbnails
+from genlab.data.near_duplicates import (
+    BLOCK,
+    connected_groups,
+    near_duplicates,
+    thumbnails,
+)
 
 SHARE = 0.1
 
@@ -80,5 +85,6 @@ def duplicate_groups(images: Tensor) -> list[list[int]]:
         if (earlier := first.setdefault(digest(image.numpy()), index)) != index:
             exact.append((earlier, index))
     single = torch.tensor(sorted(first.values()))
-    near = single[near_duplicates(thumbnails(images[single])).pairs]
+    thumbs = torch.cat([thumbnails(images[some]) for some in single.split(BLOCK)])
+    near = single[near_duplicates(thumbs).pairs]
     return connected_groups(len(images), [*exact, *((i, j) for i, j in near.tolist())])

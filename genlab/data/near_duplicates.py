@@ -91,10 +91,10 @@ def thumbnails(images: Tensor) -> Tensor:
         F.interpolate(
             torch.einsum("nchw,c->nhw", part.float(), luma)[:, None], size=(SIDE, SIDE),
             mode="bilinear", align_corners=False, antialias=True,
-        )[:, 0]
+        )[:, 0].round().to(torch.uint8)
         for part in images.split(BLOCK)
     ]
-    return torch.cat(parts).round().to(torch.uint8)
+    return torch.cat(parts)
 
 
 def near_duplicates(thumbs: Tensor) -> NearDuplicates:

@@ -9,7 +9,7 @@ Shapes: N images, each `(3, H, W)`, uint8, RGB; `(3, S, S)` where a size is aske
 
 __all__ = [
     "ArrayPictures", "FilePictures", "Pictures", "content_order", "pictures_of",
-    "read_all", "shorter_sides",
+    "shorter_sides", "stacked", "with_each",
 ]  # fmt: skip
 
 import hashlib
@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.common.cache import cached
+from genlab.common.cache import Parts
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
 from genlab.data import crop as crops
@@ -165,7 +165,7 @@ class ArrayPictures:
 
     def stack(self) -> Tensor:
         """Returns all images as one tensor."""
-        return torch.stack(read_all(self))
+        return stacked(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,8 +257,12 @@ class FilePictures:
         for digest in self.digests:
             content.update(bytes.fromhex(digest))
         kind = "" if self.crop == "centre" else f"-{crops.VERSION}"
-        name = f"images/{content.hexdigest()[:32]}-{self.size}{kind}"
-        return cached(name, lambda: {"images": torch.stack(read_all(self))})["images"]
+        kept = Parts.of_cache(f"images/{content.hexdigest()[:32]}-{self.size}{kind}")
+        found = kept.read_rows(len(self))
+        if found is None:
+            found = {"images": stacked(self)}
+            kept.write_rows(found)
+        return found["images"]
 
 
 def pictures_of(images: Tensor, name: str) -> ArrayPictures:
@@ -280,7 +284,7 @@ def shorter_sides(pictures: Pictures) -> list[int]:
     try:
         return [pictures.shorter_side(index) for index in range(len(pictures))]
     except InputError:  # a bad header: others may be truncated, and all are told together
-        read_all(pictures)
+        _look_at_all(pictures)
         raise
 
 
@@ -294,14 +298,38 @@ def _channels_first(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C"))
 
 
-def read_all(pictures: Pictures) -> list[Tensor]:
-    """Reads all images.
+def stacked(pictures: Pictures) -> Tensor:
+    """Reads all images, which share a size, into one tensor, `(N, 3, H, W)`.
 
     Raises:
         InputError: If images are not readable; the first ten are named.
     """
+    images = torch.empty(len(pictures), *pictures.identity.shape, dtype=torch.uint8)
+
+    def read(index: int) -> None:
+        images[index] = pictures.read(index)
+
+    with_each(pictures, read)
+    return images
+
+
+def _look_at_all(pictures: Pictures) -> None:
+    """Raises one `InputError` about all images that cannot be decoded."""
+
+    def look(index: int) -> None:
+        pictures.read(index)
+
+    with_each(pictures, look)
+
+
+def with_each(pictures: Pictures, do: Callable[[int], None]) -> None:
+    """Does something with the number of each image.
+
+    Raises:
+        InputError: If it fails for images; the first ten are named.
+    """
     with decoding():
-        return _each(len(pictures), pictures.read, "reading", pictures.identity.source)
+        _each(len(pictures), do, "reading", pictures.identity.source)
 
 
 def digests_of(count: int, digest: Callable[[int], str], origin: Origin) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ which repeated images are known (`pixels.py`): the features of one image differ 
 bits from batch to batch. Images of one size share batches. Of P processes (`torchrun`) the
 process of rank r takes every P-th image, from the r-th on.
 
-Features that are cached are computed in blocks of `BLOCK` images; each is kept when it is done, so
-that an extraction that was stopped goes on after the last one.
+Features that are cached are computed and kept in blocks of `Parts.BLOCK` images, so that an
+extraction that was stopped goes on after the last one.
 
-Memory holds, at most, one batch of decoded images, four batches that fill, and the rows.
+Memory holds, at most, one batch of decoded images, four batches that fill, a block, and the rows.
 
 Shapes: N images, B of them in a batch, F features.
 """
@@ -33,9 +33,8 @@ from torch import Tensor
 
 import genlab.data
 
-from genlab.common.cache import NOTHING_KEPT, Parts, cached, read_cached
+from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.errors import InputError
-from genlab.common.paths import cache_folder
 from genlab.common.progress import Progress
 from genlab.compute.distributed import all_true, gather_rows, gather_text, rank, world_size
 from genlab.data.arrays.layout import Array
@@ -49,8 +48,8 @@ from genlab.features.registry import load_extractor
 
 HELD = 4
 """Batches of images that wait, at most, for others of their size."""
-BLOCK = 1024
-"""Images whose features are kept together while an extraction goes on."""
+COLUMNS = 64
+"""Features that are put in another order together."""
 
 
 Images = Pictures | str | Path | Array
@@ -118,15 +117,17 @@ def extract_with_pixels(
         extractor = load_extractor("efficientnet-lite0")
     if not (extractor.cache if cache is None else cache):
         return _in_order(_by_content(extractor, pictures, batch, NOTHING_KEPT), pictures)
-    name = _cache_name(pictures, extractor)
-    kept = read_cached(name)
-    everywhere = all_true(kept is not None)  # all processes extract, or none does
-    if kept is not None and everywhere:
-        return _in_order(Extracted(**kept), pictures)
-    folder = cache_folder() / f"{name}-parts"
-    parts = Parts(folder, f"{rank()}-of-{world_size()}", parents=True)
+    kept = Parts.of_cache(_cache_name(pictures, extractor))
+    read = kept.read_rows(len(pictures))
+    everywhere = all_true(read is not None)  # all processes extract, or none does
+    if read is not None and everywhere:
+        return _in_order(Extracted(**read), pictures)
+    if world_size() == 1:
+        return _in_order(_by_content(extractor, pictures, batch, kept), pictures)
+    name = f"{_cache_name(pictures, extractor)}-parts-{rank()}-of-{world_size()}"
+    parts = Parts.of_cache(name)
     found = _by_content(extractor, pictures, batch, parts)
-    cached(name, found._asdict)
+    kept.write_rows(found._asdict())
     parts.discard()
     return _in_order(found, pictures)
 
@@ -142,9 +143,12 @@ def _cache_name(pictures: Pictures, extractor: Extractor) -> str:
 
 
 def _in_order(found: Extracted, pictures: Pictures) -> Extracted:
-    """Brings rows in the order of content to the order of the pictures."""
+    """Brings rows in the order of content to the order of the pictures, in place."""
     places = torch.tensor(content_order(pictures)).argsort()
-    return Extracted(found.features[places], found.pixels[places])
+    for rows in found:
+        for columns in rows.split(COLUMNS, 1):  # a copy of all would be as large as they are
+            columns.copy_(columns[places])
+    return found
 
 
 def _by_content(
@@ -165,6 +169,8 @@ def _by_content(
 
 def _every_process(rows: Tensor, count: int) -> Tensor:
     """Returns the rows of all processes in the order of content."""
+    if world_size() == 1:
+        return rows
     every = rows.new_empty(count, rows.shape[1])
     for index, part in enumerate(gather_rows(rows)):
         every[index :: world_size()] = part
@@ -229,24 +235,27 @@ def _features(
 ) -> tuple[Extracted, list[str]]:
     """Returns what is extracted of some images, and what is wrong with those that have none."""
     label = f"features of {pictures.identity.source}"
-    found: list[Extracted] = []
+    found: Extracted | None = None
     unreadable: list[str] = []
     infinite: list[str] = []
     with decoding(), Progress(len(indices), label, "images") as progress:
-        for start in range(0, len(indices), BLOCK):
+        for start in range(0, len(indices), Parts.BLOCK):
             kept = None if unreadable else parts.read(str(start))
             if kept is not None:
                 one = Extracted(**kept)
                 progress.advance(len(one.features))
             else:
-                block = indices[start : start + BLOCK]
+                block = indices[start : start + Parts.BLOCK]
                 one = _block(extractor, pictures, block, batch, unreadable, infinite, progress)
-                if not unreadable and not infinite and len(indices) > BLOCK:
+                if not unreadable and not infinite:
                     parts.write(str(start), one._asdict())
-            found.append(one)
-    if unreadable:
-        return found[0], unreadable + infinite
-    return Extracted(*(torch.cat(rows) for rows in zip(*found))), infinite
+            if found is None:
+                found = Extracted(*(rows.new_empty(len(indices), rows.shape[1]) for rows in one))
+            if not unreadable:
+                for every, rows in zip(found, one):
+                    every[start : start + Parts.BLOCK] = rows
+    assert found is not None  # there is at least one image
+    return found, unreadable + infinite
 
 
 def _block(

@@ -40,6 +40,6 @@ def kinds(*digests: Tensor) -> list[Tensor]:
     """
     seen: dict[bytes, int] = {}
     return [
-        torch.tensor([seen.setdefault(bytes(row), len(seen)) for row in part.tolist()])
+        torch.tensor([seen.setdefault(row.tobytes(), len(seen)) for row in part.numpy()])
         for part in digests
     ]

@@ -54,8 +54,8 @@ class Sample:
 
     @cached_property
     def different(self) -> Tensor:
-        """The features of one image of each kind, with shape `(K, F)`."""
-        return self.features[self.first]
+        """The features of one image of each kind, with shape `(K, F)`; no copy if all are."""
+        return self.features if len(self.first) == len(self) else self.features[self.first]
 
     @cached_property
     def repeated(self) -> Tensor:
@@ -70,4 +70,6 @@ class Sample:
     def apart_from(self, *others: "Sample") -> "Sample":
         """Returns one image of each kind that none of the other sets has."""
         chosen = self.first[~self.is_in(others)[self.first]]
+        if len(chosen) == len(self):
+            return self
         return Sample(self.features[chosen], self.kind[chosen])

@@ -33,6 +33,7 @@ from genlab.fid.sets import (
     require_enough,
 )
 from genlab.fid.verdict import verdict
+from genlab.metrics.rows import ROWS
 from genlab.networks.pretrained import efficientnet_lite0
 
 
@@ -168,6 +169,7 @@ def _recognised(
     """The share of images whose most probable classes are dogs; None unless the network looks."""
     for extractor in extractors:
         if extractor.key == "efficientnet-lite0" and extractor.logits is not None:
-            logits = extractor.logits(features.features(extractor, pictures))
-            return (efficientnet_lite0.dog_probability(logits) > 0.5).double().mean().item()
+            rows = features.features(extractor, pictures).split(ROWS)
+            dogs = [efficientnet_lite0.dog_probability(extractor.logits(part)) for part in rows]
+            return (torch.cat(dogs) > 0.5).double().mean().item()
     return None

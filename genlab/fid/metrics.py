@@ -172,10 +172,14 @@ def _vendi(sets: FeatureSets) -> tuple[Measured | None]:
 
 def _classes(sets: FeatureSets) -> tuple[Measured | None, Measured | None]:
     from genlab.metrics.diversity import class_entropy, inception_score
+    from genlab.metrics.rows import Rows
 
-    if sets.logits is None:
+    logits = sets.logits
+    if logits is None:
         return None, None
-    probabilities = sets.logits(sets.fake).detach().double().softmax(1)
+    probabilities = Rows.of(sets.fake).changed(
+        lambda rows: logits(rows.float()).detach().double().softmax(1)
+    )
     score = inception_score(probabilities).value
     return Measured(score), Measured(class_entropy(probabilities))
 

@@ -29,6 +29,7 @@ __all__ = ["InceptionScore", "class_entropy", "inception_score", "vendi_score"]
 
 import math
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -53,7 +54,7 @@ class InceptionScore(NamedTuple):
     one split. It is not a standard error: each split has its own bias."""
 
 
-def inception_score(probabilities: Features, splits: int = 1) -> InceptionScore:
+def inception_score(probabilities: Features | Rows, splits: int = 1) -> InceptionScore:
     """Returns the Inception score (1) of images in their order.
 
     Arguments:
@@ -70,13 +71,13 @@ def inception_score(probabilities: Features, splits: int = 1) -> InceptionScore:
             f"Inception score: `splits` must be from 1 to {len(p) // 2}, so that each has 2 of "
             f"{len(p)} rows, not {splits}"
         )
-    scores = torch.stack([_mutual_information(Rows((p,), part, _normalised)).exp()
-                          for part in torch.arange(len(p)).tensor_split(splits)])  # fmt: skip
+    parts = (replace(p, chosen=rows) for rows in torch.arange(len(p)).tensor_split(splits))
+    scores = torch.stack([_mutual_information(part).exp() for part in parts])
     spread = scores.std(correction=0).item() if splits > 1 else math.nan
     return InceptionScore(scores.mean().item(), spread)
 
 
-def class_entropy(probabilities: Features) -> float:
+def class_entropy(probabilities: Features | Rows) -> float:
     """Returns the entropy (2) over classes of a set of images, in nats.
 
     Arguments:
@@ -85,8 +86,7 @@ def class_entropy(probabilities: Features) -> float:
     Raises:
         InputError: If the shape is not `(N, C)` with N >= 2, or a row is not a distribution.
     """
-    p = _check_probabilities("entropy over classes", probabilities)
-    return _entropy(Rows.of(p).changed(_normalised).mean).item()
+    return _entropy(_check_probabilities("entropy over classes", probabilities).mean).item()
 
 
 def vendi_score(features: Features) -> float:
@@ -128,22 +128,21 @@ def _entropy(p: Tensor) -> Tensor:
     return -torch.special.xlogy(p, p).sum(-1)
 
 
-def _normalised(p: Tensor) -> Tensor:
-    return p / p.sum(1, keepdim=True)
-
-
-def _check_probabilities(metric: str, probabilities: Features) -> Tensor:
-    p = check_features(metric, "class probabilities as", probabilities)
+def _check_probabilities(metric: str, probabilities: Features | Rows) -> Rows:
+    """Returns the probabilities normalised again."""
+    p = probabilities
+    if not isinstance(p, Rows):
+        p = Rows.of(check_features(metric, "class probabilities as", p))
     first = 0
-    for block in Rows.of(p).blocks():
+    for block in p.blocks():
         sums = block.sum(1)
         off = ((sums - 1).abs() > ROUNDING) | (block < 0).any(1)
         if off.any():
             row = int(off.nonzero()[0])
             raise InputError(
-                f"{metric}: row {first + row} of the class probabilities, {tuple(p.shape)}, is "
-                f"not a distribution (sum {sums[row].item():.4g}, least "
-                f"{block[row].min().item():.4g}); they are a softmax's, not logits"
+                f"{metric}: row {first + row} of the class probabilities, "
+                f"{(len(p), block.shape[1])}, is not a distribution (sum {sums[row].item():.4g}, "
+                f"least {block[row].min().item():.4g}); they are a softmax's, not logits"
             )
         first += len(block)
-    return p
+    return p.changed(lambda block: block / block.sum(1, keepdim=True))

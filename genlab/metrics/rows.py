@@ -91,8 +91,5 @@ def mean_of(*several: Rows) -> Tensor:
     total = sum(map(len, several))
     if total <= ROWS:
         return torch.cat([rows.whole() for rows in several]).mean(0)
-    found = torch.zeros(several[0].width, dtype=torch.float64)
-    for rows in several:
-        for block in rows.blocks():
-            found += block.sum(0)
-    return found / total
+    sums = [block.sum(0) for rows in several for block in rows.blocks()]
+    return torch.stack(sums).sum(0) / total

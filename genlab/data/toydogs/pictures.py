@@ -10,7 +10,7 @@ import torch
 
 from torch import Tensor
 
-from genlab.common.cache import cached
+from genlab.common.cache import Parts
 from genlab.common.progress import Progress
 from genlab.data.identity import Origin
 from genlab.data.pictures import ArrayPictures
@@ -32,13 +32,18 @@ def drawn_dogs(origin: Origin, count: int, size: int | None) -> DrawnDogs:
     """Draws the first `count` dogs as squares of side S, or takes them from the cache."""
     side = size or DRAWN_SIZE
 
-    def draw() -> dict[str, Tensor]:
-        images = np.empty((count, 3, side, side), np.uint8)
-        with Progress(count, "drawing toy dogs", "dogs") as progress:
-            for index in range(count):
-                images[index] = draw_dog(index, side).transpose(2, 0, 1)
-                progress.advance()
-        return {"images": torch.from_numpy(images)}
+    kept = Parts.of_cache(f"images/toydogs-v{VERSION}-{count}-{side}")
+    found = kept.read_rows(count)
+    if found is None:
+        found = {"images": _drawn(count, side)}
+        kept.write_rows(found)
+    return DrawnDogs.open(found["images"], origin, size)
 
-    images = cached(f"images/toydogs-v{VERSION}-{count}-{side}", draw)["images"]
-    return DrawnDogs.open(images, origin, size)
+
+def _drawn(count: int, side: int) -> Tensor:
+    images = np.empty((count, 3, side, side), np.uint8)
+    with Progress(count, "drawing toy dogs", "dogs") as progress:
+        for index in range(count):
+            images[index] = draw_dog(index, side).transpose(2, 0, 1)
+            progress.advance()
+    return torch.from_numpy(images)
