@@ -15,10 +15,15 @@ from contextlib import contextmanager
 from genlab.common.errors import InputError, TrainingError
 from genlab.common.extras import EXTRAS, how_to_install
 from genlab.common.interrupt import Stopped, asked
+from genlab.common.memory import is_lack_of_memory
 from genlab.common.system_errors import told
 from genlab.common.text import one_line
 
 PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
+NO_MEMORY = (
+    "there is not enough memory; end other programs, lift the limit (ulimit -v), or take fewer "
+    "pictures or a smaller batch; what was finished before is kept"
+)
 
 
 def with_options(message: str) -> str:
@@ -30,8 +35,8 @@ def with_options(message: str) -> str:
 def ended_by_errors() -> Iterator[None]:
     """Ends the process with one line where the block raises an error that a person can correct.
 
-    Exit codes: 2 for bad input or a missing optional package, 3 for a training that went wrong,
-    130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    Exit codes: 2 for bad input, a missing optional package or a want of memory, 3 for a training
+    that went wrong, 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
     try:
         with _written():
@@ -54,9 +59,13 @@ def ended_by_errors() -> Iterator[None]:
         _end(one_line(str(stopped)), stopped.exit_code)
     except KeyboardInterrupt:
         _end("stopped; give the same command again to go on", 130)
+    except MemoryError:
+        _end(f"error: {NO_MEMORY}", 2)
     except RuntimeError as error:
         if number := asked():  # the processes that shared the work have ended before this one
             _end(str(Stopped(number)), Stopped(number).exit_code)
+        if is_lack_of_memory(error):
+            _end(f"error: {NO_MEMORY}", 2)
         torch = sys.modules.get("torch")  # not loaded only to know its errors
         if torch is None or not isinstance(error, torch.OutOfMemoryError):
             raise
@@ -82,6 +91,8 @@ def every_error_is_3() -> Iterator[None]:
     except OSError as error:
         _end(f"error: {one_line(told(error))}", 3)
     except Exception as error:
+        if is_lack_of_memory(error):
+            _end(f"error: {NO_MEMORY}", 3)
         text = " ".join(f"{type(error).__name__}: {error}".split())
         _end(f"error: cannot go on ({one_line(text)[:300]})", 3)
 

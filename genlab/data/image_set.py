@@ -9,11 +9,14 @@ Shapes: N images, `(N, 3, S, S)`, uint8, RGB.
 
 __all__ = ["ImageSet", "in_memory", "load_images"]
 
+import math
+
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.common.memory import require_memory
 from genlab.data.crop import Crop
 from genlab.data.identity import Identity, digest
 from genlab.data.open import images
@@ -56,6 +59,11 @@ def in_memory(pictures: Pictures) -> ImageSet:
     """
     if len(pictures.identity.shape) != 3:
         raise InputError(f"{pictures.identity.source}: images of many sizes; give a `size`")
+    count, shape = len(pictures), pictures.identity.shape
+    require_memory(
+        count * math.prod(shape), f"{pictures.identity.source}: {count:,} images of {shape}",
+        "take fewer (`images`)",
+    )
     tensor = pictures.stack()
     identity = replace(
         pictures.identity, shape=tuple(tensor.shape[1:]), sha256=digest(tensor.numpy())

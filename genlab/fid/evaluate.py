@@ -29,6 +29,7 @@ from genlab.fid.sets import (
     open_real,
     refuse_run,
     require_enough,
+    require_room,
 )
 from genlab.fid.statistics_file import Framing, holds_statistics, save_statistics
 from genlab.fid.verdict import ranking_words
@@ -116,6 +117,7 @@ def _extract_all(
     all_sets: Sequence[ImageSets], extractors: Sequence[Extractor], features: FeatureExtractors
 ) -> None:
     """Extracts all features, in one order in all processes."""
+    require_room(all_sets, extractors)
     for sets in all_sets:
         require_enough(sets)
         for extractor in extractors:

@@ -31,6 +31,7 @@ from genlab.fid.sets import (
     open_generated,
     open_real,
     require_enough,
+    require_room,
 )
 from genlab.fid.verdict import verdict
 from genlab.metrics.rows import ROWS
@@ -72,6 +73,7 @@ def measure(
     if extractors is None:
         extractors, missing = default_extractors(features)
         note = join(missing, note)
+    require_room([sets], extractors)
     plan = Plan(permutations=permutations, seed=seed)
     return measure_sets(sets, extractors, features, plan, note)
 

@@ -7,7 +7,7 @@ resolution. The size "native" leaves all as they are.
 
 __all__ = [
     "ImageSets", "Size", "compression", "cropped", "join", "open_generated", "open_real",
-    "refuse_run", "require_enough", "require_images",
+    "refuse_run", "require_enough", "require_images", "require_room",
 ]  # fmt: skip
 
 from collections.abc import Sequence
@@ -18,11 +18,13 @@ from typing import Literal
 import genlab.data
 
 from genlab.common.errors import InputError
+from genlab.common.memory import require_memory
 from genlab.configs.fid import FEWEST
 from genlab.data.crop import Crop
 from genlab.data.open import folder_of
 from genlab.data.pictures import FilePictures, Pictures, shorter_sides
 from genlab.features.extraction import Images, as_pictures
+from genlab.features.extractor import Extractor
 from genlab.fid.generated import of_run
 from genlab.runs.records import kind_of
 
@@ -159,6 +161,19 @@ def require_enough(sets: ImageSets) -> None:
     require_images(sets.fake, "generated", "a Fréchet distance")
     if sets.held_out:
         require_images(sets.held_out, "held-out", "the test of memorisation")
+
+
+def require_room(all_sets: Sequence[ImageSets], extractors: Sequence[Extractor]) -> None:
+    """Raises `InputError` if the features of all images do not fit into memory."""
+    pictures = {
+        id(one): len(one) for sets in all_sets for one in (sets.real, sets.fake, sets.held_out)
+        if one is not None
+    }  # fmt: skip
+    count, features = sum(pictures.values()), sum(one.dims for one in extractors)
+    require_memory(
+        4 * count * features, f"{count:,} images with {features:,} features each",
+        "measure with one network at a time (`features`), or fewer images",
+    )
 
 
 def require_images(pictures: Pictures, role: str, what: str) -> None:

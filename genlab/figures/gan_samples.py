@@ -7,6 +7,7 @@ __all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
 
 import hashlib
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from genlab.data.files.drawn import RECORD
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
-from genlab.gan.sampling import sample
+from genlab.gan.sampling import sample, sample_in_parts
 from genlab.gan.walk import walk
 
 FRAME_MS = 50
@@ -47,22 +48,28 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
     """
     if out.suffix.lower() in PICTURES:
         raise InputError(f"`out` {out}: many images go into a folder; for one sheet add `grid`")
-    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
-    _refuse_others(out, paths, images)
-    _make_folder(gan, out)
-    atomic.drop_leftovers(out)
-    files = {}
+    _refuse_others(out, paths, _drawn(gan, n, seed, choice))
+    size, files = 0, {}
     with Progress(n, f"writing images into {out.name}", "images") as progress:
-        for path, image in zip(paths, images):
+        for path, image in zip(paths, _drawn(gan, n, seed, choice)):
+            if not files:  # the run has been found to be one that draws
+                _make_folder(gan, out)
+                atomic.drop_leftovers(out)
             data = atomic.png_bytes(image)
             atomic.write_bytes(path, data)
-            files[path.name] = hashlib.sha256(data).hexdigest()
+            size, files[path.name] = len(image), hashlib.sha256(data).hexdigest()
             progress.advance()
-    results = _record(gan, n, seed, choice) | {"size": images.shape[1]}
+    results = _record(gan, n, seed, choice) | {"size": size}
     atomic.write_json(out / RECORD, results | {"files": files})
     return results
+
+
+def _drawn(gan: Path, n: int, seed: int, choice: Choice) -> Iterator[np.ndarray]:
+    """Yields images, uint8 with shape `(H, W, 3)`, of which a part is drawn at a time."""
+    for part in sample_in_parts(gan, n, seed, choice):
+        yield from part.permute(0, 2, 3, 1).numpy()
 
 
 def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
@@ -86,18 +93,22 @@ def _write(gan: Path, out: Path, data: bytes) -> None:
     atomic.drop_leftovers(out.parent, out.name)
 
 
-def _refuse_others(out: Path, paths: list[Path], images: np.ndarray) -> None:
-    """Refuses a folder whose files would be lost or mixed with these images."""
+def _refuse_others(out: Path, paths: list[Path], images: Iterator[np.ndarray]) -> None:
+    """Refuses a folder whose files would be lost or mixed with these images.
+
+    The images are drawn only if it holds one of their names.
+    """
     if not out.exists():
         return
     if not out.is_dir():
         raise InputError(f"`out` {out}: a file is in the way; name a folder")
     names = {path.name for path in paths} | {RECORD}
     strange = [p.name for p in out.iterdir() if p.name not in names and not atomic.is_leftover(p)]
-    strange += [
-        path.name for path, image in zip(paths, images)
-        if path.exists() and not _holds(path, image)
-    ]
+    if any(path.exists() for path in paths):
+        strange += [
+            path.name for path, image in zip(paths, images)
+            if path.exists() and not _holds(path, image)
+        ]
     if strange:
         raise InputError(
             f"`out` {out}: the folder holds {len(strange)} other files, as {min(strange)}; "

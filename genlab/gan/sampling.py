@@ -10,6 +10,7 @@ Shapes: N images, Z latent dimensions, S pixels a side.
 
 __all__ = ["draw", "draw_latents", "generate_images", "pixels_of", "sample"]
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,16 +30,20 @@ from genlab.gan.truncation import TwoStageGenerator, mean_map, truncated
 
 CHUNK = 20
 """Images of a batch, always: an image's bits must not depend on how many are drawn."""
+PART = 50 * CHUNK
+"""Images that are in memory where many are drawn into files."""
 
 
 def draw_latents(
-    config: GanConfig, n: int, seed: int, stream: str, classes: Classes | None = None
+    config: GanConfig, n: int, seed: int, stream: str, classes: Classes | None = None,
+    first: int = 0,
 ) -> tuple[Tensor, Tensor | None]:
     """Draws the latents `(N, Z)` of images and, where there are classes, their labels `(N,)`.
 
-    A class is drawn with the training images' frequencies, by inversion of their sums.
+    The images are number `first` and those after it. A class is drawn with the training images'
+    frequencies, by inversion of their sums.
     """
-    randoms = [generator(seed, stream, index) for index in range(n)]
+    randoms = [generator(seed, stream, index) for index in range(first, first + n)]
     z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
     if classes is None:
         return z, None
@@ -63,7 +68,7 @@ def generate_images(
     Raises:
         TrainingError: If an image is not finite.
     """
-    parts, device = [], next(network.parameters()).device
+    found, device = torch.empty(0, dtype=torch.uint8), next(network.parameters()).device
     truncate = None
     if psi != 1:
         if not isinstance(network, TwoStageGenerator):
@@ -78,8 +83,11 @@ def generate_images(
             inputs.append(F.pad(labels[start : start + CHUNK], (0, missing)))
         inputs = [x.to(device) for x in inputs]
         made = truncate(inputs[0]) if truncate else network(*inputs)
-        parts.append(pixels_of(made[: len(rows)]).cpu())
-    return torch.cat(parts)
+        images = pixels_of(made[: len(rows)]).cpu()
+        if not start:
+            found = torch.empty(len(z), *images.shape[1:], dtype=torch.uint8)
+        found[start : start + CHUNK] = images
+    return found
 
 
 def pixels_of(made: Tensor) -> Tensor:
@@ -96,7 +104,7 @@ def pixels_of(made: Tensor) -> Tensor:
 
 def draw(
     network: nn.Module, config: GanConfig, n: int, seed: int, stream: str,
-    classes: Classes | None = None, label: int | None = None, psi: float = 1.0,
+    classes: Classes | None = None, label: int | None = None, psi: float = 1.0, first: int = 0,
 ) -> Tensor:
     """Draws images, uint8 `(N, 3, S, S)`; image i follows from seed, stream and i alone.
 
@@ -109,8 +117,9 @@ def draw(
         classes: The classes of a conditional generator.
         label: The class of all images, 0..K-1; None: drawn.
         psi: Truncation; 1 for none.
+        first: The number i of the first image.
     """
-    z, labels = draw_latents(config, n, seed, stream, classes)
+    z, labels = draw_latents(config, n, seed, stream, classes, first)
     if labels is not None and label is not None:
         labels = torch.full_like(labels, label)
     return generate_images(network, z, psi, labels)
@@ -140,3 +149,14 @@ def sample(
     n = require_count("n", n)
     network, config, classes, label = load_chosen(Path(path), choice, design)
     return draw(network, config, n, seed, "sample", classes, label, choice.truncation)
+
+
+def sample_in_parts(path: Path, n: int, seed: int, choice: Choice = END) -> Iterator[Tensor]:
+    """Draws the images that `sample` draws, `PART` at a time."""
+    n = require_count("n", n)
+    network, config, classes, label = load_chosen(path, choice)
+    for first in range(0, n, PART):
+        yield draw(
+            network, config, min(PART, n - first), seed, "sample", classes, label,
+            choice.truncation, first,
+        )  # fmt: skip

@@ -57,7 +57,7 @@ def opened(
                 raise ValueError(f"{size}: too many; of {len(data):,} bytes {most:,} at most")
             yield image
             return
-    except InputError:
+    except (InputError, MemoryError):  # a want of memory says nothing of the picture
         raise
     except UnidentifiedImageError:
         reason = _content(data)
