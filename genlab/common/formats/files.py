@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.common.system_errors import read_bytes
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -25,4 +26,4 @@ def read_file(path: Path, most: int) -> bytes:
         raise InputError(f"{path}: not a plain file")
     if found.st_size > most:
         raise InputError(f"{path}: {found.st_size:,} bytes; at most {most:,}")
-    return path.read_bytes()
+    return read_bytes(path)

@@ -7,7 +7,7 @@ import math
 import re
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from genlab.common.errors import InputError
 
@@ -20,6 +20,8 @@ MOST_VALUES = 400_000
 LONGEST_NUMBER = 64
 """Characters of a number; the longest float in Python's shortest form has 24."""
 
+Make: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+
 ESCAPE = re.compile(rb"\\.", re.DOTALL)
 STRING = re.compile(rb'"[^"]*"?')
 OTHERS = bytes(set(range(256)) - set(b"[]{}"))
@@ -27,7 +29,7 @@ OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def read_value(
-    data: bytes, name: str, make: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    data: bytes, name: str, make: Make = dict, most: int = LARGEST
 ) -> Any:
     """Returns the value of a JSON text.
 
@@ -38,12 +40,13 @@ def read_value(
         data: The text.
         name: What it is called in an error.
         make: Makes what is returned of each object.
+        most: The bytes that it may have.
 
     Raises:
         InputError: If it is not JSON as RFC 8259 has it, beyond a limit, has a key twice, or a
             number that is not finite.
     """
-    _check_size(data, name)
+    _check_size(data, name, most)
     try:
         return json.loads(
             data.decode("utf-8"), object_pairs_hook=lambda pairs: make(_unique(pairs)),
@@ -54,17 +57,17 @@ def read_value(
 
 
 def read_object(
-    data: bytes, name: str, make: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    data: bytes, name: str, make: Make = dict, most: int = LARGEST
 ) -> dict[str, Any]:
     """Returns a JSON object, as `read_value` does."""
-    value = read_value(data, name, make)
+    value = read_value(data, name, make, most)
     if not isinstance(value, dict):
         raise InputError(f"{name}: not a JSON object; it is damaged")
     return value
 
 
 def read_lines(
-    data: bytes, name: str, make: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    data: bytes, name: str, make: Make = dict
 ) -> list[dict[str, Any]]:
     """Returns the JSON objects of a text with one a line, as `read_object` does.
 
@@ -74,10 +77,10 @@ def read_lines(
     return [read_object(line, f"{name}, line {number}", make) for number, line in lines if line]
 
 
-def _check_size(data: bytes, name: str) -> None:
+def _check_size(data: bytes, name: str, most: int) -> None:
     """Checks what a text would take in memory, in time that grows as its length does."""
-    if len(data) > LARGEST:
-        raise InputError(f"{name}: {len(data):,} bytes of JSON; at most {LARGEST:,}")
+    if len(data) > most:
+        raise InputError(f"{name}: {len(data):,} bytes of JSON; at most {most:,}")
     bare = STRING.sub(b"", ESCAPE.sub(b"", data))
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_VALUES:
         raise InputError(f"{name}: JSON of more than {MOST_VALUES:,} values")

@@ -7,14 +7,16 @@ It stands in the folder's results.json, which `genlab gan sample` writes last:
 
 __all__ = ["RECORD", "drawn_digests"]
 
-
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
 from genlab.common.formats.json_text import read_object
 
 RECORD = "results.json"
 """The file's name."""
+LARGEST = 32 << 20
+"""Bytes of it: those of some 380,000 images."""
 
 
 def drawn_digests(folder: Path) -> dict[str, str] | None:
@@ -23,7 +25,7 @@ def drawn_digests(folder: Path) -> dict[str, str] | None:
     None if it did not: other programs, too, keep a results.json.
     """
     try:
-        record = read_object((folder / RECORD).read_bytes(), RECORD)
+        record = read_object(read_file(folder / RECORD, LARGEST), RECORD, most=LARGEST)
     except (OSError, InputError):
         return None
     files = record.get("files")

@@ -4,13 +4,13 @@ __all__ = ["code_files", "support_files"]
 
 import json
 import re
-import tomllib
 
 from importlib import metadata
 from pathlib import Path
 
 import genlab
 
+from genlab.common.formats.toml_text import read_table
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
 from genlab.runs.seal import DONE, is_sealed, read_seal, seal_of
@@ -126,7 +126,7 @@ def _requirements() -> tuple[str, list[str]]:
         installed = metadata.metadata("genlab")
     except metadata.PackageNotFoundError:
         file = Path(genlab.__file__).parents[1] / "pyproject.toml"
-        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        project = read_table(file.read_bytes(), str(file))["project"]
         extras, python = project["optional-dependencies"], project["requires-python"]
         needs = [(need, "") for need in project["dependencies"]]
         needs += [(need, extra) for extra in extras for need in extras[extra]]

@@ -14,15 +14,17 @@ Every key may be left out.
 __all__ = ["SHEET", "Template", "check_file_name", "read_template"]
 
 import string
-import tomllib
 import unicodedata
-import zipfile
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genlab.common.errors import InputError
+from genlab.common.formats import plain_zip
+from genlab.common.formats.files import read_file
+from genlab.common.formats.toml_text import LARGEST, read_table
+from genlab.common.formats.word import open_in_word
 
 PATTERNS = {
     "docx": "实验五_{name}_{id}.docx",
@@ -76,11 +78,9 @@ def read_template(path: Path) -> Template:
         InputError: If it cannot be used, naming the file and the key.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_table(read_file(path, LARGEST), f"`template` {path}")
     except FileNotFoundError:
         raise InputError(f"`template` {path}: no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(f"`template` {path}: not a TOML file ({error})") from None
     _refuse_unknown(path, table, KEYS, "")
     names = table.get("names", {})
     if not isinstance(names, dict):
@@ -126,10 +126,9 @@ def _reference(path: Path, table: dict[str, Any]) -> Path | None:
     if not file.is_file():
         raise InputError(f"{path}: reference: no such file: {file}")
     try:
-        with zipfile.ZipFile(file) as document:
-            found = "word/styles.xml" in document.namelist()
-    except zipfile.BadZipFile:
-        found = False
-    if not found:
-        raise InputError(f"{path}: reference: {file} is not a Word document (.docx)")
+        open_in_word(read_file(file, plain_zip.LARGEST), file.name)
+    except InputError as error:
+        raise InputError(
+            f"{path}: reference: {file} is not a Word document (.docx): {error}"
+        ) from None
     return file

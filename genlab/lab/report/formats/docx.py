@@ -24,6 +24,9 @@ from docx.oxml.ns import qn
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
+from genlab.common.formats.plain_zip import LARGEST
+from genlab.common.formats.word import open_in_word
 from genlab.common.text import one_line
 from genlab.lab.report.formats.pandoc import parse, write
 from genlab.lab.report.formats.pictures import embed_pictures, shrunk
@@ -65,7 +68,8 @@ def write_docx(
         made = write(
             parsed, "docx", f"--reference-doc={reference}", "--syntax-highlighting=pygments"
         )
-    document = docx.Document(io.BytesIO(made))
+    # what pandoc takes over of a template may still be odd
+    document = open_in_word(made, target.name if template is None else str(template))
     add_contents(document, lang)
     dress_styles(document, lang, kept)
     dress_tables(document)
@@ -95,10 +99,7 @@ def _write_reference(target: Path, title: str, template: Path | None) -> frozens
         dress_page(document, title)
         document.save(str(target))
         return frozenset()
-    try:
-        given = docx.Document(str(template))
-    except (KeyError, ValueError, OSError) as error:
-        raise InputError(f"{template}: not a Word document that can be read ({error})") from None
+    given = open_in_word(read_file(template, LARGEST), str(template))
     there = {style.style_id for style in given.styles}
     kept = frozenset(style.name or "" for style in given.styles)
     for style in document.styles:
