@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from genlab.common.errors import InputError
+from genlab.common.formats.zip_archive import Stream
 
 LARGEST = 1 << 31
 """The bytes that a file may unpack to; MNIST has 47 million, all of EMNIST 550 million."""
@@ -27,7 +28,7 @@ PIECE = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
 
-def read_idx(file: IO[bytes], name: str, size: int) -> np.ndarray:
+def read_idx(file: IO[bytes] | Stream, name: str, size: int) -> np.ndarray:
     """Reads an idx file of uint8, and never more of it than its header says.
 
     Arguments:
@@ -45,7 +46,7 @@ def read_idx(file: IO[bytes], name: str, size: int) -> np.ndarray:
         raise InputError(f"{name}: damaged or truncated ({reason}); fetch it again") from None
 
 
-def _read(file: IO[bytes], name: str, size: int) -> np.ndarray:
+def _read(file: IO[bytes] | Stream, name: str, size: int) -> np.ndarray:
     unpack = _Unpacker(file)
     head = unpack.read(4)
     axes = head[3] if len(head) == 4 else 0
@@ -78,7 +79,7 @@ def _read(file: IO[bytes], name: str, size: int) -> np.ndarray:
 class _Unpacker:
     """Reads so many bytes and no more, of a plain or a gzipped file."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | Stream) -> None:
         self.file = file
         self.waiting = file.read(PIECE)
         self.gzip = zlib.decompressobj(GZIP) if self.waiting[:2] == b"\x1f\x8b" else None

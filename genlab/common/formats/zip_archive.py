@@ -9,7 +9,7 @@ References:
     | A better zip bomb (Fifield, 2019), https://www.bamsoftware.com/hacks/zipbomb/
 """
 
-__all__ = ["ENCRYPTED", "UTF8", "Limits", "ZipArchive"]
+__all__ = ["ENCRYPTED", "UTF8", "Limits", "Stream", "ZipArchive"]
 
 import io
 import stat
@@ -17,6 +17,8 @@ import struct
 import zipfile
 import zlib
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -70,10 +72,9 @@ class ZipArchive:
         self.name, self.limits = name, limits
         self._left = limits.total
         try:
-            opened = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+            self._file = _Bounded(file, limits.directory)
         except OSError as error:
             raise InputError(f"{name}: cannot be read ({error.strerror})") from None
-        self._file = _Bounded(opened, limits.directory)
         try:
             self._zip = zipfile.ZipFile(self._file)  # pyright: ignore[reportArgumentType, reportCallIssue]
             self.entries: list[zipfile.ZipInfo] = self._zip.infolist()
@@ -124,7 +125,7 @@ class ZipArchive:
         if kind not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
             return "a link or another special file"
         if entry.flag_bits & ENCRYPTED:
-            return "encrypted: unpack it with its password"
+            return "encrypted: unpack the zip with its password"
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return f"packed in an unusual way ({entry.compress_type})"
         if entry.file_size > limits.file:
@@ -133,60 +134,97 @@ class ZipArchive:
             return f"{entry.compress_size:,} bytes that unpack to {entry.file_size:,}"
         return ""
 
-    def read(self, entry: zipfile.ZipInfo, most: int | None = None) -> bytes:
+    def read(self, entry: zipfile.ZipInfo, most: int | None = None, name: str = "") -> bytes:
         """Returns a file's bytes.
+
+        Arguments:
+            entry: The file.
+            most: The bytes that it may have; those of the limits if not given.
+            name: What it is called in an error; as `shown` has it if not given.
 
         Raises:
             InputError: If it is refused, damaged, not as long as its header says, or there is more
                 of it than `most`, or than all files may come to.
         """
+        name = name or self.shown(entry)
         limit = min(self.limits.file if most is None else most, self._left)
-        data = self._unpacked(entry, limit + 1)
+        data = self.head(entry, limit + 1, name)
         if len(data) > limit:
-            raise InputError(f"{self.shown(entry)}: unpacks to more than {limit:,} bytes")
+            raise InputError(f"{name}: unpacks to more than {limit:,} bytes")
         if len(data) != entry.file_size:
             raise InputError(
-                f"{self.shown(entry)}: has {len(data):,} bytes, its header says "
-                f"{entry.file_size:,}"
+                f"{name}: has {len(data):,} bytes, its header says {entry.file_size:,}"
             )
         self._left -= len(data)
         return data
 
-    def head(self, entry: zipfile.ZipInfo, count: int) -> bytes:
-        """Returns the first bytes of a file.
+    def head(self, entry: zipfile.ZipInfo, count: int, name: str = "") -> bytes:
+        """Returns the first bytes of a file, or all if it has less.
 
         Raises:
             InputError: If it is refused or damaged.
         """
-        return self._unpacked(entry, count)
+        data = bytearray()
+        with self.open(entry, name) as stream:
+            while len(data) < count and (piece := stream.read(min(PIECE, count - len(data)))):
+                data += piece
+        return bytes(data)
+
+    @contextmanager
+    def open(self, entry: zipfile.ZipInfo, name: str = "") -> Iterator["Stream"]:
+        """Opens a file for the block, to be read piece by piece.
+
+        Raises:
+            InputError: If it is refused or damaged; in the block, if damage is come to.
+        """
+        name = name or self.shown(entry)
+        if why := self.refusal(entry):
+            raise InputError(f"{name}: {why}")
+        try:
+            opened = self._zip.open(entry)
+        except DAMAGE as error:
+            raise InputError(f"{name}: damaged ({error or 'cut short'})") from None
+        with opened:
+            yield Stream(opened, name)
 
     def renew(self) -> None:
         """Begins to count again what all files come to, for another pass over them."""
         self._left = self.limits.total
 
-    def _unpacked(self, entry: zipfile.ZipInfo, count: int) -> bytes:
-        """Returns as many bytes of a file, or all if it has less."""
-        if why := self.refusal(entry):
-            raise InputError(f"{self.shown(entry)}: {why}")
-        data = bytearray()
+
+class Stream:
+    """What comes out of a file of an archive, and no more of it than the archive says."""
+
+    def __init__(self, opened: IO[bytes], name: str) -> None:
+        self._opened, self._name = opened, name
+
+    def read(self, size: int) -> bytes:
+        """Returns the next bytes; raises `InputError` if they are damaged."""
         try:
-            with self._zip.open(entry) as stream:
-                while len(data) < count and (piece := stream.read(min(PIECE, count - len(data)))):
-                    data += piece
+            return self._opened.read(size)
         except DAMAGE as error:
-            raise InputError(f"{self.shown(entry)}: damaged ({error})") from None
-        return bytes(data)
+            raise InputError(f"{self._name}: damaged ({error or 'cut short'})") from None
 
 
 class _Bounded:
     """A file of which no more is read at once than a directory may have, whatever it says."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self._file, self._most = file, most
-        self.seek, self.tell, self.close = file.seek, file.tell, file.close
-        self.seekable = file.seekable
+    _file: IO[bytes] | None = None
+
+    def __init__(self, file: Path | bytes, most: int) -> None:
+        self._most = most
+        self._file = opened = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+        self.seek, self.tell, self.seekable = opened.seek, opened.tell, opened.seekable
+
+    def __del__(self) -> None:  # of an archive that nobody closed; `zipfile` does the same
+        self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def read(self, size: int = -1) -> bytes:
         if size > self._most:
             raise ValueError(f"a directory of {size:,} bytes; at most {self._most:,}")
+        assert self._file is not None  # else it was not made
         return self._file.read(size)  # without a size `zipfile` reads the last bytes only

@@ -2,46 +2,38 @@
 
 __all__ = ["Archive", "member_name", "open_zip"]
 
-import lzma
-import stat
 import zipfile
-import zlib
 
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.common.formats.zip_archive import UTF8, Limits, ZipArchive
 from genlab.data.files.base import ImageFiles, no_images
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
 from genlab.data.files.left_out import LeftOut
 from genlab.data.problems import MEND
 
+LIMITS = Limits(
+    entries=2_000_000, directory=1 << 28, file=1 << 30, total=1 << 50, free=1 << 26
+)  # fmt: skip
+"""Of an archive; its files are read one by one."""
 LARGEST_MEMBER = 1 << 29
 """The bytes of one image, unpacked: more than any image has that `decode` takes."""
 FREE = 1 << 30
 """The bytes that any archive may unpack to."""
 MOST_PACKED = 100
 """The ratio of unpacked to packed bytes above which a larger archive is refused."""
-UTF8, ENCRYPTED = 0x800, 0x1
-"""The flags of members whose name is UTF-8, and that need a password."""
-
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
-    RuntimeError,  # a password is needed, or an unknown way of packing
-)
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
+def open_zip(path: Path) -> ZipArchive:
     """Opens a zip archive.
 
     Raises:
         InputError: If it is none, or would unpack to so much that it may be a trap.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-        packed = path.stat().st_size
-    except DAMAGE as error:
-        raise InputError(f"{path}: not a readable zip archive ({error})") from None
-    unpacked = sum(member.file_size for member in archive.infolist())
+    archive = ZipArchive(path, str(path), LIMITS)
+    packed = path.stat().st_size
+    unpacked = sum(member.file_size for member in archive.entries)
     if unpacked > FREE and unpacked > MOST_PACKED * packed:
         archive.close()
         raise InputError(
@@ -65,7 +57,7 @@ class Archive(ImageFiles):
         self.broken, self.left_out = {}, LeftOut()
         self._zip = open_zip(path)
         self._members: dict[str, zipfile.ZipInfo] = {}
-        for member in self._zip.infolist():
+        for member in self._zip.entries:
             name = member_name(member)
             if member.is_dir() or self.left_out.add_hidden(tuple(name.split("/"))):
                 continue
@@ -84,21 +76,14 @@ class Archive(ImageFiles):
         Raises:
             InputError: If it is damaged, encrypted, a link or too large.
         """
-        member = self._members[name]
-        if member.file_size > LARGEST_MEMBER:
-            reason = f"{member.file_size:,} bytes: too large for an image"
-        elif member.flag_bits & ENCRYPTED:
-            reason = "encrypted: unpack the zip with its password"
-        elif stat.S_ISLNK(member.external_attr >> 16):
-            reason = "a link, which an archive cannot follow"
-        else:
-            try:
-                return self._zip.read(member)
-            except DAMAGE as error:
-                reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{self.title(name)}: cannot be read from the archive ({reason}){MEND}"
-        )
+        title, member = self.title(name), self._members[name]
+        try:
+            if member.file_size > LARGEST_MEMBER:
+                raise InputError(f"{member.file_size:,} bytes: too large for an image")
+            return self._zip.read(member, name=title)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{title}: ")
+        raise InputError(f"{title}: cannot be read from the archive ({reason}){MEND}")
 
     def close(self) -> None:
         """Closes the file."""
@@ -108,11 +93,9 @@ class Archive(ImageFiles):
         if is_named_as_picture(name):
             return True
         try:
-            with self._zip.open(member) as file:
-                head = file.read(HEAD)
-            fits = member.file_size <= LARGEST_MEMBER
-            return fits and opens_as_picture(name, head, lambda: self._zip.read(member))
-        except DAMAGE:
+            head = self._zip.head(member, HEAD)
+            return opens_as_picture(name, head, lambda: self._zip.read(member, LARGEST_MEMBER))
+        except InputError:
             return False
 
 

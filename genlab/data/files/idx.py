@@ -84,11 +84,12 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
     folder = path.parent if idx_name(path.name) and path.is_file() else path
     arrays = {}
     with nullcontext() if folder.is_dir() else open_zip(folder) as archive:
+        members = {member.filename: member for member in archive.entries} if archive else {}
         for part in FILES:
             name = files[part]
             if archive:
-                member = archive.getinfo(names[name])
-                opened, size = archive.open(member), member.file_size
+                member = members[names[name]]
+                opened, size = archive.open(member, f"{folder}/{name}"), member.file_size
             else:
                 opened, size = (folder / name).open("rb"), (folder / name).stat().st_size
             with opened as file:
@@ -118,7 +119,7 @@ def _names(path: Path) -> dict[str, str]:
                 found[inner] = inner
     elif zipfile.is_zipfile(path):
         with open_zip(path) as archive:
-            for member in archive.infolist():
+            for member in archive.entries:
                 name = member_name(member)
                 if not member.is_dir() and idx_name(PurePosixPath(name).name):
                     found[name] = member.filename

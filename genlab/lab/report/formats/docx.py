@@ -23,7 +23,6 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 
 from genlab.common import atomic
-from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
 from genlab.common.formats.plain_zip import LARGEST
 from genlab.common.formats.word import open_in_word
