@@ -26,6 +26,7 @@ from genlab.common.typed_json import to_json
 from genlab.lab.handin import submission
 from genlab.lab.handin.archive import MANIFEST, pack
 from genlab.lab.handin.submission import check_author, file_names, submit
+from genlab.runs.examine import examine
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +214,45 @@ def test_a_submission_that_fails_or_is_killed_leaves_the_earlier_files(
     assert {p.name for p in (run / "report").iterdir()} == {
         "submission.json", "report.md", "numbers.json",
         *(Path(third[kind]).name for kind in ("docx", "code", "support")),
+    }
+
+
+SEALED = (
+    "vae/standard/config.json", "vae/standard/env.json", "vae/standard/results.json",
+    "vae/standard/model.safetensors", "vae/standard/measures.safetensors", "gan/config.json",
+    "gan/env.json", "gan/results.json", "gan/generator.safetensors",
+    "gan/samples/epoch_030/07.png",
+)
+"""A file of each kind that the fixture's runs keep."""
+
+
+@pytest.mark.parametrize("file", SEALED)
+def test_a_changed_or_missing_file_of_a_run_is_not_handed_in(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_lab_run(tmp_path / "run")
+    monkeypatch.setattr(submission, "write_docx", write_nothing)
+    data = (run / file).read_bytes()
+    (run / file).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(InputError, match=f"{file}: changed since the run wrote it"):
+        submit(run)
+    (run / file).unlink()
+    with pytest.raises(InputError, match=f"{file}"):
+        submit(run)
+    assert not (run / "report").exists()
+
+
+def test_a_model_in_the_archive_is_sealed(
+    handed_in: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    run, made = handed_in
+    with zipfile.ZipFile(run / made["code"]) as archive:
+        archive.extractall(tmp_path)
+    parts = (tmp_path / "models" / part for part in ("vae/standard", "gan"))
+    found = [one for part in parts for one in examine(part)]
+    assert {one.found for one in found} == {"whole"}
+    assert {"results.json", "model.safetensors", "generator.safetensors"} <= {
+        one.file for one in found
     }
 
 
