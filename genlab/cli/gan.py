@@ -89,7 +89,7 @@ def _line(results: "GanResults", target: Path) -> str:
     )
     if best := results.best_epoch:
         line += f"; nearest to {results.held_out} held-out images: epoch {best}"
-    kinds = sorted({event["kind"] for event in results.events})
+    kinds = sorted({event.kind for event in results.events})
     return line + (f"; warnings: {', '.join(kinds)} (see events.jsonl)" if kinds else "")
 
 

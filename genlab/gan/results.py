@@ -1,6 +1,6 @@
 """The results of a GAN run: what was trained, how long it took, what was noticed."""
 
-__all__ = ["ClassCounts", "GanResults", "Memorisation", "read_gan_results"]
+__all__ = ["ClassCounts", "Event", "GanResults", "Memorisation", "read_gan_results"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +48,30 @@ class Memorisation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that went wrong (`gan/training/state.py`).
+
+    A number that does not belong to its kind is None.
+    """
+
+    kind: str
+    step: int
+    """After a failure the step that training went back to."""
+    words: str
+    failed: int | None = None
+    """The step of a failure."""
+    epoch: int | None = None
+    variety: float | None = None
+    """The images' variety, as a share of the real ones'."""
+    p: float | None = None
+    """Of the test of memorisation."""
+    levels: float | None = None
+    """The standard deviation of a pixel over images, in levels of 255."""
+    share: float | None = None
+    """The discriminator's loss, as a share of that of a constant score."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanResults:
     """The `results.json` of a GAN run."""
 
@@ -80,8 +104,8 @@ class GanResults:
     measured_with: list[dict[str, Any]]
     """The networks of the measurements."""
     memorisation: Memorisation | None
-    events: list[dict[str, Any]]
-    """What went wrong: the contents of `events.jsonl`."""
+    events: list[Event]
+    """What went wrong: the lines of `events.jsonl`."""
     data: Identity
     """The images."""
 

@@ -12,6 +12,7 @@ from genlab.data.identity import Identity
 from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
 from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
 from genlab.fid.verdict import numbers_of_images
+from genlab.gan.findings import findings as events
 from genlab.gan.results import GanResults
 from genlab.vae.findings import copies, findings
 from genlab.vae.results import Comparison, VaeResults
@@ -100,7 +101,9 @@ def _of_gan(gan: Gan) -> list[Table]:
     facts = {name: getattr(gan.results, key) for key, name in GAN.items()}
     rows = [(name, str(fact)) for name, fact in facts.items() if fact is not None]
     distances = [_of_measurement(gan.distances)] if gan.distances else []
-    return [Table(_name(gan.results.data), ("", ""), rows), *distances]
+    said = [(one.capitalised().en,) for one in events(gan.results.events)]
+    notes = Table("to know of the training", ("",), said)
+    return [Table(_name(gan.results.data), ("", ""), rows), notes, *distances]
 
 
 def _of_measurement(one: Measurement) -> Table:

@@ -22,6 +22,7 @@ from genlab.common.errors import InputError, TrainingError
 from genlab.configs.gan import GanConfig, scratch
 from genlab.features.weight_free import pixels
 from genlab.gan.load import Choice, gan_config, load_generator
+from genlab.gan.results import Event
 from genlab.gan.sampling import draw, sample
 from genlab.gan.split import split_images
 from genlab.gan.training import monitor as gan_watch
@@ -321,14 +322,14 @@ def test_a_collapse_is_gone_back_from_to_the_last_healthy_measurement(
         monkeypatch.setattr(gan, "train_step", spying)
         out = tmp_path / f"{often}"
         (event,) = train_gan(tiny_scratch(folder), out).events
-        assert (event["kind"], event["failed"], event["step"]) == ("collapse", 6, 2)
+        assert (event.kind, event.failed, event.step) == ("collapse", 6, 2)
         rate = tiny_scratch(folder).discriminator_rate
         assert rates == [*((s, rate) for s in range(6)), *((s, rate / 2) for s in range(2, 8))]
         assert capsys.readouterr().err.count("warning: collapse") == 1
         assert [line["epoch"] for line in Run(out).metrics()] == [1, 2, 3, 4]
         assert all(found["diversity"] > 0.7 for found in measured(Run(out)))
         lines = (out / "events.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == [event]
+        assert [Event(**json.loads(line)) for line in lines] == [event]
         assert not list(out.glob("state*")) + list(out.glob("good*"))
         ends.append((out / "generator.safetensors").read_bytes())
     assert ends[0] == ends[1]
@@ -367,11 +368,11 @@ def test_images_that_never_were_varied_are_told_of(
     """After a third of the run and at its end; nothing has fallen, nothing is gone back to."""
     collapsing(monkeypatch, bad)
     events = train_gan(tiny_scratch(folder), tmp_path / "run").events
-    assert not any("down from" in event["words"] for event in events)
-    assert [(event["kind"], event["epoch"]) for event in events] == [
+    assert not any("down from" in event.words for event in events)
+    assert [(event.kind, event.epoch) for event in events] == [
         ("little variety", epoch) for epoch in told
     ]
-    assert all("failed" not in event for event in events)
+    assert all(event.failed is None for event in events)
 
 
 def test_copies_of_training_images_are_named(
@@ -384,7 +385,7 @@ def test_copies_of_training_images_are_named(
 
     monkeypatch.setattr(gan_watch, "draw", copied)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
-    assert [(e["kind"], e["epoch"]) for e in results.events] == [("memory", 2)]
+    assert [(e.kind, e.epoch) for e in results.events] == [("memory", 2)]
     assert results.memorisation.p < 1e-4
     assert results.memorisation.reference == "held-out"
     assert results.memorisation.duplicates == 40
@@ -464,10 +465,10 @@ def test_what_is_not_finite_is_gone_back_from_with_half_the_rates(
 
     monkeypatch.setattr(gan.TrainingState, "fail", counted)
     results = train_gan(tiny_scratch(folder), tmp_path / "run")
-    (event,) = [e for e in results.events if e["kind"] == "not finite"]
+    (event,) = [e for e in results.events if e.kind == "not finite"]
     assert {"weight": "loss is nan", "gradient": "generator's gradient is",
-            "average": "average's start.weight is not finite"}[where] in event["words"]
-    assert event["step"] == 4  # the end of the second epoch, measured and healthy
+            "average": "average's start.weight is not finite"}[where] in event.words
+    assert event.step == 4  # the end of the second epoch, measured and healthy
     rate = tiny_scratch(folder).learning_rate
     assert [r for s, r in rates if s == 4] == [rate, rate / 2]
     assert rates[-1][1] == rate / 2

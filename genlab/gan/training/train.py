@@ -48,7 +48,7 @@ from genlab.data.image_set import ImageSet, load_images
 from genlab.gan.build import build_design, config_with
 from genlab.gan.classes import find_classes, keep_classes
 from genlab.gan.designs import Design
-from genlab.gan.results import ClassCounts, GanResults, read_gan_results
+from genlab.gan.results import ClassCounts, Event, GanResults, read_gan_results
 from genlab.gan.sampling import draw
 from genlab.gan.split import Split, refuse_within, split_images
 from genlab.gan.training.checkpoints import checkpoint_plan
@@ -330,7 +330,7 @@ def _results(
         best_epoch=state.best_epoch,
         measured_with=monitor.networks if monitor else [],
         memorisation=monitor.memorised(players.average) if monitor else None,
-        events=state.events,
+        events=[Event(**event) for event in state.events],
         data=data,
     )  # fmt: skip
 

@@ -4,8 +4,11 @@ __all__ = ["gan_part"]
 
 import re
 
+from genlab.common.typed_json import from_json
 from genlab.gan.designs import DESIGNS
 from genlab.gan.designs.base import Equation
+from genlab.gan.findings import findings
+from genlab.gan.results import Event
 from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration, number
@@ -165,6 +168,9 @@ def _settings(w: Writer, facts: Facts) -> None:
         "images",
         12.0,
     )
+    events = from_json(list[Event], facts.gan["events"], "gan/results.json")
+    for one in findings(events, number):
+        w.note(f"注意：{one.zh}。", f"Note: {one.en}.")
 
 
 def _images(w: Writer, facts: Facts) -> None:

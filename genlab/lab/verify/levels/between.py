@@ -142,7 +142,8 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
 
 def refuse_gone_back(folder: Path) -> None:
     """Raises `InputError` if a GAN's training went back once and on with other learning rates."""
-    if any("failed" in event for event in SubmittedRecord(folder / "results.json").at("events")):
+    events = SubmittedRecord(folder / "results.json").at("events")
+    if any(event.get("failed") is not None for event in events):
         raise InputError("its learning rates were halved after a failure, which is not replayed")
 
 
