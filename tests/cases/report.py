@@ -140,6 +140,9 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
         "epochs": 50, "images": 256, "batch": 16,
         "seconds": 431.2, "images_per_second": 29.7, "parameters_generator": 2_010_035,
         "parameters_discriminator": 512_004, "snapshots": [10, 30, 50],
+        "events": [
+            {"kind": "little variety", "step": 800, "words": "few", "epoch": 50, "variety": 0.27},
+        ],
     })
     write(gan / "fid.json", fid_record())
     (gan / "generator.safetensors").write_bytes(b"generator")

@@ -241,6 +241,13 @@ def test_a_stand_in_is_named_where_the_numbers_are(tmp_path: Path, lang: str) ->
     assert word not in write_markdown(Run(run), lang)
 
 
+def test_what_went_wrong_in_the_gan_s_training_is_noted(lab: Path) -> None:
+    assert "Note: after epoch 50 the generated images have 27 % of the real" in plain_spaces(
+        write_markdown(Run(lab), "en")
+    )
+    assert "注意：第50轮时生成图像的多样性只有真实图像的27%" in write_markdown(Run(lab), "zh")
+
+
 def test_the_design_decides_what_is_said_of_the_gan(lab: Path, tmp_path: Path) -> None:
     projected = write_markdown(Run(lab), "en")
     scratch, dcgan = (

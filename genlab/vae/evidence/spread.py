@@ -12,7 +12,7 @@ explains, and 0 where every latent is decoded to one picture.
 Measured on healthy models, (1) is 0.6 to 1.9 and (2) is 0.11 to 0.37: three priors trained to the
 end on MNIST and on 5,000 digits of it, and after five epochs on 4,000 digits twelve priors, four
 objectives, three likelihoods, beta from 0 to 4, and D = 1, 2 and 10. With a learning rate of 1,000
-(1) is above 1e4 and (2) 0. `findings.py` has the thresholds.
+(1) is 220 and more, and (2) is 0. `findings.py` has the thresholds.
 
 Shapes: N images, X pixels, D latent dimensions.
 """
