@@ -1,11 +1,13 @@
 """What all commands share: common options, where data is, and how a command ends."""
 
-__all__ = ["DataDir", "Device", "Json", "end", "print_json", "use_data"]
+__all__ = ["DataDir", "Device", "Json", "alone_in", "end", "print_json", "use_data"]
 
 import json
 import os
 import sys
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +34,17 @@ def use_data(data_dir: Path | None) -> None:
     if not data_dir.is_dir():
         raise InputError(f"--data-dir {data_dir}: no such folder")
     os.environ["GENLAB_DATA"] = str(data_dir)
+
+
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Keeps other processes from writing in a run, which must be there, inside the block."""
+    from genlab.runs.lock import run_lock
+    from genlab.runs.run import Run
+
+    Run(run)  # a lock would make its folder
+    with run_lock(run):
+        yield
 
 
 def print_json(value: Any) -> None:

@@ -7,6 +7,7 @@ __all__ = ["run"]
 
 import sys
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -16,7 +17,7 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
-from genlab.cli.base import DataDir, Json, end, print_json, use_data
+from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
 from genlab.cli.data import data, with_default
 from genlab.cli.errors import ended_by_errors, every_error_is_3
 from genlab.cli.fid import fid
@@ -25,6 +26,7 @@ from genlab.cli.gan import train_command as gan_train
 from genlab.cli.vae import train_command as vae_train
 from genlab.cli.vae import vae
 from genlab.cli.verify import verify
+from genlab.common.paths import within
 from genlab.configs import gan as gan_recipes
 from genlab.configs import vae as vae_recipes
 from genlab.configs.lab import LabConfig
@@ -113,7 +115,8 @@ def explore(
     from genlab.explorer.explore import lines_of
 
     use_data(data_dir)
-    results = build(run, out, lang, data, priors)
+    with alone_in(run) if out is None or within(out, run) else nullcontext():
+        results = build(run, out, lang, data, priors)
     *notes, line = lines_of(results)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -146,8 +149,9 @@ def submit(
     from genlab.lab.handin.submission import submit as build
     from genlab.lab.refresh import refresh
 
-    results = build(run, name, id, lang, template)
-    refresh(run)
+    with alone_in(run):
+        results = build(run, name, id, lang, template)
+        refresh(run)
     end(results, f"report: {run / results['docx']}", json)
 
 
@@ -168,7 +172,8 @@ def report(
     from genlab.lab.handin.submission import make_report
 
     formats = tuple(part.strip() for part in format.split(",") if part.strip())
-    results = make_report(run, lang, formats)
+    with alone_in(run):
+        results = make_report(run, lang, formats)
     end(results, f"report: {', '.join(str(run / results[one]) for one in formats)}", json)
 
 

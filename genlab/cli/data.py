@@ -2,6 +2,7 @@
 
 __all__ = ["data", "with_default"]
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -85,21 +86,21 @@ def data_check(
     from genlab.data.check.folder import check_folder
     from genlab.data.check.page import check_page
     from genlab.data.open import place_of
+    from genlab.runs.lock import run_lock
 
     folder = place_of(source)
     target = out or Path("runs") / f"check-{folder.resolve().stem}"
     require_page_target(target, folder, clean)
     if clean:
         require_clean_target(clean, folder)
-    results = check_folder(folder)
-    results["advice"] = [with_options(line) for line in results["advice"]]
-    page = check_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
-    target.mkdir(parents=True, exist_ok=True)
-    atomic.drop_leftovers(target)
-    atomic.write_bytes(target / PAGE, page)
-    if clean:
-        results["clean"] = clean_copy(results, folder, clean)
-    atomic.write_json(target / RESULTS, results)
+    with run_lock(target), run_lock(clean) if clean else nullcontext():
+        results = check_folder(folder)
+        results["advice"] = [with_options(line) for line in results["advice"]]
+        page = check_page(results, folder).encode(errors="xmlcharrefreplace")  # names not in UTF-8
+        atomic.write_bytes(target / PAGE, page)
+        if clean:
+            results["clean"] = clean_copy(results, folder, clean)
+        atomic.write_json(target / RESULTS, results)
     if not json:
         for line in results["advice"]:
             print(f"- {line}")

@@ -5,6 +5,7 @@ __all__ = ["fid", "p_text", "precision_text", "table"]
 import sys
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -52,28 +53,28 @@ def fid(
             which is replaced.
     """
     from genlab.common import atomic
+    from genlab.common.progress import speaks
     from genlab.common.typed_json import to_json
     from genlab.compute.distributed import processes
     from genlab.fid.evaluate import evaluate
     from genlab.fid.output import check_target, drop_figures
     from genlab.figures.fid_figures import draw_fid
+    from genlab.runs.lock import run_lock
 
     use_data(data_dir)
     check_target(out, config)
-    with processes():
-        found = evaluate(config, out)
-    if found is None:
-        return
-    results, all_sets = found
-    out.mkdir(parents=True, exist_ok=True)
-    for folder in (out, *(path for path in out.iterdir() if path.is_dir())):
-        atomic.drop_leftovers(folder)
-    atomic.write_json(out / "results.json", to_json(results))
-    drawn = []
-    for index, (sets, one) in enumerate(zip(all_sets, results.generators)):
-        folder = atomic.make_within(out, f"{index + 1}") if len(all_sets) > 1 else out
-        drawn += draw_fid(one, sets.real, sets.fake, folder)
-    drop_figures(out, drawn)
+    with run_lock(out) if speaks() else nullcontext():
+        with processes():
+            found = evaluate(config, out)
+        if found is None:
+            return
+        results, all_sets = found
+        atomic.write_json(out / "results.json", to_json(results))
+        drawn = []
+        for index, (sets, one) in enumerate(zip(all_sets, results.generators)):
+            folder = atomic.make_within(out, f"{index + 1}") if len(all_sets) > 1 else out
+            drawn += draw_fid(one, sets.real, sets.fake, folder)
+        drop_figures(out, drawn)
     _print(results, sys.stderr if json else sys.stdout)
     end(to_json(results), results.verdict or f"results in {out / 'results.json'}", json)
 

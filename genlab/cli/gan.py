@@ -12,7 +12,7 @@ import tyro
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
-from genlab.cli.base import DataDir, Json, end, print_json, use_data
+from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
 from genlab.common.errors import InputError
 from genlab.configs.design import DesignOptions
 from genlab.configs.gan import LENGTH, GanConfig, RecipeName
@@ -76,7 +76,8 @@ def train_command(named: GanConfig) -> Callable[..., None]:
                 return
             results = train_gan_on(images, config, target, on)
         if first:
-            draw_gan(target, images)
+            with alone_in(target):
+                draw_gan(target, images)
             end(results, _line(results, target), json)
 
     return gan_train
@@ -156,5 +157,6 @@ def gan_draw(run: Positional[Path], data_dir: DataDir = None, json: Json = False
     from genlab.figures.draw import draw_gan
 
     use_data(data_dir)
-    drawn = draw_gan(run)
+    with alone_in(run):
+        drawn = draw_gan(run)
     end({"pictures": drawn}, f"{run}: {', '.join(drawn)}", json)

@@ -19,6 +19,7 @@ from genlab.gan.training.train import images_of, train_gan_on
 from genlab.lab.refresh import EXPLORER, gather
 from genlab.lab.sheet import VAE_FIGURE, run_lab
 from genlab.runs.hardware import hardware_of_last_session
+from genlab.runs.lock import run_lock
 from genlab.runs.run import Run
 from genlab.vae.compare import compare, compare_config
 from genlab.vae.load import vae_config
@@ -81,7 +82,8 @@ def resume(
 def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
-    draw_vae(run.path, genlab.data.digits(config.data))
+    with run_lock(run.path):
+        draw_vae(run.path, genlab.data.digits(config.data))
     return results
 
 
@@ -89,14 +91,16 @@ def _gan(run: Run, moved: Sources, on: Hardware) -> GanResults:
     config = replace(gan_config(run), **moved)
     images = images_of(config, run.path)
     results = train_gan_on(images, config, run.path, on)
-    draw_gan(run.path, images)
+    with run_lock(run.path):
+        draw_gan(run.path, images)
     return results
 
 
 def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomplete:
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
-    draw_comparison(run.path, genlab.data.digits(config.data))
+    with run_lock(run.path, wait=True):
+        draw_comparison(run.path, genlab.data.digits(config.data))
     return results
 
 

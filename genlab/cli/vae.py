@@ -5,6 +5,7 @@ __all__ = ["train_command", "vae"]
 import sys
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from tyro.extras import SubcommandApp
 
 import genlab.data
 
-from genlab.cli.base import DataDir, Device, Json, end, use_data
+from genlab.cli.base import DataDir, Device, Json, alone_in, end, use_data
 from genlab.common.paths import way_from
 from genlab.common.quantities import QUANTITIES, Measured, fixed
 from genlab.configs.compare import CompareConfig
@@ -60,7 +61,8 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         if config.post_hoc is not None:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
-        draw_vae(target, genlab.data.digits(config.data))
+        with alone_in(target):
+            draw_vae(target, genlab.data.digits(config.data))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -108,7 +110,8 @@ def vae_refit(
     if data is not None:
         config = replace(config, data=data)
     results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
-    draw_vae(target)
+    with alone_in(target):
+        draw_vae(target)
     end(results, _vae_line(results, target), json)
 
 
@@ -141,7 +144,8 @@ def vae_evaluate(
 
     use_data(data_dir)
     hardware = resolve_hardware(HardwareConfig(device=device))
-    results = evaluate_vae(run, data, importance, annealed, hardware)
+    with alone_in(run) if (run / "DONE").exists() else nullcontext():  # else nothing is written
+        results = evaluate_vae(run, data, importance, annealed, hardware)
     refresh(run, data)  # the lab or the comparison that it may be a part of
     end(results, _vae_line(results, run), json)
 
@@ -166,6 +170,7 @@ def vae_compare(
     """
     from genlab.compute.hardware import resolve_hardware
     from genlab.figures.draw import draw_comparison
+    from genlab.runs.lock import run_lock
     from genlab.vae.compare import compare, table
     from genlab.vae.results import Incomplete
 
@@ -175,7 +180,8 @@ def vae_compare(
         lacking = ", ".join(results.lacking)
         end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
         return
-    draw_comparison(out, genlab.data.digits(config.data))
+    with run_lock(out, wait=True):  # others may end with the same table
+        draw_comparison(out, genlab.data.digits(config.data))
     print(table(results), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results.priors)} priors compared", json)
 

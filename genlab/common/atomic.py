@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-TEMPORARY = ".tmp-"
-"""In the names of temporary files: `.NAME.tmp-...`."""
+TEMPORARY, LOCK = ".tmp-", ".lock"
+"""In names of temporary files, `.NAME.tmp-...`; the file that locks a folder (runs/lock.py)."""
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
@@ -91,8 +91,8 @@ def make_within(folder: Path, inside: str | PurePath) -> Path:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a name is one of the temporary files; a process that was killed leaves them."""
-    return path.name.startswith(".") and TEMPORARY in path.name
+    """Whether a name is a temporary file's or a lock's; a process that was killed leaves them."""
+    return path.name == LOCK or (path.name.startswith(".") and TEMPORARY in path.name)
 
 
 def drop_leftovers(folder: Path, name: str | None = None) -> None:

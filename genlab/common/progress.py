@@ -1,6 +1,6 @@
 """Progress that is right on a terminal, in a file and in CI: a bar, or one line every 30 s."""
 
-__all__ = ["SOON", "Progress", "say", "say_once"]
+__all__ = ["SOON", "Progress", "say", "say_once", "speaks"]
 
 import os
 import sys

@@ -24,6 +24,7 @@ from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
 from genlab.gan.sampling import sample, sample_in_parts
 from genlab.gan.walk import walk
+from genlab.runs.lock import run_lock
 
 FRAME_MS = 50
 """How long a frame of a walk is shown: 20 frames a second."""
@@ -51,18 +52,16 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
     _refuse_others(out, paths, _drawn(gan, n, seed, choice))
-    size, files = 0, {}
-    with Progress(n, f"writing images into {out.name}", "images") as progress:
+    size, files, label = 0, {}, f"writing images into {out.name}"
+    gan.stat()  # a run that is gone by now is not made again
+    with run_lock(out), Progress(n, label, "images") as progress:
         for path, image in zip(paths, _drawn(gan, n, seed, choice)):
-            if not files:  # the run has been found to be one that draws
-                _make_folder(gan, out)
-                atomic.drop_leftovers(out)
             data = atomic.png_bytes(image)
             atomic.write_bytes(path, data)
             size, files[path.name] = len(image), hashlib.sha256(data).hexdigest()
             progress.advance()
-    results = _record(gan, n, seed, choice) | {"size": size}
-    atomic.write_json(out / RECORD, results | {"files": files})
+        results = _record(gan, n, seed, choice) | {"size": size}
+        atomic.write_json(out / RECORD, results | {"files": files})
     return results
 
 

@@ -10,6 +10,7 @@ import genlab.data
 from genlab.configs.lab import LAB_PRIORS
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
+from genlab.runs.lock import run_lock
 from genlab.runs.records import kind_of, read_json
 from genlab.runs.run import Run
 from genlab.vae.compare import gather as gather_comparison
@@ -50,8 +51,11 @@ def refresh(path: Path, data: str | None = None) -> None:
     """
     for out in (path, path.resolve().parent.parent):
         kind = kind_of(out) if (out / "DONE").exists() else None
-        if kind == "lab":
-            gather(out)
-        elif kind == "compare":
-            gather_comparison(out)
-            draw_comparison(out, genlab.data.digits(data) if data else None)
+        if kind not in ("lab", "compare"):
+            continue
+        with run_lock(out, wait=True):  # another part may have been measured, too
+            if kind == "lab":
+                gather(out)
+            else:
+                gather_comparison(out)
+                draw_comparison(out, genlab.data.digits(data) if data else None)

@@ -5,7 +5,7 @@ that a killed process leaves behind locks nothing. The process that ends deletes
 another may have opened just before: `filelock` does not take a lock on a file that is gone.
 """
 
-__all__ = ["LOCK", "resumable", "run_lock"]
+__all__ = ["resumable", "run_lock"]
 
 import errno
 import threading
@@ -17,13 +17,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from genlab.common import atomic
+from genlab.common.atomic import LOCK
 from genlab.common.errors import InputError
 from genlab.common.interrupt import Stopped
 from genlab.common.progress import say
 from genlab.runs.run import require_folder
 
-LOCK = ".lock"
-"""The file's name."""
 POLL_S = 0.5
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """What file systems answer that have no locks, as some in a network."""
@@ -41,9 +40,10 @@ _held = _Held()
 
 @contextmanager
 def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps other processes from writing in a folder, made if missing, inside the block.
+    """Keeps other processes from writing in a folder inside the block.
 
-    A folder that this thread has locked already is not locked again.
+    A folder that is missing is made, and is deleted if it is still empty at the end. One that this
+    thread has locked already is not locked again.
 
     Arguments:
         path: The folder.
@@ -53,11 +53,11 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         InputError: If one is at work there now and `wait` is false, or the folder cannot be
             written or locked.
     """
-    require_folder(path)
-    folder = path.resolve()
+    made, folder = not path.exists(), path.resolve()
     if folder in _held.folders:
         yield
         return
+    require_folder(path)
     lock = FileLock(path / LOCK, fallback_to_soft=False)
     _acquire(lock, path, wait)
     _held.folders.add(folder)
@@ -69,6 +69,9 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         with suppress(PermissionError):  # Windows deletes no open file; there the lock does
             (path / LOCK).unlink(missing_ok=True)
         lock.release()
+        if made:
+            with suppress(OSError):  # it is not empty
+                path.rmdir()
 
 
 def _drop_leftovers(run: Path) -> None:
@@ -89,13 +92,13 @@ def _acquire(lock: FileLock, path: Path, wait: bool) -> None:
         if error.errno not in NO_LOCKS:
             raise
         raise InputError(
-            f"`out` {path}: cannot be locked ({error.strerror}), and two processes could write "
-            "there at once; name a folder on another file system"
+            f"{path}: cannot be locked ({error.strerror}), and two processes could write there "
+            "at once; use a folder on another file system"
         ) from None
     if not wait:
         raise InputError(
-            f"`out` {path}: another process is at work there; wait for its end, stop it, or name "
-            "another `out`"
+            f"{path}: another process is at work there; wait for its end, stop it, or use another "
+            "folder"
         )
     say(f"{path}: another process is at work there; waiting for its end")
     lock.acquire(poll_interval=POLL_S)

@@ -1,0 +1,160 @@
+"""Kills every command that trains, measures or writes by SIGKILL, at random moments.
+
+    python benchmarks/kills.py --kills 200
+
+Real processes, their imports included (tests/cases/kills.py says how they are killed and what is
+compared). kills.json has the moments and what was found; it is written after each chain of kills.
+A run that trains saves its state after every step here, not once a minute.
+"""
+
+import argparse
+import json
+import platform
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from cases.kills import Command, Fought, Peace, fight, in_peace, make_arena  # noqa: E402
+from cases.lab import lab_options, write_digits  # noqa: E402
+from cases.small_data import make_pictures, make_tiny_digits  # noqa: E402
+
+OUT = Path(__file__).with_suffix(".json")
+GAN = (
+    "--images", "20", "--batch", "8", "--latent", "8", "--epochs", "3", "--snapshots", "1", "3",
+    "--measure-with", "pixels", "--measure-fakes", "16", "--measure-every", "1", "--checkpoints",
+    "--out", "run",
+)  # fmt: skip
+VAE = ("--data", "digits.npz", "--hidden", "16", "--batch", "50", "--importance", "100")
+EXPORT = """
+import torch
+from pathlib import Path
+from genlab.export import generator, to_onnx
+from genlab.gan.load import load_generator
+network, config = load_generator(Path("run"))[:2]
+to_onnx(generator(network), torch.zeros(1, config.latent), Path("generator.onnx"))
+"""
+PAGES = (".html", ".docx", ".zip", ".md", "numbers.json")
+COMMANDS = [
+    Command("vae train", ("vae", "train", *VAE, "--epochs", "8", "--prior", "mixture",
+                          "--prior.components", "4", "--checkpoints", "--out", "run"), "run"),
+    Command("gan train, scratch", (
+        "gan", "train", "pictures", "--recipe", "scratch", "--design.width", "1",
+        "--design.discriminator-width", "1", "--design.r1-every", "2", *GAN), "run"),
+    Command("gan train, projected", (
+        "gan", "train", "pictures", "--recipe", "projected", "--design.width", "1",
+        "--design.discriminator-width", "8", "--design.feature-size", "32", *GAN), "run"),
+    Command("vae compare", (
+        "vae", "compare", *VAE, "--epochs", "4", "--priors", "standard", "mixture", "--seeds", "1",
+        "--components", "4", "--out", "run"), "run"),
+    Command("lab", ("lab", *lab_options(Path("large.npz"), Path("run"))), timed=PAGES),
+    Command("fid", (
+        "fid", "pictures", "others", "--features", "efficientnet-lite0", "pixels",
+        "--permutations", "50", "--save-statistics", "--out", "out")),
+    Command("data check", ("data", "check", "pictures", "--out", "page", "--clean", "clean")),
+    Command("vae evaluate", ("vae", "evaluate", "run"), base="vae train"),
+    Command("gan sample", ("gan", "sample", "run", "--n", "24", "--out", "fakes"),
+            base="gan train, scratch"),
+    Command("submit", ("submit", "run", "--name", "李四", "--id", "7"), base="lab"),
+    Command("report", ("report", "run", "--format", "docx,html"), base="lab"),
+    Command("explore", ("explore", "run", "--out", "page.html"), base="lab"),
+    Command("export", ("-c", EXPORT), base="gan train, scratch"),
+]  # fmt: skip
+SHARES = (28, 24, 20, 18, 24, 20, 14, 10, 10, 10, 8, 8, 6)
+"""Of 200 kills, those of each command."""
+CHAIN = 4
+"""Kills of one and the same work, at most."""
+
+
+def make_inputs(arena: Path) -> Path:
+    """Makes the arena that the commands begin in: small digits and pictures."""
+    home = arena / "home"
+    home.mkdir(parents=True)
+    (arena / "cache").mkdir()
+    make_tiny_digits(home / "digits.npz")
+    write_digits(home / "large.npz")
+    make_pictures(home / "pictures")
+    others = make_pictures(home / "others")
+    for index, picture in enumerate(sorted(others.iterdir())):
+        picture.rename(others / f"{index}{picture.suffix}") if index % 3 else picture.unlink()
+    return arena
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=[command.name for command in COMMANDS])
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    chance, began = random.Random(options.seed), time.monotonic()
+    record = {
+        "torch": torch.__version__, "system": platform.platform(), "seed": options.seed,
+        "kills": 0, "differing": 0, "left": 0, "lost": 0, "failed": 0, "commands": {},
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="genlab-kills-") as folder:
+        top = Path(folder)
+        inputs = make_inputs(top / "inputs")
+        peaces: dict[str, Peace] = {}
+        for command, share in zip(COMMANDS, SHARES):
+            needed = {one.base for one in COMMANDS if one.name in options.only}
+            if command.name not in needed | set(options.only):
+                continue
+            base = peaces[command.base].arena if command.base else inputs
+            arena = make_arena(top / command.name, base)
+            peaces[command.name] = peace = in_peace(command, arena)
+            print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls", flush=True)
+            if command.name not in options.only:
+                continue
+            wanted, done = round(share * options.kills / sum(SHARES)), 0
+            chains: list[Fought] = []
+            while done < wanted:
+                arena = make_arena(top / "arena", base)
+                found = fight(command, peace, arena, min(CHAIN, wanted - done), chance)
+                done += len(found.kills)
+                chains.append(found)
+                note(record, command, peace, chains, time.monotonic() - began)
+                options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+                bad = found.differing + found.left + found.lost + found.failed
+                print(f"  {command.name}: {done} kills", *bad, sep="\n    ", flush=True)
+                if bad:
+                    kept = Path(tempfile.mkdtemp(prefix="genlab-killed-"))
+                    shutil.copytree(arena, kept / "arena")
+                    print("   ", kept, flush=True)
+
+
+def note(
+    record: dict, command: Command, peace: Peace, chains: list[Fought], seconds: float
+) -> None:
+    """Enters what was found of a command, and the sums over all commands."""
+    kinds = Counter(kind for chain in chains for kind, _ in chain.kills)
+    record["commands"][command.name] = {
+        "kills": sum(kinds.values()), **kinds, "chains": len(chains),
+        "resumes": sum(chain.resumes for chain in chains),
+        "files compared": len(peace.files), "seconds": round(peace.seconds, 1),
+        "calls": peace.calls,
+        **{
+            what: sum(len(asdict(chain)[what]) for chain in chains)
+            for what in ("differing", "left", "lost", "failed")
+        },
+        "moments": [
+            [kind, round(moment, 3)] for chain in chains for kind, moment in chain.kills
+        ],
+    }  # fmt: skip
+    for what in ("kills", "differing", "left", "lost", "failed"):
+        record[what] = sum(one[what] for one in record["commands"].values())
+    record["minutes"] = round(seconds / 60, 1)
+
+
+if __name__ == "__main__":
+    main()

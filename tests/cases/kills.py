@@ -1,0 +1,270 @@
+"""Commands that are killed by SIGKILL, given again, and compared with those left in peace.
+
+A command runs in an arena of its own: the folder `home`, where it is given, the folder `cache`,
+and the folder `tmp` for temporary files of the system. It is killed after a share of the time
+that it takes, or at one of the calls by which it changes files (opened to write, renamed, made,
+removed, fsync). After some kills it is given once more, and must leave what it leaves
+undisturbed: the same files with the same bytes, but for times (`TIMES`), in `home` and `cache`.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from genlab.runs.run import Run
+
+ROOT = Path(__file__).parents[2]
+TIMES = {
+    "seconds", "images_per_second", "measure_seconds", "sessions", "started", "check",
+}  # fmt: skip
+"""Entries of JSON files that are not compared: times, the sessions, and digests over them."""
+STATES = ("state.json", "previous.json", "good.json")
+
+PROGRAM = """
+import atexit, importlib.machinery, os, signal, sys
+
+at, counted, acknowledged, *arguments = sys.argv[1:]
+sys.argv = ["genlab", *arguments]
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir"}
+calls, fsync = 0, os.fsync
+told = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+def count():
+    global calls
+    calls += 1
+    if calls == int(at):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def audit(event, values):
+    if event in CHANGES or (event == "open" and values[2] & WRITES and values[0] != counted):
+        count()
+
+def counted_fsync(descriptor):
+    count()
+    fsync(descriptor)
+
+def finish():
+    with open(counted, "w") as file:
+        file.write(str(calls))
+
+def save_always(module):
+    module.SAVE_EVERY_S = 0.0
+
+def tell(module):
+    save_state = module.Run.save_state
+    def told_state(run, tensors, step, *rest, **options):
+        save_state(run, tensors, step, *rest, **options)
+        os.write(told, f"{step} {run.path}\\n".encode())
+    module.Run.save_state = told_state
+
+def shrink(module):
+    from cases.lab import shrink_lab
+    class Patch:
+        setattr = staticmethod(setattr)
+        setitem = staticmethod(dict.__setitem__)
+    shrink_lab(Patch)
+
+AFTER = {
+    "genlab.vae.loop": save_always, "genlab.gan.training.train": save_always,
+    "genlab.runs.run": tell, "genlab.lab.sheet": shrink,
+}
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name not in AFTER:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            AFTER[name](module)
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Finder())
+os.fsync = counted_fsync
+sys.addaudithook(audit)
+atexit.register(finish)
+if arguments[0] == "-c":
+    exec(arguments[1])
+else:
+    from genlab.cli.main import main
+    main()
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is killed.
+
+    `resumed` is the run that `genlab resume` can go on with in place of the command.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    resumed: str = ""
+    base: str = ""
+    """The command whose undisturbed arena it begins in; that of the inputs if empty."""
+    timed: tuple[str, ...] = ()
+    """Ends of the names of files that show times: only their presence is compared."""
+
+
+@dataclass(frozen=True)
+class Peace:
+    """What an undisturbed command left, how long it took, and how many calls it made."""
+
+    arena: Path
+    files: dict[str, str]
+    seconds: float
+    calls: int
+
+
+@dataclass
+class Fought:
+    """What a command left that was killed, and given again until its end."""
+
+    kills: list[tuple[Literal["time", "call"], float]] = field(default_factory=list)
+    """Each moment: the share of the time, or the number of the call."""
+    resumes: int = 0
+    differing: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """States that were acknowledged as saved and are not there."""
+    failed: list[str] = field(default_factory=list)
+    """What was said where a command did not end well."""
+    temporary: int = 0
+    """Files left in the system's folder for temporary files."""
+
+
+def start(
+    arena: Path, arguments: Sequence[str], at_call: int = 0
+) -> "subprocess.Popen[str]":
+    """Starts a command in an arena; it kills itself at the call of that number."""
+    environment = os.environ | {
+        "GENLAB_CACHE": str(arena / "cache"), "GENLAB_DATA": "", "TMPDIR": str(arena / "tmp"),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    own = [str(at_call), str(arena / "calls"), str(arena / "acknowledged")]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *own, *arguments], cwd=arena / "home", text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
+    )
+
+
+def make_arena(arena: Path, base: Path) -> Path:
+    """Makes an arena with the `home` and `cache` of another one."""
+    shutil.rmtree(arena, ignore_errors=True)
+    for name in ("home", "cache"):
+        shutil.copytree(base / name, arena / name)
+    (arena / "tmp").mkdir()
+    return arena
+
+
+def in_peace(command: Command, arena: Path) -> Peace:
+    """Runs a command undisturbed in an arena that was made."""
+    began = time.monotonic()
+    process = start(arena, command.arguments)
+    _, told = process.communicate()
+    assert process.returncode == 0, f"{command.name}: {told}"
+    seconds = time.monotonic() - began
+    return Peace(arena, files_of(arena, command), seconds, int((arena / "calls").read_text()))
+
+
+def fight(
+    command: Command, peace: Peace, arena: Path, kills: int, chance: random.Random
+) -> Fought:
+    """Kills a command so many times, at most, then gives it once more and compares."""
+    found, ended = Fought(), False
+    while len(found.kills) < kills and not ended:
+        arguments = command.arguments
+        if command.resumed and (arena / "home" / command.resumed / "config.json").exists():
+            if chance.random() < 0.5:
+                arguments, found.resumes = ("resume", command.resumed), found.resumes + 1
+        share = chance.random()
+        if chance.random() < 0.5:
+            kind, moment = "time", share
+            process = start(arena, arguments)
+            try:
+                _, told = process.communicate(timeout=share * peace.seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, told = process.communicate()
+        else:
+            kind, moment = "call", 1 + int(share * peace.calls)
+            process = start(arena, arguments, int(moment))
+            _, told = process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            found.kills.append((kind, moment))
+            found.lost += lost_states(arena)
+        elif process.returncode == 0:
+            ended = True
+        else:
+            found.failed.append(told)
+            ended = True
+    process = start(arena, command.arguments)  # where it had ended, too: nothing may change
+    _, told = process.communicate()
+    if process.returncode != 0:
+        found.failed.append(told)
+    files = files_of(arena, command)
+    found.left = sorted(files.keys() - peace.files.keys())
+    found.differing = sorted(
+        name for name, digest in peace.files.items() if files.get(name) != digest
+    )
+    found.temporary = sum(path.is_file() for path in (arena / "tmp").rglob("*"))
+    return found
+
+
+def lost_states(arena: Path) -> list[str]:
+    """States that a killed process was told to be saved, and that are not there now."""
+    acknowledged = arena / "acknowledged"
+    lost = []
+    lines = acknowledged.read_text().splitlines() if acknowledged.exists() else []
+    for path, step in {line.split()[1]: int(line.split()[0]) for line in lines}.items():
+        run = Run(arena / "home" / path)
+        state = None if run.done else run.newest_state()
+        if not run.done and (state is None or state[1] < step):
+            lost.append(f"{path}, step {step}")
+    acknowledged.unlink(missing_ok=True)
+    return lost
+
+
+def files_of(arena: Path, command: Command) -> dict[str, str]:
+    """Digests of all files in `home` and `cache`, without what depends on the time."""
+    found = {}
+    for top in ("home", "cache"):
+        for path in sorted((arena / top).rglob("*")):
+            name = path.relative_to(arena).as_posix()
+            if path.is_dir():
+                found[f"{name}/"] = ""
+            else:
+                found[name] = "" if name.endswith(command.timed) else _digest(path)
+    return found
+
+
+def _digest(path: Path) -> str:
+    data = path.read_bytes()
+    if path.name == "DONE":  # digests of files with times
+        data = json.dumps(sorted(json.loads(data)["files"])).encode()
+    elif path.suffix in (".json", ".jsonl"):
+        lines = data.decode().splitlines() if path.suffix == ".jsonl" else [data.decode()]
+        data = json.dumps([_timeless(json.loads(line)) for line in lines]).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(one) for key, one in value.items() if key not in TIMES}
+    return [_timeless(one) for one in value] if isinstance(value, list) else value
