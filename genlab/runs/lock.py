@@ -9,6 +9,7 @@ __all__ = ["resumable", "run_lock"]
 
 import errno
 import threading
+import warnings
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +25,7 @@ from genlab.common.progress import say
 from genlab.runs.run import require_folder
 
 POLL_S = 0.5
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 """What file systems answer that have no locks, as some in a network."""
 
 
@@ -42,7 +43,7 @@ _held = _Held()
 def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Keeps other processes from writing in a folder inside the block.
 
-    A folder that is missing is made, and is deleted if it is still empty at the end. One that this
+    A folder that is missing is made, and deleted if it is still empty at the end. One that this
     thread has locked already is not locked again.
 
     Arguments:
@@ -53,12 +54,13 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         InputError: If one is at work there now and `wait` is false, or the folder cannot be
             written or locked.
     """
-    made, folder = not path.exists(), path.resolve()
+    folder = path.resolve()
     if folder in _held.folders:
         yield
         return
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     require_folder(path)
-    lock = FileLock(path / LOCK, fallback_to_soft=False)
+    lock = FileLock(path / LOCK)
     _acquire(lock, path, wait)
     _held.folders.add(folder)
     try:
@@ -69,9 +71,9 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         with suppress(PermissionError):  # Windows deletes no open file; there the lock does
             (path / LOCK).unlink(missing_ok=True)
         lock.release()
-        if made:
-            with suppress(OSError):  # it is not empty
-                path.rmdir()
+        with suppress(OSError):  # one is not empty
+            for one in made:
+                one.rmdir()
 
 
 def _drop_leftovers(run: Path) -> None:
@@ -84,17 +86,18 @@ def _drop_leftovers(run: Path) -> None:
 
 def _acquire(lock: FileLock, path: Path, wait: bool) -> None:
     try:
-        lock.acquire(timeout=0)
+        with warnings.catch_warnings(action="error"):  # of a lock that outlives its process
+            lock.acquire(timeout=0)
         return
     except Timeout:
         pass
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
+    except (OSError, NotImplementedError, UserWarning) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
         raise InputError(
-            f"{path}: cannot be locked ({error.strerror}), and two processes could write there "
-            "at once; use a folder on another file system"
-        ) from None
+            f"{path}: its file system has no locks, and two processes could write there at once; "
+            "use a folder on another one"
+        ) from error
     if not wait:
         raise InputError(
             f"{path}: another process is at work there; wait for its end, stop it, or use another "

@@ -1,15 +1,19 @@
 """One process at a time trains into a folder."""
 
+import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cases.command import refused, run_command
 from cases.gan import tiny
 
 from genlab.common.atomic import LOCK
@@ -18,7 +22,10 @@ from genlab.configs.vae import VaeConfig
 from genlab.gan.training.train import train_gan
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run
+from genlab.runs.seal import digest_of
 from genlab.vae.train import train_vae
+
+fcntl = pytest.importorskip("fcntl")  # of POSIX
 
 HOLD = """
 import sys
@@ -92,3 +99,91 @@ def test_a_failure_lets_go(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match="as training may"):
             fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_thread_may_lock_a_folder_twice(tmp_path: Path) -> None:
+    """A lab sheet draws and submits in the folder that it has locked."""
+    with run_lock(tmp_path):
+        with run_lock(tmp_path):
+            pass
+        assert (tmp_path / LOCK).exists()
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_another_thread_is_refused(tmp_path: Path) -> None:
+    found: list[Exception] = []
+
+    def enter() -> None:
+        try:
+            with run_lock(tmp_path):
+                pass
+        except InputError as error:
+            found.append(error)
+
+    with run_lock(tmp_path):
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+    assert len(found) == 1
+
+
+def test_a_lock_on_a_file_that_was_deleted_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that ends deletes the file which the next one has opened, but not locked."""
+    flock, gone = fcntl.flock, []
+
+    def deleted_first(descriptor: int, how: int) -> None:
+        if how & fcntl.LOCK_EX and not gone:
+            gone.append((tmp_path / LOCK).stat().st_ino)
+            (tmp_path / LOCK).unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", deleted_first)
+    with run_lock(tmp_path, wait=True):
+        with (tmp_path / LOCK).open() as file, pytest.raises(BlockingIOError):
+            flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # who opens it now finds it locked
+        assert gone
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(InputError, match=f"^{tmp_path}: its file system has no locks"):
+        run_lock(tmp_path).__enter__()
+
+
+def test_what_writes_into_a_run_that_is_locked_says_so(
+    other: subprocess.Popen, tiny_digits: Path, picture_folder: Path, tmp_path: Path
+) -> None:
+    """Each is one line and exit code 2, and the folder stays as it is."""
+    config = b'{"kind": "vae", "config": {}}'
+    (tmp_path / "run" / "config.json").write_bytes(config)
+    (tmp_path / "run" / "DONE").write_text(
+        json.dumps({"files": {"config.json": [digest_of(config)]}})
+    )
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    for command in (
+        ("vae", "train", "--data", str(tiny_digits), "--out", "run"),
+        ("vae", "evaluate", "run"), ("explore", "run"), ("submit", "run"), ("report", "run"),
+        ("gan", "draw", "run"), ("gan", "train", str(picture_folder), "--out", "run"),
+        ("lab", "--mnist", "mnist-5k", "--dogs", "toydogs:16", "--out", "run"),
+    ):
+        refused(run_command(*command, cwd=tmp_path), "run: another process is at work there")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
+
+
+@pytest.mark.parametrize("command", [
+    ("data", "check", "pictures", "--out", "run"),
+    ("fid", "pictures", "pictures", "--features", "pixels", "--out", "run"),
+])
+def test_what_writes_into_an_output_folder_that_is_locked_says_so(
+    command: tuple[str, ...], other: subprocess.Popen, picture_folder: Path, tmp_path: Path
+) -> None:
+    ended = run_command(*command, cwd=tmp_path)
+    refused(ended, "run: another process is at work there")
