@@ -25,7 +25,15 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from cases.kills import Command, Fought, Peace, fight, in_peace, make_arena  # noqa: E402
+from cases.kills import (  # noqa: E402
+    Command,
+    Commands,
+    Fought,
+    Peace,
+    fight,
+    in_peace,
+    make_arena,
+)
 from cases.lab import lab_options, write_digits  # noqa: E402
 from cases.small_data import make_pictures, make_tiny_digits  # noqa: E402
 
@@ -98,6 +106,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     chance, began = random.Random(options.seed), time.monotonic()
+    commands = Commands()
     record = {
         "torch": torch.__version__, "system": platform.platform(), "seed": options.seed,
         "kills": 0, "differing": 0, "left": 0, "lost": 0, "failed": 0, "commands": {},
@@ -112,7 +121,7 @@ def main() -> None:
                 continue
             base = peaces[command.base].arena if command.base else inputs
             arena = make_arena(top / command.name, base)
-            peaces[command.name] = peace = in_peace(command, arena)
+            peaces[command.name] = peace = in_peace(commands, command, arena)
             print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls", flush=True)
             if command.name not in options.only:
                 continue
@@ -120,7 +129,7 @@ def main() -> None:
             chains: list[Fought] = []
             while done < wanted:
                 arena = make_arena(top / "arena", base)
-                found = fight(command, peace, arena, min(CHAIN, wanted - done), chance)
+                found = fight(commands, command, peace, arena, min(CHAIN, wanted - done), chance)
                 done += len(found.kills)
                 chains.append(found)
                 note(record, command, peace, chains, time.monotonic() - began)
@@ -131,6 +140,7 @@ def main() -> None:
                     kept = Path(tempfile.mkdtemp(prefix="genlab-killed-"))
                     shutil.copytree(arena, kept / "arena")
                     print("   ", kept, flush=True)
+    commands.close()
 
 
 def note(

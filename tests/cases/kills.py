@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -105,6 +106,47 @@ else:
 """
 
 
+FORKS = """
+import atexit, importlib, json, os, sys, tempfile, traceback
+program = sys.argv[1]
+for name in (
+    "tyro", "numpy", "torch", "torch._dynamo", "torch.distributed.nn", "safetensors.torch",
+    "PIL.Image", "filelock", "tqdm", "matplotlib.pyplot", "docx", "pypandoc", "lxml.etree",
+):
+    importlib.import_module(name)
+
+def run(arguments, environment, arena):
+    os.environ.update(environment)
+    tempfile.tempdir = None
+    os.chdir(arena + "/home")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(arena + "/told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    sys.argv, code = ["genlab", *arguments], 0
+    try:
+        exec(program, {"__name__": "__main__"})
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    os._exit(code)
+
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        run(*json.loads(line))
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+ENVIRONMENT = {
+    "GENLAB_DATA": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Command:
     """A command that is killed.
@@ -148,20 +190,61 @@ class Fought:
     """Files left in the system's folder for temporary files."""
 
 
-def start(
-    arena: Path, arguments: Sequence[str], at_call: int = 0
-) -> "subprocess.Popen[str]":
-    """Starts a command in an arena; it kills itself at the call of that number."""
-    environment = os.environ | {
-        "GENLAB_CACHE": str(arena / "cache"), "GENLAB_DATA": "", "TMPDIR": str(arena / "tmp"),
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
-    own = [str(at_call), str(arena / "calls"), str(arena / "acknowledged")]
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *own, *arguments], cwd=arena / "home", text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
-    )
+class Commands:
+    """Starts commands: one in a few in a process of its own from the first import on, the others
+    as forks of a process that has imported torch and the other libraries, but nothing of genlab.
+
+    Arguments:
+        cold: One in so many is started alone.
+    """
+
+    def __init__(self, cold: int = 5) -> None:
+        self.cold, self.number = cold, 0
+        self.forks = subprocess.Popen(
+            [sys.executable, "-c", FORKS, PROGRAM], stdin=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, env=os.environ | ENVIRONMENT,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Ends the process that forks."""
+        self.forks.communicate()
+
+    def run(
+        self, arena: Path, arguments: Sequence[str], at_call: int = 0,
+        seconds: float | None = None,
+    ) -> tuple[int, str]:
+        """Runs a command in an arena; returns its code and what it said.
+
+        Arguments:
+            arena: The arena.
+            arguments: The command line, or "-c" and a program.
+            at_call: It kills itself at the call of that number.
+            seconds: It is killed after this time.
+        """
+        self.number += 1
+        own = [str(at_call), str(arena / "calls"), str(arena / "acknowledged")]
+        environment = {"GENLAB_CACHE": str(arena / "cache"), "TMPDIR": str(arena / "tmp")}
+        if self.number % self.cold == 0:
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *own, *arguments], cwd=arena / "home", text=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                env=os.environ | ENVIRONMENT | environment,
+            )  # fmt: skip
+            try:
+                _, told = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, told = process.communicate()
+            return process.returncode, told
+        assert self.forks.stdin is not None
+        assert self.forks.stdout is not None
+        request = [[*own, *arguments], environment, str(arena)]
+        print(json.dumps(request), file=self.forks.stdin, flush=True)
+        pid = int(self.forks.stdout.readline())
+        if not select.select([self.forks.stdout], [], [], seconds)[0]:
+            os.kill(pid, signal.SIGKILL)
+        code = int(self.forks.stdout.readline())
+        return code, (arena / "told").read_text()
 
 
 def make_arena(arena: Path, base: Path) -> Path:
@@ -173,18 +256,18 @@ def make_arena(arena: Path, base: Path) -> Path:
     return arena
 
 
-def in_peace(command: Command, arena: Path) -> Peace:
+def in_peace(commands: Commands, command: Command, arena: Path) -> Peace:
     """Runs a command undisturbed in an arena that was made."""
     began = time.monotonic()
-    process = start(arena, command.arguments)
-    _, told = process.communicate()
-    assert process.returncode == 0, f"{command.name}: {told}"
+    code, told = commands.run(arena, command.arguments)
+    assert code == 0, f"{command.name}: {told}"
     seconds = time.monotonic() - began
     return Peace(arena, files_of(arena, command), seconds, int((arena / "calls").read_text()))
 
 
 def fight(
-    command: Command, peace: Peace, arena: Path, kills: int, chance: random.Random
+    commands: Commands, command: Command, peace: Peace, arena: Path, kills: int,
+    chance: random.Random,
 ) -> Fought:
     """Kills a command so many times, at most, then gives it once more and compares."""
     found, ended = Fought(), False
@@ -196,28 +279,18 @@ def fight(
         share = chance.random()
         if chance.random() < 0.5:
             kind, moment = "time", share
-            process = start(arena, arguments)
-            try:
-                _, told = process.communicate(timeout=share * peace.seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                _, told = process.communicate()
+            code, told = commands.run(arena, arguments, seconds=share * peace.seconds)
         else:
             kind, moment = "call", 1 + int(share * peace.calls)
-            process = start(arena, arguments, int(moment))
-            _, told = process.communicate()
-        if process.returncode == -signal.SIGKILL:
+            code, told = commands.run(arena, arguments, int(moment))
+        if code == -signal.SIGKILL:
             found.kills.append((kind, moment))
             found.lost += lost_states(arena)
-        elif process.returncode == 0:
-            ended = True
         else:
-            found.failed.append(told)
             ended = True
-    process = start(arena, command.arguments)  # where it had ended, too: nothing may change
-    _, told = process.communicate()
-    if process.returncode != 0:
-        found.failed.append(told)
+            found.failed += [told] if code else []
+    code, told = commands.run(arena, command.arguments)  # where it had ended, too
+    found.failed += [told] if code else []
     files = files_of(arena, command)
     found.left = sorted(files.keys() - peace.files.keys())
     found.differing = sorted(

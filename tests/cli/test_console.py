@@ -86,8 +86,10 @@ def test_verify_and_submit_end_with_3_where_they_cannot_go_on(
     (tmp_path / "x").mkdir()
     for name in ("实验五_张三_1.docx", "实验五代码_张三_1.zip", "实验五支撑材料_张三_1.zip"):
         (tmp_path / "x" / name).write_bytes(b"PK")
-    for command in ("verify", "submit"):
-        ended = run_command(command, "x", cwd=tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"kind": "lab", "config": {}}')
+    for command in (("verify", "x"), ("submit", "run")):
+        ended = run_command(*command, cwd=tmp_path)
         assert ended.returncode == 3
         assert ended.stderr.count("\n") == (0 if isinstance(error, BrokenPipeError) else 1)
         assert "Traceback" not in ended.stderr
