@@ -104,7 +104,11 @@ def _acquire(lock: FileLock, path: Path, wait: bool) -> None:
             "folder"
         )
     say(f"{path}: another process is at work there; waiting for its end")
-    lock.acquire(poll_interval=POLL_S)
+    while not lock.is_locked:
+        try:
+            lock.acquire(poll_interval=POLL_S)
+        except FileNotFoundError:  # who had made the folder has left it empty, and deleted it
+            require_folder(path)
 
 
 @contextmanager
