@@ -1,0 +1,238 @@
+"""Every reader of files of strangers, with honest files and the changes of its format."""
+
+__all__ = ["READERS", "make_run"]
+
+import gzip
+import io
+import json
+import shutil
+import struct
+import zipfile
+
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cases.fuzz import pictures, records
+from cases.fuzz.bytes import any_change
+from cases.fuzz.campaign import Reader
+from cases.fuzz.inside import in_gzip, in_json, in_npy, in_safetensors, in_zip
+from cases.small_data import FILES, idx_bytes, make_tiny_digits
+from safetensors.torch import save
+
+import genlab.data
+
+from genlab.common import cache
+from genlab.common.errors import InputError
+from genlab.configs.vae import VaeConfig
+from genlab.data.decode import decoding
+from genlab.data.pictures import read_all
+from genlab.features.extractor import Provenance
+from genlab.fid.statistics_file import Framing, load_statistics, save_statistics
+from genlab.metrics.frechet_distance import Statistics
+from genlab.networks.pretrained.inception import load_inception
+from genlab.networks.pretrained.weights import read_pinned
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (12, 28, 28)).astype(np.uint8)
+COLOUR = RNG.integers(0, 256, (4, 16, 20, 3)).astype(np.uint8)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _quietly(read: Callable[[Path], object], file: Path) -> Callable[[bytes], object]:
+    """Returns a function that writes bytes into a file and reads it, its notes unheard."""
+    def of(data: bytes) -> object:
+        file.write_bytes(data)
+        with redirect_stderr(io.StringIO()):
+            return read(file)
+    return of
+
+
+def _all_images(path: Path) -> object:
+    with decoding():
+        return read_all(genlab.data.images(path, 16))
+
+
+def npy(folder: Path) -> Reader:
+    """Images in one array."""
+    honest = [_npy(COLOUR), _npy(COLOUR.transpose(0, 3, 1, 2) / 255), _npy(GREY > 99),
+              _npy(np.asfortranarray(GREY.astype(">u2")))]  # fmt: skip
+    return Reader("npy", honest, _quietly(_all_images, folder / "a.npy"), [in_npy])
+
+
+def npz(folder: Path) -> Reader:
+    """Digits in splits, with labels."""
+    labels = np.arange(12) % 10
+    honest = [
+        _npz(train=GREY[:9], train_labels=labels[:9], test=GREY[9:], test_labels=labels[9:]),
+        _npz(x_train=GREY / 255, y_train=labels[:, None], names=np.array(["a", "b"])),
+    ]
+    return Reader("npz", honest, _quietly(genlab.data.digits, folder / "a.npz"),
+                  [in_zip((".npy", in_npy))])  # fmt: skip
+
+
+def idx_plain(folder: Path) -> Reader:
+    """The labels of MNIST's four files, beside images that are honest."""
+    return _idx(folder, "train labels", "plain")
+
+
+def idx_gzip(folder: Path) -> Reader:
+    """The gzipped images of MNIST's four files."""
+    return _idx(folder, "train images", "gzip")
+
+
+def _idx(folder: Path, changed: str, kind: str) -> Reader:
+    parts = {"train images": GREY[:8], "train labels": np.arange(8).astype(np.uint8),
+             "test images": GREY[8:], "test labels": np.arange(4).astype(np.uint8)}  # fmt: skip
+    for part, name in FILES.items():
+        (folder / name).write_bytes(idx_bytes(parts[part]))
+    (folder / FILES[changed]).unlink()
+    data, suffix = idx_bytes(parts[changed]), ".gz" if kind == "gzip" else ""
+    honest = [gzip.compress(data) if suffix else data]
+    return Reader(f"idx {kind}", honest,
+                  _quietly(lambda _: genlab.data.digits(folder), folder / (FILES[changed] + suffix)),
+                  [in_gzip(any_change)] if suffix else [])  # fmt: skip
+
+
+def idx_zip(folder: Path) -> Reader:
+    """MNIST's four files in a zip, some gzipped."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part, array in {"train images": GREY[:8], "train labels": np.arange(8, dtype=np.uint8),
+                            "test images": GREY[8:], "test labels": np.arange(4, dtype=np.uint8)
+                            }.items():  # fmt: skip
+            packed = part.startswith("test")
+            data = idx_bytes(array)
+            archive.writestr(f"raw/{FILES[part]}{'.gz' if packed else ''}",
+                             gzip.compress(data) if packed else data)  # fmt: skip
+    return Reader("idx zip", [buffer.getvalue()], _quietly(genlab.data.digits, folder / "a.zip"),
+                  [in_zip((".gz", in_gzip(any_change)))])  # fmt: skip
+
+
+def statistics(folder: Path) -> Reader:
+    """Mean and covariance of features, ours and another tool's."""
+    x = RNG.standard_normal((30, 8))
+    mu, sigma = x.mean(0), np.cov(x.T)
+    known = Provenance(network="n", sha256="0" * 64, layer="pool", preprocessing="p")
+    save_statistics(folder / "own.npz", Statistics(torch.tensor(mu), torch.tensor(sigma), 30),
+                    known, "dogs", Framing(64, "centre"), 29)  # fmt: skip
+    honest = [(folder / "own.npz").read_bytes(), _npz(mu=mu, sigma=sigma),
+              _npz(mu=mu.astype(np.float32), sigma=np.asfortranarray(sigma.astype(np.float32)))]  # fmt: skip
+    read = _quietly(load_statistics, folder / "a.npz")
+    return Reader("statistics", honest, read, [in_zip((".npy", in_npy)), records.in_provenance])
+
+
+def _refused(read: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Returns a reader of files that even honest ones are too small for."""
+    def of(path: Path) -> object:
+        try:
+            return read(path)
+        except InputError as error:
+            if "not FID Inception's weights" not in str(error):
+                raise
+            return None
+    return of
+
+
+FIRST = {"Conv2d_1a_3x3.weight": (4, 3, 3, 3), "Conv2d_1a_3x3.bias": (4,)}
+
+
+def inception_npz(folder: Path) -> Reader:
+    """FID Inception's weights; the honest file has too few, which is found last."""
+    arrays = {name: RNG.standard_normal(shape).astype(np.float32) for name, shape in FIRST.items()}
+    read = _quietly(_refused(load_inception), folder / "a.npz")
+    return Reader("inception npz", [_npz(**arrays)], read, [in_zip((".npy", in_npy))], 0.03)
+
+
+def inception_safetensors(folder: Path) -> Reader:
+    """The same as safetensors."""
+    honest = save({name: torch.randn(shape) for name, shape in FIRST.items()})
+    read = _quietly(_refused(load_inception), folder / "a.safetensors")
+    return Reader("inception safetensors", [honest], read, [in_safetensors], 0.03)
+
+
+def pinned(folder: Path) -> Reader:
+    """A pickle that is read only if its SHA-256 is known."""
+    import hashlib
+
+    buffer = io.BytesIO()
+    torch.save({"a": torch.zeros(3)}, buffer)
+    honest = buffer.getvalue()
+    digest = hashlib.sha256(honest).hexdigest()
+    return Reader("pinned pth", [honest], _quietly(lambda p: read_pinned(p, digest), folder / "a.pth"))
+
+
+def kept_tensors(folder: Path) -> Reader:
+    """An entry of the cache, whose digest agrees; a damaged one is made again."""
+    honest = save({"images": torch.zeros(3, 4), "digests": torch.zeros(2, dtype=torch.uint8)})
+
+    def read(data: bytes) -> object:
+        from hashlib import sha256
+
+        (folder / "k-a.safetensors").write_bytes(data)
+        (folder / "k-a.sha256").write_text(sha256(data).hexdigest())
+        return cache.Parts(folder, "k").read("a")
+
+    return Reader("cache", [honest], read, [in_safetensors])
+
+
+def sources(folder: Path) -> Reader:
+    """A file of any kind where a SOURCE is wanted."""
+    honest = [b"label,a,b\n1,2,3\n", _npy(COLOUR), _npz(images=COLOUR), pictures.PNGS[0],
+              idx_bytes(GREY)]  # fmt: skip
+    suffixes = (".npy", ".npz", ".zip", ".csv", ".pkl", ".png", "", ".heic", ".tga", ".gz")
+
+    def read(data: bytes) -> object:
+        file = folder / f"a{suffixes[len(data) % len(suffixes)]}"
+        file.write_bytes(data)
+        try:
+            with redirect_stderr(io.StringIO()):
+                return genlab.data.images(file, 16)
+        finally:
+            file.unlink()
+
+    def honest_too(data: bytes) -> object:
+        try:
+            return read(data)
+        except InputError:
+            if data in honest:
+                return None
+            raise
+
+    return Reader("source", honest, honest_too)
+
+
+def make_run(folder: Path) -> Path:
+    """Trains the VAE that the readers of runs read."""
+    from genlab.vae.train import train_vae
+
+    config = VaeConfig(data=str(make_tiny_digits(folder / "tiny.npz")), hidden=(8,), epochs=2,
+                       batch=60, draws=2, importance=0)  # fmt: skip
+    with redirect_stderr(io.StringIO()):
+        train_vae(config, folder / "vae")
+    return folder / "vae"
+
+
+READERS: dict[str, Callable[[Path], Reader]] = {
+    make.__name__: make
+    for make in (
+        npy, npz, idx_plain, idx_gzip, idx_zip, statistics, inception_npz, inception_safetensors,
+        pinned, kept_tensors, sources, *pictures.READERS, *records.READERS,
+    )
+}  # fmt: skip
+"""What makes each reader in a folder of its own."""
