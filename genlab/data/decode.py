@@ -17,15 +17,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from genlab.common.errors import InputError
-from genlab.common.formats.picture import MOST_PIXELS, opened, readable_formats
+from genlab.common.formats.picture import opened, readable_formats
 from genlab.data.problems import MEND
 
 VERSION = 1
 """The version of decoding and resizing: part of cache keys and identities."""
-FREE = 1 << 21
-"""The pixels that any image may have."""
-MOST_PACKED = 200
-"""The pixels for a byte of its file that a larger image may have; photographs have 2 to 50."""
 SMALLEST_SIDE = 16
 """Pixels that the shorter side of an image needs to have a square cut out of it."""
 
@@ -80,8 +76,7 @@ def reading(data: bytes, name: str) -> Iterator[Image.Image]:
         InputError: If it is no readable image, or so large that it may be a decompression bomb.
     """
     try:
-        most = min(MOST_PIXELS, max(FREE, MOST_PACKED * len(data)))
-        with opened(data, name, readable_formats(), most) as image:
+        with opened(data, name, readable_formats()) as image:
             yield image
     except InputError as error:
         raise InputError(f"{error}{MEND}") from None

@@ -10,6 +10,7 @@ __all__ = [
     "FILE", "clusters_of", "default_count", "find_classes", "keep_classes", "read_classes",
 ]  # fmt: skip
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ import torch
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
+from genlab.common.typed_json import from_json, to_json
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes, by_folder
 from genlab.data.image_set import ImageSet
@@ -28,6 +30,20 @@ from genlab.runs.records import read_json
 from genlab.runs.seal import write_kept
 
 FILE = "classes.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What the file holds."""
+
+    by: str
+    names: list[str]
+    counts: list[int]
+    """The number of training images of each class."""
+    labels: list[int]
+    """The class of each image."""
+    held_out: list[int]
+    """The images that are not trained on."""
 
 
 def find_classes(config: GanConfig, images: ImageSet, out: Path) -> Classes | None:
@@ -82,11 +98,11 @@ def default_count(images: int) -> int:
 def keep_classes(out: Path, classes: Classes) -> None:
     """Writes the classes into a run directory."""
     held_out = [] if classes.learned is None else (~classes.learned).nonzero().flatten().tolist()
-    record = {
-        "by": classes.by, "names": list(classes.names), "counts": classes.counts,
-        "labels": classes.labels.tolist(), "held_out": held_out,
-    }
-    write_kept(out, {FILE: atomic.json_bytes(record)})
+    kept = Kept(
+        by=classes.by, names=list(classes.names), counts=classes.counts,
+        labels=classes.labels.tolist(), held_out=held_out,
+    )
+    write_kept(out, {FILE: atomic.json_bytes(to_json(kept))})
 
 
 def read_classes(path: Path) -> Classes:
@@ -95,13 +111,14 @@ def read_classes(path: Path) -> Classes:
     Raises:
         InputError: If they are missing or damaged.
     """
-    kept = read_json(path / FILE)
-    labels = torch.tensor(kept["labels"], dtype=torch.int64)
+    kept = from_json(Kept, dict(read_json(path / FILE)), str(path / FILE))
+    images, names = range(len(kept.labels)), range(len(kept.names))
+    if not (all(n in names for n in kept.labels) and all(n in images for n in kept.held_out)):
+        raise InputError(f"{path / FILE}: labels or images that are not there; it is damaged")
+    labels = torch.tensor(kept.labels, dtype=torch.int64)
     learned = torch.ones(len(labels), dtype=torch.bool)
-    learned[kept["held_out"]] = False
-    classes = Classes(
-        by=kept["by"], names=tuple(kept["names"]), labels=labels, learned=learned
-    )
-    if classes.counts != kept["counts"]:
+    learned[torch.tensor(kept.held_out, dtype=torch.int64)] = False
+    classes = Classes(by=kept.by, names=tuple(kept.names), labels=labels, learned=learned)
+    if classes.counts != kept.counts:
         raise InputError(f"{path / FILE}: its counts are not those of its labels; it is damaged")
     return classes

@@ -18,12 +18,19 @@ from typing import Any
 
 from genlab.common.errors import InputError
 from genlab.common.system_errors import read_bytes
+from genlab.common.typed_json import fits
 from genlab.runs.records import read_json
 from genlab.runs.seal import digest_of
 
 LOGS = ("metrics.jsonl", "beginning.jsonl")
 
 Marker = dict[str, Any]
+FIELDS = {
+    "step": int, "seconds": float, "file": str, "sha256": str, "good": bool, "config": str,
+    "env": str, "logs": dict[str, list[int | str]],
+}  # fmt: skip
+"""What a marker holds, beside its check."""
+SUFFIX = ".safetensors"
 
 
 def make_marker(
@@ -55,14 +62,20 @@ def read_marker(path: Path) -> Marker | None:
     """
     if not path.exists():
         return None
-    marker = dict(read_json(path))
-    check = marker.pop("check", None)
-    if check != _check(marker):
+    marker = read_json(path)
+    if marker.get("check") != _check(marker):
         raise InputError(f"{path}: changed or torn (it does not agree with its own check)")
+    for key, kind in FIELDS.items():
+        if not fits(marker[key], kind):
+            raise InputError(f"{path}: {key} is not what a run writes there")
+    if Path(marker["file"]).name != marker["file"] or not marker["file"].endswith(SUFFIX) or any(
+        [type(part) for part in log] != [int, str] for log in marker["logs"].values()
+    ):
+        raise InputError(f"{path}: its file or its logs are not what a run writes there")
     for name, now in _of_run(path.parent).items():
         if marker[name] != now:
             raise InputError(f"{path.parent / name}.json: changed since the run began")
-    return marker | {"check": check}
+    return marker
 
 
 def verified_logs(run: Path, marker: Marker | None) -> dict[str, bytes]:
@@ -90,4 +103,5 @@ def _of_run(run: Path) -> dict[str, str]:
 
 
 def _check(marker: Marker) -> str:
-    return digest_of(json.dumps(marker, sort_keys=True).encode())
+    rest = {key: value for key, value in marker.items() if key != "check"}
+    return digest_of(json.dumps(rest, sort_keys=True).encode())

@@ -19,14 +19,15 @@ __all__ = [
 ]
 
 import hashlib
-import json
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.json_text import read_object
 from genlab.common.system_errors import read_bytes
+from genlab.common.typed_json import fits
 
 DONE, RECORD = "DONE", "kept.json"
 """The files' names."""
@@ -169,16 +170,17 @@ def is_sealed(run: Path, name: str) -> bool:
 
 def _read(file: Path) -> Seal | None:
     try:
-        text = read_bytes(file).decode()
+        data = read_bytes(file)
     except FileNotFoundError:
         return None
+    damaged = f"{file}: damaged; it holds the SHA-256 of the run's files: restore it from a copy"
     try:
-        files = json.loads(text)["files"]
-        return {str(name): [str(one) for one in digests] for name, digests in files.items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InputError(
-            f"{file}: damaged; it holds the SHA-256 of the run's files: restore it from a copy"
-        ) from None
+        files = read_object(data, str(file)).get("files", {})
+    except InputError:
+        raise InputError(damaged) from None
+    if not fits(files, Seal) or not all(_matches(name, KEPT) for name in files):
+        raise InputError(damaged)
+    return files
 
 
 def _write(file: Path, files: Mapping[str, Sequence[str]]) -> None:

@@ -31,6 +31,10 @@ HEAD = 16
 """The bytes at a file's beginning that a signature lies in."""
 MOST_PIXELS = 89_478_485
 """The pixels of a picture; Pillow's own limit, which can be set lower."""
+FREE = 1 << 21
+"""The pixels that any picture may have."""
+MOST_PACKED = 200
+"""The pixels for a byte of its file that a larger one may have: photographs have 2 to 50."""
 
 
 @contextmanager
@@ -53,7 +57,8 @@ def opened(
             pixels, size = image.width * image.height, f"{image.width}x{image.height} pixels"
             if not pixels:
                 raise ValueError(size)
-            if pixels > most or pixels > (Image.MAX_IMAGE_PIXELS or most):
+            most = min(most, Image.MAX_IMAGE_PIXELS or most, max(FREE, MOST_PACKED * len(data)))
+            if pixels > most:
                 raise ValueError(f"{size}: too many; of {len(data):,} bytes {most:,} at most")
             yield image
             return

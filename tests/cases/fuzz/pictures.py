@@ -51,22 +51,26 @@ def _deep() -> bytes:
     return buffer.getvalue()
 
 
-FRAMES = {"save_all": True, "append_images": [SOFT.rotate(90), SOFT.rotate(180)]}
+def _frames(form: str) -> bytes:
+    """An animation, or a file of several pages."""
+    return saved(form, save_all=True, append_images=[SOFT.rotate(angle) for angle in (90, 180)])
+
+
 PNGS = [
     saved("PNG"), saved("PNG", "RGBA"), saved("PNG", "LA"), saved("PNG", "1"), _deep(),
-    saved("PNG", "P", transparency=3), saved("PNG", exif=_turned()), saved("PNG", **FRAMES),
+    saved("PNG", "P", transparency=3), saved("PNG", exif=_turned()), _frames("PNG"),
 ]
 FORMS: dict[str, Sequence[bytes]] = {
     "png": PNGS,
     "jpeg": [saved("JPEG"), saved("JPEG", "CMYK"), saved("JPEG", "L", progressive=True),
-             saved("JPEG", exif=_turned()), saved("MPO", **FRAMES)],
-    "gif": [saved("GIF", "P"), saved("GIF", "P", **FRAMES), saved("GIF", "P", transparency=3)],
-    "webp": [saved("WEBP"), saved("WEBP", "RGBA", lossless=True), saved("WEBP", **FRAMES),
+             saved("JPEG", exif=_turned()), _frames("MPO")],
+    "gif": [saved("GIF", "P"), _frames("GIF"), saved("GIF", "P", transparency=3)],
+    "webp": [saved("WEBP"), saved("WEBP", "RGBA", lossless=True), _frames("WEBP"),
              saved("WEBP", exif=_turned())],
     "bmp": [saved("BMP"), saved("BMP", "P"), saved("BMP", "1"), saved("BMP", "RGBA")],
     "tiff": [saved("TIFF"), saved("TIFF", compression="tiff_lzw"), saved("TIFF", "1",
-             compression="group4"), saved("TIFF", compression="jpeg"), saved("TIFF", **FRAMES),
-             saved("TIFF", "I;16") if False else saved("TIFF", "LA"),
+             compression="group4"), saved("TIFF", compression="jpeg"), _frames("TIFF"),
+             saved("TIFF", "LA"),
              saved("TIFF", compression="tiff_adobe_deflate", big_tiff=True)],
     "ppm": [saved("PPM"), saved("PPM", "L"), saved("PPM", "1"), b"P3 2 1 255 1 2 3 4 5 6 " * 1],
     "avif": [saved("AVIF"), saved("AVIF", exif=_turned())],

@@ -27,6 +27,7 @@ from genlab.notebook.run import Run
 from genlab.runs import run as runs
 from genlab.runs.examine import examine
 from genlab.runs.marker import _check
+from genlab.runs import seal as sealing
 from genlab.runs.records import kind_of, read_json, read_lines
 
 
@@ -95,10 +96,12 @@ def template(folder: Path) -> Reader:
 def weights(folder: Path) -> Reader:
     """A file of weights of a run."""
     (folder / "config.json").write_text('{"kind": "vae", "config": {}}')
+    (folder / "env.json").write_text('{"data": {}, "sessions": []}')
     honest = save({"a.weight": torch.randn(3, 4), "b": torch.zeros(2, dtype=torch.int64)})
 
     def read(data: bytes) -> object:
         (folder / "model.safetensors").write_bytes(data)
+        sealing.seal(folder)
         return runs.Run(folder).weights("model.safetensors")
 
     return Reader("weights", [honest], read, [in_safetensors], 2.0)
@@ -148,12 +151,13 @@ def seal(folder: Path) -> Reader:
 
 def _of_run(name: str) -> Callable[[Path], Reader]:
     def make(folder: Path) -> Reader:
-        """A file of a run that is not finished, so that no digest stands before it."""
+        """A file of a run, which is sealed as it is: no digest stands before it."""
         for file in ("config.json", "env.json", "results.json", "metrics.jsonl"):
             shutil.copy(folder.parent / "vae" / file, folder / file)
 
         def read(data: bytes) -> object:
             (folder / name).write_bytes(data)
+            sealing.seal(folder)
             with redirect_stderr(io.StringIO()):
                 run = Run(folder)
                 return run.kind, run.metrics(), run.figures, run._repr_html_(), run.results
