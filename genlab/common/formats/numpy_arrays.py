@@ -10,38 +10,29 @@ References:
 
 __all__ = ["array_names", "read_npy", "read_npz"]
 
-import io
 import os
 import re
-import struct
-import zipfile
-import zlib
 
 from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
+from zipfile import ZipInfo
 
 import numpy as np
 
 from genlab.common.errors import InputError
+from genlab.common.formats.zip_archive import Limits, Stream, ZipArchive
 from genlab.common.text import one_line
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
 """The bytes of a header; NumPy has the same limit."""
 MOST_AXES = 8
-MOST_ARRAYS = 1_000
-FREE = 1 << 25
-"""The bytes that any `.npz` may unpack to."""
-MOST_PACKED = 200
-"""The ratio of unpacked to packed bytes above which a larger `.npz` is refused."""
-ENCRYPTED = 0x1
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError,
-    UnicodeError,
-)  # fmt: skip
-"""What `zipfile` raises on bytes that are no zip."""
+LIMITS = Limits(
+    entries=1_000, directory=1 << 20, file=1 << 46, total=1 << 46, free=1 << 25, ratio=200
+)
+"""Of a `.npz`; it is no larger than the disk that it comes from."""
 PIECE = 1 << 20
 """The bytes that are unpacked at a time."""
 
@@ -108,74 +99,49 @@ def read_npz(
     Raises:
         InputError: If it is damaged, of other types, or unpacks to less or more than it says.
     """
-    try:
-        packed = len(file) if isinstance(file, bytes) else file.stat().st_size
-        with zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file) as archive:
-            members = _members(archive, packed, name, only)
-            return {
-                key: _member(archive, member, f"{name}: {one_line(key)}", text)
-                for key, member in members.items()
-            }
-    except DAMAGE as error:
-        reason = getattr(error, "strerror", None) or str(error) or "cut short"
-        raise _damaged(name, reason) from None
+    with ZipArchive(file, name, LIMITS) as archive:
+        size = len(file) if isinstance(file, bytes) else file.stat().st_size
+        unpacked = sum(entry.file_size for entry in archive.entries)
+        if unpacked > max(LIMITS.free, LIMITS.ratio * size):
+            raise InputError(f"{name}: {size:,} bytes that unpack to {unpacked:,}: refused")
+        found: dict[str, np.ndarray] = {}
+        for entry in archive.entries:
+            key = entry.filename.removesuffix(".npy")
+            if key in found:
+                raise _damaged(name, f"two arrays {key}")
+            if only is None or key in only:
+                found[key] = _member(archive, entry, f"{name}: {key}", text)
+        return found
 
 
 def array_names(path: Path) -> list[str]:
     """Returns the names of a `.npz`'s arrays; none of a file that is no zip or holds others."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except DAMAGE:
+        with ZipArchive(path, str(path), LIMITS) as archive:
+            names = [entry.filename for entry in archive.entries]
+    except InputError:
         return []
     plain = all(name.endswith(".npy") for name in names)
     return [name.removesuffix(".npy") for name in names] if plain else []
 
 
-def _members(
-    archive: zipfile.ZipFile, packed: int, name: str, only: Collection[str] | None
-) -> dict[str, zipfile.ZipInfo]:
-    """Returns the members to read by the names of their arrays."""
-    infos = archive.infolist()
-    if len(infos) > MOST_ARRAYS:
-        raise InputError(f"{name}: {len(infos):,} arrays; at most {MOST_ARRAYS:,} are read")
-    unpacked = sum(info.file_size for info in infos)
-    if unpacked > FREE and unpacked > MOST_PACKED * packed:
-        raise InputError(f"{name}: {packed:,} bytes that unpack to {unpacked:,}: refused")
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
-        key = info.filename.removesuffix(".npy")
-        if only is not None and key not in only:
-            continue
-        if key in members:
-            raise _damaged(name, f"two arrays {one_line(key)}")
-        if info.flag_bits & ENCRYPTED:
-            raise _damaged(name, f"{one_line(key)} is encrypted")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise _damaged(name, f"{one_line(key)} is packed in a way that NumPy never writes")
-        members[key] = info
-    return members
-
-
-def _member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, text: bool
-) -> np.ndarray:
-    with archive.open(member) as file:
+def _member(archive: ZipArchive, entry: ZipInfo, name: str, text: bool) -> np.ndarray:
+    with archive.open(entry) as file:
         header = _header(file, name, text)
-        _require_size(header, member.file_size - header.start, name)
-        values = np.empty(header.size, np.uint8)
-        for start in range(0, header.size, PIECE):
-            piece = file.read(min(PIECE, header.size - start))
-            if len(piece) < min(PIECE, header.size - start):
-                raise EOFError
-            values[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
-        file.read(1)  # at the end the checksum is compared
-    array = np.ndarray(header.shape, header.dtype, values.data, order=header.order)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        _require_size(header, entry.file_size - header.start, name)
+        values, held = np.empty(header.size, np.uint8), 0
+        while piece := file.read(min(PIECE, header.size - held) or 1):  # 1: the end, its checksum
+            if held + len(piece) > header.size:
+                raise _damaged(name, "more than its header says")
+            values[held : held + len(piece)] = np.frombuffer(piece, np.uint8)
+            held += len(piece)
+    _require_size(header, held, name)
+    array = np.ndarray(header.shape, header.dtype, values.data, order=header.order)
     _require_booleans(array, name)
     return array.astype(header.dtype.newbyteorder("="), copy=False)
 
 
-def _header(file: IO[bytes], name: str, text: bool) -> Header:
+def _header(file: IO[bytes] | Stream, name: str, text: bool) -> Header:
     head = file.read(8)
     version = tuple(head[6:])
     if head[:6] != MAGIC or version not in ((1, 0), (2, 0), (3, 0)):

@@ -11,7 +11,7 @@ import struct
 import zipfile
 
 from genlab.common.errors import InputError
-from genlab.common.formats.zip_archive import ENCRYPTED, UTF8, Limits, ZipArchive
+from genlab.common.formats.zip_archive import ENCRYPTED, UTF8, Limits, ZipArchive, is_folder
 
 LARGEST = 512 << 20
 """Bytes of an archive."""
@@ -69,7 +69,7 @@ class PlainZip(ZipArchive):
         ):
             raise InputError(f"{self.shown(entry)}: not a plain name below the archive")
         why = self.refusal(entry)
-        if why or (entry.is_dir() and entry.file_size):
+        if why or (is_folder(entry) and entry.file_size):
             raise InputError(f"{self.shown(entry)}: {why or 'a folder with content'}")
         return path
 

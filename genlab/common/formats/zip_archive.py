@@ -9,7 +9,7 @@ References:
     | A better zip bomb (Fifield, 2019), https://www.bamsoftware.com/hacks/zipbomb/
 """
 
-__all__ = ["ENCRYPTED", "UTF8", "Limits", "Stream", "ZipArchive"]
+__all__ = ["ENCRYPTED", "UTF8", "Limits", "Stream", "ZipArchive", "is_folder"]
 
 import io
 import stat
@@ -122,7 +122,7 @@ class ZipArchive:
     def refusal(self, entry: zipfile.ZipInfo) -> str:
         """Returns why a file is not read; "" if it is."""
         kind, limits = stat.S_IFMT(entry.external_attr >> 16), self.limits
-        if kind not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
+        if kind not in (0, stat.S_IFDIR if is_folder(entry) else stat.S_IFREG):
             return "a link or another special file"
         if entry.flag_bits & ENCRYPTED:
             return "encrypted: unpack the zip with its password"
@@ -204,6 +204,11 @@ class Stream:
             return self._opened.read(size)
         except DAMAGE as error:
             raise InputError(f"{self._name}: damaged ({error or 'cut short'})") from None
+
+
+def is_folder(entry: zipfile.ZipInfo) -> bool:
+    """Returns whether an entry is a folder; `ZipInfo.is_dir` fails where the name is empty."""
+    return entry.filename.endswith("/")
 
 
 class _Bounded:

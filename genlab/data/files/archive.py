@@ -7,14 +7,14 @@ import zipfile
 from pathlib import Path
 
 from genlab.common.errors import InputError
-from genlab.common.formats.zip_archive import UTF8, Limits, ZipArchive
+from genlab.common.formats.zip_archive import UTF8, Limits, ZipArchive, is_folder
 from genlab.data.files.base import ImageFiles, no_images
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
 from genlab.data.files.left_out import LeftOut
 from genlab.data.problems import MEND
 
 LIMITS = Limits(
-    entries=2_000_000, directory=1 << 28, file=1 << 30, total=1 << 50, free=1 << 26
+    entries=2_000_000, directory=1 << 28, file=1 << 30, total=1 << 50, free=1 << 24
 )  # fmt: skip
 """Of an archive; its files are read one by one."""
 LARGEST_MEMBER = 1 << 29
@@ -59,7 +59,7 @@ class Archive(ImageFiles):
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in self._zip.entries:
             name = member_name(member)
-            if member.is_dir() or self.left_out.add_hidden(tuple(name.split("/"))):
+            if is_folder(member) or self.left_out.add_hidden(tuple(name.split("/"))):
                 continue
             if not self._is_picture(name, member):
                 self.left_out.add(name)

@@ -22,6 +22,7 @@ import numpy as np
 
 from genlab.common.errors import InputError
 from genlab.common.formats.idx import read_idx
+from genlab.common.formats.zip_archive import is_folder
 from genlab.data.files.archive import member_name, open_zip
 from genlab.data.files.hidden import hidden_part
 from genlab.data.splits import split_of
@@ -121,7 +122,7 @@ def _names(path: Path) -> dict[str, str]:
         with open_zip(path) as archive:
             for member in archive.entries:
                 name = member_name(member)
-                if not member.is_dir() and idx_name(PurePosixPath(name).name):
+                if not is_folder(member) and idx_name(PurePosixPath(name).name):
                     found[name] = member.filename
     return {name: own for name, own in found.items() if hidden_part(name.split("/")) is None}
 

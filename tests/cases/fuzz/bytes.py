@@ -1,4 +1,4 @@
-"""Changes of bytes that know nothing of formats: what disks, networks and strangers do to files."""
+"""Changes of bytes that know nothing of formats, as disks, networks and strangers make them."""
 
 __all__ = ["ODD_NUMBERS", "any_change", "changed"]
 
@@ -61,11 +61,14 @@ def set_digits(random: Random, data: bytes) -> bytes:
 
 def cut(random: Random, data: bytes) -> bytes:
     near = random.choice((len(data), min(len(data), 64)))
-    return data[: random.randrange(near)] if random.random() < 0.7 else data[-random.randrange(1, near + 1) :]
+    if random.random() < 0.7:
+        return data[: random.randrange(near)]
+    return data[-random.randrange(1, near + 1) :]
 
 
 def extend(random: Random, data: bytes) -> bytes:
-    more = random.choice((b"\0", b"x", random.randbytes(random.randrange(1, 64)), bytes(70_000), data))
+    noise = random.randbytes(random.randrange(1, 64))
+    more = random.choice((b"\0", b"x", noise, bytes(70_000), data))
     return data + more if random.random() < 0.8 else more + data
 
 
@@ -88,7 +91,9 @@ def put_token(random: Random, data: bytes) -> bytes:
 def nest(random: Random, data: bytes) -> bytes:
     """Puts in many opening brackets, with the closing ones or without."""
     place, deep = random.randrange(len(data) + 1), random.choice((20, 1000, 100_000))
-    begin, end = random.choice(((b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"<w:p>", b"</w:p>")))
+    begin, end = random.choice((
+        (b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"<w:p>", b"</w:p>"), (b"a=[", b"]"),
+    ))
     inside = begin * deep + (b"1" + end * deep if random.random() < 0.5 else b"")
     return data[:place] + inside + data[place:]
 

@@ -1,4 +1,4 @@
-"""Runs readers over changed files, and says which raised what they must not, were slow or large."""
+"""Runs readers over changed files: what raises what it must not, is slow, or takes memory."""
 
 __all__ = ["Campaign", "Find", "Reader", "run"]
 
@@ -9,12 +9,15 @@ import warnings
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import FrameType
 
 from cases.fuzz.bytes import changed
+
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
 
 Change = Callable[[Random, bytes], bytes]
 
@@ -37,11 +40,13 @@ class Reader:
     """Reads one; raises `InputError` where it cannot."""
     changes: Sequence[Change] = ()
     """Changes inside the format; half of the cases are of these, the other half of any bytes."""
-    weight: float = 1.0
-    """How many cases it gets, relative to others."""
+    given: bytes | None = None
+    """The file of every case, where there is only one."""
 
     def case(self, seed: int, index: int) -> bytes:
         """Returns the changed file of a case."""
+        if self.given is not None:
+            return self.given
         random = Random(f"{self.name} {seed} {index}")
         data = random.choice(self.honest)
         if self.changes and random.random() < 0.6:
@@ -81,23 +86,30 @@ def run(reader: Reader, seed: int, start: int, count: int) -> Campaign:
     signal.signal(signal.SIGALRM, _too_long)
     for data in reader.honest:  # the first one loads what is needed
         reader.read(data)
-    honest = max(_growth(lambda data=data: reader.read(data)) for data in reader.honest)
+    honest = max(_growth(partial(reader.read, data)) for data in reader.honest)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for first in range(start, start + count, MEASURED):
             batch = range(first, min(first + MEASURED, start + count))
-            grown = _growth(lambda: [_one(reader, seed, index, found) for index in batch])
+            grown = _growth(partial(_all, reader, seed, batch, found))
             if grown > LARGEST + 2 * honest:
-                for index in batch:
-                    data = reader.case(seed, index)
-                    alone = _growth(lambda: _one(reader, seed, index, Campaign()))
-                    found.largest = max(found.largest, alone)
-                    if alone > LARGEST + 2 * honest:
-                        what = f"{alone >> 20} MB of memory (an honest file {honest >> 20} MB)"
-                        found.finds.append(Find(reader.name, what, seed, index, data))
-            else:
-                found.largest = max(found.largest, grown)
+                grown = max(_memory(reader, seed, index, honest, found) for index in batch)
+            found.largest = max(found.largest, grown)
     return found
+
+
+def _all(reader: Reader, seed: int, batch: range, found: Campaign) -> None:
+    for index in batch:
+        _one(reader, seed, index, found)
+
+
+def _memory(reader: Reader, seed: int, index: int, honest: int, found: Campaign) -> int:
+    """Runs a case again, alone, and returns the memory that it takes."""
+    grown = _growth(partial(_one, reader, seed, index, Campaign()))
+    if grown > LARGEST + 2 * honest:
+        what = f"{grown >> 20} MB of memory (an honest file {honest >> 20} MB)"
+        found.finds.append(Find(reader.name, what, seed, index, reader.case(seed, index)))
+    return grown
 
 
 def _one(reader: Reader, seed: int, index: int, found: Campaign) -> None:
@@ -108,7 +120,7 @@ def _one(reader: Reader, seed: int, index: int, found: Campaign) -> None:
         reader.read(data)
     except InputError as error:
         found.refused += 1
-        if not all(line.isprintable() for line in str(error).split("\n")):
+        if any(line != one_line(line) for line in str(error).split("\n")):
             what = "a message with control characters"
     except Exception as error:
         what = _place(error)

@@ -21,10 +21,12 @@ from cases.fuzz.bytes import ODD_NUMBERS, any_change
 
 Change = Callable[[Random, bytes], bytes]
 
-NAMES = ("a", "", "../a", "/a", "a\nb", "a\x1b[2Jb", "C:\\a", "a" * 300, "con", "\u202ea", "a/", "词")
+NAMES = (
+    "a", "", "../a", "/a", "a\nb", "a\x1b[2Jb", "C:\\a", "a" * 300, "con", "\u202ea", "a/", "词",
+)  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, False, "", "x", "\n", "\x1b[2J", "\ud800", "词", "9" * 5000, -1, 0, 1, 10**30, 1e308,
-    -0.0, 1e-320, [], {}, [[]], [None], {"": None}, [1, "a"], float("nan"), float("inf"),
+    None, True, False, "", "x", "\n", "\x1b[2J", "\ud800", "词", "9" * 5000, -1, 0, 1, 10**30,
+    1e308, -0.0, 1e-320, [], {}, [[]], [None], {"": None}, [1, "a"], float("nan"), float("inf"),
     "x" * 100_000, list(range(3000)), {"value": 1, "error": None},
 )
 
@@ -42,7 +44,8 @@ def in_json(random: Random, data: bytes) -> bytes:
         value = _other(random, value)
     written = json.dumps(value).encode()
     if random.random() < 0.1 and b": " in written:  # a key twice
-        written = written.replace(b"{", b'{"a": 1, "a": 2, ' if random.random() < 0.5 else b"{,", 1)
+        twice = b'{"a": 1, "a": 2, ' if random.random() < 0.5 else b"{,"
+        written = written.replace(b"{", twice, 1)
     if index is None:
         return written
     return b"\n".join([*lines[:index], written, *lines[index + 1 :]])
@@ -59,7 +62,8 @@ def _other(random: Random, value: Any) -> Any:
     if kind < 0.1:
         return {name: part for name, part in value.items() if name != key}
     if kind < 0.2:
-        return {random.choice(NAMES) if name == key else name: part for name, part in value.items()}
+        other = random.choice(NAMES)
+        return {other if name == key else name: part for name, part in value.items()}
     return value | {key: _other(random, value[key])}
 
 
@@ -215,7 +219,8 @@ def in_png(random: Random, data: bytes) -> bytes:
         at = random.choice((0, 4, 8, 9, 12))
         number = random.choice((0, 1, 2, 3, 4, 6, 8, 16, 17, 300, 5000, 30_000, 10**6, 2**31 - 1))
         width = 4 if at < 8 else 1
-        content = content[:at] + (number % (1 << 8 * width)).to_bytes(width, "big") + content[at + width :]
+        written = (number % (1 << 8 * width)).to_bytes(width, "big")
+        content = content[:at] + written + content[at + width :]
         chunks[0] = name, content
     elif kind < 0.45 and name == b"IDAT":
         try:
@@ -245,7 +250,8 @@ def in_png(random: Random, data: bytes) -> bytes:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    checked = name + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
 def tiff_of_tags(random: Random) -> bytes:

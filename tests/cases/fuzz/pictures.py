@@ -28,9 +28,8 @@ from genlab.lab.report.formats.pictures import shrunk
 from genlab.lab.verify.readers.pictures import read_picture
 from genlab.lab.verify.results.findings import Refused
 
-SOFT = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)).resize(
-    (20, 17)
-)
+COARSE = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+SOFT = Image.fromarray(COARSE).resize((20, 17))
 
 
 def saved(form: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -87,7 +86,6 @@ def tags(random: Random, data: bytes) -> bytes:
 
 
 CHANGES = {"png": [in_png], "jpeg": [with_exif, any_change], "tiff": [tags, any_change]}
-WEIGHTS = {"avif": 0.2, "jpeg2000": 0.5, "tga": 0.7, "dib": 0.5, "qoi": 0.5}
 
 
 def _of_form(form: str) -> Callable[[Path], Reader]:
@@ -101,7 +99,7 @@ def _of_form(form: str) -> Callable[[Path], Reader]:
         def honest_too(data: bytes) -> object:
             return read(data) if data != FORMS["ppm"][-1] else None
 
-        return Reader(form, FORMS[form], honest_too, CHANGES.get(form, ()), WEIGHTS.get(form, 1.0))
+        return Reader(form, FORMS[form], honest_too, CHANGES.get(form, ()))
 
     make.__name__ = form
     return make
@@ -111,8 +109,10 @@ def picture_zip(folder: Path) -> Reader:
     """A folder of pictures in a zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {"a/1.png": PNGS[0], "a/2.jpg": FORMS["jpeg"][0], "b/3": FORMS["webp"][0],
-                           "notes.txt": b"none", "__MACOSX/._1.png": b"x"}.items():  # fmt: skip
+        for name, data in {
+            "a/1.png": PNGS[0], "a/2.jpg": FORMS["jpeg"][0], "b/3": FORMS["webp"][0],
+            "notes.txt": b"none", "__MACOSX/._1.png": b"x",
+        }.items():
             archive.writestr(name, data)
 
     def read(data: bytes) -> object:
@@ -121,7 +121,7 @@ def picture_zip(folder: Path) -> Reader:
             return read_all(genlab.data.images(folder / "a.zip", 16))
 
     return Reader("picture zip", [buffer.getvalue()], read,
-                  [in_zip((".png", in_png), (".jpg", with_exif))], 0.5)  # fmt: skip
+                  [in_zip((".png", in_png), (".jpg", with_exif))])  # fmt: skip
 
 
 def run_pictures(folder: Path) -> Reader:

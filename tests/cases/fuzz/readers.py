@@ -1,17 +1,14 @@
 """Every reader of files of strangers, with honest files and the changes of its format."""
 
-__all__ = ["READERS", "make_run"]
+__all__ = ["READERS", "WEIGHTS", "make_run"]
 
 import gzip
+import hashlib
 import io
-import json
-import shutil
-import struct
 import zipfile
 
 from collections.abc import Callable
 from contextlib import redirect_stderr
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +17,7 @@ import torch
 from cases.fuzz import pictures, records
 from cases.fuzz.bytes import any_change
 from cases.fuzz.campaign import Reader
-from cases.fuzz.inside import in_gzip, in_json, in_npy, in_safetensors, in_zip
+from cases.fuzz.inside import in_gzip, in_npy, in_safetensors, in_zip
 from cases.small_data import FILES, idx_bytes, make_tiny_digits
 from safetensors.torch import save
 
@@ -104,9 +101,8 @@ def _idx(folder: Path, changed: str, kind: str) -> Reader:
     (folder / FILES[changed]).unlink()
     data, suffix = idx_bytes(parts[changed]), ".gz" if kind == "gzip" else ""
     honest = [gzip.compress(data) if suffix else data]
-    return Reader(f"idx {kind}", honest,
-                  _quietly(lambda _: genlab.data.digits(folder), folder / (FILES[changed] + suffix)),
-                  [in_gzip(any_change)] if suffix else [])  # fmt: skip
+    read = _quietly(lambda _: genlab.data.digits(folder), folder / (FILES[changed] + suffix))
+    return Reader(f"idx {kind}", honest, read, [in_gzip(any_change)] if suffix else [])
 
 
 def idx_zip(folder: Path) -> Reader:
@@ -131,8 +127,9 @@ def statistics(folder: Path) -> Reader:
     known = Provenance(network="n", sha256="0" * 64, layer="pool", preprocessing="p")
     save_statistics(folder / "own.npz", Statistics(torch.tensor(mu), torch.tensor(sigma), 30),
                     known, "dogs", Framing(64, "centre"), 29)  # fmt: skip
+    small = np.asfortranarray(sigma.astype(np.float32))
     honest = [(folder / "own.npz").read_bytes(), _npz(mu=mu, sigma=sigma),
-              _npz(mu=mu.astype(np.float32), sigma=np.asfortranarray(sigma.astype(np.float32)))]  # fmt: skip
+              _npz(mu=mu.astype(np.float32), sigma=small)]  # fmt: skip
     read = _quietly(load_statistics, folder / "a.npz")
     return Reader("statistics", honest, read, [in_zip((".npy", in_npy)), records.in_provenance])
 
@@ -156,25 +153,24 @@ def inception_npz(folder: Path) -> Reader:
     """FID Inception's weights; the honest file has too few, which is found last."""
     arrays = {name: RNG.standard_normal(shape).astype(np.float32) for name, shape in FIRST.items()}
     read = _quietly(_refused(load_inception), folder / "a.npz")
-    return Reader("inception npz", [_npz(**arrays)], read, [in_zip((".npy", in_npy))], 0.03)
+    return Reader("inception npz", [_npz(**arrays)], read, [in_zip((".npy", in_npy))])
 
 
 def inception_safetensors(folder: Path) -> Reader:
     """The same as safetensors."""
     honest = save({name: torch.randn(shape) for name, shape in FIRST.items()})
     read = _quietly(_refused(load_inception), folder / "a.safetensors")
-    return Reader("inception safetensors", [honest], read, [in_safetensors], 0.03)
+    return Reader("inception safetensors", [honest], read, [in_safetensors])
 
 
 def pinned(folder: Path) -> Reader:
     """A pickle that is read only if its SHA-256 is known."""
-    import hashlib
-
     buffer = io.BytesIO()
     torch.save({"a": torch.zeros(3)}, buffer)
     honest = buffer.getvalue()
     digest = hashlib.sha256(honest).hexdigest()
-    return Reader("pinned pth", [honest], _quietly(lambda p: read_pinned(p, digest), folder / "a.pth"))
+    read = _quietly(lambda path: read_pinned(path, digest), folder / "a.pth")
+    return Reader("pinned pth", [honest], read)
 
 
 def kept_tensors(folder: Path) -> Reader:
@@ -182,10 +178,8 @@ def kept_tensors(folder: Path) -> Reader:
     honest = save({"images": torch.zeros(3, 4), "digests": torch.zeros(2, dtype=torch.uint8)})
 
     def read(data: bytes) -> object:
-        from hashlib import sha256
-
         (folder / "k-a.safetensors").write_bytes(data)
-        (folder / "k-a.sha256").write_text(sha256(data).hexdigest())
+        (folder / "k-a.sha256").write_text(hashlib.sha256(data).hexdigest())
         return cache.Parts(folder, "k").read("a")
 
     return Reader("cache", [honest], read, [in_safetensors])
@@ -236,3 +230,11 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     )
 }  # fmt: skip
 """What makes each reader in a folder of its own."""
+
+WEIGHTS = {
+    "inception_npz": 0.3, "inception_safetensors": 0.3, "avif": 0.5, "tga": 0.5, "dib": 0.5,
+    "qoi": 0.5, "jpeg": 0.5, "picture_zip": 0.5, "run_env": 0.2, "run_results": 0.4,
+    "run_metrics": 0.4, "run_config": 0.4, "word": 0.2, "reference": 0.05, "pinned": 0.5,
+    "json_record": 2, "json_lines": 2, "weights": 2, "npy": 2, "npz": 2,
+}  # fmt: skip
+"""How many cases a reader gets, relative to others: fewer where a case takes long."""

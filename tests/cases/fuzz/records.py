@@ -25,9 +25,9 @@ from genlab.gan.classes import read_classes
 from genlab.lab.handin.template import read_template
 from genlab.notebook.run import Run
 from genlab.runs import run as runs
+from genlab.runs import seal as sealing
 from genlab.runs.examine import examine
 from genlab.runs.marker import _check
-from genlab.runs import seal as sealing
 from genlab.runs.records import kind_of, read_json, read_lines
 
 
@@ -45,13 +45,14 @@ def in_provenance(random: Random, data: bytes) -> bytes:
 
 def json_record(folder: Path) -> Reader:
     """A record of a run."""
-    honest = [json.dumps({"kind": "vae", "config": {"a": [1, 2.5, None, True, "词"]}, "n": {}}).encode()]
+    record = {"kind": "vae", "config": {"a": [1, 2.5, None, True, "词"]}, "n": {}}
+    honest = [json.dumps(record).encode()]
 
     def read(data: bytes) -> object:
         (folder / "config.json").write_bytes(data)
         return read_json(folder / "config.json"), kind_of(folder)
 
-    return Reader("json record", honest, read, [in_json], 2.0)
+    return Reader("json record", honest, read, [in_json])
 
 
 def json_lines(folder: Path) -> Reader:
@@ -62,7 +63,7 @@ def json_lines(folder: Path) -> Reader:
         (folder / "metrics.jsonl").write_bytes(data)
         return read_lines(folder / "metrics.jsonl")
 
-    return Reader("json lines", honest, read, [in_json], 2.0)
+    return Reader("json lines", honest, read, [in_json])
 
 
 def classes(folder: Path) -> Reader:
@@ -81,8 +82,8 @@ def template(folder: Path) -> Reader:
     """A teacher's template."""
     (folder / "a.docx").write_bytes(_docx())
     honest = [
-        'title = "Lab 3"\nreference = "a.docx"\n[names]\ndocx = "L_{name}_{id}.docx"\n'
-        'code = "C_{name}_{id}.zip"\nsupport = "S_{name}_{id}.zip"\n'.encode(),
+        b'title = "Lab 3"\nreference = "a.docx"\n[names]\ndocx = "L_{name}_{id}.docx"\n'
+        b'code = "C_{name}_{id}.zip"\nsupport = "S_{name}_{id}.zip"\n',
         "names.docx = '实验_{name}_{id}.docx'\ntitle = '''\n词\n'''\n".encode(),
     ]
 
@@ -104,7 +105,7 @@ def weights(folder: Path) -> Reader:
         sealing.seal(folder)
         return runs.Run(folder).weights("model.safetensors")
 
-    return Reader("weights", [honest], read, [in_safetensors], 2.0)
+    return Reader("weights", [honest], read, [in_safetensors])
 
 
 def state(folder: Path) -> Reader:
@@ -125,7 +126,7 @@ def state(folder: Path) -> Reader:
         except (ValueError, AttributeError, KeyError, TypeError):
             return changed
 
-    return Reader("state", [first], read, [in_marker], 0.5)
+    return Reader("state", [first], read, [in_marker])
 
 
 def _stopped(folder: Path) -> tuple[runs.Run, bytes]:
@@ -146,7 +147,7 @@ def seal(folder: Path) -> Reader:
         (folder / "DONE").write_bytes(data)
         return run.env, examine(folder)
 
-    return Reader("seal", [(folder / "DONE").read_bytes()], read, [in_json], 0.5)
+    return Reader("seal", [(folder / "DONE").read_bytes()], read, [in_json])
 
 
 def _of_run(name: str) -> Callable[[Path], Reader]:
@@ -162,7 +163,7 @@ def _of_run(name: str) -> Callable[[Path], Reader]:
                 run = Run(folder)
                 return run.kind, run.metrics(), run.figures, run._repr_html_(), run.results
 
-        return Reader(f"run {name}", [(folder / name).read_bytes()], read, [in_json], 0.3)
+        return Reader(f"run {name}", [(folder / name).read_bytes()], read, [in_json])
 
     make.__name__ = f"run_{name.partition('.')[0]}"
     return make
@@ -204,7 +205,7 @@ def word(folder: Path) -> Reader:
 
     del folder
     return Reader("word", [_docx()], _refusing(lambda data: read_docx(data, "a.docx")),
-                  [in_zip((".xml", any_change), (".rels", any_change))], 0.5)  # fmt: skip
+                  [in_zip((".xml", any_change), (".rels", any_change))])  # fmt: skip
 
 
 def reference(folder: Path) -> Reader:
@@ -219,7 +220,7 @@ def reference(folder: Path) -> Reader:
         return _write_reference(folder / "out.docx", "Lab", given)
 
     return Reader("reference", [_docx()], read,
-                  [in_zip((".xml", any_change), (".rels", any_change))], 0.01)  # fmt: skip
+                  [in_zip((".xml", any_change), (".rels", any_change))])  # fmt: skip
 
 
 def verified_archive(folder: Path) -> Reader:
@@ -238,8 +239,8 @@ def verified_archive(folder: Path) -> Reader:
         found = open_archive(data, "a.zip", "MANIFEST.sha256")
         return [found.read(name) for name in found.names]
 
-    return Reader("verified archive", [buffer.getvalue()], _refusing(read),
-                  [in_zip((".json", in_json), (".safetensors", in_safetensors), (".png", in_png))])  # fmt: skip
+    inner = in_zip((".json", in_json), (".safetensors", in_safetensors), (".png", in_png))
+    return Reader("verified archive", [buffer.getvalue()], _refusing(read), [inner])
 
 
 READERS = (

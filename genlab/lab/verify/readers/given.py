@@ -14,7 +14,7 @@ from pathlib import Path
 
 from genlab.common.formats.files import read_file
 from genlab.common.formats.plain_zip import LARGEST
-from genlab.common.formats.zip_archive import UTF8, Limits, ZipArchive
+from genlab.common.formats.zip_archive import UTF8, Limits, ZipArchive, is_folder
 from genlab.lab.verify.readers.names import unflagged
 
 MOST_FILES = 20_000
@@ -78,7 +78,7 @@ def members_of(archive: Given) -> list[tuple[Given, str]]:
         for info in zipped.entries:
             path = _name(info).replace("\\", "/").lstrip("/")
             name = path.rpartition("/")[2]
-            if not info.is_dir():
+            if not is_folder(info):
                 given = Given(f"{archive.shown}/{path}", name, Member(archive, info))
                 found.append((given, zipped.refusal(info)))
     return found
