@@ -26,7 +26,6 @@ from genlab.data.pictures import read_all
 from genlab.figures.sheets import read_image
 from genlab.lab.report.formats.pictures import shrunk
 from genlab.lab.verify.readers.pictures import read_picture
-from genlab.lab.verify.results.findings import Refused
 
 COARSE = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
 SOFT = Image.fromarray(COARSE).resize((20, 17))
@@ -138,20 +137,8 @@ def verified_pictures(folder: Path) -> Reader:
     """A submission's PNG or JPEG."""
     del folder
     honest = [PNGS[0], PNGS[1], *FORMS["jpeg"][:3]]
-    return Reader("verified pictures", honest, _refusing(lambda d: read_picture(d, "a", jpeg=True)),
+    return Reader("verified pictures", honest, lambda data: read_picture(data, "a", jpeg=True),
                   [in_png, with_exif])  # fmt: skip
-
-
-def _refusing(read: Callable[[bytes], object]) -> Callable[[bytes], object]:
-    """Returns a reader of the verifier, whose error is its own, as one that raises `InputError`."""
-    from genlab.common.errors import InputError
-
-    def of(data: bytes) -> object:
-        try:
-            return read(data)
-        except Refused as error:
-            raise InputError(str(error)) from None
-    return of
 
 
 READERS = (*map(_of_form, FORMS), picture_zip, run_pictures, verified_pictures)

@@ -35,7 +35,7 @@ from genlab.networks.pretrained.inception import load_inception
 from genlab.networks.pretrained.weights import read_pinned
 
 RNG = np.random.default_rng(0)
-GREY = RNG.integers(0, 256, (12, 28, 28)).astype(np.uint8)
+GREY = RNG.integers(0, 256, (12, 8, 8)).astype(np.uint8)
 COLOUR = RNG.integers(0, 256, (4, 16, 20, 3)).astype(np.uint8)
 
 

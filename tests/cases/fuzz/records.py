@@ -18,7 +18,7 @@ import torch
 from cases.fuzz.bytes import any_change
 from cases.fuzz.campaign import Reader
 from cases.fuzz.inside import in_json, in_png, in_safetensors, in_zip
-from cases.fuzz.pictures import PNGS, _refusing
+from cases.fuzz.pictures import PNGS
 from safetensors.torch import save
 
 from genlab.gan.classes import read_classes
@@ -204,7 +204,7 @@ def word(folder: Path) -> Reader:
     from genlab.lab.verify.readers.docx_reader import read_docx
 
     del folder
-    return Reader("word", [_docx()], _refusing(lambda data: read_docx(data, "a.docx")),
+    return Reader("word", [_docx()], lambda data: read_docx(data, "a.docx"),
                   [in_zip((".xml", any_change), (".rels", any_change))])  # fmt: skip
 
 
@@ -240,11 +240,11 @@ def verified_archive(folder: Path) -> Reader:
         return [found.read(name) for name in found.names]
 
     inner = in_zip((".json", in_json), (".safetensors", in_safetensors), (".png", in_png))
-    return Reader("verified archive", [buffer.getvalue()], _refusing(read), [inner])
+    return Reader("verified archive", [buffer.getvalue()], read, [inner])
 
 
 READERS = (
     json_record, json_lines, classes, template, weights, state, seal,
     *map(_of_run, ("config.json", "env.json", "results.json", "metrics.jsonl")),
-    word, reference, verified_archive,
+    word, verified_archive,
 )  # fmt: skip

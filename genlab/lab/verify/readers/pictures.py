@@ -9,9 +9,8 @@ import numpy as np
 
 from PIL import Image
 
-from genlab.common.errors import InputError
 from genlab.common.formats.picture import JPEG, PNG, opened
-from genlab.lab.verify.results.findings import Refused
+from genlab.lab.verify.results.findings import Refused, refusing
 
 LARGEST_SIDE, MOST_PIXELS = 20_000, 40_000_000
 LEVELS_OFF = 2
@@ -62,15 +61,12 @@ def read_picture(
     is_jpeg = jpeg and data[:3] == JPEG
     if not is_jpeg:
         size_of(data, name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            form = "JPEG" if is_jpeg else "PNG"
-            with opened(data, name, (form,), MOST_PIXELS) as image:
-                _check_size(*image.size, name)
-                plain = image.convert("RGB")
-    except InputError as error:
-        raise Refused(str(error)) from None
+    form = "JPEG" if is_jpeg else "PNG"
+    with refusing(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with opened(data, name, (form,), MOST_PIXELS) as image:
+            _check_size(*image.size, name)
+            plain = image.convert("RGB")
     if size and plain.size != size:
         plain = plain.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(plain)
