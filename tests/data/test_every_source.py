@@ -237,7 +237,7 @@ def test_what_a_vae_cannot_take_says_what_does(tmp_path: Path) -> None:
         ("a.pt", b"PK\3\4", "pickled objects|not a readable zip"),
         ("a.mat", b"MATLAB", r"a file of kind \.mat"),
         ("one", b"\x89PNG\r\n\x1a\n", "no kind that genlab reads"),
-        ("a.npz", b"PK\3\4", "not a NumPy file"),
+        ("a.npz", b"PK\3\4", "not a readable zip"),
         ("a.npy", b"\x93NUMPY", "not a NumPy file"),
         ("a.zip", b"", "not a readable zip"),
     ],

@@ -102,6 +102,7 @@ def open_in_word(data: bytes, name: str) -> "Document":
         document.element.body.iter()
         if not document.sections or not [style.name for style in document.styles]:
             raise ValueError("no section or no style")
+        document.save(io.BytesIO())  # a part without a type is found only here
         return document
     except Exception as error:  # it takes the parts to be there and to be right
         reason = f"{type(error).__name__}: {error}"[:200]

@@ -22,7 +22,6 @@ import genlab.data
 
 from genlab.data.check.probe import look_at
 from genlab.data.decode import decoding
-from genlab.data.pictures import read_all
 from genlab.figures.sheets import read_image
 from genlab.lab.report.formats.pictures import shrunk
 from genlab.lab.verify.readers.pictures import read_picture
@@ -117,7 +116,8 @@ def picture_zip(folder: Path) -> Reader:
     def read(data: bytes) -> object:
         (folder / "a.zip").write_bytes(data)
         with redirect_stderr(io.StringIO()), decoding():
-            return read_all(genlab.data.images(folder / "a.zip", 16))
+            images = genlab.data.images(folder / "a.zip", 16)
+            return [images.read(index) for index in range(len(images))]
 
     return Reader("picture zip", [buffer.getvalue()], read,
                   [in_zip((".png", in_png), (".jpg", with_exif))])  # fmt: skip

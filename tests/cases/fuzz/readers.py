@@ -27,7 +27,6 @@ from genlab.common import cache
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig
 from genlab.data.decode import decoding
-from genlab.data.pictures import read_all
 from genlab.features.extractor import Provenance
 from genlab.fid.statistics_file import Framing, load_statistics, save_statistics
 from genlab.metrics.frechet_distance import Statistics
@@ -36,6 +35,7 @@ from genlab.networks.pretrained.weights import read_pinned
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 8, 8)).astype(np.uint8)
+BLOCKS = GREY.repeat(2, 1).repeat(2, 2)
 COLOUR = RNG.integers(0, 256, (4, 16, 20, 3)).astype(np.uint8)
 
 
@@ -62,13 +62,14 @@ def _quietly(read: Callable[[Path], object], file: Path) -> Callable[[bytes], ob
 
 def _all_images(path: Path) -> object:
     with decoding():
-        return read_all(genlab.data.images(path, 16))
+        images = genlab.data.images(path, 16)
+        return [images.read(index) for index in range(len(images))]
 
 
 def npy(folder: Path) -> Reader:
     """Images in one array."""
-    honest = [_npy(COLOUR), _npy(COLOUR.transpose(0, 3, 1, 2) / 255), _npy(GREY > 99),
-              _npy(np.asfortranarray(GREY.astype(">u2")))]  # fmt: skip
+    honest = [_npy(COLOUR), _npy(COLOUR.transpose(0, 3, 1, 2) / 255), _npy(BLOCKS > 99),
+              _npy(np.asfortranarray(BLOCKS.astype(">u2")))]  # fmt: skip
     return Reader("npy", honest, _quietly(_all_images, folder / "a.npy"), [in_npy])
 
 

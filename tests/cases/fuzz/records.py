@@ -21,8 +21,11 @@ from cases.fuzz.inside import in_json, in_png, in_safetensors, in_zip
 from cases.fuzz.pictures import PNGS
 from safetensors.torch import save
 
+from genlab.common.formats.word import open_in_word
 from genlab.gan.classes import read_classes
 from genlab.lab.handin.template import read_template
+from genlab.lab.verify.readers.archive_reader import Archive
+from genlab.lab.verify.readers.docx_reader import read_docx
 from genlab.notebook.run import Run
 from genlab.runs import run as runs
 from genlab.runs import seal as sealing
@@ -201,8 +204,6 @@ def _lean(data: bytes) -> bytes:
 
 def word(folder: Path) -> Reader:
     """A report that was handed in."""
-    from genlab.lab.verify.readers.docx_reader import read_docx
-
     del folder
     return Reader("word", [_docx()], lambda data: read_docx(data, "a.docx"),
                   [in_zip((".xml", any_change), (".rels", any_change))])  # fmt: skip
@@ -210,14 +211,14 @@ def word(folder: Path) -> Reader:
 
 def reference(folder: Path) -> Reader:
     """A teacher's document, whose styles a report takes."""
-    from genlab.lab.report.formats.docx import _write_reference
-
     (folder / "t.toml").write_text('reference = "a.docx"')
 
     def read(data: bytes) -> object:
         (folder / "a.docx").write_bytes(data)
-        given = read_template(folder / "t.toml").reference
-        return _write_reference(folder / "out.docx", "Lab", given)
+        read_template(folder / "t.toml")
+        document = open_in_word(data, "a.docx")
+        document.save(io.BytesIO())
+        return [(style.style_id, style.name) for style in document.styles]
 
     return Reader("reference", [_docx()], read,
                   [in_zip((".xml", any_change), (".rels", any_change))])  # fmt: skip
@@ -225,8 +226,6 @@ def reference(folder: Path) -> Reader:
 
 def verified_archive(folder: Path) -> Reader:
     """An archive that was handed in."""
-    from genlab.lab.verify.readers.archive_reader import open_archive
-
     del folder
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -236,7 +235,7 @@ def verified_archive(folder: Path) -> Reader:
             archive.writestr(name, data)
 
     def read(data: bytes) -> object:
-        found = open_archive(data, "a.zip", "MANIFEST.sha256")
+        found = Archive(data, "a.zip", "MANIFEST.sha256")
         return [found.read(name) for name in found.names]
 
     inner = in_zip((".json", in_json), (".safetensors", in_safetensors), (".png", in_png))
@@ -246,5 +245,5 @@ def verified_archive(folder: Path) -> Reader:
 READERS = (
     json_record, json_lines, classes, template, weights, state, seal,
     *map(_of_run, ("config.json", "env.json", "results.json", "metrics.jsonl")),
-    word, verified_archive,
+    word, reference, verified_archive,
 )  # fmt: skip
