@@ -1,8 +1,11 @@
 """The layout is the documented one, importing changes nothing global, help needs nothing heavy.
 
+Each format of files is read in one place (`genlab/common/formats`).
+
 Which folder may import which is a contract of import-linter (`pyproject.toml`, `make lint`).
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -78,3 +81,81 @@ def test_help_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+READERS = {
+    "json.load": set(),
+    "json.loads": {
+        "common/formats/json_text.py",
+        # these are texts that genlab, a process of it, or pandoc has just written
+        "explorer/assemble.py", "features/extraction.py", "gan/training/train.py",
+        "lab/report/formats/pandoc.py", "lab/report/numbers/bound.py", "runs/run.py",
+    },
+    "tomllib.load": set(),
+    "tomllib.loads": {"common/formats/toml_text.py"},
+    "zipfile.ZipFile": {"common/formats/zip_archive.py", "lab/handin/archive.py"},  # which writes
+    "safetensors.safe_open": set(),
+    "safetensors.torch.load": {"common/formats/tensors.py"},
+    "safetensors.torch.load_file": set(),
+    "safetensors.torch.load_model": set(),
+    "docx.Document": {
+        "common/formats/word.py",
+        "lab/report/formats/docx.py", "lab/verify/levels/rebuild.py",  # pandoc's own documents
+    },
+    "lxml.etree.fromstring": {"common/formats/word.py"},
+    "lxml.etree.parse": set(),
+    "numpy.load": set(), "numpy.loadtxt": set(), "numpy.genfromtxt": set(),
+    "numpy.fromfile": set(), "numpy.memmap": {"common/formats/numpy_arrays.py"},
+    "PIL.Image.open": {"common/formats/picture.py"},
+    "torch.load": {"networks/pretrained/weights.py"},  # of files with published SHA-256s
+    "torch.jit.load": set(), "torch.hub.load": set(), "torch.package.PackageImporter": set(),
+    "eval": set(), "exec": set(), "__import__": set(),
+}  # fmt: skip
+"""What reads a format, or executes what it reads, and the files that may."""
+MODULES = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "marshal", "shelve", "tarfile"}
+METHODS = {"extractall", "unpack_archive"}
+
+
+def called(tree: ast.Module) -> set[str]:
+    """The whole names of what a module imports and of what it calls."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                whole = one.name if one.asname else one.name.partition(".")[0]
+                names[one.asname or whole] = whole
+        elif isinstance(node, ast.ImportFrom):
+            names |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+    found = set(names.values())
+    for node in ast.walk(tree):
+        # also where a function is passed on, as to `map`
+        if isinstance(node, ast.Attribute | ast.Name):
+            first, *rest = ast.unparse(node).split(".")
+            found.add(".".join([names.get(first, first), *rest]))
+    return found
+
+
+def test_each_format_is_read_in_one_place_and_nothing_is_executed() -> None:
+    for file in (ROOT / "genlab").rglob("*.py"):
+        place = file.relative_to(ROOT / "genlab").as_posix()
+        found = called(ast.parse(file.read_text(encoding="utf-8")))
+        assert not {name for name in found if name.partition(".")[0] in MODULES}, place
+        assert not {name for name in found if name.rpartition(".")[2] in METHODS}, place
+        for name, places in READERS.items():
+            assert (name in found) <= (place in places), f"{place} calls {name}"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("import json as j\nmap(j.loads, [])", "json.loads"),
+        ("from safetensors.torch import load as l\nl(b'')", "safetensors.torch.load"),
+        ("import numpy as np\nnp.load('a')", "numpy.load"),
+        ("from PIL import Image\nImage.open('a')", "PIL.Image.open"),
+        ("import torch\ntorch.load('a')", "torch.load"), ("eval('1')", "eval"),
+        ("import pickle", "pickle"), ("import zipfile\nzipfile.ZipFile('a').extractall()", None),
+    ],
+)  # fmt: skip
+def test_the_names_of_calls_are_found(line: str, name: str | None) -> None:
+    found = called(ast.parse(line))
+    assert name in found if name else any(one.endswith(".extractall") for one in found)

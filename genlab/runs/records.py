@@ -83,11 +83,13 @@ def readable(path: Path) -> Iterator[None]:
     """Turns what loading a run may fail with into an `InputError` that names the run.
 
     Torch says that weights are of another shape by `RuntimeError`; a configuration of other
-    fields is a `TypeError`.
+    fields is a `TypeError`, a tensor that is not there a `KeyError`.
     """
     try:
         yield
-    except (RuntimeError, TypeError) as error:
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: its weights and its configuration do not fit ({reason}); the run is damaged "

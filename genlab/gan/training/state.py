@@ -42,15 +42,17 @@ import torch
 from torch import Tensor, nn
 
 from genlab.common import atomic
-from genlab.common.errors import TrainingError
+from genlab.common.errors import InputError, TrainingError
+from genlab.common.formats.json_text import read_value
 from genlab.common.interrupt import stop, waiting
 from genlab.common.progress import say
+from genlab.common.typed_json import fits
 from genlab.compute.distributed import barrier, broadcast, largest, rank
 from genlab.configs.gan import GanConfig
 from genlab.gan.training.monitor import COLLAPSED, LEVEL
 from genlab.gan.training.players import Players
 from genlab.runs.clock import Stopwatch
-from genlab.runs.records import read_lines
+from genlab.runs.records import read_lines, readable
 from genlab.runs.run import Run, require_finite_tensors
 from genlab.runs.state import pack, unpack
 
@@ -158,9 +160,11 @@ class TrainingState:
         barrier()
         if state is not None:
             tensors, self.step, seconds = state
-            unpack(tensors, self.modules, self.players.optimisers)
-            self.sums, self.history = tensors["sums"], History(*tensors["history"].tolist())
-            self.warnings = json.loads(bytes(tensors["warnings"].tolist()))
+            with readable(self.run.path):
+                unpack(tensors, self.modules, self.players.optimisers)
+                self.sums, self.history = tensors["sums"], History(*tensors["history"].tolist())
+                text = bytes(tensors["warnings"].tolist())
+            self.warnings = _warnings(text, f"{self.run.path}: the warnings of its state")
             self.clock, self.saved, self.saved_step = Stopwatch(seconds), seconds, self.step
         self._set_learning_rates()
         self._write_events()
@@ -309,6 +313,14 @@ class TrainingState:
         if rank() == 0 and (self.events or (self.run.path / FILE).exists()):
             lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
             atomic.write_bytes(self.run.path / FILE, "".join(lines).encode())
+
+
+def _warnings(text: bytes, name: str) -> list[dict[str, Any]]:
+    """Returns the warnings that a state holds, as JSON."""
+    found = read_value(text, name)
+    if not fits(found, list[dict[str, Any]]) or not all(fits(e.get("step"), int) for e in found):
+        raise InputError(f"{name}: not what a run writes there")
+    return found
 
 
 def read_events(run: Run) -> list[dict[str, Any]]:

@@ -38,7 +38,6 @@ References:
 
 __all__ = ["between_gan", "between_vae", "refuse_gone_back"]
 
-import json
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -68,6 +67,7 @@ from genlab.lab.verify.readers.record import SubmittedRecord
 from genlab.lab.verify.readers.tensors import read_shapes, read_weights
 from genlab.lab.verify.results.findings import Refused, Verdict, Words
 from genlab.runs.checkpoints import CheckpointPlan
+from genlab.runs.records import read_lines
 from genlab.runs.run import checkpoint_name
 from genlab.runs.state import pack, unpack
 from genlab.vae.checkpoints import checkpoint_plan as vae_checkpoints
@@ -198,8 +198,7 @@ def _trained(
 
 def _recorded(path: Path, epoch: int, key: str) -> float:
     """Returns a number of an epoch's record."""
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    found = next((line for line in lines if line.get("epoch") == epoch), {})
+    found = next((line for line in read_lines(path) if line.get("epoch") == epoch), {})
     return SubmittedRecord(path, found).number(key)
 
 

@@ -33,7 +33,6 @@ References:
 
 __all__ = ["check_replay"]
 
-import json
 import time
 
 from collections.abc import Callable, Mapping
@@ -59,7 +58,7 @@ from genlab.lab.verify.readers.models import generator_of, untrained, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
 from genlab.lab.verify.readers.record import SubmittedRecord
 from genlab.lab.verify.results.findings import Finding, Verdict, Words, judged
-from genlab.runs.records import read_json
+from genlab.runs.records import read_json, read_lines
 from genlab.vae.load import build_likelihood
 from genlab.vae.loop import train_loop
 from genlab.vae.splits import splits_of
@@ -181,8 +180,7 @@ def _compare(run: Rehearsal, folder: Path, kind: str) -> Replayed:
 
 def _offs(ours: list[dict[str, Any]], path: Path) -> list[float]:
     """Returns by which share each record here is off from the file's record of the same step."""
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    recorded = {line.get("step"): line for line in lines}
+    recorded = {line.get("step"): line for line in read_lines(path)}
     offs = []
     for record in ours:
         theirs = SubmittedRecord(path, recorded.get(record["step"], {}))
