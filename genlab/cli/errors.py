@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from genlab.common.errors import InputError, TrainingError
 from genlab.common.extras import EXTRAS, how_to_install
 from genlab.common.interrupt import Stopped, asked
-from genlab.common.memory import is_lack_of_memory
 from genlab.common.system_errors import told
 from genlab.common.text import one_line
+from genlab.compute.memory import is_lack_of_memory
 
 PARAMETER = re.compile(r"(?<![^\s(])`([A-Za-z]\w*(?:\.\w+)*)`(?![\w/])")
 NO_MEMORY = (

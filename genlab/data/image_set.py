@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.common.memory import require_memory
+from genlab.compute.memory import require_memory
 from genlab.data.crop import Crop
 from genlab.data.identity import Identity, digest
 from genlab.data.open import images

@@ -18,7 +18,7 @@ from typing import Literal
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.common.memory import require_memory
+from genlab.compute.memory import require_memory
 from genlab.configs.fid import FEWEST
 from genlab.data.crop import Crop
 from genlab.data.open import folder_of
