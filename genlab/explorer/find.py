@@ -52,17 +52,22 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
         gan = path / "gan"
     else:
         raise InputError(f"{path}: a run of unknown kind {run.kind!r}")
-    vaes = {name: folder for name, folder in vaes.items() if _finished(folder, "vae")}
+    unfinished = [folder for folder in vaes.values() if not _finished(folder, "vae")]
+    if gan is not None and not _finished(gan, "gan"):
+        unfinished.append(gan)
+    if run.done and unfinished:
+        raise InputError(
+            f"{path}: done, yet {unfinished[0]} is not; genlab doctor {path} says what can be had "
+            "again"
+        )
+    vaes = {name: folder for name, folder in vaes.items() if folder not in unfinished}
+    gan = None if gan in unfinished else gan
     if only and (absent := [name for name in only if name not in vaes]):
         there = f"it has {', '.join(vaes)}" if vaes else "it has none"
         raise InputError(f"`priors` {' '.join(absent)}: no such finished VAE in {path}; {there}")
     if only:
         vaes = {name: vaes[name] for name in only}
-    if gan is not None and not _finished(gan, "gan"):
-        gan = None
     if not vaes and gan is None:
-        if run.done:
-            raise run.lacking("what it trained")
         raise InputError(
             f"{path}: nothing finished to explore yet; finish it with: genlab resume {path}"
         )

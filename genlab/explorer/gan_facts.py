@@ -25,7 +25,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.common.typed_json import from_json
 from genlab.explorer.blobs import Blobs
@@ -37,7 +36,7 @@ from genlab.gan.sampling import pixels_of
 from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
-from genlab.runs.seal import digest_of, read_kept
+from genlab.runs.seal import digest_of, has, read_kept
 
 ANCHORS = 6
 """The number of latents that the walk passes through."""
@@ -94,8 +93,6 @@ def gan_stills(facts: dict[str, Any], blobs: Blobs) -> list[Still]:
 def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
     """Returns the samples of an epoch, side by side."""
     folder = path / "samples" / f"epoch_{epoch:03d}"
-    if not any(folder.glob("*.png")):
-        raise InputError(f"{folder}: the samples of this epoch are gone; the run is damaged")
     images = read_sheet(folder)
     row = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1, 3)
     return {"epoch": epoch, "count": len(images), "sheet": blobs.add(_webp(row, None))}
@@ -136,7 +133,7 @@ def distances_of(path: Path) -> dict[str, Any] | None:
 
     The floor is the mean distance of the images, mixed and split at random.
     """
-    if not path.exists():
+    if not has(path):
         return None
     found = from_json(GanMeasurement, read_json(path), str(path))
     curves = []

@@ -32,7 +32,7 @@ from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.runs.run import Run
-from genlab.runs.seal import digest_of, read_kept
+from genlab.runs.seal import digest_of, has, read_kept
 from genlab.vae.compare import paired
 from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
@@ -156,7 +156,7 @@ def _identity(one: Loaded) -> dict[str, Any]:
 
 def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
     """Returns the paired difference to the first model, in the best quantity that both have."""
-    if one is first or not all((m.path / MEASURES).exists() for m in (one, first)):
+    if one is first or not all(has(m.path / MEASURES) for m in (one, first)):
         return {}
     ours, theirs = measured_values(one.path), measured_values(first.path)
     name = next((n for n in PAIRED if n in ours and n in theirs), None)

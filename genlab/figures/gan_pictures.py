@@ -25,6 +25,7 @@ from genlab.figures.sheets import enlarged, image_sheet, read_image, read_sheet
 from genlab.figures.style import CM, TEXT, literal, styled, wrapped
 from genlab.gan.sampling import sample
 from genlab.metrics.neighbours import kth_neighbour, nearest
+from genlab.runs.seal import files_in
 
 SHOWN = 16
 """The number of images shown beside their neighbours."""
@@ -43,7 +44,7 @@ def training_frames(path: Path, epochs: int) -> list[np.ndarray]:
         path: The run directory.
         epochs: How many epochs the run has.
     """
-    kept = {_epoch(p): read_image(p) for p in (path / "progress").glob("epoch_*.png")}
+    kept = {_epoch(p): read_image(p) for p in files_in(path / "progress", "epoch_*.png")}
     if not kept:
         for folder in (p for p in (path / "samples").glob("epoch_*") if p.is_dir()):
             kept[_epoch(folder)] = image_sheet(read_sheet(folder), 5)

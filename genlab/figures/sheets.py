@@ -13,7 +13,7 @@ import numpy as np
 
 from genlab.common.errors import InputError
 from genlab.common.formats.picture import opened
-from genlab.runs.seal import read_kept
+from genlab.runs.seal import files_in, read_kept
 
 
 def tile(
@@ -64,7 +64,7 @@ def read_sheet(folder: Path) -> np.ndarray:
     Raises:
         InputError: As of `read_image`, or if there are none, or of several sizes.
     """
-    images = [read_image(path) for path in sorted(folder.glob("*.png"))]
+    images = [read_image(path) for path in files_in(folder, "*.png")]
     if len({image.shape for image in images}) != 1:
         raise InputError(f"{folder}: no images, or of several sizes; the run is damaged")
     return np.stack(images)

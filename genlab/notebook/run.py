@@ -27,6 +27,7 @@ from genlab.notebook.page import page
 from genlab.notebook.tables import Gan, Results, headline
 from genlab.runs import run as written
 from genlab.runs.records import read_json
+from genlab.runs.seal import DONE, has
 from genlab.vae.results import OBJECTS, read_comparison, read_results
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Run:
             raise InputError(f"{self.path}: {what}; give the folder of a genlab run")
         self.kind: str
         self.config: dict[str, Any]
-        if not (self.path / "config.json").exists() and _is_measurement(self.path):
+        if not has(self.path / "config.json") and _is_measurement(self.path):
             self.kind, self.config = "fid", {}
         else:
             run = written.Run(self.path)
@@ -79,7 +80,7 @@ class Run:
         quantity is a `Measured`, a value with its standard error. Those of a lab are the JSON
         values of `results.json`.
         """
-        if not (self.path / "results.json").exists():
+        if not has(self.path / "results.json"):
             return None
         if self.kind in ("vae", OBJECTS):
             return read_results(written.Run(self.path))
@@ -95,7 +96,7 @@ class Run:
     def distances(self) -> GanMeasurement | None:
         """A GAN's distances to the real images, if a lab measured them."""
         file = self.path / "fid.json"
-        if self.kind != "gan" or not file.exists():
+        if self.kind != "gan" or not has(file):
             return None
         return from_json(GanMeasurement, read_json(file), str(file))
 
@@ -119,9 +120,9 @@ class Run:
     @property
     def runs(self) -> dict[str, "Run"]:
         """The runs inside this one, by their folders: those of a comparison or a lab."""
-        found = [*self.path.glob("*/config.json"), *self.path.glob("*/*/config.json")]
-        folders = sorted(p.parent for p in found)
-        return {p.relative_to(self.path).as_posix(): Run(p) for p in folders}
+        names = ("*/config.json", "*/*/config.json", f"*/{DONE}", f"*/*/{DONE}")
+        folders = {p.parent for name in names for p in self.path.glob(name)}
+        return {p.relative_to(self.path).as_posix(): Run(p) for p in sorted(folders)}
 
     def sample(
         self, n: int, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from genlab.common.errors import InputError
 from genlab.common.system_errors import read_bytes
+from genlab.common.text import many
 from genlab.runs.records import kind_of
 from genlab.runs.run import Run
 from genlab.runs.seal import (
@@ -66,6 +67,11 @@ def _of_run(run: Path, top: Path) -> list[Examined]:
     except InputError:
         record = (way / (DONE if finished else RECORD)).as_posix()
         return [Examined(record, "changed", "restore it from a copy")]
+    if not (finished or sealed) and (left := recorded_files(run)):
+        return [_state(run, way), Examined((way / DONE).as_posix(), "missing", (
+            f"restore it from a copy, or let genlab resume {run} train again: without it nothing "
+            f"is known of {many(len(left), 'file')}, as {left[0]}"
+        ))]  # fmt: skip
     names = set(sealed) | set(kept_files(run) if finished else recorded_files(run))
     files = [_compared(run, way, name, sealed, finished) for name in sorted(names)]
     return files if finished else [_state(run, way), *files]

@@ -37,7 +37,7 @@ from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
 from genlab.runs.records import bytes_of, is_config, objects, read_json
-from genlab.runs.seal import DONE, RECORD, digest_of, read_kept, seal, write_kept
+from genlab.runs.seal import DONE, RECORD, digest_of, has, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,7 +85,7 @@ class Run:
     def _found(self, source: Any) -> Any:
         if not isinstance(source, str) or Path(source).exists():
             return source
-        env = self.env if (self.path / "env.json").exists() else {}
+        env = self.env if has(self.path / "env.json") else {}
         way = env.get("ways", {}).get(source)
         return source if way is None else os.path.normpath(self.path / way)
 
@@ -175,7 +175,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """Returns the lines of `metrics.jsonl`; a last line cut short by a kill is left out."""
         path = self.path / "metrics.jsonl"
-        if not path.exists():
+        if not has(path):
             return []
         return objects(bytes_of(path).rpartition(b"\n")[0], path)
 

@@ -14,13 +14,14 @@ Figures and pages are not sealed: they are drawn again from what is.
 """
 
 __all__ = [
-    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "is_sealed", "kept_files", "read_kept",
-    "read_record", "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
+    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "files_in", "has", "is_sealed", "kept_files",
+    "read_kept", "read_record", "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
 ]
 
 import hashlib
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from genlab.common import atomic
@@ -166,6 +167,22 @@ def is_sealed(run: Path, name: str) -> bool:
         return name in (read_seal(run) or {})
     except InputError:  # a file of that name by another program
         return False
+
+
+def has(path: Path) -> bool:
+    """Whether a run has a file, or had it when it was finished; `read_kept` then says so."""
+    return path.exists() or any(
+        is_sealed(run, path.relative_to(run).as_posix()) for run in path.parents[:DEEPEST]
+    )
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Returns a run's files in a folder, sorted, and those that are gone since it was finished."""
+    found = set(folder.glob(pattern))
+    for run in (folder, *folder.parents[: DEEPEST - 1]):
+        with suppress(InputError):  # a file of that name by another program
+            found |= {run / name for name in read_seal(run) or ()}
+    return sorted(path for path in found if path.parent == folder and path.match(pattern))
 
 
 def _read(file: Path) -> Seal | None:

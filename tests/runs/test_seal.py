@@ -20,6 +20,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity
 from genlab.runs import seal as seals
 from genlab.runs.examine import examine
+from genlab.runs.records import kind_of
 from genlab.runs.run import Run, open_run
 from genlab.runs.seal import RECORD, read_kept, read_seal, seal, write_kept
 from genlab.vae.load import load_vae, measured_values
@@ -89,6 +90,21 @@ def test_a_missing_and_a_foreign_file_are_named(run: Path) -> None:
         read_kept(run / "best.safetensors")
     found = {one.file: one.found for one in examine(run) if one.found != "whole"}
     assert found == {"model.safetensors": "missing", "best.safetensors": "foreign"}
+
+
+def test_what_is_missing_is_not_taken_for_never_written(run: Path) -> None:
+    for name in ("results.json", "metrics.jsonl", "measures.safetensors", "config.json"):
+        (run / name).unlink()
+        assert seals.has(run / name)
+        assert run / name in seals.files_in(run, f"*{Path(name).suffix}")
+        with pytest.raises(InputError, match=rf"{name}: missing, though the run wrote it"):
+            read_kept(run / name)
+    assert not seals.has(run / "generator.safetensors")
+    with pytest.raises(InputError, match=r"config\.json: missing, though"):
+        kind_of(run)
+    assert {one.file for one in examine(run) if one.found == "missing"} == {
+        "results.json", "metrics.jsonl", "measures.safetensors", "config.json"
+    }
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', '{"files": {"a": 3}}'])
@@ -251,6 +267,7 @@ def test_a_run_whose_seal_is_gone_is_unfinished_and_is_made_again(
         load_vae(run)
     with pytest.raises(InputError, match=r"results\.json: the run is not finished"):
         _ = genlab.Run(run).results
+    assert [one.file for one in examine(run) if one.found == "missing"] == ["DONE"]
     config = Run(run).config_as(VaeConfig)
     train_vae(config, run)
     assert {name: (run / name).read_bytes() for name in names} == before

@@ -54,6 +54,7 @@ from genlab.gan.training.players import Players
 from genlab.runs.clock import Stopwatch
 from genlab.runs.records import read_lines, readable
 from genlab.runs.run import Run, require_finite_tensors
+from genlab.runs.seal import has
 from genlab.runs.state import pack, unpack
 
 RETRIES = 3
@@ -326,4 +327,4 @@ def _warnings(text: bytes, name: str) -> list[dict[str, Any]]:
 def read_events(run: Run) -> list[dict[str, Any]]:
     """Returns the events that a run directory has on record."""
     path = run.path / FILE
-    return read_lines(path) if path.exists() else []
+    return read_lines(path) if has(path) else []

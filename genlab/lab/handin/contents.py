@@ -13,7 +13,7 @@ import genlab
 from genlab.common.formats.toml_text import read_table
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
-from genlab.runs.seal import DONE, is_sealed, read_seal, seal_of
+from genlab.runs.seal import DONE, has, read_seal, seal_of
 from genlab.vae.load import MEASURES
 
 RECORDS = (
@@ -96,8 +96,7 @@ def support_files(run: Path) -> dict[str, Path | bytes]:
     paths = [
         *gan.glob("*.png"), *gan.glob("*.webp"), *gan.glob("samples/**/*.png"), *gan.glob("generated/*.png"),
         gan / "fid.json", gan / "results.json", gan / "config.json",
-        *([gan / "metrics.jsonl"] if is_sealed(gan, "metrics.jsonl") else []),
-        *gan.glob("generated/results.json"),
+        *filter(has, (gan / "metrics.jsonl", gan / "generated" / "results.json")),
     ]
     files: dict[str, Path | bytes] = {p.relative_to(gan).as_posix(): p for p in paths}
     files["README.md"] = README_SUPPORT.encode()
