@@ -11,12 +11,12 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware, resolve_hardware
-from genlab.configs.lab import LabConfig
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
 from genlab.gan.load import gan_config
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.gan.training.train import images_of, train_gan_on
 from genlab.lab.refresh import EXPLORER, gather
+from genlab.lab.report.numbers.facts import lab_config
 from genlab.lab.sheet import VAE_FIGURE, run_lab
 from genlab.runs.hardware import hardware_of_last_session
 from genlab.runs.lock import run_lock
@@ -106,7 +106,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
 
 def _lab(run: Run, moved: Sources, on: Hardware) -> dict[str, Any]:
     del on  # the lab trains on the processor
-    return run_lab(replace(run.config_as(LabConfig), **moved), run.path)
+    return run_lab(replace(lab_config(run), **moved), run.path)
 
 
 KINDS: dict[str, Kind] = {

@@ -120,7 +120,11 @@ def _dataclass(kind: Any, value: Any, place: str, path: tuple[str, ...]) -> Any:
             found[name] = _read(field.type, value[name], place, (*path, name))
         elif field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f"{place}: lacks `{'.'.join((*path, name))}`")
-    made = kind(**found)
+    try:
+        made = kind(**found)
+    except InputError as error:
+        where = f", `{'.'.join(path)}`" if path else ""
+        raise InputError(f"{place}{where}: {error}") from None
     if isinstance(made, Measured) and path and path[-1] in QUANTITIES:
         return replace(made, unit=QUANTITIES[path[-1]].unit)
     return made

@@ -65,7 +65,7 @@ class Hardware(NamedTuple):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The facts that a session records, as JSON values: the keys of `environment.PLAIN`."""
+        """The facts that a session records, as JSON values: keys of `environment.Session`."""
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
         return {
             "device": self.device.type, "gpu": gpu, "precision": self.precision,

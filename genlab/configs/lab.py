@@ -8,8 +8,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+from genlab.common.checks import require_choice
 from genlab.common.errors import InputError
-from genlab.configs.gan import RecipeName
+from genlab.configs.gan import RECIPES, RecipeName
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 
@@ -88,6 +89,10 @@ class LabConfig:
     def __post_init__(self) -> None:
         if self.seed is None:  # a run's record has the number itself
             object.__setattr__(self, "seed", 0 if self.id is None else seed_of(self.id))
+        require_choice(tuple(PRESETS), preset=self.preset)
+        require_choice(("zh", "en"), lang=self.lang)
+        if self.recipe is not None:
+            require_choice(tuple(RECIPES), recipe=self.recipe)
         if self.fakes < 2:
             raise InputError(f"`fakes` {self.fakes}: at least 2 are needed for a distance")
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genlab.common.identity import Identity
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -20,28 +22,6 @@ class Origin:
     licence: str = "as given by its owner"
     stand_in: bool = False
     """True for embedded data in place of the real thing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """A record of a data set, kept beside every number that comes from it."""
-
-    name: str
-    """As of `Origin`."""
-    source: str
-    """As of `Origin`."""
-    count: int
-    """The number of images, all splits together."""
-    shape: tuple[int, ...]
-    """The shape of one image: `(H, W)` or `(C, H, W)`; `(C,)` where they differ in size."""
-    sha256: str
-    """The SHA-256 of the content."""
-    licence: str
-    """As of `Origin`."""
-    stand_in: bool = False
-    """As of `Origin`."""
-    crop: str = "centre"
-    """The square that was kept of each image: "centre" or "subject"."""
 
 
 @dataclass(frozen=True, kw_only=True)

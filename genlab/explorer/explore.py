@@ -137,11 +137,11 @@ def _sheet_figure(path: Path, blobs: Blobs) -> dict[str, Any] | None:
 
 
 def _run_facts(run: Run, target: Path) -> dict[str, Any]:
-    session = run.env["sessions"][-1]
+    session = run.env.sessions[-1]
     return {
         "name": run.path.resolve().name, "kind": run.kind, "page": target.name,
-        "command": session["command"], "started": session["started"],
-        "genlab": session["genlab"], "torch": session["torch"],
+        "command": session.command, "started": session.started,
+        "genlab": session.genlab, "torch": session.torch,
     }
 
 

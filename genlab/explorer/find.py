@@ -8,6 +8,8 @@ from pathlib import Path
 from genlab.common.errors import InputError
 from genlab.runs.records import kind_of
 from genlab.runs.run import Run
+from genlab.vae.compare import compare_config
+from genlab.vae.load import vae_config
 
 FINISHED = {"vae": "model.safetensors", "gan": "generator.safetensors"}
 
@@ -41,12 +43,13 @@ def find(path: Path, only: tuple[str, ...] = ()) -> Found:
     vaes: dict[str, Path] = {}
     gan, seeds = None, 1
     if run.kind == "vae":
-        vaes = {run.config["prior"]: path}
+        vaes = {vae_config(run).prior: path}
     elif run.kind == "gan":
         gan = path
     elif run.kind == "compare":
-        vaes = {prior: path / prior / "0" for prior in run.config["priors"]}
-        seeds = run.config["seeds"]
+        config = compare_config(run)
+        vaes = {prior: path / prior / "0" for prior in config.priors}
+        seeds = config.seeds
     elif run.kind == "lab":
         vaes = {p.name: p for p in _in_order(path / "vae")}
         gan = path / "gan"

@@ -32,6 +32,7 @@ from genlab.explorer.stills import Still
 from genlab.fid.results import GanMeasurement
 from genlab.figures.sheets import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
+from genlab.gan.results import read_gan_results
 from genlab.gan.sampling import pixels_of
 from genlab.gan.training.players import call_with_labels
 from genlab.runs.records import read_json
@@ -66,14 +67,17 @@ def gan_facts(path: Path, blobs: Blobs) -> dict[str, Any]:
         InputError: If weights or samples are missing or damaged.
     """
     run = Run(path)
-    results = run.results
-    identity = results["data"]
+    results = read_gan_results(run)
+    identity = results.data
     return {
-        "design": results["design"], "epochs": results["epochs"], "images": results["images"],
-        "size": results["size"], "pretrained": results["pretrained"],
-        "data": {k: identity[k] for k in ("name", "sha256", "licence", "stand_in")},
+        "design": results.design, "epochs": results.epochs, "images": results.images,
+        "size": results.size, "pretrained": results.pretrained,
+        "data": {
+            "name": identity.name, "sha256": identity.sha256, "licence": identity.licence,
+            "stand_in": identity.stand_in,
+        },
         "sha256": digest_of(read_kept(path / "generator.safetensors")),
-        "snapshots": [_snapshot(path, epoch, blobs) for epoch in results["snapshots"]],
+        "snapshots": [_snapshot(path, epoch, blobs) for epoch in results.snapshots],
         "walk": _walk(path, blobs),
         "distances": distances_of(path / "fid.json"),
     }

@@ -65,7 +65,7 @@ def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
     """
     n = require_count("n", n)
     model, _ = load_vae(path)
-    shape = Run(path).env["data"]["digits"]["shape"]
+    shape = Run(path).data("digits").shape
     parts = []
     # Of whole chunks: what a prior draws first depends on how much it is asked for.
     for index in range(-(-n // CHUNK)):

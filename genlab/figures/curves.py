@@ -65,7 +65,7 @@ def _line(
     color: str | None = None,
 ) -> list[float]:
     """Draws one quantity and returns its values; a single point has its value beside it."""
-    found = [(line["epoch"], float(line[key])) for line in metrics if key in line]
+    found = [(line["epoch"], float(line[key])) for line in metrics if line.get(key) is not None]
     epochs, values = [epoch for epoch, _ in found], [value for _, value in found]
     mark = "o-" if len(found) <= FEW else "-"
     axis.plot(epochs, values, mark, ms=3, label=label, color=color)

@@ -28,6 +28,7 @@ from genlab.figures.language import pick
 from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
 from genlab.gan.load import gan_config
+from genlab.gan.results import read_gan_results
 from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
@@ -252,9 +253,9 @@ def draw_gan(
     run = Run(path)
     if run.kind != "gan" or not run.done:
         raise InputError(f"{path}: not a finished GAN run; train it with: genlab gan train")
-    languages = languages or there(path / "progress.png")
+    config, languages = gan_config(run), languages or there(path / "progress.png")
     drawn, rows = ["progress.png", "curve.png", "training.webp", "walk.webp"], {}
-    for epoch in run.results["snapshots"]:
+    for epoch in read_gan_results(run).snapshots:
         name = f"epoch_{epoch:03d}"
         rows[epoch] = read_sheet(path / "samples" / name)
         one = grids.labelled_rows([(f"epoch {epoch}", rows[epoch])])
@@ -264,7 +265,7 @@ def draw_gan(
         return [(pick(lang, f"第{epoch}轮", f"epoch {epoch}"), row) for epoch, row in rows.items()]
 
     save(lambda lang: grids.labelled_rows(labelled(lang)), path / "progress.png", languages)
-    design = literal(run.config["design"])
+    design = literal(config.design)
     metrics = run.metrics()
     save(
         lambda lang: curves.gan_curve(
@@ -272,10 +273,10 @@ def draw_gan(
         ),
         path / "curve.png", languages,
     )
-    frames = gan_pictures.training_frames(path, run.config["epochs"])
+    frames = gan_pictures.training_frames(path, config.epochs)
     shown = [min(1000, 6000 // len(frames))] * (len(frames) - 1) + [2500]
     atomic.write_bytes(path / "training.webp", animation(frames, ".webp", shown))
-    walk_file(path, STOPS, run.config["seed"], path / "walk.webp")
+    walk_file(path, STOPS, config.seed, path / "walk.webp")
     if (path / "generated").is_dir():
         fakes = read_sheet(path / "generated")[:60]
         atomic.write_png(path / "generated.png", grids.image_sheet(fakes, 10, 2))
@@ -283,11 +284,11 @@ def draw_gan(
     real = real or _images_of(run)
     if real is None:
         return drawn
-    learned = split_images(real.images, gan_config(run)).train
+    learned = split_images(real.images, config).train
     some = torch.randperm(len(learned), generator=generator(0, "real sheet"))[:30]
     reals = learned[some].permute(0, 2, 3, 1).numpy()
     atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))
-    found = gan_pictures.find_neighbours(path, learned, run.config["seed"])
+    found = gan_pictures.find_neighbours(path, learned, config.seed)
     figure = gan_pictures.neighbour_pairs(found, real.identity.name)
     save(figure, path / "neighbours.png")
     return [*drawn, "real.png", "neighbours.png"]

@@ -77,7 +77,7 @@ class GanResults:
 
     design: str
     """The name of the design."""
-    design_numbers: dict[str, Any]
+    design_numbers: dict[str, float]
     """Numbers that the design derives from the size."""
     betas: list[float]
     """Adam's betas."""

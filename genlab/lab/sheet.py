@@ -31,6 +31,7 @@ from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.gan_samples import generate
 from genlab.figures.style import drawn_languages
+from genlab.gan.results import read_gan_results
 from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan_on
 from genlab.lab.handin.submission import check_author, submit, submitted
@@ -135,7 +136,7 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
         return measure_sets(sets, extractors, features, Plan(seed=config.decided_seed), missing)
 
     final = measured(genlab.data.images(str(folder), SIZE))
-    *earlier, last = Run(gan).results["snapshots"]
+    *earlier, last = read_gan_results(Run(gan)).snapshots
     found = {epoch: measured(of_run(gan, config.fakes, config.decided_seed, epoch)) for epoch in earlier}
     epochs = [_snapshot(epoch, one) for epoch, one in (found | {last: final}).items()]
     atomic.write_json(target, to_json(GanMeasurement(**vars(final), epochs=epochs)))
@@ -163,8 +164,7 @@ def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
     """Returns the sources of digits and dogs: those of the existing run, or what is at hand."""
     preset = PRESETS[config.preset]
     if (out / "config.json").exists() and (out / "env.json").exists():
-        data = Run(out).env["data"]
-        here = data.get("digits", {}).get("source"), data.get("images", {}).get("source")
+        here = Run(out).data("digits").source, Run(out).data("images").source
     else:
         here = None, None
     mnist = config.mnist or here[0] or at_hand(preset.mnist)

@@ -1,20 +1,63 @@
 """The facts that numbers depend on besides a configuration: versions, processor, threads."""
 
-__all__ = ["DECIDES_BITS", "PLAIN", "session"]
+__all__ = ["DECIDES_BITS", "Environment", "Session", "session"]
 
 import os
 import platform
 import sys
 import time
 
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
+
+from genlab.common.checks import require_choice
+from genlab.common.errors import InputError
+from genlab.common.identity import Identity
 
 DECIDES_BITS = ("genlab", "torch", "processor", "capability", "threads")
 """The entries of a session that must agree for a resumed run to repeat an unbroken one."""
 
-PLAIN: dict[str, Any] = {"device": "cpu", "gpu": None, "precision": "float32", "compiled": False}
-"""The hardware of a session that records none; a GAN's records it (`compute/hardware.py`)."""
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What the numbers of one process depend on besides the configuration."""
+
+    started: str
+    command: str
+    genlab: str
+    python: str
+    torch: str
+    numpy: str
+    system: str
+    processor: str
+    capability: str
+    cores: int | None
+    threads: int
+    device: str = "cpu"
+    """This and what follows are recorded by a GAN's sessions (`compute/hardware.py`)."""
+    gpu: str | None = None
+    precision: Literal["float32", "bf16"] = "float32"
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        require_choice(("float32", "bf16"), precision=self.precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The `env.json` of a run."""
+
+    data: dict[str, Identity]
+    """The data sets by their role: "digits", "images"."""
+    sessions: list[Session]
+    """One a process that worked on the run, the first first."""
+    ways: dict[str, str] = field(default_factory=dict)
+    """Ways from the run's folder to SOURCEs that were given as relative paths."""
+
+    def __post_init__(self) -> None:
+        if not self.sessions:
+            raise InputError("`sessions`: none")
 
 
 def processor() -> str:
@@ -28,7 +71,7 @@ def processor() -> str:
 
 
 def session() -> dict[str, Any]:
-    """Returns the facts of this process that its numbers depend on, as JSON values."""
+    """Returns the facts of this process, as a `Session` has them, as JSON values."""
     import torch
 
     from genlab.common.version import __version__

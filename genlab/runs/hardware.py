@@ -3,12 +3,11 @@
 __all__ = ["hardware_of_last_session"]
 
 from genlab.configs.hardware import HardwareConfig
-from genlab.runs.environment import PLAIN
 from genlab.runs.run import Run
 
 
 def hardware_of_last_session(run: Run) -> HardwareConfig:
     """Returns the hardware of a run's last session; the processor where there is no GPU now."""
-    last = PLAIN | run.env["sessions"][-1]
-    device = "cpu" if last["device"] == "cpu" else "auto"
-    return HardwareConfig(device=device, precision=last["precision"], compile=last["compiled"])
+    last = run.env.sessions[-1]
+    device = "cpu" if last.device == "cpu" else "auto"
+    return HardwareConfig(device=device, precision=last.precision, compile=last.compiled)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "Record", "bytes_of", "is_config", "kind_of", "objects", "read_json", "read_lines", "readable",
+    "require_numbers",
 ]  # fmt: skip
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, TypeGuard
 
 from genlab.common.errors import InputError
 from genlab.common.formats import json_text
+from genlab.common.typed_json import fits
 from genlab.runs.seal import is_sealed, read_kept
 
 
@@ -46,6 +48,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def objects(data: bytes, path: Path) -> list[dict[str, Any]]:
     """Returns the JSON objects of the lines of a text that is from `path`."""
     return json_text.read_lines(data, str(path), partial(Record, place=str(path)))
+
+
+def require_numbers(lines: list[dict[str, Any]], path: Path, besides: str) -> None:
+    """Raises `InputError` if a line of a file has a value, but that of one key, that is none."""
+    for number, line in enumerate(lines, 1):
+        for key, value in line.items():
+            if key != besides and not fits(value, float | None):
+                raise InputError(f"{path}, line {number}: `{key}` is no number")
 
 
 def bytes_of(path: Path) -> bytes:

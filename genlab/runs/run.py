@@ -36,7 +36,7 @@ from genlab.common.system_errors import read_bytes
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
-from genlab.runs.records import bytes_of, is_config, objects, read_json
+from genlab.runs.records import bytes_of, is_config, objects, read_json, require_numbers
 from genlab.runs.seal import DONE, RECORD, digest_of, has, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Run:
     def _found(self, source: Any) -> Any:
         if not isinstance(source, str) or Path(source).exists():
             return source
-        env = self.env if has(self.path / "env.json") else {}
-        way = env.get("ways", {}).get(source)
+        way = self.env.ways.get(source) if has(self.path / "env.json") else None
         return source if way is None else os.path.normpath(self.path / way)
 
     @property
@@ -102,9 +101,17 @@ class Run:
         return read_json(self.path / "results.json")
 
     @property
-    def env(self) -> dict[str, Any]:
-        """The contents of `env.json`."""
-        return read_json(self.path / "env.json")
+    def env(self) -> environment.Environment:
+        """The contents of `env.json`; raises `InputError` if it is missing or damaged."""
+        file = self.path / "env.json"
+        return from_json(environment.Environment, read_json(file), str(file))
+
+    def data(self, role: str) -> "Identity":
+        """Returns the identity of a data set that the run began with; as `env`."""
+        found = self.env.data
+        if role not in found:
+            raise InputError(f"{self.path / 'env.json'}: lacks `data.{role}`")
+        return found[role]
 
     def weights(self, name: str) -> "dict[str, Tensor]":
         """Reads a file of weights.
@@ -133,12 +140,12 @@ class Run:
 
     def refuse_other_data(self, data: "Mapping[str, Identity]") -> None:
         """Raises `InputError` if a data set is not, byte for byte, the one the run began with."""
-        before = self.env["data"]
+        before = self.env.data
         for role, identity in data.items():
-            if role in before and before[role]["sha256"] != identity.sha256:
+            if role in before and before[role].sha256 != identity.sha256:
                 raise InputError(
                     f"{self.path}: that run used other data for {role!r} "
-                    f"(SHA-256 {before[role]['sha256'][:12]}…, now {identity.sha256[:12]}…); "
+                    f"(SHA-256 {before[role].sha256[:12]}…, now {identity.sha256[:12]}…); "
                     "give the same data, or another `out`"
                 )
 
@@ -177,7 +184,9 @@ class Run:
         path = self.path / "metrics.jsonl"
         if not has(path):
             return []
-        return objects(bytes_of(path).rpartition(b"\n")[0], path)
+        lines = objects(bytes_of(path).rpartition(b"\n")[0], path)
+        require_numbers(lines, path, besides="measured")  # a GAN's measurements
+        return lines
 
     def save_state(
         self, tensors: "Mapping[str, Tensor]", step: int, seconds: float, good: bool = False
@@ -305,7 +314,7 @@ def open_run(
         config: A frozen dataclass, saved as JSON.
         data: The identity of each data set used, by its role ("digits", "images").
         ran_on: What this session runs on, beside what `environment.session` knows: keys of
-            `environment.PLAIN`.
+            `environment.Session`.
 
     Raises:
         InputError: If `path` holds something else, or a run with another configuration or data;
@@ -377,13 +386,13 @@ def _note_moves(run: Run, wanted: dict[str, Any]) -> None:
 
 
 def _note_session(run: Run, ran_on: Mapping[str, Any]) -> None:
-    env, now = run.env, environment.session() | dict(ran_on)
-    last = environment.PLAIN | env["sessions"][-1]
+    last, now = run.env.sessions[-1], environment.session() | dict(ran_on)
     for key in (*environment.DECIDES_BITS, *ran_on):
-        if last[key] != now[key]:
+        if (before := getattr(last, key)) != now[key]:
             say(
-                f"note: {key} was {last[key]!r} and is {now[key]!r}: the run goes on, "
+                f"note: {key} was {before!r} and is {now[key]!r}: the run goes on, "
                 "but not bit for bit as on one machine"
             )
+    env = read_json(run.path / "env.json")
     env["sessions"].append(now)
     atomic.write_json(run.path / "env.json", env)

@@ -112,7 +112,7 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     weights = run.weights(name)
     with readable(path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.env["data"]["digits"]["shape"]))
+        model = build_vae(config, math.prod(run.data("digits").shape))
         model.load_state_dict(weights)
     return model.eval(), config
 

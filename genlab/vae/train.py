@@ -207,7 +207,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     best = "best" in tensors and tensors["best"][0] > NEVER
     with readable(run.path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.env["data"]["digits"]["shape"]))
+        model = build_vae(config, math.prod(run.data("digits").shape))
         unpack(tensors, {"best" if best else "vae": model}, {})
     which = "the best by validation ELBO" if best else "the last saved"
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
@@ -232,7 +232,7 @@ def _parts(run: Run, model: VAE, config: VaeConfig) -> Parts:
     on the weights, on the run's data and seed, and on how the model is measured.
     """
     how = config.draws, config.importance, config.annealed
-    digest = hashlib.sha256(json.dumps([run.env["data"], config.seed, how]).encode())
+    digest = hashlib.sha256(json.dumps([to_json(run.env.data), config.seed, how]).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return Parts(run.path / "measuring", digest.hexdigest())

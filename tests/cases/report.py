@@ -21,6 +21,7 @@ from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity, ImageCounts
 from genlab.gan.build import build_design
+from genlab.gan.results import Event, GanResults
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
@@ -134,16 +135,15 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     design = build_design(config)
     write(gan / "config.json", {"kind": "gan", "config": asdict(config)})
     write(gan / "env.json", {"data": {"images": dogs}, "sessions": [session]})
-    write(gan / "results.json", {
-        "kind": "gan", "design": config.design, "betas": list(design.betas),
-        "design_numbers": design.numbers(64), "pretrained": design.pretrained, "size": 64,
-        "epochs": 50, "images": 256, "batch": 16,
-        "seconds": 431.2, "images_per_second": 29.7, "parameters_generator": 2_010_035,
-        "parameters_discriminator": 512_004, "snapshots": [10, 30, 50],
-        "events": [
-            {"kind": "little variety", "step": 800, "words": "few", "epoch": 50, "variety": 0.27},
-        ],
-    })
+    write(gan / "results.json", to_json(GanResults(
+        design=config.design, betas=list(design.betas), design_numbers=design.numbers(64),
+        pretrained=design.pretrained, size=64, epochs=50, images=256, held_out=0, batch=16,
+        seconds=431.2, images_per_second=29.7, parameters_generator=2_010_035,
+        parameters_discriminator=512_004, snapshots=[10, 30, 50], classes=None, best_epoch=None,
+        measured_with=[], memorisation=None, events=[
+            Event(kind="little variety", step=800, words="few", epoch=50, variety=0.27),
+        ], data=Identity(**dogs),
+    )))
     write(gan / "fid.json", fid_record())
     (gan / "generator.safetensors").write_bytes(b"generator")
     for name in GAN_FILES:

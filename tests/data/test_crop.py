@@ -215,7 +215,7 @@ def test_crop_is_recorded_with_a_run(wide: Path, tmp_path: Path) -> None:
     dogs = load_images(config.data, config.size, config.images, config.crop)
     run = open_run(tmp_path / "run", "gan", config, {"images": dogs.identity})
     assert gan_config(run).crop == "subject"
-    assert run.env["data"]["images"]["crop"] == "subject"
+    assert run.data("images").crop == "subject"
     other = replace(config, crop="centre")
     with pytest.raises(InputError, match="crop"):
         open_run(tmp_path / "run", "gan", other, {"images": dogs.identity})

@@ -278,10 +278,9 @@ def test_a_run_records_its_classes(by: str, runs: dict[str, Path]) -> None:
         assert kept.labels.tolist() == [0] * 8 + [1] * 16
     else:
         assert kept.counts[0] >= kept.counts[1] > 0
-    recorded = Run(path).env["data"]
-    dogs = recorded.pop("images")
-    assert list(recorded) == ["classes"]
-    assert recorded["classes"]["sha256"] not in (dogs["sha256"], "")
+    recorded = Run(path).env.data
+    assert sorted(recorded) == ["classes", "images"]
+    assert recorded["classes"].sha256 not in (recorded["images"].sha256, "")
 
 
 @pytest.mark.parametrize("by", CASES)

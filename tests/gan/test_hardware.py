@@ -532,7 +532,7 @@ def test_a_run_goes_on_in_another_precision_and_says_so(
     assert capsys.readouterr().err.count(note) == 1
     assert hardware_of_last_session(Run(out)) == HardwareConfig(device="cpu", precision="bf16")
     resume(out)
-    facts = [{k: s[k] for k in BF16.facts} for s in Run(out).env["sessions"]]
+    facts = [{k: getattr(s, k) for k in BF16.facts} for s in Run(out).env.sessions]
     assert facts == [CPU.facts, BF16.facts, BF16.facts]
     train_gan(config, tmp_path / "plain")
     begun, plain = (

@@ -150,7 +150,7 @@ def test_two_processes_train_what_one_does(pair: Path, alone: Path) -> None:
             assert left[key] == pytest.approx(right[key], rel=1e-5, abs=1e-6), key
     assert two.done
     assert two.results["images"] == COUNT
-    assert len(two.env["sessions"]) == 1  # the second process opened the first's run
+    assert len(two.env.sessions) == 1  # the second process opened the first's run
 
 
 def test_batch_norms_and_spectral_norms_are_those_of_the_whole_batch(pair: Path) -> None:

@@ -107,6 +107,7 @@ def test_a_bound_text_is_found_by_what_it_says() -> None:
     assert {"vamp": 1}[one] == 1
     assert one in ("standard", "vamp")
     assert one != "standard"
+    assert (one != "vamp") is False
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_start_killed_between_its_files_can_start_again(
         open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
     monkeypatch.undo()
     run = open_run(tmp_path / "run", "vae", VaeConfig(), {"digits": IDENTITY})
-    assert run.env["data"]["digits"]["sha256"] == IDENTITY.sha256
+    assert run.data("digits").sha256 == IDENTITY.sha256
 
 
 def test_another_kind_of_run_is_refused(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_what_a_record_lacks_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"state-00000001\.safetensors: missing"):
         run.load_state()
     (run.path / "env.json").write_text("{}")
-    with pytest.raises(InputError, match=r"env\.json: 'data' is missing"):
+    with pytest.raises(InputError, match=r"env\.json: lacks `data`"):
         run.refuse_other_data({"digits": IDENTITY})
     (run.path / "state.json").write_text("{}")
     with pytest.raises(InputError, match=r"state\.json: changed or torn"):

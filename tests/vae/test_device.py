@@ -134,10 +134,8 @@ def test_the_best_weights_are_kept_on_the_device() -> None:
 
 def test_a_session_says_what_it_ran_on(tiny_digits: Path, tmp_path: Path) -> None:
     train_vae(config_of("standard", 2, data=str(tiny_digits)), tmp_path / "run")
-    session = Run(tmp_path / "run").env["sessions"][-1]
-    assert {k: session[k] for k in ("device", "gpu", "precision")} == {
-        "device": "cpu", "gpu": None, "precision": "float32",
-    }  # fmt: skip
+    session = Run(tmp_path / "run").env.sessions[-1]
+    assert (session.device, session.gpu, session.precision) == ("cpu", None, "float32")
 
 
 @pytest.mark.gpu

@@ -11,10 +11,11 @@ from pathlib import Path
 import genlab
 
 from genlab.common.formats.toml_text import read_table
+from genlab.common.text import one_line
 from genlab.lab.report.numbers.facts import ASKED, priors_of
 from genlab.runs.run import Run
 from genlab.runs.seal import DONE, has, read_seal, seal_of
-from genlab.vae.load import MEASURES
+from genlab.vae.load import MEASURES, vae_config
 
 RECORDS = (
     "config.json", "env.json", "results.json", "metrics.jsonl", "beginning.jsonl", MEASURES,
@@ -84,8 +85,8 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
         files[f"models/{name}"] = run / name
     files["pyproject.toml"] = _project().encode()
     files["README.md"] = README_CODE.format(
-        prior=ASKED[0], data=Run(run / "vae" / ASKED[0]).config["data"],
-        command=Run(run).env["sessions"][0]["command"],
+        prior=ASKED[0], data=one_line(vae_config(Run(run / "vae" / ASKED[0])).data),
+        command=one_line(Run(run).env.sessions[0].command),
     ).encode()
     return files
 

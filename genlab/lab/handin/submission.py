@@ -13,17 +13,21 @@ __all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit", "su
 import os
 import shutil
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
+from genlab.common.typed_json import from_json, to_json
 from genlab.lab.handin.archive import pack
 from genlab.lab.handin.contents import code_files, support_files
 from genlab.lab.handin.template import SHEET, Template, check_file_name, read_template
 from genlab.lab.report.formats.docx import write_docx
 from genlab.lab.report.formats.formats import check_pdf, write_html, write_pdf
 from genlab.lab.report.numbers.bound import Shown
+from genlab.lab.report.numbers.facts import lab_config
 from genlab.lab.report.text.text import PLACEHOLDERS, compose
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
@@ -36,6 +40,23 @@ TITLES = {
     "en": "Neural Networks and Deep Learning, Lab Assignment 5: Foundations of Generative Models",
 }
 RECORD = "submission.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """The record of what was last built to be handed in."""
+
+    lang: str
+    author: str
+    """Empty without a name."""
+    id: str
+    """The student number, likewise."""
+    files: dict[str, str]
+    """The files' names: "docx", "code" and "support"."""
+    earlier: list[str]
+    """Names of files of earlier submissions, which are removed when this one is complete."""
+
+
 NEW = ".new"
 """The folder in which the files are made before they take their places."""
 
@@ -99,10 +120,10 @@ def submit(
             template cannot be used.
     """
     run = Run(run_path)
-    asked = SHEET if template is None else read_template(template)
-    name = name if name is not None else run.config.get("name")
-    student_id = student_id if student_id is not None else run.config.get("id")
-    language: str = lang or run.config.get("lang") or "zh"
+    asked, config = SHEET if template is None else read_template(template), lab_config(run)
+    name = name if name is not None else config.name
+    student_id = student_id if student_id is not None else config.id
+    language: str = lang or config.lang
     check_author(name, student_id, asked)
     writer = compose(run, language, name, student_id, asked.title)
     code, support = pack(code_files(run_path)), pack(support_files(run_path))
@@ -129,8 +150,10 @@ def submit(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     earlier = _earlier(folder) - set(names.values())
-    record = {"lang": language, "author": name or "", "id": student_id or "", "files": names}
-    atomic.write_json(folder / RECORD, record | {"earlier": sorted(earlier)})
+    record = Submitted(
+        lang=language, author=name or "", id=student_id or "", files=names, earlier=sorted(earlier)
+    )
+    atomic.write_json(folder / RECORD, to_json(record))
     for file in sorted(earlier):
         (folder / file).unlink(missing_ok=True)
     return _described(run_path, record)
@@ -144,17 +167,21 @@ def submitted(run_path: Path) -> dict[str, Any] | None:
         without a name), "lang", and "hint", how to set what was not given, or "".
     """
     file = run_path / "report" / RECORD
-    return _described(run_path, read_json(file)) if file.exists() else None
+    return _described(run_path, _read(file)) if file.exists() else None
 
 
-def _described(run_path: Path, record: dict[str, Any]) -> dict[str, Any]:
+def _read(file: Path) -> Submitted:
+    return from_json(Submitted, read_json(file), str(file))
+
+
+def _described(run_path: Path, record: Submitted) -> dict[str, Any]:
     return {
         "markdown": "report/report.md",
         "numbers": "report/numbers.json",
-        **{kind: f"report/{file}" for kind, file in record["files"].items()},
-        "author": record["author"],
-        "lang": record["lang"],
-        "hint": _hint(run_path, record["author"], record.get("id")),
+        **{kind: f"report/{file}" for kind, file in record.files.items()},
+        "author": record.author,
+        "lang": record.lang,
+        "hint": _hint(run_path, record.author, record.id),
     }
 
 
@@ -180,13 +207,14 @@ def make_report(
             "with commas)"
         )
     run = Run(run_path)
-    language: str = lang or run.config.get("lang") or "zh"
-    writer = compose(run, language, run.config.get("name"), run.config.get("id"))
+    config = lab_config(run)
+    language: str = lang or config.lang
+    writer = compose(run, language, config.name, config.id)
     if "pdf" in formats:
         check_pdf(language)
     folder, stem = run_path / "report", f"report-{language}"
     folder.mkdir(exist_ok=True)
-    author = run.config.get("name") or ""
+    author = one_line(config.name or "")
     for one in formats:
         write = FORMATS[one]
         target = folder / f"{stem}.{one}"
@@ -209,9 +237,9 @@ def _earlier(folder: Path) -> set[str]:
     """Returns the files of the last submission and of those before, which it may have left."""
     if not (folder / RECORD).exists():
         return set()
-    record = read_json(folder / RECORD)
-    files = {*record["files"].values(), *record.get("earlier", ())}
-    return {file for file in files if Path(file).name == file}
+    record = _read(folder / RECORD)
+    files = {*record.files.values(), *record.earlier}
+    return {file for file in files if Path(file).name == file and (folder / file).is_file()}
 
 
 def _hint(run_path: Path, name: str | None, student_id: str | None) -> str:

@@ -118,6 +118,9 @@ class _Text(_Bound, str):
     def __eq__(self, other: object) -> bool:
         return self.text == plain(other)
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self.text)
 

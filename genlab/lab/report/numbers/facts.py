@@ -3,20 +3,29 @@
 Every number and text of them is bound to its place (`genlab.lab.report.numbers.bound`).
 """
 
-__all__ = ["ASKED", "Facts", "missing", "read_facts"]
+__all__ = ["ASKED", "Facts", "lab_config", "missing", "read_facts"]
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from genlab.common.errors import InputError
+from genlab.common.identity import Identity
 from genlab.common.typed_json import from_json
+from genlab.configs.gan import GanConfig
+from genlab.configs.lab import LabConfig
+from genlab.configs.vae import VaeConfig
 from genlab.fid.results import GanMeasurement
-from genlab.lab.report.numbers.bound import bind
-from genlab.runs.records import Record, read_json
+from genlab.gan.results import GanResults, read_gan_results
+from genlab.lab.report.numbers.bound import bind, plain
+from genlab.priors import PRIORS
+from genlab.runs.environment import Environment
+from genlab.runs.records import read_json
 from genlab.runs.run import Run
 from genlab.vae.load import MEASURES, measured_values
 from genlab.vae.results import VaeResults
+
+T = TypeVar("T")
 
 ASKED = ("standard", "mixture")
 """The priors that the lab sheet names; it asks for at least one more."""
@@ -35,19 +44,17 @@ SNAPSHOT = 10
 class Facts:
     """The records of one lab run."""
 
-    config: dict[str, Any]
+    config: LabConfig
     """The lab's own configuration."""
-    env: dict[str, Any]
+    env: Environment
     vae: dict[str, VaeResults]
     """The results under each prior, the standard Gaussian first, with each test image's values."""
-    vae_config: dict[str, dict[str, Any]]
-    gan: dict[str, Any]
-    gan_config: dict[str, Any]
+    vae_config: dict[str, VaeConfig]
+    gan: GanResults
+    gan_config: GanConfig
     fid: GanMeasurement
-    digits: dict[str, Any]
-    """Identity of the digits."""
-    dogs: dict[str, Any]
-    """Identity of the dogs."""
+    digits: Identity
+    dogs: Identity
 
     @property
     def standard(self) -> VaeResults:
@@ -74,14 +81,26 @@ def missing(run: Path) -> list[str]:
         files += [f"vae/{prior}/figures/{name}.png" for name in VAE_FIGURES]
     files += [f"gan/{name}" for name in GAN_FILES]
     gan = run / "gan" / "results.json"
-    for epoch in read_json(gan)["snapshots"] if gan.exists() else ():
+    for epoch in read_gan_results(Run(run / "gan")).snapshots if gan.exists() else ():
         files.append(f"gan/samples/epoch_{epoch:03d}.png")
         files += [f"gan/samples/epoch_{epoch:03d}/{i:02d}.png" for i in range(SNAPSHOT)]
     fid = run / "gan" / "fid.json"
-    count = read_json(fid)["n_fake"] if fid.exists() else 1
-    width = max(3, len(str(count - 1)))
-    files += [f"gan/generated/{i:0{width}d}.png" for i in range(count)]
+    count = _read(GanMeasurement, read_json(fid), fid).n_fake if fid.exists() else 1
+    width, there = max(3, len(str(count - 1))), len(list(run.glob("gan/generated/*.png")))
+    names = (f"gan/generated/{i:0{width}d}.png" for i in range(min(count, there + 1)))
+    files += names  # if more are missing, one of them is named
     return [name for name in files if not (run / name).exists()]
+
+
+def lab_config(run: Run) -> LabConfig:
+    """Returns the configuration of a lab run.
+
+    Raises:
+        InputError: If it is another kind of run, or its configuration is damaged.
+    """
+    if run.kind != "lab":
+        raise InputError(f"{run.path}: a {run.kind!r} run; a report is made of a genlab lab run")
+    return run.config_as(LabConfig)
 
 
 def read_facts(run: Run) -> Facts:
@@ -90,24 +109,24 @@ def read_facts(run: Run) -> Facts:
     Raises:
         InputError: If it is another kind of run, or something is missing, with a list of that.
     """
-    if run.kind != "lab":
-        raise InputError(f"{run.path}: a {run.kind!r} run; a report is made of a genlab lab run")
+    lab_config(run)
     _require_all(run.path)
-    priors = priors_of(run.path)
-    env = {folder: _record(run.path, f"{folder}/env.json") for folder in ("vae/standard", "gan")}
-    return Facts(
-        config=_record(run.path, "config.json")["config"],
-        env=_record(run.path, "env.json"),
-        vae={prior: _results(run.path, prior) for prior in priors},
-        vae_config={p: _record(run.path, f"vae/{p}/config.json")["config"] for p in priors},
-        gan=_record(run.path, "gan/results.json"),
-        gan_config=_record(run.path, "gan/config.json")["config"],
-        fid=from_json(
-            GanMeasurement, _record(run.path, "gan/fid.json"), str(run.path / "gan/fid.json")
-        ),
-        digits=env["vae/standard"]["data"]["digits"],
-        dogs=env["gan"]["data"]["images"],
+    path = run.path
+    priors = priors_of(path)
+    if unknown := [prior for prior in priors if prior not in PRIORS]:
+        raise InputError(f"{path / 'vae' / unknown[0]}: no prior of genlab has that name")
+    facts = Facts(
+        config=_config(LabConfig, path, "."),
+        env=_record(Environment, path, "env.json"),
+        vae={prior: _results(path, prior) for prior in priors},
+        vae_config={prior: _config(VaeConfig, path, f"vae/{prior}") for prior in priors},
+        gan=_record(GanResults, path, "gan/results.json"),
+        gan_config=_config(GanConfig, path, "gan"),
+        fid=_record(GanMeasurement, path, "gan/fid.json"),
+        digits=_data(path, "vae/standard", "digits"), dogs=_data(path, "gan", "images"),
     )
+    _require_lab(facts, path)
+    return facts
 
 
 def _require_all(run: Path) -> None:
@@ -125,12 +144,51 @@ def _require_all(run: Path) -> None:
     raise InputError(f"{run}: not finished, it lacks {shown}; finish it with: genlab resume {run}")
 
 
-def _record(run: Path, file: str) -> Record:
-    return bind(read_json(run / file), file, str(run / file))
+def _require_lab(facts: Facts, run: Path) -> None:
+    """Refuses records that are not those of a lab: what it always measures is missing."""
+    fid, file = facts.fid, run / "gan/fid.json"
+    labels = [one.label for one in fid.distances]
+    lacking = [
+        *(["distances"] if not fid.distances else []),
+        *(["real"] if fid.real is None or fid.n_real is None else []),
+        *(["different.real"] if fid.different.real is None else []),
+        *(["recognised_real"] if fid.recognised_real is None else []),
+        *(["recognised_fake"] if fid.recognised_fake is None else []),
+        *(f"distances.{i}.copies" for i, one in enumerate(fid.distances) if one.copies is None),
+        *(["epochs"] if not fid.epochs else []),
+        *(f"epochs.{i}.recognised" for i, e in enumerate(fid.epochs) if e.recognised is None),
+        *(f"epochs.{i}.distances.{label}" for i, e in enumerate(fid.epochs) for label in labels
+          if label not in e.distances),
+    ]
+    if lacking:
+        raise InputError(f"{file}: lacks `{plain(lacking[0])}`, which every lab measures")
+
+
+def _record(kind: type[T], run: Path, file: str) -> T:
+    """A record as a dataclass, every number and text of which is bound to its place."""
+    return _read(kind, bind(read_json(run / file), file), run / file)
+
+
+def _read(kind: type[T], value: Any, path: Path) -> T:
+    return from_json(kind, value, str(path))
+
+
+def _config(kind: Any, run: Path, folder: str) -> Any:
+    """A run's configuration: every field stands in its record."""
+    inner = Run(run / folder)
+    file = (inner.path / "config.json").relative_to(run).as_posix()
+    if missing := [field.name for field in fields(kind) if field.name not in inner.config]:
+        raise InputError(f"{inner.path / 'config.json'}: lacks `{missing[0]}`")
+    bound = bind(inner.config, file, pointer="/config")
+    return _read(kind, bound, inner.path / "config.json")
+
+
+def _data(run: Path, folder: str, role: str) -> Identity:
+    Run(run / folder).data(role)  # an error that names the file where it has none
+    return _record(Environment, run, f"{folder}/env.json").data[role]
 
 
 def _results(run: Path, prior: str) -> VaeResults:
     """The results of a VAE, with the values of each image."""
-    file = f"vae/{prior}/results.json"
-    results = from_json(VaeResults, _record(run, file), str(run / file))
+    results = _record(VaeResults, run, f"vae/{prior}/results.json")
     return replace(results, values=measured_values(run / "vae" / prior))

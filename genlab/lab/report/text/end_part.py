@@ -2,9 +2,8 @@
 
 __all__ = ["end_part"]
 
-from typing import Any
-
-from genlab.configs.lab import seed_of
+from genlab.common.identity import Identity
+from genlab.configs.lab import LabConfig, seed_of
 from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration
@@ -22,7 +21,7 @@ def end_part(w: Writer, facts: Facts) -> None:
         f"（1）VAE：在{data_name(w, facts.digits)}的测试集上，{verdict}。",
         f"(1) VAE: on the test set of {data_name(w, facts.digits)}, {verdict}.",
     )
-    n, epochs = count(facts.fid.n_fake), facts.gan["epochs"]
+    n, epochs = count(facts.fid.n_fake), facts.gan.epochs
     w.para(
         f"（2）GAN：在{data_name(w, facts.dogs)}上训练{epochs}轮后生成的{n}张图像，{fid_verdict(w, facts)}。",
         f"(2) GAN: for {n} images generated after {epochs} epochs on "
@@ -35,7 +34,7 @@ def end_part(w: Writer, facts: Facts) -> None:
 
 def _reproduce(w: Writer, facts: Facts) -> None:
     p = w.pick
-    first, last = facts.env["sessions"][0], facts.env["sessions"][-1]
+    first, last = facts.env.sessions[0], facts.env.sessions[-1]
     w.heading(1, "四、可复现性", "Part 4. Reproducibility")
     w.para(
         "本报告的全部数值与图像来自同一次运行的记录，由程序写入报告；训练中的一切随机性由种子决定。"
@@ -44,18 +43,18 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "written into it by the program. All randomness of the training follows from the seed. "
         f"{w.tab('environment')} gives the machine, the command and the training time.",
     )
-    total = facts.gan["seconds"] + sum(r.seconds for r in facts.vae.values())
+    total = facts.gan.seconds + sum(r.seconds for r in facts.vae.values())
     check = p("`genlab verify`加上提交的全部文件", "`genlab verify`, with all the files handed in")
     rows = [
-        [p("命令", "Command"), f"`{first['command']}`"],
+        [p("命令", "Command"), f"`{first.command}`"],
         [p("随机种子", "Seed"), _seed(w, facts.config)],
-        [p("开始时间", "Started"), f"{first['started']}"],
+        [p("开始时间", "Started"), f"{first.started}"],
         [p("软件版本", "Versions"),
-         f"genlab {last['genlab']}, Python {last['python']}, "
-         f"PyTorch {last['torch']}, NumPy {last['numpy']}"],
-        [p("硬件", "Hardware"), f"{last['processor']}, {last['system']}" + p(
-            f"，{last['cores']}核，使用{last['threads']}线程（{last['capability']}）",
-            f", {last['cores']} cores, threads used: {last['threads']} ({last['capability']})")],
+         f"genlab {last.genlab}, Python {last.python}, "
+         f"PyTorch {last.torch}, NumPy {last.numpy}"],
+        [p("硬件", "Hardware"), f"{last.processor}, {last.system}" + p(
+            f"，{last.cores}核，使用{last.threads}线程（{last.capability}）",
+            f", {last.cores} cores, threads used: {last.threads} ({last.capability})")],
         [p("训练总用时", "Training time"), duration(total, w.lang)],
         [p("校验命令", "To verify"), check],
     ]
@@ -81,23 +80,23 @@ def _reproduce(w: Writer, facts: Facts) -> None:
     )
 
 
-def _seed(w: Writer, config: dict[str, Any]) -> str:
+def _seed(w: Writer, config: LabConfig) -> str:
     """The seed, and whether it is the student number's."""
-    seed, student_id = config["seed"], config["id"]
+    seed, student_id = config.seed, config.id
     if student_id is None or plain(seed) != seed_of(plain(student_id)):
         return str(seed)
     return w.pick(f"{seed}（由学号得出）", f"{seed} (from the student number)")
 
 
-def _data(identity: dict[str, Any]) -> tuple[str, str]:
-    shape = "×".join(map(str, identity["shape"]))
-    name, source = identity["name"], identity["source"]
-    known = f"SHA-256 `{identity['sha256']}`"
+def _data(identity: Identity) -> tuple[str, str]:
+    shape = "×".join(map(str, identity.shape))
+    name, source = identity.name, identity.source
+    known = f"SHA-256 `{identity.sha256}`"
     return (
-        f"{name}（来源`{source}`）：{count(identity['count'])}张，{shape}，许可："
-        f"{identity['licence']}，{known}",
-        f"{name} (source `{source}`): {count(identity['count'])} images of {shape}, licence: "
-        f"{identity['licence']}, {known}",
+        f"{name}（来源`{source}`）：{count(identity.count)}张，{shape}，许可："
+        f"{identity.licence}，{known}",
+        f"{name} (source `{source}`): {count(identity.count)} images of {shape}, licence: "
+        f"{identity.licence}, {known}",
     )
 
 

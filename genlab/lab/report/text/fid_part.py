@@ -82,10 +82,10 @@ def _result(w: Writer, facts: Facts) -> None:
     n_fake, n_real = count(fid.n_fake), _count_real(fid)
     w.heading(2, f"2.5 {n_fake}张生成图像的FID", f"2.5 FID of the {n_fake} generated images")
     assert fid.real is not None  # images were compared
-    if facts.dogs["stand_in"]:
+    if facts.dogs.stand_in:
         w.note(
-            f"注意：参照图像是内置的替代数据（{data_name(w, vars(fid.real))}），下列数值不能当作真实狗照片上的结果。",
-            f"Note: the reference images are the embedded stand-in ({data_name(w, vars(fid.real))}); "
+            f"注意：参照图像是内置的替代数据（{data_name(w, fid.real)}），下列数值不能当作真实狗照片上的结果。",
+            f"Note: the reference images are the embedded stand-in ({data_name(w, fid.real)}); "
             "the numbers below are not results on photographs of dogs.",
         )
     w.para(f"结果见{w.tab('fid')}。", f"{w.tab('fid')} lists the results.")
@@ -161,10 +161,10 @@ def _table(w: Writer, fid: Measurement) -> None:
     ]
     w.table(
         "fid", [w.pick("指标", "Quantity"), *(d.label for d in fid.distances)], rows,
-        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, vars(fid.real))}）之间的"
+        f"{n_fake}张生成图像（{size}×{size}）与{n_real}张真实图像（{data_name(w, fid.real)}）之间的"
         "Fréchet距离及同类指标，带标准误",
         f"Fréchet distances and related quantities of {n_fake} generated images ({size}×{size}) "
-        f"and {n_real} real ones ({data_name(w, vars(fid.real))}), with standard errors",
+        f"and {n_real} real ones ({data_name(w, fid.real)}), with standard errors",
         "l" + "c" * len(fid.distances),
     )
 

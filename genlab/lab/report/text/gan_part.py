@@ -4,11 +4,9 @@ __all__ = ["gan_part"]
 
 import re
 
-from genlab.common.typed_json import from_json
 from genlab.gan.designs import DESIGNS
 from genlab.gan.designs.base import Equation
 from genlab.gan.findings import findings
-from genlab.gan.results import Event
 from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration, number
@@ -32,18 +30,18 @@ def gan_part(w: Writer, facts: Facts) -> None:
 def _task(w: Writer, facts: Facts) -> None:
     data = facts.dogs
     w.heading(2, "2.1 任务与方法", "2.1 Task and method")
-    epochs = w.pick("、", ", ").join(map(str, facts.gan["snapshots"]))
-    size = facts.gan["size"]
+    epochs = w.pick("、", ", ").join(map(str, facts.gan.snapshots))
+    size = facts.gan.size
     w.para(
-        f"本题用{data_name(w, data)}（{count(facts.gan['images'])}张，{size}×{size}像素）训练GAN"
+        f"本题用{data_name(w, data)}（{count(facts.gan.images)}张，{size}×{size}像素）训练GAN"
         f"{w.cite('gan')}生成狗的图像，展示第{epochs}轮时的样本，并用自己实现的FID函数评价"
         f"{count(facts.fid.n_fake)}张生成图像。",
         f"This part trains a GAN{w.cite('gan')} on {data_name(w, data)} "
-        f"({count(facts.gan['images'])} images of {size}×{size} pixels) to generate images of "
+        f"({count(facts.gan.images)} images of {size}×{size} pixels) to generate images of "
         f"dogs, shows its samples after epochs {epochs}, and evaluates "
         f"{count(facts.fid.n_fake)} generated images with an FID function of our own.",
     )
-    if data["stand_in"]:
+    if data.stand_in:
         _stand_in(w, facts)
 
 
@@ -61,14 +59,14 @@ def _stand_in(w: Writer, facts: Facts) -> None:
 def _description(w: Writer, facts: Facts) -> None:
     """Writes what the design says of itself, and its losses' source."""
     gan, c = facts.gan, facts.gan_config
-    numbers = {"size": gan["size"], "latent": c["latent"], **gan["design_numbers"]}
-    design = DESIGNS[plain(gan["design"])]
+    numbers = {"size": gan.size, "latent": c.latent, **gan.design_numbers}
+    design = DESIGNS[plain(gan.design)]
     for block in design.description:
         if isinstance(block, Equation):
             w.equation(block.tex)
         else:
             w.para(*(_filled(w, text, numbers) for text in block))
-    if clip := c["clip"]:
+    if clip := c.clip:
         w.para(
             f"任一网络的梯度若长于其平常长度的{clip:g}倍，则缩短至该长度{w.cite('adafactor')}，以免一次尖峰毁掉训练。",
             f"A gradient of either network that is longer than {clip:g} times its usual length is "
@@ -94,7 +92,7 @@ AUGMENTS = {
 
 
 def _common(w: Writer, facts: Facts) -> None:
-    if facts.gan_config["augment"]:
+    if facts.gan_config.augment:
         w.para(
             f"为防止判别器记住少量训练图像，真实与生成图像在进入判别器前都做同样的可微数据增强{w.cite('diffaugment')}，"
             "梯度穿过增强传回生成器。",
@@ -117,36 +115,36 @@ def _common(w: Writer, facts: Facts) -> None:
 
 def _settings(w: Writer, facts: Facts) -> None:
     gan, c, p = facts.gan, facts.gan_config, w.pick
-    design = DESIGNS[plain(gan["design"])]
-    betas = ", ".join(f"{beta:g}" for beta in gan["betas"])
-    augment = p("、", ", ").join(p(*AUGMENTS[name]) for name in c["augment"]) or p("无", "none")
-    if c["mirror"]:
+    design = DESIGNS[plain(gan.design)]
+    betas = ", ".join(f"{beta:g}" for beta in gan.betas)
+    augment = p("、", ", ").join(p(*AUGMENTS[name]) for name in c.augment) or p("无", "none")
+    if c.mirror:
         augment += p("；训练图像随机左右翻转", "; training images mirrored at random")
-    half_life = min(c["average_images"], c["average_share"] * gan["epochs"] * gan["images"])
+    half_life = min(c.average_images, c.average_share * gan.epochs * gan.images)
     rows = [
         [p("设计", "Design"), p(*design.title) + (
-            p(f"（判别器透过{gan['pretrained']}）",
-              f" (the discriminator sees features of {gan['pretrained']})")
-            if gan["pretrained"] else p("（无预训练网络）", " (no pretrained network)"))],
+            p(f"（判别器透过{gan.pretrained}）",
+              f" (the discriminator sees features of {gan.pretrained})")
+            if gan.pretrained else p("（无预训练网络）", " (no pretrained network)"))],
         [p("参数量（生成器/判别器）", "Parameters (generator / discriminator)"),
-         f"{count(gan['parameters_generator'])} / {count(gan['parameters_discriminator'])}"],
+         f"{count(gan.parameters_generator)} / {count(gan.parameters_discriminator)}"],
         [p("训练图像", "Training images"), p(
-            f"{count(gan['images'])}张，{gan['size']}×{gan['size']}",
-            f"{count(gan['images'])} of {gan['size']}×{gan['size']}")],
-        [p("轮数 / 批大小", "Epochs / batch"), f"{gan['epochs']} / {gan['batch']}"],
+            f"{count(gan.images)}张，{gan.size}×{gan.size}",
+            f"{count(gan.images)} of {gan.size}×{gan.size}")],
+        [p("轮数 / 批大小", "Epochs / batch"), f"{gan.epochs} / {gan.batch}"],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
-            f"，$\\beta = ({betas})$，学习率：生成器{c['learning_rate']:g}，判别器{c['discriminator_rate']:g}",
-            f", $\\beta = ({betas})$, learning rates {c['learning_rate']:g} (generator), "
-            f"{c['discriminator_rate']:g} (discriminator)")],
+            f"，$\\beta = ({betas})$，学习率：生成器{c.learning_rate:g}，判别器{c.discriminator_rate:g}",
+            f", $\\beta = ({betas})$, learning rates {c.learning_rate:g} (generator), "
+            f"{c.discriminator_rate:g} (discriminator)")],
         [p("数据增强", "Augmentation"), augment],
         [p("权重平均的半衰期", "Half-life of the weight average"),
-         p(f"已见图像数的{c['average_share']:.0%}，训练结束时为{count(round(half_life))}张图像",
-           f"{c['average_share']:.0%} of the images seen so far; {count(round(half_life))} images "
+         p(f"已见图像数的{c.average_share:.0%}，训练结束时为{count(round(half_life))}张图像",
+           f"{c.average_share:.0%} of the images seen so far; {count(round(half_life))} images "
            "at the end")],
-        [p("随机种子", "Seed"), str(c["seed"])],
+        [p("随机种子", "Seed"), str(c.seed)],
         [p("训练用时", "Training time"), p(
-            f"{duration(gan['seconds'], w.lang)}（每秒{number(gan['images_per_second'], 1)}张图像）",
-            f"{duration(gan['seconds'], w.lang)} ({number(gan['images_per_second'], 1)} images "
+            f"{duration(gan.seconds, w.lang)}（每秒{number(gan.images_per_second, 1)}张图像）",
+            f"{duration(gan.seconds, w.lang)} ({number(gan.images_per_second, 1)} images "
             "per second)")],
     ]
     w.heading(2, "2.2 训练设置", "2.2 Training settings")
@@ -168,13 +166,12 @@ def _settings(w: Writer, facts: Facts) -> None:
         "images",
         12.0,
     )
-    events = from_json(list[Event], facts.gan["events"], "gan/results.json")
-    for one in findings(events, number):
+    for one in findings(facts.gan.events, number):
         w.note(f"注意：{one.zh}。", f"Note: {one.en}.")
 
 
 def _images(w: Writer, facts: Facts) -> None:
-    epochs = w.pick("、", ", ").join(map(str, facts.gan["snapshots"]))
+    epochs = w.pick("、", ", ").join(map(str, facts.gan.snapshots))
     fakes, shown = count(facts.fid.n_fake), min(60, facts.fid.n_fake)
     w.heading(2, "2.3 不同轮数的生成图像", "2.3 Generated images over the epochs")
     w.para(

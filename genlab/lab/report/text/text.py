@@ -71,8 +71,8 @@ def _author(w: Writer, facts: Facts, name: str | None, student_id: str | None) -
         f"姓名：{literal(name) if name else line}{SPACE * 2}学号：{literal(student_id) if student_id else line}",
         f"Name: {literal(name) if name else line}{SPACE * 2}"
         f"Student number: {literal(student_id) if student_id else line}"))
-    if facts.digits["stand_in"] or facts.dogs["stand_in"]:
-        names = [data_name(w, d) for d in (facts.digits, facts.dogs) if d["stand_in"]]
+    if facts.digits.stand_in or facts.dogs.stand_in:
+        names = [data_name(w, d) for d in (facts.digits, facts.dogs) if d.stand_in]
         w.note(
             f"本报告中有部分结果来自内置的替代数据（{'、'.join(names)}），在相应数值处已注明。",
             f"Some results of this report are of embedded stand-in data ({', '.join(names)}); "

@@ -105,7 +105,7 @@ def _priors(w: Writer, facts: Facts) -> None:
         if words is None:
             w.para(f"**（{index}）{name}**。", f"**({index}) {name}**.")
             continue
-        k = str(config["prior_options"].get("components"))
+        k = str(config.prior_options.get("components"))
         w.para(
             f"**（{index}）{name}**{w.cite(words.source)}。" + words.about_zh.replace("{K}", k),
             f"**({index}) {name}**{w.cite(words.source)}. " + words.about_en.replace("{K}", k),
@@ -124,12 +124,12 @@ def _priors(w: Writer, facts: Facts) -> None:
 
 def _settings(w: Writer, facts: Facts) -> None:
     one, config = facts.standard, facts.vae_config["standard"]
-    hidden, d = config["hidden"], one.latent
+    hidden, d = config.hidden, one.latent
     pixels = 1
-    for side in facts.digits["shape"]:
+    for side in facts.digits.shape:
         pixels *= side
     widths = " – ".join(map(str, [pixels, *hidden, 2 * d]))
-    scale = config["fourier"]
+    scale = config.fourier
     inputs = f"{d} + {2 * WAVES}" if scale else d
     back = " – ".join(map(str, [inputs, *hidden[::-1], pixels]))
     w.heading(2, "1.3 网络与训练设置", "1.3 Networks and training")
@@ -140,7 +140,7 @@ def _settings(w: Writer, facts: Facts) -> None:
         f"{w.fig('curves')} shows the training curves.",
     )
     components = {
-        prior: config["prior_options"].get("components")
+        prior: config.prior_options.get("components")
         for prior, config in facts.vae_config.items()
     }
     parameters = {prior: r.parameters for prior, r in facts.vae.items()}
@@ -158,10 +158,10 @@ def _settings(w: Writer, facts: Facts) -> None:
          f"{count(one.train_images)} / {count(one.test_images)}"],
         [p("图像", "Images"), p(*LIKELIHOODS[one.likelihood].domain) + w.cite("binarise")],
         [p("优化器", "Optimiser"), f"Adam{w.cite('adam')}" + p(
-            f"，学习率{config['learning_rate']:g}（先升后按余弦降至0）",
-            f", learning rate {config['learning_rate']:g} (warm-up, then cosine decay to zero)")],
-        [p("轮数 / 批大小", "Epochs / batch"), f"{one.epochs} / {config['batch']}"],
-        [p("随机种子", "Seed"), str(config["seed"])],
+            f"，学习率{config.learning_rate:g}（先升后按余弦降至0）",
+            f", learning rate {config.learning_rate:g} (warm-up, then cosine decay to zero)")],
+        [p("轮数 / 批大小", "Epochs / batch"), f"{one.epochs} / {config.batch}"],
+        [p("随机种子", "Seed"), str(config.seed)],
         [p("训练用时", "Training time"),
          p("，", ", ").join(f"{prior_name(w, prior)} {duration(r.seconds, w.lang)}"
                            for prior, r in facts.vae.items())],
@@ -177,7 +177,7 @@ def _settings(w: Writer, facts: Facts) -> None:
 
 
 def _measuring(w: Writer, facts: Facts) -> None:
-    draws = facts.vae_config["standard"]["draws"]
+    draws = facts.vae_config["standard"].draws
     w.heading(2, "1.4 各量的计算", "1.4 How the quantities are computed")
     w.para(
         f"所有数值都在测试集上计算，单位为纳特（nat）每图像，±后为对测试图像求平均的标准误。"

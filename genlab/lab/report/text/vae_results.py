@@ -37,7 +37,7 @@ def vae_results(w: Writer, facts: Facts) -> None:
 def _numbers(w: Writer, facts: Facts) -> None:
     w.heading(2, "1.5 结果", "1.5 Results")
     data = facts.digits
-    if data["stand_in"]:
+    if data.stand_in:
         w.note(
             f"注意：下列数值来自内置的替代数据（{data_name(w, data)}），"
             "不是完整的MNIST。用完整MNIST重做：`genlab lab --preset full --mnist mnist`"

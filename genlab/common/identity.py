@@ -1,0 +1,26 @@
+"""The identity of a data set, as a run records it."""
+
+__all__ = ["Identity"]
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A record of a data set, kept beside every number that comes from it."""
+
+    name: str
+    """Its name for people: "MNIST", "toy dogs (drawn)", "images in faces"."""
+    source: str
+    """The SOURCE as it was given, or the name of an array."""
+    count: int
+    """The number of images, all splits together."""
+    shape: tuple[int, ...]
+    """The shape of one image: `(H, W)` or `(C, H, W)`; `(C,)` where they differ in size."""
+    sha256: str
+    """The SHA-256 of the content."""
+    licence: str
+    stand_in: bool = False
+    """True for embedded data in place of the real thing."""
+    crop: str = "centre"
+    """The square that was kept of each image: "centre" or "subject"."""
