@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
 from genlab.common.typed_json import to_json
 
 Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout.")]
@@ -65,6 +66,6 @@ def end(results: Any, line: str, as_json: bool) -> None:
         line: The results in one line.
         as_json: Whether the results are printed as JSON.
     """
-    print(line, file=sys.stderr if as_json else sys.stdout)
+    print(one_line(line), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print_json(to_json(results))

@@ -27,6 +27,7 @@ from genlab.cli.vae import train_command as vae_train
 from genlab.cli.vae import vae
 from genlab.cli.verify import verify
 from genlab.common.paths import within
+from genlab.common.text import one_line
 from genlab.configs import gan as gan_recipes
 from genlab.configs import vae as vae_recipes
 from genlab.configs.lab import LabConfig
@@ -119,7 +120,7 @@ def explore(
         results = build(run, out, lang, data, priors)
     *notes, line = lines_of(results)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(one_line(f"note: {note}"), file=sys.stderr)
     end(results, line, json)
     if open and sys.stdout.isatty():
         import webbrowser
@@ -192,7 +193,7 @@ def doctor(run: Positional[Path | None] = None, json: Json = False) -> None:
         bad = [one for one in files if one.found != "whole"]
         for one in files:
             if not json and (one.remedy or one in bad):
-                print(f"{one.found:8} {one.file}: {one.remedy}")
+                print(one_line(f"{one.found:8} {one.file}: {one.remedy}"))
         line = f"{run}: {len(files) - len(bad)} of {len(files)} files are as the run wrote them"
         end({"files": files}, line, json)
         if bad:

@@ -11,6 +11,7 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, use_data
 from genlab.cli.errors import with_options
+from genlab.common.text import one_line
 
 data = SubcommandApp()
 
@@ -48,9 +49,9 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
             print(f"{row['name']:14} {row['kind']:7} {row['size']}")
             print(f"{'':14} {'':7} licence: {row['licence']}")
             where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
-            print(f"{'':14} {'':7} {where}")
+            print(one_line(f"{'':14} {'':7} {where}"))
             if row["problem"]:
-                print(f"{'':14} {'':7} cannot be used: {row['problem']}")
+                print(one_line(f"{'':14} {'':7} cannot be used: {row['problem']}"))
     here = [row["name"] for row in rows if row["place"] and not row["problem"]]
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
 
@@ -103,7 +104,7 @@ def data_check(
         atomic.write_json(target / RESULTS, results)
     if not json:
         for line in results["advice"]:
-            print(f"- {line}")
+            print(one_line(f"- {line}"))
     groups = len(results["groups"])
     line = (
         f"{results['images']} of {results['files']} images usable, {groups} with copies, "

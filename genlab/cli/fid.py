@@ -14,6 +14,7 @@ from tyro.conf import OmitArgPrefixes
 from genlab.cli.base import DataDir, Json, end, use_data
 from genlab.cli.errors import with_options
 from genlab.common.quantities import Measured
+from genlab.common.text import one_line
 from genlab.configs.fid import FidConfig
 from genlab.fid.metrics import (
     DISTANCE,
@@ -85,7 +86,7 @@ def _print(results: "FidResults", to: TextIO) -> None:
     for comparison in results.preprocessings:
         print(_preprocessings(comparison), file=to)
     for note in sorted({one.note for one in (*results.generators, results)} - {""}):
-        print(f"note: {with_options(note)}", file=sys.stderr)
+        print(one_line(f"note: {with_options(note)}"), file=sys.stderr)
 
 
 def table(one: "Measurement") -> str:
@@ -114,7 +115,8 @@ def table(one: "Measurement") -> str:
         f"{name:{left}}  " + "  ".join(f"{c:>{w}}" for c, w in zip(cells, widths)).rstrip()
         for name, cells in rows
     )
-    return f"{one.fake.source}: {numbers_of_images(one.n_fake, one.n_real, one.different)}\n{body}"
+    images = numbers_of_images(one.n_fake, one.n_real, one.different)
+    return f"{one_line(one.fake.source)}: {images}\n{body}"
 
 
 def _floor(d: "Distance") -> str:
@@ -161,7 +163,7 @@ def precision_text(d: "Distance") -> str:
 
 def _preprocessings(comparison: "PreprocessingComparison") -> str:
     width = max(map(len, comparison.values))
-    lines = [f"{comparison.label} of {comparison.fake} by each way of preprocessing:"]
+    lines = [f"{comparison.label} of {one_line(comparison.fake)} by each way of preprocessing:"]
     lines += [
         f"  {name:{width}}  {value:9.4f}  {comparison.words[name]}"
         for name, value in comparison.values.items()

@@ -33,6 +33,7 @@ class Rehearsal(Run):
         self.path, self.state, self.last = path, state, last
         self.steps, self.epochs = list[dict[str, Any]](), list[dict[str, Any]]()
         self.kept: dict[int, dict[str, Tensor]] = {}
+        path.mkdir(exist_ok=True)  # a GAN's training writes its samples and classes there
 
     def load_state(self) -> tuple[dict[str, Tensor], int, float] | None:
         """Returns what it begins with."""

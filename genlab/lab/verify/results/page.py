@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from genlab.common.page import page_style
+from genlab.common.text import one_line
 from genlab.lab.verify.check import Alike, Report, alike_in
 from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import LEVELS, Finding, Verdict, Words
@@ -18,7 +19,6 @@ from genlab.lab.verify.results.table import (
     LEVEL_WORDS,
     NOT_COUNTED,
     named,
-    printable,
     summary,
 )
 
@@ -183,4 +183,4 @@ def _left_mark(left: Left, lang: str) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(printable(text))
+    return html.escape(one_line(text))

@@ -3,7 +3,7 @@
 __all__ = [
     "DISCLAIMER", "GROUP", "LEFT_WORDS", "LEVEL_WORDS", "NOT_COUNTED", "alike_as_json",
     "alike_as_text", "as_csv", "as_json", "as_text", "left_as_json", "left_as_text", "named",
-    "printable", "summary",
+    "summary",
 ]
 
 import csv
@@ -11,6 +11,7 @@ import io
 
 from typing import Any
 
+from genlab.common.text import one_line
 from genlab.lab.verify.check import Alike, Report, alike_in
 from genlab.lab.verify.readers.submissions import Left
 from genlab.lab.verify.results.findings import Verdict, Words
@@ -39,15 +40,15 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def as_text(report: Report, lang: str) -> str:
     """Returns one submission's table: level, verdict, check, what was found."""
     lines = [
-        f"{printable(report.who)}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)  "
-        f"{printable(report.place)}{_group(report, lang)}"
+        f"{one_line(report.who)}: {report.verdict.words.of(lang)} ({report.seconds:.0f} s)  "
+        f"{one_line(report.place)}{_group(report, lang)}"
     ]
     for finding in report.findings:
         level = LEVEL_WORDS[finding.level].of(lang)
         verdict = finding.verdict.words.of(lang)
         lines.append(
             f"  {_pad(level, 12)} {_pad(verdict, 14)} {finding.check.of(lang)}: "
-            f"{printable(finding.found.of(lang))}"
+            f"{one_line(finding.found.of(lang))}"
         )
     return "\n".join(lines)
 
@@ -58,7 +59,7 @@ def _group(report: Report, lang: str) -> str:
 
 def named(alike: Alike, lang: str) -> str:
     """Returns the line of a group: its members, and in what they are alike."""
-    return printable(
+    return one_line(
         f"{GROUP.of(lang).format(alike.number)} ({len(alike.members)}): "
         f"{', '.join(alike.members)}: {alike.found.of(lang)}"
     )
@@ -77,8 +78,8 @@ def left_as_text(left: list[Left], lang: str) -> list[str]:
     if not left:
         return []
     lines = [
-        f"  {_pad(_left_word(one, lang), 14)} {printable(one.path)}: "
-        f"{printable(one.why.of(lang))}"
+        f"  {_pad(_left_word(one, lang), 14)} {one_line(one.path)}: "
+        f"{one_line(one.why.of(lang))}"
         for one in left[:SHOWN]
     ]
     more = [f"  (+{len(left) - SHOWN})"] if len(left) > SHOWN else []
@@ -88,11 +89,6 @@ def left_as_text(left: list[Left], lang: str) -> list[str]:
 def _left_word(left: Left, lang: str) -> str:
     words = NOT_COUNTED if left.verdict is Verdict.PASS else left.verdict.words
     return words.of(lang)
-
-
-def printable(text: str) -> str:
-    """Returns a text without letters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _pad(text: str, width: int) -> str:
@@ -128,7 +124,7 @@ def as_csv(reports: list[Report], left: list[Left], lang: str) -> str:
 
 
 def _cell(text: str) -> str:
-    text = printable(text)
+    text = one_line(text)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
