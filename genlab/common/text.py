@@ -1,8 +1,21 @@
-"""Text for people: names on one line, counts with their nouns."""
+"""Text for people: names on one line and in both languages, counts with their nouns."""
 
-__all__ = ["many", "one_line"]
+__all__ = ["Title", "many", "one_line"]
 
 import unicodedata
+
+from typing import NamedTuple
+
+
+class Title(NamedTuple):
+    """A name in both languages, as it stands inside a sentence."""
+
+    zh: str
+    en: str
+
+    def capitalised(self) -> "Title":
+        """Returns the name as it begins a sentence."""
+        return Title(self.zh, self.en[:1].upper() + self.en[1:])
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ __all__ = ["findings"]
 from collections.abc import Callable, Sequence
 
 from genlab.common.quantities import fixed
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.gan.results import Event
 
 

@@ -15,7 +15,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.gaussian import GaussianMixture
 
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]

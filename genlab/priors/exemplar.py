@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.numerics.logsumexp import logsumexp
 from genlab.priors.base import Encode, EncoderPrior
 from genlab.priors.vamp import first_examples

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_widths
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.gaussian import StandardGaussian, standard_log_prob
 from genlab.priors.tilt import (

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_choice
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.em import fit_mixture
 from genlab.priors.gaussian import LOG_STD_FLOOR, GaussianMixture

@@ -31,7 +31,7 @@ from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_widths
 from genlab.common.errors import InputError
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.flow import Affine, Composed, Coupling, Curve, FlowDistribution, couplings
 from genlab.priors.standard import Standard

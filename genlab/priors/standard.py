@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.gaussian import StandardGaussian
 

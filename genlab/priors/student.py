@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Chi2, Distribution
 from torch.nn.functional import softplus
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 
 DEGREES_AT_START = 10.0

@@ -20,7 +20,7 @@ from torch.distributions import Distribution
 from genlab.common.checks import require_at_least
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Encode, EncoderPrior
 from genlab.priors.em import FittedMixture, fit_mixture
 from genlab.priors.gaussian import GaussianMixture

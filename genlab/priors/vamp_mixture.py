@@ -18,7 +18,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Encode
 from genlab.priors.em import fit_mixture
 from genlab.priors.gaussian import GaussianMixture

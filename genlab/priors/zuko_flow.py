@@ -29,7 +29,7 @@ from torch.distributions import Distribution
 from genlab.common.checks import require_at_least, require_choice, require_widths
 from genlab.common.errors import InputError
 from genlab.common.extras import how_to_install
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.flow import Affine, Bijection, Composed, FlowDistribution
 from genlab.priors.standard import Standard

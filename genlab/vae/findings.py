@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genlab.common.progress import say
 from genlab.common.quantities import Measured, fixed
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.data.identity import ImageCounts
 from genlab.vae.results import Measurement
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import nn
 
 from genlab.common.errors import InputError
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.gan.losses import NON_SATURATING, Losses
 from genlab.gan.networks.conditional import ClassGenerator, ClassScorer, Scorer
 

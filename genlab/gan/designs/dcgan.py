@@ -10,7 +10,7 @@ __all__ = ["Dcgan"]
 from torch import nn
 
 from genlab.common.checks import require_at_least
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import NON_SATURATING
 from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator

@@ -13,7 +13,7 @@ from typing import Literal
 from torch import nn
 
 from genlab.common.checks import require_at_least
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import HINGE
 from genlab.gan.networks.conditional import ClassHeads

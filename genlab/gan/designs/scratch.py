@@ -13,7 +13,7 @@ __all__ = ["Scratch"]
 from torch import nn
 
 from genlab.common.checks import require_at_least
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.gan.designs.base import Design, Equation, Paragraph
 from genlab.gan.losses import NON_SATURATING
 from genlab.gan.networks.residual import ResidualDiscriminator, ResidualGenerator

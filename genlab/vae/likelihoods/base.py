@@ -28,7 +28,7 @@ import torch.nn as nn
 
 from torch import Tensor
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 
 
 class Likelihood(nn.Module, ABC):

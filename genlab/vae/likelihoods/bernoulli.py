@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.vae.likelihoods.base import Likelihood
 
 STEEP = 60.0

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.vae.likelihoods.base import Likelihood
 from genlab.vae.likelihoods.bernoulli import LogPartition, LogProb
 

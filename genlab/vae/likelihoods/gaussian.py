@@ -26,7 +26,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.common.title import Title
+from genlab.common.text import Title
 from genlab.vae.likelihoods.base import Likelihood
 
 
