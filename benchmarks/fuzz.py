@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,12 +62,12 @@ def weights() -> dict[str, float]:
     return {name: WEIGHTS.get(name, 1.0) for name in READERS}
 
 
-def do(part: Part, finds: Path) -> dict[str, Any]:
+def do(part: Part, finds: Path) -> tuple[Part, dict[str, Any]]:
     """Runs the cases of a part in a folder in memory; returns what came of them."""
     import torch
 
     from cases.fuzz.campaign import run
-    from cases.fuzz.readers import READERS, make_run
+    from cases.fuzz.readers import OF_RUNS, READERS, make_run
 
     torch.set_num_threads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and libjpeg write there themselves
@@ -75,7 +75,7 @@ def do(part: Part, finds: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         root = Path(name)
         os.environ["GENLAB_CACHE"] = str(root / "cache")
-        if part.reader in ("run_config", "run_env", "run_results", "run_metrics"):
+        if part.reader in OF_RUNS:
             make_run(root)
         (root / part.reader).mkdir()
         found = run(READERS[part.reader](root / part.reader), part.seed, part.start, part.count)
@@ -86,7 +86,7 @@ def do(part: Part, finds: Path) -> dict[str, Any]:
             digest = hashlib.sha256(find.data).hexdigest()[:8]
             (finds / f"{part.reader}-{digest}").write_bytes(find.data)
             kinds[kind] = f"{find.what}, case {find.index}, {digest}"
-    return {
+    return part, {
         "cases": found.cases, "refused": found.refused, "finds": len(found.finds),
         "kinds": list(kinds.values()), "slowest_s": round(found.slowest_s, 3),
         "largest_mb": round(found.largest / 2**20, 1),
@@ -126,15 +126,13 @@ def main() -> None:
     parts = {} if given.new or not RESULT.exists() else json.loads(RESULT.read_text())["parts"]
     planned = plan(given.cases, given.seed, weights())
     waiting = [part for part in planned if part.key not in parts]
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(given.processes, spawn, max_tasks_per_child=20) as pool:
-        running = {pool.submit(do, part, given.finds): part for part in waiting}
-        for index, future in enumerate(as_completed(running), 1):
-            part, found = running[future], future.result()
+    with get_context("spawn").Pool(given.processes, maxtasksperchild=50) as pool:
+        done = pool.imap_unordered(partial(do, finds=given.finds), waiting)
+        for index, (part, found) in enumerate(done, 1):
             parts[part.key] = found
             for kind in found["kinds"]:
                 print(f"{part.reader}: {kind}", flush=True)
-            if index % 20 == 0 or index == len(running):
+            if index % 20 == 0 or index == len(waiting):
                 RESULT.write_text(json.dumps(summary(parts) | {"parts": parts}, indent=1) + "\n")
     found = summary(parts)
     for name, row in {**found["readers"], "all": found}.items():

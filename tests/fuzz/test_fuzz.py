@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cases.fuzz.campaign import Reader, run
-from cases.fuzz.readers import READERS, WEIGHTS, make_run
+from cases.fuzz.readers import OF_RUNS, READERS, WEIGHTS, make_run
 from cases.once import made_once
 
 FINDS = Path(__file__).parent / "finds"
@@ -19,7 +19,7 @@ CASES = 250
 
 
 def made(name: str, folder: Path, factory: pytest.TempPathFactory) -> Reader:
-    if name in ("run_config", "run_env", "run_results", "run_metrics"):
+    if name in OF_RUNS:
         (folder.parent / "vae").symlink_to(made_once(factory, "fuzzed", make_run) / "vae")
     folder.mkdir()
     return READERS[name](folder)

@@ -8,6 +8,7 @@ Among the others are some that run a program (EPS), hold another file whose size
 __all__ = ["HEAD", "JPEG", "PNG", "opened", "readable_formats", "signed"]
 
 import io
+import re
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,11 @@ FREE = 1 << 21
 MOST_PACKED = 200
 """The pixels for a byte of its file that a larger one may have: photographs have 2 to 50."""
 
+MOST_PASSED = 1 << 31
+"""The pixels that all scans of a JPEG may go over, in seconds; progressive ones have ten scans."""
+MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
+START, END, SCAN = 0xD8, 0xD9, 0xDA
+
 
 @contextmanager
 def opened(
@@ -60,6 +66,8 @@ def opened(
             most = min(most, Image.MAX_IMAGE_PIXELS or most, max(FREE, MOST_PACKED * len(data)))
             if pixels > most:
                 raise ValueError(f"{size}: too many; of {len(data):,} bytes {most:,} at most")
+            if data[: len(JPEG)] == JPEG and pixels * _scans(data) > MOST_PASSED:
+                raise ValueError(f"{size} in {_scans(data):,} scans: too many")
             yield image
             return
     except (InputError, MemoryError):  # a want of memory says nothing of the picture
@@ -95,6 +103,23 @@ def _load_plugins() -> None:
         except ImportError:
             return
         register_heif_opener()
+
+
+def _scans(data: bytes) -> int:
+    """Returns in how many scans a JPEG goes over its pixels; each may be a few bytes.
+
+    References:
+        | ITU-T T.81 (JPEG), B.1.1 (markers and segments)
+    """
+    count, place = 0, 2
+    while marker := MARKER.search(data, place):
+        code, place = data[marker.end() - 1], marker.end()
+        if code == END:
+            break
+        if code != START:
+            place += int.from_bytes(data[place : place + 2], "big")
+            count += code == SCAN
+    return count
 
 
 def _content(data: bytes) -> str:

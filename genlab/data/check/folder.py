@@ -138,7 +138,7 @@ def _describe(contents: FolderContents) -> dict[str, Any]:
         "formats": dict(Counter(p.format for p in probes).most_common()),
         "modes": dict(Counter(p.mode for p in probes).most_common()),
         "turned_by_exif": sum(p.turned for p in probes),
-        "several_frames": sum(p.frames > 1 for p in probes),
+        "several_frames": sum(p.several_frames for p in probes),
         "transparent": sum(p.transparent for p in probes),
         "grey": sum(p.grey for p in probes),
         "shorter_side": _quantiles(short),

@@ -41,8 +41,8 @@ class Probe(NamedTuple):
     """Pixels, upright."""
     turned: bool
     """True if EXIF says that the stored pixels are to be turned or mirrored."""
-    frames: int
-    """More than one: an animation, or a file of several pages."""
+    several_frames: bool
+    """Whether it is an animation, or a file of several pages."""
     transparent: bool
     """True if it can have transparent pixels."""
     bytes: int
@@ -91,7 +91,7 @@ def look_at(data: bytes, name: str) -> Seen:
     with decoding(), reading(data, name) as file:
         kind, mode = file.format or "unknown", file.mode
         turned = file.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
-        frames = getattr(file, "n_frames", 1)
+        several = getattr(file, "is_animated", False)  # to count them can take long
         transparent = "A" in mode or "transparency" in file.info
     array = np.array(image)
     left, top, side = central_box(*image.size)
@@ -105,7 +105,7 @@ def look_at(data: bytes, name: str) -> Seen:
     colour = most - np.minimum(np.minimum(red, green), blue)
     found = Probe(
         format=kind, mode=mode, width=image.width, height=image.height, turned=turned,
-        frames=frames, transparent=transparent, bytes=len(data),
+        several_frames=several, transparent=transparent, bytes=len(data),
         sha256=hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest(),
         brightness=float(luma.mean()), contrast=float(luma.std()),
         grey=bool(colour.mean() < GREYEST),

@@ -1,6 +1,6 @@
 """Runs readers over changed files: what raises what it must not, is slow, or takes memory."""
 
-__all__ = ["Campaign", "Find", "Reader", "run"]
+__all__ = ["LARGEST", "Campaign", "Find", "Reader", "growth", "run"]
 
 import signal
 import time
@@ -86,12 +86,12 @@ def run(reader: Reader, seed: int, start: int, count: int) -> Campaign:
     signal.signal(signal.SIGALRM, _too_long)
     for data in reader.honest:  # the first one loads what is needed
         reader.read(data)
-    honest = max(_growth(partial(reader.read, data)) for data in reader.honest)
+    honest = max(growth(partial(reader.read, data)) for data in reader.honest)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for first in range(start, start + count, MEASURED):
             batch = range(first, min(first + MEASURED, start + count))
-            grown = _growth(partial(_all, reader, seed, batch, found))
+            grown = growth(partial(_all, reader, seed, batch, found))
             if grown > LARGEST + 2 * honest:
                 grown = max(_memory(reader, seed, index, honest, found) for index in batch)
             found.largest = max(found.largest, grown)
@@ -105,7 +105,7 @@ def _all(reader: Reader, seed: int, batch: range, found: Campaign) -> None:
 
 def _memory(reader: Reader, seed: int, index: int, honest: int, found: Campaign) -> int:
     """Runs a case again, alone, and returns the memory that it takes."""
-    grown = _growth(partial(_one, reader, seed, index, Campaign()))
+    grown = growth(partial(_one, reader, seed, index, Campaign()))
     if grown > LARGEST + 2 * honest:
         what = f"{grown >> 20} MB of memory (an honest file {honest >> 20} MB)"
         found.finds.append(Find(reader.name, what, seed, index, reader.case(seed, index)))
@@ -146,7 +146,7 @@ def _too_long(signum: int, frame: FrameType | None) -> None:
     raise TimeoutError("120 s of the clock")
 
 
-def _growth(do: Callable[[], object]) -> int:
+def growth(do: Callable[[], object]) -> int:
     """Returns by how many bytes the process grew at most while `do` ran; 0 where unknown."""
     status = Path("/proc/self/status")
     try:

@@ -1,6 +1,6 @@
 """The readers of pictures: one for each format, folders of them in zips, and the verifier's."""
 
-__all__ = ["PNGS", "READERS"]
+__all__ = ["FORMS", "PNGS", "READERS", "SOFT", "saved"]
 
 import io
 import zipfile
@@ -30,9 +30,12 @@ COARSE = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
 SOFT = Image.fromarray(COARSE).resize((20, 17))
 
 
-def saved(form: str, mode: str = "RGB", **options: Any) -> bytes:
+def saved(
+    form: str, mode: str = "RGB", size: tuple[int, int] | None = None, **options: Any
+) -> bytes:
+    """Returns a soft picture as a file."""
     buffer = io.BytesIO()
-    SOFT.convert(mode).save(buffer, form, **options)
+    (SOFT.resize(size) if size else SOFT).convert(mode).save(buffer, form, **options)
     return buffer.getvalue()
 
 

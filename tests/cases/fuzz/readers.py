@@ -1,6 +1,6 @@
 """Every reader of files of strangers, with honest files and the changes of its format."""
 
-__all__ = ["READERS", "WEIGHTS", "make_run"]
+__all__ = ["OF_RUNS", "READERS", "WEIGHTS", "make_run"]
 
 import gzip
 import hashlib
@@ -232,10 +232,13 @@ READERS: dict[str, Callable[[Path], Reader]] = {
 }  # fmt: skip
 """What makes each reader in a folder of its own."""
 
+OF_RUNS = ("run_config", "run_env", "run_results", "run_metrics", "model", "model_weights")
+"""Those that read the run of `make_run`, a folder beside theirs."""
 WEIGHTS = {
     "inception_npz": 0.3, "inception_safetensors": 0.3, "avif": 0.5, "tga": 0.5, "dib": 0.5,
     "qoi": 0.5, "jpeg": 0.5, "picture_zip": 0.5, "run_env": 0.2, "run_results": 0.4,
-    "run_metrics": 0.4, "run_config": 0.4, "word": 0.2, "reference": 0.05, "pinned": 0.5,
+    "run_metrics": 0.4, "run_config": 0.4, "model": 0.2, "model_weights": 0.2, "word": 0.2,
+    "reference": 0.05, "pinned": 0.5,
     "json_record": 2, "json_lines": 2, "weights": 2, "npy": 2, "npz": 2,
 }  # fmt: skip
 """How many cases a reader gets, relative to others: fewer where a case takes long."""

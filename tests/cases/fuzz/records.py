@@ -2,30 +2,38 @@
 
 __all__ = ["READERS", "in_provenance"]
 
+import hashlib
 import io
 import json
 import shutil
 import zipfile
 
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
 
+from cases.fid import gan_measurement
 from cases.fuzz.bytes import any_change
-from cases.fuzz.campaign import Reader
+from cases.fuzz.campaign import Change, Reader
 from cases.fuzz.inside import in_json, in_png, in_safetensors, in_zip
 from cases.fuzz.pictures import PNGS
 from safetensors.torch import save
 
+import genlab.data
+
+from genlab.common.errors import TrainingError
 from genlab.common.formats.word import open_in_word
+from genlab.common.typed_json import from_json, to_json
+from genlab.fid.results import GanMeasurement
 from genlab.gan.classes import read_classes
 from genlab.lab.handin.template import read_template
 from genlab.lab.verify.readers.archive_reader import Archive
 from genlab.lab.verify.readers.docx_reader import read_docx
+from genlab.lab.verify.readers.given import Given, members_of
 from genlab.notebook.run import Run
 from genlab.runs import run as runs
 from genlab.runs import seal as sealing
@@ -172,6 +180,71 @@ def _of_run(name: str) -> Callable[[Path], Reader]:
     return make
 
 
+def model(folder: Path) -> Reader:
+    """The configuration of a run, from which its model is built."""
+    return _model(folder, "config.json", [in_json])
+
+
+def model_weights(folder: Path) -> Reader:
+    """The weights of a run, which its model must fit and draw images with."""
+    return _model(folder, "model.safetensors", [in_safetensors])
+
+
+def _model(folder: Path, name: str, changes: list[Change]) -> Reader:
+    for file in ("config.json", "env.json", "results.json", "model.safetensors"):
+        shutil.copy(folder.parent / "vae" / file, folder / file)
+
+    def read(data: bytes) -> object:
+        (folder / name).write_bytes(data)
+        sealing.seal(folder)
+        with redirect_stderr(io.StringIO()), suppress(TrainingError):  # images not finite
+            return Run(folder).sample(2)
+
+    return Reader(f"model {name}", [(folder / name).read_bytes()], read, changes)
+
+
+def distances(folder: Path) -> Reader:
+    """A GAN's distances to the real images."""
+    found = gan_measurement({1: 120.0, 2: 81.5}, {1: 0.1, 2: 0.25}, "FID", error=3.5)
+
+    def read(data: bytes) -> object:
+        (folder / "fid.json").write_bytes(data)
+        return from_json(GanMeasurement, read_json(folder / "fid.json"), "fid.json")
+
+    return Reader("distances", [json.dumps(to_json(found)).encode()], read, [in_json])
+
+
+def drawn(folder: Path) -> Reader:
+    """The record of a folder that genlab drew images into."""
+    files = {}
+    for index, data in enumerate(PNGS[:3]):
+        (folder / f"{index:03d}.png").write_bytes(data)
+        files[f"{index:03d}.png"] = hashlib.sha256(data).hexdigest()
+    honest = json.dumps({"gan": "dogs", "n": 3, "seed": 0, "files": files}).encode()
+
+    def read(data: bytes) -> object:
+        (folder / "results.json").write_bytes(data)
+        with redirect_stderr(io.StringIO()):
+            return genlab.data.images(folder, 16)
+
+    return Reader("drawn", [honest], read, [in_json])
+
+
+def class_archive(folder: Path) -> Reader:
+    """The archive of a class, which holds what each has handed in."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("张三_1/实验五_张三_1.docx", "b/notes.txt", "c.zip"):
+            archive.writestr(name, b"PK" * 99)
+
+    def read(data: bytes) -> object:
+        (folder / "a.zip").write_bytes(data)
+        given = Given("a.zip", "a.zip", folder / "a.zip")
+        return [one.read() for one, why in members_of(given) if not why]
+
+    return Reader("class archive", [buffer.getvalue()], read, [in_zip()])
+
+
 def _docx() -> bytes:
     import docx
 
@@ -245,5 +318,5 @@ def verified_archive(folder: Path) -> Reader:
 READERS = (
     json_record, json_lines, classes, template, weights, state, seal,
     *map(_of_run, ("config.json", "env.json", "results.json", "metrics.jsonl")),
-    word, reference, verified_archive,
+    model, model_weights, distances, drawn, class_archive, word, reference, verified_archive,
 )  # fmt: skip
