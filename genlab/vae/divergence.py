@@ -7,7 +7,8 @@ Shapes: B images, X pixels, D latent dimensions.
 """
 
 __all__ = [
-    "first_not_finite", "refuse_gradient", "refuse_model", "refuse_value", "refused_as_divergence",
+    "AGAIN", "first_not_finite", "refuse_codes", "refuse_gradient", "refuse_model",
+    "refuse_value", "refused_as_divergence",
 ]  # fmt: skip
 
 import math
@@ -24,6 +25,7 @@ from genlab.common.errors import TrainingError
 from genlab.vae.model import VAE
 
 ADVICE = "the last saved state stays; try a lower `learning_rate`, a `clip`, or another prior"
+AGAIN = "no result is written, the weights stay; train again with a lower `learning_rate`"
 OF_TORCH = ("Expected parameter", "Expected value argument")
 """How the errors of torch's distributions begin, for parameters or values out of range."""
 
@@ -61,6 +63,22 @@ def refuse_gradient(
         f"the gradient of {name} is not finite, or its square is not, {where}; {ADVICE}",
         f"gradient of {name}", step,
     )
+
+
+def refuse_codes(mean: Tensor, log_std: Tensor) -> None:
+    """Raises `TrainingError` if codes of images are not finite, or have no width.
+
+    Arguments:
+        mean: Means, with shape `(N, D)`.
+        log_std: Log standard deviations, likewise.
+    """
+    std = log_std.exp()
+    good = (mean.square().isfinite() & std.isfinite() & (std > 0)).all(1)
+    if not good.all():
+        raise TrainingError(
+            f"the encoder's codes of {int((~good).sum())} of {len(mean)} images have means that "
+            f"are not finite, or standard deviations that are not finite or 0; {AGAIN}", "codes",
+        )  # fmt: skip
 
 
 def refuse_model(model: nn.Module, where: str, step: int) -> None:

@@ -15,6 +15,7 @@ import torch
 from genlab.common.rng import generator
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
+from genlab.vae.divergence import refuse_codes, refuse_model
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
@@ -27,12 +28,18 @@ def fit_prior_by_em(config: VaeConfig, model: VAE, splits: Splits) -> bool:
 
     Returns:
         Whether the fit has converged, so that no training by gradients follows.
+
+    Raises:
+        TrainingError: If the digits' codes, or the fitted prior, are not finite.
     """
     random = generator(config.seed, "em")
     x = model.likelihood.observe(splits.train, random)
     with torch.no_grad():
         mean, log_std = model.encode(x)
+        refuse_codes(mean, log_std)
         noise = torch.randn(math.ceil(DRAWS / len(mean)), *mean.shape, generator=random)
         z = (mean + log_std.exp() * noise).flatten(0, 1)
     with PRIOR_SIGNATURES.prefixed():
-        return model.prior.fit_em(z, mean, x, random)
+        converged = model.prior.fit_em(z, mean, x, random)
+    refuse_model(model, "after expectation-maximisation", 0)
+    return converged

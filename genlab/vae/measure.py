@@ -27,6 +27,7 @@ from genlab.common.progress import Progress, say
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
+from genlab.vae.divergence import AGAIN, refuse_codes
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
 from genlab.vae.evidence.elbo_surgery import (
@@ -60,7 +61,6 @@ NEGLIGIBLE = 0.01
 """... or so many standard errors over the images, if that is more: no printed digit shows it."""
 SURE = 4.0
 """Standard errors of its draws beyond which importance sampling has found more."""
-KEPT = "the weights are kept, and the run is not done; try a lower `learning_rate`"
 TOLD_S = 60.0
 """A measurement that takes longer is announced."""
 
@@ -165,13 +165,7 @@ def measure(
 def _codes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the means and log standard deviations of images' codes, each `(N, D)`."""
     mean, log_std = map(torch.cat, zip(*(model.encode(batch) for batch in x.split(CHUNK))))
-    std = log_std.exp()
-    good = (mean.square().isfinite() & std.isfinite() & (std > 0)).all(1)
-    if not good.all():
-        raise TrainingError(
-            f"the encoder's codes of {int((~good).sum())} of {len(x)} images have means that are "
-            f"not finite, or standard deviations that are not finite or 0; {KEPT}", "codes",
-        )  # fmt: skip
+    refuse_codes(mean, log_std)
     return mean, log_std
 
 
@@ -191,7 +185,7 @@ def _require_finite(name: str, found: Any) -> None:
         numbers = (found,)
     for number in numbers:
         if isinstance(number, float) and not math.isfinite(number):
-            raise TrainingError(f"the measured {name} is {number}; {KEPT}", name)
+            raise TrainingError(f"the measured {name} is {number}; {AGAIN}", name)
 
 
 def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> float | None:

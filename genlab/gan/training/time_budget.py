@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.common.progress import say
 from genlab.compute.distributed import broadcast, rank
 from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stored
@@ -100,7 +100,11 @@ def _split(images: ImageSet, config: GanConfig, out: Path) -> Split:
 
 
 def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, float]:
-    """Returns the seconds of a step and of a measurement."""
+    """Returns the seconds of a step and of a measurement.
+
+    Raises:
+        TrainingError: If a loss or a gradient is not finite.
+    """
     frequencies = images.classes.frequencies if images.classes else None
     players = build_players(config, frequencies, hardware)
     if hardware.compile:
@@ -115,7 +119,13 @@ def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, 
             began = time.monotonic()
         rows = batches[done % len(batches)]
         labels = None if images.labels is None else images.labels[rows]
-        train_step(players, config, rows_on(train, rows, hardware.device), done, labels)
+        try:
+            train_step(players, config, rows_on(train, rows, hardware.device), done, labels)
+        except TrainingError as error:
+            raise TrainingError(
+                f"{error} at step {done + 1} of the trial; give lower `learning_rate` and "
+                "`discriminator_rate`", error.quantity, done + 1,
+            ) from None  # fmt: skip
         done += 1
         late = done > WARM_UP and time.monotonic() - began > SECONDS
         if broadcast(late):

@@ -44,8 +44,8 @@ def box_of(
         some = prior.sample(torch.Size((PRIOR_DRAWS,)))
     if not some.isfinite().all():
         raise TrainingError(
-            "draws of the prior are not finite; the weights are kept, and the run is not done; "
-            "try a lower `learning_rate`, or another prior", "draws of the prior",
+            "draws of the prior are not finite; no result is written, the weights stay; train "
+            "again with a lower `learning_rate`, or another prior", "draws of the prior",
         )  # fmt: skip
     centre, room = some.mean(0), (WIDEST - 1) / 2 * (high - low)
     least, most = some.amin(0) - centre, some.amax(0) - centre

@@ -19,6 +19,8 @@ Shapes: N images, X pixels, D latent dimensions.
 
 __all__ = ["decoded_variance", "latent_reach"]
 
+from collections.abc import Iterable
+
 import torch
 
 from torch import Tensor
@@ -30,6 +32,8 @@ from genlab.vae.model import VAE
 CHUNK = 1000
 DRAWS = 1000
 """Draws of the prior."""
+ROUNDING = 1e-12
+"""A pixel's variance up to which all images have the same."""
 
 
 @torch.no_grad()
@@ -41,15 +45,20 @@ def decoded_variance(model: VAE, z: Tensor, x: Tensor) -> float | None:
         z: A draw of each image's posterior, with shape `(N, D)`.
         x: The images, with shape `(N, X)`.
     """
-    data = _variance([model.likelihood.to_grey(part) for part in x.split(CHUNK)])
-    return _variance([model.decode(part) for part in z.split(CHUNK)]) / data if data else None
+    data = _variance(model.likelihood.to_grey(part) for part in x.split(CHUNK))
+    if data < ROUNDING * x.shape[1]:
+        return None
+    return _variance(model.decode(part) for part in z.split(CHUNK)) / data
 
 
-def _variance(parts: list[Tensor]) -> float:
-    """Returns the sum of the columns' variances."""
-    images = torch.cat(parts)
-    centred = images.double() - images.mean(0, dtype=torch.float64)
-    return centred.square().mean(0).sum().item()
+def _variance(parts: Iterable[Tensor]) -> float:
+    """Returns the sum of the pixels' variances, of images in [0, 1]."""
+    count, sums, squares = 0, 0.0, 0.0
+    for part in parts:
+        count += len(part)
+        sums = sums + part.sum(0, dtype=torch.float64)
+        squares += part.double().square().sum().item()
+    return squares / count - (torch.as_tensor(sums) / count).square().sum().item()
 
 
 def latent_reach(prior: Distribution, z: Tensor, seed: int) -> float:
