@@ -15,7 +15,7 @@ from torch import Tensor
 
 import genlab.data
 
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels import between
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal
@@ -177,3 +177,10 @@ def test_a_training_whose_rates_were_halved_cannot_be_judged(
     with pytest.raises(InputError, match="halved"):
         between.between_gan(run / "gan", Bench(), 60.0)
     assert check(run, lab_run, "gan").verdict is Verdict.CANNOT
+
+
+def test_a_model_whose_numbers_are_not_finite_does_not_hold() -> None:
+    def check() -> tuple[Verdict, Words]:
+        raise TrainingError("the generator's images are not finite", "images")
+
+    assert judged("recompute", Words("图像", "images"), check).verdict is Verdict.FAIL

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import NamedTuple
 
-from genlab.common.errors import InputError
+from genlab.common.errors import InputError, TrainingError
 
 LEVELS = ("integrity", "consistency", "recompute", "replay")
 """The levels, cheapest first."""
@@ -108,5 +108,7 @@ def judged(
         return Finding(level, name, *check())
     except (Refused, FileNotFoundError) as error:
         return Finding(level, name, Verdict.TAMPERED, Words(str(error), str(error)))
+    except TrainingError as error:  # what is on record of it is finite
+        return Finding(level, name, Verdict.FAIL, Words(str(error), str(error)))
     except InputError as error:
         return Finding(level, name, Verdict.CANNOT, Words(str(error), str(error)))
