@@ -24,7 +24,10 @@ from torch import Tensor
 from genlab.common.errors import TrainingError
 from genlab.vae.model import VAE
 
-ADVICE = "the last saved state stays; try a lower `learning_rate`, a `clip`, or another prior"
+ADVICE = (
+    "the last saved state, if there is one, stays; try a lower `learning_rate`, a `clip`, or "
+    "another prior"
+)
 AGAIN = "no result is written, the weights stay; train again with a lower `learning_rate`"
 OF_TORCH = ("Expected parameter", "Expected value argument")
 """How the errors of torch's distributions begin, for parameters or values out of range."""
