@@ -114,28 +114,37 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="genlab-kills-") as folder:
         top = Path(folder)
         inputs = make_inputs(top / "inputs")
+        needed = set(options.only) | {one.base for one in COMMANDS if one.name in options.only}
         peaces: dict[str, Peace] = {}
-        for command, share in zip(COMMANDS, SHARES):
-            needed = {one.base for one in COMMANDS if one.name in options.only}
-            if command.name not in needed | set(options.only):
-                continue
-            base = peaces[command.base].arena if command.base else inputs
-            arena = make_arena(top / command.name, base)
-            peaces[command.name] = peace = in_peace(commands, command, arena)
-            print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls", flush=True)
-            if command.name not in options.only:
-                continue
-            wanted, done = round(share * options.kills / sum(SHARES)), 0
-            chains: list[Fought] = []
-            while done < wanted:
+        chains: dict[str, list[Fought]] = {name: [] for name in options.only}
+        wanted = {
+            command.name: round(share * options.kills / sum(SHARES))
+            for command, share in zip(COMMANDS, SHARES) if command.name in options.only
+        }  # fmt: skip
+
+        def lacking(name: str) -> int:
+            return wanted[name] - sum(len(chain.kills) for chain in chains[name])
+
+        while any(lacking(name) > 0 for name in wanted):
+            for command in COMMANDS:
+                if command.name not in needed:
+                    continue
+                base = peaces[command.base].arena if command.base else inputs
+                if command.name not in peaces:
+                    arena = make_arena(top / command.name, base)
+                    peaces[command.name] = peace = in_peace(commands, command, arena)
+                    print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls", flush=True)
+                if command.name not in wanted or lacking(command.name) < 1:
+                    continue
+                peace, kills = peaces[command.name], min(CHAIN, lacking(command.name))
                 arena = make_arena(top / "arena", base)
-                found = fight(commands, command, peace, arena, min(CHAIN, wanted - done), chance)
-                done += len(found.kills)
-                chains.append(found)
-                note(record, command, peace, chains, time.monotonic() - began)
+                found = fight(commands, command, peace, arena, kills, chance)
+                chains[command.name].append(found)
+                note(record, command, peace, chains[command.name], time.monotonic() - began)
                 options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
                 bad = found.differing + found.left + found.lost + found.failed
-                print(f"  {command.name}: {done} kills", *bad, sep="\n    ", flush=True)
+                told = f"{command.name}: {len(found.kills)} kills, {record['kills']} in all"
+                print(told, *bad, sep="\n    ", flush=True)
                 if bad:
                     kept = Path(tempfile.mkdtemp(prefix="genlab-killed-"))
                     shutil.copytree(arena, kept / "arena")
