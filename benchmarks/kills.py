@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from cases.kills import (  # noqa: E402
+    COMMANDS,
     Command,
     Commands,
     Fought,
@@ -33,69 +34,14 @@ from cases.kills import (  # noqa: E402
     fight,
     in_peace,
     make_arena,
+    make_inputs,
 )
-from cases.lab import lab_options, write_digits  # noqa: E402
-from cases.small_data import make_pictures, make_tiny_digits  # noqa: E402
 
 OUT = Path(__file__).with_suffix(".json")
-GAN = (
-    "--images", "20", "--batch", "8", "--latent", "8", "--epochs", "3", "--snapshots", "1", "3",
-    "--measure-with", "pixels", "--measure-fakes", "16", "--measure-every", "1", "--checkpoints",
-    "--out", "run",
-)  # fmt: skip
-VAE = ("--data", "digits.npz", "--hidden", "16", "--batch", "50", "--importance", "100")
-EXPORT = """
-import torch
-from pathlib import Path
-from genlab.export import generator, to_onnx
-from genlab.gan.load import load_generator
-network, config = load_generator(Path("run"))[:2]
-to_onnx(generator(network), torch.zeros(1, config.latent), Path("generator.onnx"))
-"""
-PAGES = (".html", ".docx", ".zip", ".md", "numbers.json")
-COMMANDS = [
-    Command("vae train", ("vae", "train", *VAE, "--epochs", "8", "--prior", "mixture",
-                          "--prior.components", "4", "--checkpoints", "--out", "run"), "run"),
-    Command("gan train, scratch", (
-        "gan", "train", "pictures", "--recipe", "scratch", "--design.width", "1",
-        "--design.discriminator-width", "1", "--design.r1-every", "2", *GAN), "run"),
-    Command("gan train, projected", (
-        "gan", "train", "pictures", "--recipe", "projected", "--design.width", "1",
-        "--design.discriminator-width", "8", "--design.feature-size", "32", *GAN), "run"),
-    Command("vae compare", (
-        "vae", "compare", *VAE, "--epochs", "4", "--priors", "standard", "mixture", "--seeds", "1",
-        "--components", "4", "--out", "run"), "run"),
-    Command("lab", ("lab", *lab_options(Path("large.npz"), Path("run"))), timed=PAGES),
-    Command("fid", (
-        "fid", "pictures", "others", "--features", "efficientnet-lite0", "pixels",
-        "--permutations", "50", "--save-statistics", "--out", "out")),
-    Command("data check", ("data", "check", "pictures", "--out", "page", "--clean", "clean")),
-    Command("vae evaluate", ("vae", "evaluate", "run"), base="vae train"),
-    Command("gan sample", ("gan", "sample", "run", "--n", "24", "--out", "fakes"),
-            base="gan train, scratch"),
-    Command("submit", ("submit", "run", "--name", "李四", "--id", "7"), base="lab"),
-    Command("report", ("report", "run", "--format", "docx,html"), base="lab"),
-    Command("explore", ("explore", "run", "--out", "page.html"), base="lab"),
-    Command("export", ("-c", EXPORT), base="gan train, scratch"),
-]  # fmt: skip
-SHARES = (28, 24, 20, 18, 24, 20, 14, 10, 10, 10, 8, 8, 6)
+SHARES = (30, 24, 16, 18, 10, 22, 20, 14, 14, 8, 8, 8, 8)
 """Of 200 kills, those of each command."""
-CHAIN = 4
+CHAIN = 5
 """Kills of one and the same work, at most."""
-
-
-def make_inputs(arena: Path) -> Path:
-    """Makes the arena that the commands begin in: small digits and pictures."""
-    home = arena / "home"
-    home.mkdir(parents=True)
-    (arena / "cache").mkdir()
-    make_tiny_digits(home / "digits.npz")
-    write_digits(home / "large.npz")
-    make_pictures(home / "pictures")
-    others = make_pictures(home / "others")
-    for index, picture in enumerate(sorted(others.iterdir())):
-        picture.rename(others / f"{index}{picture.suffix}") if index % 3 else picture.unlink()
-    return arena
 
 
 def main() -> None:
@@ -133,7 +79,7 @@ def main() -> None:
                 if command.name not in peaces:
                     arena = make_arena(top / command.name, base)
                     peaces[command.name] = peace = in_peace(commands, command, arena)
-                    print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls", flush=True)
+                    print(f"{command.name}: {peace.seconds:.1f} s, {peace.calls} calls")
                 if command.name not in wanted or lacking(command.name) < 1:
                     continue
                 peace, kills = peaces[command.name], min(CHAIN, lacking(command.name))

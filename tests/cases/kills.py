@@ -17,11 +17,15 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from cases.lab import lab_options, write_digits
+from cases.small_data import make_pictures, make_tiny_digits
 
 from genlab.runs.run import Run
 
@@ -163,6 +167,47 @@ class Command:
     """Ends of the names of files that show times: only their presence is compared."""
 
 
+GAN = (
+    "--images", "20", "--batch", "8", "--latent", "8", "--epochs", "3", "--snapshots", "1", "3",
+    "--measure-with", "pixels", "--measure-fakes", "16", "--measure-every", "1", "--checkpoints",
+    "--out", "run",
+)  # fmt: skip
+VAE = ("--data", "digits.npz", "--hidden", "16", "--batch", "50", "--importance", "100")
+EXPORT = """
+import torch
+from pathlib import Path
+from genlab.export import generator, to_onnx
+from genlab.gan.load import load_generator
+network = generator(load_generator(Path("run")))
+to_onnx(network, torch.zeros(1, 8), Path("generator.onnx"))
+"""
+PAGES = (".html", ".docx", ".zip", ".md", "numbers.json")
+COMMANDS = [
+    Command("vae train", ("vae", "train", *VAE, "--epochs", "8", "--prior", "mixture",
+                          "--prior.components", "4", "--checkpoints", "--out", "run"), "run"),
+    Command("gan train, scratch", (
+        "gan", "train", "pictures", "--recipe", "scratch", "--design.width", "1",
+        "--design.discriminator-width", "1", "--design.r1-every", "2", *GAN), "run"),
+    Command("gan train, projected", (
+        "gan", "train", "pictures", "--recipe", "projected", "--design.width", "1",
+        "--design.discriminator-width", "8", "--design.feature-size", "32", *GAN), "run"),
+    Command("vae compare", (
+        "vae", "compare", *VAE, "--epochs", "4", "--priors", "standard", "mixture", "--seeds", "1",
+        "--components", "4", "--out", "run"), "run"),
+    Command("lab", ("lab", *lab_options(Path("large.npz"), Path("run"))), timed=PAGES),
+    Command("fid", (
+        "fid", "pictures", "others", "--features", "efficientnet-lite0", "pixels",
+        "--permutations", "50", "--save-statistics", "--out", "out")),
+    Command("data check", ("data", "check", "pictures", "--out", "page", "--clean", "clean")),
+    Command("vae evaluate", ("vae", "evaluate", "run"), base="vae train"),
+    Command("gan sample", ("gan", "sample", "run", "--n", "24", "--out", "fakes"),
+            base="gan train, scratch"),
+    Command("submit", ("submit", "run", "--name", "李四", "--id", "7"), base="lab"),
+    Command("report", ("report", "run", "--format", "docx,html"), base="lab"),
+    Command("explore", ("explore", "run", "--out", "page.html"), base="lab"),
+    Command("export", ("-c", EXPORT), base="gan train, scratch"),
+]  # fmt: skip
+
 @dataclass(frozen=True)
 class Peace:
     """What an undisturbed command left, how long it took, and how many calls it made."""
@@ -245,6 +290,20 @@ class Commands:
             os.kill(pid, signal.SIGKILL)
         code = int(self.forks.stdout.readline())
         return code, (arena / "told").read_text()
+
+
+def make_inputs(arena: Path) -> Path:
+    """Makes the arena that the commands begin in: small digits and pictures."""
+    home = arena / "home"
+    home.mkdir(parents=True)
+    (arena / "cache").mkdir()
+    make_tiny_digits(home / "digits.npz")
+    write_digits(home / "large.npz")
+    make_pictures(home / "pictures")
+    others = make_pictures(home / "others")
+    for index, picture in enumerate(sorted(others.iterdir())):
+        picture.rename(others / f"{index}{picture.suffix}") if index % 3 else picture.unlink()
+    return arena
 
 
 def make_arena(arena: Path, base: Path) -> Path:
@@ -331,6 +390,11 @@ def _digest(path: Path) -> str:
     data = path.read_bytes()
     if path.name == "DONE":  # digests of files with times
         data = json.dumps(sorted(json.loads(data)["files"])).encode()
+    elif path.suffix == ".docx":  # its properties have the time at which it was made
+        with zipfile.ZipFile(path) as parts:
+            found = {one.filename: one.CRC for one in parts.infolist()}
+        found.pop("docProps/core.xml")
+        data = json.dumps(found).encode()
     elif path.suffix in (".json", ".jsonl"):
         lines = data.decode().splitlines() if path.suffix == ".jsonl" else [data.decode()]
         data = json.dumps([_timeless(json.loads(line)) for line in lines]).encode()
