@@ -34,7 +34,7 @@ COUNT, STEPS = 25, 4
 
 
 PROGRAM = """
-import hashlib, json, sys
+import hashlib, json, os, signal, sys
 import torch
 sys.path[:0] = [{tests!r}]
 torch.set_num_threads(1)
@@ -44,6 +44,7 @@ from cases.gan import soft_images
 from cases.gan_processes import first_rounds, tiny
 from genlab.gan.training import train as gan
 from genlab.gan.training import monitor as gan_watch
+from genlab.common.interrupt import Stopped, listen
 from genlab.compute.distributed import processes, rank
 orders = []
 train_step = gan.train_step
@@ -64,7 +65,19 @@ with processes():
         gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "stopped")
     except KeyboardInterrupt:
         pass
-    stop, seen = -1, []
+    stop = -1
+    def signalled(players, config, images, step, labels):
+        if step == 2 and rank() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return train_step(players, config, images, step)
+    listen()
+    gan.SAVE_EVERY_S, gan.train_step = 60.0, signalled
+    try:
+        gan.train_gan(tiny({folder!r}), gan.Path({out!r}) / "signalled")
+    except Stopped as stopped:
+        with open({out!r} + "/signalled" + str(rank()), "w") as file:
+            json.dump([stopped.step, stopped.exit_code], file)
+    gan.train_step, seen = noted, []
     def drawn(network, config, n, *rest):  # by the first process, which measures
         seen.append(1)
         same = len(seen) in (2, 3)
@@ -169,6 +182,12 @@ def test_a_run_goes_on_with_another_number_of_processes(
     assert json.loads((pair / "stopped" / "state.json").read_text())["step"] == 3
     train_gan(tiny(str(folder)), pair / "stopped")
     assert apart(pair / "stopped", alone / "run") < 1e-4
+
+
+def test_a_signal_to_one_process_stops_both_at_one_step(pair: Path) -> None:
+    told = [json.loads((pair / f"signalled{rank}").read_text()) for rank in (0, 1)]
+    assert told == [[3, 143], [3, 143]]
+    assert json.loads((pair / "signalled" / "state.json").read_text())["step"] == 3
 
 
 def test_a_collapse_takes_both_processes_back(pair: Path) -> None:
