@@ -43,6 +43,9 @@ from genlab.vae.splits import (
     splits_of,
 )
 
+MEASURING = "measuring"
+"""The folder of a measurement that goes on, in the run."""
+
 
 def refit_config(
     base: Path, out: Path, prior: str, options: Mapping[str, Any], *, epochs: int,
@@ -108,6 +111,7 @@ def _train(
     """Trains the model and measures it, or returns the results of a finished run."""
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if run.done or model is None:
+        _discard_parts(run)  # where the process that finished it was stopped before
         return read_results(run)
     counts = digits.counts()
     say_all(out, copies(counts))
@@ -235,9 +239,13 @@ def _parts(run: Run, model: VAE, config: VaeConfig) -> Parts:
     digest = hashlib.sha256(json.dumps([to_json(run.env.data), config.seed, how]).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    return Parts(run.path / "measuring", digest.hexdigest())
+    return Parts(run.path / MEASURING, digest.hexdigest())
 
 
 def _finish(run: Run, results: VaeResults) -> None:
     run.finish(to_json(results), {MEASURES: results.values})
-    Parts(run.path / "measuring").discard()
+    _discard_parts(run)
+
+
+def _discard_parts(run: Run) -> None:
+    Parts(run.path / MEASURING).discard()

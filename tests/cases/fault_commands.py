@@ -1,0 +1,242 @@
+"""Commands at which the k-th call fails, the states they begin with, and what must then hold.
+
+1. What was there before is there, each file as it was or as the command would leave it.
+2. The error is one line that names the file and says what to do; exit code 2 (submit: 3).
+3. No temporary file stays, and none at all after
+4. the same command, which ends with the same files as without the failure.
+
+A failure that costs no result (of the cache, of a deletion) may be a note, with exit code 0.
+"""
+
+import errno
+import json
+import os
+import shutil
+import zipfile
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from cases.command import Ended, run_command
+from cases.faults import Action, Call, Counter, counted, failing
+from cases.small_data import make_pictures, make_tiny_digits
+
+from genlab.common.atomic import TEMPORARY
+from genlab.runs.examine import examine
+
+SAID = {
+    errno.ENOSPC: ("no space is left", "free some"), errno.EIO: ("disk fails", "check it"),
+    errno.EACCES: ("permission denied", "permissions"),
+}  # fmt: skip
+"""Words on what is wrong, and on what to do."""
+VOLATILE = {
+    "seconds", "started", "sessions", "images_per_second", "measure_seconds", "created",
+}  # fmt: skip
+"""Keys of JSON whose values depend on the clock."""
+
+VAE = (
+    "--data", "tiny.npz", "--hidden", "8", "--epochs", "1", "--importance", "0", "--draws", "1",
+)  # fmt: skip
+GAN = (
+    "pictures", "--recipe", "scratch", "--epochs", "2", "--batch", "8", "--images", "16", "--latent",
+    "4", "--design.width", "1", "--design.discriminator-width", "1", "--snapshots", "1", "2",
+    "--measure-with", "pixels", "--measure-fakes", "16", "--measure-every", "1",
+)  # fmt: skip
+FID = ("pictures", "gan", "--features", "pixels", "random", "--n", "12", "--permutations", "20")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and the state that it begins with."""
+
+    arguments: tuple[str, ...]
+    prepare: Callable[[Path], None]
+    code: int = 2
+    """The exit code of a failed call."""
+
+
+def only_data(folder: Path) -> None:
+    """Digits and pictures."""
+    make_tiny_digits(folder / "tiny.npz")
+    make_pictures(folder / "pictures")
+
+
+def with_runs(folder: Path) -> None:
+    """A VAE and a GAN, finished."""
+    only_data(folder)
+    done("vae", "train", *VAE, "--out", "vae", folder=folder)
+    done("gan", "train", *GAN, "--out", "gan", folder=folder)
+
+
+def with_outputs(folder: Path) -> None:
+    """Earlier outputs of all kinds, which a command is to replace."""
+    with_runs(folder)
+    done("fid", *FID, "--seed", "1", "--save-statistics", "--out", "fid", folder=folder)
+    done("data", "check", "pictures", "--out", "check", folder=folder)
+    done("explore", "vae", "--lang", "en", folder=folder)
+    shutil.rmtree(folder / "cache")
+
+
+COMMANDS = {
+    "vae train": Command(("vae", "train", *VAE, "--out", "vae"), only_data),
+    "gan train": Command(("gan", "train", *GAN, "--out", "gan"), only_data),
+    "compare": Command(
+        ("vae", "compare", "--data", "tiny.npz", "--hidden", "8", "--epochs", "1", "--importance",
+         "0", "--priors", "mixture", "--components", "2", "--out", "compare"), only_data,
+    ),
+    "evaluate": Command(("vae", "evaluate", "vae", "--importance", "10"), with_outputs),
+    "fid": Command(("fid", *FID, "--save-statistics", "--out", "fid"), with_outputs),
+    "data check": Command(
+        ("data", "check", "pictures", "--out", "check", "--clean", "good/clean"), with_outputs
+    ),
+    "gan sample": Command(("gan", "sample", "gan", "--n", "4", "--out", "new/fakes"), with_runs),
+    "sheet": Command(("gan", "sample", "gan", "--n", "4", "--grid"), with_runs),
+    "explore": Command(("explore", "vae"), with_outputs),
+    "doctor": Command(("doctor", "gan"), with_runs),
+}  # fmt: skip
+
+
+def done(*arguments: str, folder: Path) -> None:
+    """Runs a command to its end."""
+    ended = run(arguments, folder)
+    assert ended.returncode == 0, ended.stderr
+
+
+def run(arguments: tuple[str, ...], folder: Path) -> Ended:
+    """Runs a command in a folder, with a cache there."""
+    return run_command(*arguments, cwd=folder, GENLAB_CACHE="cache", GENLAB_DATA="")
+
+
+@dataclass
+class Trial:
+    """One run with a failing call, and the run after it."""
+
+    call: Call | None
+    ended: Ended
+
+
+class Bench:
+    """Runs a command again and again from one state, with another call failing each time.
+
+    Arguments:
+        command: The command.
+        before: A folder with the state that it begins with.
+        here: Where it runs, always the same place.
+    """
+
+    def __init__(self, command: Command, before: Path, here: Path) -> None:
+        self.command, self.here = command, here
+        self.before = before
+        self.begin()
+        self.old = self.files()
+        with counted([here]) as counter:
+            self.expected_end = run(command.arguments, here)
+        assert self.expected_end.returncode == 0, self.expected_end.stderr
+        self.calls = counter.calls
+        self.new = self.files()
+
+    def begin(self) -> None:
+        """Makes the state that the command begins with."""
+        shutil.rmtree(self.here, ignore_errors=True)
+        shutil.copytree(self.before, self.here)
+
+    def files(self) -> dict[str, bytes]:
+        """All files and their content, as far as it does not depend on the clock."""
+        return {
+            path.relative_to(self.here).as_posix(): timeless(path)
+            for path in sorted(self.here.rglob("*")) if path.is_file()
+        }
+
+    def disturbed(self, at: int, act: Action) -> tuple[Counter, Ended]:
+        """Runs the command from the beginning, with something happening at a call."""
+        self.begin()
+        with counted([self.here], at, act) as counter:
+            ended = run(self.command.arguments, self.here)
+        return counter, ended
+
+    def check(self, at: int, number: int, act: Action | None = None) -> bool:
+        """Lets a call fail and asserts all properties; returns whether there is such a call."""
+        counter, ended = self.disturbed(at, act or failing(number))
+        if (call := counter.acted) is None:
+            return False
+        self.check_message(call, ended, number)
+        self.check_intact(call)
+        again = run(self.command.arguments, self.here)
+        assert again.returncode == 0, (call, again.stderr)
+        now = self.files()
+        assert now.keys() == self.new.keys(), (call, now.keys() ^ self.new.keys())
+        differing = [name for name in now if now[name] != self.new[name]]
+        assert not differing, (call, differing)
+        return True
+
+    def check_message(self, call: Call, ended: Ended, number: int) -> None:
+        """Properties 2."""
+        assert "Traceback" not in ended.stderr, (call, ended.stderr)
+        if ended.returncode == 0:
+            known = call.kind == "mkdir" and Path(call.path).is_dir()  # it was there before
+            assert known or is_harmless(call), (call, ended.stderr)
+            return
+        assert ended.returncode == self.command.code, (call, ended)
+        line = ended.stderr.rstrip("\n").split("\n")[-1]
+        assert line.startswith("genlab: error: "), (call, ended.stderr)
+        name = target_of(call.path)
+        assert name in line or str(Path(call.path).parent.name) in line, (call, line)
+        if call.kind not in ("look", "read"):  # what reads a format has words of its own
+            assert all(words in line for words in SAID[number]), (call, line)
+
+    def check_intact(self, call: Call) -> None:
+        """Properties 1 and 3, before the command is given again."""
+        now = self.files()
+        for name, data in self.old.items():
+            if name in self.new:
+                assert now.get(name) in (data, self.new[name]), (call, name)
+        if call.kind != "unlink":
+            assert not [name for name in now if TEMPORARY in name], call
+
+
+def is_harmless(call: Call) -> bool:
+    """Whether the failure of a call costs no result."""
+    return "/cache/" in call.path or call.path.endswith("/cache") or "/measuring" in call.path
+
+
+def target_of(path: str) -> str:
+    """The name of the file that a path is, or is the temporary file of."""
+    name = os.path.basename(path)
+    return name[1:].partition(TEMPORARY)[0] if TEMPORARY in name else name
+
+
+def timeless(path: Path) -> bytes:
+    """The content of a file without what depends on the clock."""
+    data = path.read_bytes()
+    if path.name == "DONE":
+        wrong = [one for one in examine(path.parent) if one.found != "whole"]
+        assert not wrong, wrong
+        return json.dumps(sorted(json.loads(data)["files"])).encode()
+    if path.suffix == ".json":
+        return json.dumps(_without_time(json.loads(data))).encode()
+    if path.suffix == ".jsonl":
+        return json.dumps([_without_time(json.loads(line)) for line in data.splitlines()]).encode()
+    if path.suffix == ".docx":
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return b"".join(
+                archive.read(name) for name in sorted(archive.namelist())
+                if name != "docProps/core.xml"
+            )
+    return data
+
+
+def _without_time(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_time(v) for k, v in value.items() if k not in VOLATILE}
+    return [_without_time(one) for one in value] if isinstance(value, list) else value
+
+
+def every(bench: Bench, error: Callable[[int], int]) -> Iterator[int]:
+    """Lets each call fail in turn, with the error number of k; yields each k."""
+    at = 1
+    while bench.check(at, error(at)):
+        yield at
+        at += 1
