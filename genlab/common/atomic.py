@@ -9,8 +9,9 @@ that is deleted meanwhile is an error, and not half of it is made again.
 """
 
 __all__ = [
-    "append", "drop_leftovers", "is_leftover", "json_bytes", "make_within", "png_bytes", "sync",
-    "tensor_bytes", "write_bytes", "write_json", "write_png", "write_tensors",
+    "append", "drop_leftovers", "is_leftover", "json_bytes", "make_folder", "make_within",
+    "png_bytes", "sync", "tensor_bytes", "write_bytes", "write_json", "write_png",
+    "write_tensors",
 ]
 
 import glob
@@ -23,6 +24,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from genlab.common.interrupt import held
+from genlab.common.paths import within
 from genlab.common.system_errors import naming
 
 if TYPE_CHECKING:
@@ -80,14 +82,27 @@ def sync(path: Path) -> None:
 
 
 def make_within(folder: Path, inside: str | PurePath) -> Path:
-    """Makes a folder inside another one, its parents up to that included, and returns it.
+    """Makes a folder inside another one, with those between them, and returns it.
 
     Raises:
         FileNotFoundError: If `folder` is not there: it is not made again.
     """
-    folder.stat()
-    (folder / inside).mkdir(parents=True, exist_ok=True)
-    return folder / inside
+    for part in PurePath(inside).parts:
+        folder = folder / part
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+def make_folder(folder: Path, run: Path) -> None:
+    """Makes the folder of an output of a run, with its parents; the run is not made again.
+
+    Raises:
+        FileNotFoundError: If it lies in the run, and that is not there.
+    """
+    if within(folder, run):
+        make_within(run, folder.resolve().relative_to(run.resolve()))
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def is_leftover(path: Path) -> bool:

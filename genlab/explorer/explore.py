@@ -90,8 +90,7 @@ def explore(
             f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than "
             f"{LIMIT / 1e6:.0f}; choose models with `priors`"
         )
-    path.stat()  # a run that is gone by now is not made again
-    target.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(target.parent, path)
     atomic.write_bytes(target, written)
     atomic.drop_leftovers(target.parent, target.name)
     models = facts["vae"]["models"] if facts["vae"] else []

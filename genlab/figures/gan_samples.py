@@ -80,14 +80,8 @@ def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
     return record | ({} if choice.of_class is None else {"class": choice.of_class})
 
 
-def _make_folder(gan: Path, folder: Path) -> None:
-    """Makes the folder of an output; a run that is gone by now is not made again."""
-    gan.stat()
-    folder.mkdir(parents=True, exist_ok=True)
-
-
 def _write(gan: Path, out: Path, data: bytes) -> None:
-    _make_folder(gan, out.parent)
+    atomic.make_folder(out.parent, gan)
     atomic.write_bytes(out, data)
     atomic.drop_leftovers(out.parent, out.name)
 
