@@ -32,7 +32,7 @@ from genlab.common.errors import InputError, TrainingError
 from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
-from genlab.common.system_errors import read_bytes
+from genlab.common.system_errors import read_bytes, remedy
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
@@ -361,7 +361,7 @@ def require_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"`out` {path}: cannot be made ({error.strerror})") from None
+        raise InputError(f"`out` {path}: cannot be made: {remedy(error)}") from None
 
 
 def _refuse_changes(run: Run, kind: str, wanted: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ import torch
 
 from cases.command import Ended, run_command
 from cases.faults import Action, Call, Counter, counted, failing
+from cases.report import make_lab_run
 from cases.small_data import make_pictures
 from torch import Tensor
 from torch.distributions import Distribution
@@ -35,6 +36,7 @@ from genlab.common import atomic
 from genlab.common.atomic import TEMPORARY
 from genlab.figures import draw, fid_figures, gan_pictures, gan_samples
 from genlab.figures.language import twin
+from genlab.lab.handin import submission
 from genlab.runs.examine import examine
 from genlab.vae import measure
 from genlab.vae.model import VAE as Model
@@ -54,7 +56,8 @@ VAE = (
 )  # fmt: skip
 GAN = (
     "pictures", "--recipe", "scratch", "--epochs", "2", "--batch", "8", "--images", "16",
-    "--latent", "4", "--design.width", "1", "--design.discriminator-width", "1", "--snapshots", "1", "2",
+    "--latent", "4", "--design.width", "1", "--design.discriminator-width", "1",
+    "--snapshots", "1", "2",
     "--measure-with", "pixels", "--measure-fakes", "16", "--measure-every", "1",
 )  # fmt: skip
 FID = ("pictures", "gan", "--features", "pixels", "random", "--n", "12", "--permutations", "20")
@@ -76,7 +79,10 @@ def only_data(folder: Path) -> None:
     """Digits and pictures."""
     images = (np.random.default_rng(0).random((40, 4, 4)) < 0.5).astype(np.uint8)
     np.savez(folder / "tiny.npz", train=images[:30], test=images[30:])
-    make_pictures(folder / "pictures")
+    pictures = make_pictures(folder / "pictures")
+    (folder / "few").mkdir()
+    for index in range(5):
+        shutil.copy(pictures / f"{index:02d}.png", folder / "few")
 
 
 def with_runs(folder: Path) -> None:
@@ -90,9 +96,16 @@ def with_outputs(folder: Path) -> None:
     """Earlier outputs of all kinds, which a command is to replace."""
     with_runs(folder)
     done("fid", *FID, "--seed", "1", "--save-statistics", "--out", "fid", folder=folder)
-    done("data", "check", "pictures", "--out", "check", folder=folder)
+    done("data", "check", "few", "--out", "check", folder=folder)
     done("explore", "vae", "--lang", "en", folder=folder)
     shutil.rmtree(folder / "cache")
+
+
+def submitted_before(folder: Path) -> None:
+    """A finished lab, handed in under another name, and a report."""
+    make_lab_run(folder / "lab")
+    done("submit", "lab", "--name", "A", "--id", "1", folder=folder)
+    done("report", "lab", "--lang", "en", folder=folder)
 
 
 COMMANDS = {
@@ -105,13 +118,20 @@ COMMANDS = {
     "evaluate": Command(("vae", "evaluate", "vae", "--importance", "100"), with_outputs),
     "fid": Command(("fid", *FID, "--save-statistics", "--out", "fid"), with_outputs),
     "data check": Command(
-        ("data", "check", "pictures", "--out", "check", "--clean", "good/clean"), with_outputs,
-        examined="pictures",
+        ("data", "check", "few", "--out", "check", "--clean", "good/clean"), with_outputs,
+        examined="few",
     ),
     "gan sample": Command(("gan", "sample", "gan", "--n", "4", "--out", "new/fakes"), with_runs),
     "sheet": Command(("gan", "sample", "gan", "--n", "4", "--grid"), with_runs),
     "explore": Command(("explore", "vae"), with_outputs),
     "doctor": Command(("doctor", "gan"), with_runs),
+    "submit": Command(
+        ("submit", "lab", "--name", "B", "--id", "2", "--lang", "en"), submitted_before, code=3
+    ),
+    "report": Command(("report", "lab", "--lang", "zh"), submitted_before),
+    "report again": Command(
+        ("report", "lab", "--lang", "en", "--format", "docx,html"), submitted_before
+    ),
 }  # fmt: skip
 
 
@@ -140,6 +160,9 @@ def nothing_drawn() -> Iterator[None]:
         images = learned[:1].permute(0, 2, 3, 1).numpy()
         return gan_pictures.Neighbours(images, images, [1.0], 1.0, "none")
 
+    def document(text: str, target: Path, *_: object) -> None:
+        atomic.write_bytes(target, text.encode())
+
     def ascent(
         model: Model, prior: Distribution, x: Tensor, random: object
     ) -> tuple[Tensor, Tensor]:
@@ -152,9 +175,10 @@ def nothing_drawn() -> Iterator[None]:
             (gan_samples, "animation", lambda *_: b"walk"),
             (draw, "_draw_plane", lambda path, *_: save(None, path / "figures" / "plane.png")),
             (gan_pictures, "find_neighbours", neighbours),
-            (measure, "best_gaussian_elbo", ascent),
+            (measure, "best_gaussian_elbo", ascent), (submission, "write_docx", document),
         ):
             stack.enter_context(mock.patch.object(module, name, stub))
+        stack.enter_context(mock.patch.dict(submission.FORMATS, docx=document, html=document))
         yield
 
 
@@ -276,7 +300,7 @@ def timeless(path: Path) -> bytes:
         return json.dumps(_without_time(json.loads(data))).encode()
     if path.suffix == ".jsonl":
         return json.dumps([_without_time(json.loads(line)) for line in data.splitlines()]).encode()
-    if path.suffix == ".docx":
+    if path.suffix == ".docx" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return b"".join(
                 archive.read(name) for name in sorted(archive.namelist())
