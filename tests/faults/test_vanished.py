@@ -10,7 +10,7 @@ import pytest
 from cases.fault_commands import COMMANDS, Bench, nothing_drawn, only_data
 from cases.faults import Call
 
-TRIED = 8
+TRIED = 4
 """Calls at which the folder is deleted; `benchmarks/faults.py` takes each."""
 
 
