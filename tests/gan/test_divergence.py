@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 import genlab.data
 
 from genlab.common.errors import InputError, TrainingError
+from genlab.compute.hardware import Hardware
 from genlab.configs.gan import GanConfig, dcgan, scratch
 from genlab.gan.designs import Dcgan, Design, Scratch
 from genlab.gan.findings import findings
@@ -28,6 +29,7 @@ from genlab.gan.load import Choice, load_generator
 from genlab.gan.results import Event
 from genlab.gan.sampling import pixels_of, sample
 from genlab.gan.training.players import build_players
+from genlab.gan.training.probe import require_shapes
 from genlab.runs.run import Run
 from genlab.runs.seal import seal
 
@@ -180,14 +182,17 @@ def test_a_discriminator_that_has_won_is_said_to_have(tmp_path: Path) -> None:
     assert 0 < won[0].share < 0.01
 
 
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize(
     ("recipe", "loss"), [("projected", 4 * 2.0), ("scratch", 2 * math.log(2))]
 )
 def test_the_loss_of_no_opinion_is_that_of_scores_of_zero(
-    recipe: str, loss: float, tmp_path: Path
+    recipe: str, loss: float, precision: Literal["float32", "bf16"], tmp_path: Path
 ) -> None:
-    """Hinge losses of four heads, and logistic ones of one."""
-    players = build_players(tiny(recipe, tmp_path))
+    """Hinge losses of four heads, and logistic ones of one; the networks' shapes are right."""
+    config = tiny(recipe, tmp_path)
+    players = build_players(config, hardware=Hardware(precision=precision))
+    require_shapes(players, config)
     assert players.loss_of_no_opinion(random_images(4)) == pytest.approx(loss)
 
 

@@ -85,7 +85,8 @@ class Players:
     def loss_of_no_opinion(self, images: Tensor) -> float:
         """Returns the discriminator's loss where every score is 0; `images` are any, uint8."""
         self.discriminator.eval()  # spectral norms stay as they are
-        views = self.project(to_signed(images.to(self.hardware.device)))
+        signed = to_signed(images.to(self.hardware.device))
+        views = [view.float() for view in self.project(signed)]  # its weights are in float32
         labels = None
         if self.frequencies is not None:
             labels = torch.zeros(len(images), dtype=torch.int64, device=self.hardware.device)

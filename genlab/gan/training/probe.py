@@ -42,7 +42,8 @@ def require_shapes(players: Players, config: GanConfig) -> None:
                 f"return images of shape {wanted}"
             )
         players.discriminator.eval()
-        views, network = players.projection(images.float()), players.discriminator
+        network = players.discriminator
+        views = [view.float() for view in players.project(images.float())]
         if isinstance(network, SingleHead):  # which gives a score of any shape the shape it needs
             heads = [call_with_labels(network.discriminator, views[0], labels)]
         else:
