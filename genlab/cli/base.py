@@ -4,6 +4,7 @@ __all__ = ["DataDir", "Device", "Json", "alone_in", "end", "print_json", "use_da
 
 import json
 import os
+import re
 import sys
 
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from genlab.common.errors import InputError
 from genlab.common.text import one_line
 from genlab.common.typed_json import to_json
 
+UNSEEN = re.compile("[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Control characters, and marks without width or of direction, that JSON leaves as they are."""
 Json = Annotated[bool, tyro.conf.arg(help="Print the results as JSON on stdout.")]
 DataDir = Annotated[
     Path | None,
@@ -55,7 +58,7 @@ def print_json(value: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # JSON has escapes of its own
         text = json.dumps(value, indent=1)
-    print(text)
+    print(UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def end(results: Any, line: str, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 __all__ = ["train_command", "vae"]
 
+
 import sys
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import genlab.data
 from genlab.cli.base import DataDir, Device, Json, alone_in, end, use_data
 from genlab.common.paths import way_from
 from genlab.common.quantities import QUANTITIES, Measured, fixed
+from genlab.common.text import one_line
 from genlab.configs.compare import CompareConfig
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.prior import PriorName, PriorOptions
@@ -182,7 +184,8 @@ def vae_compare(
         return
     with run_lock(out, wait=True):  # others may end with the same table
         draw_comparison(out, genlab.data.digits(config.data))
-    print(table(results), file=sys.stderr if json else sys.stdout)
+    lines = map(one_line, table(results).split("\n"))
+    print("\n".join(lines), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results.priors)} priors compared", json)
 
 

@@ -25,6 +25,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
 from genlab.common import atomic
+from genlab.common.text import one_line
 from genlab.figures.language import LANGUAGES, twin
 
 CM = 1 / 2.54
@@ -56,7 +57,7 @@ styled = matplotlib.rc_context({
 
 def literal(text: str) -> str:
     """Returns text from outside, such as a folder's name, in which a $ starts no formula."""
-    return text.replace("$", r"\$")
+    return one_line(text).replace("$", r"\$")
 
 
 def wrapped(text: str, width: float) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
 from genlab.notebook.tables import Results, Table, headline, tables_of
 
 SHOWN = 6
@@ -41,12 +42,12 @@ def page(
         last: Of a run that is not complete, the last entry of its metrics.
     """
     parts = [
-        f"<div><b>{html.escape(path)}</b><br>{html.escape(headline(kind, done, results))}</div>"
+        f"<div><b>{_escaped(path)}</b><br>{_escaped(headline(kind, done, results))}</div>"
     ]
     if last:
         words = ", ".join(f"{k} {v:.5g}" if isinstance(v, float) else f"{k} {v}"
                           for k, v in last.items())
-        parts.append(f"<div>so far: {html.escape(words)}</div>")
+        parts.append(f"<div>so far: {_escaped(words)}</div>")
     if done and not isinstance(results, InputError):
         parts += [_table(table) for table in tables_of(kind, results)]
     names = sorted(figures, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
@@ -55,20 +56,25 @@ def page(
     if shown:
         parts.append(f"<div style='display:flex;flex-wrap:wrap;gap:12px'>{''.join(shown)}</div>")
     if names:
-        words = html.escape(", ".join(names))
+        words = _escaped(", ".join(names))
         parts.append(f"<div><small>.figures: {words}</small></div>")
     return "\n".join(parts)
+
+
+def _escaped(text: str) -> str:
+    """A text of a file as HTML shows it: no markup, nothing that turns the line around."""
+    return html.escape(one_line(text))
 
 
 def _table(table: Table) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
         style = "padding:1px 14px 1px 0;text-align:left"
-        return "".join(f"<{tag} style='{style}'>{html.escape(cell)}</{tag}>" for cell in cells)
+        return "".join(f"<{tag} style='{style}'>{_escaped(cell)}</{tag}>" for cell in cells)
 
     head = f"<thead><tr>{row(table.head, 'th')}</tr></thead>" if any(table.head) else ""
     body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in table.rows)
     return (
-        f"<div style='margin-top:8px'><small>{html.escape(table.title)}</small></div>"
+        f"<div style='margin-top:8px'><small>{_escaped(table.title)}</small></div>"
         f"<table>{head}<tbody>{body}</tbody></table>"
     )
 
@@ -86,7 +92,7 @@ def _preview(name: str, path: Path) -> str:
     buffer = io.BytesIO()
     small.save(buffer, format="JPEG", quality=85)
     data = base64.b64encode(buffer.getvalue()).decode()
-    label = html.escape(name, quote=True)
+    label = _escaped(name)
     return (
         f"<figure style='margin:0'><img alt='{label}' src='data:image/jpeg;base64,{data}'>"
         f"<figcaption><small>{label}</small></figcaption></figure>"

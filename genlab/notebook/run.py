@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.common.errors import InputError
+from genlab.common.text import one_line
 from genlab.common.typed_json import from_json
 from genlab.fid.results import FidResults, GanMeasurement
 from genlab.figures.language import is_twin
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.notebook.page import page
-from genlab.notebook.tables import Gan, Results, headline
+from genlab.notebook.tables import Gan, LabResults, Results, headline
 from genlab.runs import run as written
 from genlab.runs.records import read_json
 from genlab.runs.seal import DONE, has
@@ -76,9 +77,9 @@ class Run:
 
         Those of a VAE are a `genlab.vae.results.VaeResults`, those of a comparison a
         `genlab.vae.results.Comparison`, those of a measurement a
-        `genlab.fid.results.FidResults`, those of a GAN a `genlab.gan.results.GanResults`; a
-        quantity is a `Measured`, a value with its standard error. Those of a lab are the JSON
-        values of `results.json`.
+        `genlab.fid.results.FidResults`, those of a GAN a `genlab.gan.results.GanResults`, those
+        of a lab hold those of its parts; a quantity is a `Measured`, a value with its standard
+        error.
         """
         if not has(self.path / "results.json"):
             return None
@@ -90,7 +91,10 @@ class Run:
             return read_gan_results(written.Run(self.path))
         file = self.path / "results.json"
         found = read_json(file)
-        return from_json(FidResults, found, str(file)) if self.kind == "fid" else found
+        kinds = {"fid": FidResults, "lab": LabResults}
+        if self.kind not in kinds:
+            raise InputError(f"{self.path}: a run of unknown kind {self.kind!r}")
+        return from_json(kinds[self.kind], found, str(file))
 
     @property
     def distances(self) -> GanMeasurement | None:
@@ -175,7 +179,8 @@ class Run:
         return sheet_of(self.sample(n, seed, epoch, truncation, best, of_class))
 
     def __repr__(self) -> str:
-        return f"genlab.Run({str(self.path)!r}): {headline(self.kind, self.done, self._known())}"
+        words = headline(self.kind, self.done, self._known())
+        return one_line(f"genlab.Run({str(self.path)!r}): {words}")
 
     def _repr_html_(self) -> str:
         last = self.metrics()[-1:] if not self.done else []

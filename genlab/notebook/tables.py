@@ -1,13 +1,13 @@
 """The numbers of a run as tables: every value with its standard error where there is one."""
 
-__all__ = ["Gan", "Results", "Table", "headline", "tables_of"]
+__all__ = ["Gan", "LabResults", "Results", "Table", "headline", "tables_of"]
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from genlab.common.errors import InputError
 from genlab.common.quantities import QUANTITIES, Measured
-from genlab.common.typed_json import from_json
 from genlab.data.identity import Identity
 from genlab.fid.metrics import DISTANCE, FLOOR, metric_rows
 from genlab.fid.results import Distance, FidResults, GanMeasurement, Measurement
@@ -18,6 +18,20 @@ from genlab.vae.findings import copies, findings
 from genlab.vae.results import Comparison, VaeResults
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabResults:
+    """The `results.json` of a lab run."""
+
+    vae: dict[str, VaeResults]
+    """By the prior."""
+    gan: GanResults
+    fid: GanMeasurement
+    report: dict[str, str] | None = None
+    """What was made to be handed in (`genlab submit`)."""
+    explorer: str = ""
+    """The page to explore, relative to the run."""
+
+
 class Gan(NamedTuple):
     """What is known of a GAN run."""
 
@@ -26,8 +40,8 @@ class Gan(NamedTuple):
     """Its distances to the real images, if they were measured."""
 
 
-Results = VaeResults | Comparison | FidResults | Gan | dict[str, Any] | None
-"""What is known of a run; JSON values where it is a lab, and None where it is not complete."""
+Results = VaeResults | Comparison | FidResults | Gan | LabResults | None
+"""What is known of a run; None where it is not complete."""
 
 GAN = {
     "design": "design", "epochs": "epochs", "images": "training images",
@@ -60,9 +74,7 @@ def headline(kind: str, done: bool, results: Results | InputError) -> str:
         found = f"gan, {results.results.epochs} epochs of {results.results.images} images"
         first = results.distances.distances[:1] if results.distances else ()
         return found + "".join(f", {d.label} {d.distance}" for d in first)
-    if kind == "lab":
-        return f"lab, VAEs {', '.join(results['vae'])}, a GAN and its distances"
-    return kind
+    return f"lab, VAEs {', '.join(results.vae)}, a GAN and its distances"
 
 
 def tables_of(kind: str, results: Results) -> list[Table]:
@@ -76,7 +88,7 @@ def tables_of(kind: str, results: Results) -> list[Table]:
         tables = [_of_measurement(one) for one in results.generators]
     elif isinstance(results, Gan):
         tables = _of_gan(results)
-    elif results is not None and kind == "lab":
+    elif isinstance(results, LabResults):
         tables = _of_lab(results)
     return [_filled(table) for table in tables if table.rows]
 
@@ -154,13 +166,8 @@ def _heads(keys: Sequence[str]) -> tuple[str, ...]:
     return ("prior", *(QUANTITIES[key].label() for key in keys))
 
 
-def _of_lab(results: dict[str, Any]) -> list[Table]:
-    vaes = {
-        prior: from_json(VaeResults, one, "results.json")
-        for prior, one in results["vae"].items()
-    }
-    fid = from_json(GanMeasurement, results["fid"], "results.json")
-    gan = _of_gan(Gan(from_json(GanResults, results["gan"], "results.json"), fid))
+def _of_lab(results: LabResults) -> list[Table]:
+    vaes, gan = results.vae, _of_gan(Gan(results.gan, results.fid))
     if not vaes:
         return gan
     title = f"{_name(next(iter(vaes.values())).data)}; nats, mean ± standard error"
