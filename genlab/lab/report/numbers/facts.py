@@ -166,11 +166,17 @@ def _require_lab(facts: Facts, run: Path) -> None:
 
 def _record(kind: type[T], run: Path, file: str) -> T:
     """A record as a dataclass, every number and text of which is bound to its place."""
-    return _read(kind, bind(read_json(run / file), file), run / file)
+    return _bound(kind, read_json(run / file), run / file, file)
 
 
 def _read(kind: type[T], value: Any, path: Path) -> T:
     return from_json(kind, value, str(path))
+
+
+def _bound(kind: type[T], value: Any, path: Path, file: str, pointer: str = "") -> T:
+    """A value as a dataclass whose numbers and texts are bound to `file#pointer`."""
+    _read(kind, value, path)  # errors quote the values as they are
+    return _read(kind, bind(value, file, pointer=pointer), path)
 
 
 def _config(kind: Any, run: Path, folder: str) -> Any:
@@ -179,8 +185,7 @@ def _config(kind: Any, run: Path, folder: str) -> Any:
     file = (inner.path / "config.json").relative_to(run).as_posix()
     if missing := [field.name for field in fields(kind) if field.name not in inner.config]:
         raise InputError(f"{inner.path / 'config.json'}: lacks `{missing[0]}`")
-    bound = bind(inner.config, file, pointer="/config")
-    return _read(kind, bound, inner.path / "config.json")
+    return _bound(kind, inner.config, inner.path / "config.json", file, "/config")
 
 
 def _data(run: Path, folder: str, role: str) -> Identity:
