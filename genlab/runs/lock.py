@@ -62,12 +62,12 @@ def run_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     require_folder(path)
     lock = FileLock(path / LOCK)
     _acquire(lock, path, wait)
-    _held.folders.add(folder)
     try:
+        _held.folders.add(folder)
         _drop_leftovers(path)
         yield
     finally:
-        _held.folders.remove(folder)
+        _held.folders.discard(folder)
         with suppress(PermissionError):  # Windows deletes no open file; there the lock does
             (path / LOCK).unlink(missing_ok=True)
         lock.release()

@@ -31,6 +31,7 @@ from genlab.vae import loop
 from genlab.vae.compare import compare
 from genlab.vae.train import train_vae
 
+pty = pytest.importorskip("pty")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 SIGNALS = [
     (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP"),
@@ -262,3 +263,32 @@ def test_a_signal_while_torch_is_imported_ends_with_the_line(tmp_path: Path) -> 
         _, told = process.communicate()
     assert process.returncode == 143
     assert told == b"genlab: stopped by SIGTERM; give the same command again to go on\n"
+
+
+CLOSED = """
+import sys, time
+from genlab.cli.console import prepare_console
+from genlab.common.interrupt import held, listen, waiting
+listen()
+prepare_console()
+with held():
+    print("held", file=sys.stderr, flush=True)
+    while not waiting():
+        print("working", file=sys.stderr)
+        time.sleep(0.001)
+    print("saved", file=open(sys.argv[1], "w"))
+    print("stopped", file=sys.stderr)
+"""
+
+
+def test_a_terminal_that_is_closed_does_not_keep_training_from_saving(tmp_path: Path) -> None:
+    """Its processes get SIGHUP, and can print nothing any more."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["PYTHONPATH"] = str(ROOT)
+        os.execv(sys.executable, [sys.executable, "-c", CLOSED, str(tmp_path / "saved")])
+    while b"held" not in os.read(terminal, 1000):
+        pass
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert (tmp_path / "saved").read_text() == "saved\n"
