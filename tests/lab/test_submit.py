@@ -210,6 +210,9 @@ def test_a_submission_that_fails_or_is_killed_leaves_the_earlier_files(
         with pytest.raises(OSError, match="No space"):
             submit(run, "李四", "2")
     assert all((run / first[kind]).exists() for kind in ("docx", "code", "support"))
+    second = submit(run, "李四", "2")  # again: as if nothing had happened
+    record = json.loads((run / "report" / "submission.json").read_text(encoding="utf-8"))
+    assert (record["files"]["docx"], record["earlier"]) == (Path(second["docx"]).name, [])
     third = submit(run, "王五", "3")
     assert {p.name for p in (run / "report").iterdir()} == {
         "submission.json", "report.md", "numbers.json",

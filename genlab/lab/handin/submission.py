@@ -13,7 +13,7 @@ __all__ = ["FORMATS", "check_author", "file_names", "make_report", "submit", "su
 import os
 import shutil
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,9 @@ def submit(
     atomic.write_json(folder / RECORD, to_json(record))
     for file in sorted(earlier):
         (folder / file).unlink(missing_ok=True)
+    if earlier:
+        record = replace(record, earlier=[])
+        atomic.write_json(folder / RECORD, to_json(record))
     return _described(run_path, record)
 
 
