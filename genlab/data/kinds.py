@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
 from genlab.common.formats.numpy_arrays import array_names
+from genlab.common.formats.picture import LARGEST
 from genlab.data.files.idx import holds_idx
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
 
@@ -53,7 +55,9 @@ def what_it_is(path: Path) -> str:
     suffix, head = path.suffix.lower(), _head(path)
     if suffix in ARRAYS or head.startswith(b"\x93NUMPY"):
         return "arrays, no files of pictures"
-    if is_named_as_picture(path.name) or opens_as_picture(path.name, head, path.read_bytes):
+    if is_named_as_picture(path.name) or opens_as_picture(
+        path.name, head, lambda: read_file(path, LARGEST)
+    ):
         return "a file, one picture; give the folder that holds it"
     if suffix in TABLES:
         columns = _columns(path)

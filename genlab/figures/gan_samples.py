@@ -15,7 +15,8 @@ import numpy as np
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.common.formats.picture import opened
+from genlab.common.formats.files import read_file
+from genlab.common.formats.picture import LARGEST, opened
 from genlab.common.progress import Progress, say
 from genlab.common.system_errors import read_bytes
 from genlab.data.files.drawn import RECORD
@@ -112,7 +113,7 @@ def _refuse_others(out: Path, paths: list[Path], images: Iterator[np.ndarray]) -
 def _holds(path: Path, image: np.ndarray) -> bool:
     """Returns whether a file is this image, pixel for pixel."""
     try:
-        with opened(path.read_bytes(), str(path), ("PNG",)) as found:
+        with opened(read_file(path, LARGEST), str(path), ("PNG",)) as found:
             return found.mode == "RGB" and np.array_equal(np.asarray(found), image)
     except (InputError, OSError):  # not an image, or one cut short
         return False

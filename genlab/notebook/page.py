@@ -81,10 +81,11 @@ def _table(table: Table) -> str:
 
 def _preview(name: str, path: Path) -> str:
     """A figure as a small JPEG in the page; nothing where the file is no picture."""
-    from genlab.common.formats.picture import opened
+    from genlab.common.formats.files import read_file
+    from genlab.common.formats.picture import LARGEST, opened
 
     try:
-        with opened(path.read_bytes(), str(path), ("PNG",)) as image:
+        with opened(read_file(path, LARGEST), str(path), ("PNG",)) as image:
             small = image.convert("RGB")
     except (InputError, OSError):
         return ""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from genlab.common.errors import InputError
-from genlab.common.system_errors import read_bytes
+from genlab.common.formats.files import read_file
 from genlab.common.text import many
 from genlab.runs.records import kind_of
 from genlab.runs.run import Run
 from genlab.runs.seal import (
     DONE,
+    LARGEST,
     RECORD,
     Seal,
     digest_of,
@@ -85,9 +86,11 @@ def _compared(run: Path, way: Path, name: str, sealed: Seal, finished: bool) -> 
         return Examined(shown, "missing", remedy)
     if name not in sealed:
         return Examined(shown, "foreign", "move it elsewhere: the run did not write it")
-    if digest_of(read_bytes(file)) not in sealed[name]:
-        return Examined(shown, "changed", remedy)
-    return Examined(shown, "whole")
+    try:
+        whole = digest_of(read_file(file, LARGEST)) in sealed[name]
+    except InputError:  # it is too large, or no plain file any more
+        whole = False
+    return Examined(shown, "whole" if whole else "changed", "" if whole else remedy)
 
 
 def _state(run: Path, way: Path) -> Examined:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from genlab.common.errors import InputError
-from genlab.common.system_errors import read_bytes
+from genlab.common.formats import json_text
+from genlab.common.formats.files import read_file
 from genlab.common.typed_json import fits
-from genlab.runs.records import read_json
+from genlab.runs.records import LARGEST_LOG, read_json
 from genlab.runs.seal import digest_of
 
 LOGS = ("metrics.jsonl", "beginning.jsonl")
@@ -46,7 +47,7 @@ def make_marker(
         seconds: Seconds of training until then.
         good: Whether it is a state to go back to.
     """
-    logs = {name: read_bytes(run / name) for name in LOGS if (run / name).exists()}
+    logs = {name: read_file(run / name, LARGEST_LOG) for name in LOGS if (run / name).exists()}
     marker = {
         "step": step, "seconds": seconds, "file": file, "sha256": digest_of(data), "good": good,
         **_of_run(run), "logs": {name: [len(log), digest_of(log)] for name, log in logs.items()},
@@ -88,7 +89,7 @@ def verified_logs(run: Path, marker: Marker | None) -> dict[str, bytes]:
     for name in LOGS:
         size, digest = marker["logs"].get(name, (0, None)) if marker else (0, None)
         path = run / name
-        data = read_bytes(path)[:size] if path.exists() else b""
+        data = read_file(path, LARGEST_LOG)[:size] if path.exists() else b""
         if digest is not None and digest_of(data) != digest:
             raise InputError(f"{path}: missing, changed or torn (its SHA-256 is not the state's)")
         kept[name] = data
@@ -98,7 +99,7 @@ def verified_logs(run: Path, marker: Marker | None) -> dict[str, bytes]:
 def _of_run(run: Path) -> dict[str, str]:
     """The digests of what a state was trained with."""
     data = json.dumps(read_json(run / "env.json")["data"], sort_keys=True)
-    config = read_bytes(run / "config.json")
+    config = read_file(run / "config.json", json_text.LARGEST)
     return {"config": digest_of(config), "env": digest_of(data.encode())}
 
 

@@ -1,8 +1,8 @@
 """The JSON files of runs; errors name the file."""
 
 __all__ = [
-    "Record", "bytes_of", "is_config", "kind_of", "objects", "read_json", "read_lines", "readable",
-    "require_numbers",
+    "LARGEST_LOG", "Record", "bytes_of", "is_config", "kind_of", "objects", "read_json",
+    "read_lines", "readable", "require_numbers",
 ]  # fmt: skip
 
 from collections.abc import Iterator
@@ -15,6 +15,9 @@ from genlab.common.errors import InputError
 from genlab.common.formats import json_text
 from genlab.common.typed_json import fits
 from genlab.runs.seal import is_sealed, read_kept
+
+LARGEST_LOG = 256 << 20
+"""Bytes of a file with an object a line."""
 
 
 class Record(dict[str, Any]):
@@ -42,7 +45,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Reads a file with a JSON object a line; errors are those of `read_json`, naming the line."""
-    return objects(bytes_of(path), path)
+    return objects(bytes_of(path, LARGEST_LOG), path)
 
 
 def objects(data: bytes, path: Path) -> list[dict[str, Any]]:
@@ -58,10 +61,18 @@ def require_numbers(lines: list[dict[str, Any]], path: Path, besides: str) -> No
                 raise InputError(f"{path}, line {number}: `{key}` is no number")
 
 
-def bytes_of(path: Path) -> bytes:
-    """Reads a file of a run; raises `InputError` if it is not there or was changed."""
+def bytes_of(path: Path, most: int = json_text.LARGEST) -> bytes:
+    """Reads a file of a run.
+
+    Arguments:
+        path: The file.
+        most: The bytes that it may have.
+
+    Raises:
+        InputError: If it is not there, larger, no plain file, or was changed.
+    """
     try:
-        return read_kept(path)
+        return read_kept(path, most)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; is {path.parent} a genlab run?") from None
 

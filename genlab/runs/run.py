@@ -29,15 +29,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlab.common import atomic
 from genlab.common.errors import InputError, TrainingError
+from genlab.common.formats.files import read_file
 from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
-from genlab.common.system_errors import read_bytes, remedy
+from genlab.common.system_errors import remedy
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
-from genlab.runs.records import bytes_of, is_config, objects, read_json, require_numbers
-from genlab.runs.seal import DONE, RECORD, digest_of, has, read_kept, seal, write_kept
+from genlab.runs.records import (
+    LARGEST_LOG,
+    bytes_of,
+    is_config,
+    objects,
+    read_json,
+    require_numbers,
+)
+from genlab.runs.seal import DONE, LARGEST, RECORD, digest_of, has, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -184,7 +192,7 @@ class Run:
         path = self.path / "metrics.jsonl"
         if not has(path):
             return []
-        lines = objects(bytes_of(path).rpartition(b"\n")[0], path)
+        lines = objects(bytes_of(path, LARGEST_LOG).rpartition(b"\n")[0], path)
         require_numbers(lines, path, besides="measured")  # a GAN's measurements
         return lines
 
@@ -277,7 +285,7 @@ class Run:
         file = self.path / marker["file"]
         if not file.exists():
             raise InputError(f"{file}: missing")
-        data = read_bytes(file)
+        data = read_file(file, LARGEST)
         if digest_of(data) != marker["sha256"]:
             raise InputError(f"{file}: changed or torn (its SHA-256 is not the recorded one)")
         return read_tensors(data, str(file))

@@ -14,8 +14,9 @@ Figures and pages are not sealed: they are drawn again from what is.
 """
 
 __all__ = [
-    "DONE", "NEEDED", "RECORD", "Seal", "digest_of", "files_in", "has", "is_sealed", "kept_files",
-    "read_kept", "read_record", "read_seal", "recorded_files", "seal", "seal_of", "write_kept",
+    "DONE", "LARGEST", "NEEDED", "RECORD", "Seal", "digest_of", "files_in", "has", "is_sealed",
+    "kept_files", "read_kept", "read_record", "read_seal", "recorded_files", "seal", "seal_of",
+    "write_kept",
 ]
 
 import hashlib
@@ -26,8 +27,8 @@ from pathlib import Path, PurePosixPath
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
 from genlab.common.formats.json_text import read_object
-from genlab.common.system_errors import read_bytes
 from genlab.common.typed_json import fits
 
 DONE, RECORD = "DONE", "kept.json"
@@ -46,6 +47,10 @@ KEPT = (
 
 NEEDED = ("config.json", "env.json")
 """What a run has from its beginning."""
+LARGEST = 8 << 30
+"""Bytes of a file of a run."""
+LARGEST_SEAL = 32 << 20
+"""Bytes of a seal: those of some 250,000 files."""
 DEEPEST = 3
 """Folders between a file and its run, the run's own included, at most."""
 
@@ -92,7 +97,7 @@ def seal(run: Path) -> None:
                 f"{run / name}: gone, deleted or moved while the run went on; delete {run} and "
                 "give the same command again"
             )
-    found = {name: [digest_of(read_bytes(run / name))] for name in kept_files(run)}
+    found = {name: [digest_of(read_file(run / name, LARGEST))] for name in kept_files(run)}
     _write(run / DONE, found | recorded)
 
 
@@ -120,15 +125,20 @@ def read_record(run: Path) -> Seal:
     return _read(run / RECORD) or {}
 
 
-def read_kept(path: Path) -> bytes:
+def read_kept(path: Path, most: int = LARGEST) -> bytes:
     """Reads a file of a run, and compares it with what the run wrote.
 
+    Arguments:
+        path: The file.
+        most: The bytes that it may have.
+
     Raises:
-        InputError: If the file is not what the run wrote, or the run wrote one and it is gone.
+        InputError: If the file is not what the run wrote, or the run wrote one and it is gone; if
+            it is larger, or no plain file.
         OSError: If it cannot be read.
     """
     try:
-        data = read_bytes(path)
+        data = read_file(path, most)
     except FileNotFoundError:
         for run in path.parents[:DEEPEST]:
             if is_sealed(run, path.relative_to(run).as_posix()):
@@ -187,12 +197,12 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
 
 def _read(file: Path) -> Seal | None:
     try:
-        data = read_bytes(file)
+        data = read_file(file, LARGEST_SEAL)
     except FileNotFoundError:
         return None
     damaged = f"{file}: damaged; it holds the SHA-256 of the run's files: restore it from a copy"
     try:
-        files = read_object(data, str(file)).get("files", {})
+        files = read_object(data, str(file), most=LARGEST_SEAL).get("files", {})
     except InputError:
         raise InputError(damaged) from None
     if not fits(files, Seal) or not all(_matches(name, KEPT) for name in files):

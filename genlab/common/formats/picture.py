@@ -5,7 +5,7 @@ Among the others are some that run a program (EPS), hold another file whose size
 (ICO, ICNS), or unpack without a limit.
 """
 
-__all__ = ["HEAD", "JPEG", "PNG", "opened", "readable_formats", "signed"]
+__all__ = ["HEAD", "JPEG", "LARGEST", "PNG", "opened", "readable_formats", "signed"]
 
 import io
 import re
@@ -28,6 +28,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 """The first bytes of the two."""
 
+LARGEST = 1 << 29
+"""Bytes of a file: more than any of so many pixels has."""
 HEAD = 16
 """The bytes at a file's beginning that a signature lies in."""
 MOST_PIXELS = 89_478_485

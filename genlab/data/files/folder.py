@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
+from genlab.common.formats.picture import LARGEST
 from genlab.common.text import many, one_line
 from genlab.data.files.base import ImageFiles, no_images
 from genlab.data.files.drawn import RECORD, drawn_digests
@@ -58,11 +60,13 @@ class Folder(ImageFiles):
             InputError: If it cannot be read, or is not the one that genlab drew.
         """
         try:
-            data = (self.path / name).read_bytes()
+            data = read_file(self.path / name, LARGEST)
         except OSError as error:
             raise InputError(
                 f"{self.title(name)}: cannot be read ({error.strerror}){MEND}"
             ) from None
+        except InputError as error:
+            raise InputError(f"{error}{MEND}") from None
         if self.drawn is not None and hashlib.sha256(data).hexdigest() != self.drawn[name]:
             raise InputError(f"{self.title(name)}: changed since genlab drew it; {ON_PURPOSE}")
         return data
@@ -125,7 +129,7 @@ class Folder(ImageFiles):
         try:
             with path.open("rb") as file:
                 head = file.read(HEAD)
-            return opens_as_picture(path.name, head, path.read_bytes)
+            return opens_as_picture(path.name, head, lambda: read_file(path, LARGEST))
         except OSError as error:  # it may be a picture
             self.broken[name] = f"cannot be read ({error.strerror}){MEND}"
             return False

@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from genlab.common.errors import InputError
-from genlab.common.formats.picture import opened
+from genlab.common.formats.files import read_file
+from genlab.common.formats.picture import LARGEST, opened
 from genlab.lab.report.formats.pandoc import Document, images_of
 
 
@@ -61,4 +62,4 @@ def place_pictures(document: Document, resources: Path, folder: Path, most: int)
 def _read(path: Path, most: int) -> bytes:
     if not path.exists():
         raise InputError(f"{path}: no such picture")
-    return shrunk(path.read_bytes(), str(path), most)
+    return shrunk(read_file(path, LARGEST), str(path), most)
