@@ -1,8 +1,8 @@
 """The JSON files of runs; errors name the file."""
 
 __all__ = [
-    "LARGEST_LOG", "Record", "bytes_of", "is_config", "kind_of", "objects", "read_json",
-    "read_lines", "readable", "require_numbers",
+    "LARGEST_LOG", "Record", "is_config", "kind_of", "read_json", "read_lines",
+    "read_log", "readable", "require_numbers",
 ]  # fmt: skip
 
 from collections.abc import Iterator
@@ -40,16 +40,20 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: If it is missing or no JSON object; later, where a key is asked for that it
             lacks. All name the file.
     """
-    return json_text.read_object(bytes_of(path), str(path), partial(Record, place=str(path)))
+    return json_text.read_object(_bytes(path), str(path), partial(Record, place=str(path)))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Reads a file with a JSON object a line; errors are those of `read_json`, naming the line."""
-    return objects(bytes_of(path, LARGEST_LOG), path)
+    return _objects(_bytes(path, LARGEST_LOG), path)
 
 
-def objects(data: bytes, path: Path) -> list[dict[str, Any]]:
-    """Returns the JSON objects of the lines of a text that is from `path`."""
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Reads a log as `read_lines` does; a last line cut short by a kill is left out."""
+    return _objects(_bytes(path, LARGEST_LOG).rpartition(b"\n")[0], path)
+
+
+def _objects(data: bytes, path: Path) -> list[dict[str, Any]]:
     return json_text.read_lines(data, str(path), partial(Record, place=str(path)))
 
 
@@ -61,7 +65,7 @@ def require_numbers(lines: list[dict[str, Any]], path: Path, besides: str) -> No
                 raise InputError(f"{path}, line {number}: `{key}` is no number")
 
 
-def bytes_of(path: Path, most: int = json_text.LARGEST) -> bytes:
+def _bytes(path: Path, most: int = json_text.LARGEST) -> bytes:
     """Reads a file of a run.
 
     Arguments:
@@ -87,7 +91,7 @@ def kind_of(path: Path) -> str | None:
     """
     file = path / "config.json"
     there = file.exists() or is_sealed(path, file.name)
-    record = json_text.read_value(bytes_of(file), str(file)) if there else None
+    record = json_text.read_value(_bytes(file), str(file)) if there else None
     return record["kind"] if is_config(record) else None
 
 

@@ -37,14 +37,7 @@ from genlab.common.system_errors import remedy
 from genlab.common.typed_json import from_json
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
-from genlab.runs.records import (
-    LARGEST_LOG,
-    bytes_of,
-    is_config,
-    objects,
-    read_json,
-    require_numbers,
-)
+from genlab.runs.records import is_config, read_json, read_log, require_numbers
 from genlab.runs.seal import DONE, LARGEST, RECORD, digest_of, has, read_kept, seal, write_kept
 
 if TYPE_CHECKING:
@@ -192,7 +185,7 @@ class Run:
         path = self.path / "metrics.jsonl"
         if not has(path):
             return []
-        lines = objects(bytes_of(path, LARGEST_LOG).rpartition(b"\n")[0], path)
+        lines = read_log(path)
         require_numbers(lines, path, besides="measured")  # a GAN's measurements
         return lines
 
