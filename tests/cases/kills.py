@@ -179,7 +179,7 @@ from pathlib import Path
 from genlab.export import generator, to_onnx
 from genlab.gan.load import load_generator
 network = generator(load_generator(Path("run")))
-to_onnx(network, torch.zeros(1, 8), Path("generator.onnx"))
+to_onnx(network, torch.zeros(2, 8), Path("generator.onnx"))
 """
 PAGES = (".html", ".docx", ".zip", ".md", "numbers.json")
 COMMANDS = [
