@@ -242,7 +242,7 @@ def _earlier(folder: Path) -> set[str]:
         return set()
     record = _read(folder / RECORD)
     files = {*record.files.values(), *record.earlier}
-    return {file for file in files if Path(file).name == file and (folder / file).is_file()}
+    return {file for file in files if Path(file).name == file and not (folder / file).is_dir()}
 
 
 def _hint(run_path: Path, name: str | None, student_id: str | None) -> str:
