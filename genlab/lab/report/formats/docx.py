@@ -26,6 +26,7 @@ from genlab.common import atomic
 from genlab.common.formats.files import read_file
 from genlab.common.formats.plain_zip import LARGEST
 from genlab.common.formats.word import open_in_word
+from genlab.common.system_errors import naming
 from genlab.common.text import one_line
 from genlab.lab.report.formats.pandoc import parse, write
 from genlab.lab.report.formats.pictures import embed_pictures, shrunk
@@ -61,7 +62,7 @@ def write_docx(
     # pandoc knows no \tag in Word: the number goes behind the equation, and into its row later
     parsed = parse(re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown))
     embed_pictures(parsed, resources)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, naming(folder):
         reference = Path(folder) / "reference.docx"
         kept = _write_reference(reference, title, template)
         made = write(

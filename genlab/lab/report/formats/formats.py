@@ -15,6 +15,7 @@ from pathlib import Path
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.page import page_style
+from genlab.common.system_errors import naming
 from genlab.lab.report.formats.pandoc import parse, write
 from genlab.lab.report.formats.pictures import embed_pictures, place_pictures
 
@@ -76,7 +77,7 @@ def write_pdf(
     if lang == "zh":
         variables["indent"] = "true"
     parsed = parse(markdown, COLUMNS)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, naming(folder):
         place_pictures(parsed, resources, Path(folder), MOST_PIXELS)
         text = write(
             parsed, "typst", *_common("pdf.template", lang, author, title),
