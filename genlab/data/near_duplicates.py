@@ -31,7 +31,7 @@ __all__ = ["SIDE", "NearDuplicates", "connected_groups", "near_duplicates", "thu
 
 import math
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -40,6 +40,7 @@ import torch.nn.functional as F
 
 from torch import Tensor
 
+from genlab.common.progress import SOON, Progress
 from genlab.data.alignment import aligned, seen_through
 
 SIDE = 64
@@ -54,6 +55,13 @@ DETAIL = 5  # pixels: what is coarser does not count
 LEVELS = ((4, 3, -1.0), (2, 3, 0.45), (1, 3, 0.7))
 """Shrinking of the side, steps of alignment there, and the correlation that a pair needs."""
 BLOCK, PAIRS = 1024, 1024  # images and pairs at a time: they bound the memory
+TOGETHER = 8 * BLOCK  # images whose sketches of all parts are there at once: 33 MB
+MOST = 100_000
+"""Pairs that are all listed."""
+ODD = (torch.arange(FREQUENCIES) % 2).repeat(FREQUENCIES)
+"""Whether a coefficient is of an odd column."""
+MIRROR = 1.0 - 2.0 * ODD[1:]
+"""What the sketch of a mirrored picture is: cos(pi k (1 - t)) = (-1)^k cos(pi k t)."""
 FLATTEST = 1.0  # grey values of contrast: pictures with less are not compared
 
 
@@ -98,78 +106,134 @@ def thumbnails(images: Tensor) -> Tensor:
 
 
 def near_duplicates(thumbs: Tensor) -> NearDuplicates:
-    """Finds all pairs of near duplicates.
+    """Finds all pairs of near duplicates; beyond `MOST` of them, those that join groups.
+
+    Thousands of frames of one film are near duplicates of one another: the pairs of a group grow
+    with the square of its images. From so many pairs on, two images that are in one group by
+    other pairs are not compared; the groups stay the same.
 
     Arguments:
         thumbs: Grey thumbnails, uint8 with shape `(N, 64, 64)`.
     """
-    if len(thumbs) < 2:
-        return NearDuplicates(torch.empty(0, 2, dtype=torch.int64), torch.empty(0).double())
-    found = candidates(thumbs)
-    values = torch.zeros(len(found.pairs), dtype=torch.float64)
-    for rows in torch.arange(len(values)).split(PAIRS):
-        kept, fits = _compared(thumbs, Candidates(*(part[rows] for part in found)))
-        values[rows[kept]] = fits
-    near = values > 0
-    pairs = found.pairs[near].sort(1).values
+    found = Found(len(thumbs))
+    for some in candidates(thumbs, found.wanted):
+        kept, fits = _compared(thumbs, some)
+        found.add(some.pairs[kept].sort(1).values, fits)
+    pairs, values = torch.cat(found.pairs), torch.cat(found.values)
     order = (pairs[:, 0] * len(thumbs) + pairs[:, 1]).argsort()
-    return NearDuplicates(pairs[order], values[near][order])
+    return NearDuplicates(pairs[order], values[order])
 
 
-def candidates(thumbs: Tensor) -> Candidates:
-    """Returns the pairs with sketches alike, each once, with the part that is most alike."""
-    n, wholes = len(thumbs), sketches(thumbs, PARTS[0])
-    pairs, parts, cosines = (
-        [torch.empty(0, 2, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)],
-        [torch.empty(0)],
-    )  # fmt: skip
-    room = torch.empty(BLOCK**2), torch.empty(BLOCK**2)
-    for start in range(0, n, BLOCK):
-        plain = [sketches(thumbs[start : start + BLOCK], part) for part in PARTS]
-        asked = torch.stack([*plain, *(_mirrored(rows) for rows in plain)])
-        for i, j in _alike(asked, wholes, room):
-            other = i + start != j
-            for rows in torch.stack([i[other], j[other]], 1).split(PAIRS):
-                every = torch.einsum("wpk,pk->wp", asked[:, rows[:, 0]], wholes[rows[:, 1]])
-                best = every.max(0)
-                pairs.append(rows + torch.tensor([start, 0]))
-                parts.append(best.indices)
-                cosines.append(best.values)
-    return _once(n, torch.cat(pairs), torch.cat(parts), torch.cat(cosines))
+class Found:
+    """The near duplicates among n images that have been found so far."""
+
+    def __init__(self, n: int) -> None:
+        self.pairs = [torch.empty(0, 2, dtype=torch.int64)]
+        self.values = [torch.empty(0, dtype=torch.float64)]
+        self.groups, self.count = Groups(n), 0
+
+    def add(self, pairs: Tensor, values: Tensor) -> None:
+        """Adds pairs with their correlation."""
+        self.pairs.append(pairs)
+        self.values.append(values)
+        self.count += len(pairs)
+        for i, j in pairs.tolist():
+            self.groups.join(i, j)
+
+    def wanted(self, pairs: Tensor) -> Tensor:
+        """Returns those of some pairs that are to be compared."""
+        if self.count < MOST:
+            return pairs
+        find = self.groups.find
+        apart = [find(i) != find(j) for i, j in pairs.tolist()]
+        return pairs[torch.tensor(apart, dtype=torch.bool)]
 
 
-def _alike(
-    asked: Tensor, wholes: Tensor, room: tuple[Tensor, Tensor]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the pairs (i, j) of sketches `(2 W, B, K)` and `(N, K)` whose cosine is high.
+class Sketched(NamedTuple):
+    """Sketches of some thumbnails."""
 
-    `room` is used for the cosines: memory that is asked for again and again, with what is kept
-    in between, would grow.
+    start: int
+    """The place of the first."""
+    parts: Tensor
+    """The sketches of all parts, `(W, B, K)`; the first part is the whole."""
+
+    def rows(self, start: int) -> "Sketched":
+        """Returns a block of them."""
+        return Sketched(self.start + start, self.parts[:, start : start + BLOCK])
+
+
+def candidates(
+    thumbs: Tensor, chosen: Callable[[Tensor], Tensor] = lambda pairs: pairs
+) -> Iterator[Candidates]:
+    """Yields the pairs with sketches alike, each once, with the part that is most alike.
+
+    Arguments:
+        thumbs: Grey thumbnails.
+        chosen: Says of some pairs, just before they are looked at, which ones are wanted.
     """
-    for start in range(0, len(wholes), BLOCK):
-        others = wholes[start : start + BLOCK].T
-        shape = asked.shape[1], others.shape[1]
-        best, now = (one[: math.prod(shape)].view(shape) for one in room)
-        torch.mm(asked[0], others, out=best)
-        for rows in asked[1:]:
-            torch.mm(rows, others, out=now)
-            torch.maximum(best, now, out=best)
-        i, j = (best > ALIKE).nonzero(as_tuple=True)
-        yield i, j + start
+    n, room = len(thumbs), tuple(torch.empty(BLOCK**2) for _ in range(3))
+    label = f"comparing {n:,} images with one another"
+    with Progress(n * (n + 1) // 2, label, "pairs", delay=SOON) as progress:
+        for first in range(0, n, TOGETHER):
+            many = _sketched(thumbs, first, first + TOGETHER)
+            for start in range(first, n, BLOCK):
+                right = _sketched(thumbs, start, start + BLOCK)
+                for place in range(0, many.parts.shape[1], BLOCK):
+                    left = many.rows(place)
+                    if left.start > start:
+                        continue
+                    for pairs in _alike(left, right, room).split(PAIRS):
+                        if len(wanted := chosen(pairs)):
+                            yield _most_alike(left, right, wanted)
+                    size = left.parts.shape[1]
+                    both = size * right.parts.shape[1]
+                    progress.advance(size * (size + 1) // 2 if left.start == start else both)
 
 
-def _once(n: int, pairs: Tensor, parts: Tensor, cosines: Tensor) -> Candidates:
-    """Keeps, of (i, j) and (j, i), the one with the larger cosine."""
-    ends = pairs.sort(1).values
-    key = ends[:, 0] * n + ends[:, 1]
-    order = cosines.argsort(descending=True, stable=True)
-    order = order[key[order].argsort(stable=True)]
-    first = torch.ones(len(order), dtype=torch.bool)
-    first[1:] = key[order][1:] != key[order][:-1]
-    kept = order[first]
+def _sketched(thumbs: Tensor, start: int, stop: int) -> Sketched:
+    return Sketched(start, torch.stack([sketches(thumbs[start:stop], part) for part in PARTS]))
+
+
+def _alike(left: Sketched, right: Sketched, room: tuple[Tensor, ...]) -> Tensor:
+    """Returns the pairs of whose sketches the largest cosine, of a part and a whole, is high.
+
+    With E the sum over even columns and O that over odd ones the cosine is E + O, and E - O of the
+    mirrored picture; the larger is E + |O|. `room` is used for these: memory that is asked for
+    again and again, with what is kept in between, would grow.
+    """
+    shape = left.parts.shape[1], right.parts.shape[1]
+    best, even, odd = (one[: math.prod(shape)].view(shape) for one in room)
+    best.fill_(-1)
+    is_odd = ODD[1:].bool()
+    for parts, wholes, turned in ((left.parts, right.parts[0], False),
+                                  (right.parts, left.parts[0], True)):  # fmt: skip
+        plain, mirrored = wholes[:, ~is_odd], wholes[:, is_odd]
+        for rows in parts:
+            for columns, whole, out in ((rows[:, ~is_odd], plain, even),
+                                        (rows[:, is_odd], mirrored, odd)):  # fmt: skip
+                x, y = (whole, columns) if turned else (columns, whole)
+                torch.mm(x, y.T, out=out)
+            torch.maximum(best, even.add_(odd.abs_()), out=best)
+    i, j = (best > ALIKE).nonzero(as_tuple=True)
+    pairs = torch.stack([i + left.start, j + right.start], 1)
+    return pairs[pairs[:, 0] < pairs[:, 1]]
+
+
+def _most_alike(left: Sketched, right: Sketched, pairs: Tensor) -> Candidates:
+    """Returns pairs with the part of one, plain or mirrored, that is most like the other."""
+    i, j = pairs[:, 0] - left.start, pairs[:, 1] - right.start
+    cosines = torch.cat([
+        torch.einsum("wpk,pk->wp", one.parts[:, rows], other.parts[0, columns] * sign)
+        for one, rows, other, columns in ((left, i, right, j), (right, j, left, i))
+        for sign in (1.0, MIRROR)
+    ])
+    best = cosines.max(0).indices
+    turned = best >= 2 * len(PARTS)
+    kind = best % (2 * len(PARTS))
     return Candidates(
-        pairs[kept], PARTS[parts[kept] % len(PARTS)], parts[kept] >= len(PARTS)
-    )
+        torch.where(turned[:, None], pairs.flip(1), pairs), PARTS[kind % len(PARTS)],
+        kind >= len(PARTS),
+    )  # fmt: skip
 
 
 def sketches(thumbs: Tensor, part: Tensor) -> Tensor:
@@ -194,12 +258,6 @@ def _waves(start: float, width: float) -> Tensor:
     place = ((torch.arange(SIDE) + 0.5) / SIDE - start) / width
     inside = (place > 0) & (place < 1)
     return (math.pi * torch.arange(FREQUENCIES)[:, None] * place).cos() * inside
-
-
-def _mirrored(rows: Tensor) -> Tensor:
-    """Returns the sketches of mirrored pictures: cos(pi k (1 - t)) = (-1)^k cos(pi k t)."""
-    sign = 1.0 - 2.0 * (torch.arange(FREQUENCIES) % 2)
-    return rows * sign.expand(FREQUENCIES, -1).flatten()[1:]
 
 
 def _compared(thumbs: Tensor, found: Candidates) -> tuple[Tensor, Tensor]:
@@ -230,8 +288,28 @@ def _details(x: Tensor) -> Tensor:
     return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
 
 
+class Groups:
+    """Groups of images that pairs join: the connected components of a graph."""
+
+    def __init__(self, n: int) -> None:
+        self.head = list(range(n))
+
+    def find(self, i: int) -> int:
+        """Returns the first image of the group of an image."""
+        head = self.head
+        while head[i] != i:
+            head[i] = head[head[i]]
+            i = head[i]
+        return i
+
+    def join(self, i: int, j: int) -> None:
+        """Makes one group of those of two images."""
+        first, second = sorted((self.find(i), self.find(j)))
+        self.head[second] = first
+
+
 def connected_groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Joins pairs into groups: the connected components of a graph.
+    """Joins pairs into groups.
 
     Arguments:
         n: The number of images.
@@ -240,18 +318,10 @@ def connected_groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]
     Returns:
         Groups of at least two indices, rising, in the order of their first.
     """
-    head = list(range(n))
-
-    def find(i: int) -> int:
-        while head[i] != i:
-            head[i] = head[head[i]]
-            i = head[i]
-        return i
-
-    for a, b in pairs:
-        a, b = sorted((find(a), find(b)))
-        head[b] = a
+    groups = Groups(n)
+    for i, j in pairs:
+        groups.join(i, j)
     members: dict[int, list[int]] = {}
     for i in range(n):
-        members.setdefault(find(i), []).append(i)
+        members.setdefault(groups.find(i), []).append(i)
     return [group for group in members.values() if len(group) > 1]

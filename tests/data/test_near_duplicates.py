@@ -47,7 +47,7 @@ def test_a_sketch_is_scipys_cosine_transform_times_the_frequency() -> None:
 def test_the_sketch_of_a_mirrored_picture_is_that_of_its_mirror_image() -> None:
     pictures = thumbs(*(dog(i) for i in range(6)))
     mirrored = sketches(pictures.flip(2), near.PARTS[0])
-    torch.testing.assert_close(near._mirrored(sketches(pictures, near.PARTS[0])), mirrored)
+    torch.testing.assert_close(sketches(pictures, near.PARTS[0]) * near.MIRROR, mirrored)
 
 
 def test_alignment_finds_the_part_that_was_cut_out() -> None:
@@ -126,11 +126,29 @@ def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None
     pictures = thumbs(*(dog(i, 48) for i in range(20)), *(dog(i, 64) for i in range(20)))
     whole = near_duplicates(pictures)
     monkeypatch.setattr(near, "BLOCK", 7)
+    monkeypatch.setattr(near, "TOGETHER", 14)
     monkeypatch.setattr(near, "PAIRS", 3)
     parts = near_duplicates(pictures)
     assert torch.equal(whole.pairs, parts.pairs)
     assert len(whole.pairs) >= 19
-    torch.testing.assert_close(whole.correlation, parts.correlation)
+    # alignment is in float32, and rounds by how many pairs are aligned together
+    torch.testing.assert_close(whole.correlation, parts.correlation, rtol=1e-6, atol=0)
+
+
+def test_of_very_many_pairs_those_that_join_groups_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thirty frames of one film and thirty of another: 870 pairs, of which 58 join them."""
+    frames = [torch.clamp(thumbs(dog(i)).int() + k, 0, 255) for i in (2, 9) for k in range(30)]
+    pictures = torch.cat(frames).to(torch.uint8)
+    everything = near_duplicates(pictures)
+    assert len(everything.pairs) == 2 * 30 * 29 // 2
+    monkeypatch.setattr(near, "MOST", 40)
+    monkeypatch.setattr(near, "PAIRS", 10)
+    some = near_duplicates(pictures)
+    assert len(some.pairs) < 2 * 58
+    groups = [connected_groups(60, found.pairs.tolist()) for found in (everything, some)]
+    assert groups[0] == groups[1] == [list(range(30)), list(range(30, 60))]
 
 
 def test_empty_and_flat_sets() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from genlab.common.errors import InputError
-from genlab.common.progress import Progress, say
+from genlab.common.progress import Progress
 from genlab.data.check.advice import advice
 from genlab.data.check.probe import VIEW, Probe, look_at
 from genlab.data.files.base import ImageFiles
@@ -174,9 +174,9 @@ def _copies(contents: FolderContents) -> dict[str, Any]:
         if (earlier := first.setdefault(p.sha256, index)) != index:
             same.append((earlier, index))
     single = sorted(first.values())  # copies are compared once
-    if len(single) > 1000:
-        say(f"comparing {len(single)} images with one another")
-    found = near_duplicates(contents.thumbnails[single])
+    # no copy of the thumbnails where there are no copies among the images
+    thumbs = contents.thumbnails if len(single) == len(names) else contents.thumbnails[single]
+    found = near_duplicates(thumbs)
     near = NearDuplicates(torch.tensor(single)[found.pairs], found.correlation)
     pairs = [(i, j) for i, j in near.pairs.tolist()]
 
