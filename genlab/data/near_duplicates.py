@@ -204,9 +204,9 @@ def _alike(left: Sketched, right: Sketched, room: tuple[Tensor, ...]) -> Tensor:
     shape = left.parts.shape[1], right.parts.shape[1]
     best, even, odd = (one[: math.prod(shape)].view(shape) for one in room)
     best.fill_(-1)
-    is_odd = ODD[1:].bool()
-    for parts, wholes, turned in ((left.parts, right.parts[0], False),
-                                  (right.parts, left.parts[0], True)):  # fmt: skip
+    is_odd, same = ODD[1:].bool(), left.start == right.start
+    ways = [(left.parts, right.parts[0], False), (right.parts, left.parts[0], True)]
+    for parts, wholes, turned in ways[:1] if same else ways:
         plain, mirrored = wholes[:, ~is_odd], wholes[:, is_odd]
         for rows in parts:
             for columns, whole, out in ((rows[:, ~is_odd], plain, even),
@@ -214,7 +214,8 @@ def _alike(left: Sketched, right: Sketched, room: tuple[Tensor, ...]) -> Tensor:
                 x, y = (whole, columns) if turned else (columns, whole)
                 torch.mm(x, y.T, out=out)
             torch.maximum(best, even.add_(odd.abs_()), out=best)
-    i, j = (best > ALIKE).nonzero(as_tuple=True)
+    alike = best > ALIKE
+    i, j = (alike | alike.T if same else alike).nonzero(as_tuple=True)
     pairs = torch.stack([i + left.start, j + right.start], 1)
     return pairs[pairs[:, 0] < pairs[:, 1]]
 
