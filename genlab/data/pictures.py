@@ -105,11 +105,13 @@ class ArrayPictures:
     size: int | None
     """The side S of the squares that they are brought to; None: they stay as they are."""
     paths: tuple[str, ...] = ()
+    rows: Sequence[int] | None = None
+    """The places in the array of the images that are taken; None: all."""
 
     @classmethod
     def open(
         cls, images: Array, origin: Origin, size: int | None = None,
-        levels: Levels | None = None,
+        levels: Levels | None = None, rows: Sequence[int] | None = None,
     ) -> Self:
         """Hashes images of one size.
 
@@ -126,17 +128,18 @@ class ArrayPictures:
         array = as_images(as_numpy(images), origin.source)
         if levels is None:
             levels = PIXELS if array.dtype == np.uint8 else levels_of([array], origin.source)
-        names = tuple(f"{origin.source}[{index}]" for index in range(len(array)))
+        count = len(array) if rows is None else len(rows)
+        names = tuple(f"{origin.source}[{index}]" for index in range(count))
         height, width = array.shape[1:3]
         if size is not None and (height, width) != (size, size):
             require_side(width, height, origin.source)
 
         def digest(index: int) -> str:
-            pixels = _rgb(levels.of(array[index])).tobytes()
+            pixels = _rgb(levels.of(array[index if rows is None else rows[index]])).tobytes()
             return hashlib.sha256(f"{height}x{width}".encode() + pixels).hexdigest()
 
-        digests = digests_of(len(array), digest, origin)
-        return cls(array, levels, origin, names, digests, size)
+        digests = digests_of(count, digest, origin)
+        return cls(array, levels, origin, names, digests, size, rows=rows)
 
     @property
     def identity(self) -> Identity:
@@ -149,7 +152,8 @@ class ArrayPictures:
 
     def read(self, index: int) -> Tensor:
         """Returns an image, uint8 RGB with shape `(3, H, W)`."""
-        pixels = _rgb(self.levels.of(self.images[index]))
+        place = index if self.rows is None else self.rows[index]
+        pixels = _rgb(self.levels.of(self.images[place]))
         if self.size is not None and pixels.shape != (self.size, self.size, 3):
             pixels = square(Image.fromarray(pixels), self.size, self.names[index])
         return _channels_first(pixels)
@@ -265,9 +269,11 @@ class FilePictures:
         return found["images"]
 
 
-def pictures_of(images: Tensor, name: str) -> ArrayPictures:
-    """Returns uint8 images as pictures called `name`; they are pixels, whatever their range."""
-    return ArrayPictures.open(images, Origin(name, name))
+def pictures_of(
+    images: Tensor, name: str, rows: Sequence[int] | None = None
+) -> ArrayPictures:
+    """Returns uint8 images, or some of them, as pictures called `name`; values are pixels."""
+    return ArrayPictures.open(images, Origin(name, name), rows=rows)
 
 
 def content_order(pictures: Pictures) -> list[int]:

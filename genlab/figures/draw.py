@@ -284,11 +284,11 @@ def draw_gan(
     real = real or _images_of(run)
     if real is None:
         return drawn
-    learned = split_images(real.images, config).train
+    images, learned = real.images, split_images(real.images, config).rows
     some = torch.randperm(len(learned), generator=generator(0, "real sheet"))[:30]
-    reals = learned[some].permute(0, 2, 3, 1).numpy()
+    reals = images[learned[some]].permute(0, 2, 3, 1).numpy()
     atomic.write_png(path / "real.png", grids.image_sheet(reals, 10, 2))
-    found = gan_pictures.find_neighbours(path, learned, config.seed)
+    found = gan_pictures.find_neighbours(path, images, learned, config.seed)
     figure = gan_pictures.neighbour_pairs(found, real.identity.name)
     save(figure, path / "neighbours.png")
     return [*drawn, "real.png", "neighbours.png"]

@@ -77,7 +77,7 @@ class Neighbours(NamedTuple):
     """The name of the feature network."""
 
 
-def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
+def find_neighbours(path: Path, images: Tensor, rows: Tensor, seed: int) -> Neighbours:
     """Finds the training images nearest to the run's first images, which nobody selected.
 
     The features are EfficientNet-Lite0's, one of the networks that the test for copying looks
@@ -85,17 +85,18 @@ def find_neighbours(path: Path, learned: Tensor, seed: int) -> Neighbours:
 
     Arguments:
         path: The run directory.
-        learned: The images it was trained on, uint8 with shape `(N, 3, S, S)`.
+        images: Images, uint8 with shape `(N, 3, S, S)`.
+        rows: The places of those that it was trained on.
         seed: Of the images that are looked for.
     """
     fakes = sample(path, SHOWN, seed)
     extractor = load_extractor("efficientnet-lite0")
-    of_real = extract(pictures_of(learned, "training images"), extractor).double()
-    of_fake = extract(pictures_of(fakes, "generated images"), extractor).double()
+    of_real = extract(pictures_of(images, "training images", rows.tolist()), extractor)
+    of_fake = extract(pictures_of(fakes, "generated images"), extractor)
     squared, index = nearest(of_fake, of_real)
     return Neighbours(
         fakes=fakes.permute(0, 2, 3, 1).numpy(),
-        reals=learned[index].permute(0, 2, 3, 1).numpy(),
+        reals=images[rows[index]].permute(0, 2, 3, 1).numpy(),
         distances=squared.sqrt().tolist(),
         typical=torch.median(kth_neighbour(of_real).squared.sqrt()).item(),
         network=extractor.name,

@@ -33,20 +33,33 @@ SPLIT_SEED = 0
 
 
 class Split(NamedTuple):
-    """The images of a run."""
+    """The images of a run; those of one side are rows of all, and not copied."""
 
-    train: Tensor
-    """The training images, uint8 with shape `(N, 3, S, S)`."""
-    held_out: Tensor | None
-    """The held-out images, with shape `(H, 3, S, S)`."""
+    images: Tensor
+    """All images, uint8 with shape `(N + H, 3, S, S)`."""
     learned: Tensor
     """A mask of the training images among all, bool with shape `(N + H,)`."""
+    rows: Tensor
+    """The places of the training images, int64 with shape `(N,)`."""
+    held_out: Tensor | None = None
+    """The held-out images, with shape `(H, 3, S, S)`."""
     classes: Classes | None = None
     """The classes of all images, where there are any, counted over the training images."""
 
+    @classmethod
+    def of(cls, images: Tensor, learned: Tensor, classes: Classes | None = None) -> "Split":
+        """Returns the split of images by a mask of those to learn from."""
+        held_out = None if learned.all() else images[~learned]
+        return cls(images, learned, learned.nonzero()[:, 0], held_out, classes)
+
+    @property
+    def train(self) -> Tensor:
+        """A copy of the training images, with shape `(N, 3, S, S)`."""
+        return self.images[self.rows]
+
     @property
     def labels(self) -> Tensor | None:
-        """The class of each image of `train`, int64 with shape `(N,)`."""
+        """The class of each training image, int64 with shape `(N,)`."""
         return None if self.classes is None else self.classes.labels[self.learned]
 
 
@@ -82,14 +95,14 @@ def split_images(
         )
     learned = torch.ones(len(images), dtype=torch.bool)
     if round(config.held_out * len(images)) < FEWEST_HELD_OUT:
-        return Split(images, None, learned, classes)
+        return Split.of(images, learned, classes)
     try:
         kept = hold_out(len(images), SPLIT_SEED, duplicate_groups(images), config.held_out)
     except InputError as error:
         raise InputError(f"{config.data}: {error}; or hold out none: `held_out` 0") from None
     if len(kept) < FEWEST_HELD_OUT:  # large groups of copies did not fit
         say_once(f"note: {config.data}: too many copies to hold images out; nothing is")
-        return Split(images, None, learned, classes)
+        return Split.of(images, learned, classes)
     learned[kept] = False
     if learned.sum() < FEWEST:
         raise InputError(
@@ -104,4 +117,4 @@ def split_images(
                 "learn from beside those held out; give it more, or take its folder away, or "
                 "`held_out` 0"
             )
-    return Split(images[learned], images[kept], learned, classes)
+    return Split.of(images, learned, classes)

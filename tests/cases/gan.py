@@ -73,8 +73,8 @@ def trained(
 
 def sides_of(train: Tensor, held_out: Tensor | None) -> Split:
     """Images to learn from and images held out, as if a set had been split into them."""
-    rest = 0 if held_out is None else len(held_out)
-    return Split(train, held_out, torch.arange(len(train) + rest) < len(train))
+    every = train if held_out is None else torch.cat([train, held_out])
+    return Split.of(every, torch.arange(len(every)) < len(train))
 
 
 def random_images(count: int) -> Tensor:

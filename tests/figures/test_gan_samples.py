@@ -322,7 +322,7 @@ def test_neighbours_are_the_nearest_by_the_features(
     real = load_images(str(run.parent / "pictures"), 64)
     planted = real.images.clone()
     planted[5] = sample(run, 3, seed=3)[2]
-    found = find_neighbours(run, planted, seed=3)
+    found = find_neighbours(run, planted, torch.arange(len(planted)), seed=3)
     assert found.distances[2] == 0
     assert np.array_equal(found.reals[2], found.fakes[2])
     assert found.typical > 0
@@ -340,9 +340,9 @@ def test_images_held_out_are_not_shown_as_learned_from(
     monkeypatch.setattr(gan_images, "FEWEST", 4)
     searched: list[Tensor] = []
 
-    def find(path: Path, learned: Tensor, seed: int) -> Neighbours:
-        searched.append(learned)
-        return find_neighbours(path, learned, seed)
+    def find(path: Path, images: Tensor, rows: Tensor, seed: int) -> Neighbours:
+        searched.append(images[rows])
+        return find_neighbours(path, images, rows, seed)
 
     monkeypatch.setattr(gan_pictures, "find_neighbours", find)
     draw_gan(tmp_path / "run")

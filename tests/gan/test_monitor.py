@@ -81,7 +81,8 @@ def test_copies_stay_on_one_side() -> None:
     images = torch.cat([different, brighter, different[20:30]])  # and exact ones of ten
     names = torch.cat([torch.arange(40), torch.arange(20), torch.arange(20, 30)])
     config = tiny_scratch(Path("pictures"), held_out=0.4)
-    learned, kept, *_ = split_images(images, config)
+    split = split_images(images, config)
+    learned, kept = split.train, split.held_out
     assert kept is not None
     assert len(kept) + len(learned) == 70
     name = {image.numpy().tobytes(): int(n) for image, n in zip(images, names)}
@@ -94,7 +95,8 @@ def test_copies_stay_on_one_side() -> None:
 def test_flat_copies_are_found_by_their_bytes() -> None:
     flat = torch.arange(30, dtype=torch.uint8)[:, None, None, None].expand(30, 3, 64, 64) * 8
     twice = torch.cat([flat, flat]).contiguous()
-    learned, kept, *_ = split_images(twice, tiny_scratch(Path("p"), held_out=0.4))
+    split = split_images(twice, tiny_scratch(Path("p"), held_out=0.4))
+    learned, kept = split.train, split.held_out
     assert kept is not None
     assert not set(learned[:, 0, 0, 0].tolist()) & set(kept[:, 0, 0, 0].tolist())
 
@@ -126,7 +128,8 @@ def test_distances_are_those_of_the_images_themselves(run: Run, folder: Path) ->
     config = gan_config(run)
     files = [np.array(Image.open(path)) for path in sorted(folder.iterdir())]
     everything = torch.from_numpy(np.stack(files)).permute(0, 3, 1, 2)
-    learned, kept, *_ = split_images(everything, config)
+    split = split_images(everything, config)
+    learned, kept = split.train, split.held_out
     assert kept is not None
     for epoch, found in enumerate(measured(run), 1):
         network = load_generator(run.path, Choice(epoch=epoch))

@@ -135,9 +135,9 @@ class Monitor:
         self, config: GanConfig, images: Split, device: torch.device = CPU.device
     ) -> None:
         self.config, self.classes = config, images.classes
-        order = torch.randperm(len(images.train), generator=generator(config.seed, "watch"))
+        order = torch.randperm(len(images.rows), generator=generator(config.seed, "watch"))
         order = order[:MOST_REALS]
-        (kind,) = kinds(pixel_digests(images.train[order]))
+        (kind,) = kinds(pixel_digests(images.images[images.rows[order]]))
         once = Sample(kind[:, None], kind).first
         if len(once) == 1:
             raise InputError(
@@ -145,7 +145,7 @@ class Monitor:
                 "measure a generator by; give different images, or `measure_every` 0"
             )
         order = order[once] if len(once) >= FEWEST else order
-        self.train, self.held_out = images.train[order], images.held_out
+        self.train, self.held_out = images.images[images.rows[order]], images.held_out
         self.labels_train = self.labels_held_out = None
         _, self.labels_fake = draw_latents(
             config, config.measure_fakes, config.seed, "watch", images.classes

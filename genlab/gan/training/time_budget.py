@@ -73,10 +73,10 @@ def plan_minutes(
     with device_context(hardware):
         step, measure = trial(config, split, hardware)
     left = broadcast(60 * minutes - (time.monotonic() - began))
-    steps = math.ceil(len(split.train) / config.batch)
+    steps = math.ceil(len(split.rows) / config.batch)
 
     def seconds(epochs: int) -> float:
-        measured = epochs_to_measure(replace(config, epochs=epochs), len(split.train))
+        measured = epochs_to_measure(replace(config, epochs=epochs), len(split.rows))
         return epochs * steps * step + (len(measured) + 1) * measure
 
     epochs = max(1, int(left / (steps * step)))
@@ -109,9 +109,9 @@ def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, 
     players = build_players(config, frequencies, hardware)
     if hardware.compile:
         compile_players(players, config)
-    train = stored(images.train, hardware.device)
-    rows = torch.arange(max(config.batch, len(images.train) // config.batch * config.batch))
-    batches = (rows % len(images.train)).split(config.batch)
+    every = stored(images.images, hardware.device)
+    rows = torch.arange(max(config.batch, len(images.rows) // config.batch * config.batch))
+    batches = (rows % len(images.rows)).split(config.batch)
     say("trying out how long a step takes")
     done, began = 0, time.monotonic()
     while done < WARM_UP + STEPS:
@@ -119,8 +119,9 @@ def trial(config: GanConfig, images: Split, hardware: Hardware) -> tuple[float, 
             began = time.monotonic()
         rows = batches[done % len(batches)]
         labels = None if images.labels is None else images.labels[rows]
+        real = rows_on(every, images.rows[rows], hardware.device)
         try:
-            train_step(players, config, rows_on(train, rows, hardware.device), done, labels)
+            train_step(players, config, real, done, labels)
         except TrainingError as error:
             raise TrainingError(
                 f"{error} at step {done + 1} of the trial; give lower `learning_rate` and "
@@ -168,7 +169,7 @@ def describe_run(
         InputError: If the images cannot be used.
     """
     split = _split(images, config, out)
-    count = len(split.train)
+    count = len(split.rows)
     return {
         "config": asdict(config),
         "runs_on": hardware.facts,

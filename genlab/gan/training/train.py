@@ -146,14 +146,14 @@ def _train(
     out, classes = run.path, images.classes
     if classes is not None and rank() == 0:
         keep_classes(out, classes)
-    epochs = epochs_to_measure(config, len(images.train))
+    epochs = epochs_to_measure(config, len(images.rows))
     monitor = Monitor(config, images, hardware.device) if epochs else None
     players = build_players(config, classes.frequencies if classes else None, hardware, design)
     require_shapes(players, config)
     if hardware.compile:
         compile_players(players, config)
     state = TrainingState(config, run, players, len(SUMS))
-    images = images._replace(train=stored(images.train, hardware.device))
+    images = images._replace(images=stored(images.images, hardware.device))
     train_loop(state, images, monitor, epochs)
     if rank() == 0:
         final = {"generator.safetensors": atomic.tensor_bytes(players.average.state_dict())}
@@ -186,7 +186,7 @@ def train_loop(
     measured: frozenset[int] = frozenset(),
 ) -> None:
     """Trains from `state` to the end; `monitor` measures after the epochs `measured`."""
-    config, count = state.config, len(images.train)
+    config, count = state.config, len(images.rows)
     steps = math.ceil(count / config.batch)
 
     def seen() -> int:
@@ -221,14 +221,14 @@ def train_loop(
 
 def _train_epoch(state: TrainingState, images: Split, progress: Progress) -> None:
     """Trains for the rest of an epoch."""
-    config, count, labels = state.config, len(images.train), images.labels
+    config, count, labels = state.config, len(images.rows), images.labels
     steps = math.ceil(count / config.batch)
     epoch, first = divmod(state.step, steps)
     order = torch.randperm(count, generator=generator(config.seed, "order", epoch))
     plan = checkpoint_plan(config, count) if rank() == 0 else None
     players = state.players
     for rows in order.split(config.batch)[first:]:
-        real = rows_on(images.train, rows, players.hardware.device)
+        real = rows_on(images.images, images.rows[rows], players.hardware.device)
         parts = train_step(
             players, config, real, state.step, None if labels is None else labels[rows]
         )
@@ -309,7 +309,7 @@ def _results(
     state: TrainingState, images: Split, monitor: Monitor | None, data: Identity
 ) -> GanResults:
     config, players, classes = state.config, state.players, images.classes
-    count, seconds, design = len(images.train), state.clock.seconds, state.players.design
+    count, seconds, design = len(images.rows), state.clock.seconds, state.players.design
     return GanResults(
         design=config.design,
         design_numbers=design.numbers(config.size),

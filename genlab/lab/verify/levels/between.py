@@ -122,7 +122,7 @@ def between_gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
     final, config = generator_of(folder)
     images = split_images(bench.dogs(SubmittedRecord(folder / "env.json"), config), config)
     refuse_gone_back(folder)
-    plan = gan_checkpoints(config, len(images.train))
+    plan = gan_checkpoints(config, len(images.rows))
     assert plan is not None  # whoever calls has looked
     players = build_players(config)
     first, second = _states(folder, plan, players.modules, players.optimisers)
