@@ -15,7 +15,7 @@ from genlab.metrics import checks, diversity, frechet_distance, jackknife, kerne
 from genlab.metrics.resampling import Subsets, limit, permutation_null, real_floor
 from genlab.metrics.rows import Rows, mean_of
 
-F = 24
+F = 48
 
 
 class Largest(TorchDispatchMode):
@@ -60,10 +60,10 @@ MEASURES: dict[str, Callable[[Tensor, Tensor], object]] = {
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (rows, checks, diversity, frechet_distance, jackknife, kernel, neighbours):
-        monkeypatch.setattr(module, "ROWS", 64)
+        monkeypatch.setattr(module, "ROWS", 128)
     for module in (kernel, neighbours):
-        monkeypatch.setattr(module, "PAIRS", 64 * 64)
-    monkeypatch.setattr(Rows.blocks, "__defaults__", (64,))
+        monkeypatch.setattr(module, "PAIRS", 128 * 128)
+    monkeypatch.setattr(Rows.blocks, "__defaults__", (128,))
     monkeypatch.setattr("genlab.metrics.resampling.LARGEST_GRAM", 64)
 
 
