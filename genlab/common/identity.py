@@ -4,6 +4,8 @@ __all__ = ["Identity"]
 
 from dataclasses import dataclass
 
+from genlab.common.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -24,3 +26,7 @@ class Identity:
     """True for embedded data in place of the real thing."""
     crop: str = "centre"
     """The square that was kept of each image: "centre" or "subject"."""
+
+    def __post_init__(self) -> None:
+        if any(side < 1 for side in self.shape):
+            raise InputError(f"`shape` {tuple(self.shape)}: each side must be at least 1")

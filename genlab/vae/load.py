@@ -112,9 +112,19 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     weights = run.weights(name)
     with readable(path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.data("digits").shape))
+        model = build_vae(config, _pixels(run, weights))
         model.load_state_dict(weights)
     return model.eval(), config
+
+
+def _pixels(run: Run, weights: dict[str, Tensor]) -> int:
+    """The pixels of an image; more than the encoder's first layer could take are refused."""
+    pixels = math.prod(run.data("digits").shape)
+    if pixels > max((tensor.numel() for tensor in weights.values()), default=0):
+        raise InputError(
+            f"{run.path / 'env.json'}: `data.digits.shape`: more pixels than the model has weights"
+        )
+    return pixels
 
 
 def vae_config(run: Run) -> VaeConfig:
