@@ -4,6 +4,7 @@ import json
 import threading
 import time
 import warnings
+import weakref
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -139,6 +140,26 @@ def test_an_extraction_that_is_stopped_goes_on_after_its_last_block(
     assert len(again.batches) == 8 - 4
     assert torch.equal(found, expected)
     assert not list(tmp_path.glob("features/*-parts*"))
+
+
+def test_no_more_decoded_images_are_alive_for_more_images(tmp_path: Path) -> None:
+    alive: list[int] = []
+    most: list[int] = []
+
+    class Counted(ArrayPictures):
+        def read(self, index: int) -> Tensor:
+            image = super().read(index)
+            alive.append(1)
+            weakref.finalize(image, alive.pop)
+            most[-1] = max(most[-1], len(alive))
+            return image
+
+    for n in (60, 240):
+        most.append(0)
+        extract(Counted.open(noise(n, seed=9), Origin("x", "x")), Small().extractor(), batch=4,
+                cache=False)  # fmt: skip
+        assert not alive
+    assert max(most) <= 4 * 4
 
 
 def test_all_unreadable_images_are_named_in_one_error(tmp_path: Path) -> None:
