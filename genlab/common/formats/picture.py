@@ -34,8 +34,8 @@ HEAD = 16
 """The bytes at a file's beginning that a signature lies in."""
 MOST_PIXELS = 89_478_485
 """The pixels of a picture; Pillow's own limit, which can be set lower."""
-FREE = 1 << 21
-"""The pixels that any picture may have."""
+FREE = 1 << 22
+"""The pixels that any picture may have: a wide figure of few lines has 2.7 million."""
 MOST_PACKED = 200
 """The pixels for a byte of its file that a larger one may have: photographs have 2 to 50."""
 
