@@ -156,8 +156,10 @@ def nothing_drawn() -> Iterator[None]:
         for lang in languages:
             atomic.write_bytes(twin(path, lang), path.name.encode())
 
-    def neighbours(path: Path, learned: Tensor, seed: int) -> gan_pictures.Neighbours:
-        images = learned[:1].permute(0, 2, 3, 1).numpy()
+    def neighbours(
+        path: Path, images: Tensor, rows: Tensor, seed: int
+    ) -> gan_pictures.Neighbours:
+        images = images[:1].permute(0, 2, 3, 1).numpy()
         return gan_pictures.Neighbours(images, images, [1.0], 1.0, "none")
 
     def document(text: str, target: Path, *_: object) -> None:
