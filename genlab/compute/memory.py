@@ -19,7 +19,8 @@ from pathlib import Path
 from genlab.common.errors import InputError
 
 LACKING = re.compile(
-    r"(can't|cannot) allocate|not enough memory|bad.?alloc|can't start new thread", re.I
+    r"(can't|cannot) allocate|not enough memory|bad.?alloc|can't start new thread|"
+    r"could not create a primitive", re.I,  # the last is oneDNN's
 )
 """What torch and its libraries say, in errors that are no `MemoryError`."""
 UNLIMITED = 1 << 62
