@@ -36,6 +36,8 @@ def kind_at(path: Path) -> Kind:
     """
     if path.is_dir():
         return "idx" if holds_idx(path) else "pictures"
+    if not path.is_file():
+        raise InputError(f"{path}: a pipe or a device; a SOURCE is {SOURCES}")
     head, suffix = _head(path), path.suffix.lower()
     if head.startswith(b"PK") or suffix == ".zip":
         if suffix != ".npz" and holds_idx(path):

@@ -306,6 +306,8 @@ def test_pipes_circles_and_locked_members(
     (folder / "up").symlink_to("..")
     assert len(genlab.data.images(folder)) == 3
     said = capsys.readouterr().err
+    with pytest.raises(InputError, match=r"pipe\.png: a pipe or a device"):
+        genlab.data.images(folder / "pipe.png")
     assert "1 pipe, device or link to nothing, 1 link to folders, as up (not followed" in said
     (folder / "circle.png").symlink_to("circle.png")
     with pytest.raises(InputError, match=r"circle\.png: a link to nothing"):

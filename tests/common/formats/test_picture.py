@@ -83,9 +83,10 @@ def test_odd_pictures_are_refused_soon_and_in_one_line(case: str) -> None:
 
 
 def test_many_pages_are_not_counted() -> None:
+    data = of_pages(8_000)
     start = time.process_time()
-    assert look_at(of_pages(20_000), "a.tif").probe.several_frames
-    assert time.process_time() - start < 2
+    assert look_at(data, "a.tif").probe.several_frames
+    assert time.process_time() - start < 1.5
 
 
 @pytest.mark.parametrize(
