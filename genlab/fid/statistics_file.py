@@ -206,7 +206,10 @@ def _plain(
     """Completes statistics that say nothing of themselves."""
     if ddof not in (0, 1):
         raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
-    values, rank, alive = _spectrum(covariance)
+    try:
+        values, rank, alive = _spectrum(covariance)
+    except torch.linalg.LinAlgError:
+        raise InputError(f"{path}: sigma is no covariance: it has no eigenvalues") from None
     if values.amin() < -NEGATIVE * values.amax():
         raise InputError(
             f"{path}: sigma is no covariance: it has the eigenvalue {values.amin().item():.4g}"

@@ -34,6 +34,7 @@ from genlab.lab.handin.template import read_template
 from genlab.lab.verify.readers.archive_reader import Archive
 from genlab.lab.verify.readers.docx_reader import read_docx
 from genlab.lab.verify.readers.given import Given, members_of
+from genlab.lab.verify.readers.names import Naming, system_file
 from genlab.notebook.run import Run
 from genlab.runs import run as runs
 from genlab.runs import seal as sealing
@@ -172,7 +173,8 @@ def _of_run(name: str) -> Callable[[Path], Reader]:
             sealing.seal(folder)
             with redirect_stderr(io.StringIO()):
                 run = Run(folder)
-                return run.kind, run.metrics(), run.figures, run._repr_html_(), run.results
+                shown = run.kind, run.metrics(), run.figures, run._repr_html_(), run.results
+                return shown, runs.Run(folder).env
 
         return Reader(f"run {name}", [(folder / name).read_bytes()], read, [in_json])
 
@@ -243,6 +245,21 @@ def class_archive(folder: Path) -> Reader:
         return [one.read() for one, why in members_of(given) if not why]
 
     return Reader("class archive", [buffer.getvalue()], read, [in_zip()])
+
+
+def names(folder: Path) -> Reader:
+    """The name of a file that was handed in, as mail programs and systems change it."""
+    del folder
+    naming = Naming()
+    honest = ["实验五_张三_2021.docx".encode(), b"=?utf-8?B?5a6e6aqM5LqUX+W8oOS4iV8yMDIx?=.docx",
+              "%E5%AE%9E%E9%AA%8C%E4%BA%94_张三_2021 (1).docx".encode()]  # fmt: skip
+
+    def read(data: bytes) -> object:
+        name = data.decode("utf-8", "surrogateescape")[:300]
+        found = naming.read(name)
+        return found, [naming.authors(who) for who in (name, "张三_2021")], system_file(name)
+
+    return Reader("names", honest, read)
 
 
 def _docx() -> bytes:
@@ -318,5 +335,6 @@ def verified_archive(folder: Path) -> Reader:
 READERS = (
     json_record, json_lines, classes, template, weights, state, seal,
     *map(_of_run, ("config.json", "env.json", "results.json", "metrics.jsonl")),
-    model, model_weights, distances, drawn, class_archive, word, reference, verified_archive,
+    model, model_weights, distances, drawn, class_archive, names, word, reference,
+    verified_archive,
 )  # fmt: skip

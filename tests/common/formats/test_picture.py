@@ -40,14 +40,14 @@ def of_scans(count: int) -> bytes:
 def of_pages(count: int) -> bytes:
     """A TIFF with so many pages, all of the same pixels."""
     size = 2 + 12 * 9 + 4
-    pages = b""
+    pages = bytearray()
     for page in range(count):
         tags = [(256, 4, 20), (257, 4, 20), (258, 3, 8), (259, 3, 1), (262, 3, 2),
                 (273, 4, 8 + count * size), (277, 3, 3), (278, 4, 20), (279, 4, 1200)]  # fmt: skip
         pages += struct.pack("<H", 9)
         pages += b"".join(struct.pack("<2H2I", tag, kind, 1, value) for tag, kind, value in tags)
         pages += struct.pack("<I", 8 + (page + 1) * size if page < count - 1 else 0)
-    return b"II*\0" + struct.pack("<I", 8) + pages + bytes(1200)
+    return b"II*\0" + struct.pack("<I", 8) + bytes(pages) + bytes(1200)
 
 
 REFUSED = {

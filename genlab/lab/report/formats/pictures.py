@@ -27,8 +27,8 @@ def shrunk(data: bytes, name: str, most: int) -> bytes:
             return data
         height = round(image.height * most / image.width)
         small = image.convert("RGB").resize((most, height), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="PNG", optimize=True)
+        buffer = io.BytesIO()
+        small.save(buffer, format="PNG", optimize=True)  # with its odd metadata, if it has any
     return min(data, buffer.getvalue(), key=len)
 
 
