@@ -198,7 +198,7 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
 def _read(file: Path) -> Seal | None:
     try:
         data = read_file(file, LARGEST_SEAL)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     damaged = f"{file}: damaged; it holds the SHA-256 of the run's files: restore it from a copy"
     try:

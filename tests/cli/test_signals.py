@@ -45,6 +45,8 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Handlers in this process, as the command line installs them."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:  # that are ignored where the tests run in the background
+        signal.signal(number, signal.SIG_DFL)
     for name in ("_holds", "_waiting", "_asked"):
         monkeypatch.setattr(interrupt, name, 0)
     listen()

@@ -189,8 +189,7 @@ def test_a_source_is_its_class_and_a_row(
     assert (row["kind"], row["place"]) == ("images", "made by a test")
     check = {check["what"]: check for check in check_machine()}["data squares"]
     assert check["ok"]
-    identity = asdict(pictures.identity)
-    assert data_name(Writer("en"), identity) == "5 squares"
+    assert data_name(Writer("en"), pictures.identity) == "5 squares"
     config = replace(scratch("squares"), size=64, images=20)
     env = {"data": {"images": asdict(load_images("squares", 64, limit=20).identity)}}
     assert len(Bench().dogs(SubmittedRecord(tmp_path / "env.json", env), config)) == 20

@@ -301,19 +301,20 @@ def test_decoding_overlaps_the_network() -> None:
 
 
 def test_images_of_a_run_are_pictures(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from genlab.configs.gan import scratch
     from genlab.fid.generated import of_run
     from genlab.gan.build import build_design, build_generator
     from genlab.gan.sampling import sample
+    from genlab.runs.seal import write_kept
 
     config = replace(scratch("dogs"), design_options={"width": 1}, latent=8)
     (tmp_path / "run").mkdir()
     record = {"kind": "gan", "config": asdict(config)}
     (tmp_path / "run" / "config.json").write_text(json.dumps(record))
     weights = build_generator(config, build_design(config)).state_dict()
-    save_file(weights, tmp_path / "run" / "generator.safetensors")
+    write_kept(tmp_path / "run", {"generator.safetensors": save(weights)})
     pictures = of_run(tmp_path / "run", 3, seed=5)
     drawn = sample(tmp_path / "run", 3, seed=5)
     assert torch.equal(torch.stack([pictures.read(i) for i in range(3)]), drawn)

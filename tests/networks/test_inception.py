@@ -369,7 +369,7 @@ def test_other_files_are_refused(tmp_path: Path, bare: Path) -> None:
             (p for p in tmp_path.iterdir() if " " in p.name),
             r"Conv2d_1a_3x3\.weight is missing, unknown, of a wrong shape or dtype, or not finite",
         ),
-        text: "not a NumPy file",
+        text: "not a readable zip archive",
         other: "give a .pth",
         objects: "not a NumPy file",
         strange: "not FID Inception's",
