@@ -34,6 +34,8 @@ HEAD = 16
 """The bytes at a file's beginning that a signature lies in."""
 MOST_PIXELS = 89_478_485
 """The pixels of a picture; Pillow's own limit, which can be set lower."""
+LARGEST_SIDE = 65_535
+"""The pixels of a side; JPEG has the same limit."""
 FREE = 1 << 22
 """The pixels that any picture may have: a wide figure of few lines has 2.7 million."""
 MOST_PACKED = 200
@@ -65,6 +67,8 @@ def opened(
             pixels, size = image.width * image.height, f"{image.width}x{image.height} pixels"
             if not pixels:
                 raise ValueError(size)
+            if max(image.size) > LARGEST_SIDE:
+                raise ValueError(f"{size}: too many; {LARGEST_SIDE:,} a side at most")
             most = min(most, Image.MAX_IMAGE_PIXELS or most, max(FREE, MOST_PACKED * len(data)))
             if pixels > most:
                 raise ValueError(f"{size}: too many; of {len(data):,} bytes {most:,} at most")

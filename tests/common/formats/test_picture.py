@@ -53,6 +53,7 @@ def of_pages(count: int) -> bytes:
 REFUSED = {
     "truncated": (saved("JPEG")[:-60], "truncated"),
     "a million pixels a side": (png(10**6, 10**6), "exceeds limit|too many"),
+    "66,000 pixels a side": (png(20, 66_000), "20x66000 pixels: too many; 65,535 a side"),
     "15,000 pixels a side": (png(15_000, 15_000), "exceeds limit|too many|could be decomp"),
     "3,000 pixels a side in few bytes": (png(3000, 3000), "3000x3000 pixels: too many; of 69"),
     "no pixels": (png(0, 20), "not a readable image"),
