@@ -106,13 +106,12 @@ def _pattern(path: Path, kind: str, pattern: Any) -> str:
     if not isinstance(pattern, str) or not pattern.endswith(suffix):
         raise InputError(f"{where}: must be a text that ends with {suffix!r}")
     try:
-        fields = [f for _, f, spec, how in string.Formatter().parse(pattern) if f is not None]
-        shown = pattern.format(name="n", id="i")
-    except (ValueError, KeyError, IndexError, AttributeError):
-        fields, shown = ["?"], ""
-    if set(fields) - {"name", "id"}:
+        fields = [field for _, *field in string.Formatter().parse(pattern) if field[0] is not None]
+    except ValueError:
+        fields = [["?"]]
+    if any(field not in (["name", "", None], ["id", "", None]) for field in fields):
         raise InputError(f"{where} {pattern!r}: only {{name}} and {{id}} may stand in braces")
-    check_file_name(shown, where)
+    check_file_name(pattern.format(name="n", id="i"), where)
     return pattern
 
 
