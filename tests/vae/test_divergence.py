@@ -161,8 +161,10 @@ PARTS: dict[str, tuple[Callable[[], VAE], str, int, str]] = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_goes_wrong_is_named_where_it_does(
-    part: str, digits: Digits, tmp_path: Path
+    part: str, digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # torch.compile switches it off for the whole process
+    monkeypatch.setattr(Distribution, "_validate_args", True)
     make, quantity, step, words = PARTS[part]
     with pytest.raises(TrainingError, match=words) as stopped:
         fit(make(), digits, tmp_path / "run", CONFIG, importance=0)
