@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from cases.records import changed, changes, records_of  # noqa: E402
+from cases.records import Change, changed, changes, records_of  # noqa: E402
 
 import genlab  # noqa: E402
 
@@ -74,6 +74,9 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "doctor": examine,
 }
 
+WRITING = ("evaluate", "resume", "draw")
+"""Commands that write into the run: each change is of a fresh copy."""
+
 
 def main() -> None:
     """Tries the changes, and prints a line a command and one for each kind of other end."""
@@ -90,13 +93,16 @@ def main() -> None:
         every = list(changes(run, files))
         for name in asked.command or COMMANDS:
             count = min(asked.changes or len(every), len(every))
-            _try(name, run, random.Random(asked.seed).sample(every, count))
+            _try(name, asked.run, run, random.Random(asked.seed).sample(every, count))
 
 
-def _try(name: str, run: Path, tried: list) -> None:
+def _try(name: str, whole: Path, run: Path, tried: list[Change]) -> None:
     began, ends = time.monotonic(), collections.Counter[str]()
     others: dict[str, list[str]] = {}
     for change in tried:
+        if name in WRITING:
+            shutil.rmtree(run)
+            shutil.copytree(whole, run)
         with changed(run, change), contextlib.redirect_stderr(io.StringIO()):
             try:
                 COMMANDS[name](run)
