@@ -112,9 +112,9 @@ def note(
             what: sum(len(asdict(chain)[what]) for chain in chains)
             for what in ("differing", "left", "lost", "failed")
         },
-        "moments": [
-            [kind, round(moment, 3)] for chain in chains for kind, moment in chain.kills
-        ],
+        "moments": ", ".join(
+            f"{kind} {round(moment, 3)}" for chain in chains for kind, moment in chain.kills
+        ),
     }  # fmt: skip
     for what in ("kills", "differing", "left", "lost", "failed"):
         record[what] = sum(one[what] for one in record["commands"].values())
