@@ -208,7 +208,7 @@ def _plain(
         raise InputError(f"{path}: ddof {ddof}: must be 0 or 1")
     try:
         values, rank, alive = _spectrum(covariance)
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         raise InputError(f"{path}: sigma is no covariance: it has no eigenvalues") from None
     if values.amin() < -NEGATIVE * values.amax():
         raise InputError(
