@@ -254,7 +254,7 @@ class Bench:
         """Properties 2."""
         assert "Traceback" not in ended.stderr, (call, ended.stderr)
         if ended.returncode == 0:
-            # A folder that was there before: it is made, tried by `filelock`, and removed if empty.
+            # A folder that is there: made, tried by `filelock`, removed if empty.
             known = call.kind in ("mkdir", "open", "unlink") and Path(call.path).is_dir()
             assert known or is_harmless(call), (call, ended.stderr)
             return
