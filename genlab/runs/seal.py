@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 import hashlib
+import re
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -45,6 +46,14 @@ KEPT = (
 )
 """Patterns of the files that runs keep; the last three are a lab's, beside its own runs."""
 
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Returns what matches a file's way from a run's folder if it has one of these patterns."""
+    return re.compile("|".join(re.escape(one).replace(r"\*", "[^/]+") for one in patterns))
+
+
+IS_RECORDED, IS_KEPT = _any_of(RECORDED), _any_of(KEPT)
 NEEDED = ("config.json", "env.json")
 """What a run has from its beginning."""
 LARGEST = 8 << 30
@@ -149,11 +158,11 @@ def read_kept(path: Path, most: int = LARGEST) -> bytes:
         raise
     for run in path.parents[:DEEPEST]:
         name = path.relative_to(run).as_posix()
-        if not _matches(name, KEPT):
+        if not IS_KEPT.fullmatch(name):
             continue
         sealed, record = read_seal(run), DONE
         if sealed is None:
-            if not (_matches(name, RECORDED) and (run / "config.json").exists()):
+            if not (IS_RECORDED.fullmatch(name) and (run / "config.json").exists()):
                 continue
             sealed, record = read_record(run), RECORD
             if name not in sealed:
@@ -205,7 +214,7 @@ def _read(file: Path) -> Seal | None:
         files = read_object(data, str(file), most=LARGEST_SEAL).get("files", {})
     except InputError:
         raise InputError(damaged) from None
-    if not fits(files, Seal) or not all(_matches(name, KEPT) for name in files):
+    if not fits(files, Seal) or not all(IS_KEPT.fullmatch(name) for name in files):
         raise InputError(damaged)
     return files
 
@@ -217,11 +226,3 @@ def _write(file: Path, files: Mapping[str, Sequence[str]]) -> None:
 def _files(run: Path, patterns: Sequence[str]) -> list[str]:
     found = {path for pattern in patterns for path in run.glob(pattern) if path.is_file()}
     return sorted(path.relative_to(run).as_posix() for path in found)
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a file, by its way from a run's folder, has one of these patterns."""
-    way = PurePosixPath(name)
-    return any(
-        way.match(pattern) and len(way.parts) == pattern.count("/") + 1 for pattern in patterns
-    )
