@@ -1,1 +1,1 @@
-"""Numerical building blocks: matrix products, sums of exponentials."""
+"""Numerical building blocks: matrix products, sums of exponentials, finite tensors."""

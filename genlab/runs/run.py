@@ -35,6 +35,7 @@ from genlab.common.paths import require_place, way_from
 from genlab.common.progress import say
 from genlab.common.system_errors import remedy
 from genlab.common.typed_json import from_json
+from genlab.numerics.finite import first_not_finite
 from genlab.runs import environment
 from genlab.runs.marker import LOGS, Marker, make_marker, read_marker, verified_logs
 from genlab.runs.records import is_config, read_json, read_log, require_numbers
@@ -298,9 +299,8 @@ def checkpoint_name(step: int) -> str:
 
 def require_finite_tensors(tensors: "Mapping[str, Tensor]", step: int) -> None:
     """Raises `TrainingError` if a tensor of a state is not finite."""
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise TrainingError(f"{name} is not finite at step {step}; not saved", name, step)
+    if (name := first_not_finite(tensors)) is not None:
+        raise TrainingError(f"{name} is not finite at step {step}; not saved", name, step)
 
 
 def open_run(

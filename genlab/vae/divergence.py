@@ -7,7 +7,7 @@ Shapes: B images, X pixels, D latent dimensions.
 """
 
 __all__ = [
-    "AGAIN", "first_not_finite", "refuse_codes", "refuse_gradient", "refuse_model",
+    "AGAIN", "part_not_finite", "refuse_codes", "refuse_gradient", "refuse_model",
     "refuse_value", "refused_as_divergence",
 ]  # fmt: skip
 
@@ -22,6 +22,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from genlab.common.errors import TrainingError
+from genlab.numerics.finite import first_not_finite
 from genlab.vae.model import VAE
 
 ADVICE = (
@@ -86,22 +87,20 @@ def refuse_codes(mean: Tensor, log_std: Tensor) -> None:
 
 def refuse_model(model: nn.Module, where: str, step: int) -> None:
     """Raises `TrainingError` for the first parameter or buffer that is not finite."""
-    for key, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise TrainingError(f"{key} is not finite {where}; {ADVICE}", key, step)
+    if (key := first_not_finite(model.state_dict())) is not None:
+        raise TrainingError(f"{key} is not finite {where}; {ADVICE}", key, step)
 
 
 @torch.no_grad()
-def first_not_finite(model: VAE, x: Tensor) -> str:
+def part_not_finite(model: VAE, x: Tensor) -> str:
     """Returns which part of a model gives numbers that are not finite, in words; "" if none does.
 
     Arguments:
         model: The model, some of whose values are not finite.
         x: The images at which it is so, with shape `(B, X)`.
     """
-    for key, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            return f"{key} is not finite"
+    if (key := first_not_finite(model.state_dict())) is not None:
+        return f"{key} is not finite"
     mean, log_std = model.encode(x)
     if not (mean.isfinite().all() and log_std.isfinite().all()):
         return "the encoder returns numbers that are not finite"

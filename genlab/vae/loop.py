@@ -24,7 +24,7 @@ from genlab.runs.run import BEGINNING, Run
 from genlab.runs.state import pack, unpack
 from genlab.vae.checkpoints import checkpoint_plan
 from genlab.vae.divergence import (
-    first_not_finite,
+    part_not_finite,
     refuse_gradient,
     refuse_model,
     refuse_value,
@@ -161,7 +161,7 @@ def train_step(
         bound, terms = step_bound(config, model, x, rows, random, epoch, prior_only)
         loss = -bound.mean()
         if not math.isfinite(value := -loss.item()):
-            refuse_value("bound", value, where, step + 1, first_not_finite(model, x))
+            refuse_value("bound", value, where, step + 1, part_not_finite(model, x))
     optimiser.zero_grad()
     loss.backward()
     learned = [p for group in optimiser.param_groups for p in group["params"]]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
+from genlab.numerics.finite import first_not_finite
 from genlab.vae.model import VAE
 
 DRAWS, IMAGES = 2, 3
@@ -32,9 +33,8 @@ def require_sound(vae: VAE, grey: Tensor) -> None:
     Raises:
         InputError: If there is one.
     """
-    for key, tensor in vae.state_dict().items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(f"`vae`: its {key} is not finite")
+    if (key := first_not_finite(vae.state_dict())) is not None:
+        raise InputError(f"`vae`: its {key} is not finite")
     training = vae.training
     vae.eval()
     try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from genlab.common.errors import InputError
 from genlab.common.formats.json_text import read_object
+from genlab.numerics.finite import first_not_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,6 +100,5 @@ def read_tensors(data: bytes, name: str) -> "dict[str, Tensor]":
 
 def require_finite(tensors: "Mapping[str, Tensor]", name: str) -> None:
     """Raises `InputError` if a value of a file's tensors is NaN or infinite."""
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(f"{name}: {key[:60]} is not finite")
+    if (key := first_not_finite(tensors)) is not None:
+        raise InputError(f"{name}: {key[:60]} is not finite")

@@ -51,6 +51,7 @@ from genlab.compute.distributed import barrier, broadcast, largest, rank
 from genlab.configs.gan import GanConfig
 from genlab.gan.training.monitor import COLLAPSED, LEVEL
 from genlab.gan.training.players import Players
+from genlab.numerics.finite import first_not_finite
 from genlab.runs.clock import Stopwatch
 from genlab.runs.records import read_lines, readable
 from genlab.runs.run import Run, require_finite_tensors
@@ -174,9 +175,8 @@ class TrainingState:
     def check(self) -> None:
         """Raises `TrainingError` if a network or its average is not finite."""
         for name, module in self.players.modules.items():
-            for key, tensor in module.state_dict().items():
-                if tensor.is_floating_point() and not tensor.isfinite().all():
-                    raise TrainingError(f"the {name}'s {key} is not finite", f"{name}'s {key}")
+            if (key := first_not_finite(module.state_dict())) is not None:
+                raise TrainingError(f"the {name}'s {key} is not finite", f"{name}'s {key}")
 
     def fail(self, error: TrainingError, steps: int) -> None:
         """Goes back to the last good state after numbers that were not finite, or a collapse.
