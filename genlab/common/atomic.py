@@ -10,8 +10,8 @@ that is deleted meanwhile is an error, and not half of it is made again.
 
 __all__ = [
     "append", "drop_leftovers", "is_leftover", "json_bytes", "make_folder", "make_within",
-    "png_bytes", "sync", "tensor_bytes", "write_bytes", "write_json", "write_png",
-    "write_tensors",
+    "png_bytes", "sync", "tensor_bytes", "write_bytes", "write_json", "write_output",
+    "write_png", "write_tensors",
 ]
 
 import glob
@@ -103,6 +103,17 @@ def make_folder(folder: Path, run: Path) -> None:
         make_within(run, folder.resolve().relative_to(run.resolve()))
     else:
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_output(path: Path, data: bytes, run: Path) -> None:
+    """Writes a single file that is made of a run, into the run or elsewhere.
+
+    Raises:
+        OSError: As of `make_folder` and `write_bytes`.
+    """
+    make_folder(path.parent, run)
+    write_bytes(path, data)
+    drop_leftovers(path.parent, path.name)
 
 
 def is_leftover(path: Path) -> bool:

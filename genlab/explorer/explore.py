@@ -90,9 +90,7 @@ def explore(
             f"{path}: its page would take {len(written) / 1e6:.1f} MB, more than "
             f"{LIMIT / 1e6:.0f}; choose models with `priors`"
         )
-    atomic.make_folder(target.parent, path)
-    atomic.write_bytes(target, written)
-    atomic.drop_leftovers(target.parent, target.name)
+    atomic.write_output(target, written, path)
     models = facts["vae"]["models"] if facts["vae"] else []
     networks = facts["vae"]["networks"] if facts["vae"] else {}
     return {

@@ -81,12 +81,6 @@ def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
     return record | ({} if choice.of_class is None else {"class": choice.of_class})
 
 
-def _write(gan: Path, out: Path, data: bytes) -> None:
-    atomic.make_folder(out.parent, gan)
-    atomic.write_bytes(out, data)
-    atomic.drop_leftovers(out.parent, out.name)
-
-
 def _refuse_others(out: Path, paths: list[Path], images: Iterator[np.ndarray]) -> None:
     """Refuses a folder whose files would be lost or mixed with these images.
 
@@ -138,7 +132,7 @@ def sheet(
     image = image_sheet(images)
     if new and out.exists() and not _holds(out, image):
         raise _in_the_way(out)
-    _write(gan, out, atomic.png_bytes(image))
+    atomic.write_output(out, atomic.png_bytes(image), gan)
     return _record(gan, n, seed, choice) | {"file": str(out)}
 
 
@@ -164,6 +158,6 @@ def walk_file(
     data = animation(frames, out.suffix.lower(), FRAME_MS)
     if new and out.exists() and read_bytes(out) != data:
         raise _in_the_way(out)
-    _write(gan, out, data)
+    atomic.write_output(out, data, gan)
     record = _record(gan, stops, seed, choice)
     return record | {"frames": len(frames), "file": str(out)}
