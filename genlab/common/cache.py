@@ -90,6 +90,16 @@ class Parts:
         if self.folder is not None:
             _write(self._file(name), tensors, self.parents)
 
+    def keep_rows(
+        self, count: int, make: "Callable[[], dict[str, Tensor]]"
+    ) -> "dict[str, Tensor]":
+        """Returns tensors of `count` rows, made and kept first if need be; `keep` of blocks."""
+        found = self.read_rows(count)
+        if found is None:
+            found = make()
+            self.write_rows(found)
+        return found
+
     def read_rows(self, count: int) -> "dict[str, Tensor] | None":
         """Returns tensors of `count` rows, of which `BLOCK` are a part; None if one lacks."""
         found: dict[str, Tensor] = {}

@@ -262,11 +262,7 @@ class FilePictures:
             content.update(bytes.fromhex(digest))
         kind = "" if self.crop == "centre" else f"-{crops.VERSION}"
         kept = Parts.of_cache(f"images/{content.hexdigest()[:32]}-{self.size}{kind}")
-        found = kept.read_rows(len(self))
-        if found is None:
-            found = {"images": stacked(self)}
-            kept.write_rows(found)
-        return found["images"]
+        return kept.keep_rows(len(self), lambda: {"images": stacked(self)})["images"]
 
 
 def pictures_of(

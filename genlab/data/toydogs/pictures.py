@@ -33,10 +33,7 @@ def drawn_dogs(origin: Origin, count: int, size: int | None) -> DrawnDogs:
     side = size or DRAWN_SIZE
 
     kept = Parts.of_cache(f"images/toydogs-v{VERSION}-{count}-{side}")
-    found = kept.read_rows(count)
-    if found is None:
-        found = {"images": _drawn(count, side)}
-        kept.write_rows(found)
+    found = kept.keep_rows(count, lambda: {"images": _drawn(count, side)})
     return DrawnDogs.open(found["images"], origin, size)
 
 
