@@ -8,7 +8,6 @@ __all__ = ["write_docx"]
 
 import copy
 import io
-import re
 import subprocess
 import tempfile
 
@@ -28,7 +27,7 @@ from genlab.common.formats.plain_zip import LARGEST
 from genlab.common.formats.word import open_in_word
 from genlab.common.system_errors import naming
 from genlab.common.text import one_line
-from genlab.lab.report.formats.pandoc import parse, write
+from genlab.lab.report.formats.pandoc import for_word, parse, write
 from genlab.lab.report.formats.pictures import embed_pictures, shrunk
 from genlab.lab.report.formats.styles import dress_page, dress_styles
 from genlab.lab.report.formats.tables import dress_tables, number_equations
@@ -59,8 +58,7 @@ def write_docx(
         InputError: If a picture is missing or damaged, or the template cannot be read.
         RuntimeError: If pandoc warns of anything.
     """
-    # pandoc knows no \tag in Word: the number goes behind the equation, and into its row later
-    parsed = parse(re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", markdown))
+    parsed = parse(for_word(markdown))  # an equation's number goes into its row later
     embed_pictures(parsed, resources)
     with tempfile.TemporaryDirectory() as folder, naming(folder):
         reference = Path(folder) / "reference.docx"

@@ -7,7 +7,7 @@ is written, for elements, links and pictures that a report does not have; and in
 opens no address, and no file but those that its command names. So pictures go in as data.
 """
 
-__all__ = ["PICTURE", "Document", "images_of", "parse", "write"]
+__all__ = ["PICTURE", "Document", "for_word", "images_of", "parse", "write"]
 
 import json
 import re
@@ -37,6 +37,7 @@ ELEMENTS = frozenset({
 of formulas have no content and are not counted."""
 PICTURE = re.compile(r"\.\./[\w/-]+\.png")
 """The way from the report's folder to a picture of the run."""
+TAG = re.compile(r"\s*\\tag\{(\w+)\}\s*\$\$")
 LONGEST = 2 << 20
 """Letters of Markdown."""
 SECONDS = 120
@@ -67,6 +68,14 @@ def parse(markdown: str, columns: int = 72) -> Document:
             continue
         raise InputError(f"the records give a report with {kind}, which no report has")
     return document
+
+
+def for_word(markdown: str) -> str:
+    """Returns a report's Markdown with the numbers of equations behind them.
+
+    pandoc knows no \\tag in Word.
+    """
+    return TAG.sub(r"\n$$ (\1)", markdown)
 
 
 def write(document: Document, form: str, *options: str) -> bytes:

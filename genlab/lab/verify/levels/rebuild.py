@@ -18,7 +18,7 @@ from genlab.common.formats.plain_zip import LARGEST
 from genlab.common.formats.word import WordDocument
 from genlab.lab.handin.submission import TITLES
 from genlab.lab.handin.template import SHEET, Template
-from genlab.lab.report.formats.pandoc import parse, write
+from genlab.lab.report.formats.pandoc import for_word, parse, write
 from genlab.lab.report.formats.toc import add_contents
 from genlab.lab.report.text.text import compose
 from genlab.lab.verify.readers.docx_reader import equations_of, paragraphs_of, read_docx
@@ -57,9 +57,8 @@ def rebuild(
     """
     markdown = compose(Run(run), lang, name, number, template.title).text()
     pictures = [path.removeprefix("../") for path in PICTURE.findall(markdown)]
-    plain = re.sub(r"\s*\\tag\{(\w+)\}\s*\$\$", r"\n$$ (\1)", PICTURE.sub("", markdown))
     try:
-        made = write(parse(plain), "docx")
+        made = write(parse(for_word(PICTURE.sub("", markdown))), "docx")
     except RuntimeError as error:
         raise Refused(f"pandoc makes no document of the records ({error})") from None
     document = docx.Document(io.BytesIO(made))  # made here, by pandoc
