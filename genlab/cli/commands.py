@@ -19,7 +19,7 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
 from genlab.cli.data import data, with_default
-from genlab.cli.errors import ended_by_errors, every_error_is_3
+from genlab.cli.errors import every_error_is_3
 from genlab.cli.fid import fid
 from genlab.cli.gan import gan
 from genlab.cli.gan import train_command as gan_train
@@ -239,19 +239,18 @@ def _parsed_first(options: type[Defaults], command: list[str], arguments: list[s
 
 
 def run() -> None:
-    """Runs the command that this process was given; bad input ends with one line and code 2."""
+    """Runs the command that this process was given; errors are `ended_by_errors`'s to tell."""
     arguments = sys.argv[1:]
     for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
     vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]()))
     for_gan = _parsed_first(GanDefaults, ["gan", "train"], arguments)
     gan.command(name="train")(gan_train(gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING)))
-    with ended_by_errors():
-        app.cli(
-            prog="genlab",
-            args=with_default(arguments),
-            description="A laboratory of small deep generative models: VAEs under many priors, "
-            "GANs that learn from few images, Frechet distances, and the report of it all.",
-        )
+    app.cli(
+        prog="genlab",
+        args=with_default(arguments),
+        description="A laboratory of small deep generative models: VAEs under many priors, "
+        "GANs that learn from few images, Frechet distances, and the report of it all.",
+    )
 
 
 app.command(fid)

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from genlab.cli.commands import run
+from genlab.cli.errors import ended_by_errors
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def run_command(*arguments: str, cwd: Path, terminal: bool = False, **environmen
         contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
     ):
         try:
-            run()
+            with ended_by_errors():
+                run()
         except SystemExit as end:
             code = end.code or 0
     assert isinstance(code, int), code
