@@ -2,7 +2,6 @@
 
 __all__ = ["train_command", "vae"]
 
-
 import sys
 
 from collections.abc import Callable

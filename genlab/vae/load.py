@@ -2,7 +2,7 @@
 
 __all__ = [
     "MEASURES", "build_likelihood", "build_prior", "build_vae", "first_vae", "initialise_prior",
-    "load_vae",    "measured_values", "vae_config",
+    "load_vae", "measured_values", "pixels_of", "vae_config",
 ]  # fmt: skip
 
 import math
@@ -112,13 +112,17 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     weights = run.weights(name)
     with readable(path):
         config = vae_config(run)
-        model = build_vae(config, _pixels(run, weights))
+        model = build_vae(config, pixels_of(run, weights))
         model.load_state_dict(weights)
     return model.eval(), config
 
 
-def _pixels(run: Run, weights: dict[str, Tensor]) -> int:
-    """The pixels of an image; more than the encoder's first layer could take are refused."""
+def pixels_of(run: Run, weights: dict[str, Tensor]) -> int:
+    """Returns the pixels of an image of a run whose model has these weights.
+
+    Raises:
+        InputError: If they are more than the encoder's first layer could take.
+    """
     pixels = math.prod(run.data("digits").shape)
     if pixels > max((tensor.numel() for tensor in weights.values()), default=0):
         raise InputError(

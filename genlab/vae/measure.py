@@ -109,15 +109,7 @@ def measure(
     elif model.prior.expensive:
         _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
     values = parts.keep("bound", lambda: _bound(model, prior, x, mean, log_std, draws, seed))
-    gap, error = mean_and_error(
-        values["omega"] - (values["conditional_entropy"] - values["cross_entropy"])
-    )
-    # Four standard errors of the two estimates' difference, and 1e-3 for the quadrature.
-    tolerance = 4 * error + 1e-3
-    extra |= {
-        "identity_gap": gap,
-        "identity_tolerance": tolerance,
-        "identity_holds": abs(gap) <= tolerance,
+    extra |= _identity(values) | {
         "active_units": active_units(mean),
         "unused_dimensions": unused_dimensions(mean, log_std),
         "mean_image": mean_image_log_prob(model.likelihood, x, x_train),
@@ -144,12 +136,7 @@ def measure(
         extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn, parts)
     found = {name: measured(name, value) for name, value in values.items()}
     cap = math.log(len(x))
-    nll = found.get("nll_exact") or found.get("nll_is")
-    if nll is not None and nll.error is not None:
-        bits = 1 / (math.log(2) * x.shape[1])
-        unit = QUANTITIES["bits_per_pixel"].unit
-        extra["bits_per_pixel"] = Measured(bits * nll.value, bits * nll.error, unit)
-    extra |= {
+    extra |= _bits_per_pixel(found, x.shape[1]) | {
         "domain": model.likelihood.domain.en,
         "density": not model.likelihood.discrete,
         "mutual_information_cap": cap,
@@ -160,6 +147,28 @@ def measure(
         _require_finite(name, one)
     measurement = Measurement(**found, **extra)
     return replace(measurement, findings=[one._asdict() for one in findings(measurement)])
+
+
+def _identity(values: dict[str, Tensor]) -> dict[str, Any]:
+    """Compares Omega with the conditional entropy less the cross entropy, which it equals."""
+    gap, error = mean_and_error(
+        values["omega"] - (values["conditional_entropy"] - values["cross_entropy"])
+    )
+    # Four standard errors of the two estimates' difference, and 1e-3 for the quadrature.
+    tolerance = 4 * error + 1e-3
+    return {
+        "identity_gap": gap, "identity_tolerance": tolerance,
+        "identity_holds": abs(gap) <= tolerance,
+    }
+
+
+def _bits_per_pixel(found: dict[str, Measured], pixels: int) -> dict[str, Measured]:
+    """The best likelihood that was found, in bits a pixel; nothing without one."""
+    nll = found.get("nll_exact") or found.get("nll_is")
+    if nll is None or nll.error is None:
+        return {}
+    bits, unit = 1 / (math.log(2) * pixels), QUANTITIES["bits_per_pixel"].unit
+    return {"bits_per_pixel": Measured(bits * nll.value, bits * nll.error, unit)}
 
 
 def _codes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:

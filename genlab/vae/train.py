@@ -4,7 +4,6 @@ __all__ = ["evaluate_vae", "refit_config", "train_vae"]
 
 import hashlib
 import json
-import math
 import os
 import time
 
@@ -31,7 +30,15 @@ from genlab.runs.seal import write_kept
 from genlab.runs.state import unpack
 from genlab.vae.em_init import fit_prior_by_em
 from genlab.vae.findings import copies, findings, say_all
-from genlab.vae.load import MEASURES, build_likelihood, build_vae, first_vae, load_vae, vae_config
+from genlab.vae.load import (
+    MEASURES,
+    build_likelihood,
+    build_vae,
+    first_vae,
+    load_vae,
+    pixels_of,
+    vae_config,
+)
 from genlab.vae.loop import NEVER, train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
@@ -211,7 +218,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     best = "best" in tensors and tensors["best"][0] > NEVER
     with readable(run.path):
         config = vae_config(run)
-        model = build_vae(config, math.prod(run.data("digits").shape))
+        model = build_vae(config, pixels_of(run, tensors))
         unpack(tensors, {"best" if best else "vae": model}, {})
     which = "the best by validation ELBO" if best else "the last saved"
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"
