@@ -46,9 +46,8 @@ def prepare_console() -> None:
 
     A letter that a stream lacks is written as its escape, `\\xe9` or `\\u4e09`. A stream that was
     closed before the start (`2>&-`) is None; what is printed to it is lost, as on a standard error
-    that is closed later. Where file names
-    cannot have Chinese letters (`LC_ALL=C` or a Western locale without UTF-8), the process begins
-    again in Python's UTF-8 mode.
+    that is closed later. Where file names cannot have Chinese letters (`LC_ALL=C` or a Western
+    locale without UTF-8), the process begins again in Python's UTF-8 mode.
     """
     try:
         NAME.encode(sys.getfilesystemencoding())

@@ -5,7 +5,6 @@ Shapes: N images, X pixels, D latent dimensions.
 
 __all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "vae_facts"]
 
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -117,15 +117,15 @@ def extract_with_pixels(
         extractor = load_extractor("efficientnet-lite0")
     if not (extractor.cache if cache is None else cache):
         return _in_order(_by_content(extractor, pictures, batch, NOTHING_KEPT), pictures)
-    kept = Parts.of_cache(_cache_name(pictures, extractor))
+    name = _cache_name(pictures, extractor)
+    kept = Parts.of_cache(name)
     read = kept.read_rows(len(pictures))
     everywhere = all_true(read is not None)  # all processes extract, or none does
     if read is not None and everywhere:
         return _in_order(Extracted(**read), pictures)
     if world_size() == 1:
         return _in_order(_by_content(extractor, pictures, batch, kept), pictures)
-    name = f"{_cache_name(pictures, extractor)}-parts-{rank()}-of-{world_size()}"
-    parts = Parts.of_cache(name)
+    parts = Parts.of_cache(f"{name}-parts-{rank()}-of-{world_size()}")
     found = _by_content(extractor, pictures, batch, parts)
     kept.write_rows(found._asdict())
     parts.discard()

@@ -2,7 +2,6 @@
 
 __all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -8,7 +8,7 @@ generator with its running statistics, so none depends on the others in its batc
 Shapes: N images, Z latent dimensions, S pixels a side.
 """
 
-__all__ = ["draw", "draw_latents", "generate_images", "pixels_of", "sample"]
+__all__ = ["draw", "draw_latents", "generate_images", "pixels_of", "sample", "sample_in_parts"]
 
 from collections.abc import Iterator
 from functools import partial

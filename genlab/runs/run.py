@@ -336,9 +336,8 @@ def open_run(
             _note_session(run, ran_on)
         return run
     # A start that was killed may have left env.json, a lock, or a file half written.
-    own = {"env.json", atomic.LOCK}
     leftovers = sorted(
-        p.name for p in path.iterdir() if p.name not in own and ".tmp-" not in p.name
+        p.name for p in path.iterdir() if p.name != "env.json" and not atomic.is_leftover(p)
     )
     if leftovers:
         raise InputError(

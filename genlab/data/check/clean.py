@@ -104,8 +104,8 @@ def clean_copy(findings: dict[str, Any], folder: Path, target: Path) -> dict[str
                     "the zip and give the folder"
                 )
         target.mkdir(parents=True, exist_ok=True)
-        for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
-            atomic.drop_leftovers(folder)
+        for place in (target, *(path for path in target.rglob("*") if path.is_dir())):
+            atomic.drop_leftovers(place)
         with Progress(len(chosen), f"copying to {target.name}", "images") as progress:
             for name in chosen:
                 if name not in there:

@@ -16,7 +16,7 @@ from pathlib import Path
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
 from genlab.common.formats.picture import LARGEST
-from genlab.common.text import many, one_line
+from genlab.common.text import many
 from genlab.data.files.base import ImageFiles, no_images
 from genlab.data.files.drawn import RECORD, drawn_digests
 from genlab.data.files.kinds import HEAD, is_named_as_picture, opens_as_picture
@@ -73,11 +73,10 @@ class Folder(ImageFiles):
 
     def _require_as_drawn(self, drawn: Mapping[str, str]) -> None:
         """Raises `InputError` if there are not just the images that genlab drew."""
-        folder = one_line(str(self.path))
         if lacking := sorted(set(drawn) - {*self.names, *self.broken}):
             raise InputError(
-                f"{folder}: lacks {len(lacking)} of the {many(len(drawn), 'image')} that genlab "
-                f"drew into it, as {one_line(lacking[0])}; {ON_PURPOSE}"
+                f"{self.path}: lacks {len(lacking)} of the {many(len(drawn), 'image')} that "
+                f"genlab drew into it, as {lacking[0]}; {ON_PURPOSE}"
             )
         if others := sorted({*self.names, *self.broken} - set(drawn)):
             raise InputError(

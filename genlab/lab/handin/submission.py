@@ -40,6 +40,8 @@ TITLES = {
     "en": "Neural Networks and Deep Learning, Lab Assignment 5: Foundations of Generative Models",
 }
 RECORD = "submission.json"
+NEW = ".new"
+"""The folder in which the files are made before they take their places."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,6 @@ class Submitted:
     """The files' names: "docx", "code" and "support"."""
     earlier: list[str]
     """Names of files of earlier submissions, which are removed when this one is complete."""
-
-
-NEW = ".new"
-"""The folder in which the files are made before they take their places."""
 
 
 def check_author(

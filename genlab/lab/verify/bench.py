@@ -6,7 +6,6 @@ else's. Nothing is fetched.
 
 __all__ = ["Bench"]
 
-
 from torch import Tensor
 
 import genlab.data

@@ -38,7 +38,6 @@ References:
 
 __all__ = ["between_gan", "between_vae", "refuse_gone_back"]
 
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
