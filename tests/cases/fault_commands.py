@@ -9,17 +9,13 @@ A failure that costs no result (of the cache, of a deletion) may be a note, with
 """
 
 import errno
-import json
 import os
 import shutil
-import zipfile
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -29,6 +25,7 @@ from cases.command import Ended, run_command
 from cases.faults import Action, Call, Counter, counted, failing
 from cases.report import make_lab_run
 from cases.small_data import make_pictures
+from cases.timeless import TIMES, timeless
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -46,9 +43,7 @@ SAID = {
     errno.EACCES: ("permission denied", "permissions"),
 }  # fmt: skip
 """Words on what is wrong, and on what to do."""
-VOLATILE = {
-    "seconds", "started", "sessions", "images_per_second", "measure_seconds", "created",
-}  # fmt: skip
+VOLATILE = TIMES | {"created"}
 """Keys of JSON whose values depend on the clock."""
 
 VAE = (
@@ -210,9 +205,15 @@ class Bench:
         shutil.copytree(self.before, self.here)
 
     def files(self) -> dict[str, bytes]:
-        """All files and their content, as far as it does not depend on the clock."""
+        """All files and their content, as far as it does not depend on the clock.
+
+        A run that says it is done must be whole.
+        """
+        for done in self.here.rglob("DONE"):
+            wrong = [one for one in examine(done.parent) if one.found != "whole"]
+            assert not wrong, wrong
         return {
-            path.relative_to(self.here).as_posix(): timeless(path)
+            path.relative_to(self.here).as_posix(): timeless(path, VOLATILE)
             for path in sorted(self.here.rglob("*")) if path.is_file()
         }
 
@@ -292,32 +293,6 @@ def target_of(path: str) -> str:
     """The name of the file that a path is, or is the temporary file of."""
     name = os.path.basename(path)
     return name[1:].partition(TEMPORARY)[0] if TEMPORARY in name else name
-
-
-def timeless(path: Path) -> bytes:
-    """The content of a file without what depends on the clock."""
-    data = path.read_bytes()
-    if path.name == "DONE":
-        wrong = [one for one in examine(path.parent) if one.found != "whole"]
-        assert not wrong, wrong
-        return json.dumps(sorted(json.loads(data)["files"])).encode()
-    if path.suffix == ".json":
-        return json.dumps(_without_time(json.loads(data))).encode()
-    if path.suffix == ".jsonl":
-        return json.dumps([_without_time(json.loads(line)) for line in data.splitlines()]).encode()
-    if path.suffix == ".docx" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            return b"".join(
-                archive.read(name) for name in sorted(archive.namelist())
-                if name != "docProps/core.xml"
-            )
-    return data
-
-
-def _without_time(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_time(v) for k, v in value.items() if k not in VOLATILE}
-    return [_without_time(one) for one in value] if isinstance(value, list) else value
 
 
 def every(bench: Bench, error: Callable[[int], int]) -> Iterator[int]:

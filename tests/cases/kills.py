@@ -4,7 +4,7 @@ A command runs in an arena of its own: the folder `home`, where it is given, the
 and the folder `tmp` for temporary files of the system. It is killed after a share of the time
 that it takes, or at one of the calls by which it changes files (opened to write, renamed, made,
 removed, fsync). After some kills it is given once more, and must leave what it leaves
-undisturbed: the same files with the same bytes, but for times (`TIMES`), in `home` and `cache`.
+undisturbed: the same files with the same bytes, but for times (`VOLATILE`), in `home` and `cache`.
 """
 
 import hashlib
@@ -17,23 +17,21 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cases.lab import lab_options, write_digits
 from cases.small_data import make_pictures, make_tiny_digits
+from cases.timeless import TIMES, timeless
 
 from genlab.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
-TIMES = {
-    "seconds", "images_per_second", "measure_seconds", "sessions", "started", "check",
-}  # fmt: skip
-"""Entries of JSON files that are not compared: times, the sessions, and digests over them."""
+VOLATILE = TIMES | {"check"}
+"""Keys of JSON files that are not compared: times, the sessions, and digests over them."""
 STATES = ("state.json", "previous.json", "good.json")
 
 PROGRAM = """
@@ -382,26 +380,7 @@ def files_of(arena: Path, command: Command) -> dict[str, str]:
             if path.is_dir():
                 found[f"{name}/"] = ""
             else:
-                found[name] = "" if name.endswith(command.timed) else _digest(path)
+                found[name] = "" if name.endswith(command.timed) else (
+                    hashlib.sha256(timeless(path, VOLATILE)).hexdigest()
+                )
     return found
-
-
-def _digest(path: Path) -> str:
-    data = path.read_bytes()
-    if path.name == "DONE":  # digests of files with times
-        data = json.dumps(sorted(json.loads(data)["files"])).encode()
-    elif path.suffix == ".docx":  # its properties have the time at which it was made
-        with zipfile.ZipFile(path) as parts:
-            found = {one.filename: one.CRC for one in parts.infolist()}
-        found.pop("docProps/core.xml")
-        data = json.dumps(found).encode()
-    elif path.suffix in (".json", ".jsonl"):
-        lines = data.decode().splitlines() if path.suffix == ".jsonl" else [data.decode()]
-        data = json.dumps([_timeless(json.loads(line)) for line in lines]).encode()
-    return hashlib.sha256(data).hexdigest()
-
-
-def _timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _timeless(one) for key, one in value.items() if key not in TIMES}
-    return [_timeless(one) for one in value] if isinstance(value, list) else value
