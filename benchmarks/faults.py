@@ -13,7 +13,6 @@ system itself cuts a write short, in libraries and in pandoc too.
 """
 
 import argparse
-import errno
 import json
 import os
 import resource
@@ -34,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from cases.fault_commands import COMMANDS, Bench, Command, nothing_drawn  # noqa: E402
-from cases.faults import ERRORS, failing, short  # noqa: E402
+from cases.faults import FAULTS  # noqa: E402
 from cases.lab import lab_options, shrink_lab, write_digits  # noqa: E402
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -50,7 +49,6 @@ def lab() -> Command:
 
 def sweep(name: str, command: Command, every: int, all_errors: bool) -> dict[str, Any]:
     """Lets every so many calls of a command fail."""
-    faults = [*((failing(number), number) for number in ERRORS), (short, errno.ENOSPC)]
     began, problems, tried = time.monotonic(), [], Counter[str]()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -58,7 +56,7 @@ def sweep(name: str, command: Command, every: int, all_errors: bool) -> dict[str
         command.prepare(folder / "before")
         bench = Bench(command, folder / "before", folder / "here")
         for at in range(1 + (len(bench.calls) - 1) % every, len(bench.calls) + 1, every):
-            for act, number in faults if all_errors else [faults[at % len(faults)]]:
+            for act, number in FAULTS if all_errors else [FAULTS[at % len(FAULTS)]]:
                 tried[bench.calls[at - 1].kind] += 1
                 try:
                     bench.check(at, number, act)

@@ -95,6 +95,10 @@ def short(call: Call) -> None:
     failing(errno.ENOSPC)(call)
 
 
+FAULTS = [*((failing(number), number) for number in ERRORS), (short, errno.ENOSPC)]
+"""Actions, each with its error number: to the k-th call happens the k-th, round and round."""
+
+
 @contextmanager
 def counted(
     folders: Sequence[Path], at: int | None = None, act: Action | None = None

@@ -1,6 +1,5 @@
 """Every call that a run directory makes fails in turn: no state is lost."""
 
-import errno
 import shutil
 
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from cases.fault_commands import SAID, target_of
-from cases.faults import ERRORS, counted, failing, short
+from cases.faults import ERRORS, FAULTS, counted, failing
 
 from genlab.common.atomic import TEMPORARY
 from genlab.common.cache import Parts, cached, read_cached
@@ -26,8 +25,6 @@ IDENTITY = Identity(
     name="x", source="x", count=1, shape=(1, 1), sha256="0" * 64, licence="none"
 )
 LAST = 2
-FAULTS = [*((failing(number), number) for number in ERRORS), (short, errno.ENOSPC)]
-"""The k-th call has the k-th of these, round and round."""
 
 
 def trained(path: Path, promised: list[int]) -> None:
