@@ -6,7 +6,6 @@ Tests that need a real GPU are skipped where there is none.
 
 import copy
 import json
-import sys
 
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
+from cases.command import run_command
 from cases.elsewhere import Elsewhere
 from cases.priors import SMALL
 from safetensors.torch import load
 
-from genlab.cli.commands import run as run_cli
 from genlab.common.atomic import write_tensors
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware
@@ -158,39 +157,25 @@ def test_a_gpu_learns_what_the_processor_learns(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("command", ["train", "compare"])
-def test_cuda_without_a_gpu_is_refused(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    out = tmp_path / "run"
-    monkeypatch.setattr(
-        sys, "argv", ["genlab", "vae", command, "--device", "cuda", "--out", str(out)]
-    )
-    with pytest.raises(SystemExit) as ended:
-        run_cli()
-    assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert "--device cuda" in told
-    assert "give --device cpu" in told
-    assert not out.exists()
+def test_cuda_without_a_gpu_is_refused(command: str, tmp_path: Path) -> None:
+    ended = run_command("vae", command, "--device", "cuda", "--out", "run", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "--device cuda" in ended.stderr
+    assert "give --device cpu" in ended.stderr
+    assert not (tmp_path / "run").exists()
 
 
-def test_a_full_gpu_ends_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_gpu_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for what only a GPU does: torch's own error is raised as it raises it."""
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
 
     monkeypatch.setattr(training, "train_vae", full)
-    monkeypatch.setattr(sys, "argv", ["genlab", "vae", "train", "--out", str(tmp_path / "run")])
-    with pytest.raises(SystemExit) as ended:
-        run_cli()
-    assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert told.startswith("genlab: error: CUDA out of memory: ")
-    assert "--device cpu" in told
-    assert "smaller --batch" in told
+    ended = run_command("vae", "train", "--out", "run", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("genlab: error: CUDA out of memory: ")
+    assert "--device cpu" in ended.stderr
+    assert "smaller --batch" in ended.stderr
 
 
 def test_weights_that_are_not_the_configuration_s_end_in_one_line(
