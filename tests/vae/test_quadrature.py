@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from genlab.networks.mlp import Decoder
+from genlab.vae.evidence import quadrature
 from genlab.vae.evidence.quadrature import log_evidence
 from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
 
@@ -81,3 +82,34 @@ def test_log_evidence_equals_an_explicit_sum(likelihood: Likelihood, latent: int
     assert found.rounding < (5e-3 if isinstance(likelihood, SinglePrecision) else 2e-4)
     if isinstance(likelihood, SinglePrecision):  # the error of the lattice alone does not see it
         assert (off > found.error + 1e-6).any()
+
+
+@pytest.mark.parametrize("latent", [1, 2])
+def test_images_with_many_cells_are_summed_again_to_the_same_result(
+    latent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no cell remembered, every image that needs refining is summed again."""
+    likelihood, decoder = Gaussian(0.05, False), steep_decoder(latent)
+    x = images(likelihood, decoder, latent)
+    prior = Independent(Normal(torch.zeros(latent), 1.0), 1)
+    box = (torch.full((latent,), -REACH), torch.full((latent,), REACH))
+
+    def evidence(levels: int = 4) -> quadrature.Evidence:
+        return log_evidence(
+            x, prior.log_prob, decoder, likelihood, box, count=64, tolerance=1e-4, levels=levels
+        )
+
+    wanted, coarse = evidence(), evidence(levels=0)
+    assert (coarse.error > 1e-4).sum() > 5  # many need it
+    monkeypatch.setattr(quadrature, "CELLS", 0)
+    monkeypatch.setattr(quadrature, "WIDE", 4)
+    sets, whole = [], quadrature._coarse
+    monkeypatch.setattr(
+        quadrature, "_coarse", lambda t, *rest: sets.append(len(t)) or whole(t, *rest)
+    )
+    found = evidence()
+    assert sets[0] == 20
+    assert sum(sets[1:]) > 5
+    torch.testing.assert_close(found.log_p, wanted.log_p, rtol=0, atol=2e-5)
+    torch.testing.assert_close(found.error, wanted.error, rtol=0, atol=2e-5)
+    assert found.rounding == wanted.rounding

@@ -64,6 +64,14 @@ NEGLIGIBLE = math.log(1e-7)
 CHECKED = 500
 """Images at most whose ln p(x|z) is computed again in float64."""
 
+CELLS = 2048
+"""Cells that are remembered of an image. One with more has a wide posterior, which the coarse
+lattice nearly always resolves. Where it does not, the image is summed again with all its cells.
+All would be 20,000 and more of an image, 0.5 MB."""
+
+WIDE = 256
+"""Images that are summed again at a time."""
+
 UNSEEN = 30.0
 """Points so many nats below an image's ln p(x) are left out of its sum: e^-30 = 1e-13 each."""
 
@@ -172,14 +180,23 @@ def log_evidence(
         advance(int(share * len(x)) - told)
         told = int(share * len(x))
 
-    log_p, error, outside, best, work = _coarse(t, model, lattice, tolerance, reach)
+    log_p, error, outside, best, work, wide = _coarse(t, model, lattice, tolerance, CELLS, reach)
     rounding = _rounding(t, model, lattice.points(lattice.places(best), 1))
-    for level in range(1, levels + 1):
-        if not len(work.images):
-            break
-        log_p[work.images], error[work.images] = _refine(t, model, lattice, work, DIVIDE**level)
-        work = work.only(error[work.images] > tolerance)
-        reach(0.5 + 0.5 * level / levels)
+
+    def refine(work: Work) -> None:
+        for level in range(1, levels + 1):
+            if not len(work.images):
+                break
+            found = _refine(t, model, lattice, work, DIVIDE**level)
+            log_p[work.images], error[work.images] = found
+            work = work.only(error[work.images] > tolerance)
+            reach(0.5 + 0.5 * level / levels)
+
+    refine(work)
+    for start in range(0, len(wide), WIDE):
+        images = wide[start : start + WIDE]
+        again = _coarse(t[images], model, lattice, tolerance, count**len(low), lambda share: None)
+        refine(again.work._replace(images=images[again.work.images]))
     reach(1.0)
     return Evidence(log_p + likelihood.log_base(x).double(), error, outside, rounding)
 
@@ -201,56 +218,80 @@ class Work(NamedTuple):
         return Work(self.images[still], self.rest[still], renumbered)
 
 
-def _coarse(
-    t: Tensor, model: Model, lattice: Lattice, tolerance: float, reach: Callable[[float], None]
-) -> tuple[Tensor, Tensor, float, Tensor, Work]:
-    """Sums over the coarse lattice, without ln h(x), as all functions below.
+class Coarse(NamedTuple):
+    """The sums over the coarse lattice, without ln h(x)."""
 
-    Returns ln p, errors, the prior outside, the best cell of each image, and what to refine. A
-    strip of the lattice at a time, so that a product of matrices stays in the processor's cache.
+    log_p: Tensor
+    """ln p of each image, float64, with shape `(N,)`."""
+    error: Tensor
+    """The error of each, with shape `(N,)`."""
+    outside: float
+    """The share of the prior's mass outside the box."""
+    best: Tensor
+    """The cell that contributes most to each image, with shape `(N,)`."""
+    work: Work
+    """What to refine."""
+    wide: Tensor
+    """The places of images to refine that have more cells than were asked for, with shape
+    `(V,)`: they are not in `work`."""
+
+
+def _coarse(
+    t: Tensor,
+    model: Model,
+    lattice: Lattice,
+    tolerance: float,
+    most: int,
+    reach: Callable[[float], None],
+) -> Coarse:
+    """Sums over the coarse lattice, and remembers at most so many cells of an image.
+
+    A strip of the lattice at a time, so that a product of matrices stays in the processor's cache.
     """
     dim, count = len(lattice.low), lattice.count
     log_area = lattice.step.log().sum().item()
     least = _lower_bound(t, model, lattice, log_area)
     sums = torch.full((len(t), 2**dim), -math.inf, dtype=torch.float64)
-    pairs, logs, mass = [], [], 0.0
+    highest = torch.full_like(least, -math.inf)
+    best, counts = torch.zeros(2, len(t), dtype=torch.int64)
+    pairs, logs = torch.empty(0, 2, dtype=torch.int64), torch.empty(0, dtype=t.dtype)
+    mass = 0.0
     cells = lattice.cells()
     width = count ** (dim - 1)
     height = max(2, POINTS // width // 2 * 2)
     for strip, places in enumerate(cells.split(height * width)):
         eta, offset, log_mass = model.rows(lattice.points(places, 1), log_area)
         mass += log_mass.double().exp().sum().item()
+        more_pairs, more_logs = [pairs], [logs]
         for start, (batch, low) in enumerate(zip(t.split(CHUNK), least.split(CHUNK))):
             terms = linear(batch, eta, offset)
-            rows = (terms.amax(1) > low - UNSEEN).nonzero()[:, 0]
+            top = terms.amax(1)
+            rows = (top > low - UNSEEN).nonzero()[:, 0]
             if not len(rows):
                 continue
-            images, terms = rows + start * CHUNK, terms[rows]
-            seen = (terms > least[images, None] + NEGLIGIBLE).nonzero()
-            pairs.append(torch.stack([images[seen[:, 0]], seen[:, 1] + strip * height * width], 1))
-            logs.append(terms[seen[:, 0], seen[:, 1]])
+            images, terms, top = rows + start * CHUNK, terms[rows], top[rows]
+            better = top > highest[images]
+            highest[images[better]] = top[better]
+            best[images[better]] = terms[better].argmax(1) + strip * height * width
+            bound = torch.maximum(least[images], highest[images])
+            matter = terms > bound[:, None] + NEGLIGIBLE
+            counts[images] += matter.sum(1)
+            seen = (matter & (counts[images] <= most)[:, None]).nonzero()
+            place = seen[:, 1] + strip * height * width
+            more_pairs.append(torch.stack([images[seen[:, 0]], place], 1))
+            more_logs.append(terms[seen[:, 0], seen[:, 1]])
             shares, top = _exponentiated(terms)
             more = _sublattice_sums(shares, top, (len(places) // width, *(count,) * (dim - 1)))
             sums[images] = torch.logaddexp(sums[images], more)
+        pairs, logs = torch.cat(more_pairs), torch.cat(more_logs)
+        few = counts <= most
+        pairs, logs = pairs[few[pairs[:, 0]]], logs[few[pairs[:, 0]]]
         reach(0.5 * min(1.0, (strip + 1) * height * width / len(cells)))
     log_p, error = _total_and_error(sums, dim)
-    every, values = torch.cat(pairs), torch.cat(logs).double()
-    work = _work(every, values, log_p, error > tolerance, lattice)
-    return log_p, error, 1 - mass, _best_cells(every, values, len(t)), work
-
-
-def _best_cells(pairs: Tensor, logs: Tensor, images: int) -> Tensor:
-    """Returns the cell that contributes most to each image, with shape `(N,)`.
-
-    Arguments:
-        pairs: (image, cell), with shape `(P, 2)`.
-        logs: ln of what each contributes, with shape `(P,)`.
-        images: The number of images N.
-    """
-    best = torch.full((images,), -math.inf, dtype=logs.dtype)
-    best.scatter_reduce_(0, pairs[:, 0], logs, "amax")
-    image, cell = pairs[logs == best[pairs[:, 0]]].T
-    return torch.zeros(images, dtype=torch.int64).scatter_(0, image, cell)
+    unresolved = error > tolerance
+    work = _work(pairs, logs.double(), log_p, unresolved & few, lattice)
+    wide = (unresolved & ~few).nonzero()[:, 0]
+    return Coarse(log_p, error, 1 - mass, best, work, wide)
 
 
 def _rounding(t: Tensor, model: Model, z: Tensor) -> float:
