@@ -1,9 +1,11 @@
-"""Kills every command that trains, measures or writes by SIGKILL, at random moments.
+"""Ends every command that trains, measures or writes by a signal, at random moments.
 
     python benchmarks/kills.py --kills 200
+    python benchmarks/kills.py --kills 60 --signals TERM HUP INT --out benchmarks/signals.json
 
-Real processes, their imports included (tests/cases/kills.py says how they are killed and what is
-compared). kills.json has the moments and what was found; it is written after each chain of kills.
+Real processes, their imports included (tests/cases/kills.py says how they are ended and what is
+compared). kills.json has the moments and what was found; it is written after each chain of kills,
+all of one signal.
 A run that trains saves its state after every step here, not once a minute.
 """
 
@@ -12,12 +14,14 @@ import json
 import platform
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
 
 from collections import Counter
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -48,11 +52,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signals", nargs="+", default=["KILL"], help="KILL, TERM, HUP, INT")
     parser.add_argument("--only", nargs="*", default=[command.name for command in COMMANDS])
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     chance, began = random.Random(options.seed), time.monotonic()
     commands = Commands()
+    numbers = cycle([signal.Signals[f"SIG{name}"] for name in options.signals])
     record = {
         "torch": torch.__version__, "system": platform.platform(), "seed": options.seed,
         "kills": 0, "differing": 0, "left": 0, "lost": 0, "failed": 0, "commands": {},
@@ -84,7 +90,7 @@ def main() -> None:
                     continue
                 peace, kills = peaces[command.name], min(CHAIN, lacking(command.name))
                 arena = make_arena(top / "arena", base)
-                found = fight(commands, command, peace, arena, kills, chance)
+                found = fight(commands, command, peace, arena, kills, chance, next(numbers))
                 chains[command.name].append(found)
                 note(record, command, peace, chains[command.name], time.monotonic() - began)
                 options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
@@ -103,8 +109,9 @@ def note(
 ) -> None:
     """Enters what was found of a command, and the sums over all commands."""
     kinds = Counter(kind for chain in chains for kind, _ in chain.kills)
+    signals = Counter(signal.Signals(one.number).name for one in chains for _ in one.kills)
     record["commands"][command.name] = {
-        "kills": sum(kinds.values()), **kinds, "chains": len(chains),
+        "kills": sum(kinds.values()), **signals, **kinds, "chains": len(chains),
         "resumes": sum(chain.resumes for chain in chains),
         "files compared": len(peace.files), "seconds": round(peace.seconds, 1),
         "calls": peace.calls,

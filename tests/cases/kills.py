@@ -1,10 +1,11 @@
-"""Commands that are killed by SIGKILL, given again, and compared with those left in peace.
+"""Commands that a signal ends, given again, and compared with those left in peace.
 
 A command runs in an arena of its own: the folder `home`, where it is given, the folder `cache`,
-and the folder `tmp` for temporary files of the system. It is killed after a share of the time
+and the folder `tmp` for temporary files of the system. It gets a signal after a share of the time
 that it takes, or at one of the calls by which it changes files (opened to write, renamed, made,
-removed, fsync). After some kills it is given once more, and must leave what it leaves
+removed, fsync). After some of them it is given once more, and must leave what it leaves
 undisturbed: the same files with the same bytes, but for times (`VOLATILE`), in `home` and `cache`.
+SIGKILL ends a command at once; after another signal it must say so in its last line.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ STATES = ("state.json", "previous.json", "good.json")
 PROGRAM = """
 import atexit, importlib.machinery, os, signal, sys
 
-at, counted, acknowledged, *arguments = sys.argv[1:]
+number, at, counted, acknowledged, *arguments = sys.argv[1:]
 sys.argv = ["genlab", *arguments]
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir"}
@@ -48,7 +49,7 @@ def count():
     global calls
     calls += 1
     if calls == int(at):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), int(number))
 
 def audit(event, values):
     if event in CHANGES or (event == "open" and values[2] & WRITES and values[0] != counted):
@@ -218,10 +219,12 @@ class Peace:
 
 @dataclass
 class Fought:
-    """What a command left that was killed, and given again until its end."""
+    """What a command left that a signal ended, and that was given again until its end."""
 
+    number: int = signal.SIGKILL
+    """The signal."""
     kills: list[tuple[Literal["time", "call"], float]] = field(default_factory=list)
-    """Each moment: the share of the time, or the number of the call."""
+    """Each moment of a signal: the share of the time, or the number of the call."""
     resumes: int = 0
     differing: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -254,18 +257,19 @@ class Commands:
 
     def run(
         self, arena: Path, arguments: Sequence[str], at_call: int = 0,
-        seconds: float | None = None,
+        seconds: float | None = None, number: int = signal.SIGKILL,
     ) -> tuple[int, str]:
         """Runs a command in an arena; returns its code and what it said.
 
         Arguments:
             arena: The arena.
             arguments: The command line, or "-c" and a program.
-            at_call: It kills itself at the call of that number.
-            seconds: It is killed after this time.
+            at_call: It sends itself the signal at the call of that number.
+            seconds: It gets the signal after this time.
+            number: The signal.
         """
         self.number += 1
-        own = [str(at_call), str(arena / "calls"), str(arena / "acknowledged")]
+        own = [str(int(number)), str(at_call), str(arena / "calls"), str(arena / "acknowledged")]
         environment = {"GENLAB_CACHE": str(arena / "cache"), "TMPDIR": str(arena / "tmp")}
         if self.number % self.cold == 0:
             process = subprocess.Popen(
@@ -276,7 +280,7 @@ class Commands:
             try:
                 _, told = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
-                process.kill()
+                process.send_signal(number)
                 _, told = process.communicate()
             return process.returncode, told
         assert self.forks.stdin is not None
@@ -285,7 +289,7 @@ class Commands:
         print(json.dumps(request), file=self.forks.stdin, flush=True)
         pid = int(self.forks.stdout.readline())
         if not select.select([self.forks.stdout], [], [], seconds)[0]:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         code = int(self.forks.stdout.readline())
         return code, (arena / "told").read_text()
 
@@ -324,10 +328,10 @@ def in_peace(commands: Commands, command: Command, arena: Path) -> Peace:
 
 def fight(
     commands: Commands, command: Command, peace: Peace, arena: Path, kills: int,
-    chance: random.Random,
+    chance: random.Random, number: int = signal.SIGKILL,
 ) -> Fought:
-    """Kills a command so many times, at most, then gives it once more and compares."""
-    found, ended = Fought(), False
+    """Ends a command by a signal so many times, at most, gives it once more, and compares."""
+    found, ended = Fought(number), False
     while len(found.kills) < kills and not ended:
         arguments = command.arguments
         if command.resumed and (arena / "home" / command.resumed / "config.json").exists():
@@ -336,13 +340,15 @@ def fight(
         share = chance.random()
         if chance.random() < 0.5:
             kind, moment = "time", share
-            code, told = commands.run(arena, arguments, seconds=share * peace.seconds)
+            seconds = share * peace.seconds
+            code, told = commands.run(arena, arguments, seconds=seconds, number=number)
         else:
             kind, moment = "call", 1 + int(share * peace.calls)
-            code, told = commands.run(arena, arguments, int(moment))
-        if code == -signal.SIGKILL:
+            code, told = commands.run(arena, arguments, int(moment), number=number)
+        if code in (-number, 128 + number):
             found.kills.append((kind, moment))
             found.lost += lost_states(arena)
+            found.failed += [told] if number != signal.SIGKILL and not is_one_line(told) else []
         else:
             ended = True
             found.failed += [told] if code else []
@@ -355,6 +361,12 @@ def fight(
     )
     found.temporary = sum(path.is_file() for path in (arena / "tmp").rglob("*"))
     return found
+
+
+def is_one_line(told: str) -> bool:
+    """Whether a stopped command says so in its last line, or had not begun to listen."""
+    last = told.rstrip().rpartition("\n")[2]
+    return not told or ("Traceback" not in told and last.startswith("genlab: stopped"))
 
 
 def lost_states(arena: Path) -> list[str]:
