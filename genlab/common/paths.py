@@ -1,7 +1,11 @@
 """Where genlab keeps what it fetches and makes, and where it looks for data."""
 
-__all__ = ["cache_folder", "data_folder", "require_outside", "require_place", "way_from", "within"]
+__all__ = [
+    "cache_folder", "data_folder", "exists", "require_outside", "require_place", "way_from",
+    "within",
+]  # fmt: skip
 
+import errno
 import os
 import sys
 
@@ -31,6 +35,20 @@ def data_folder() -> Path | None:
     """
     given = os.environ.get("GENLAB_DATA")
     return Path(given) if given else None
+
+
+def exists(path: Path) -> bool:
+    """Returns whether a file or folder is there; of a name that is too long there is none.
+
+    Raises:
+        OSError: If the system cannot tell.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def way_from(folder: Path, path: Path) -> str:

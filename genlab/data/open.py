@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from genlab.common.errors import InputError
+from genlab.common.paths import exists
 from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import by_role, read_arrays
@@ -173,7 +174,7 @@ def open_files(path: Path) -> ImageFiles:
     Raises:
         InputError: If `path` is neither, is damaged or holds no images.
     """
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{path}: no such folder; give one that holds images, or a .zip")
     if kind_at(path) == "pictures":
         return Folder(path) if path.is_dir() else Archive(path)
@@ -199,7 +200,8 @@ def folder_of(source: str) -> Path | None:
     row, _ = named(source)
     if row is not None:
         return row.folder() if isinstance(row, ImageSource) else None
-    return Path(source) if Path(source).is_dir() else None
+    path = Path(source)
+    return path if exists(path) and path.is_dir() else None
 
 
 def _of_array(
@@ -224,7 +226,7 @@ def _of_digits(
 
 
 def _require_there(path: Path, source: str, kind: str) -> None:
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{source}: no such file, folder or name; {_known(kind)}")
 
 

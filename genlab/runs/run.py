@@ -31,7 +31,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError, TrainingError
 from genlab.common.formats.files import read_file
 from genlab.common.formats.tensors import read_tensors, require_finite
-from genlab.common.paths import require_place, way_from
+from genlab.common.paths import exists, require_place, way_from
 from genlab.common.progress import say
 from genlab.common.system_errors import remedy
 from genlab.common.typed_json import from_json
@@ -85,7 +85,7 @@ class Run:
         return from_json(kind, config, str(self.path / "config.json"))
 
     def _found(self, source: Any) -> Any:
-        if not isinstance(source, str) or Path(source).exists():
+        if not isinstance(source, str) or exists(Path(source)):
             return source
         way = self.env.ways.get(source) if has(self.path / "env.json") else None
         return source if way is None else os.path.normpath(self.path / way)

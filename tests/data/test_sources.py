@@ -21,6 +21,7 @@ from genlab.data.files.idx import FILES
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images
 from genlab.data.inventory import inventory
+from genlab.data.open import identity_of
 from genlab.data.pictures import ArrayPictures
 from genlab.data.sources import SOURCES, at_hand, imagewoof, named
 from genlab.data.sources.base import DigitSource, ImageSource
@@ -46,6 +47,12 @@ def test_unknown_source_says_what_there_is(tmp_path: Path) -> None:
         genlab.data.digits("nmist")
     with pytest.raises(InputError, match=r"toydogs.*genlab data"):
         load_images(str(tmp_path / "nothing"), 64)
+
+
+def test_a_name_that_is_too_long_for_a_file_is_of_no_source() -> None:
+    for open_source in (genlab.data.digits, genlab.data.images, identity_of):
+        with pytest.raises(InputError, match="no such"):
+            open_source("x" * 5000)
 
 
 def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
