@@ -284,11 +284,11 @@ def _coarse(
             more = _sublattice_sums(shares, top, (len(places) // width, *(count,) * (dim - 1)))
             sums[images] = torch.logaddexp(sums[images], more)
         pairs, logs = torch.cat(more_pairs), torch.cat(more_logs)
-        few = counts <= most
-        pairs, logs = pairs[few[pairs[:, 0]]], logs[few[pairs[:, 0]]]
+        kept = counts[pairs[:, 0]] <= most
+        pairs, logs = pairs[kept], logs[kept]
         reach(0.5 * min(1.0, (strip + 1) * height * width / len(cells)))
     log_p, error = _total_and_error(sums, dim)
-    unresolved = error > tolerance
+    few, unresolved = counts <= most, error > tolerance
     work = _work(pairs, logs.double(), log_p, unresolved & few, lattice)
     wide = (unresolved & ~few).nonzero()[:, 0]
     return Coarse(log_p, error, 1 - mass, best, work, wide)
