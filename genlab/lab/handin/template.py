@@ -25,6 +25,7 @@ from genlab.common.formats import plain_zip
 from genlab.common.formats.files import read_file
 from genlab.common.formats.toml_text import LARGEST, read_table
 from genlab.common.formats.word import open_in_word
+from genlab.common.paths import exists
 
 PATTERNS = {
     "docx": "实验五_{name}_{id}.docx",
@@ -122,7 +123,7 @@ def _reference(path: Path, table: dict[str, Any]) -> Path | None:
     if not isinstance(given, str):
         raise InputError(f"{path}: reference: must be the path of a .docx, a text")
     file = path.parent / given
-    if not file.is_file():
+    if not (exists(file) and file.is_file()):
         raise InputError(f"{path}: reference: no such file: {file}")
     try:
         open_in_word(read_file(file, plain_zip.LARGEST), file.name)
