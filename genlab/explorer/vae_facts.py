@@ -20,6 +20,7 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
+from genlab.common.text import one_line
 from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
 from genlab.explorer.blobs import Blobs
@@ -43,9 +44,11 @@ PIXEL_TOLERANCE = 2e-3
 CODE_TOLERANCE = 2e-2
 """The largest accepted difference of an encoded mean or ln sigma from torch's."""
 DOTS = 2000
-"""Test digits that a plane shows."""
+"""Test images that a plane shows."""
+LABELS = 256
+"""Classes at most whose pictures are told apart."""
 SHOWN = 200
-"""Test digits kept where there is no plane."""
+"""Test images kept where there is no plane."""
 DRAWS = 96
 """Samples kept of each prior."""
 STILL_SAMPLES = 16
@@ -219,20 +222,20 @@ def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
 
 
 def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
-    """Returns the shown test digits as the models see them: packed bits, or grey bytes."""
+    """Returns the shown test images as the models see them: packed bits, or grey bytes."""
     height, width = digits.test.shape[1:]
     levels = (255 * x.numpy()).round().astype(np.uint8)
     grey = bool(((levels > 0) & (levels < 255)).any())
     packed = levels if grey else np.packbits(levels, axis=1, bitorder="little")
-    labels = None
+    labels, names = None, {}
     if digits.test_labels is not None:
         values = digits.test_labels[rows].numpy()
-        if values.max() > 9:
-            raise InputError(f"{digits.identity.source}: labels above 9; a page shows ten classes")
-        labels = blobs.add(values.astype(np.uint8))
+        if values.min() >= 0 and values.max() < LABELS:
+            labels = blobs.add(values.astype(np.uint8))
+            names = {label: one_line(digits.class_name(label)) for label in set(values.tolist())}
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
-        "grey": grey, "labels": labels, "identity": {
+        "grey": grey, "labels": labels, "classes": names, "identity": {
             "name": digits.identity.name, "sha256": digits.identity.sha256,
             "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,
         },

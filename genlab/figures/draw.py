@@ -54,14 +54,16 @@ def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A model with a two-dimensional latent, and codes of random test digits, the same for all."""
+    """A model with a two-dimensional latent, and codes of random test images, the same for all."""
 
     model: VAE
     results: VaeResults
     dots: np.ndarray
     """Samples of the aggregated posterior, with shape `(N, 2)`."""
     labels: np.ndarray | None
-    """The digit of each, with shape `(N,)`, where it is known."""
+    """The class of each, with shape `(N,)`, where it is known."""
+    names: dict[int, str]
+    """The names of the classes."""
 
     def raw(self, lang: str = "en") -> latent.Panel:
         """Returns the plane in the model's own coordinates."""
@@ -93,7 +95,9 @@ def _plane(path: Path, digits: Digits) -> Plane:
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
     dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
     labels = None if digits.test_labels is None else digits.test_labels[rows].numpy()
-    return Plane(model, read_results(Run(path)), dots, labels)
+    classes = set() if labels is None else set(labels.tolist())
+    names = {label: digits.class_name(label) for label in classes}
+    return Plane(model, read_results(Run(path)), dots, labels, names)
 
 
 def draw_vae(
@@ -131,7 +135,7 @@ def draw_vae(
     before, after, drawn = (t.view(-1, height, width).numpy() for t in (x, decoded, samples))
 
     def rows(lang: str) -> list[tuple[str, np.ndarray]]:
-        return [(pick(lang, "测试图像", "test digits"), before),
+        return [(pick(lang, "测试图像", "test images"), before),
                 (pick(lang, "重建", "decoded"), after)]
 
     save(
@@ -145,11 +149,11 @@ def draw_vae(
 
 
 def _twelve(digits: Digits) -> list[int]:
-    """Returns rows of test digits: the first of each class and two more, or the first twelve."""
+    """Returns rows of test images: the first of each of ten classes and two more, or the first."""
     if digits.test_labels is None:
         return list(range(min(12, len(digits.test))))
     labels = digits.test_labels.tolist()
-    return [labels.index(d) for d in range(10) if d in labels] + [len(labels) // 2, -1]
+    return [labels.index(one) for one in sorted(set(labels))[:10]] + [len(labels) // 2, -1]
 
 
 def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
@@ -167,8 +171,9 @@ def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
         grid = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
         images = plane.model.decode(grid).view(side, side, *digits.test.shape[1:])
     save(
-        lambda lang: latent.prior_density(plane.raw(lang), density, plane.labels, limit, lang),
-        folder / "prior.png", languages,
+        lambda lang: latent.prior_density(
+            plane.raw(lang), density, plane.labels, limit, lang, plane.names
+        ), folder / "prior.png", languages,
     )
     upward = images.flip(0).numpy()  # the grid's first row is the lowest z2
     save(

@@ -4,11 +4,11 @@ Shapes: N points, G grid points per axis, H x W pixels.
 """
 
 __all__ = [
-    "DIGIT_COLOURS", "Panel", "aggregated_posterior", "aggregated_row", "common_limit",
+    "CLASS_COLOURS", "Panel", "aggregated_posterior", "aggregated_row", "common_limit",
     "manifold", "prior_density", "sheet_limit",
 ]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from genlab.figures.language import pick
-from genlab.figures.style import CM, TEXT, styled
+from genlab.figures.style import CM, TEXT, literal, styled
 
 LIMIT = 3.5
 """Half the side of the square in the lab sheet's figure."""
@@ -33,11 +33,17 @@ RADII = np.linspace(0, LIMIT, 11)
 COLOURS = colormaps["viridis"](np.linspace(0.22, 1, len(RADII)))
 """From the outside inwards; black dots are visible on the darkest too."""
 
-DIGIT_COLOURS = (
+CLASS_COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee",
     "#aa3377", "#7f4f24", "#1b1b3a", "#ff8c42", "#8d99ae",
 )  # fmt: skip
-DIGIT_MARKS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "p")
+CLASS_MARKS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "p")
+MOST_CLASSES = 64
+"""Classes that colour and mark tell apart; dots of more are drawn alike."""
+LONGEST_NAME = 12
+"""Letters of a class's name that a figure shows."""
+MOST_ROWS = 6
+"""Rows of a legend; where the names of classes take more, it has their numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,16 +107,17 @@ def _sheet_panel(axis: Axes, panel: Panel, limit: float, size: float) -> None:
 @styled
 def prior_density(
     panel: Panel, log_density: np.ndarray, labels: np.ndarray | None, limit: float,
-    lang: str = "en",
+    lang: str = "en", names: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Draws the model's own prior as filled contours, with dots coloured and marked by digit.
+    """Draws the model's own prior as filled contours, with dots coloured and marked by class.
 
     Arguments:
         panel: The model's panel.
         log_density: ln p(z) on the grid of `grid_points(limit, G)`, with shape `(G, G)`.
-        labels: The digit of each dot, with shape `(N,)`, or None.
+        labels: The class of each dot, with shape `(N,)`, or None.
         limit: Half the side of the square shown.
         lang: "en" or "zh".
+        names: The names of the classes; their numbers if not given.
     """
     figure = Figure(figsize=(7.8 * CM, 7.8 * CM), layout="constrained")
     axis = figure.add_subplot()
@@ -124,25 +131,38 @@ def prior_density(
     bar = figure.colorbar(filled, ax=axis, shrink=0.9, label="ln p(z)" + unit)
     bar.locator = MaxNLocator(integer=True, nbins=7)
     bar.update_ticks()
-    if labels is None:
-        axis.scatter(*panel.z.T, s=2, c=DIGIT_COLOURS[0], linewidths=0)
+    classes = [] if labels is None else np.unique(labels).tolist()
+    if labels is None or len(classes) > MOST_CLASSES:
+        axis.scatter(*panel.z.T, s=2, c=CLASS_COLOURS[0], linewidths=0)
     else:
-        for digit in range(10):
+        looks = [_look(place) for place in range(len(classes))]
+        for label, (shade, mark) in zip(classes, looks):
             axis.scatter(
-                *panel.z[labels == digit].T, s=4, c=DIGIT_COLOURS[digit],
-                marker=DIGIT_MARKS[digit], linewidths=0, alpha=0.8,
+                *panel.z[labels == label].T, s=4, c=shade, marker=mark, linewidths=0, alpha=0.8
             )
-        keys = [
-            Line2D([], [], color=DIGIT_COLOURS[d], marker=DIGIT_MARKS[d], linestyle="", ms=3.5)
-            for d in range(10)
-        ]
+        words = [str(label) for label in classes]
+        named = [literal((names or {}).get(label, str(label)))[:LONGEST_NAME] for label in classes]
+        if len(named) <= MOST_ROWS * _columns(named):
+            words = named
+        keys = [Line2D([], [], color=c, marker=m, linestyle="", ms=3.5) for c, m in looks]
         figure.legend(
-            keys, [str(d) for d in range(10)], loc="outside lower center", ncols=10,
-            frameon=False, handletextpad=-0.4, columnspacing=0.5, borderpad=0,
+            keys, words, loc="outside lower center", ncols=_columns(words), frameon=False,
+            handletextpad=-0.4, columnspacing=0.5, borderpad=0,
         )
     _frame(axis, limit, panel)
     figure.suptitle("\n".join([panel.title, *panel.numbers]), fontsize=TEXT, linespacing=1.4)
     return figure
+
+
+def _look(place: int) -> tuple[str, str]:
+    """Returns colour and mark of a class; no two have both alike."""
+    count = len(CLASS_COLOURS)
+    return CLASS_COLOURS[place % count], CLASS_MARKS[(place + place // count) % count]
+
+
+def _columns(words: Sequence[str]) -> int:
+    """Returns the columns of a legend 7.8 cm wide: letters are 1.75 mm wide, marks 6 mm."""
+    return min(10, int(78 / (6 + 1.75 * max(map(len, words)))))
 
 
 def grid_points(limit: float, count: int) -> np.ndarray:

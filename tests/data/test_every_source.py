@@ -57,7 +57,7 @@ NESTINGS: dict[str, tuple[Callable[[str], str], bool]] = {
     "torchvision": (lambda name: f"MNIST/raw/{name}", False),
     "capitals": (lambda name: f"{name.upper()}.GZ", True),
     "test for t10k": (lambda name: name.replace("t10k", "test"), False),
-    "a prefix": (lambda name: f"gzip/emnist-letters-{name.replace('t10k', 'test')}.gz", True),
+    "a prefix": (lambda name: f"gzip/kmnist-{name.replace('t10k', 'test')}.gz", True),
     "a copy's mark": (lambda name: f"{name} (1)", False),
     "a folder a split": (lambda name: ("train/" if "train" in name else "test/") + name, False),
     "no .gz, packed": (lambda name: name, True),
@@ -85,6 +85,14 @@ def test_idx_files_are_found_under_all_their_usual_names(case: str, tmp_path: Pa
         trained, measured = load_images(str(source), 20), genlab.data.images(source, 20)
         assert torch.equal(trained.images[:, 0], digits.train)
         assert torch.equal(measured.read(3)[1], digits.test[3])
+
+
+def test_the_characters_of_emnist_are_turned_upright(tmp_path: Path) -> None:
+    """They are stored column by column, alone among the kin of MNIST."""
+    write_idx(tmp_path / "set", lambda name: f"gzip/emnist-letters-{name.replace('t10k', 'test')}")
+    digits = genlab.data.digits(tmp_path / "set")
+    np.testing.assert_array_equal(digits.train.numpy(), TRAIN.transpose(0, 2, 1))
+    np.testing.assert_array_equal(digits.test.numpy(), TEST.transpose(0, 2, 1))
 
 
 def test_kaggles_doubled_files_are_one_set_and_two_sets_are_refused(tmp_path: Path) -> None:

@@ -21,9 +21,11 @@ from cases.explorer import Page
 
 import genlab.data
 
+from genlab.configs.vae import VaeConfig
 from genlab.explorer.explore import explore
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
+from genlab.vae.train import train_vae
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -294,12 +296,12 @@ def test_a_finger_moves_z(visit: Any) -> None:
 def test_both_languages_and_the_address(visit: Any) -> None:
     seen = visit("lab", "#prior=mixture&z=0.5,-1.25&lang=zh")
     assert seen.page.evaluate("document.documentElement.lang") == "zh-CN"
-    assert seen.page.locator("h1").text_content() == "会写数字的平面"
+    assert seen.page.locator("h1").text_content() == "会画图的平面"
     assert seen.page.evaluate("model().name") == "mixture"
     np.testing.assert_allclose(seen.z(), [0.5, -1.25])
     seen.page.click("#language")
     seen.page.wait_for_timeout(500)
-    assert seen.page.locator("h1").text_content() == "A plane that draws digits"
+    assert seen.page.locator("h1").text_content() == "A plane that draws pictures"
     address = seen.page.evaluate("location.hash")
     assert "prior=mixture" in address
     assert "lang=en" in address
@@ -364,7 +366,32 @@ def test_digits_without_classes(visit: Any, explored: Path, pages: Path) -> None
     assert seen.wrong == []
     assert seen.page.locator("#classes button").count() == 0
     assert seen.page.locator("#plane-words").text_content().startswith("The lines hold")
-    assert "nearest test digit, 0.00 away" in seen.page.locator("#nearest-words").text_content()
+    assert "nearest test picture, 0.00 away" in seen.page.locator("#nearest-words").text_content()
+
+
+def test_classes_are_shown_by_their_names(visit: Any, explored: Path, pages: Path) -> None:
+    """Of 26 classes, too: a folder each, as a person sorts pictures."""
+    from PIL import Image
+
+    arrays = np.load(explored / "tiny.npz", allow_pickle=False)
+    for split in ("train", "test"):
+        for index, image in enumerate(arrays[split]):
+            folder = pages / "named" / split / f"shape {chr(ord('a') + index % 26)}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(255 * image).save(folder / f"{index:03d}.png")
+    source = str(pages / "named")
+    train_vae(
+        VaeConfig(data=source, hidden=(16,), epochs=1, importance=0, draws=1), pages / "named-run"
+    )
+    explore(pages / "named-run", pages / "named.html", data=source)
+    seen = visit("named", "#lang=en")
+    assert seen.wrong == []
+    buttons = seen.page.locator("#classes button").all_text_contents()
+    assert buttons[:2] == ["shape a", "shape b"]
+    assert len(buttons) == 27
+    assert "nearest test picture: shape " in seen.page.locator("#nearest-words").text_content()
+    seen.page.locator("#classes button").nth(25).click()
+    assert seen.wrong == []
 
 
 def test_paper_is_white(visit: Any, explored: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_figure_is_drawn_again_in_the_languages_that_are_there(tmp_path: Path)
 
 
 def test_figures_have_the_words_of_their_language() -> None:
-    assert {"epoch", "training digits"} <= set(texts(curves.bound_curve(epochs(3), "", "ELBO")))
+    assert {"epoch", "training images"} <= set(texts(curves.bound_curve(epochs(3), "", "ELBO")))
     chinese = texts(curves.bound_curve(epochs(3), "", "ELBO", "zh"))
     assert {"轮数", "训练图像"} <= set(chinese)
     assert "epoch" not in chinese
@@ -145,6 +145,42 @@ def test_a_report_shows_the_picture_of_its_language_where_there_is_one(tmp_path:
         both = [Picture(path=name, zh="图", en="picture") for name in ("a.png", "b.png")]
         w.figure("k", both, 2, "图", "Pictures")
         assert re.findall(r"\((\S+\.png)\)", w.text()) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "name"), [(3, "{}"), (10, "animal {}"), (10, "a long, long name {}"), (30, "n{}")]
+)
+def test_every_class_is_drawn_and_named(count: int, name: str) -> None:
+    """With more than ten classes too; no two have colour and mark alike."""
+    labels = np.repeat(np.arange(count), 2)
+    panel = latent.Panel(title="a", z=np.zeros((len(labels), 2)))
+    names = {label: name.format(label) for label in range(count - 1)}
+    figure = latent.prior_density(panel, np.zeros((5, 5)), labels, 3.5, names=names)
+    (legend,) = figure.legends
+    wanted = [*(name.format(label)[:12] for label in range(count - 1)), str(count - 1)]
+    assert [text.get_text() for text in legend.get_texts()] == wanted
+    looks = {(key.get_color(), key.get_marker()) for key in legend.legend_handles}
+    assert len(looks) == count
+    figure.canvas.draw()
+    assert legend.get_window_extent().width <= figure.bbox.width
+    dots = [one for one in figure.axes[0].collections if len(one.get_offsets()) == 2]
+    assert len(dots) == count
+
+
+def test_a_legend_of_many_long_names_has_numbers() -> None:
+    labels = np.arange(26)
+    panel = latent.Panel(title="a", z=np.zeros((26, 2)))
+    names = dict.fromkeys(range(26), "elephants")
+    figure = latent.prior_density(panel, np.zeros((5, 5)), labels, 3.5, names=names)
+    assert [one.get_text() for one in figure.legends[0].get_texts()] == list(map(str, range(26)))
+
+
+def test_dots_of_very_many_classes_are_drawn_alike() -> None:
+    labels = np.arange(500)
+    panel = latent.Panel(title="a", z=np.zeros((500, 2)))
+    figure = latent.prior_density(panel, np.zeros((5, 5)), labels, 3.5)
+    assert not figure.legends
+    assert any(len(one.get_offsets()) == 500 for one in figure.axes[0].collections)
 
 
 def test_letters_have_the_size_of_print() -> None:
@@ -220,7 +256,7 @@ def test_a_learned_prior_is_drawn_in_standard_coordinates_and_a_fixed_one_in_its
     draws = np.random.default_rng(0).multivariate_normal([5, -3], [[4, 1], [1, 9]], 700)
     moments = Moments(mean=draws.mean(0).tolist(), covariance=np.cov(draws.T).tolist())
     results = replace(VAES[prior], aggregated=moments)
-    panel = Plane(model, results, draws.astype(np.float32), None).of_sheet()
+    panel = Plane(model, results, draws.astype(np.float32), None, {}).of_sheet()
     assert panel.standardised == (prior == "mixture")
     if prior == "standard":
         assert np.array_equal(panel.z, draws.astype(np.float32))

@@ -49,6 +49,8 @@ class IdxSet(NamedTuple):
     """Its folder and prefix, for messages."""
     files: dict[str, str]
     """The path of each part of `FILES` that is there."""
+    transposed: bool
+    """Whether the images are stored column by column, as those of EMNIST are."""
 
 
 def idx_name(name: str) -> bool:
@@ -75,13 +77,15 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
 
     Returns:
         uint8 arrays: "train" and "test" with shape `(N, H, W)`, "train_labels" and "test_labels".
+        The images of EMNIST, which lie on their sides, are turned upright.
 
     Raises:
         InputError: If files are missing or damaged, or of several sets, or images and labels do
             not fit.
     """
     names = _names(path)
-    files = _choose(names, path).files
+    chosen = _choose(names, path)
+    files = chosen.files
     folder = path.parent if idx_name(path.name) and path.is_file() else path
     arrays = {}
     with nullcontext() if folder.is_dir() else open_zip(folder) as archive:
@@ -101,6 +105,8 @@ def idx_arrays(path: Path) -> dict[str, np.ndarray]:
             raise InputError(
                 f"{path}: {split} images {images.shape} and labels {labels.shape} do not fit"
             )
+        if chosen.transposed:
+            arrays[f"{split} images"] = images.transpose(0, 2, 1)
     return {part.replace(" images", "").replace(" ", "_"): a for part, a in arrays.items()}
 
 
@@ -140,7 +146,10 @@ def _sets(names: Iterable[str]) -> list[IdxSet]:
         ]
         part = f"{'train' if found['split'] in TRAIN else 'test'} {found['what']}s"
         sets[(*own, found["set"])].setdefault(part, name)
-    return [IdxSet("/".join(filter(None, key)) or ".", files) for key, files in sets.items()]
+    return [
+        IdxSet("/".join(filter(None, key)) or ".", files, key[-1].startswith("emnist"))
+        for key, files in sets.items()
+    ]
 
 
 def _choose(names: Iterable[str], path: Path) -> IdxSet:

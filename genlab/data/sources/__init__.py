@@ -4,15 +4,23 @@ __all__ = ["SOURCES", "at_hand", "named"]
 
 from genlab.common.errors import InputError
 from genlab.common.progress import say
+from genlab.data.sources.animal_silhouettes import AnimalSilhouettes
 from genlab.data.sources.base import Source
 from genlab.data.sources.dogs import Dogs
+from genlab.data.sources.emnist import EmnistBalanced, EmnistLetters
+from genlab.data.sources.fashion_mnist import FashionMnist
 from genlab.data.sources.imagewoof import Imagewoof
+from genlab.data.sources.kmnist import Kmnist
 from genlab.data.sources.mnist import Mnist
 from genlab.data.sources.mnist_5k import Mnist5k
 from genlab.data.sources.toydogs import ToyDogs
 
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (Mnist(), Mnist5k(), Dogs(), Imagewoof(), ToyDogs())
+    source.name: source
+    for source in (
+        Mnist(), Mnist5k(), FashionMnist(), Kmnist(), EmnistLetters(), EmnistBalanced(),
+        AnimalSilhouettes(), Dogs(), Imagewoof(), ToyDogs(),
+    )
 }
 """Every source by its name."""
 
