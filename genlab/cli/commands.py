@@ -77,7 +77,7 @@ def resume(
 
     Args:
         run: The run directory.
-        data: SOURCE of the digits or images, if they have moved since the run began.
+        data: SOURCE of the images, if they have moved since the run began.
         mnist: Of a lab: SOURCE of the digits, if they have moved.
         dogs: Of a lab: SOURCE of the images, if they have moved.
     """
@@ -109,7 +109,7 @@ def explore(
         out: The HTML file; RUN/explorer.html if not given.
         lang: The language that it opens in; the run's own if not given. The page can switch.
         priors: Show only the VAEs with these priors.
-        data: SOURCE of the digits, if they have moved since training.
+        data: SOURCE of the VAEs' images, if they have moved since training.
         open: Open it in the browser, if this is a terminal.
     """
     from genlab.explorer.explore import explore as build

@@ -57,7 +57,7 @@ def resume(
 
     Arguments:
         path: The run directory.
-        data: The SOURCE of the digits or images now, if they have moved; they must be the same.
+        data: The SOURCE of the images now, if they have moved; they must be the same.
         mnist: In place of `data`, the SOURCE of a lab's digits.
         dogs: In place of `data`, the SOURCE of a lab's images.
 

@@ -46,7 +46,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         data_dir: DataDir = None,
         json: Json = False,
     ) -> None:
-        """Train a VAE on digits under a prior, measure it and draw its figures.
+        """Train a VAE on grey pictures under a prior, measure it and draw its figures.
 
         Args:
             recipe: A set of defaults for all other options; --help shows those of this recipe.
@@ -91,11 +91,11 @@ def vae_refit(
         run: The run directory of the trained VAE.
         prior: The prior to learn.
         prior_options: The prior's options; each has its own defaults.
-        epochs: Passes over the training digits' codes.
+        epochs: Passes over the training images' codes.
         learning_rate: Highest learning rate of Adam.
         em: Fit a prior that is a mixture by expectation-maximisation, instead of gradients or
             before them; --no-em: gradients alone, started from a few images.
-        data: SOURCE of the digits, if they have moved since training.
+        data: SOURCE of the images, if they have moved since training.
         out: The new run's directory; RUN-PRIOR beside RUN if not given.
     """
     from genlab.compute.hardware import resolve_hardware
@@ -126,7 +126,7 @@ def vae_evaluate(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Measure a trained VAE on all test digits again, or one that is still training.
+    """Measure a trained VAE on all test images again, or one that is still training.
 
     RE, Omega and the parts of eq. 3, mutual information and marginal KL, the likelihood exactly
     (one or two latent dimensions) and by importance sampling, each with its standard error. For
@@ -134,9 +134,9 @@ def vae_evaluate(
 
     Args:
         run: The run directory.
-        data: SOURCE of the digits, if they have moved since training.
-        importance: Draws per digit of the importance-sampled likelihood; 0 leaves it out.
-        annealed: Number of random digits whose likelihood is bracketed by annealing (100 take
+        data: SOURCE of the images, if they have moved since training.
+        importance: Draws per image of the importance-sampled likelihood; 0 leaves it out.
+        annealed: Number of random images whose likelihood is bracketed by annealing (100 take
             minutes).
     """
     from genlab.compute.hardware import resolve_hardware
@@ -203,7 +203,7 @@ def _vae_line(results: "Measurement", path: Path) -> str:
         f"(off by {fixed(results.identity_gap, 4, sign=True)}, {holds} "
         f"{fixed(results.identity_tolerance, 4)})"
         + _exact(results)
-        + f"; {shown('prior_gap')}; nats, {results.test_images:,} test digits"
+        + f"; {shown('prior_gap')}; nats, {results.test_images:,} test images"
     )
 
 

@@ -27,7 +27,7 @@ class CompareConfig:
     likelihood_options: LikelihoodOptions = field(default_factory=dict)
     """The likelihood's options."""
     data: str = "mnist"
-    """SOURCE of the digits (see: genlab data)."""
+    """SOURCE of the images (see: genlab data)."""
     latent: int = VaeConfig.latent
     """Latent dimensions D."""
     components: int | None = None
@@ -35,21 +35,21 @@ class CompareConfig:
     hidden: tuple[int, ...] = VaeConfig.hidden
     """Widths of the encoder's hidden layers; the decoder has them reversed."""
     epochs: int = VaeConfig.epochs
-    """Passes over the training digits."""
+    """Passes over the training images."""
     fourier: float | None = None
     """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for one or two latent
     dimensions, else 0."""
     refit_epochs: int = 10
-    """With --post-hoc: passes over the digits' codes for each prior."""
+    """With --post-hoc: passes over the images' codes for each prior."""
     batch: int = VaeConfig.batch
-    """Digits a step."""
+    """Images a step."""
     learning_rate: float = VaeConfig.learning_rate
     """Highest learning rate of Adam."""
     refit_rate: float = 3e-3
     """With --post-hoc: that of the priors. (The mixture is fitted by expectation-maximisation,
     with which the VampPriors begin as well.)"""
     importance: int = VaeConfig.importance
-    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+    """Draws per test image of the importance-sampled likelihood; 0 leaves it out."""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:

@@ -31,7 +31,7 @@ class TrainingConfig:
     latent dimensions (its encoder covers the posterior, and has a poor ELBO); exact, the
     likelihood itself by quadrature, for one or two (the encoder then follows by the ELBO)."""
     samples: int = 1
-    """Draws of z per training digit."""
+    """Draws of z per training image."""
     gradient: Literal["plain", "stl", "dreg"] = "dreg"
     """iwae: the estimator of the encoder's gradient."""
     beta: float = 1.0
@@ -43,9 +43,9 @@ class TrainingConfig:
     lattice: int = 96
     """exact: lattice points along each axis of the latent plane."""
     epochs: int = 75
-    """Passes over the training digits; at most so many with --patience."""
+    """Passes over the training images; at most so many with --patience."""
     batch: int = 256
-    """Digits a step."""
+    """Images a step."""
     learning_rate: float = 4e-3
     """Highest learning rate of Adam."""
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -55,8 +55,8 @@ class TrainingConfig:
     given: 20 where a prior is learned with the networks, else 0. Nothing but its gradients holds
     a learned prior in place, and a few long ones can send the whole plane away."""
     patience: int | None = None
-    """Stop after so many epochs without a better ELBO on validation digits, and keep the best.
-    They are the source's own or, where it has none, the last sixth of the training digits."""
+    """Stop after so many epochs without a better ELBO on validation images, and keep the best.
+    They are the source's own or, where it has none, the last sixth of the training images."""
     seed: int = 0
     """Decides everything random."""
     checkpoints: bool = False
@@ -107,7 +107,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig(TrainingConfig):
-    """A VAE on digits."""
+    """A VAE of grey images."""
 
     prior: PriorName = "standard"
     """The prior over the latent."""
@@ -119,7 +119,7 @@ class VaeConfig(TrainingConfig):
     likelihood_options: LikelihoodOptions = field(default_factory=dict)
     """The likelihood's options. (A configuration holds all of them.)"""
     data: str = "mnist"
-    """SOURCE of the digits: a name, a file or a folder (see: genlab data)."""
+    """SOURCE of the images: a name, a file or a folder (see: genlab data)."""
     latent: int = 2
     """Latent dimensions D."""
     hidden: tuple[int, ...] = (512, 512)
@@ -136,11 +136,11 @@ class VaeConfig(TrainingConfig):
     """post hoc: fit a prior that is a mixture by expectation-maximisation, in place of gradients
     or before them."""
     draws: int = 16
-    """Draws of z per test digit when the bound is measured."""
+    """Draws of z per test image when the bound is measured."""
     importance: int = 1000
-    """Draws per test digit of the importance-sampled likelihood; 0 leaves it out."""
+    """Draws per test image of the importance-sampled likelihood; 0 leaves it out."""
     annealed: int = 0
-    """Random test digits whose likelihood is bracketed by annealing from both sides, which prices
+    """Random test images whose likelihood is bracketed by annealing from both sides, which prices
     the bias of the importance-sampled one."""
     def __post_init__(self) -> None:
         options = PRIOR_SIGNATURES.complete(self.prior, self.prior_options)

@@ -33,7 +33,7 @@ class ComparedPrior:
 
 @styled
 def prior_grid(panels: Sequence[ComparedPrior], limit: float, title: str) -> Figure:
-    """Draws every prior's density and the codes of the same digits, on equal axes.
+    """Draws every prior's density and the codes of the same images, on equal axes.
 
     Arguments:
         panels: One per prior, the standard Gaussian first.

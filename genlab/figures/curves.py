@@ -26,11 +26,11 @@ DEPTH = 45.0
 def bound_curve(
     metrics: Sequence[Mapping[str, Any]], title: str, objective: str, lang: str = "en"
 ) -> Figure:
-    """Draws the training objective, the ELBO of the test digits and the regulariser by epoch."""
+    """Draws the training objective, the ELBO of the test images and the regulariser by epoch."""
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
-    learned = _line(left, metrics, "bound", pick(lang, "训练图像", "training digits"))
-    label = pick(lang, "测试图像（ELBO）", "test digits (ELBO)")
+    learned = _line(left, metrics, "bound", pick(lang, "训练图像", "training images"))
+    label = pick(lang, "测试图像（ELBO）", "test images (ELBO)")
     tested = _line(left, metrics, "test_elbo", label)
     values = [*learned, *tested]
     shown = [max(values) - DEPTH, *learned[-3:], *tested[-2:]]  # the end is always seen

@@ -78,7 +78,7 @@ def compare(
         on: What the runs train on.
 
     Raises:
-        InputError: If `only` is no row, a prior cannot be built, or the digits or `out` cannot
+        InputError: If `only` is no row, a prior cannot be built, or the images or `out` cannot
             be used.
     """
     rows = _rows(config)
@@ -212,10 +212,10 @@ def table(results: Comparison) -> str:
     how = "learned post hoc on one VAE a seed" if results.post_hoc else "trained jointly"
     heads = ["prior", *map(_head, shown)]
     lines = [
-        f"Priors {how}; {results.data.name}, {results.test_images:,} test digits "
-        f"({results.domain}), D = {results.latent}, seeds: {results.seeds}; nats per digit. ± is "
-        "the standard error over seeds, where there are several, else over digits; that of a "
-        "difference is over digits, the same for both.",
+        f"Priors {how}; {results.data.name}, {results.test_images:,} test images "
+        f"({results.domain}), D = {results.latent}, seeds: {results.seeds}; nats per image. ± is "
+        "the standard error over seeds, where there are several, else over images; that of a "
+        "difference is over images, the same for both.",
         "",
         f"| {' | '.join(heads)} | {QUANTITIES[main].label()} − standard |",
         f"|{'---|' * (len(heads) + 1)}",

@@ -173,7 +173,7 @@ class VaeResults(Measurement):
     seconds: float
     """Training time."""
     data: Identity
-    """The digits."""
+    """The images."""
     images: ImageCounts
     """Their numbers, and how many are different."""
     likelihood: str

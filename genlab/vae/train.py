@@ -65,7 +65,7 @@ def refit_config(
         out: The run directory of the new prior.
         prior: The new prior.
         options: Its options.
-        epochs: Passes over the digits' codes.
+        epochs: Passes over the images' codes.
         learning_rate: Highest learning rate of Adam.
         em: Whether expectation-maximisation fits it, if it can (`Prior.fitted_by_em`).
 
@@ -99,7 +99,7 @@ def train_vae(
         wait: If another process trains there now: whether its end is waited for.
 
     Raises:
-        InputError: If the digits or `out` cannot be used, or another process trains there.
+        InputError: If the images or `out` cannot be used, or another process trains there.
         TrainingError: If training diverges, or something measured is not finite; the last saved
             state stays.
     """
@@ -184,13 +184,13 @@ def evaluate_vae(
 
     Arguments:
         out: The run directory.
-        data: SOURCE of the digits, if no longer where they were; they must be the same.
+        data: SOURCE of the images, if no longer where they were; they must be the same.
         importance: Draws of the importance-sampled likelihood, if other than the run's own.
-        annealed: Digits whose likelihood is bracketed by annealing, likewise.
+        annealed: Images whose likelihood is bracketed by annealing, likewise.
         on: What importance sampling runs on.
 
     Raises:
-        InputError: If `out` is not a VAE run or has saved nothing yet, or the digits are others.
+        InputError: If `out` is not a VAE run or has saved nothing yet, or the images are others.
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)

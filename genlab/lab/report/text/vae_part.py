@@ -8,7 +8,7 @@ __all__ = ["vae_part"]
 
 from collections.abc import Mapping
 
-from genlab.lab.report.numbers.bound import like
+from genlab.lab.report.numbers.bound import like, plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration
 from genlab.lab.report.text.data_words import data_name
@@ -23,6 +23,8 @@ from genlab.priors.gaussian import GaussianMixture
 from genlab.vae.likelihoods import LIKELIHOODS
 from genlab.vae.model import VAE
 
+MNIST = ("mnist", "mnist-5k")
+"""The sources of the sheet's digits."""
 DATA = r"\boldsymbol{x} \sim p_{\text{data}}(\boldsymbol{x})"
 POSTERIOR = r"q_\phi(\boldsymbol{z} \mid \boldsymbol{x})"
 RE = (
@@ -220,11 +222,12 @@ def _measuring(w: Writer, facts: Facts) -> None:
 
 
 def _digits(w: Writer, facts: Facts) -> str:
-    data = facts.digits
-    return w.pick(
-        f"手写数字数据集（{data_name(w, data)}{w.cite('mnist')}）",
-        f"handwritten digits ({data_name(w, data)}{w.cite('mnist')})",
-    )
+    """Names the images: they are digits of MNIST, or what the user gave in their place."""
+    name = data_name(w, facts.digits)
+    if plain(facts.digits.source) in MNIST:
+        cite = w.cite("mnist")
+        return w.pick(f"手写数字数据集（{name}{cite}）", f"handwritten digits ({name}{cite})")
+    return w.pick(f"灰度图像（{name}）", f"grey images ({name})")
 
 
 def _count(facts: Facts) -> str:

@@ -160,8 +160,8 @@ def figure_of_priors(
 
 
 FIGURES = (
-    ("own", "prior", 2, 16.0, "模型自己的先验密度（灰度）与按数字着色的聚合后验样本",
-     "Each model's own prior density (grey) and samples of the aggregated posterior, coloured by digit"),
+    ("own", "prior", 2, 16.0, "模型自己的先验密度（灰度）与按类别着色的聚合后验样本",
+     "Each model's own prior density (grey) and samples of the aggregated posterior, coloured by class"),
     ("manifold", "manifold", 3, 16.0, "隐空间平面上等距网格点的解码结果",
      "Images decoded from a regular grid over the latent plane"),
     ("reconstructions", "reconstructions", 1, 12.0, "测试图像与其重建",
