@@ -13,6 +13,7 @@ __all__ = [
     "VAE",
     "Bernoulli",
     "Binomial",
+    "ContinuousBernoulli",
     "Decoder",
     "Encoder",
     "Gaussian",
@@ -39,13 +40,14 @@ if TYPE_CHECKING:
     from genlab import configs, conformance, data, export, features, fid, gan, metrics, priors, vae
     from genlab.networks.mlp import Decoder, Encoder
     from genlab.notebook.run import Run
-    from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian
+    from genlab.vae.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
     from genlab.vae.model import VAE
 
 __getattr__, __dir__ = lazy_names(__name__, {
     "VAE": "vae.model",
     "Bernoulli": "vae.likelihoods",
     "Binomial": "vae.likelihoods",
+    "ContinuousBernoulli": "vae.likelihoods",
     "Decoder": "networks.mlp",
     "Encoder": "networks.mlp",
     "Gaussian": "vae.likelihoods",

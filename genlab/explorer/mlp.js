@@ -97,6 +97,12 @@ function network(name) {
 /** The mean grey value of a pixel, given the decoder's output, by the likelihood. */
 const MEAN = {
   sigmoid,
+  truncated_exponential: (x) => {
+    const size = Math.abs(x);
+    if (size < 0.2) return 0.5 + x / 12 - x ** 3 / 720 + x ** 5 / 30240;
+    const mean = -1 / Math.expm1(-size) - 1 / size;
+    return x > 0 ? mean : 1 - mean;
+  },
   identity: (x) => Math.min(1, Math.max(0, x)),
 };
 

@@ -10,6 +10,7 @@ __all__ = [
     "VAE",
     "Bernoulli",
     "Binomial",
+    "ContinuousBernoulli",
     "Gaussian",
     "Likelihood",
     "Measurement",
@@ -25,7 +26,13 @@ from genlab.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from genlab.vae.fitting import fit, load_weights
-    from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
+    from genlab.vae.likelihoods import (
+        Bernoulli,
+        Binomial,
+        ContinuousBernoulli,
+        Gaussian,
+        Likelihood,
+    )
     from genlab.vae.load import load_vae
     from genlab.vae.model import VAE
     from genlab.vae.results import Measurement
@@ -35,6 +42,7 @@ __getattr__, __dir__ = lazy_names(__name__, {
     "VAE": "model",
     "Bernoulli": "likelihoods",
     "Binomial": "likelihoods",
+    "ContinuousBernoulli": "likelihoods",
     "Gaussian": "likelihoods",
     "Likelihood": "likelihoods",
     "Measurement": "results",

@@ -201,13 +201,10 @@ def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> f
     """Returns the mean of ln p(x), in nats, if every pixel had the mean of the training images.
 
     Means of pixels are (sum + 1/2) / (N + 1), so that none is 0 or 1; None for a likelihood whose
-    mean is no elementwise function that is known here.
+    natural parameters of a mean are not known.
     """
-    mean = (x_train.sum(0, dtype=torch.float64) + 0.5) / (len(x_train) + 1)
-    if likelihood.mean_function is None:
-        return None
-    eta = mean.logit() if likelihood.mean_function == "sigmoid" else mean
-    return likelihood.log_prob(x.double(), eta).mean().item()
+    eta = likelihood.with_mean((x_train.sum(0, dtype=torch.float64) + 0.5) / (len(x_train) + 1))
+    return None if eta is None else likelihood.log_prob(x.double(), eta).mean().item()
 
 
 def _tabulated(

@@ -25,7 +25,13 @@ from genlab.runs.run import Run
 from genlab.vae import VAE, loop
 from genlab.vae.findings import findings
 from genlab.vae.fitting import fit
-from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
+from genlab.vae.likelihoods import (
+    Bernoulli,
+    Binomial,
+    ContinuousBernoulli,
+    Gaussian,
+    Likelihood,
+)
 from genlab.vae.results import VaeResults, read_results
 
 CONFIG = TrainingConfig(epochs=3, batch=12)
@@ -202,7 +208,7 @@ def test_every_prior_stops(name: str, digits: Digits, tmp_path: Path) -> None:
     assert whole(tmp_path / "run")
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli, Gaussian, Binomial])
+@pytest.mark.parametrize("likelihood", [Bernoulli, ContinuousBernoulli, Gaussian, Binomial])
 @pytest.mark.parametrize(
     "objective",
     [

@@ -23,7 +23,13 @@ from genlab.vae import measure as measures
 from genlab.vae.evidence import exact, sampled
 from genlab.vae.evidence.elbo_surgery import unused_dimensions
 from genlab.vae.findings import copies, findings
-from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
+from genlab.vae.likelihoods import (
+    Bernoulli,
+    Binomial,
+    ContinuousBernoulli,
+    Gaussian,
+    Likelihood,
+)
 from genlab.vae.measure import mean_image_log_prob, measure
 from genlab.vae.model import VAE
 
@@ -64,7 +70,9 @@ def test_one_unused_dimension_is_named() -> None:
     assert found.en == "1 of 2 latent dimensions does not depend on the image"
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Binomial(4), Gaussian(0.3)])
+@pytest.mark.parametrize(
+    "likelihood", [Bernoulli(), Binomial(4), ContinuousBernoulli(), Gaussian(0.3)]
+)
 def test_the_mean_image_is_the_best_image_of_all(likelihood: Likelihood) -> None:
     """Its log-likelihood against that of the same family at other natural parameters."""
     random = torch.Generator().manual_seed(0)

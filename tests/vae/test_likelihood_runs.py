@@ -209,7 +209,7 @@ def test_results_are_in_nats_and_bits_and_name_the_images(
     results = read_results(Run(run))
     assert results.likelihood == likelihood
     assert results.domain == LIKELIHOODS[likelihood].domain.en
-    assert results.density == (likelihood == "gaussian")
+    assert results.density == (not LIKELIHOODS[likelihood].discrete)
     assert results.bits_per_pixel is not None
     assert results.nll_exact is not None
     for bits, nats in zip(

@@ -10,11 +10,19 @@ import pytest
 import torch
 import torch.nn as nn
 
-from scipy.stats import bernoulli, binom, chisquare, kstest, norm
+from scipy.stats import bernoulli, binom, chisquare, kstest, norm, truncexpon
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.vae.likelihoods import LIKELIHOODS, Bernoulli, Binomial, Gaussian, Likelihood
+from genlab.vae.likelihoods import (
+    LIKELIHOODS,
+    Bernoulli,
+    Binomial,
+    ContinuousBernoulli,
+    Gaussian,
+    Likelihood,
+)
+from genlab.vae.likelihoods.continuous_bernoulli import truncated_exponential_mean
 
 # Shapes: S draws, B images, X pixels.
 
@@ -28,6 +36,17 @@ def rounded(scale: float) -> float:
     return math.exp(np.float32(math.log(scale)))
 
 
+def truncated(eta: np.ndarray) -> tuple[object, np.ndarray]:
+    """A truncated exponential on [0, 1] with rate |l|, which 1 - x has for positive l."""
+    rate = np.abs(eta)
+    return truncexpon(rate, scale=1 / rate), eta > 0
+
+
+def truncated_log_density(x: np.ndarray, eta: Tensor) -> np.ndarray:
+    law, mirrored = truncated(eta.double().numpy())
+    return law.logpdf(np.where(mirrored, 1 - x, x))
+
+
 CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
     "bernoulli": (Bernoulli(), lambda x, eta: bernoulli(sigmoid(eta)).logpmf(x)),
     "binomial": (
@@ -36,6 +55,7 @@ CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] 
     "binomial, 3 trials": (
         Binomial(trials=3), lambda x, eta: binom(3, sigmoid(eta)).logpmf(np.round(3 * x))
     ),
+    "continuous bernoulli": (ContinuousBernoulli(), truncated_log_density),
     "gaussian": (
         Gaussian(scale=0.3), lambda x, eta: norm(eta.numpy(), rounded(0.3)).logpdf(x)
     ),
@@ -179,10 +199,38 @@ def test_gaussian_draws_have_their_density() -> None:
     assert kstest(draws, norm(0.7, 0.3).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("logit", [-20.0, -1.0, -1e-4, 0.0, 0.3, 5.0, 60.0])
+def test_draws_of_the_continuous_bernoulli_have_their_density(logit: float) -> None:
+    torch.manual_seed(0)
+    draws = ContinuousBernoulli().sample(torch.full((20_000,), logit)).numpy()
+    assert draws.min() >= 0
+    assert draws.max() <= 1
+    law, mirrored = truncated(np.array(logit or 1e-12))
+    assert kstest(np.where(mirrored, 1 - draws, draws), law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_continuous_bernoulli_holds_at_every_logit(dtype: torch.dtype) -> None:
+    """A and its derivative against Gauss-Legendre quadrature of e^(l x) over [0, 1]."""
+    logits = torch.tensor([0.0, 1e-30, 1e-8, 1e-3, 0.19, 0.21, 3.0, 30.0, 80.0]).double()
+    logits = torch.cat([logits, -logits[1:]])
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    x, weights = torch.from_numpy((nodes + 1) / 2), torch.from_numpy(weights / 2)
+    top = logits.clamp(min=0)[:, None]
+    mass = (logits[:, None] * x - top).exp() * weights
+    partition, mean = mass.sum(1).log() + top[:, 0], (mass * x).sum(1) / mass.sum(1)
+    given = logits.to(dtype).requires_grad_()
+    found = ContinuousBernoulli().log_partition(given[:, None])
+    (slope,) = torch.autograd.grad(found.sum(), given)
+    close = {"rtol": max(1e-12, 20 * torch.finfo(dtype).eps), "atol": 2 * torch.finfo(dtype).eps}
+    torch.testing.assert_close(found.detach().double(), partition, **close)
+    torch.testing.assert_close(slope.double(), mean, **close)
+
+
 def test_grey_levels_of_eight_bits_are_taken_as_they_are() -> None:
     levels = torch.arange(256)
     grey, random = levels.float() / 255, torch.Generator()
-    for likelihood in (Binomial(), Gaussian()):
+    for likelihood in (Binomial(), ContinuousBernoulli(), Gaussian()):
         assert torch.equal(likelihood.observe(grey, random), grey)
     assert torch.equal(Binomial().statistic(grey), levels.float())
     assert set((3 * Binomial(trials=3).observe(grey, random)).tolist()) == {0, 1, 2, 3}
@@ -204,9 +252,21 @@ def test_mean_images_are_grey(name: str) -> None:
     grey = likelihood.to_grey(likelihood.mean(eta))
     assert grey.min() >= 0
     assert grey.max() <= 1
-    function = {"sigmoid": torch.sigmoid, "identity": lambda value: value}
+    function = {
+        "sigmoid": torch.sigmoid, "truncated_exponential": truncated_exponential_mean,
+        "identity": lambda value: value,
+    }
     assert likelihood.mean_function is not None
     assert torch.equal(likelihood.mean(eta), function[likelihood.mean_function](eta))
+
+
+@each
+def test_natural_parameters_of_a_mean_have_it(name: str) -> None:
+    likelihood, _ = CASES[name]
+    mean = torch.tensor([1e-5, 0.003, 0.3, 0.4999999, 0.5, 0.77, 1 - 1e-5], dtype=torch.float64)
+    eta = likelihood.with_mean(mean)
+    assert eta is not None
+    torch.testing.assert_close(likelihood.mean(eta), mean, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("trials", [0, 65_536])
@@ -221,7 +281,9 @@ def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
         Gaussian(scale=scale)
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Binomial(4), Gaussian(0.3)])
+@pytest.mark.parametrize(
+    "likelihood", [Bernoulli(), Binomial(4), ContinuousBernoulli(), Gaussian(0.3)]
+)
 def test_derivatives_are_right_where_images_and_parameters_broadcast(
     likelihood: Likelihood,
 ) -> None:

@@ -13,7 +13,13 @@ from torch.distributions import Independent, Normal
 from genlab.networks.mlp import Decoder
 from genlab.vae.evidence import quadrature
 from genlab.vae.evidence.quadrature import log_evidence
-from genlab.vae.likelihoods import Bernoulli, Binomial, Gaussian, Likelihood
+from genlab.vae.likelihoods import (
+    Bernoulli,
+    Binomial,
+    ContinuousBernoulli,
+    Gaussian,
+    Likelihood,
+)
 
 # Shapes: N images, G lattice points, X pixels, D latent dimensions.
 
@@ -66,7 +72,8 @@ def explicit(x: Tensor, likelihood: Likelihood, decoder: nn.Module, latent: int)
 @pytest.mark.parametrize("latent", [1, 2])
 @pytest.mark.parametrize(
     "likelihood",
-    [Bernoulli(), Binomial(), SinglePrecision(), Gaussian(scale=0.2), Gaussian(0.05, False)],
+    [Bernoulli(), Binomial(), SinglePrecision(), ContinuousBernoulli(), Gaussian(scale=0.2),
+     Gaussian(0.05, False)],
     ids=lambda likelihood: type(likelihood).__name__,
 )
 def test_log_evidence_equals_an_explicit_sum(likelihood: Likelihood, latent: int) -> None:

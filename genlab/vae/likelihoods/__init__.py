@@ -11,6 +11,7 @@ from genlab.numerics.mkl_warmup import settle
 from genlab.vae.likelihoods.base import Likelihood as Likelihood
 from genlab.vae.likelihoods.bernoulli import Bernoulli as Bernoulli
 from genlab.vae.likelihoods.binomial import Binomial as Binomial
+from genlab.vae.likelihoods.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from genlab.vae.likelihoods.gaussian import Gaussian as Gaussian
 
 settle()
@@ -18,6 +19,7 @@ settle()
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "binomial": Binomial,
+    "continuous-bernoulli": ContinuousBernoulli,
     "gaussian": Gaussian,
 }
 """The likelihoods by their names on the command line. `genlab.configs.likelihood` reads this

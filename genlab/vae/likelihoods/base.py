@@ -44,7 +44,7 @@ class Likelihood(nn.Module, ABC):
     """Natural parameters a pixel: the decoder has K = `outputs` X outputs."""
     discrete: ClassVar[bool] = True
     """Whether p(x|z) is a probability; otherwise it is a density."""
-    mean_function: ClassVar[Literal["sigmoid", "identity"] | None] = None
+    mean_function: ClassVar[Literal["sigmoid", "truncated_exponential", "identity"] | None] = None
     """The elementwise function that maps natural parameters to grey values of the mean image; None
     if it is another one. The explorer page decodes images with it."""
     product_dtype: ClassVar[torch.dtype] = torch.float64
@@ -66,6 +66,14 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def mean(self, eta: Tensor) -> Tensor:
         """Returns the mean image E[x|z], `(*, X)`, given natural parameters `(*, K)`."""
+
+    def with_mean(self, mean: Tensor) -> Tensor | None:
+        """Returns natural parameters `(*, K)` that have the mean image `(*, X)`, in (0, 1).
+
+        None if they are not known in general, as by default.
+        """
+        del mean
+        return None
 
     @abstractmethod
     def sample(self, eta: Tensor) -> Tensor:

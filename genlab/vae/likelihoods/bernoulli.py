@@ -64,6 +64,10 @@ class Bernoulli(Likelihood):
         """Returns the probability of ink of each pixel."""
         return torch.sigmoid(eta)
 
+    def with_mean(self, mean: Tensor) -> Tensor:
+        """Returns the logits of probabilities."""
+        return mean.logit()
+
     def sample(self, eta: Tensor) -> Tensor:
         """Draws binary images."""
         return torch.bernoulli(torch.sigmoid(eta))

@@ -83,6 +83,10 @@ class Binomial(Likelihood):
         """Returns the mean grey value of each pixel, in [0, 1]."""
         return torch.sigmoid(eta)
 
+    def with_mean(self, mean: Tensor) -> Tensor:
+        """Returns the logits of probabilities."""
+        return mean.logit()
+
     def sample(self, eta: Tensor) -> Tensor:
         """Draws images of grey levels 0, 1/n, ..., 1."""
         count = torch.full_like(eta, self.trials)

@@ -89,6 +89,10 @@ class Gaussian(Likelihood):
         """Returns the means, which may lie outside [0, 1]."""
         return eta
 
+    def with_mean(self, mean: Tensor) -> Tensor:
+        """Returns the means."""
+        return mean
+
     def sample(self, eta: Tensor) -> Tensor:
         """Draws images, whose values may lie outside [0, 1]."""
         return eta + self._log_scale(eta).exp() * torch.randn_like(eta)
