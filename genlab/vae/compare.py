@@ -48,7 +48,7 @@ from genlab.vae.results import (
     read_results,
 )
 from genlab.vae.splits import splits_of
-from genlab.vae.train import train_vae
+from genlab.vae.train import discard_parts, train_vae
 
 TABLED = (
     "nll_exact", "nll_is", "elbo", "re", "omega", "prior_gap", "mutual_information",
@@ -93,6 +93,8 @@ def compare(
     with run_lock(out, wait=True):  # others may train other rows meanwhile
         run = open_run(out, "compare", config, {"digits": digits.identity}, on.facts)
     if run.done:
+        for row in rows:
+            discard_parts(out / row)
         return gather(out)
     with resumable(out):
         for row in _order(rows, only):

@@ -1,6 +1,6 @@
 """Trains a VAE into a run directory, or a new prior for one, and measures it."""
 
-__all__ = ["evaluate_vae", "refit_config", "train_vae"]
+__all__ = ["discard_parts", "evaluate_vae", "refit_config", "train_vae"]
 
 import hashlib
 import json
@@ -118,7 +118,7 @@ def _train(
     """Trains the model and measures it, or returns the results of a finished run."""
     run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
     if run.done or model is None:
-        _discard_parts(run)  # where the process that finished it was stopped before
+        discard_parts(out)  # where the process that finished it was stopped before
         return read_results(run)
     counts = digits.counts()
     say_all(out, copies(counts))
@@ -251,8 +251,10 @@ def _parts(run: Run, model: VAE, config: VaeConfig) -> Parts:
 
 def _finish(run: Run, results: VaeResults) -> None:
     run.finish(to_json(results), {MEASURES: results.values})
-    _discard_parts(run)
+    discard_parts(run.path)
 
 
-def _discard_parts(run: Run) -> None:
-    Parts(run.path / MEASURING).discard()
+def discard_parts(path: Path) -> None:
+    """Deletes the parts that a measurement of the run at `path` has left, once it has ended."""
+    with run_lock(path, wait=True):
+        Parts(path / MEASURING).discard()

@@ -15,14 +15,16 @@ TIMES = {"seconds", "images_per_second", "measure_seconds", "sessions", "started
 def timeless(path: Path, keys: Set[str]) -> bytes:
     """The content of a file, of JSON without these keys, of Word without its properties.
 
-    Of DONE the names: it has digests of files with times.
+    Of DONE the names: it has digests of files with times. The last line of a log may be torn.
     """
     data = path.read_bytes()
     if path.name == "DONE":
         return json.dumps(sorted(json.loads(data)["files"])).encode()
-    if path.suffix in (".json", ".jsonl"):
-        lines = [data] if path.suffix == ".json" else data.splitlines()
-        return json.dumps([_without(json.loads(line), keys) for line in lines]).encode()
+    if path.suffix == ".json":
+        return json.dumps(_without(json.loads(data), keys)).encode()
+    if path.suffix == ".jsonl":
+        *lines, torn = data.split(b"\n")
+        return json.dumps([_without(json.loads(line), keys) for line in lines]).encode() + torn
     if path.suffix == ".docx" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = sorted({*archive.namelist()} - {"docProps/core.xml"})

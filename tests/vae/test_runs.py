@@ -18,6 +18,7 @@ import genlab.data
 
 from genlab.cli.resume import resume
 from genlab.common import atomic
+from genlab.common.cache import Parts
 from genlab.common.errors import InputError, TrainingError
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.compute.hardware import CPU
@@ -387,6 +388,21 @@ def test_a_finished_comparison_follows_its_rows(tiny_digits: Path, tmp_path: Pat
     assert error == pytest.approx(math.hypot(over_images, *draws))
     assert QUANTITIES["nll_is"].label() in (out / "table.md").read_text(encoding="utf-8")
     assert (out / "comparison.png").exists()
+
+
+def test_parts_that_could_not_be_deleted_go_when_a_comparison_is_given_again(
+    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion that fails costs no result, and is made up for."""
+    config, out = replace(post_hoc_students(tiny_digits), priors=("student",)), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "discard", lambda parts: None)
+        compare(config, out)
+    assert sorted(out.rglob("measuring/*"))
+    table = (out / "table.md").read_bytes()
+    compare(config, out)
+    assert not sorted(out.rglob("measuring"))
+    assert (out / "table.md").read_bytes() == table
 
 
 def test_gradients_are_clipped_where_a_prior_is_learned_with_the_networks(base: Path) -> None:
