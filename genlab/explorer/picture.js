@@ -1,5 +1,5 @@
 "use strict";
-// Digits on canvases: ink on paper, in the colours of the page.
+// Grey images on canvases: ink on paper in the colours of the page, others as they are.
 
 const colours = new Map(); // asked of the style once: `forgetColours` after a change of light
 
@@ -17,17 +17,17 @@ function forgetColours() {
   colours.clear();
 }
 
-/** Draws grey values, 1 for ink; the canvas takes the digits' size. */
-function drawDigit(canvas, ink, label) {
-  const { height, width } = FACTS.vae.digits;
+/** Draws grey values, 1 for ink or white; the canvas takes the images' size. */
+function drawDigit(canvas, grey, label) {
+  const { height, width, paper } = FACTS.vae.digits;
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const paper = colour("--field"),
-    pen = colour("--ink");
+  const none = paper ? colour("--field") : [0, 0, 0],
+    full = paper ? colour("--ink") : [255, 255, 255];
   for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + (pen[c] - paper[c]) * ink[i];
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = none[c] + (full[c] - none[c]) * grey[i];
     image.data[4 * i + 3] = 255;
   }
   context.putImageData(image, 0, 0);

@@ -45,12 +45,15 @@ def png(image: np.ndarray) -> str:
 
 
 @torch.no_grad()
-def lattice_still(model: VAE, limit: float, height: int, width: int) -> str:
-    """Returns the decoded images of a lattice over [-limit, limit]^2, the highest z2 first."""
+def lattice_still(model: VAE, limit: float, height: int, width: int, paper: bool) -> str:
+    """Returns the decoded images of a lattice over [-limit, limit]^2, the highest z2 first.
+
+    Those that are ink on `paper` are dark on white.
+    """
     points = torch.from_numpy(grid_points(limit * (1 - 1 / SIDE), SIDE)).float()
-    ink = model.decode(points).view(SIDE, SIDE, height, width).flip(0).numpy()
-    sheet = ink.transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
-    return png(np.round(255 * (1 - sheet)).astype(np.uint8))
+    grey = model.decode(points).view(SIDE, SIDE, height, width).flip(0).numpy()
+    sheet = grey.transpose(0, 2, 1, 3).reshape(SIDE * height, SIDE * width)
+    return png(np.round(255 * (1 - sheet if paper else sheet)).astype(np.uint8))
 
 
 def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
@@ -63,9 +66,11 @@ def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
     return png(image[::-1].astype(np.uint8))
 
 
-def samples_still(model: VAE, z: torch.Tensor, height: int, width: int) -> str:
-    """Returns the decoded images of latents `(N, D)` in a row."""
+def samples_still(
+    model: VAE, z: torch.Tensor, height: int, width: int, paper: bool
+) -> str:
+    """Returns the decoded images of latents `(N, D)` in a row, as `lattice_still` shows them."""
     with torch.no_grad():
-        ink = model.decode(z).view(-1, height, width).numpy()
-    row = ink.transpose(1, 0, 2).reshape(height, -1)
-    return png(np.round(255 * (1 - row)).astype(np.uint8))
+        grey = model.decode(z).view(-1, height, width).numpy()
+    row = grey.transpose(1, 0, 2).reshape(height, -1)
+    return png(np.round(255 * (1 - row if paper else row)).astype(np.uint8))

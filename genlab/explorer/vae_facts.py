@@ -23,6 +23,7 @@ from genlab.common.rng import generator, seeded
 from genlab.common.text import one_line
 from genlab.configs.vae import VaeConfig
 from genlab.data.digit_set import Digits
+from genlab.data.paper import on_paper
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.plane_facts import density_facts, log_density
 from genlab.explorer.precision import Precision, choose
@@ -102,13 +103,14 @@ def vae_facts(
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
     x = observed_test_images(digits, first.model.likelihood)[rows]
     codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
+    paper = on_paper(digits.test)
     precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
     networks: dict[str, Any] = {}
     models, stills = [], []
     for one, precision in zip(loaded, precisions):
         facts = _identity(one) | _networks(one.model, precision, x, networks, blobs)
         facts |= _difference(one, first)
-        sides = digits.test.shape[1:]
+        height, width = digits.test.shape[1:]
         if plane:
             z = codes[one.name]
             limit = facts["limit"] = common_limit(z)
@@ -117,11 +119,11 @@ def vae_facts(
             facts["codes"] = _codes(z, blobs)
             stills.append(Still("density", facts["title"], density_still(density, z, limit)))
             if one is first or one.config.post_hoc is None:  # the others decode as the first
-                picture = lattice_still(one.model, limit, *sides)
+                picture = lattice_still(one.model, limit, height, width, paper)
                 stills.append(Still("lattice", facts["title"], picture))
         samples = _samples(one)
         facts["samples"] = blobs.add(samples.numpy())
-        picture = samples_still(one.model, samples[:STILL_SAMPLES], *sides)
+        picture = samples_still(one.model, samples[:STILL_SAMPLES], height, width, paper)
         stills.append(Still("samples", facts["title"], picture))
         models.append(facts)
     return {
@@ -235,7 +237,8 @@ def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, 
             names = {label: one_line(digits.class_name(label)) for label in set(values.tolist())}
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
-        "grey": grey, "labels": labels, "classes": names, "identity": {
+        "grey": grey, "paper": on_paper(digits.test), "labels": labels, "classes": names,
+        "identity": {
             "name": digits.identity.name, "sha256": digits.identity.sha256,
             "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,
         },

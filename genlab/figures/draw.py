@@ -20,6 +20,7 @@ from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
 from genlab.data.digit_set import Digits
 from genlab.data.image_set import ImageSet, load_images
+from genlab.data.paper import on_paper
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.gan_samples import walk_file
@@ -132,7 +133,9 @@ def draw_vae(
         decoded = model.decode(model.encode(x)[0])
         with seeded(config.seed, "prior samples"):
             samples = model.decode(model.prior().sample((96,)))
-    before, after, drawn = (t.view(-1, height, width).numpy() for t in (x, decoded, samples))
+    before, after, drawn = (
+        _shades(t.view(-1, height, width), digits) for t in (x, decoded, samples)
+    )
 
     def rows(lang: str) -> list[tuple[str, np.ndarray]]:
         return [(pick(lang, "测试图像", "test images"), before),
@@ -143,9 +146,14 @@ def draw_vae(
         folder / "reconstructions.png", languages,
     )
     save(
-        lambda lang: grids.digit_grid(drawn, 16, pick(lang, *title)), folder / "samples.png",
+        lambda lang: grids.grey_grid(drawn, 16, pick(lang, *title)), folder / "samples.png",
         languages,
     )  # the last: with it all are there
+
+
+def _shades(grey: Tensor, digits: Digits) -> np.ndarray:
+    """Returns grey values as they are shown, 1 for white: ink on paper is dark."""
+    return (1 - grey if on_paper(digits.test) else grey).numpy()
 
 
 def _twelve(digits: Digits) -> list[int]:
@@ -175,7 +183,7 @@ def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
             plane.raw(lang), density, plane.labels, limit, lang, plane.names
         ), folder / "prior.png", languages,
     )
-    upward = images.flip(0).numpy()  # the grid's first row is the lowest z2
+    upward = _shades(images.flip(0), digits)  # the grid's first row is the lowest z2
     save(
         lambda lang: latent.manifold(upward, limit, plane.raw(lang).title),
         folder / "manifold.png", languages,

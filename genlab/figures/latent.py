@@ -177,7 +177,7 @@ def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
 
     Arguments:
         images: The decoded image of each point of a grid over [-limit, limit]^2, the first row
-            at the top, with shape `(G, G, H, W)`, 1 for ink.
+            at the top, with shape `(G, G, H, W)`, 1 for white.
         limit: Half the side of the square.
         caption: The title.
     """
@@ -185,7 +185,7 @@ def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
     sheet = images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
     figure = Figure(figsize=(5.1 * CM, 5.4 * CM), dpi=400, layout="constrained")
     axis = figure.add_subplot()
-    axis.imshow(1 - sheet, cmap="gray", extent=(-limit, limit, -limit, limit), vmin=0, vmax=1)
+    axis.imshow(sheet, cmap="gray", extent=(-limit, limit, -limit, limit), vmin=0, vmax=1)
     _ticks(axis)
     axis.set_xlabel(r"$z_1$")
     axis.set_ylabel(r"$z_2$", labelpad=1)

@@ -291,11 +291,16 @@ def test_what_is_no_run_is_refused(tmp_path: Path, vae: Path) -> None:
 # Its parts
 
 
-def test_a_sheet_of_digits_is_dark_on_white_and_of_colours_as_they_are() -> None:
-    digits = torch.arange(2 * 4 * 4, dtype=torch.uint8).view(2, 4, 4)
+def test_a_sheet_of_digits_is_dark_on_white_and_of_others_as_they_are() -> None:
+    digits = torch.zeros(2, 4, 4, dtype=torch.uint8)
+    digits[0, 1, 1], digits[1, 0, 0] = 100, 16
     picture = sheet_of(digits)
     assert picture.getpixel((2, 2)) == (255, 255, 255)
+    assert picture.getpixel((3, 3)) == (155, 155, 155)
     assert picture.getpixel((8, 2)) == (239, 239, 239)  # the second digit's first pixel is 16
+    light = digits + 90
+    assert sheet_of(light).getpixel((2, 2)) == (90, 90, 90)
+    assert sheet_of(light).getpixel((3, 3)) == (190, 190, 190)
     colours = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
     colours[0, 1] = 200
     assert sheet_of(colours).getpixel((3, 3)) == (0, 200, 0)

@@ -23,6 +23,7 @@ import numpy as np
 
 from genlab.common.errors import InputError
 from genlab.common.formats.zip_archive import Limits, Stream, ZipArchive
+from genlab.common.paths import exists
 from genlab.common.text import one_line
 
 MAGIC = b"\x93NUMPY"
@@ -115,7 +116,9 @@ def read_npz(
 
 
 def array_names(path: Path) -> list[str]:
-    """Returns the names of a `.npz`'s arrays; none of a file that is no zip or holds others."""
+    """Returns the names of a `.npz`'s arrays; none of what is no zip, or holds others."""
+    if not (exists(path) and path.is_file()):
+        return []
     try:
         with ZipArchive(path, str(path), LIMITS) as archive:
             names = [entry.filename for entry in archive.entries]
