@@ -57,8 +57,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     chance, began = random.Random(options.seed), time.monotonic()
-    commands = Commands()
     numbers = cycle([signal.Signals[f"SIG{name}"] for name in options.signals])
+    for number in {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)  # ignored ones, as by nohup, would stay so
+    commands = Commands()
     record = {
         "torch": torch.__version__, "system": platform.platform(), "seed": options.seed,
         "kills": 0, "differing": 0, "left": 0, "lost": 0, "failed": 0, "commands": {},
