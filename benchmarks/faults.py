@@ -5,8 +5,9 @@
     python benchmarks/faults.py --errors all sheet submit    # each call with every error
 
 What is asserted of each failing call stands in tests/cases/fault_commands.py, what is counted as
-a call in tests/cases/faults.py. Figures are drawn with --draw only: they take most of the time.
-The k-th call has the k-th of ENOSPC, EIO, EACCES and a short write, round and round.
+a call in tests/cases/faults.py. Figures are drawn with --draw, and always by lab and limits: they
+take most of the time. The k-th call has the k-th of ENOSPC, EIO, EACCES and a short write, round
+and round.
 
 `limits` are real: processes whose files may have a few bytes only (RLIMIT_FSIZE), so that the
 system itself cuts a write short, in libraries and in pandoc too.
@@ -39,6 +40,8 @@ from cases.lab import lab_options, shrink_lab, write_digits  # noqa: E402
 RESULTS = Path(__file__).with_suffix(".json")
 LIMITS = (0, 1, 100, 1_000, 4_000, 10_000, 30_000, 100_000)
 """The largest sizes of files, in bytes."""
+ALWAYS_DRAWN = ("lab", "limits")
+"""A lab needs its figures, and processes of their own draw them."""
 
 
 def lab() -> Command:
@@ -110,13 +113,15 @@ def main() -> None:
     torch.set_num_threads(1)
     os.environ["GENLAB_DATA"] = ""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    with nullcontext() if options.draw else nothing_drawn(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         shrink_lab(patch)
         for name in options.commands or [*COMMANDS, "lab", "limits"]:
-            if name == "limits":
-                found = {one: limits(one, COMMANDS[one]) for one in ("vae train", "report", "fid")}
-            else:
-                with pytest.MonkeyPatch.context() as fast:
+            drawn = nullcontext() if options.draw or name in ALWAYS_DRAWN else nothing_drawn()
+            with drawn, pytest.MonkeyPatch.context() as fast:
+                if name == "limits":
+                    commands = ("vae train", "report", "fid")
+                    found = {one: limits(one, COMMANDS[one]) for one in commands}
+                else:
                     fast.setattr(os, "fsync", lambda file: None)
                     command = lab() if name == "lab" else COMMANDS[name]
                     found = sweep(name, command, options.every, options.errors == "all")

@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
-from genlab.common.errors import InputError
+from genlab.cli.samples import write_samples
 from genlab.configs.design import DesignOptions
 from genlab.configs.gan import LENGTH, GanConfig, RecipeName
 from genlab.configs.hardware import HardwareConfig
@@ -126,25 +126,11 @@ def gan_sample(
         out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. A
             place named here that holds anything else is left alone.
     """
-    from genlab.figures import gan_samples as sampling
+    from genlab.figures.samples import of_gan
     from genlab.gan.load import Choice
 
     choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
-    if grid and walk:
-        raise InputError("--grid, --walk: give one of them")
-    if walk:
-        target, count = out or run / "walk.webp", 6 if n is None else n
-        results = sampling.walk_file(run, count, seed, target, choice, new=out is not None)
-        line = f"a walk through {count} images, {results['frames']} frames, in {target}"
-    elif grid or (n == 1 and out is not None and out.suffix.lower() in sampling.PICTURES):
-        target, count = out or run / "grid.png", 64 if n is None else n
-        results = sampling.sheet(run, count, seed, target, choice, new=out is not None)
-        line = f"{count} images on {target}"
-    else:
-        target, count = out or run / "generated", 300 if n is None else n
-        results = sampling.generate(run, count, seed, target, choice)
-        line = f"{count} images in {target}"
-    end(results, line, json)
+    end(*write_samples(of_gan(run, seed, choice), n, out, grid, walk), json)
 
 
 @gan.command(name="draw")

@@ -1,4 +1,4 @@
-"""The commands of `genlab vae`: train, refit, evaluate, compare."""
+"""The commands of `genlab vae`: train, refit, evaluate, compare, sample, encode, interpolate."""
 
 __all__ = ["train_command", "vae"]
 
@@ -18,6 +18,7 @@ from tyro.extras import SubcommandApp
 import genlab.data
 
 from genlab.cli.base import DataDir, Device, Json, alone_in, end, use_data
+from genlab.cli.samples import write_samples
 from genlab.common.paths import way_from
 from genlab.common.quantities import QUANTITIES, Measured, fixed
 from genlab.common.text import one_line
@@ -186,6 +187,92 @@ def vae_compare(
     lines = map(one_line, table(results).split("\n"))
     print("\n".join(lines), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results.priors)} priors compared", json)
+
+
+@vae.command(name="sample")
+def vae_sample(
+    run: Positional[Path],
+    n: int | None = None,
+    seed: int = 0,
+    grid: bool = False,
+    walk: bool = False,
+    out: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Generate images with a trained VAE: a folder of PNGs, one sheet, or a walk that moves.
+
+    They are the decoded draws of its prior, the mean of p(x|z) each, with the grey values of the
+    data. The same seed gives the same images, to the byte, however many are drawn.
+
+    Args:
+        run: The run directory of the VAE.
+        n: Number of images; if not given 300 in a folder, 64 on a sheet, 6 stops of a walk.
+        seed: Decides the latents.
+        grid: One PNG with all of them side by side, pixel for pixel.
+        walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
+        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. A
+            place named here that holds anything else is left alone.
+    """
+    from genlab.figures.samples import of_vae
+
+    end(*write_samples(of_vae(run, seed), n, out, grid, walk), json)
+
+
+@vae.command(name="encode")
+def vae_encode(
+    run: Positional[Path],
+    source: Positional[str | None] = None,
+    out: Path | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Write the codes of images: mean and standard deviation of q(z|x), with labels, as .npz.
+
+    Args:
+        run: The run directory of the VAE.
+        source: SOURCE of grey images of the same size (see: genlab data); the run's own if not
+            given.
+        out: The file; RUN/codes.npz if not given.
+    """
+    from genlab.vae.latents.encoding import encode, write_codes
+
+    use_data(data_dir)
+    target = out or run / "codes.npz"
+    codes = encode(run, source)
+    write_codes(codes, target, run)
+    shapes = {name: list(array.shape) for name, array in codes.items()}
+    counts = ", ".join(
+        f"{len(array):,} {name.removesuffix('_mean')}"
+        for name, array in codes.items() if name.endswith("_mean")
+    )
+    end({"file": str(target), "arrays": shapes}, f"codes of {counts} images in {target}", json)
+
+
+@vae.command(name="interpolate")
+def vae_interpolate(
+    run: Positional[Path],
+    first: Positional[str],
+    second: Positional[str],
+    steps: int = 11,
+    out: Path | None = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Draw what lies on the straight way between the codes of two images, as one PNG.
+
+    Args:
+        run: The run directory of the VAE.
+        first: A picture file, or the number of a test image, from 0 on.
+        second: Likewise.
+        steps: Pictures on the way, the two ends among them.
+        out: The file; RUN/interpolation.png if not given.
+    """
+    from genlab.figures.interpolation import interpolation
+
+    use_data(data_dir)
+    target = out or run / "interpolation.png"
+    interpolation(run, (first, second), steps, target)
+    end({"file": str(target), "steps": steps}, f"{steps} pictures on {target}", json)
 
 
 def _vae_line(results: "Measurement", path: Path) -> str:

@@ -23,8 +23,8 @@ from genlab.data.image_set import ImageSet, load_images
 from genlab.data.paper import on_paper
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
-from genlab.figures.gan_samples import walk_file
 from genlab.figures.language import pick
+from genlab.figures.samples import of_gan, walk_file
 from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
 from genlab.gan.load import gan_config
@@ -288,7 +288,7 @@ def draw_gan(
     frames = gan_pictures.training_frames(path, config.epochs)
     shown = [min(1000, 6000 // len(frames))] * (len(frames) - 1) + [2500]
     atomic.write_bytes(path / "training.webp", animation(frames, ".webp", shown))
-    walk_file(path, STOPS, config.seed, path / "walk.webp")
+    walk_file(of_gan(path, config.seed), STOPS, path / "walk.webp")
     if (path / "generated").is_dir():
         fakes = read_sheet(path / "generated")[:60]
         atomic.write_png(path / "generated.png", grids.image_sheet(fakes, 10, 2))

@@ -29,7 +29,7 @@ from genlab.fid.measurement import measure_sets
 from genlab.fid.results import GanMeasurement, Measurement, Snapshot, SnapshotDistance
 from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
-from genlab.figures.gan_samples import generate
+from genlab.figures.samples import generate, of_gan
 from genlab.figures.style import drawn_languages
 from genlab.gan.results import read_gan_results
 from genlab.gan.split import refuse_within
@@ -127,7 +127,7 @@ def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
         return
     folder = gan / "generated"
     if not (folder / "results.json").exists():
-        generate(gan, config.fakes, config.decided_seed, folder)
+        generate(of_gan(gan, config.decided_seed), config.fakes, folder)
     features, real_pictures = FeatureExtractors(config.inception), _pictures(real)
     extractors, missing = default_extractors(features)
 

@@ -32,8 +32,12 @@ from genlab.runs.seal import DONE, has
 from genlab.vae.results import OBJECTS, read_comparison, read_results
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from PIL.Image import Image
     from torch import Tensor
+
+    from genlab.data.arrays.layout import Array
 
 PICTURES = (".png", ".webp", ".gif")
 
@@ -156,7 +160,7 @@ class Run:
             choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
             return sample(self.path, n, seed, choice)
         if self.kind == "vae":
-            from genlab.fid.generated import decoded_draws
+            from genlab.vae.latents.sampling import decoded_draws
 
             if epoch is not None or truncation != 1 or best or of_class is not None:
                 raise InputError(
@@ -168,6 +172,26 @@ class Run:
             f"{self.path}: a {self.kind!r} run has no model of its own"
             + (f"; take one of .runs: {inside}" if inside else "")
         )
+
+    def encode(self, source: "str | Path | Array | None" = None) -> "dict[str, np.ndarray]":
+        """Returns the codes of images under a VAE: mean and standard deviation of q(z|x).
+
+        Arguments:
+            source: A SOURCE of grey images of the same size, or arrays; the run's own images if
+                not given.
+
+        Returns:
+            Of each split that there is, as "test": "test_mean" and "test_std", float32 with shape
+            `(N, D)`, and "test_labels" where there are labels.
+
+        Raises:
+            InputError: If the run is no VAE or not complete, or there are no such images.
+        """
+        if self.kind != "vae":
+            raise InputError(f"{self.path}: a {self.kind!r} run; only a VAE encodes images")
+        from genlab.vae.latents.encoding import encode
+
+        return encode(self.path, source)
 
     def sheet(
         self, n: int = 64, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,

@@ -31,7 +31,7 @@ from torch.distributions import Distribution
 
 from genlab.common import atomic
 from genlab.common.atomic import TEMPORARY
-from genlab.figures import draw, fid_figures, gan_pictures, gan_samples
+from genlab.figures import draw, fid_figures, gan_pictures, samples
 from genlab.figures.language import twin
 from genlab.lab.handin import submission
 from genlab.runs.examine import examine
@@ -118,6 +118,8 @@ COMMANDS = {
     ),
     "gan sample": Command(("gan", "sample", "gan", "--n", "4", "--out", "new/fakes"), with_runs),
     "sheet": Command(("gan", "sample", "gan", "--n", "4", "--grid"), with_runs),
+    "encode": Command(("vae", "encode", "vae"), with_runs),
+    "interpolate": Command(("vae", "interpolate", "vae", "0", "1"), with_runs),
     "explore": Command(("explore", "vae"), with_outputs),
     "doctor": Command(("doctor", "gan"), with_runs),
     "submit": Command(
@@ -169,7 +171,7 @@ def nothing_drawn() -> Iterator[None]:
         for module, name, stub in (
             (draw, "save", save), (fid_figures, "save", save),
             (draw, "animation", lambda *_: b"frames"),
-            (gan_samples, "animation", lambda *_: b"walk"),
+            (samples, "animation", lambda *_: b"walk"),
             (draw, "_draw_plane", lambda path, *_: save(None, path / "figures" / "plane.png")),
             (gan_pictures, "find_neighbours", neighbours),
             (measure, "best_gaussian_elbo", ascent), (submission, "write_docx", document),

@@ -19,7 +19,6 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.configs.vae import VaeConfig
 from genlab.explorer.explore import explore
-from genlab.fid.generated import decoded_draws
 from genlab.figures.draw import draw_vae
 from genlab.runs.run import Run
 from genlab.vae import objectives
@@ -27,6 +26,7 @@ from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
+from genlab.vae.latents.sampling import decoded_draws
 from genlab.vae.likelihoods import LIKELIHOODS
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE

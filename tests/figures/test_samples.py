@@ -24,7 +24,7 @@ from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
-from genlab.figures.gan_samples import generate, sheet, walk_file
+from genlab.figures.samples import generate, of_gan, sheet, walk_file
 from genlab.gan import split as gan_images
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator
@@ -179,7 +179,7 @@ def test_a_walk_leads_through_the_images_of_its_seed(run: Path) -> None:
 
 
 def test_a_sheet_has_the_very_pixels(run: Path, tmp_path: Path) -> None:
-    sheet(run, 7, 5, tmp_path / "grid.png")
+    sheet(of_gan(run, 5), 7, tmp_path / "grid.png")
     drawn = np.array(Image.open(tmp_path / "grid.png"))
     assert drawn.shape == (3 * 66 + 2, 3 * 66 + 2, 3)
     for index, image in enumerate(sample(run, 7, 5)):
@@ -192,7 +192,7 @@ def test_a_sheet_has_the_very_pixels(run: Path, tmp_path: Path) -> None:
 
 def test_a_walk_as_webp_has_every_pixel_and_the_same_bytes(run: Path, tmp_path: Path) -> None:
     for name in ("a.webp", "b.webp", "c.gif"):
-        results = walk_file(run, 2, 5, tmp_path / name)
+        results = walk_file(of_gan(run, 5), 2, tmp_path / name)
     assert (tmp_path / "a.webp").read_bytes() == (tmp_path / "b.webp").read_bytes()
     frames = walk(run, 2, 5)
     assert results["frames"] == len(frames) == 48
@@ -211,7 +211,7 @@ def test_a_walk_as_webp_has_every_pixel_and_the_same_bytes(run: Path, tmp_path: 
 
 def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
-    results = generate(run, 5, 1, out, Choice(truncation=0.7))
+    results = generate(of_gan(run, 1, Choice(truncation=0.7)), 5, out)
     assert results["truncation"] == 0.7
     record = json.loads((out / "results.json").read_text())
     assert record.pop("files") == {p.name: digest_of(p.read_bytes()) for p in out.glob("*.png")}
@@ -222,16 +222,16 @@ def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> Non
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     for n, seed, psi in ((5, 2, 0.7), (5, 1, 1.0), (3, 1, 0.7)):  # other images, or fewer
         with pytest.raises(InputError, match="other files"):
-            generate(run, n, seed, out, Choice(truncation=psi))
+            generate(of_gan(run, seed, Choice(truncation=psi)), n, out)
         assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     (out / "004.png").unlink()
-    generate(run, 6, 1, out, Choice(truncation=0.7))
+    generate(of_gan(run, 1, Choice(truncation=0.7)), 6, out)
     assert {n: b for n, b in before.items() if n != "results.json"}.items() <= {
         p.name: p.read_bytes() for p in out.iterdir()
     }.items()
     (out / "mine.txt").write_text("notes")
     with pytest.raises(InputError, match=r"mine\.txt"):
-        generate(run, 6, 1, out, Choice(truncation=0.7))
+        generate(of_gan(run, 1, Choice(truncation=0.7)), 6, out)
 
 
 def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Path) -> None:
@@ -239,12 +239,12 @@ def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Pa
         out = tmp_path / name
         out.write_bytes(b"mine")
         with pytest.raises(InputError, match="another file is there"):
-            write(run, 2, 0, out, new=True)
+            write(of_gan(run, 0), 2, out, new=True)
         assert out.read_bytes() == b"mine"
-        write(run, 2, 0, out)
-        write(run, 2, 0, out, new=True)  # which it is already
+        write(of_gan(run, 0), 2, out)
+        write(of_gan(run, 0), 2, out, new=True)  # which it is already
         with pytest.raises(InputError, match="another file is there"):
-            write(run, 2, 1, out, new=True)
+            write(of_gan(run, 1), 2, out, new=True)
 
 
 @pytest.mark.parametrize(
@@ -255,9 +255,9 @@ def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Pa
         (lambda r, o: sample(r, 1, 0, Choice(truncation=float("nan"))), "`truncation` nan"),
         (lambda r, o: walk(r, 1, 0), "`n` 1: a walk"),
         (lambda r, o: walk(r, 2, 0, Choice(epoch=7)), "epochs 1, 2"),
-        (lambda r, o: sheet(r, 4, 0, o / "a.jpg"), "`grid` writes a PNG"),
-        (lambda r, o: walk_file(r, 2, 0, o / "a.png"), r"end in \.webp or \.gif"),
-        (lambda r, o: generate(r, 2, 0, o / "a.png"), "add `grid`"),
+        (lambda r, o: sheet(of_gan(r, 0), 4, o / "a.jpg"), "`grid` writes a PNG"),
+        (lambda r, o: walk_file(of_gan(r, 0), 2, o / "a.png"), r"end in \.webp or \.gif"),
+        (lambda r, o: generate(of_gan(r, 0), 2, o / "a.png"), "add `grid`"),
         (lambda r, o: draw_gan(o), "config.json"),
     ],
 )
@@ -277,7 +277,7 @@ def test_another_process_gives_the_same_bytes_by_the_command_line(
     options = "--n 4 --seed 9 --epoch 1 --truncation 0.5 --grid --out g.png"
     made = run_process(*command, *options.split(), cwd=tmp_path, OMP_NUM_THREADS="1")
     assert made.returncode == 0, made.stderr
-    sheet(run, 4, 9, tmp_path / "here.png", Choice(epoch=1, truncation=0.5))
+    sheet(of_gan(run, 9, Choice(epoch=1, truncation=0.5)), 4, tmp_path / "here.png")
     assert (tmp_path / "g.png").read_bytes() == (tmp_path / "here.png").read_bytes()
     both = run_command(*command, "--grid", "--walk", cwd=tmp_path)
     refused(both, "--grid, --walk: give one of them")

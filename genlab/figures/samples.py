@@ -1,19 +1,23 @@
-"""Samples of a GAN run as files: a folder of images, one sheet, or an animated walk.
+"""Samples of a run as files: a folder of images, one sheet, or an animated walk.
 
-Still images are PNGs with exactly the pixels that the generator returns.
+Still images are PNGs with exactly the pixels that the model returns.
 """
 
-__all__ = ["PICTURES", "generate", "sheet", "walk_file", "walk_frames"]
+__all__ = ["PICTURES", "Draws", "generate", "of_gan", "of_vae", "sheet", "walk_file"]
 
 import hashlib
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from torch import Tensor
+
 from genlab.common import atomic
+from genlab.common.checks import require_count
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
 from genlab.common.formats.picture import LARGEST, opened
@@ -23,9 +27,11 @@ from genlab.data.files.drawn import RECORD
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
-from genlab.gan.sampling import sample, sample_in_parts
-from genlab.gan.walk import walk
+from genlab.gan.sampling import sample_in_parts
+from genlab.gan.walk import walk as gan_walk
 from genlab.runs.lock import run_lock
+from genlab.vae.latents.sampling import decoded_in_parts
+from genlab.vae.latents.walk import walk as vae_walk
 
 FRAME_MS = 50
 """How long a frame of a walk is shown: 20 frames a second."""
@@ -37,8 +43,51 @@ PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
 """Names that end so are those of one file."""
 
 
-def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> dict[str, Any]:
-    """Writes `n` generated images as PNGs into `out`, and `results.json` when all are there.
+@dataclass(frozen=True)
+class Draws:
+    """The images of a model by one seed."""
+
+    run: Path
+    """The run directory."""
+    record: dict[str, Any]
+    """What decides the images, as it is written down beside them."""
+    parts: Callable[[int], Iterator[Tensor]]
+    """The first N images, some at a time: uint8 with shape `(B, 3, H, W)`."""
+    walk: Callable[[int], Tensor]
+    """The frames of a closed walk through the first K images, likewise."""
+
+    def images(self, n: int) -> Iterator[np.ndarray]:
+        """Yields the first `n` images, uint8 with shape `(H, W, 3)`."""
+        for part in self.parts(n):
+            yield from part.permute(0, 2, 3, 1).numpy()
+
+
+def of_gan(run: Path, seed: int, choice: Choice = END) -> Draws:
+    """Returns the images of a GAN run, of the generator that is chosen."""
+    record: dict[str, Any] = {"epoch": choice.epoch, "truncation": choice.truncation}
+    record |= {"best": True} if choice.best else {}
+    record |= {} if choice.of_class is None else {"class": choice.of_class}
+    return Draws(
+        run, {"gan": run.name, "seed": seed} | record,
+        lambda n: sample_in_parts(run, n, seed, choice),
+        lambda stops: gan_walk(run, stops, seed, choice),
+    )
+
+
+def of_vae(run: Path, seed: int) -> Draws:
+    """Returns the decoded draws of a VAE's prior, as the grey values of its data."""
+    def coloured(grey: Tensor) -> Tensor:
+        return grey[:, None].expand(-1, 3, -1, -1)
+
+    return Draws(
+        run, {"vae": run.name, "seed": seed},
+        lambda n: map(coloured, decoded_in_parts(run, n, seed)),
+        lambda stops: coloured(vae_walk(run, stops, seed)),
+    )
+
+
+def generate(draws: Draws, n: int, out: Path) -> dict[str, Any]:
+    """Writes the first `n` images as PNGs into `out`, and `results.json` when all are there.
 
     That names each with its SHA-256: whoever reads the folder as images is told what changed.
 
@@ -46,39 +95,25 @@ def generate(gan: Path, n: int, seed: int, out: Path, choice: Choice = END) -> d
     left as it is: a set of images is to be of one origin, and nothing is to be lost.
 
     Raises:
-        InputError: As of `sample`, or if `out` holds other images.
+        InputError: If they cannot be drawn, or `out` holds other images.
     """
     if out.suffix.lower() in PICTURES:
         raise InputError(f"`out` {out}: many images go into a folder; for one sheet add `grid`")
+    n = require_count("n", n)
     width = max(3, len(str(n - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(n)]
-    _refuse_others(out, paths, _drawn(gan, n, seed, choice))
+    _refuse_others(out, paths, draws.images(n))
     size, files, label = 0, {}, f"writing images into {out.name}"
-    gan.stat()  # a run that is gone by now is not made again
+    draws.run.stat()  # a run that is gone by now is not made again
     with run_lock(out), Progress(n, label, "images") as progress:
-        for path, image in zip(paths, _drawn(gan, n, seed, choice)):
+        for path, image in zip(paths, draws.images(n)):
             data = atomic.png_bytes(image)
             atomic.write_bytes(path, data)
             size, files[path.name] = len(image), hashlib.sha256(data).hexdigest()
             progress.advance()
-        results = _record(gan, n, seed, choice) | {"size": size}
+        results = draws.record | {"n": n, "size": size}
         atomic.write_json(out / RECORD, results | {"files": files})
     return results
-
-
-def _drawn(gan: Path, n: int, seed: int, choice: Choice) -> Iterator[np.ndarray]:
-    """Yields images, uint8 with shape `(H, W, 3)`, of which a part is drawn at a time."""
-    for part in sample_in_parts(gan, n, seed, choice):
-        yield from part.permute(0, 2, 3, 1).numpy()
-
-
-def _record(gan: Path, n: int, seed: int, choice: Choice) -> dict[str, Any]:
-    record = {
-        "gan": gan.name, "n": n, "seed": seed, "epoch": choice.epoch,
-        "truncation": choice.truncation,
-    }  # fmt: skip
-    record |= {"best": True} if choice.best else {}
-    return record | ({} if choice.of_class is None else {"class": choice.of_class})
 
 
 def _refuse_others(out: Path, paths: list[Path], images: Iterator[np.ndarray]) -> None:
@@ -117,47 +152,35 @@ def _in_the_way(out: Path) -> InputError:
     return InputError(f"`out` {out}: another file is there; name a new one, or take it away")
 
 
-def sheet(
-    gan: Path, n: int, seed: int, out: Path, choice: Choice = END, new: bool = False
-) -> dict[str, Any]:
-    """Writes `n` generated images as one PNG, unscaled, with two white pixels between them.
+def sheet(draws: Draws, n: int, out: Path, new: bool = False) -> dict[str, Any]:
+    """Writes the first `n` images as one PNG, unscaled, with two white pixels between them.
 
     Raises:
-        InputError: As of `sample`, or if `out` is no .png, or, where it is to be `new`, another
-            file.
+        InputError: If they cannot be drawn, `out` is no .png, or, where it is to be `new`,
+            another file.
     """
     if out.suffix.lower() != ".png":
         raise InputError(f"`out` {out}: `grid` writes a PNG; end the name in .png")
-    images = sample(gan, n, seed, choice).permute(0, 2, 3, 1).numpy()
-    image = image_sheet(images)
+    image = image_sheet(np.stack(list(draws.images(n))))
     if new and out.exists() and not _holds(out, image):
         raise _in_the_way(out)
-    atomic.write_output(out, atomic.png_bytes(image), gan)
-    return _record(gan, n, seed, choice) | {"file": str(out)}
+    atomic.write_output(out, atomic.png_bytes(image), draws.run)
+    return draws.record | {"n": n, "file": str(out)}
 
 
-def walk_frames(gan: Path, stops: int, seed: int, choice: Choice = END) -> np.ndarray:
-    """Returns the frames of a closed walk through the seed's first images, `(N, H, W, 3)`."""
-    images = walk(gan, stops, seed, choice).permute(0, 2, 3, 1).numpy()
-    return enlarged(images, SCALE)
-
-
-def walk_file(
-    gan: Path, stops: int, seed: int, out: Path, choice: Choice = END, new: bool = False
-) -> dict[str, Any]:
-    """Writes a closed walk through the seed's first `stops` images as WebP or GIF.
+def walk_file(draws: Draws, stops: int, out: Path, new: bool = False) -> dict[str, Any]:
+    """Writes a closed walk through the first `stops` images as WebP or GIF.
 
     Raises:
-        InputError: As of `walk`, or if `out` is neither, or, where it is to be `new`, another
-            file.
+        InputError: If they cannot be drawn, `out` is neither, or, where it is to be `new`,
+            another file.
     """
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"`out` {out}: `walk` writes a WebP or a GIF; end in .webp or .gif")
-    frames = walk_frames(gan, stops, seed, choice)
+    frames = enlarged(draws.walk(stops).permute(0, 2, 3, 1).numpy(), SCALE)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
     data = animation(frames, out.suffix.lower(), FRAME_MS)
     if new and out.exists() and read_bytes(out) != data:
         raise _in_the_way(out)
-    atomic.write_output(out, data, gan)
-    record = _record(gan, stops, seed, choice)
-    return record | {"frames": len(frames), "file": str(out)}
+    atomic.write_output(out, data, draws.run)
+    return draws.record | {"n": stops, "frames": len(frames), "file": str(out)}

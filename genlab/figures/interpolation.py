@@ -1,0 +1,82 @@
+"""Two images, their decoded codes, and what lies between them, side by side."""
+
+__all__ = ["interpolation"]
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from torch import Tensor
+
+import genlab.data
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.formats.files import read_file
+from genlab.common.formats.picture import LARGEST
+from genlab.common.rng import generator
+from genlab.data.decode import decode, decoding
+from genlab.data.digit_set import Digits
+from genlab.data.paper import on_paper
+from genlab.figures.sheets import image_sheet
+from genlab.runs.run import Run
+from genlab.vae.latents.walk import between
+from genlab.vae.likelihoods import Likelihood
+from genlab.vae.load import load_vae
+from genlab.vae.splits import TEST_SEED, grey, observed_test_images
+
+MOST = 1000
+"""Pictures of a row."""
+
+
+def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> None:
+    """Writes the two images and, between them, the decoded means on the way, as one row.
+
+    Ink on paper is shown dark on white.
+
+    Arguments:
+        run: The run directory of a VAE.
+        ends: Two picture files or numbers of test images.
+        steps: The number of decoded pictures, those of the two codes among them.
+        out: The PNG.
+
+    Raises:
+        InputError: If there are no such images, they are of another size or in colour, `steps` is
+            under 2, or `out` is no .png.
+    """
+    if not 2 <= steps <= MOST:
+        raise InputError(f"`steps` {steps}: from 2 to {MOST}")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"`out` {out}: a PNG is written; end the name in .png")
+    model, config = load_vae(run)
+    identity = Run(run).data("digits")
+    digits = genlab.data.digits(config.data) if any(end.isdecimal() for end in ends) else None
+    x = torch.stack([_image(end, digits, identity.shape, model.likelihood) for end in ends])
+    way = between(model, x, steps).view(-1, *identity.shape)
+    shown = (255 * model.likelihood.to_grey(x)).round().byte().view(-1, *identity.shape)
+    row = torch.cat([shown[:1], way, shown[1:]])
+    row = 255 - row if on_paper(row) else row
+    sheet = image_sheet(row[..., None].expand(-1, -1, -1, 3).numpy(), len(row))
+    atomic.write_output(out, atomic.png_bytes(sheet), run)
+
+
+def _image(
+    end: str, digits: Digits | None, shape: tuple[int, ...], likelihood: Likelihood
+) -> Tensor:
+    """Returns an image as the likelihood observes it, with shape `(X,)`."""
+    if digits is not None and end.isdecimal():
+        if int(end) >= len(digits.test):
+            raise InputError(f"test image {end}: the last is {len(digits.test) - 1}")
+        return observed_test_images(digits, likelihood)[int(end)]
+    with decoding():
+        picture = np.asarray(decode(read_file(Path(end), LARGEST), end))
+    height, width = picture.shape[:2]
+    if (height, width) != tuple(shape):
+        raise InputError(
+            f"{end}: {width}x{height} pixels; this VAE takes {shape[1]}x{shape[0]}"
+        )
+    if not (picture == picture[..., :1]).all():
+        raise InputError(f"{end}: a picture in colour; this VAE takes grey ones")
+    levels = torch.from_numpy(picture[..., 0].copy())[None]
+    return likelihood.observe(grey(levels), generator(TEST_SEED, "a picture"))[0]

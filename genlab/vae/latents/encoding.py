@@ -1,0 +1,96 @@
+"""The codes of images under a trained VAE: where its encoder puts them.
+
+Shapes: N images of X pixels, D latent dimensions.
+"""
+
+__all__ = ["encode", "encoded", "write_codes"]
+
+import io
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from torch import Tensor
+
+import genlab.data
+
+from genlab.common import atomic
+from genlab.common.errors import InputError
+from genlab.common.rng import generator
+from genlab.data.arrays.layout import Array
+from genlab.data.digit_set import Digits
+from genlab.vae.load import load_vae
+from genlab.vae.model import VAE
+from genlab.vae.splits import TEST_SEED, grey
+
+BATCH = 1000
+"""Images encoded at a time."""
+
+
+def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np.ndarray]:
+    """Encodes all images of a SOURCE.
+
+    Arguments:
+        path: The run directory.
+        source: Grey images of the size that the VAE was trained on; its own if not given.
+
+    Returns:
+        Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
+        "SPLIT_std" of q(z|x), float32 with shape `(N, D)`, in the order of
+        `genlab.data.digits`; and "SPLIT_labels" with shape `(N,)`, where there are labels.
+
+    Raises:
+        InputError: If `path` is no finished VAE run, or there are no such images.
+    """
+    model, config = load_vae(path)
+    digits = genlab.data.digits(config.data if source is None else source)
+    _require_size(model, digits)
+    found: dict[str, np.ndarray] = {}
+    for split in ("train", "valid", "test"):
+        images = getattr(digits, split)
+        if images is None:
+            continue
+        # As training and measurement see them: binary ones are drawn once, always alike.
+        name = {"train": "training digits", "valid": "validation digits", "test": "test digits"}
+        x = model.likelihood.observe(grey(images), generator(TEST_SEED, name[split]))
+        mean, log_std = encoded(model, x)
+        found[f"{split}_mean"], found[f"{split}_std"] = mean.numpy(), log_std.exp().numpy()
+        labels = getattr(digits, f"{split}_labels", None)
+        if labels is not None:
+            found[f"{split}_labels"] = labels.numpy()
+    return found
+
+
+def write_codes(codes: Mapping[str, np.ndarray], out: Path, run: Path) -> None:
+    """Writes the arrays of `encode` into an `.npz`.
+
+    Raises:
+        InputError: If `out` is none.
+    """
+    if out.suffix.lower() != ".npz":
+        raise InputError(f"`out` {out}: codes are written as .npz; end the name so")
+    buffer, arrays = io.BytesIO(), dict[str, Any](codes)
+    np.savez(buffer, **arrays)
+    atomic.write_output(out, buffer.getvalue(), run)
+
+
+@torch.no_grad()
+def encoded(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns mean and log standard deviation of q(z|x), `(N, D)`, of many images `(N, X)`."""
+    parts = [model.encode(part) for part in x.split(BATCH)]
+    means, log_stds = zip(*parts)
+    return torch.cat(means), torch.cat(log_stds)
+
+
+def _require_size(model: VAE, digits: Digits) -> None:
+    pixels = digits.test[0].numel()
+    if pixels != model.encoder.pixels:
+        height, width = digits.test.shape[1:]
+        raise InputError(
+            f"{digits.identity.source}: {width}x{height} images, {pixels} pixels; this VAE was "
+            f"trained on images of {model.encoder.pixels}"
+        )

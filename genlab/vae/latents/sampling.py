@@ -1,0 +1,62 @@
+"""Images drawn from a trained VAE: the decoded draws of its prior.
+
+Image i follows from the seed and i alone: the images do not depend on how many are drawn.
+
+Shapes: N images of H x W pixels.
+"""
+
+__all__ = ["CHUNK", "decoded", "decoded_draws", "decoded_in_parts"]
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from torch import Tensor
+
+from genlab.common.checks import require_count
+from genlab.common.rng import seeded
+from genlab.runs.run import Run
+from genlab.vae.load import load_vae
+from genlab.vae.model import VAE
+
+CHUNK = 100
+"""Images drawn at a time, always: what a prior draws first depends on how much it is asked for."""
+
+
+@torch.no_grad()
+def decoded(model: VAE, z: Tensor) -> Tensor:
+    """Returns the means of p(x|z) as levels, uint8 with shape `(B, X)`, of latents `(B, D)`."""
+    return (255 * model.decode(z)).round().to(torch.uint8)
+
+
+def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
+    """Decodes draws of a VAE's prior.
+
+    Arguments:
+        path: The run directory.
+        n: How many images N.
+        seed: Decides the latents.
+
+    Returns:
+        The means of p(x|z), uint8 with shape `(N, H, W)`.
+
+    Raises:
+        InputError: If `n` is under 1, or `path` is no finished VAE run.
+    """
+    return torch.cat(list(decoded_in_parts(path, n, seed)))
+
+
+def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
+    """Yields the images of `decoded_draws`, some at a time; raises the same, at once."""
+    n = require_count("n", n)
+    model, _ = load_vae(path)
+    shape = Run(path).data("digits").shape
+
+    def parts() -> Iterator[Tensor]:
+        for index, start in enumerate(range(0, n, CHUNK)):
+            with seeded(seed, "samples of a VAE", index):
+                z = model.prior().sample(torch.Size((CHUNK,)))
+            yield decoded(model, z)[: n - start].view(-1, *shape)
+
+    return parts()
