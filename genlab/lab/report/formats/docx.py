@@ -74,9 +74,7 @@ def write_docx(
     number_equations(document)
     _dress_pictures(document)
     _sign(document, author, title, lang)
-    buffer = io.BytesIO()
-    document.save(buffer)
-    atomic.write_bytes(target, buffer.getvalue())
+    atomic.write_bytes(target, _bytes_of(document))
 
 
 def _write_reference(target: Path, title: str, template: Path | None) -> frozenset[str]:
@@ -95,7 +93,7 @@ def _write_reference(target: Path, title: str, template: Path | None) -> frozens
     document = docx.Document(io.BytesIO(default))
     if template is None:
         dress_page(document, title)
-        document.save(str(target))
+        target.write_bytes(_bytes_of(document))
         return frozenset()
     given = open_in_word(read_file(template, LARGEST), str(template))
     there = {style.style_id for style in given.styles}
@@ -103,8 +101,15 @@ def _write_reference(target: Path, title: str, template: Path | None) -> frozens
     for style in document.styles:
         if style.style_id not in there:
             given.styles.element.append(copy.deepcopy(style.element))
-    given.save(str(target))
+    target.write_bytes(_bytes_of(given))
     return kept
+
+
+def _bytes_of(document: Document) -> bytes:
+    """Returns the file: one that is written piece by piece cannot be closed on a full disk."""
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
 
 
 def _dress_pictures(document: Document) -> None:
