@@ -1,7 +1,7 @@
 """Ends every command that trains, measures or writes by a signal, at random moments.
 
     python benchmarks/kills.py --kills 200
-    python benchmarks/kills.py --kills 60 --signals TERM HUP INT --out benchmarks/signals.json
+    python benchmarks/kills.py --kills 96 --signals TERM HUP INT --out benchmarks/signals.json
 
 Real processes, their imports included (tests/cases/kills.py says how they are ended and what is
 compared). kills.json has the moments and what was found; it is written after each chain of kills,
