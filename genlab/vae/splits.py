@@ -4,7 +4,8 @@ Shapes: N, V, M images, H x W or X pixels.
 """
 
 __all__ = [
-    "TEST_SEED", "Splits", "grey", "observed_test_images", "observed_train_images", "splits_of",
+    "TEST_SEED", "Splits", "grey", "observed_test_images", "observed_train_images",
+    "observed_valid_images", "splits_of",
 ]  # fmt: skip
 
 from typing import NamedTuple
@@ -46,6 +47,13 @@ def observed_test_images(digits: Digits, likelihood: Likelihood) -> Tensor:
 def observed_train_images(digits: Digits, likelihood: Likelihood) -> Tensor:
     """Returns the training images as the likelihood observes them, `(N, X)`, always the same."""
     return likelihood.observe(grey(digits.train), generator(TEST_SEED, "training digits"))
+
+
+def observed_valid_images(digits: Digits, likelihood: Likelihood) -> Tensor | None:
+    """Returns the source's own validation images as the likelihood observes them, `(V, X)`."""
+    if digits.valid is None:
+        return None
+    return likelihood.observe(grey(digits.valid), generator(TEST_SEED, "validation digits"))
 
 
 def splits_of(digits: Digits, config: TrainingConfig, likelihood: Likelihood) -> Splits:

@@ -115,6 +115,11 @@ def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> No
     codes = genlab.Run(run).encode(images)
     assert codes["train_mean"].shape[0] + codes["test_mean"].shape[0] == len(images)
     assert "test_labels" not in codes
+    np.savez(tmp_path / "three.npz", train=images, valid=images[:7], test=images[:9])
+    codes = genlab.Run(run).encode(tmp_path / "three.npz")
+    assert {name: len(array) for name, array in codes.items() if name.endswith("_mean")} == {
+        "train_mean": len(images), "valid_mean": 7, "test_mean": 9,
+    }
     np.save(tmp_path / "other.npy", np.zeros((20, 9, 9), np.uint8))
     refused(
         run_command("vae", "encode", str(run), "other.npy", cwd=tmp_path),

@@ -20,12 +20,15 @@ import genlab.data
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.common.rng import generator
 from genlab.data.arrays.layout import Array
 from genlab.data.digit_set import Digits
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
-from genlab.vae.splits import TEST_SEED, grey
+from genlab.vae.splits import (
+    observed_test_images,
+    observed_train_images,
+    observed_valid_images,
+)
 
 BATCH = 1000
 """Images encoded at a time."""
@@ -41,7 +44,8 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     Returns:
         Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
         "SPLIT_std" of q(z|x), float32 with shape `(N, D)`, in the order of
-        `genlab.data.digits`; and "SPLIT_labels" with shape `(N,)`, where there are labels.
+        `genlab.data.digits`, of the images as the likelihood observes them; and
+        "train_labels" and "test_labels" with shape `(N,)`, where there are labels.
 
     Raises:
         InputError: If `path` is no finished VAE run, or there are no such images.
@@ -49,17 +53,17 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     model, config = load_vae(path)
     digits = genlab.data.digits(config.data if source is None else source)
     _require_size(model, digits)
+    splits = {
+        "train": observed_train_images(digits, model.likelihood),
+        "valid": observed_valid_images(digits, model.likelihood),
+        "test": observed_test_images(digits, model.likelihood),
+    }
     found: dict[str, np.ndarray] = {}
-    for split in ("train", "valid", "test"):
-        images = getattr(digits, split)
-        if images is None:
-            continue
-        # As training and measurement see them: binary ones are drawn once, always alike.
-        name = {"train": "training digits", "valid": "validation digits", "test": "test digits"}
-        x = model.likelihood.observe(grey(images), generator(TEST_SEED, name[split]))
-        mean, log_std = encoded(model, x)
-        found[f"{split}_mean"], found[f"{split}_std"] = mean.numpy(), log_std.exp().numpy()
-        labels = getattr(digits, f"{split}_labels", None)
+    for split, x in splits.items():
+        if x is not None:
+            mean, log_std = encoded(model, x)
+            found[f"{split}_mean"], found[f"{split}_std"] = mean.numpy(), log_std.exp().numpy()
+    for split, labels in (("train", digits.train_labels), ("test", digits.test_labels)):
         if labels is not None:
             found[f"{split}_labels"] = labels.numpy()
     return found
