@@ -15,7 +15,8 @@ from cases.once import made_once
 
 TRIED = {
     "vae train": 7, "gan train": 6, "compare": 3, "evaluate": 3, "fid": 4, "data check": 6,
-    "gan sample": 6, "sheet": 8, "explore": 5, "doctor": 5, "submit": 10, "report again": 6,
+    "gan sample": 6, "sheet": 8, "encode": 4, "interpolate": 4, "explore": 5, "doctor": 5,
+    "submit": 10, "report again": 6,
 }  # fmt: skip
 """How many calls of each command fail in turn."""
 
