@@ -52,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cold", type=int, default=5, help="one process in so many is no fork")
     parser.add_argument("--signals", nargs="+", default=["KILL"], help="KILL, TERM, HUP, INT")
     parser.add_argument("--only", nargs="*", default=[command.name for command in COMMANDS])
     parser.add_argument("--out", type=Path, default=OUT)
@@ -60,9 +61,10 @@ def main() -> None:
     numbers = cycle([signal.Signals[f"SIG{name}"] for name in options.signals])
     for number in {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}:
         signal.signal(number, signal.SIG_DFL)  # ignored ones, as by nohup, would stay so
-    commands = Commands()
+    commands = Commands(options.cold)
     record = {
         "torch": torch.__version__, "system": platform.platform(), "seed": options.seed,
+        "cold": options.cold,
         "kills": 0, "differing": 0, "left": 0, "lost": 0, "failed": 0, "commands": {},
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="genlab-kills-") as folder:

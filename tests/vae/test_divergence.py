@@ -199,7 +199,7 @@ def test_options_that_overflow_stop_at_once(
     assert whole(tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", [n for n in PRIORS if n not in ("diffusion", "zuko")])
+@pytest.mark.parametrize("name", PRIORS)
 def test_every_prior_stops(name: str, digits: Digits, tmp_path: Path) -> None:
     some = {"components": 5} if name in ("mixture", "vamp", "vamp-mixture", "exemplar") else {}
     config = replace(CONFIG, schedule="constant", learning_rate=1e30)
