@@ -14,6 +14,8 @@ from genlab.cli.errors import with_options
 from genlab.common.text import one_line
 
 data = SubcommandApp()
+KINDS = {"digits": "grey", "images": "colour"}
+"""What a list calls the kinds of sources."""
 
 
 def with_default(arguments: list[str]) -> list[str]:
@@ -45,13 +47,14 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
         return
     rows = inventory()
     if not json:
+        width = max(len(row["name"]) for row in rows)
         for row in rows:
-            print(f"{row['name']:14} {row['kind']:7} {row['size']}")
-            print(f"{'':14} {'':7} licence: {row['licence']}")
+            print(f"{row['name']:{width}}  {KINDS[row['kind']]:6}  {row['size']}")
             where = f"at hand: {row['place']}" if row["place"] else f"not at hand; {row['get']}"
-            print(one_line(f"{'':14} {'':7} {where}"))
-            if row["problem"]:
-                print(one_line(f"{'':14} {'':7} cannot be used: {row['problem']}"))
+            lines = [f"licence: {row['licence']}", where]
+            lines += [f"cannot be used: {row['problem']}"] if row["problem"] else []
+            for line in lines:
+                print(one_line(f"{'':{width}}  {'':6}  {line}"))
     here = [row["name"] for row in rows if row["place"] and not row["problem"]]
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
 
