@@ -28,6 +28,7 @@ from genlab.vae.evidence.importance import draw_counts, importance_estimate, log
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.latents.sampling import decoded_draws
 from genlab.vae.likelihoods import LIKELIHOODS
+from genlab.vae.likelihoods.continuous_bernoulli import truncated_exponential_mean
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import read_results
@@ -248,7 +249,10 @@ def test_a_page_holds_the_images_as_the_encoder_sees_them(
     (row,) = facts["models"]
     check = facts["networks"][row["decoder"]]["check"]
     expected = np.frombuffer(page.blob(check["expected"]), "<f4").reshape(6, 64)
-    network = {"sigmoid": torch.sigmoid, "identity": partial(torch.clamp, min=0, max=1)}
+    network = {
+        "sigmoid": torch.sigmoid, "truncated_exponential": truncated_exponential_mean,
+        "identity": partial(torch.clamp, min=0, max=1),
+    }
     with torch.no_grad():
         means = network[facts["mean"]](model.decoder(torch.tensor(check["z"])))
     np.testing.assert_array_equal(expected, means.numpy())
