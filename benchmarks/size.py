@@ -244,7 +244,6 @@ def exported(bench: Bench, count: int) -> Prepared:
     return [str(script), "vae", "decoder.onnx"]
 
 
-FEW = (200, 2_000)
 MANY = (200, 2_000, 20_000, 100_000)
 CASES = {
     "vae train": Case("1 epoch, idx", vae_train),
@@ -254,24 +253,24 @@ CASES = {
     "gan train scratch, zip": Case("1 epoch", gan_train(SCRATCH, "zip")),
     "gan train scratch, npy": Case("1 epoch", gan_train(SCRATCH, "npy")),
     "gan train scratch, npz": Case("1 epoch", gan_train(SCRATCH, "npz")),
-    "gan train projected": Case("1 epoch, folder", gan_train(PROJECTED, "folder"), FEW),
+    "gan train projected": Case("1 epoch, folder", gan_train(PROJECTED, "folder")),
     "gan sample": Case("N drawn", gan_sample),
     "fid pixels, folder": Case("N real, 1,000 generated", fid("pixels")),
     "fid digits, folder": Case("1,000 real, N generated", fid_of_generated, MANY),
     "fid pixels, zip": Case("N real, 1,000 generated", fid("pixels", "zip")),
     "fid pixels, npy": Case("N real, 1,000 generated", fid("pixels", "npy")),
     "fid pixels, both N": Case("N real, N generated", fid_of_many),
-    "fid Lite0, folder": Case("N real, 1,000 generated", fid("efficientnet-lite0"), FEW),
+    "fid Lite0, folder": Case("N real, 1,000 generated", fid("efficientnet-lite0")),
     "fid pixels, kept features": Case("no resampling", fid_again),
     "fid, statistics": Case("N generated, pixels", fid_against_statistics, MANY),
     "data check, folder": Case("", data_check("folder"), MANY),
-    "data check, zip": Case("", data_check("zip"), FEW),
-    "report": Case("of a lab run", of_lab("report", "lab"), FEW),
-    "submit": Case("of a lab run", of_lab("submit", "lab"), FEW),
-    "explore": Case("of a lab run", of_lab("explore", "lab"), FEW),
-    "doctor RUN": Case("of a lab run", of_lab("doctor", "lab"), FEW),
-    "verify": Case("of a lab run", of_lab("verify", "lab/report"), FEW),
-    "export": Case("of a VAE", exported, FEW),
+    "data check, zip": Case("", data_check("zip")),
+    "report": Case("of a lab run", of_lab("report", "lab")),
+    "submit": Case("of a lab run", of_lab("submit", "lab")),
+    "explore": Case("of a lab run", of_lab("explore", "lab")),
+    "doctor RUN": Case("of a lab run", of_lab("doctor", "lab")),
+    "verify": Case("of a lab run", of_lab("verify", "lab/report")),
+    "export": Case("of a VAE", exported),
 }
 
 
