@@ -17,7 +17,7 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.data.files.idx import FILES
 from genlab.data.sources import SOURCES, animal_silhouettes
-from genlab.data.sources.emnist import MD5, Emnist
+from genlab.data.sources.emnist import ARCHIVE, Emnist
 from genlab.data.sources.idx_source import IdxSource
 
 RANDOM = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_a_division_of_emnist_comes_out_of_its_archive(
                 file.writestr(member, gzip.compress(idx_bytes(array)))
 
     def retrieve(url: str, known: str, file: str, folder: Path) -> str:
-        assert known == f"md5:{MD5}"
+        assert known == f"md5:{Emnist.md5[ARCHIVE]}"
         return str(archive)
 
     monkeypatch.setattr("pooch.retrieve", retrieve)

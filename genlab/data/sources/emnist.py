@@ -18,37 +18,27 @@ from genlab.data.files.archive import open_zip
 from genlab.data.files.idx import holds_idx, idx_name
 from genlab.data.sources.idx_source import IdxSource
 
-URLS = (
-    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
-    "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
-)
-"""An archive of all divisions of EMNIST."""
-MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+ARCHIVE = "gzip.zip"
+"""All divisions of EMNIST."""
 
 
 class Emnist(IdxSource):
     """A division of EMNIST, out of the archive that holds all of them."""
 
     megabytes = 562
+    md5 = {ARCHIVE: "58c8d27c78d21e728a6bc7b3cc06412e"}
+    mirrors = (
+        "https://biometrics.nist.gov/cs_links/EMNIST/",
+        "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+    )
     licence = "not stated (NIST Special Database 19; Cohen et al.)"
 
     def download(self, folder: Path) -> None:
         """Fetches the archive, and takes the division's four files out of it."""
         if holds_idx(folder):
             return
-        import pooch
-
         say(f"fetching all of EMNIST ({self.megabytes} MB) for {self.en}")
-        errors = []
-        for url in URLS:
-            try:
-                fetched = pooch.retrieve(url, f"md5:{MD5}", "emnist.zip", cache_folder())
-                break
-            except (OSError, ValueError) as error:  # no network, or the wrong content
-                errors.append(f"{url}: {error}")
-        else:
-            raise self.not_fetched("EMNIST's archive", errors)
-        archive = Path(fetched)
+        archive = self.fetch(ARCHIVE, ARCHIVE, cache_folder() / "emnist")
         folder.mkdir(parents=True, exist_ok=True)
         with open_zip(archive) as files:
             for member in files.entries:

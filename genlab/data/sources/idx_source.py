@@ -21,9 +21,9 @@ class IdxSource(DigitSource):
     """Images in four idx files: in the data folder, in the cache, or on a server."""
 
     md5: ClassVar[dict[str, str]]
-    """The checksums of the gzipped files, by the parts of `files.idx.FILES`."""
+    """The checksums of what is fetched, by its parts: those of `files.idx.FILES`, gzipped."""
     mirrors: ClassVar[Sequence[str]]
-    """Folders on servers that hold the gzipped files."""
+    """Folders on servers that hold it."""
     megabytes: ClassVar[int]
     """The size of the download."""
     classes: ClassVar[Sequence[str] | None] = None
@@ -62,24 +62,26 @@ class IdxSource(DigitSource):
         """
         if all((folder / f"{name}.gz").exists() for name in FILES.values()):
             return
-        import pooch
-
         say(f"fetching {self.en} ({self.megabytes} MB) into {folder}")
         for part, name in FILES.items():
-            file, errors = f"{name}.gz", []
-            for mirror in self.mirrors:
-                try:
-                    pooch.retrieve(mirror + file, f"md5:{self.md5[part]}", file, folder)
-                    break
-                except (OSError, ValueError) as error:  # no network, or the wrong content
-                    errors.append(f"{mirror}: {error}")
-            else:
-                raise self.not_fetched(file, errors)
+            self.fetch(part, f"{name}.gz", folder)
 
-    def not_fetched(self, what: str, errors: Sequence[str]) -> InputError:
-        """Returns the error that says why a file cannot be fetched, and what to do."""
+    def fetch(self, part: str, file: str, folder: Path) -> Path:
+        """Returns a file in the folder, fetched first from the first server that has it.
+
+        Raises:
+            InputError: If none has it; what to do is said too.
+        """
+        import pooch
+
+        errors = []
+        for mirror in self.mirrors:
+            try:
+                return Path(pooch.retrieve(mirror + file, f"md5:{self.md5[part]}", file, folder))
+            except (OSError, ValueError) as error:  # no network, or the wrong content
+                errors.append(f"{mirror}: {error}")
         instead = f", or take {self.fallback}" if self.fallback else ""
-        return InputError(
-            f"{self.name}: {what} cannot be fetched ({'; '.join(errors)}); put the four idx files "
+        raise InputError(
+            f"{self.name}: {file} cannot be fetched ({'; '.join(errors)}); put the four idx files "
             f"into DIR/{self.name} and set GENLAB_DATA=DIR{instead}"
         )
