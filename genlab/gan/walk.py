@@ -18,8 +18,6 @@ Shapes: Z latent dimensions, S pixels a side, K latents of a walk, F steps betwe
 
 __all__ = ["walk", "walk_latents"]
 
-import math
-
 from pathlib import Path
 
 import torch
@@ -31,6 +29,7 @@ from genlab.common.errors import InputError
 from genlab.gan.designs import Design
 from genlab.gan.load import END, Choice, load_chosen
 from genlab.gan.sampling import draw_latents, generate_images
+from genlab.numerics.easing import eased
 
 STEPS = 24
 """Steps of a walk from one latent to the next."""
@@ -48,8 +47,7 @@ def walk_latents(stops: Tensor, steps: int) -> Tensor:
     """
     u = F.normalize(stops.double(), dim=1)
     v = u.roll(-1, 0)
-    s = torch.arange(steps, dtype=torch.float64) / steps
-    t = ((1 - (math.pi * s).cos()) / 2)[:, None]
+    t = eased(steps)[:, None]
     # By half-angle tangents: the arc cosine loses half of its digits near 0 and pi.
     angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))[:, None, None]
     way = ((1 - t) * angle).sin() * u[:, None] + (t * angle).sin() * v[:, None]

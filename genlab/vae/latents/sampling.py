@@ -5,7 +5,7 @@ Image i follows from the seed and i alone: the images do not depend on how many 
 Shapes: N images of H x W pixels.
 """
 
-__all__ = ["CHUNK", "decoded", "decoded_draws", "decoded_in_parts"]
+__all__ = ["CHUNK", "decoded", "decoded_draws", "decoded_in_parts", "prior_draws"]
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,12 @@ from genlab.vae.model import VAE
 
 CHUNK = 100
 """Images drawn at a time, always: what a prior draws first depends on how much it is asked for."""
+
+
+def prior_draws(model: VAE, seed: int, index: int) -> Tensor:
+    """Returns the latents of the images from `index` times `CHUNK` on, `(CHUNK, D)`."""
+    with seeded(seed, "samples of a VAE", index):
+        return model.prior().sample(torch.Size((CHUNK,)))
 
 
 @torch.no_grad()
@@ -55,8 +61,6 @@ def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
 
     def parts() -> Iterator[Tensor]:
         for index, start in enumerate(range(0, n, CHUNK)):
-            with seeded(seed, "samples of a VAE", index):
-                z = model.prior().sample(torch.Size((CHUNK,)))
-            yield decoded(model, z)[: n - start].view(-1, *shape)
+            yield decoded(model, prior_draws(model, seed, index))[: n - start].view(-1, *shape)
 
     return parts()

@@ -9,8 +9,6 @@ Shapes: D latent dimensions, K latents of a walk, F steps between two, H x W pix
 
 __all__ = ["between", "walk", "walk_latents"]
 
-import math
-
 from pathlib import Path
 
 import torch
@@ -18,9 +16,9 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.common.rng import seeded
+from genlab.numerics.easing import eased
 from genlab.runs.run import Run
-from genlab.vae.latents.sampling import CHUNK, decoded
+from genlab.vae.latents.sampling import CHUNK, decoded, prior_draws
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 
@@ -30,8 +28,7 @@ STEPS = 24
 
 def walk_latents(stops: Tensor, steps: int) -> Tensor:
     """Returns the closed walk through latents `(K, D)`, with shape `(K F, D)`."""
-    s = torch.arange(steps, dtype=torch.float64) / steps
-    t = ((1 - (math.pi * s).cos()) / 2)[:, None]
+    t = eased(steps)[:, None]
     u = stops.double()[:, None]
     return (u + t * (u.roll(-1, 0) - u)).to(stops.dtype).flatten(0, 1)
 
@@ -55,8 +52,7 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
     if not 2 <= stops <= CHUNK:
         raise InputError(f"`n` {stops}: a walk leads through 2 to {CHUNK} images")
     model, _ = load_vae(path)
-    with seeded(seed, "samples of a VAE", 0):
-        z = model.prior().sample(torch.Size((CHUNK,)))[:stops]
+    z = prior_draws(model, seed, 0)[:stops]
     return decoded(model, walk_latents(z, steps)).view(-1, *Run(path).data("digits").shape)
 
 
