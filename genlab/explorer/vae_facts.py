@@ -103,14 +103,13 @@ def vae_facts(
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
     x = observed_test_images(digits, first.model.likelihood)[rows]
     codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
-    paper = on_paper(digits.test)
+    (height, width), paper = digits.test.shape[1:], on_paper(digits.test)
     precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
     networks: dict[str, Any] = {}
     models, stills = [], []
     for one, precision in zip(loaded, precisions):
         facts = _identity(one) | _networks(one.model, precision, x, networks, blobs)
         facts |= _difference(one, first)
-        height, width = digits.test.shape[1:]
         if plane:
             z = codes[one.name]
             limit = facts["limit"] = common_limit(z)
@@ -129,7 +128,7 @@ def vae_facts(
     return {
         "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
-        "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), blobs),
+        "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), paper, blobs),
         "mean": first.model.likelihood.mean_function,
         "quantities": {
             key: {lang: QUANTITIES[key].label(lang) for lang in ("zh", "en")}
@@ -223,7 +222,9 @@ def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
     return {"scale": scale, "values": blobs.add(np.round(z / scale).astype(np.int16))}
 
 
-def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, Any]:
+def _digits(
+    digits: Digits, rows: Tensor, x: Tensor, paper: bool, blobs: Blobs
+) -> dict[str, Any]:
     """Returns the shown test images as the models see them: packed bits, or grey bytes."""
     height, width = digits.test.shape[1:]
     levels = (255 * x.numpy()).round().astype(np.uint8)
@@ -237,7 +238,7 @@ def _digits(digits: Digits, rows: Tensor, x: Tensor, blobs: Blobs) -> dict[str, 
             names = {label: one_line(digits.class_name(label)) for label in set(values.tolist())}
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
-        "grey": grey, "paper": on_paper(digits.test), "labels": labels, "classes": names,
+        "grey": grey, "paper": paper, "labels": labels, "classes": names,
         "identity": {
             "name": digits.identity.name, "sha256": digits.identity.sha256,
             "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,

@@ -17,7 +17,6 @@ from genlab.common.formats.files import read_file
 from genlab.common.formats.picture import LARGEST
 from genlab.common.rng import generator
 from genlab.data.decode import decode, decoding
-from genlab.data.digit_set import Digits
 from genlab.data.paper import on_paper
 from genlab.figures.sheets import image_sheet
 from genlab.runs.run import Run
@@ -51,8 +50,10 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
         raise InputError(f"`out` {out}: a PNG is written; end the name in .png")
     model, config = load_vae(run)
     identity = Run(run).data("digits")
-    digits = genlab.data.digits(config.data) if any(end.isdecimal() for end in ends) else None
-    x = torch.stack([_image(end, digits, identity.shape, model.likelihood) for end in ends])
+    test = None
+    if any(end.isdecimal() for end in ends):
+        test = observed_test_images(genlab.data.digits(config.data), model.likelihood)
+    x = torch.stack([_image(end, test, identity.shape, model.likelihood) for end in ends])
     way = between(model, x, steps).view(-1, *identity.shape)
     shown = (255 * model.likelihood.to_grey(x)).round().byte().view(-1, *identity.shape)
     row = torch.cat([shown[:1], way, shown[1:]])
@@ -62,13 +63,13 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
 
 
 def _image(
-    end: str, digits: Digits | None, shape: tuple[int, ...], likelihood: Likelihood
+    end: str, test: Tensor | None, shape: tuple[int, ...], likelihood: Likelihood
 ) -> Tensor:
-    """Returns an image as the likelihood observes it, with shape `(X,)`."""
-    if digits is not None and end.isdecimal():
-        if int(end) >= len(digits.test):
-            raise InputError(f"test image {end}: the last is {len(digits.test) - 1}")
-        return observed_test_images(digits, likelihood)[int(end)]
+    """Returns an image of a file or of `test` as the likelihood observes it, `(X,)`."""
+    if test is not None and end.isdecimal():
+        if int(end) >= len(test):
+            raise InputError(f"test image {end}: the last is {len(test) - 1}")
+        return test[int(end)]
     with decoding():
         picture = np.asarray(decode(read_file(Path(end), LARGEST), end))
     height, width = picture.shape[:2]

@@ -47,7 +47,6 @@ KEPT = (
 """Patterns of the files that runs keep; the last three are a lab's, beside its own runs."""
 
 
-
 def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
     """Returns what matches a file's way from a run's folder if it has one of these patterns."""
     return re.compile("|".join(re.escape(one).replace(r"\*", "[^/]+") for one in patterns))

@@ -8,7 +8,7 @@ That Omega = -CE + H then holds is a check, not a tautology.
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
 """
 
-__all__ = ["CHUNK", "is_trusted", "measure", "measured_terms"]
+__all__ = ["CHUNK", "codes_of", "is_trusted", "measure", "measured_terms"]
 
 import math
 import time
@@ -101,8 +101,8 @@ def measure(
         TrainingError: If codes or a quantity are not finite, or a posterior has no width.
     """
     prior, extra = model.prior(), dict[str, Any]()
-    mean, log_std = _codes(model, x)
-    learned, learned_log_std = _codes(model, x_train)
+    mean, log_std = codes_of(model, x)
+    learned, learned_log_std = codes_of(model, x_train)
     if model.prior.expensive and model.latent <= 2:
         prior, error = _tabulated(model, prior, x, seed, parts)
         extra["prior_table_error"] = error
@@ -171,7 +171,7 @@ def _bits_per_pixel(found: dict[str, Measured], pixels: int) -> dict[str, Measur
     return {"bits_per_pixel": Measured(bits * nll.value, bits * nll.error, unit)}
 
 
-def _codes(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+def codes_of(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the means and log standard deviations of images' codes, each `(N, D)`."""
     mean, log_std = map(torch.cat, zip(*(model.encode(batch) for batch in x.split(CHUNK))))
     refuse_codes(mean, log_std)

@@ -280,7 +280,7 @@ def _coarse(
             place = seen[:, 1] + strip * height * width
             more_pairs.append(torch.stack([images[seen[:, 0]], place], 1))
             more_logs.append(terms[seen[:, 0], seen[:, 1]])
-            shares, top = _exponentiated(terms)
+            shares = _exponentiated(terms, top)
             more = _sublattice_sums(shares, top, (len(places) // width, *(count,) * (dim - 1)))
             sums[images] = torch.logaddexp(sums[images], more)
         pairs, logs = torch.cat(more_pairs), torch.cat(more_logs)
@@ -368,8 +368,9 @@ def _refine(
         per_cell = zip(slices, eta.split(parts**dim), offset.split(parts**dim))
         for rows, cell_eta, cell_offset in per_cell:
             # Not `linear`: a cell's number of images is any, and oneDNN plans each shape anew.
-            shares, top = _exponentiated(images[rows] @ cell_eta.T + cell_offset)
-            more = _sublattice_sums(shares, top, (parts,) * dim)
+            terms = images[rows] @ cell_eta.T + cell_offset
+            top = terms.amax(1)
+            more = _sublattice_sums(_exponentiated(terms, top), top, (parts,) * dim)
             sums[rows] = torch.logaddexp(sums[rows], more)
     return _total_and_error(sums, dim, work.rest)
 
@@ -382,17 +383,16 @@ def _groups(pairs: Tensor, size: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
         yield cells[start : start + size], list(slices[start : start + size])
 
 
-def _exponentiated(terms: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns e^(terms - top), in place of `terms`, and top, the largest of each row, float64."""
-    top = terms.amax(1, keepdim=True)
-    return small_exp_(terms.sub_(top)), top.double()
+def _exponentiated(terms: Tensor, top: Tensor) -> Tensor:
+    """Returns e^(terms - top), in place of `terms` `(B, G)`, with the largest of each row."""
+    return small_exp_(terms.sub_(top[:, None]))
 
 
 def _sublattice_sums(shares: Tensor, top: Tensor, counts: Sequence[int]) -> Tensor:
     """Returns ln of the sums over every second point an axis, float64, with shape `(B, 2^D)`."""
     shape = [part for count in counts for part in (count // 2, 2)]
     axes = [2 * d + 1 for d in range(len(counts))]
-    return shares.view(-1, *shape).sum(axes).flatten(1).double().log() + top
+    return shares.view(-1, *shape).sum(axes).flatten(1).double().log() + top.double()[:, None]
 
 
 def _total_and_error(sums: Tensor, dim: int, rest: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 Shapes: N images of X pixels, D latent dimensions.
 """
 
-__all__ = ["encode", "encoded", "write_codes"]
+__all__ = ["encode", "write_codes"]
 
 import io
 
@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from torch import Tensor
-
 import genlab.data
 
 from genlab.common import atomic
@@ -23,15 +21,13 @@ from genlab.common.errors import InputError
 from genlab.data.arrays.layout import Array
 from genlab.data.digit_set import Digits
 from genlab.vae.load import load_vae
+from genlab.vae.measure import codes_of
 from genlab.vae.model import VAE
 from genlab.vae.splits import (
     observed_test_images,
     observed_train_images,
     observed_valid_images,
 )
-
-BATCH = 1000
-"""Images encoded at a time."""
 
 
 def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np.ndarray]:
@@ -61,7 +57,8 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     found: dict[str, np.ndarray] = {}
     for split, x in splits.items():
         if x is not None:
-            mean, log_std = encoded(model, x)
+            with torch.no_grad():
+                mean, log_std = codes_of(model, x)
             found[f"{split}_mean"], found[f"{split}_std"] = mean.numpy(), log_std.exp().numpy()
     for split, labels in (("train", digits.train_labels), ("test", digits.test_labels)):
         if labels is not None:
@@ -80,14 +77,6 @@ def write_codes(codes: Mapping[str, np.ndarray], out: Path, run: Path) -> None:
     buffer, arrays = io.BytesIO(), dict[str, Any](codes)
     np.savez(buffer, **arrays)
     atomic.write_output(out, buffer.getvalue(), run)
-
-
-@torch.no_grad()
-def encoded(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns mean and log standard deviation of q(z|x), `(N, D)`, of many images `(N, X)`."""
-    parts = [model.encode(part) for part in x.split(BATCH)]
-    means, log_stds = zip(*parts)
-    return torch.cat(means), torch.cat(log_stds)
 
 
 def _require_size(model: VAE, digits: Digits) -> None:
