@@ -32,7 +32,7 @@ import genlab.data
 from genlab.common.quantities import Measured
 from genlab.common.rng import generator, seeded
 from genlab.configs.vae import TrainingConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.figures.style import CM, save, styled
 from genlab.priors import Standard
 from genlab.vae.likelihoods import Bernoulli, ContinuousBernoulli, Likelihood
@@ -64,16 +64,16 @@ class Settings:
     seed: int
 
 
-def grey_pictures(source: str, size: int, seed: int) -> Digits:
+def grey_pictures(source: str, size: int, seed: int) -> ImageSplits:
     """Returns the pictures of a SOURCE in grey, shuffled, a sixth of them for tests."""
     pictures = genlab.data.images(source, size)
     colour = torch.stack([pictures.read(index) for index in range(len(pictures))])
     grey = (colour * LUMA).sum(1).round().byte()
     rows = torch.randperm(len(grey), generator=generator(seed, "split"))
-    return genlab.data.digits(grey[rows].numpy())
+    return genlab.data.splits(grey[rows].numpy())
 
 
-def trained(likelihood: Likelihood, data: Digits, out: Path, settings: Settings) -> VAE:
+def trained(likelihood: Likelihood, data: ImageSplits, out: Path, settings: Settings) -> VAE:
     """Trains a VAE under N(0, I); its weights begin the same for every likelihood."""
     with seeded(settings.seed, "weights"):
         vae = VAE.perceptron(

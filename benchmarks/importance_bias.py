@@ -59,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     model, config = load_vae(options.run)
-    x = observed_test_images(genlab.data.digits(config.data), model.likelihood)
+    x = observed_test_images(genlab.data.splits(config.data), model.likelihood)
     x = x[torch.randperm(len(x), generator=generator(0, "bias"))[: options.images]]
     with torch.no_grad():
         mean, log_std = model.encode(x)

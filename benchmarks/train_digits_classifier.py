@@ -30,7 +30,7 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say
 from genlab.common.rng import generator, seeded
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.networks.pretrained.digits import DigitsNet, to_input
 
 BATCH, RATE = 128, 4e-3
@@ -53,7 +53,7 @@ def distort(x: Tensor, random: torch.Generator) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", align_corners=False)
 
 
-def train_digits(digits: Digits, epochs: int = 8, seed: int = 0) -> DigitsNet:
+def train_digits(digits: ImageSplits, epochs: int = 8, seed: int = 0) -> DigitsNet:
     """Trains the classifier on the training digits.
 
     Arguments:
@@ -96,7 +96,7 @@ def accuracy(network: DigitsNet, images: Tensor, labels: Tensor) -> float:
 def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m benchmarks.train_digits_classifier FILE.safetensors")
-    digits = genlab.data.digits("mnist")
+    digits = genlab.data.splits("mnist")
     network = train_digits(digits)
     if digits.test_labels is not None:
         say(f"test accuracy {accuracy(network, digits.test, digits.test_labels):.4f}")

@@ -66,7 +66,7 @@ def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # no
     model.prior.initialise(images[:500], torch.arange(500))
     test = observed_test_images(digits, Bernoulli())[:100]
     with tempfile.TemporaryDirectory() as folder:
-        run = open_run(Path(folder) / "run", "vae", config, {"digits": digits.identity})
+        run = open_run(Path(folder) / "run", "vae", config, {"images": digits.identity})
         began = time.perf_counter()
         train_loop(config, run, model, Splits(images, None, test))
         return count / (time.perf_counter() - began)
@@ -146,7 +146,7 @@ def main() -> None:
     logging.disable(logging.INFO)
     torch.set_num_threads(options.threads)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first imports for 3 s
-    digits = genlab.data.digits("mnist")
+    digits = genlab.data.splits("mnist")
     x = observed_test_images(digits, Bernoulli())
     rate = product_rate()
     results = {"product_rate_G_multiply_adds": rate / 1e9, "cases": {}}

@@ -1,6 +1,6 @@
 """genlab: a library of small deep generative models whose numbers come with their errors.
 
-    digits = genlab.data.digits("mnist")
+    digits = genlab.data.splits("mnist")
     vae = genlab.VAE.perceptron(784, 2, genlab.priors.Mixture(2), genlab.Bernoulli())
     results = genlab.vae.fit(vae, digits, "runs/mixture")
     genlab.metrics.frechet(x, y)

@@ -83,7 +83,7 @@ def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
     with run_lock(run.path):
-        draw_vae(run.path, genlab.data.digits(config.data))
+        draw_vae(run.path, genlab.data.splits(config.data))
     return results
 
 
@@ -100,7 +100,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
     with run_lock(run.path, wait=True):
-        draw_comparison(run.path, genlab.data.digits(config.data))
+        draw_comparison(run.path, genlab.data.splits(config.data))
     return results
 
 

@@ -64,7 +64,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
         with alone_in(target):
-            draw_vae(target, genlab.data.digits(config.data))
+            draw_vae(target, genlab.data.splits(config.data))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -183,7 +183,7 @@ def vae_compare(
         end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
         return
     with run_lock(out, wait=True):  # others may end with the same table
-        draw_comparison(out, genlab.data.digits(config.data))
+        draw_comparison(out, genlab.data.splits(config.data))
     lines = map(one_line, table(results).split("\n"))
     print("\n".join(lines), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results.priors)} priors compared", json)

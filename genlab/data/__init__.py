@@ -1,21 +1,23 @@
-"""Data: a SOURCE (a name, a file, a folder or an array) becomes digits or images.
+"""Data: a SOURCE (a name, a file, a folder or an array) becomes images, or images in splits.
 
-`digits` and `images` open everything. They are loaded when they are first asked for, so that
+`splits` and `images` open everything. They are loaded when they are first asked for, so that
 `import genlab.data` loads neither NumPy nor torch.
 """
 
-__all__ = ["Digits", "Pictures", "digits", "images"]
+__all__ = ["ImageSplits", "Pictures", "images", "splits"]
 
 import importlib
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genlab.data.digit_set import Digits
-    from genlab.data.open import digits, images
+    from genlab.data.image_splits import ImageSplits
+    from genlab.data.open import images, splits
     from genlab.data.pictures import Pictures
 
-MODULES = {"Digits": "digit_set", "Pictures": "pictures", "digits": "open", "images": "open"}
+MODULES = {
+    "ImageSplits": "image_splits", "Pictures": "pictures", "images": "open", "splits": "open",
+}
 """The module of each public name."""
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.text import one_line
 from genlab.data.identity import Identity, digest
-from genlab.data.splits import past_splits
+from genlab.data.split_names import past_splits
 
 NAMED = 20
 """Classes that a line names."""
@@ -77,7 +77,7 @@ class Classes:
 def by_folder(paths: Sequence[str], source: str) -> Classes:
     """Takes the classes from the folders that images lie in, named `CLASS/.../FILE`.
 
-    Folders that part the data are looked past (`splits.py`).
+    Folders that part the data are looked past (`split_names.py`).
 
     Arguments:
         paths: The images' paths within their folder or zip, with slashes.

@@ -13,7 +13,7 @@ images where something is measured. Grey images of one size serve where digits a
 The names are the rows of `genlab.data.sources.SOURCES`.
 """
 
-__all__ = ["digits", "folder_of", "identity_of", "images", "open_files", "place_of"]
+__all__ = ["folder_of", "identity_of", "images", "open_files", "place_of", "splits"]
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,19 +27,19 @@ from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import by_role, read_arrays
 from genlab.data.crop import CROPS, Crop
-from genlab.data.digit_pictures import digits_of_files
-from genlab.data.digit_set import Digits, digits_of_arrays, digits_of_idx
 from genlab.data.files.archive import Archive
 from genlab.data.files.base import ImageFiles
 from genlab.data.files.folder import Folder
 from genlab.data.identity import Identity, Origin
+from genlab.data.image_splits import ImageSplits, splits_of_arrays, splits_of_idx
 from genlab.data.kinds import kind_at, what_it_is
+from genlab.data.picture_splits import splits_of_files
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
 
 
-def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
+def splits(source: str | Path | Array | Mapping[str, Array]) -> ImageSplits:
     """Opens digits: grey images of one size in splits for training and testing.
 
     Arguments:
@@ -61,13 +61,13 @@ def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
         >>> import numpy as np
         >>> import genlab
         >>> bars = np.eye(12).repeat(12, axis=1).reshape(12, 12, 12)
-        >>> digits = genlab.data.digits(bars)
+        >>> digits = genlab.data.splits(bars)
         >>> tuple(digits.train.shape), tuple(digits.test.shape), digits.train.dtype
         ((10, 12, 12), (2, 12, 12), torch.uint8)
     """
     if not isinstance(source, str | Path):
         arrays = source if isinstance(source, Mapping) else {"train": source}
-        return digits_of_arrays(
+        return splits_of_arrays(
             {key: as_numpy(array) for key, array in arrays.items()}, Origin("arrays", "arrays")
         )
     source = str(source)
@@ -81,10 +81,10 @@ def digits(source: str | Path | Array | Mapping[str, Array]) -> Digits:
     _require_there(path, source, "digits")
     kind = kind_at(path)
     if kind == "idx":
-        return digits_of_idx(path, Origin(source, f"idx files in {path.name}"))
+        return splits_of_idx(path, Origin(source, f"idx files in {path.name}"))
     if kind == "arrays":
-        return digits_of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
-    return digits_of_files(open_files(path), Origin(source, f"images in {path.name}"))
+        return splits_of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
+    return splits_of_files(open_files(path), Origin(source, f"images in {path.name}"))
 
 
 def images(
@@ -137,7 +137,7 @@ def images(
     if kind != "pictures":
         _refuse_crop(crop, source)
     if kind == "idx":
-        found = digits_of_idx(path, Origin(source, f"idx files in {path.name}"))
+        found = splits_of_idx(path, Origin(source, f"idx files in {path.name}"))
         return _of_digits(found, source, size, limit, split)
     if kind == "arrays":
         roles = by_role(read_arrays(path), source)
@@ -165,7 +165,7 @@ def identity_of(source: str) -> Identity:
     if kind == "arrays":
         roles = by_role(read_arrays(path), source)
         kind = "idx" if "train" in roles and _is_grey(roles["train"], source) else kind
-    return (digits if kind == "idx" else images)(source).identity
+    return (splits if kind == "idx" else images)(source).identity
 
 
 def open_files(path: Path) -> ImageFiles:
@@ -218,7 +218,7 @@ def _is_grey(array: np.ndarray, source: str) -> bool:
 
 
 def _of_digits(
-    found: Digits, source: str, size: int | None, limit: int | None, split: str
+    found: ImageSplits, source: str, size: int | None, limit: int | None, split: str
 ) -> ArrayPictures:
     who, words = found.identity, "training" if split == "train" else "test"
     origin = Origin(source, f"{who.name}, {words} digits", who.licence, who.stand_in)

@@ -22,7 +22,7 @@ from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
 from genlab.common.text import one_line
 from genlab.configs.vae import VaeConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import on_paper
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.plane_facts import density_facts, log_density
@@ -92,9 +92,9 @@ def vae_facts(
     """
     loaded = [_load(name, path) for name, path in paths.items()]
     first = loaded[0]
-    digits = genlab.data.digits(data or first.config.data)
+    digits = genlab.data.splits(data or first.config.data)
     for one in loaded:
-        one.run.refuse_other_data({"digits": digits.identity})
+        one.run.refuse_other_data({"images": digits.identity})
         if one.model.likelihood.mean_function is None:
             kind = type(one.model.likelihood).__name__
             raise InputError(f"{one.path}: a page cannot decode images of the likelihood {kind}")
@@ -223,7 +223,7 @@ def _codes(z: np.ndarray, blobs: Blobs) -> dict[str, Any]:
 
 
 def _digits(
-    digits: Digits, rows: Tensor, x: Tensor, paper: bool, blobs: Blobs
+    digits: ImageSplits, rows: Tensor, x: Tensor, paper: bool, blobs: Blobs
 ) -> dict[str, Any]:
     """Returns the shown test images as the models see them: packed bits, or grey bytes."""
     height, width = digits.test.shape[1:]

@@ -18,8 +18,8 @@ from genlab.common.errors import InputError
 from genlab.common.progress import say
 from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
-from genlab.data.digit_set import Digits
 from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import on_paper
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
@@ -91,7 +91,7 @@ class Plane:
         return [f"{QUANTITIES[key].label(lang)} {value}" for key, value in shown]
 
 
-def _plane(path: Path, digits: Digits) -> Plane:
+def _plane(path: Path, digits: ImageSplits) -> Plane:
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
     dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
@@ -102,7 +102,7 @@ def _plane(path: Path, digits: Digits) -> Plane:
 
 
 def draw_vae(
-    path: Path, digits: Digits | None = None, languages: Sequence[str] | None = None
+    path: Path, digits: ImageSplits | None = None, languages: Sequence[str] | None = None
 ) -> None:
     """Draws the figures of one VAE run into its folder `figures`.
 
@@ -115,7 +115,7 @@ def draw_vae(
         InputError: If `path` is not a finished VAE run.
     """
     model, config = load_vae(path)
-    digits = digits or genlab.data.digits(config.data)
+    digits = digits or genlab.data.splits(config.data)
     folder = atomic.make_within(path, "figures")
     languages = languages or there(folder / "samples.png")
     title = model.prior.title.capitalised()
@@ -151,12 +151,12 @@ def draw_vae(
     )  # the last: with it all are there
 
 
-def _shades(grey: Tensor, digits: Digits) -> np.ndarray:
+def _shades(grey: Tensor, digits: ImageSplits) -> np.ndarray:
     """Returns grey values as they are shown, 1 for white: ink on paper is dark."""
     return (1 - grey if on_paper(digits.test) else grey).numpy()
 
 
-def _twelve(digits: Digits) -> list[int]:
+def _twelve(digits: ImageSplits) -> list[int]:
     """Returns rows of test images: the first of each of ten classes and two more, or the first."""
     if digits.test_labels is None:
         return list(range(min(12, len(digits.test))))
@@ -164,7 +164,7 @@ def _twelve(digits: Digits) -> list[int]:
     return [labels.index(one) for one in sorted(set(labels))[:10]] + [len(labels) // 2, -1]
 
 
-def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
+def _draw_plane(path: Path, digits: ImageSplits, languages: Sequence[str]) -> None:
     plane, folder = _plane(path, digits), path / "figures"
     limit = latent.sheet_limit(plane.of_sheet().z)
     save(
@@ -191,7 +191,7 @@ def _draw_plane(path: Path, digits: Digits, languages: Sequence[str]) -> None:
 
 
 def draw_priors(
-    paths: Sequence[Path], target: Path, digits: Digits, languages: Sequence[str] = ("en",)
+    paths: Sequence[Path], target: Path, digits: ImageSplits, languages: Sequence[str] = ("en",)
 ) -> None:
     """Draws the lab sheet's figure for several runs in one row, on equal axes."""
     planes = [_plane(path, digits) for path in paths]
@@ -202,7 +202,7 @@ def draw_priors(
     )
 
 
-def draw_comparison(path: Path, digits: Digits | None = None) -> None:
+def draw_comparison(path: Path, digits: ImageSplits | None = None) -> None:
     """Draws all priors of a finished comparison in one figure, `comparison.png`.
 
     Arguments:
@@ -222,7 +222,7 @@ def draw_comparison(path: Path, digits: Digits | None = None) -> None:
         save(figure, path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = digits or genlab.data.digits(load_vae(runs["standard"])[1].data)
+    digits = digits or genlab.data.splits(load_vae(runs["standard"])[1].data)
     drawn = {prior: _plane(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(plane.dots for plane in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()

@@ -49,10 +49,10 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
     if out.suffix.lower() != ".png":
         raise InputError(f"`out` {out}: a PNG is written; end the name in .png")
     model, config = load_vae(run)
-    identity = Run(run).data("digits")
+    identity = Run(run).data("images")
     test = None
     if any(end.isdecimal() for end in ends):
-        test = observed_test_images(genlab.data.digits(config.data), model.likelihood)
+        test = observed_test_images(genlab.data.splits(config.data), model.likelihood)
     x = torch.stack([_image(end, test, identity.shape, model.likelihood) for end in ends])
     way = between(model, x, steps).view(-1, *identity.shape)
     shown = (255 * model.likelihood.to_grey(x)).round().byte().view(-1, *identity.shape)

@@ -58,4 +58,4 @@ def refresh(path: Path, data: str | None = None) -> None:
                 gather(out)
             else:
                 gather_comparison(out)
-                draw_comparison(out, genlab.data.digits(data) if data else None)
+                draw_comparison(out, genlab.data.splits(data) if data else None)

@@ -15,9 +15,9 @@ from genlab.common.progress import say
 from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES, GanConfig
 from genlab.configs.lab import LAB_PRIORS, PRESETS, LabConfig, vae_configs
-from genlab.data.digit_set import Digits
 from genlab.data.identity import Origin
 from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_splits import ImageSplits
 from genlab.data.pictures import ArrayPictures, Pictures
 from genlab.data.sources import at_hand
 from genlab.explorer.explore import explore
@@ -79,7 +79,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     """
     check_author(config.name, config.id)
     mnist, dogs = _sources(config, out)
-    digits = genlab.data.digits(mnist)
+    digits = genlab.data.splits(mnist)
     gan = plan_gan(config, dogs)
     real = load_images(dogs, SIZE, gan.images, gan.crop)
     refuse_within(dogs, out)
@@ -88,7 +88,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
 
 
 def _run(
-    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: Digits, real: ImageSet
+    config: LabConfig, out: Path, mnist: str, gan: GanConfig, digits: ImageSplits, real: ImageSet
 ) -> dict[str, Any]:
     """Does the unfinished steps of the lab sheet."""
     run = open_run(out, "lab", config, {"digits": digits.identity, "images": real.identity})

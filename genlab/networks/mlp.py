@@ -13,16 +13,8 @@ import torch.nn as nn
 
 from torch import Tensor
 
+from genlab.networks.interface import LOG_STD_RANGE, ImageDecoder, ImageEncoder
 from genlab.numerics.linear import Linear, linear_over
-
-LOG_STD_RANGE = (-6.0, 0.0)
-"""Bounds on ln sigma of q(z|x).
-
-The upper one fixes the scale of the latent. Under a learned prior that scale is free (enlarge z,
-the posteriors and the prior alike, and nothing changes), and early in training, when the
-posteriors say nothing yet, it would drift off to wherever the bound is.
-"""
-
 
 WAVES = 64
 """Fourier features of the latent, where the decoder has them."""
@@ -87,7 +79,7 @@ def perceptron(widths: Sequence[int], *, gated: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers, Linear(widths[-2], widths[-1]))
 
 
-class Encoder(nn.Module):
+class Encoder(ImageEncoder):
     """Maps images to the mean and log standard deviation of a diagonal Gaussian q(z|x).
 
     Arguments:
@@ -110,7 +102,7 @@ class Encoder(nn.Module):
         return mean, log_std.clamp(*LOG_STD_RANGE)
 
 
-class Decoder(nn.Module):
+class Decoder(ImageDecoder):
     """Maps latents to the natural parameters of the pixels, such as logits.
 
     Arguments:
@@ -136,11 +128,7 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def write(self, z: Tensor, sheet: Tensor) -> Tensor:
-        """Returns natural parameters, written over the `(*, K)` of `sheet` where that helps.
-
-        Where many latents are decoded and little is kept, memory that is asked for anew each time
-        can cost more than some of the layers.
-        """
+        """Returns natural parameters, written over the `(*, K)` of `sheet`."""
         hidden = self.features(z)
         for layer in list(self.body)[:-1]:
             hidden = layer(hidden)

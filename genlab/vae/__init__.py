@@ -1,7 +1,7 @@
 """Variational auto-encoders: built of objects, trained, measured, compared.
 
     vae = VAE.perceptron(784, 2, genlab.priors.Mixture(2), Bernoulli())
-    results = fit(vae, genlab.data.digits("mnist"), "runs/mixture")
+    results = fit(vae, genlab.data.splits("mnist"), "runs/mixture")
 
 Each name is imported when it is first used: the package itself loads no torch.
 """

@@ -84,14 +84,14 @@ def compare(
     rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
-    digits = genlab.data.digits(config.data)
+    digits = genlab.data.splits(config.data)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
         for cell in rows.values():  # what is refused is refused before hours of training
             first_vae(cell, splits)
     with run_lock(out, wait=True):  # others may train other rows meanwhile
-        run = open_run(out, "compare", config, {"digits": digits.identity}, on.facts)
+        run = open_run(out, "compare", config, {"images": digits.identity}, on.facts)
     if run.done:
         for row in rows:
             discard_parts(out / row)

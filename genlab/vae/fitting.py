@@ -1,7 +1,7 @@
 r"""VAEs of your own objects: trained into a run directory, measured, and loaded again.
 
     vae = VAE.perceptron(784, 2, Mixture(2, components=64), Bernoulli())
-    results = fit(vae, genlab.data.digits("mnist"), "runs/mixture", TrainingConfig(epochs=20))
+    results = fit(vae, genlab.data.splits("mnist"), "runs/mixture", TrainingConfig(epochs=20))
     print(results.nll_exact)                          # 131.27 ± 0.45 nats
 
 The command `genlab vae train` does the same from names. Here prior, likelihood and networks may
@@ -21,7 +21,7 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import device_context, resolve_hardware
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.runs.lock import run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
@@ -48,7 +48,7 @@ class ObjectsConfig(TrainingConfig):
 
 
 def fit(
-    vae: VAE, digits: Digits, out: str | Path, config: TrainingConfig | None = None, *,
+    vae: VAE, digits: ImageSplits, out: str | Path, config: TrainingConfig | None = None, *,
     draws: int = 16, importance: int = 1000, device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> VaeResults:
     """Trains a VAE into a run directory, or goes on there, and measures it.
@@ -58,7 +58,7 @@ def fit(
 
     Arguments:
         vae: The model, untrained.
-        digits: The images, as `genlab.data.digits` opens them.
+        digits: The images, as `genlab.data.splits` opens them.
         out: The run directory.
         config: How it is trained; the defaults if not given.
         draws: Draws of z per test image when the bound is measured.
@@ -79,7 +79,7 @@ def fit(
         >>> import torch
         >>> import genlab
         >>> shapes = (torch.rand(3, 4, 4) > 0.5).float()
-        >>> digits = genlab.data.digits(shapes.repeat(60, 1, 1))
+        >>> digits = genlab.data.splits(shapes.repeat(60, 1, 1))
         >>> vae = genlab.VAE.perceptron(16, 1, genlab.priors.Standard(1), genlab.Bernoulli())
         >>> with tempfile.TemporaryDirectory() as out:
         ...     results = genlab.vae.fit(vae, digits, out, genlab.configs.TrainingConfig(epochs=2))
@@ -96,7 +96,7 @@ def fit(
     initialise_prior(vae, splits, config.seed)
     require_sound(vae, splits.train)
     with run_lock(out):
-        run = open_run(out, OBJECTS, recorded, {"digits": digits.identity}, hardware.facts)
+        run = open_run(out, OBJECTS, recorded, {"images": digits.identity}, hardware.facts)
         if run.done:
             load_weights(vae, out)
             return read_results(run)

@@ -123,10 +123,10 @@ def pixels_of(run: Run, weights: dict[str, Tensor]) -> int:
     Raises:
         InputError: If they are more than the encoder's first layer could take.
     """
-    pixels = math.prod(run.data("digits").shape)
+    pixels = math.prod(run.data("images").shape)
     if pixels > max((tensor.numel() for tensor in weights.values()), default=0):
         raise InputError(
-            f"{run.path / 'env.json'}: `data.digits.shape`: more pixels than the model has weights"
+            f"{run.path / 'env.json'}: `data.images.shape`: more pixels than the model has weights"
         )
     return pixels
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genlab.common.rng import generator
 from genlab.configs.vae import TrainingConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.vae.likelihoods import Likelihood
 
 TEST_SEED = 20240115
@@ -39,24 +39,24 @@ def grey(images: Tensor) -> Tensor:
     return images.flatten(1).float() / 255
 
 
-def observed_test_images(digits: Digits, likelihood: Likelihood) -> Tensor:
+def observed_test_images(digits: ImageSplits, likelihood: Likelihood) -> Tensor:
     """Returns the test images as the likelihood observes them, `(M, X)`, always the same."""
     return likelihood.observe(grey(digits.test), generator(TEST_SEED, "test digits"))
 
 
-def observed_train_images(digits: Digits, likelihood: Likelihood) -> Tensor:
+def observed_train_images(digits: ImageSplits, likelihood: Likelihood) -> Tensor:
     """Returns the training images as the likelihood observes them, `(N, X)`, always the same."""
     return likelihood.observe(grey(digits.train), generator(TEST_SEED, "training digits"))
 
 
-def observed_valid_images(digits: Digits, likelihood: Likelihood) -> Tensor | None:
+def observed_valid_images(digits: ImageSplits, likelihood: Likelihood) -> Tensor | None:
     """Returns the source's own validation images as the likelihood observes them, `(V, X)`."""
     if digits.valid is None:
         return None
     return likelihood.observe(grey(digits.valid), generator(TEST_SEED, "validation digits"))
 
 
-def splits_of(digits: Digits, config: TrainingConfig, likelihood: Likelihood) -> Splits:
+def splits_of(digits: ImageSplits, config: TrainingConfig, likelihood: Likelihood) -> Splits:
     """Returns the images for training, early stopping and the test curve of a configuration."""
     train, valid = grey(digits.train), None
     if config.patience is not None:

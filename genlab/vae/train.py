@@ -21,7 +21,7 @@ from genlab.common.paths import way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.priors import PRIORS
 from genlab.runs.lock import resumable, run_lock
 from genlab.runs.records import readable
@@ -103,7 +103,7 @@ def train_vae(
         TrainingError: If training diverges, or something measured is not finite; the last saved
             state stays.
     """
-    digits = genlab.data.digits(config.data)
+    digits = genlab.data.splits(config.data)
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
@@ -112,11 +112,11 @@ def train_vae(
 
 
 def _train(
-    config: VaeConfig, out: Path, on: Hardware, digits: Digits, splits: Splits,
+    config: VaeConfig, out: Path, on: Hardware, digits: ImageSplits, splits: Splits,
     model: VAE | None,
 ) -> VaeResults:
     """Trains the model and measures it, or returns the results of a finished run."""
-    run = open_run(out, "vae", config, {"digits": digits.identity}, on.facts)
+    run = open_run(out, "vae", config, {"images": digits.identity}, on.facts)
     if run.done or model is None:
         discard_parts(out)  # where the process that finished it was stopped before
         return read_results(run)
@@ -146,12 +146,12 @@ def _train(
     return read_results(run)
 
 
-def _beginning(config: VaeConfig, out: Path, digits: Digits, splits: Splits) -> VAE:
+def _beginning(config: VaeConfig, out: Path, digits: ImageSplits, splits: Splits) -> VAE:
     """Returns the model before training; post hoc with the networks of the finished run."""
     model = first_vae(config, splits)
     if config.post_hoc is not None:
         base = Path(os.path.normpath(out.resolve() / config.post_hoc))
-        Run(base).refuse_other_data({"digits": digits.identity})
+        Run(base).refuse_other_data({"images": digits.identity})
         _take_over(model, config, base)
     return model
 
@@ -194,8 +194,8 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
-    digits = genlab.data.digits(data or config.data)
-    run.refuse_other_data({"digits": digits.identity})
+    digits = genlab.data.splits(data or config.data)
+    run.refuse_other_data({"images": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
     if annealed is not None:
@@ -225,7 +225,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
 
 
 def _measured(
-    parts: Parts, model: VAE, digits: Digits, config: VaeConfig, on: Hardware
+    parts: Parts, model: VAE, digits: ImageSplits, config: VaeConfig, on: Hardware
 ) -> Measurement:
     with device_context(on):
         return measure(

@@ -34,7 +34,7 @@ def make_explored(root: Path) -> Path:
     dogs = str(make_pictures(root / "dogs"))
     base = VaeConfig(data=digits, hidden=(24, 20), epochs=4, batch=40, draws=2, importance=0)
     identities = {
-        "digits": genlab.data.digits(digits).identity, "images": load_images(dogs, 64).identity,
+        "digits": genlab.data.splits(digits).identity, "images": load_images(dogs, 64).identity,
     }  # fmt: skip
     lab = root / "lab"
     open_run(lab, "lab", LabConfig(mnist=digits, dogs=dogs, lang="en"), identities)

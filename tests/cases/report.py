@@ -123,7 +123,7 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
         options = {} if prior == "standard" else {"components": 32}
         config = VaeConfig(prior=prior, prior_options=options, data="mnist-5k", epochs=7)
         write(folder / "config.json", {"kind": "vae", "config": asdict(config)})
-        write(folder / "env.json", {"data": {"digits": digits}, "sessions": [session]})
+        write(folder / "env.json", {"data": {"images": digits}, "sessions": [session]})
         write(folder / "results.json", to_json(results))
         (folder / "model.safetensors").write_bytes(b"weights of " + prior.encode())
         (folder / MEASURES).write_bytes(save(image_values(results)))

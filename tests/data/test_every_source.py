@@ -77,7 +77,7 @@ def test_idx_files_are_found_under_all_their_usual_names(case: str, tmp_path: Pa
     if "/" not in rename("train-images-idx3-ubyte"):
         sources.append(one)
     for source in sources:
-        digits = genlab.data.digits(source)
+        digits = genlab.data.splits(source)
         np.testing.assert_array_equal(digits.train.numpy(), TRAIN)
         np.testing.assert_array_equal(digits.test.numpy(), TEST)
         assert digits.train_labels is not None
@@ -90,7 +90,7 @@ def test_idx_files_are_found_under_all_their_usual_names(case: str, tmp_path: Pa
 def test_the_characters_of_emnist_are_turned_upright(tmp_path: Path) -> None:
     """They are stored column by column, alone among the kin of MNIST."""
     write_idx(tmp_path / "set", lambda name: f"gzip/emnist-letters-{name.replace('t10k', 'test')}")
-    digits = genlab.data.digits(tmp_path / "set")
+    digits = genlab.data.splits(tmp_path / "set")
     np.testing.assert_array_equal(digits.train.numpy(), TRAIN.transpose(0, 2, 1))
     np.testing.assert_array_equal(digits.test.numpy(), TEST.transpose(0, 2, 1))
 
@@ -99,17 +99,17 @@ def test_kaggles_doubled_files_are_one_set_and_two_sets_are_refused(tmp_path: Pa
     folder = tmp_path / "set"
     write_idx(folder, lambda name: f"{name}/{name}")
     write_idx(folder, lambda name: name.replace("-idx", ".idx"))
-    assert len(genlab.data.digits(folder).train) == 30
+    assert len(genlab.data.splits(folder).train) == 30
     write_idx(folder, lambda name: f"FashionMNIST/raw/{name}")
     with pytest.raises(InputError, match="several data sets: ., FashionMNIST/raw; give the"):
-        genlab.data.digits(folder)
+        genlab.data.splits(folder)
     file = next((folder / "FashionMNIST").rglob("t10k-images*"))
-    assert len(genlab.data.digits(file).train) == 30
+    assert len(genlab.data.splits(file).train) == 30
     for path in folder.rglob("*labels*"):
         if path.is_file():
             path.unlink()
     with pytest.raises(InputError, match="train-labels-idx1-ubyte, t10k-labels-idx1-ubyte are mi"):
-        genlab.data.digits(folder)
+        genlab.data.splits(folder)
 
 
 def test_an_idx_file_is_read_no_further_than_its_header_says() -> None:
@@ -155,7 +155,7 @@ KEYS = {
 @pytest.mark.parametrize("case", KEYS)
 def test_arrays_by_their_usual_names(case: str, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", **KEYS[case])
-    digits = genlab.data.digits(tmp_path / "a.npz")
+    digits = genlab.data.splits(tmp_path / "a.npz")
     np.testing.assert_array_equal(digits.train.numpy(), TRAIN)
     np.testing.assert_array_equal(digits.test.numpy(), TEST)
     assert digits.test_labels is not None
@@ -170,7 +170,7 @@ def test_one_array_by_its_usual_names(
     key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "a.npz", **{key: TRAIN, "y": LABELS, "ids": np.arange(30.0)})
-    digits = genlab.data.digits(tmp_path / "a.npz")
+    digits = genlab.data.splits(tmp_path / "a.npz")
     assert (len(digits.train), len(digits.test)) == (25, 5)
     assert len(genlab.data.images(tmp_path / "a.npz")) == 30
     assert capsys.readouterr().err.count("left out: ids (30,)") == 1
@@ -188,7 +188,7 @@ def grey_folder(root: Path, *, flat: bool = False) -> Path:
 def test_a_folder_of_grey_pictures_is_digits(tmp_path: Path) -> None:
     folder = grey_folder(tmp_path / "set")
     for source in (folder, zipped(folder)):
-        digits = genlab.data.digits(source)
+        digits = genlab.data.splits(source)
         for images, found, labels, wanted in (
             (TRAIN, digits.train, LABELS, digits.train_labels),
             (TEST, digits.test, TEST_LABELS, digits.test_labels),
@@ -207,11 +207,11 @@ def test_pictures_without_splits_are_parted_at_random(tmp_path: Path) -> None:
         place.mkdir(parents=True)
         for index in range(40):
             Image.fromarray(TRAIN[(40 * label + index) % 30]).save(place / f"{index}.png")
-    digits = genlab.data.digits(tmp_path / "set")
+    digits = genlab.data.splits(tmp_path / "set")
     assert (len(digits.train), len(digits.test)) == (100, 20)
     assert digits.test_labels is not None
     assert digits.test_labels.unique().tolist() == [0, 1, 2]
-    again = genlab.data.digits(tmp_path / "set")
+    again = genlab.data.splits(tmp_path / "set")
     assert again.identity == digits.identity
 
 
@@ -230,7 +230,7 @@ def test_what_a_vae_cannot_take_says_what_does(tmp_path: Path) -> None:
         ("colour.npy", r"'train': uint8 \(30, 20, 20, 3\): colour images"),
     ):
         with pytest.raises(InputError, match=words):
-            genlab.data.digits(tmp_path / name)
+            genlab.data.splits(tmp_path / name)
         if name != "colour.npy":
             assert len(open_files(tmp_path / name).names)
         assert len(load_images(str(tmp_path / name), 16).images)
@@ -254,7 +254,7 @@ def test_other_files_are_refused_in_one_line(
     name: str, data: bytes, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(data)
-    for use in (genlab.data.digits, genlab.data.images):
+    for use in (genlab.data.splits, genlab.data.images):
         with pytest.raises(InputError, match=words) as caught:
             use(tmp_path / name)
         assert len(str(caught.value).splitlines()) == 1
@@ -284,7 +284,7 @@ def test_values_of_plain_meaning_are_converted(
     for source in (tmp_path / "a.npy", given):
         pictures = genlab.data.images(source)
         np.testing.assert_array_equal(pictures.read(7)[0].numpy(), wanted[7])
-        digits = genlab.data.digits(source)
+        digits = genlab.data.splits(source)
         np.testing.assert_array_equal(torch.cat([digits.train, digits.test]).numpy(), wanted)
     told = capsys.readouterr().err
     assert ("are taken as" in told) == (case in ("floats of levels", "signed", "16 bits"))
@@ -312,7 +312,7 @@ ODD = {
 def test_other_values_are_refused_in_one_line(case: str, tmp_path: Path) -> None:
     given, words = ODD[case]
     np.savez(tmp_path / "a.npz", images=given)
-    for use in (genlab.data.digits, genlab.data.images, lambda s: load_images(str(s), 32)):
+    for use in (genlab.data.splits, genlab.data.images, lambda s: load_images(str(s), 32)):
         with pytest.raises(InputError, match=words) as caught:
             use(tmp_path / "a.npz")
         assert len(str(caught.value).splitlines()) == 1
@@ -322,7 +322,7 @@ def test_colour_of_0_and_1_is_a_mistake_and_black_digits_are_one_too() -> None:
     with pytest.raises(InputError, match=r"values in \[0, 1\]; nearly black: give the floating"):
         genlab.data.images((COLOUR > 127).astype(np.uint8))
     with pytest.raises(InputError, match="nearly black, its highest level is 1 of 255"):
-        genlab.data.digits(LEVELS / 255 / 255)
+        genlab.data.splits(LEVELS / 255 / 255)
 
 
 def test_an_npz_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_an_npz_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> N
     for content in (data, head):
         with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
             archive.writestr("images.npy", content)
-        for use in (genlab.data.digits, genlab.data.images):
+        for use in (genlab.data.splits, genlab.data.images):
             with pytest.raises(InputError, match="not a NumPy file of plain arrays"):
                 use(tmp_path / "a.npz")
 

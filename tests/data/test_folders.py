@@ -25,7 +25,7 @@ from genlab.data.check.folder import check_folder
 from genlab.data.classes import by_folder
 from genlab.data.image_set import load_images
 from genlab.data.pictures import shorter_sides
-from genlab.data.splits import split_of
+from genlab.data.split_names import split_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.gan.training.time_budget import describe_run

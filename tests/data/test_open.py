@@ -34,19 +34,19 @@ def test_digits_of_arrays_and_tensors_are_those_of_files(tmp_path: Path, kind: s
     arrays = {"train": given, "test": given[:4], "test_labels": np.arange(4)}
     tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
     for source in (tmp_path / "a.npz", str(tmp_path / "a.npz"), arrays, tensors):
-        digits = genlab.data.digits(source)
+        digits = genlab.data.splits(source)
         np.testing.assert_array_equal(digits.train.numpy(), wanted)
         np.testing.assert_array_equal(digits.test.numpy(), wanted[:4])
         assert digits.test_labels is not None
         assert digits.test_labels.tolist() == [0, 1, 2, 3]
-    alone = genlab.data.digits(given)
+    alone = genlab.data.splits(given)
     assert (len(alone.train), len(alone.test)) == (17, 3)
 
 
 @pytest.mark.parametrize("bad", [np.full((9, 4, 4), 1.5), np.full((9, 4, 4), 7), np.zeros((9, 5))])
 def test_arrays_that_are_no_digits_are_refused(bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="arrays: 'train'"):
-        genlab.data.digits(bad)
+        genlab.data.splits(bad)
 
 
 def test_training_takes_the_same_images_from_folder_zip_array_and_tensor(

@@ -20,7 +20,7 @@ from genlab.vae.train import train_vae
 def test_published_digits_and_silhouettes_are_ink_on_paper(name: str) -> None:
     if SOURCES[name].locate() is None:
         pytest.skip(f"{name} is not installed")
-    assert on_paper(genlab.data.digits(name).test)
+    assert on_paper(genlab.data.splits(name).test)
 
 
 def test_photographs_are_not(real_data: Path) -> None:
@@ -50,6 +50,6 @@ def test_figures_show_ink_dark_and_photographs_as_they_are(
         grids, "reconstruction_rows", lambda rows, title: shown.update(rows) or drawn(rows, title)
     )
     draw_vae(tmp_path / "run")
-    test = genlab.data.digits(config.data).test / 255
+    test = genlab.data.splits(config.data).test / 255
     wanted = 1 - test if paper else test
     np.testing.assert_allclose(shown["test images"], wanted, atol=1e-6)

@@ -60,7 +60,7 @@ def test_a_set_is_fetched_once_from_the_first_server_that_has_it(
 
     monkeypatch.setattr("pooch.retrieve", retrieve)
     assert source.locate() is None
-    digits = genlab.data.digits(name)
+    digits = genlab.data.splits(name)
     np.testing.assert_array_equal(digits.train.numpy(), ARRAYS["train images"])
     np.testing.assert_array_equal(digits.test.numpy(), ARRAYS["test images"])
     assert len(asked) == 4 * len(source.mirrors)
@@ -68,7 +68,7 @@ def test_a_set_is_fetched_once_from_the_first_server_that_has_it(
     assert digits.identity.licence == source.licence
     assert not digits.identity.stand_in
     assert digits.class_name(1) == (source.classes[1] if source.classes else "1")
-    genlab.data.digits(name)
+    genlab.data.splits(name)
     assert len(asked) == 4 * len(source.mirrors), "nothing is fetched twice"
 
 
@@ -89,13 +89,13 @@ def test_a_division_of_emnist_comes_out_of_its_archive(
         return str(archive)
 
     monkeypatch.setattr("pooch.retrieve", retrieve)
-    digits = genlab.data.digits(name)
+    digits = genlab.data.splits(name)
     np.testing.assert_array_equal(digits.train.numpy(), ARRAYS["train images"].transpose(0, 2, 1))
     assert digits.test_labels is not None
     assert digits.test_labels.tolist() == ARRAYS["test labels"].tolist()
     assert digits.class_name(1) == {"emnist-letters": "a", "emnist-balanced": "1"}[name]
     archive.unlink()
-    assert len(genlab.data.digits(name).train) == 30
+    assert len(genlab.data.splits(name).train) == 30
 
 
 @pytest.mark.parametrize("name", [*MIRRORED, *EMNIST])
@@ -107,7 +107,7 @@ def test_a_set_that_cannot_be_fetched_is_named_with_what_to_do(
 
     monkeypatch.setattr("pooch.retrieve", offline)
     with pytest.raises(InputError, match=f"^{name}: .*no network.*DIR/{name} and set GENLAB_DATA"):
-        genlab.data.digits(name)
+        genlab.data.splits(name)
 
 
 def test_the_names_of_classes_are_as_many_as_published() -> None:
@@ -130,7 +130,7 @@ needs_animals = pytest.mark.skipif(
 @needs_animals
 def test_animal_silhouettes_are_those_that_the_package_loads() -> None:
     """The digest of all labels and pictures, sorted, as the package's own code unpickles them."""
-    digits = genlab.data.digits("animal-silhouettes")
+    digits = genlab.data.splits("animal-silhouettes")
     assert digits.train_labels is not None
     assert digits.test_labels is not None
     pictures = [*digits.train.numpy(), *digits.test.numpy()]
@@ -143,7 +143,7 @@ def test_animal_silhouettes_are_those_that_the_package_loads() -> None:
 
 @needs_animals
 def test_no_copy_of_a_silhouette_lies_in_the_other_split() -> None:
-    digits = genlab.data.digits("animal-silhouettes")
+    digits = genlab.data.splits("animal-silhouettes")
     counts = digits.counts()
     assert counts.test_in_train == 0
     assert counts.train_different + counts.test_different == 9716
@@ -161,8 +161,8 @@ def test_another_file_of_the_package_is_refused(
         (tmp_path / name).write_bytes(gzip.compress(b"cos\nsystem\n(S'true'\ntR."))
     monkeypatch.setattr(animal_silhouettes, "_folder", lambda: tmp_path)
     with pytest.raises(InputError, match="not the file of animal-mnist 0.4"):
-        genlab.data.digits("animal-silhouettes")
+        genlab.data.splits("animal-silhouettes")
     monkeypatch.setattr(animal_silhouettes, "_folder", lambda: None)
     with pytest.raises(InputError, match="pip install --no-deps animal-mnist"):
-        genlab.data.digits("animal-silhouettes")
+        genlab.data.splits("animal-silhouettes")
 

@@ -44,13 +44,13 @@ def test_toydogs_source() -> None:
 
 def test_unknown_source_says_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mnist-5k.*genlab data"):
-        genlab.data.digits("nmist")
+        genlab.data.splits("nmist")
     with pytest.raises(InputError, match=r"toydogs.*genlab data"):
         load_images(str(tmp_path / "nothing"), 64)
 
 
 def test_a_name_that_is_too_long_for_a_file_is_of_no_source() -> None:
-    for open_source in (genlab.data.digits, genlab.data.images, identity_of):
+    for open_source in (genlab.data.splits, genlab.data.images, identity_of):
         with pytest.raises(InputError, match="no such"):
             open_source("x" * 5000)
 
@@ -69,7 +69,7 @@ def test_what_is_no_source_of_images_says_what_is(tmp_path: Path) -> None:
         ("dogs", "images in colour, no digits"), ("mnist:5", "digits are taken whole"),
     ):
         with pytest.raises(InputError, match=f"^{source}: {words}; the names are mnist, mnist-5k"):
-            genlab.data.digits(source)
+            genlab.data.splits(source)
 
 
 def test_a_partial_imagewoof_is_noticed_and_replaced(
@@ -191,7 +191,7 @@ def test_a_source_is_its_class_and_a_row(
     assert [int(pictures.read(i).max()) for i in range(len(pictures))] == [0, 4, 8, 12, 16]
     assert load_images("squares", 16, limit=50).images.shape == (50, 3, 16, 16)
     with pytest.raises(InputError, match="squares: images in colour, no digits"):
-        genlab.data.digits("squares")
+        genlab.data.splits("squares")
     row = {row["name"]: row for row in inventory()}["squares"]
     assert (row["kind"], row["place"]) == ("images", "made by a test")
     check = {check["what"]: check for check in check_machine()}["data squares"]

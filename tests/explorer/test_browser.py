@@ -267,7 +267,7 @@ def test_a_test_digit_on_the_pad(visit: Any, explored: Path) -> None:
     seen = visit("lab")
     seen.page.click("#test-digit")
     seen.settle()
-    digits = genlab.data.digits(str(explored / "tiny.npz"))
+    digits = genlab.data.splits(str(explored / "tiny.npz"))
     x = seen.page.evaluate("[...drawing.x]")
     assert any(torch.equal(d.flatten().bool(), torch.tensor(x).bool()) for d in digits.test)
 

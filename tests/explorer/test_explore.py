@@ -68,7 +68,7 @@ def digits_of(page: Page) -> np.ndarray:
 
 
 def test_the_pages_digits_are_the_measured_ones(explored: Path, lab_page: Page) -> None:
-    digits = genlab.data.digits(str(explored / "tiny.npz"))
+    digits = genlab.data.splits(str(explored / "tiny.npz"))
     assert digits.test_labels is not None
     x, labels = observed_test_images(digits, Bernoulli()).numpy(), digits.test_labels.numpy()
     shown = digits_of(lab_page)
@@ -256,7 +256,7 @@ def test_page_names_its_run(explored: Path, lab_page: Page) -> None:
     dogs = json.loads((explored / "lab" / "gan" / "env.json").read_text())["data"]["images"]
     assert facts["run"]["name"] == "lab"
     assert facts["run"]["command"] == env["sessions"][-1]["command"]
-    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["digits"]["sha256"]
+    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["images"]["sha256"]
     assert facts["gan"]["data"]["sha256"] == dogs["sha256"]
     results = read_results(Run(explored / "lab" / "vae" / "standard"))
     row = facts["vae"]["models"][0]
@@ -391,7 +391,7 @@ def test_other_digits_are_refused(explored: Path, tmp_path: Path) -> None:
     arrays = dict(np.load(explored / "tiny.npz", allow_pickle=False))
     arrays["test"] = 1 - arrays["test"]
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(InputError, match="used other data for 'digits'"):
+    with pytest.raises(InputError, match="used other data for 'images'"):
         explore(explored / "deep", tmp_path / "a.html", data=str(tmp_path / "other.npz"))
 
 

@@ -92,7 +92,7 @@ def test_embedded_networks_reproduce_torch(
     z = torch.randn(50, 2, generator=torch.Generator().manual_seed(1)) * 2
     for row in facts["models"]:
         model, config = load_vae(explored / which / folders[which].format(row["name"]))
-        x = observed_test_images(genlab.data.digits(config.data), model.likelihood)
+        x = observed_test_images(genlab.data.splits(config.data), model.likelihood)
         with torch.no_grad():
             decoded = model.decode(z).numpy()
             code = torch.cat(model.encode(x), 1).numpy()

@@ -153,7 +153,7 @@ def test_images_that_are_no_digits_are_not_called_digits(tmp_path: Path) -> None
     run = make_lab_run(tmp_path)
     assert "handwritten digits (" in write_markdown(Run(run), "en")
     data = json.loads((run / "vae/standard/env.json").read_text())["data"]
-    data["digits"] |= {"source": "fashion-mnist", "name": "Fashion-MNIST", "stand_in": False}
+    data["images"] |= {"source": "fashion-mnist", "name": "Fashion-MNIST", "stand_in": False}
     text = change_record(run, "vae/standard/env.json", data=data)
     assert "灰度图像（Fashion-MNIST）" in text
     assert "手写数字" not in text

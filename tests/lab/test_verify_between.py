@@ -92,7 +92,7 @@ def test_true_steps_from_a_state_that_is_not_the_records_fail(
     """Both states are forged so well that the steps between them are right."""
     folder = run / "vae/vamp"
     model, config = load_vae(folder)
-    digits = genlab.data.digits(str(lab_run.parent / "digits.npz"))
+    digits = genlab.data.splits(str(lab_run.parent / "digits.npz"))
     splits = splits_of(digits, config, build_likelihood(config))
     path = folder / "checkpoint-00000002.safetensors"
     state = scaled("module/vae/decoder", 0.5)(load(path.read_bytes()))

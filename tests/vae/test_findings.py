@@ -114,7 +114,7 @@ def test_dead_components_are_counted() -> None:
 def test_copies_are_counted_by_their_pixels() -> None:
     random = torch.Generator().manual_seed(0)
     shapes = torch.randint(0, 256, (30, 4, 4), generator=random, dtype=torch.uint8).numpy()
-    digits = genlab.data.digits({
+    digits = genlab.data.splits({
         "train": np.concatenate([shapes[:20], shapes[:5]]),
         "test": np.concatenate([shapes[20:], shapes[25:], shapes[:2]]),
     })

@@ -12,7 +12,7 @@ import genlab
 
 from genlab.common.errors import InputError
 from genlab.configs.vae import TrainingConfig
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.priors import Prior
 from genlab.vae import VAE, Likelihood
 from genlab.vae.fitting import fit, load_weights
@@ -54,10 +54,10 @@ class Poisson(Likelihood):
 
 
 @pytest.fixture
-def digits() -> Digits:
+def digits() -> ImageSplits:
     random = torch.Generator().manual_seed(0)
     shapes = torch.rand(4, 4, 4, generator=random).round()
-    return genlab.data.digits(shapes[torch.randint(4, (240,), generator=random)])
+    return genlab.data.splits(shapes[torch.randint(4, (240,), generator=random)])
 
 
 def model() -> VAE:
@@ -66,7 +66,7 @@ def model() -> VAE:
 
 
 def test_a_model_of_unknown_classes_is_trained_measured_and_loaded(
-    digits: Digits, tmp_path: Path
+    digits: ImageSplits, tmp_path: Path
 ) -> None:
     before = model()
     vae = model()
@@ -81,7 +81,7 @@ def test_a_model_of_unknown_classes_is_trained_measured_and_loaded(
     assert not torch.equal(before.encode(x)[0], vae.encode(x)[0])
 
 
-def test_a_finished_run_is_not_repeated(digits: Digits, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated(digits: ImageSplits, tmp_path: Path) -> None:
     first = fit(model(), digits, tmp_path / "run", SHORT, importance=0)
     vae = model()
     again = fit(vae, digits, tmp_path / "run", SHORT, importance=0)
@@ -90,7 +90,7 @@ def test_a_finished_run_is_not_repeated(digits: Digits, tmp_path: Path) -> None:
     assert torch.equal(vae.prior.mean, loaded.prior.mean)
 
 
-def test_other_settings_and_other_classes_are_refused(digits: Digits, tmp_path: Path) -> None:
+def test_other_settings_and_other_classes_are_refused(digits: ImageSplits, tmp_path: Path) -> None:
     out = tmp_path / "run"
     fit(model(), digits, out, SHORT, importance=0)
     with pytest.raises(InputError, match="other options.*epochs: 3 there, 4 now"):

@@ -86,7 +86,7 @@ def loaded(run_of: Callable[[str], Path], grey_digits: Path, request: pytest.Fix
 ):
     """A trained model, ten test images, and ln p(x) of each."""
     model, _ = load_vae(run_of(request.param))
-    x = observed_test_images(genlab.data.digits(str(grey_digits)), model.likelihood)[:10]
+    x = observed_test_images(genlab.data.splits(str(grey_digits)), model.likelihood)[:10]
     with torch.no_grad():
         evidence = exact_evidence(model, model.prior(), x, *model.encode(x), 0)
     assert evidence.error.max() + evidence.rounding < 0.01
@@ -233,7 +233,7 @@ def test_images_are_drawn_and_shown(
     images = decoded_draws(run, 20, 0)
     assert images.dtype == torch.uint8
     assert images.float().std(0).max() > 10  # they differ
-    draw_vae(run, genlab.data.digits(str(grey_digits)))
+    draw_vae(run, genlab.data.splits(str(grey_digits)))
     assert (run / "figures" / "samples.png").exists()
 
 
@@ -262,6 +262,6 @@ def test_a_page_holds_the_images_as_the_encoder_sees_them(
     shown = packed / np.float32(255) if digits["grey"] else np.unpackbits(
         packed, axis=1, bitorder="little"
     )
-    x = observed_test_images(genlab.data.digits(str(grey_digits)), model.likelihood).numpy()
+    x = observed_test_images(genlab.data.splits(str(grey_digits)), model.likelihood).numpy()
     ours, theirs = (sorted(map(tuple, np.round(a, 6).tolist())) for a in (shown, x))
     np.testing.assert_allclose(ours, theirs, atol=2e-6)

@@ -242,7 +242,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
 
 
 def test_validation_digits_are_held_out_of_training(tiny_digits: Path) -> None:
-    digits = genlab.data.digits(str(tiny_digits))
+    digits = genlab.data.splits(str(tiny_digits))
     all_, part = (
         splits_of(digits, config_of(tiny_digits, patience=p), Bernoulli()) for p in (None, 3)
     )
@@ -329,7 +329,7 @@ def test_a_row_waits_for_the_vae_that_another_process_trains(
     tiny_digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, out = post_hoc_students(tiny_digits), tmp_path / "run"
-    identity = genlab.data.digits(config.data).identity
+    identity = genlab.data.splits(config.data).identity
     open_run(out, "compare", config, {"digits": identity}, CPU.facts)
     with ThreadPoolExecutor() as pool:
         with run_lock(out / "standard" / "0"):
@@ -498,7 +498,7 @@ def test_a_run_goes_on_where_its_digits_have_moved_to(
     """What counts is their content; a run that is done needs none."""
     monkeypatch.chdir(tmp_path)
     config, out = config_of(Path(tiny_digits.name), epochs=1), tmp_path / "run"
-    open_run(out, "vae", config, {"digits": genlab.data.digits(config.data).identity})
+    open_run(out, "vae", config, {"digits": genlab.data.splits(config.data).identity})
     before = (out / "config.json").read_bytes()
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     with pytest.raises(InputError, match="tiny.npz: no such file"):

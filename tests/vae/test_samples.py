@@ -96,7 +96,7 @@ def test_codes_are_those_of_the_encoder(run: Path, tmp_path: Path) -> None:
     ended = run_command("vae", "encode", str(run), "--out", "codes.npz", cwd=tmp_path)
     assert ended.stdout == "codes of 120 train, 40 test images in codes.npz\n"
     model, config = load_vae(run)
-    digits = genlab.data.digits(config.data)
+    digits = genlab.data.splits(config.data)
     x = observed_test_images(digits, model.likelihood)
     with torch.no_grad():
         mean, log_std = model.encode(x)
@@ -111,7 +111,7 @@ def test_codes_are_those_of_the_encoder(run: Path, tmp_path: Path) -> None:
 
 def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> None:
     """Of an array, from Python; images of another size are refused."""
-    images = genlab.data.digits(load_vae(run)[1].data).test.numpy()
+    images = genlab.data.splits(load_vae(run)[1].data).test.numpy()
     codes = genlab.Run(run).encode(images)
     assert codes["train_mean"].shape[0] + codes["test_mean"].shape[0] == len(images)
     assert "test_labels" not in codes
@@ -134,7 +134,7 @@ def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> No
 def test_a_way_between_two_images(run: Path, tmp_path: Path) -> None:
     """From a test image to a picture in a file; both ends and both codes stand on the row."""
     model, config = load_vae(run)
-    digits = genlab.data.digits(config.data)
+    digits = genlab.data.splits(config.data)
     Image.fromarray(digits.test[7].numpy()).save(tmp_path / "seven.png")
     ended = run_command(
         "vae", "interpolate", str(run), "3", "seven.png", "--steps", "5", "--out", "way.png",

@@ -324,7 +324,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
 
     state = Run(tmp_path / "run").newest_state()
     assert state is not None
-    digits = genlab.data.digits(config.data)
+    digits = genlab.data.splits(config.data)
     x = observed_test_images(digits, Bernoulli())
     model = build_vae(config, x.shape[1])
     unpack(state[0], {"best" if patience else "vae": model}, {})
@@ -385,7 +385,7 @@ def kept_of(run: Path) -> dict[str, bytes]:
 def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: Path) -> None:
     """An epoch of which the test ELBO is recorded; later, when `fit` has gone on, the weights."""
     config = config_of(tiny_digits, epochs=41, hidden=(4,), checkpoints=True)
-    images = len(genlab.data.digits(str(tiny_digits)).train)
+    images = len(genlab.data.splits(str(tiny_digits)).train)
     epoch, first, second = checkpoint_plan(config, images) or (0, 0, 0)
     assert (epoch, first, second) == (20, 20 * math.ceil(images / 50), first + STEPS)
     train_vae(config, tmp_path / "run")
@@ -395,7 +395,7 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
     model = build_vae(config, 64)
     adam = torch.optim.Adam(model.parameters())
     unpack(before, {"vae": model}, {"adam": adam})
-    splits = splits_of(genlab.data.digits(str(tiny_digits)), config, Bernoulli())
+    splits = splits_of(genlab.data.splits(str(tiny_digits)), config, Bernoulli())
     assert elbo_of(model, splits.test) == pytest.approx(line["test_elbo"], abs=1e-6)
     assert {s["step"].item() for s in adam.state_dict()["state"].values()} == {first}
     assert after.keys() == {key for key in before if key.startswith("module/")}
@@ -467,7 +467,7 @@ def test_divergence_is_named_and_keeps_the_last_state(
 
 
 def test_test_digits_are_the_same_for_every_run(tiny_digits: Path, tmp_path: Path) -> None:
-    digits = genlab.data.digits(str(tiny_digits))
+    digits = genlab.data.splits(str(tiny_digits))
     images = observed_test_images(digits, Bernoulli())
     assert torch.equal(images, observed_test_images(digits, Bernoulli()))
     assert set(images.unique().tolist()) <= {0.0, 1.0}

@@ -18,7 +18,7 @@ from genlab.common.formats.numpy_arrays import read_npy, read_npz
 from genlab.common.progress import say_once
 from genlab.common.text import one_line
 from genlab.data.arrays.layout import is_pixels
-from genlab.data.splits import split_of
+from genlab.data.split_names import split_of
 
 IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "digits", "input",
                     "inputs", "pictures", "arr"})  # fmt: skip

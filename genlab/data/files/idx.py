@@ -25,7 +25,7 @@ from genlab.common.formats.idx import read_idx
 from genlab.common.formats.zip_archive import is_folder
 from genlab.data.files.archive import member_name, open_zip
 from genlab.data.files.hidden import hidden_part
-from genlab.data.splits import split_of
+from genlab.data.split_names import split_of
 
 FILES = {
     "train images": "train-images-idx3-ubyte",

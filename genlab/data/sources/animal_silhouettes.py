@@ -20,7 +20,7 @@ from genlab.data.identity import Origin
 from genlab.data.sources.base import DigitSource
 
 if TYPE_CHECKING:
-    from genlab.data.digit_set import Digits
+    from genlab.data.image_splits import ImageSplits
 
 PIXELS = "animal_data_version_3.gz"
 LABELS = "animal_label_version_3.gz"
@@ -53,9 +53,9 @@ class AnimalSilhouettes(DigitSource):
         folder = _folder()
         return str(folder) if folder else None
 
-    def open(self) -> "Digits":
+    def open(self) -> "ImageSplits":
         """Loads some 8,000 silhouettes to train on and 2,000 to test on."""
-        from genlab.data.digit_set import Digits
+        from genlab.data.image_splits import ImageSplits
 
         folder = _folder()
         if folder is None:
@@ -74,7 +74,7 @@ class AnimalSilhouettes(DigitSource):
             place = {image: index for index, image in enumerate(different)}
             first_test = len(different) - len(different) // 5
             test[rows] = [place[image.tobytes()] >= first_test for image in images[rows]]
-        return Digits.of(
+        return ImageSplits.of(
             images[~test], images[test], Origin(self.name, self.en, self.licence),
             train_labels=animals[~test], test_labels=animals[test], classes=self.classes,
         )

@@ -11,7 +11,7 @@ from genlab.data.identity import Origin
 
 if TYPE_CHECKING:  # these load torch, and whoever lists the sources opens none
     from genlab.data.crop import Crop
-    from genlab.data.digit_set import Digits
+    from genlab.data.image_splits import ImageSplits
     from genlab.data.pictures import FilePictures, Pictures
 
 
@@ -51,7 +51,7 @@ class DigitSource(Source):
     kind = "digits"
 
     @abstractmethod
-    def open(self) -> "Digits":
+    def open(self) -> "ImageSplits":
         """Loads the digits, fetched first if need be.
 
         Raises:

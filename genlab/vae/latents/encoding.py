@@ -19,7 +19,7 @@ import genlab.data
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.data.arrays.layout import Array
-from genlab.data.digit_set import Digits
+from genlab.data.image_splits import ImageSplits
 from genlab.vae.load import load_vae
 from genlab.vae.measure import codes_of
 from genlab.vae.model import VAE
@@ -40,14 +40,14 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     Returns:
         Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
         "SPLIT_std" of q(z|x), float32 with shape `(N, D)`, in the order of
-        `genlab.data.digits`, of the images as the likelihood observes them; and
+        `genlab.data.splits`, of the images as the likelihood observes them; and
         "train_labels" and "test_labels" with shape `(N,)`, where there are labels.
 
     Raises:
         InputError: If `path` is no finished VAE run, or there are no such images.
     """
     model, config = load_vae(path)
-    digits = genlab.data.digits(config.data if source is None else source)
+    digits = genlab.data.splits(config.data if source is None else source)
     _require_size(model, digits)
     splits = {
         "train": observed_train_images(digits, model.likelihood),
@@ -79,7 +79,7 @@ def write_codes(codes: Mapping[str, np.ndarray], out: Path, run: Path) -> None:
     atomic.write_output(out, buffer.getvalue(), run)
 
 
-def _require_size(model: VAE, digits: Digits) -> None:
+def _require_size(model: VAE, digits: ImageSplits) -> None:
     pixels = digits.test[0].numel()
     if pixels != model.encoder.pixels:
         height, width = digits.test.shape[1:]

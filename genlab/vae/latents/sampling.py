@@ -57,7 +57,7 @@ def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
     """Yields the images of `decoded_draws`, some at a time; raises the same, at once."""
     n = require_count("n", n)
     model, _ = load_vae(path)
-    shape = Run(path).data("digits").shape
+    shape = Run(path).data("images").shape
 
     def parts() -> Iterator[Tensor]:
         for index, start in enumerate(range(0, n, CHUNK)):

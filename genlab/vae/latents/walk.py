@@ -53,7 +53,7 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
         raise InputError(f"`n` {stops}: a walk leads through 2 to {CHUNK} images")
     model, _ = load_vae(path)
     z = prior_draws(model, seed, 0)[:stops]
-    return decoded(model, walk_latents(z, steps)).view(-1, *Run(path).data("digits").shape)
+    return decoded(model, walk_latents(z, steps)).view(-1, *Run(path).data("images").shape)
 
 
 @torch.no_grad()

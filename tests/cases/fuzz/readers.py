@@ -80,7 +80,7 @@ def npz(folder: Path) -> Reader:
         _npz(train=GREY[:9], train_labels=labels[:9], test=GREY[9:], test_labels=labels[9:]),
         _npz(x_train=GREY / 255, y_train=labels[:, None], names=np.array(["a", "b"])),
     ]
-    return Reader("npz", honest, _quietly(genlab.data.digits, folder / "a.npz"),
+    return Reader("npz", honest, _quietly(genlab.data.splits, folder / "a.npz"),
                   [in_zip((".npy", in_npy))])  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def _idx(folder: Path, changed: str, kind: str) -> Reader:
     (folder / FILES[changed]).unlink()
     data, suffix = idx_bytes(parts[changed]), ".gz" if kind == "gzip" else ""
     honest = [gzip.compress(data) if suffix else data]
-    read = _quietly(lambda _: genlab.data.digits(folder), folder / (FILES[changed] + suffix))
+    read = _quietly(lambda _: genlab.data.splits(folder), folder / (FILES[changed] + suffix))
     return Reader(f"idx {kind}", honest, read, [in_gzip(any_change)] if suffix else [])
 
 
@@ -117,7 +117,7 @@ def idx_zip(folder: Path) -> Reader:
             data = idx_bytes(array)
             archive.writestr(f"raw/{FILES[part]}{'.gz' if packed else ''}",
                              gzip.compress(data) if packed else data)  # fmt: skip
-    return Reader("idx zip", [buffer.getvalue()], _quietly(genlab.data.digits, folder / "a.zip"),
+    return Reader("idx zip", [buffer.getvalue()], _quietly(genlab.data.splits, folder / "a.zip"),
                   [in_zip((".gz", in_gzip(any_change)))])  # fmt: skip
 
 

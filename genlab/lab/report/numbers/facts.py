@@ -123,7 +123,7 @@ def read_facts(run: Run) -> Facts:
         gan=_record(GanResults, path, "gan/results.json"),
         gan_config=_config(GanConfig, path, "gan"),
         fid=_record(GanMeasurement, path, "gan/fid.json"),
-        digits=_data(path, "vae/standard", "digits"), dogs=_data(path, "gan", "images"),
+        digits=_data(path, "vae/standard", "images"), dogs=_data(path, "gan", "images"),
     )
     _require_lab(facts, path)
     return facts

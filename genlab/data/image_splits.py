@@ -1,9 +1,9 @@
-"""Digits: grey images in splits for training and testing, and arrays of one's own as such.
+"""ImageSplits: grey images in splits for training and testing, and arrays of one's own as such.
 
 Shapes: N images of H x W pixels, uint8 (0 black paper, 255 ink).
 """
 
-__all__ = ["Digits", "digits_of_arrays", "digits_of_idx"]
+__all__ = ["ImageSplits", "splits_of_arrays", "splits_of_idx"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ NEARLY_BLACK = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Digits:
-    """Digits in two splits (three, if the source has a `valid` one)."""
+class ImageSplits:
+    """ImageSplits in two splits (three, if the source has a `valid` one)."""
 
     train: Tensor
     """The digits to train on, uint8 with shape `(N, H, W)`."""
@@ -49,7 +49,7 @@ class Digits:
         cls, train: np.ndarray, test: np.ndarray, origin: Origin, *,
         train_labels: np.ndarray | None = None, test_labels: np.ndarray | None = None,
         valid: np.ndarray | None = None, classes: Sequence[str] | None = None,
-    ) -> "Digits":
+    ) -> "ImageSplits":
         """Makes them of uint8 arrays, which are copied."""
 
         def tensor(array: np.ndarray | None) -> Tensor | None:
@@ -87,14 +87,14 @@ def _pixels_of(images: Tensor) -> list[bytes]:
     return [image.tobytes() for image in images.flatten(1).contiguous().numpy()]
 
 
-def digits_of_idx(path: Path, origin: Origin, classes: Sequence[str] | None = None) -> Digits:
+def splits_of_idx(path: Path, origin: Origin, classes: Sequence[str] | None = None) -> ImageSplits:
     """Reads the digits of a folder or zip with idx files, as of `files.idx.idx_arrays`."""
-    return Digits.of(**idx_arrays(path), origin=origin, classes=classes)
+    return ImageSplits.of(**idx_arrays(path), origin=origin, classes=classes)
 
 
-def digits_of_arrays(
+def splits_of_arrays(
     arrays: Mapping[str, np.ndarray], origin: Origin, classes: Sequence[str] | None = None
-) -> Digits:
+) -> ImageSplits:
     """Makes digits of arrays by name.
 
     Arguments:
@@ -141,7 +141,7 @@ def digits_of_arrays(
             f"{name}: 'train' is nearly black, its highest level is {train.max()} of 255; was it "
             "divided by 255 twice?"
         )
-    return Digits.of(
+    return ImageSplits.of(
         train, test, origin, train_labels=train_labels, test_labels=test_labels, valid=valid,
         classes=classes,
     )

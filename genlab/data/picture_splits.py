@@ -1,11 +1,11 @@
 """Digits in files: a folder or zip of small grey pictures of one size.
 
-Sub-folders may part them (`train`, `test`, `valid`; `splits.py`) and give their labels, by the
-sorted names of the classes. Images that no split is given for are shuffled, always alike: files
+Sub-folders may part them (`train`, `test`, `valid`; `split_names.py`) and give their labels, by
+the sorted names of the classes. Images that no split is given for are shuffled, always alike: files
 are sorted by class, and what is cut off at the end would be of the last one.
 """
 
-__all__ = ["digits_of_files"]
+__all__ = ["splits_of_files"]
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -16,17 +16,17 @@ import torch
 from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.data.decode import decoding
-from genlab.data.digit_set import Digits, digits_of_arrays
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Origin
+from genlab.data.image_splits import ImageSplits, splits_of_arrays
 from genlab.data.pictures import FilePictures, with_each
-from genlab.data.splits import past_splits, split_of
+from genlab.data.split_names import past_splits, split_of
 
 LARGEST_SIDE = 128
 """Pixels: a VAE's first layer has a weight for each pixel and unit."""
 
 
-def digits_of_files(files: ImageFiles, origin: Origin) -> Digits:
+def splits_of_files(files: ImageFiles, origin: Origin) -> ImageSplits:
     """Reads grey pictures of one size as digits.
 
     Raises:
@@ -48,7 +48,7 @@ def digits_of_files(files: ImageFiles, origin: Origin) -> Digits:
             arrays[split] = images[chosen]
             if labels is not None and (labels[chosen] >= 0).all():
                 arrays[f"{split}_labels"] = labels[chosen]
-    return digits_of_arrays(arrays, origin, classes)
+    return splits_of_arrays(arrays, origin, classes)
 
 
 def _grey_of_one_size(pictures: FilePictures, source: str) -> np.ndarray:
