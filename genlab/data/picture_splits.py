@@ -1,8 +1,8 @@
 """Digits in files: a folder or zip of small grey pictures of one size.
 
 Sub-folders may part them (`train`, `test`, `valid`; `split_names.py`) and give their labels, by
-the sorted names of the classes. Images that no split is given for are shuffled, always alike: files
-are sorted by class, and what is cut off at the end would be of the last one.
+the sorted names of the classes. Images that no split is given for are shuffled, always alike:
+files are sorted by class, and what is cut off at the end would be of the last one.
 """
 
 __all__ = ["splits_of_files"]

@@ -7,7 +7,7 @@ Shapes: B batch, X values of an image, K natural parameters, D latent dimensions
 dimensions.
 """
 
-__all__ = ["LOG_STD_RANGE", "ImageDecoder", "ImageEncoder"]
+__all__ = ["LOG_STD_RANGE", "ImageDecoder", "ImageEncoder", "Shape"]
 
 from abc import ABC, abstractmethod
 
@@ -16,6 +16,8 @@ import torch.nn as nn
 
 from torch import Tensor
 
+Shape = tuple[int, int, int]
+"""Channels, height, width."""
 LOG_STD_RANGE = (-6.0, 0.0)
 """Bounds on ln sigma of q(z|x).
 
@@ -32,6 +34,8 @@ class ImageEncoder(nn.Module, ABC):
     """The values X of an image."""
     latent: int
     """The latent dimensions D."""
+    latent_map: Shape | None = None
+    """Channels, height and width of the latent, if it is a map."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

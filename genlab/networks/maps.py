@@ -34,10 +34,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.networks.interface import LOG_STD_RANGE, ImageDecoder, ImageEncoder
+from genlab.networks.interface import LOG_STD_RANGE, ImageDecoder, ImageEncoder, Shape
 
-Shape = tuple[int, int, int]
-"""Channels, height, width."""
 LARGEST_FIRST = 32
 """Images of at most so many pixels a side are first looked at as they are, larger ones halved."""
 LARGEST_LAST = 8
@@ -53,7 +51,9 @@ def halved(side: tuple[int, int]) -> tuple[int, int]:
     return -(-side[0] // 2), -(-side[1] // 2)
 
 
-def map_sides(image: tuple[int, int], last: tuple[int, int] | None = None) -> list[tuple[int, int]]:
+def map_sides(
+    image: tuple[int, int], last: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
     """Returns heights and widths of the maps of an image, from large to small.
 
     Arguments:
@@ -144,6 +144,7 @@ class MapEncoder(ImageEncoder):
         each = widths(width, len(sides))
         self.image, self.pixels = image, math.prod(image)
         self.latent = latent if isinstance(latent, int) else math.prod(latent)
+        self.latent_map = None if isinstance(latent, int) else latent
         halves = sides[0] != image[1:]
         self.enter = (
             nn.Conv2d(image[0], width, 4, stride=2, padding=1) if halves

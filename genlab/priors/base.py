@@ -52,6 +52,17 @@ class Prior(nn.Module, ABC):
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`: `log_prob` exact, in nats, and `sample`."""
 
+    def place(self, shape: tuple[int, int, int]) -> None:
+        """Receives the shape of the latent, channels, height and width, where that is a map.
+
+        A VAE calls it once, when it is built, before `attach`. A prior whose networks can make use
+        of the places of the map has them made for it here; for most, z is a vector.
+
+        Arguments:
+            shape: Channels, height and width, whose product is D.
+        """
+        del shape
+
     def attach(self, encode: Encode, pixels: int) -> None:
         """Receives the encoder of the VAE that this is the prior of.
 

@@ -11,6 +11,7 @@ __all__ = [
     "Bernoulli",
     "Binomial",
     "ContinuousBernoulli",
+    "ExponentialFamily",
     "Gaussian",
     "Likelihood",
     "Measurement",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Bernoulli,
         Binomial,
         ContinuousBernoulli,
+        ExponentialFamily,
         Gaussian,
         Likelihood,
     )
@@ -43,6 +45,7 @@ __getattr__, __dir__ = lazy_names(__name__, {
     "Bernoulli": "likelihoods",
     "Binomial": "likelihoods",
     "ContinuousBernoulli": "likelihoods",
+    "ExponentialFamily": "likelihoods",
     "Gaussian": "likelihoods",
     "Likelihood": "likelihoods",
     "Measurement": "results",

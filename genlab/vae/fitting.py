@@ -94,7 +94,7 @@ def fit(
     hardware = resolve_hardware(HardwareConfig(device=device))
     recorded = ObjectsConfig(**asdict(config), classes=_classes(vae))
     initialise_prior(vae, splits, config.seed)
-    require_sound(vae, splits.train)
+    require_sound(vae, splits.train, digits.train.shape[1:])
     with run_lock(out):
         run = open_run(out, OBJECTS, recorded, {"images": digits.identity}, hardware.facts)
         if run.done:

@@ -22,7 +22,7 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
 from genlab.runs.records import readable
 from genlab.runs.run import Run
-from genlab.vae.likelihoods import LIKELIHOODS, Likelihood
+from genlab.vae.likelihoods import LIKELIHOODS, ExponentialFamily, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
@@ -65,7 +65,7 @@ def build_vae(config: VaeConfig, pixels: int) -> VAE:
     with seeded(config.seed, "weights"):
         encoder = Encoder(pixels, config.hidden, config.latent, gated=config.gated)
         decoder = Decoder(
-            config.latent, config.hidden[::-1], likelihood.outputs * pixels, gated=config.gated,
+            config.latent, config.hidden[::-1], likelihood.width((pixels,)), gated=config.gated,
             fourier=config.fourier or 0.0,
         )
         return VAE(encoder, decoder, build_prior(config), likelihood)
@@ -77,8 +77,14 @@ def build_likelihood(config: VaeConfig) -> Likelihood:
     Raises:
         InputError: If it cannot be built.
     """
+    kind = LIKELIHOODS[config.likelihood]
+    if config.objective in ("pooled", "exact") and not issubclass(kind, ExponentialFamily):
+        raise InputError(
+            f"`objective` {config.objective} needs a likelihood that is an exponential family, "
+            f"which {config.likelihood} is not; take elbo or iwae"
+        )
     with LIKELIHOOD_SIGNATURES.prefixed():
-        return LIKELIHOODS[config.likelihood](**config.likelihood_options)
+        return kind(**config.likelihood_options)
 
 
 def first_vae(config: VaeConfig, splits: Splits) -> VAE:

@@ -43,7 +43,7 @@ from genlab.vae.evidence.sampled import measure_importance
 from genlab.vae.evidence.spread import decoded_variance, latent_reach
 from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.findings import findings
-from genlab.vae.likelihoods import Likelihood
+from genlab.vae.likelihoods import ExponentialFamily, Likelihood
 from genlab.vae.model import VAE, Terms, gaussian_entropy
 from genlab.vae.results import Measurement, Moments
 from genlab.vae.standardise import aggregated_moments
@@ -95,7 +95,8 @@ def measure(
         parts: Keeps the parts that are done, for a measurement that is stopped and begun again.
 
     Returns:
-        Every quantity with its standard error; those of the likelihood by quadrature for D <= 2.
+        Every quantity with its standard error; those of the likelihood by quadrature for D <= 2,
+        if it is an exponential family.
 
     Raises:
         TrainingError: If codes or a quantity are not finite, or a posterior has no width.
@@ -131,7 +132,7 @@ def measure(
         extra |= measure_importance(model, prior, x, importance, seed, values, device, parts)
     if annealed:
         extra |= _annealed(model, prior, x, annealed, seed, values, parts)
-    if model.latent <= 2:
+    if model.latent <= 2 and isinstance(model.likelihood, ExponentialFamily):
         drawn = extra.get("nll_is_draws_error", 0.0)
         extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn, parts)
     found = {name: measured(name, value) for name, value in values.items()}

@@ -17,7 +17,7 @@ References:
     | VAE with a VampPrior (Tomczak & Welling, 2018), equations 2-5,
     | https://arxiv.org/abs/1705.07120
 
-Shapes: B batch, S draws, X pixels, D latent dimensions.
+Shapes: B batch, S draws, X values of an image, D latent dimensions.
 """
 
 __all__ = ["VAE", "Terms", "gaussian_entropy"]
@@ -32,6 +32,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from genlab.common.errors import TrainingError
+from genlab.networks.interface import ImageDecoder, ImageEncoder
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Prior
 from genlab.priors.gaussian import standard_log_prob
@@ -62,13 +63,13 @@ class VAE(nn.Module):
 
     Arguments:
         encoder: Maps images to the mean and log standard deviation of q(z|x).
-        decoder: Maps latents to the natural parameters of p(x|z).
+        decoder: Maps latents to the parameters of p(x|z).
         prior: p(z).
-        likelihood: p(x|z), given its natural parameters.
+        likelihood: p(x|z), given its parameters.
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, prior: Prior, likelihood: Likelihood
+        self, encoder: ImageEncoder, decoder: ImageDecoder, prior: Prior, likelihood: Likelihood
     ) -> None:
         super().__init__()
         self.latent = encoder.latent
@@ -76,6 +77,8 @@ class VAE(nn.Module):
         self.decoder = decoder
         self.prior = prior
         self.likelihood = likelihood
+        if encoder.latent_map is not None:
+            prior.place(encoder.latent_map)
         prior.attach(self.encode, encoder.pixels)
 
     @classmethod
@@ -89,14 +92,14 @@ class VAE(nn.Module):
             pixels: The number of pixels X.
             latent: The number of latent dimensions D.
             prior: p(z).
-            likelihood: p(x|z), given its natural parameters.
+            likelihood: p(x|z), given its parameters.
             hidden: The widths of the encoder's hidden layers; the decoder has them reversed.
             fourier: The scale of the decoder's random Fourier features of z; 0 for none. If not
                 given, 2 for one or two latent dimensions, else 0.
         """
         scale = (2.0 if latent <= 2 else 0.0) if fourier is None else fourier
         encoder = Encoder(pixels, hidden, latent)
-        decoder = Decoder(latent, hidden[::-1], likelihood.outputs * pixels, fourier=scale)
+        decoder = Decoder(latent, hidden[::-1], likelihood.width((pixels,)), fourier=scale)
         return cls(encoder, decoder, prior, likelihood)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

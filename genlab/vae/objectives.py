@@ -50,9 +50,11 @@ import torch
 
 from torch import Tensor
 
+from genlab.common.errors import InputError
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
 from genlab.priors.gaussian import standard_log_prob
+from genlab.vae.likelihoods import ExponentialFamily
 from genlab.vae.model import VAE, Terms
 
 Gradient = Literal["plain", "stl", "dreg"]
@@ -121,11 +123,12 @@ def pooled(
     residual = (z[:, None] - mean) * (-log_std).exp()
     log_q = standard_log_prob(residual) - log_std.sum(-1)  # (S B, B): ln q(z_j|x_k)
     eta = model.decoder(z)
+    likelihood = _exponential_family(model)
     offset = log_p - logsumexp(log_q.detach(), 1) - math.log(len(noise))
-    offset = offset - model.likelihood.log_partition(eta)
-    log_w = linear(model.likelihood.statistic(x), eta, offset)
+    offset = offset - likelihood.log_partition(eta)
+    log_w = linear(likelihood.statistic(x), eta, offset)
     wake = (torch.softmax(log_w.detach(), 1) * log_q.T).sum(1)
-    return logsumexp(log_w, 1) + model.likelihood.log_base(x) + (wake - wake.detach())
+    return logsumexp(log_w, 1) + likelihood.log_base(x) + (wake - wake.detach())
 
 
 def exact(
@@ -140,7 +143,21 @@ def exact(
         log_area: ln h^D.
         log_prior: ln p(z), `(G, D)` to `(G,)`.
     """
-    eta = model.decoder(z)
-    offset = log_prior(z) + log_area - model.likelihood.log_partition(eta)
-    log_w = linear(model.likelihood.statistic(x), eta, offset)
-    return logsumexp(log_w, 1) + model.likelihood.log_base(x)
+    eta, likelihood = model.decoder(z), _exponential_family(model)
+    offset = log_prior(z) + log_area - likelihood.log_partition(eta)
+    log_w = linear(likelihood.statistic(x), eta, offset)
+    return logsumexp(log_w, 1) + likelihood.log_base(x)
+
+
+def _exponential_family(model: VAE) -> ExponentialFamily:
+    """Returns the model's likelihood, of which (3) and (4) need equation 1 of its module.
+
+    Raises:
+        InputError: If it is no exponential family.
+    """
+    if not isinstance(model.likelihood, ExponentialFamily):
+        raise InputError(
+            "`objective`: pooled and exact need a likelihood that is an exponential family, "
+            f"which {type(model.likelihood).__name__} is not; take elbo or iwae"
+        )
+    return model.likelihood

@@ -8,6 +8,8 @@ Shapes: B = 3 images, S = 2 draws, X pixels, D latent dimensions, K natural para
 
 __all__ = ["require_sound"]
 
+from collections.abc import Sequence
+
 import torch
 
 from torch import Tensor
@@ -15,20 +17,22 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
 from genlab.numerics.finite import first_not_finite
+from genlab.vae.likelihoods import ExponentialFamily
 from genlab.vae.model import VAE
 
 DRAWS, IMAGES = 2, 3
 
 
 @torch.no_grad()
-def require_sound(vae: VAE, grey: Tensor) -> None:
+def require_sound(vae: VAE, grey: Tensor, shape: Sequence[int]) -> None:
     """Raises an error that names the first part of a VAE with a fault.
 
     That is a weight that is not finite, or a result of a wrong shape.
 
     Arguments:
         vae: The VAE.
-        grey: Grey images, with shape `(N, X)`, of which the first are taken.
+        grey: Grey values of images, with shape `(N, X)`, of which the first are taken.
+        shape: The shape of an image, of X values.
 
     Raises:
         InputError: If there is one.
@@ -39,12 +43,12 @@ def require_sound(vae: VAE, grey: Tensor) -> None:
     vae.eval()
     try:
         with seeded(0, "probe"):
-            _require_shapes(vae, grey.repeat(IMAGES, 1)[:IMAGES])
+            _require_shapes(vae, grey.repeat(IMAGES, 1)[:IMAGES], vae.likelihood.width(shape))
     finally:
         vae.train(training)
 
 
-def _require_shapes(vae: VAE, grey: Tensor) -> None:
+def _require_shapes(vae: VAE, grey: Tensor, width: int) -> None:
     pixels, d = grey.shape[1], vae.latent
     if vae.encoder.pixels != pixels:
         raise InputError(f"`encoder`: it is for {vae.encoder.pixels} pixels, not {pixels}")
@@ -57,12 +61,12 @@ def _require_shapes(vae: VAE, grey: Tensor) -> None:
         _of("encoder", name, one, (IMAGES, d))
     z = codes[0] + torch.randn(DRAWS, IMAGES, d, generator=random)
     each = DRAWS, IMAGES
-    width = vae.likelihood.outputs * pixels
     eta = _of("decoder", "its result", vae.decoder(z), (*each, width))
     likelihood, rows = vae.likelihood, torch.arange(IMAGES)
-    _of("likelihood", "statistic", likelihood.statistic(x), (IMAGES, width))
-    _of("likelihood", "log_partition", likelihood.log_partition(eta), each)
-    _of("likelihood", "log_base", likelihood.log_base(x), (IMAGES,))
+    if isinstance(likelihood, ExponentialFamily):
+        _of("likelihood", "statistic", likelihood.statistic(x), (IMAGES, width))
+        _of("likelihood", "log_partition", likelihood.log_partition(eta), each)
+        _of("likelihood", "log_base", likelihood.log_base(x), (IMAGES,))
     _of("likelihood", "log_prob", likelihood.log_prob(x, eta), each)
     _of("likelihood", "mean", likelihood.mean(eta), (*each, pixels))
     p = vae.prior()

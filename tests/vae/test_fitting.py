@@ -14,7 +14,7 @@ from genlab.common.errors import InputError
 from genlab.configs.vae import TrainingConfig
 from genlab.data.image_splits import ImageSplits
 from genlab.priors import Prior
-from genlab.vae import VAE, Likelihood
+from genlab.vae import VAE, ExponentialFamily
 from genlab.vae.fitting import fit, load_weights
 
 SHORT = TrainingConfig(epochs=3, batch=40)
@@ -31,7 +31,7 @@ class Shifted(Prior):
         return Independent(Normal(self.mean, 1.0), 1)
 
 
-class Poisson(Likelihood):
+class Poisson(ExponentialFamily):
     """Counts, here of x in [0, 1]: a likelihood that genlab does not know."""
 
     def statistic(self, x: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from genlab.vae.likelihoods import (
     Bernoulli,
     Binomial,
     ContinuousBernoulli,
+    ExponentialFamily,
     Gaussian,
-    Likelihood,
 )
 from genlab.vae.likelihoods.continuous_bernoulli import truncated_exponential_mean
 
@@ -47,7 +47,7 @@ def truncated_log_density(x: np.ndarray, eta: Tensor) -> np.ndarray:
     return law.logpdf(np.where(mirrored, 1 - x, x))
 
 
-CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
+CASES: dict[str, tuple[ExponentialFamily, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
     "bernoulli": (Bernoulli(), lambda x, eta: bernoulli(sigmoid(eta)).logpmf(x)),
     "binomial": (
         Binomial(), lambda x, eta: binom(255, sigmoid(eta)).logpmf(np.round(255 * x))
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] 
 each = pytest.mark.parametrize("name", CASES)
 
 
-def images_and_parameters(likelihood: Likelihood) -> tuple[Tensor, Tensor]:
+def images_and_parameters(likelihood: ExponentialFamily) -> tuple[Tensor, Tensor]:
     """Float64 images with shape `(4, 6)` and parameters with shape `(3, 4, 6)`."""
     random = torch.Generator().manual_seed(0)
     grey = torch.randint(256, (4, 6), generator=random).double() / 255
@@ -100,7 +100,7 @@ def test_statistic_partition_and_base_add_up_to_log_prob(name: str) -> None:
         parts = (likelihood.statistic(x) * eta).sum(-1) - likelihood.log_partition(eta)
         parts = parts + likelihood.log_base(x)
         torch.testing.assert_close(likelihood.log_prob(x, eta), parts, rtol=1e-12, atol=0)
-        assert torch.equal(Likelihood.log_prob(likelihood, x, eta), parts)
+        assert torch.equal(ExponentialFamily.log_prob(likelihood, x, eta), parts)
 
 
 @each
@@ -127,12 +127,12 @@ def test_the_mean_statistic_is_the_gradient_of_the_log_partition(name: str) -> N
 class Both(nn.Module):
     """ln p(x|z) of a likelihood, directly and by its three parts."""
 
-    def __init__(self, likelihood: Likelihood) -> None:
+    def __init__(self, likelihood: ExponentialFamily) -> None:
         super().__init__()
         self.likelihood = likelihood
 
     def forward(self, x: Tensor, eta: Tensor) -> Tensor:
-        parts = Likelihood.log_prob(self.likelihood, x, eta)
+        parts = ExponentialFamily.log_prob(self.likelihood, x, eta)
         return torch.stack([self.likelihood.log_prob(x, eta), parts])
 
 
@@ -166,7 +166,9 @@ def test_a_learned_scale_is_a_parameter_and_a_fixed_one_is_saved() -> None:
 @pytest.mark.parametrize(
     ("likelihood", "levels"), [(Bernoulli(), 2), (Binomial(trials=1), 2), (Binomial(trials=4), 5)]
 )
-def test_probabilities_of_all_images_add_up_to_one(likelihood: Likelihood, levels: int) -> None:
+def test_probabilities_of_all_images_add_up_to_one(
+    likelihood: ExponentialFamily, levels: int
+) -> None:
     values = [k / (levels - 1) for k in range(levels)]
     x = torch.tensor(list(itertools.product(values, repeat=4)), dtype=torch.float64)
     eta = torch.tensor([0.3, -2.0, 5.0, -0.1], dtype=torch.float64)
@@ -285,7 +287,7 @@ def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
     "likelihood", [Bernoulli(), Binomial(4), ContinuousBernoulli(), Gaussian(0.3)]
 )
 def test_derivatives_are_right_where_images_and_parameters_broadcast(
-    likelihood: Likelihood,
+    likelihood: ExponentialFamily,
 ) -> None:
     random = torch.Generator().manual_seed(0)
     x = torch.randint(0, 2, (5, 1, 6), generator=random).double()

@@ -20,7 +20,7 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Standard
 from genlab.runs.run import open_run
 from genlab.vae.evidence.quadrature import log_evidence
-from genlab.vae.likelihoods import LIKELIHOODS, Likelihood
+from genlab.vae.likelihoods import LIKELIHOODS, ExponentialFamily
 from genlab.vae.loop import train_loop
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
@@ -29,7 +29,7 @@ from genlab.vae.splits import Splits
 PACKAGE = Path(genlab.__file__).parent
 
 
-class Poisson(Likelihood):
+class Poisson(ExponentialFamily):
     """Counts of up to about `most` photons a pixel, in ten lines."""
 
     def __init__(self, most: int = 8) -> None:
@@ -111,7 +111,7 @@ def copy(tmp_path: Path) -> Path:
     )
     (folder / "poisson.py").write_text(
         "import torch\n\nfrom torch import Tensor\n\n"
-        f"from genlab.vae.likelihoods.base import Likelihood\n\n\n{source}\n"
+        f"from genlab.vae.likelihoods.base import ExponentialFamily\n\n\n{source}\n"
     )
     table = (folder / "__init__.py").read_text(encoding="utf-8")
     first = "LIKELIHOODS: dict[str, type[Likelihood]] = {\n"

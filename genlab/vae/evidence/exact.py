@@ -18,6 +18,7 @@ from genlab.common.errors import TrainingError
 from genlab.common.progress import Progress
 from genlab.common.rng import seeded
 from genlab.vae.evidence.quadrature import Evidence, log_evidence
+from genlab.vae.likelihoods import ExponentialFamily
 from genlab.vae.model import VAE
 
 CODES_REACH = 6.0
@@ -60,7 +61,7 @@ def exact_evidence(
     """Returns ln p(x) by quadrature over a box that holds the codes and the prior.
 
     Arguments:
-        model: The VAE, D <= 2.
+        model: The VAE, D <= 2, whose likelihood is an exponential family.
         prior: Its prior.
         x: Images, with shape `(N, X)`.
         mean: Their codes' means, with shape `(N, D)`.
@@ -73,6 +74,7 @@ def exact_evidence(
     narrow = 3 * np.quantile(std.numpy(), 0.01)
     count = math.ceil((high - low).max().item() / narrow / 2) * 2
     most = 384 if model.latent == 2 else 16_384
+    assert isinstance(model.likelihood, ExponentialFamily)  # others are not measured so
     with Progress(len(x), "exact likelihood", "images") as progress:
         return log_evidence(
             x, prior.log_prob, model.decoder, model.likelihood, (low, high),

@@ -55,7 +55,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
 from genlab.vae.model import VAE
 
@@ -106,9 +105,8 @@ def log_weights(
     widths[counts[0] :] = WIDEN
     step, block = max(1, TILE // len(x)), max(1, BLOCK // len(x))
     likelihood = model.likelihood
-    exact = x.to(torch.promote_types(x.dtype, likelihood.product_dtype))
-    statistic, log_base = likelihood.statistic(exact), likelihood.log_base(exact)
-    sheet = x.new_empty(step, *statistic.shape)
+    of_each = likelihood.of_each(x)
+    sheet = x.new_empty(step, len(x), model.decoder(mean[:1]).shape[-1])
     tiles = []  # ln p(x|z), ln p(z) and |(z - mu) / sigma|^2 of some draws, each (., B)
     for unit, width in zip(noise.split(block), widths.split(block)):
         scaled = width * unit
@@ -119,8 +117,7 @@ def log_weights(
         ]
         tiles.append((torch.cat(log_p), prior.log_prob(z), scaled.double().square().sum(-1)))
     for z in prior_draws.split(TILE):
-        eta = model.decoder(z).to(statistic)  # one product for all images
-        log_p = linear(eta, statistic) - likelihood.log_partition(eta)[:, None] + log_base
+        log_p = of_each(model.decoder(z))
         scaled = (z[:, None].double() - mean.double()) / log_std.double().exp()
         log_prior = prior.log_prob(z)[:, None].expand_as(log_p)
         tiles.append((log_p, log_prior, scaled.square().sum(-1)))

@@ -21,8 +21,8 @@ smaller (the square of it or less, by the rule above). That of rounding, on aver
 lattice point of many images, ln p(x|z) is computed again in float64. The first two terms of (2)
 are large where T(x) is, and nearly cancel: on MNIST in float32 their difference is off by 1e-5
 nats for a Bernoulli likelihood, and by 4e-3 for a binomial one with 255 trials. Large statistics
-are therefore summed in float64 (`Likelihood.product_dtype`); the 8e-4 that remain come from the
-decoder, which stays in float32.
+are therefore summed in float64 (`ExponentialFamily.product_dtype`); the 8e-4 that remain come from
+the decoder, which stays in float32.
 
 References:
     | The Exponentially Convergent Trapezoidal Rule (Trefethen & Weideman, 2014), section 5,
@@ -47,7 +47,7 @@ from torch import Tensor
 
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp, small_exp_
-from genlab.vae.likelihoods import Likelihood
+from genlab.vae.likelihoods import ExponentialFamily
 
 CHUNK = 256
 """Images a product of matrices on the coarse lattice."""
@@ -125,7 +125,7 @@ class Model(NamedTuple):
     """ln p(z): `(G, D)` to `(G,)`."""
     decoder: nn.Module
     """The natural parameters: `(G, D)` to `(G, K)`."""
-    likelihood: Likelihood
+    likelihood: ExponentialFamily
     """p(x|z)."""
     dtype: torch.dtype
     """The type of all products and sums."""
@@ -145,7 +145,7 @@ def log_evidence(
     x: Tensor,
     log_prior: Callable[[Tensor], Tensor],
     decoder: nn.Module,
-    likelihood: Likelihood,
+    likelihood: ExponentialFamily,
     box: tuple[Tensor, Tensor],
     *,
     count: int = 256,

@@ -1,6 +1,6 @@
 """Likelihoods p(x|z): one file and one row of `LIKELIHOODS` each.
 
-A likelihood is an exponential family whose natural parameters the decoder returns.
+The decoder returns the parameters of a likelihood; most are exponential families.
 
     likelihood = Binomial(trials=255)
     x = likelihood.observe(grey, random)
@@ -8,6 +8,7 @@ A likelihood is an exponential family whose natural parameters the decoder retur
 """
 
 from genlab.numerics.mkl_warmup import settle
+from genlab.vae.likelihoods.base import ExponentialFamily as ExponentialFamily
 from genlab.vae.likelihoods.base import Likelihood as Likelihood
 from genlab.vae.likelihoods.bernoulli import Bernoulli as Bernoulli
 from genlab.vae.likelihoods.binomial import Binomial as Binomial

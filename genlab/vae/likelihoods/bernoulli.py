@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from genlab.common.text import Title
-from genlab.vae.likelihoods.base import Likelihood
+from genlab.vae.likelihoods.base import ExponentialFamily
 
 STEEP = 60.0
 """Beyond it ln(1 + e^l) is l, to the last digit of float64, and below its negative 0 (there e^l
@@ -27,7 +27,7 @@ LARGE = 80.0
 """The exponential of it is a number in float32."""
 
 
-class Bernoulli(Likelihood):
+class Bernoulli(ExponentialFamily):
     """Binary pixels. Training draws them anew from the grey values at every step.
 
     The draw of a pixel is 1 with its grey value for a probability (Salakhutdinov & Murray, 2008).

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.text import Title
-from genlab.vae.likelihoods.base import Likelihood
+from genlab.vae.likelihoods.base import ExponentialFamily
 from genlab.vae.likelihoods.bernoulli import LogPartition, LogProb
 
 MOST_TRIALS = 65_535
 """Grey levels of 16 bits."""
 
 
-class Binomial(Likelihood):
+class Binomial(ExponentialFamily):
     """Grey levels, independent and binomial given the logits.
 
     An image x holds the levels as fractions 0, 1/n, ..., 1.

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from genlab.common.text import Title
-from genlab.vae.likelihoods.base import Likelihood
+from genlab.vae.likelihoods.base import ExponentialFamily
 
 BISECTIONS = 100
 """Halvings after which float64 has no number between the ends."""
@@ -34,7 +34,7 @@ FLAT = 0.2
 """Below it the mean is a series in the logit: its formula would be a difference of large terms."""
 
 
-class ContinuousBernoulli(Likelihood):
+class ContinuousBernoulli(ExponentialFamily):
     """Grey values, independent given the logits, of a truncated exponential each."""
 
     domain = Title(

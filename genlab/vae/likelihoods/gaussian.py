@@ -27,10 +27,10 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.text import Title
-from genlab.vae.likelihoods.base import Likelihood
+from genlab.vae.likelihoods.base import ExponentialFamily
 
 
-class Gaussian(Likelihood):
+class Gaussian(ExponentialFamily):
     r"""Grey values, independent and Gaussian given their means.
 
     The scale belongs to T and h: :math:`T(x) = x / \sigma^2`, so the decoder's outputs are means.
