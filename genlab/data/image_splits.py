@@ -1,12 +1,17 @@
-"""ImageSplits: grey images in splits for training and testing, and arrays of one's own as such.
+"""Images of one size in splits for training and testing, and arrays of one's own as such.
 
-Shapes: N images of H x W pixels, uint8 (0 black paper, 255 ink).
+Where there are no images for tests, a tenth is set apart, chosen by a fixed seed. Copies of an
+image are then on one side: exact copies and, of images in colour, near ones too.
+
+Shapes: N images, uint8: grey ones `(N, H, W)` (0 black paper, 255 ink), those in colour
+`(N, 3, H, W)`, RGB.
 """
 
-__all__ = ["ImageSplits", "splits_of_arrays", "splits_of_idx"]
+__all__ = ["ImageSplits", "set_apart", "splits_of_arrays", "splits_of_idx"]
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,30 +20,36 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.data.arrays.layout import as_grey
+from genlab.data.arrays.layout import as_stack
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import by_role
 from genlab.data.files.idx import idx_arrays
+from genlab.data.held_out import SHARE, duplicate_groups, hold_out
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
+from genlab.data.pictures import pictures_of
 
 NEARLY_BLACK = 16
 """Levels of images that cannot be meant."""
+SPLIT_SEED = 0
+"""The seed by which images are set apart: the same for every model, so that models compare."""
+FEWEST = 2
+"""Images of a split: a mean of one has no standard error."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSplits:
-    """ImageSplits in two splits (three, if the source has a `valid` one)."""
+    """Images in two splits (three, if the source has a `valid` one)."""
 
     train: Tensor
-    """The digits to train on, uint8 with shape `(N, H, W)`."""
+    """The images to train on, uint8 with shape `(N, H, W)` or `(N, 3, H, W)`."""
     test: Tensor
-    """The digits to measure on, likewise."""
+    """The images to measure on, likewise."""
     train_labels: Tensor | None
-    """The class of each digit, with shape `(N,)`; None where it is not known."""
+    """The class of each image, with shape `(N,)`; None where it is not known."""
     test_labels: Tensor | None
-    """The same of the test digits."""
+    """The same of the test images."""
     valid: Tensor | None = None
-    """The digits that decide which weights are kept."""
+    """The images that decide which weights are kept."""
     classes: tuple[str, ...] | None = None
     """The names of the classes 0, 1, ..., where they have names."""
     identity: Identity
@@ -68,6 +79,36 @@ class ImageSplits:
             identity=identity,
         )
 
+    @property
+    def colour(self) -> bool:
+        """Whether the images are in colour."""
+        return self.train.ndim == 4
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an image, `(H, W)` or `(3, H, W)`."""
+        return tuple(self.train.shape[1:])
+
+    def squares(self, size: int) -> "ImageSplits":
+        """Returns the same images as squares of this side, cropped and resized.
+
+        Raises:
+            InputError: If they are too small.
+        """
+
+        def of(images: Tensor) -> Tensor:
+            rgb = images if self.colour else images[:, None].expand(-1, 3, -1, -1)
+            found = pictures_of(rgb, self.identity.source).squares(size).stack()
+            return found if self.colour else found[:, 0]
+
+        if self.shape[-2:] == (size, size):
+            return self
+        train, test, valid = of(self.train), of(self.test), self.valid
+        valid = None if valid is None else of(valid)
+        arrays = [part.numpy() for part in (train, test, valid) if part is not None]
+        identity = replace(self.identity, shape=tuple(train.shape[1:]), sha256=digest(*arrays))
+        return replace(self, train=train, test=test, valid=valid, identity=identity)
+
     def class_name(self, label: int) -> str:
         """Returns the name of a class: the label itself where it has none."""
         names = self.classes or ()
@@ -88,25 +129,56 @@ def _pixels_of(images: Tensor) -> list[bytes]:
 
 
 def splits_of_idx(path: Path, origin: Origin, classes: Sequence[str] | None = None) -> ImageSplits:
-    """Reads the digits of a folder or zip with idx files, as of `files.idx.idx_arrays`."""
+    """Reads the images of a folder or zip with idx files, as of `files.idx.idx_arrays`."""
     return ImageSplits.of(**idx_arrays(path), origin=origin, classes=classes)
+
+
+def set_apart(images: np.ndarray) -> np.ndarray:
+    """Chooses the images for tests, where a source has none.
+
+    Arguments:
+        images: Images, uint8 with shape `(N, H, W)` or `(N, 3, H, W)`.
+
+    Returns:
+        Which are for tests, bool with shape `(N,)`: a tenth, at least two, without the copies of
+        any that are not.
+
+    Raises:
+        InputError: If that cannot be.
+    """
+    chosen = np.zeros(len(images), bool)
+    if len(images) < 2 * FEWEST:
+        return chosen
+    groups = duplicate_groups(torch.from_numpy(images)) if images.ndim == 4 else _same(images)
+    share = max(SHARE, FEWEST / len(images))
+    chosen[hold_out(len(images), SPLIT_SEED, groups, share).numpy()] = True
+    return chosen
+
+
+def _same(images: np.ndarray) -> list[list[int]]:
+    """Returns the groups of images that are the same in every pixel."""
+    places = defaultdict(list)
+    for index, image in enumerate(images):
+        places[digest(image)].append(index)
+    return [group for group in places.values() if len(group) > 1]
 
 
 def splits_of_arrays(
     arrays: Mapping[str, np.ndarray], origin: Origin, classes: Sequence[str] | None = None
 ) -> ImageSplits:
-    """Makes digits of arrays by name.
+    """Makes splits of arrays by name.
 
     Arguments:
         arrays: Images and labels of the splits for training, testing and validation, by names as
-            of `arrays.numpy_files`. Images have shape `(N, H, W)`, with one channel more or in
-            rows, `(N, 784)`, or as packed bits, `(N, 98)`; their values are as of
-            `arrays.levels`. Without test images the last sixth of the others is set apart.
+            of `arrays.numpy_files`. Images have shape `(N, H, W)`, `(N, H, W, C)` or
+            `(N, C, H, W)` with one channel or three, or are in rows, `(N, 784)`, or packed bits,
+            `(N, 98)`; their values are as of `arrays.levels`. Without test images some of the
+            others are set apart, by `set_apart`.
         origin: Where they come from.
         classes: The names of the labels 0, 1, ..., where they have names.
 
     Raises:
-        InputError: If arrays are missing, no digits, or do not fit.
+        InputError: If arrays are missing, no images, or do not fit.
     """
     name = origin.source
     roles = by_role(arrays, name)
@@ -119,19 +191,22 @@ def splits_of_arrays(
     train, *others = _pixels(roles, name)
     found = dict(zip([key for key in ("test", "valid") if key in roles], others))
     train_labels, valid = _labels(roles, name, "train", len(train)), found.get("valid")
+    for key, split in found.items():
+        if split.shape[1:] != train.shape[1:]:
+            raise InputError(f"{name}: train {train.shape} and {key} {split.shape} do not fit")
     if "test" in found:
         test = found["test"]
         test_labels = _labels(roles, name, "test", len(test))
     else:
-        cut = len(train) - max(1, len(train) // 6)
-        train, test = train[:cut], train[cut:]
+        try:
+            apart = set_apart(train)
+        except InputError as error:
+            raise InputError(f"{name}: {error}; or give images for tests, as 'test'") from None
         test_labels = None
         if train_labels is not None:
-            train_labels, test_labels = train_labels[:cut], train_labels[cut:]
-    for key, split in (("test", test), ("valid", valid)):
-        if split is not None and split.shape[1:] != train.shape[1:]:
-            raise InputError(f"{name}: train {train.shape} and {key} {split.shape} do not fit")
-    if min(len(train), len(test)) < 2:
+            train_labels, test_labels = train_labels[~apart], train_labels[apart]
+        train, test = train[~apart], train[apart]
+    if min(len(train), len(test)) < FEWEST:
         raise InputError(
             f"{name}: {len(train)} images to train and {len(test)} to test; two each at least, "
             "for a mean of one has no standard error"
@@ -148,17 +223,31 @@ def splits_of_arrays(
 
 
 def _pixels(roles: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
-    """Returns the uint8 images `(N, H, W)` of the splits "train", "test", "valid" that are there.
+    """Returns the uint8 images of the splits "train", "test", "valid" that are there.
 
-    Splits of one dtype have one scale.
+    Splits of one dtype have one scale. Images whose channels are all alike are grey.
     """
     keys = [key for key in ("train", "test", "valid") if key in roles]
-    grey = [as_grey(roles[key], f"{name}: {key!r}") for key in keys]
-    same = len({array.dtype for array in grey}) == 1
-    shared = [levels_of(grey, f"{name}: {keys[0]!r}")] * len(keys) if same else [
-        levels_of([array], f"{name}: {key!r}") for key, array in zip(keys, grey)
+    stacks = [as_stack(roles[key], f"{name}: {key!r}") for key in keys]
+    colour = any(stack.shape[-1] == 3 and not _is_grey(stack) for stack in stacks)
+    if not colour:
+        stacks = [stack[..., :1] for stack in stacks]
+    same = len({stack.dtype for stack in stacks}) == 1
+    shared = [levels_of(stacks, f"{name}: {keys[0]!r}", ink=not colour)] * len(keys) if same else [
+        levels_of([stack], f"{name}: {key!r}", ink=not colour) for key, stack in zip(keys, stacks)
     ]
-    return [levels.of(array) for levels, array in zip(shared, grey)]
+    images = [levels.of(stack) for levels, stack in zip(shared, stacks)]
+    if not colour:
+        return [image[..., 0] for image in images]
+    return [
+        np.array(np.broadcast_to(image, (*image.shape[:3], 3)).transpose(0, 3, 1, 2), order="C")
+        for image in images
+    ]
+
+
+def _is_grey(stack: np.ndarray) -> bool:
+    """Returns whether the channels of images `(N, H, W, C)` are all alike."""
+    return all(bool((part == part[..., :1]).all()) for part in np.array_split(stack, 8))
 
 
 def _labels(

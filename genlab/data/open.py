@@ -23,7 +23,8 @@ import numpy as np
 
 from genlab.common.errors import InputError
 from genlab.common.paths import exists
-from genlab.data.arrays.layout import Array, as_images, as_numpy
+from genlab.common.progress import say_once
+from genlab.data.arrays.layout import Array, as_images, as_numpy, as_stack, layout_words
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import by_role, read_arrays
 from genlab.data.crop import CROPS, Crop
@@ -33,26 +34,33 @@ from genlab.data.files.folder import Folder
 from genlab.data.identity import Identity, Origin
 from genlab.data.image_splits import ImageSplits, splits_of_arrays, splits_of_idx
 from genlab.data.kinds import kind_at, what_it_is
-from genlab.data.picture_splits import splits_of_files
+from genlab.data.picture_splits import SIZE, splits_of_pictures
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
 
 
-def splits(source: str | Path | Array | Mapping[str, Array]) -> ImageSplits:
-    """Opens digits: grey images of one size in splits for training and testing.
+def splits(
+    source: str | Path | Array | Mapping[str, Array], size: int | None = None,
+    crop: Crop = "centre",
+) -> ImageSplits:
+    """Opens images of one size, grey or in colour, in splits for training and testing.
 
     Arguments:
-        source: One of the names above; a folder or zip with the four idx files, or of grey
-            pictures of one size; a `.npz` or `.npy` file; or arrays "train", "test", "valid",
-            "train_labels", "test_labels" by name, as a `.npz` holds them (other usual names are
-            known too). Only "train" is needed: without "test" its last sixth is set apart. A
-            single array stands for "train". Images are uint8 (0 paper, 255 ink), 0 and 1, or
+        source: One of the names above; a folder or zip with the four idx files, or of pictures;
+            a `.npz` or `.npy` file; or arrays "train", "test", "valid", "train_labels",
+            "test_labels" by name, as a `.npz` holds them (other usual names are known too). Only
+            "train" is needed: without "test" a tenth is set apart, copies together. A single
+            array stands for "train". Images are uint8 (0 paper, 255 ink), 0 and 1, or
             floating-point in [0, 1].
+        size: The side S of squares that images are cropped and resized to; without it they stay
+            as they are, but pictures that do not share a size, or have more than 128 pixels a
+            side, are brought to 64.
+        crop: The square to take of a photograph in a folder or zip, as of `images`.
 
     Returns:
-        The digits as uint8 tensors `train` and `test` with shape `(N, H, W)`, their labels if
-        there are any, and the identity of the set.
+        The images as uint8 tensors `train` and `test`, with shape `(N, H, W)` if all are grey,
+        else `(N, 3, H, W)`, their labels if there are any, and the identity of the set.
 
     Raises:
         InputError: If the source is unknown, missing or damaged, or holds no such images.
@@ -61,30 +69,53 @@ def splits(source: str | Path | Array | Mapping[str, Array]) -> ImageSplits:
         >>> import numpy as np
         >>> import genlab
         >>> bars = np.eye(12).repeat(12, axis=1).reshape(12, 12, 12)
-        >>> digits = genlab.data.splits(bars)
-        >>> tuple(digits.train.shape), tuple(digits.test.shape), digits.train.dtype
+        >>> bars = genlab.data.splits(bars)
+        >>> tuple(bars.train.shape), tuple(bars.test.shape), bars.train.dtype
         ((10, 12, 12), (2, 12, 12), torch.uint8)
     """
+    _require_crop(crop, size or SIZE)
+    if isinstance(source, str | Path) and _are_pictures(str(source)):
+        row, _ = named(str(source))
+        return splits_of_pictures(images(source, size or (SIZE if row else None), crop))
+    _refuse_crop(crop, str(source) if isinstance(source, str | Path) else "an array")
+    found = _splits_of_others(source)
+    return found if size is None else found.squares(size)
+
+
+def _are_pictures(source: str) -> bool:
+    """Returns whether a SOURCE is of pictures: a named source of them, or their files."""
+    row, _ = named(source)
+    if row is None:
+        _require_there(Path(source), source)
+    return isinstance(row, ImageSource) or (row is None and kind_at(Path(source)) == "pictures")
+
+
+def _splits_of_others(source: str | Path | Array | Mapping[str, Array]) -> ImageSplits:
+    """Opens what is in splits already, and arrays."""
     if not isinstance(source, str | Path):
         arrays = source if isinstance(source, Mapping) else {"train": source}
-        return splits_of_arrays(
-            {key: as_numpy(array) for key, array in arrays.items()}, Origin("arrays", "arrays")
-        )
+        found = {key: as_numpy(array) for key, array in arrays.items()}
+        return _of_arrays(found, Origin("arrays", "arrays"))
     source = str(source)
     row, count = named(source)
-    if isinstance(row, DigitSource) and count is None:
+    if isinstance(row, DigitSource):
+        if count is not None:
+            raise InputError(f"{source}: its images are taken whole; give {row.name}")
         return row.open()
-    if row is not None:
-        kind = "digits are taken whole" if row.kind == "digits" else "images in colour, no digits"
-        raise InputError(f"{source}: {kind}; {_known('digits')}")
     path = Path(source)
-    _require_there(path, source, "digits")
-    kind = kind_at(path)
-    if kind == "idx":
+    if kind_at(path) == "idx":
         return splits_of_idx(path, Origin(source, f"idx files in {path.name}"))
-    if kind == "arrays":
-        return splits_of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
-    return splits_of_files(open_files(path), Origin(source, f"images in {path.name}"))
+    return _of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
+
+
+def _of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> ImageSplits:
+    """Makes splits of a user's arrays; what those of four axes are taken for is said."""
+    found = splits_of_arrays(arrays, origin)
+    for key, array in arrays.items():
+        if array.ndim == 4:
+            stack = as_stack(array, origin.source)
+            say_once(f"note: {origin.source}: {key!r}, {layout_words(array, stack)}")
+    return found
 
 
 def images(
@@ -132,7 +163,7 @@ def images(
         _refuse_crop(crop, source)
         return _of_digits(row.open(), source, size, _fewest(count, limit), split)
     path = Path(source)
-    _require_there(path, source, "images")
+    _require_there(path, source)
     kind = kind_at(path)
     if kind != "pictures":
         _refuse_crop(crop, source)
@@ -160,11 +191,11 @@ def identity_of(source: str) -> Identity:
     if row is not None:
         return row.open().identity if isinstance(row, DigitSource) else images(source).identity
     path = Path(source)
-    _require_there(path, source, "images")
+    _require_there(path, source)
     kind = kind_at(path)
     if kind == "arrays":
         roles = by_role(read_arrays(path), source)
-        kind = "idx" if "train" in roles and _is_grey(roles["train"], source) else kind
+        kind = "idx" if "train" in roles else kind
     return (splits if kind == "idx" else images)(source).identity
 
 
@@ -213,10 +244,6 @@ def _of_array(
     return ArrayPictures.open(stack[:limit], origin, size, levels)
 
 
-def _is_grey(array: np.ndarray, source: str) -> bool:
-    return array.ndim < 4 or as_images(array, source).shape[-1] == 1
-
-
 def _of_digits(
     found: ImageSplits, source: str, size: int | None, limit: int | None, split: str
 ) -> ArrayPictures:
@@ -225,9 +252,12 @@ def _of_digits(
     return ArrayPictures.open(getattr(found, split)[:limit], origin, size)
 
 
-def _require_there(path: Path, source: str, kind: str) -> None:
+def _require_there(path: Path, source: str) -> None:
     if not exists(path):
-        raise InputError(f"{source}: no such file, folder or name; {_known(kind)}")
+        names = ", ".join(SOURCES)
+        raise InputError(
+            f"{source}: no such file, folder or name; the names are {names} (see: genlab data)"
+        )
 
 
 def _require_crop(crop: str, size: int | None) -> None:
@@ -247,8 +277,3 @@ def _refuse_crop(crop: str, source: str) -> None:
 
 def _fewest(*counts: int | None) -> int | None:
     return min((count for count in counts if count is not None), default=None)
-
-
-def _known(kind: str) -> str:
-    names = [name for name, row in SOURCES.items() if row.kind == kind]
-    return f"the names are {', '.join(names)} (see: genlab data)"

@@ -74,11 +74,29 @@ def test_arrays_of_bits(tmp_path: Path, packed: bool) -> None:
     assert digits.train_labels is None
 
 
-def test_one_array_is_split(tmp_path: Path) -> None:
+def test_one_array_is_split_by_a_fixed_seed(tmp_path: Path) -> None:
     array = np.random.default_rng(0).integers(0, 256, (60, 5, 5)).astype(np.uint8)
     np.save(tmp_path / "a.npy", array)
     digits = genlab.data.splits(str(tmp_path / "a.npy"))
-    np.testing.assert_array_equal(digits.test.numpy(), array[50:])
+    apart = np.array([any((one == image).all() for one in digits.test.numpy()) for image in array])
+    assert apart.sum() == 6
+    np.testing.assert_array_equal(digits.test.numpy(), array[apart])
+    np.testing.assert_array_equal(digits.train.numpy(), array[~apart])
+    assert genlab.data.splits(array).identity.sha256 == digits.identity.sha256
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_copies_are_never_on_both_sides(colour: bool) -> None:
+    shape = (40, 16, 16, 3) if colour else (40, 16, 16)
+    array = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    copies = np.concatenate([array, array[:10], array[:5]])
+    found = genlab.data.splits(copies)
+    assert found.train.shape[1:] == ((3, 16, 16) if colour else (16, 16))
+    assert len(found.train) + len(found.test) == 55
+    counts = found.counts()
+    assert counts.train_different + counts.test_different == 40
+    assert counts.test_in_train == 0
+    assert counts.test == 6
 
 
 BAD_IDX = {
@@ -126,6 +144,7 @@ def test_labels_are_parted_as_their_images_are(tmp_path: Path) -> None:
         assert labels is not None
         assert (split[:, 0, 0] // 10).tolist() == labels.tolist()
     assert len(digits.test) == 2
+    assert sorted([*digits.train_labels, *digits.test_labels]) == list(range(12))
 
 
 def test_the_identity_covers_the_validation_digits(tmp_path: Path) -> None:

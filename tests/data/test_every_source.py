@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.common.formats.idx import read_idx
 from genlab.data.image_set import load_images
+from genlab.data.image_splits import set_apart
 from genlab.data.open import open_files, place_of
 
 RANDOM = np.random.default_rng(0)
@@ -171,7 +172,7 @@ def test_one_array_by_its_usual_names(
 ) -> None:
     np.savez(tmp_path / "a.npz", **{key: TRAIN, "y": LABELS, "ids": np.arange(30.0)})
     digits = genlab.data.splits(tmp_path / "a.npz")
-    assert (len(digits.train), len(digits.test)) == (25, 5)
+    assert (len(digits.train), len(digits.test)) == (27, 3)
     assert len(genlab.data.images(tmp_path / "a.npz")) == 30
     assert capsys.readouterr().err.count("left out: ids (30,)") == 1
 
@@ -201,39 +202,66 @@ def test_a_folder_of_grey_pictures_is_digits(tmp_path: Path) -> None:
 
 
 def test_pictures_without_splits_are_parted_at_random(tmp_path: Path) -> None:
-    """Sorted by class, the last sixth would be of the last class alone."""
+    """Sorted by class, the last tenth would be of the last class alone."""
+    pixels = np.random.default_rng(5).integers(0, 256, (120, 20, 20)).astype(np.uint8)
     for label in range(3):
         place = tmp_path / "set" / "abc"[label]
         place.mkdir(parents=True)
         for index in range(40):
-            Image.fromarray(TRAIN[(40 * label + index) % 30]).save(place / f"{index}.png")
+            Image.fromarray(pixels[40 * label + index]).save(place / f"{index}.png")
     digits = genlab.data.splits(tmp_path / "set")
-    assert (len(digits.train), len(digits.test)) == (100, 20)
+    assert (len(digits.train), len(digits.test)) == (108, 12)
     assert digits.test_labels is not None
     assert digits.test_labels.unique().tolist() == [0, 1, 2]
     again = genlab.data.splits(tmp_path / "set")
     assert again.identity == digits.identity
 
 
-def test_what_a_vae_cannot_take_says_what_does(tmp_path: Path) -> None:
-    for name, images in (("colour", COLOUR), ("wide", [TRAIN[0], TRAIN[1][:, :18]])):
+def test_pictures_in_colour_and_of_any_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def folder(name: str, images: Iterable[np.ndarray]) -> Path:
         (tmp_path / name).mkdir()
         for index, image in enumerate(images):
-            Image.fromarray(image).save(tmp_path / name / f"{index}.png")
-    (tmp_path / "large").mkdir()
-    Image.new("L", (300, 200)).save(tmp_path / "large" / "a.png")
+            Image.fromarray(image).save(tmp_path / name / f"{index:02d}.png")
+        return tmp_path / name
+
+    colour = genlab.data.splits(folder("colour", COLOUR))
+    assert (colour.colour, colour.shape) == (True, (3, 20, 20))
+    given = {image.tobytes() for image in COLOUR.transpose(0, 3, 1, 2)}
+    assert {image.numpy().tobytes() for image in (*colour.train, *colour.test)} == given
+    assert "note" not in capsys.readouterr().err
     np.save(tmp_path / "colour.npy", COLOUR)
-    for name, words in (
-        ("colour", r"0\.png: a picture in colour; a VAE takes grey ones, `genlab gan train`"),
-        ("wide", "pictures of several sizes, as 20x20 and 18x20"),
-        ("large", r"a\.png: 300x200 pixels; .* `genlab gan train` takes these"),
-        ("colour.npy", r"'train': uint8 \(30, 20, 20, 3\): colour images"),
-    ):
-        with pytest.raises(InputError, match=words):
-            genlab.data.splits(tmp_path / name)
-        if name != "colour.npy":
-            assert len(open_files(tmp_path / name).names)
-        assert len(load_images(str(tmp_path / name), 16).images)
+    again = genlab.data.splits(tmp_path / "colour.npy")
+    assert torch.equal(again.train, colour.train)
+    assert "taken as 30 images in colour of 20 rows and 20 columns, channels last" in (
+        capsys.readouterr().err
+    )
+    wide = genlab.data.splits(folder("wide", [*TRAIN[1:], TRAIN[0][:, :18]]))
+    assert (wide.colour, wide.shape) == (False, (64, 64))
+    assert "wide: pictures of several sizes are brought to squares of 64" in (
+        capsys.readouterr().err
+    )
+    assert genlab.data.splits(tmp_path / "wide", 32).shape == (32, 32)
+    assert capsys.readouterr().err.count("note") == 0
+    large = genlab.data.splits(folder("large", COLOUR.repeat(10, 1).repeat(7, 2)))
+    assert large.shape == (3, 64, 64)
+    assert "large: pictures of 140x200 pixels are brought" in capsys.readouterr().err
+    with pytest.raises(InputError, match="200 pixels a side; a VAE takes images of at most 128"):
+        genlab.data.splits(tmp_path / "large", 200)
+
+
+def test_splits_are_brought_to_a_size() -> None:
+    arrays = {"train": COLOUR, "test": COLOUR[:7], "train_labels": LABELS}
+    small = genlab.data.splits(arrays, 16)
+    assert (small.shape, len(small.test)) == ((3, 16, 16), 7)
+    assert torch.equal(small.test, small.train[:7])
+    assert small.identity.sha256 != genlab.data.splits(arrays).identity.sha256
+    assert genlab.data.splits(arrays, 20).identity == genlab.data.splits(arrays).identity
+    grey = genlab.data.splits(TRAIN, 16)
+    wanted = genlab.data.images(TRAIN, 16).stack()[:, 0]
+    apart = torch.from_numpy(set_apart(TRAIN))
+    assert torch.equal(grey.test, wanted[apart])
 
 
 @pytest.mark.parametrize(
@@ -285,7 +313,9 @@ def test_values_of_plain_meaning_are_converted(
         pictures = genlab.data.images(source)
         np.testing.assert_array_equal(pictures.read(7)[0].numpy(), wanted[7])
         digits = genlab.data.splits(source)
-        np.testing.assert_array_equal(torch.cat([digits.train, digits.test]).numpy(), wanted)
+        apart = set_apart(wanted)
+        np.testing.assert_array_equal(digits.train.numpy(), wanted[~apart])
+        np.testing.assert_array_equal(digits.test.numpy(), wanted[apart])
     told = capsys.readouterr().err
     assert ("are taken as" in told) == (case in ("floats of levels", "signed", "16 bits"))
 

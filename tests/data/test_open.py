@@ -40,7 +40,7 @@ def test_digits_of_arrays_and_tensors_are_those_of_files(tmp_path: Path, kind: s
         assert digits.test_labels is not None
         assert digits.test_labels.tolist() == [0, 1, 2, 3]
     alone = genlab.data.splits(given)
-    assert (len(alone.train), len(alone.test)) == (17, 3)
+    assert (len(alone.train), len(alone.test)) == (18, 2)
 
 
 @pytest.mark.parametrize("bad", [np.full((9, 4, 4), 1.5), np.full((9, 4, 4), 7), np.zeros((9, 5))])

@@ -3,7 +3,7 @@
 Shapes: N images of H W pixels; C channels, 1 (grey) or 3 (RGB), last or after N, or left out.
 """
 
-__all__ = ["Array", "as_grey", "as_images", "as_numpy", "is_pixels"]
+__all__ = ["Array", "as_images", "as_numpy", "as_stack", "is_pixels", "layout_words"]
 
 import numpy as np
 import torch
@@ -61,22 +61,27 @@ def as_images(array: np.ndarray, source: str) -> np.ndarray:
     return array
 
 
-def as_grey(array: np.ndarray, source: str) -> np.ndarray:
-    """Returns a view with shape `(N, H, W)` of grey images; rows of 98 bytes are packed bits.
+def as_stack(array: np.ndarray, source: str) -> np.ndarray:
+    """Returns a view of images as `as_images` does; rows of 98 bytes are packed bits.
+
+    Images `(N, H, W)` stay grey whatever W is: three pixels side by side are no colour here.
 
     Raises:
-        InputError: As of `as_images`, or if they are in colour.
+        InputError: As of `as_images`.
     """
     if array.ndim == 2 and array.shape[1] == 98 and array.dtype == np.uint8:
         array = np.unpackbits(array, axis=1).view(bool)
-    if array.ndim == 3:
-        if array.dtype.kind not in "buif" or 0 in array.shape:
-            return as_images(array[..., None], source)[..., 0]
-        return array
-    images = as_images(array, source)
-    if images.shape[-1] == 3 and not (images == images[..., :1]).all():
-        raise InputError(
-            f"{source}: {array.dtype} {array.shape}: colour images, where grey ones of shape "
-            "(N, H, W) are needed; `genlab gan train` takes these"
-        )
-    return images[..., 0]
+    if array.ndim == 3 and array.dtype.kind in "buif" and 0 not in array.shape:
+        return array[..., None]
+    return as_images(array[..., None] if array.ndim == 3 else array, source)
+
+
+def layout_words(array: np.ndarray, stack: np.ndarray) -> str:
+    """Returns what an array of four axes is taken for: `stack`, as of `as_stack`."""
+    count, height, width, channels = stack.shape
+    where = "last" if array.shape == stack.shape else "second"
+    kind = "in colour" if channels == 3 else "with one channel"
+    return (
+        f"{array.dtype} {array.shape}, is taken as {count:,} images {kind} of {height} rows and "
+        f"{width} columns, channels {where}"
+    )
