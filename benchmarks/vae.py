@@ -62,20 +62,20 @@ def config_of(prior: str, latent: int) -> VaeConfig:
 def genlab_training(prior: str, latent: int, digits, count: int) -> float:  # noqa: ANN001
     config = config_of(prior, latent)
     images = grey(digits.train[:count])
-    model = build_vae(config, 784)
+    model = build_vae(config, (28, 28))
     model.prior.initialise(images[:500], torch.arange(500))
     test = observed_test_images(digits, Bernoulli())[:100]
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(Path(folder) / "run", "vae", config, {"images": digits.identity})
         began = time.perf_counter()
-        train_loop(config, run, model, Splits(images, None, test))
+        train_loop(config, run, model, Splits(images, None, test, (28, 28)))
         return count / (time.perf_counter() - began)
 
 
 @torch.no_grad()
 def genlab_likelihood(prior: str, latent: int, x: torch.Tensor) -> float:
     config = config_of(prior, latent)
-    model = build_vae(config, 784).eval()
+    model = build_vae(config, (28, 28)).eval()
     model.prior.initialise(torch.rand(500, 784), torch.arange(500))
     counts = draw_counts(DRAWS, (0.8, 0.1, 0.1))
     began = time.perf_counter()
@@ -119,7 +119,7 @@ def one_round(what: str, prior: str, latent: int, digits, x: torch.Tensor) -> di
             speeds[peer] = train(prior, latent, grey(digits.train[: counts[peer]]))
         speeds["products alone"] = products_alone(prior, latent)
         if prior == "standard":
-            speeds["by hand"] = by_hand(build_vae(config_of(prior, latent), 784), x)
+            speeds["by hand"] = by_hand(build_vae(config_of(prior, latent), (28, 28)), x)
         return speeds
     speeds = {"genlab": genlab_likelihood(prior, latent, x[: counts["genlab"]])}
     for peer, (_, likelihood) in PEERS.items():

@@ -21,7 +21,7 @@ LATENT = 8
 
 def vae_decoder(**options: object) -> tuple[nn.Module, Callable[[Tensor], Tensor], Tensor]:
     config = VaeConfig(**{"latent": 2, "hidden": (16, 12), **options})
-    vae = build_vae(config, 25)
+    vae = build_vae(config, (5, 5))
     return decoder(vae), vae.decode, torch.randn(5, config.latent)
 
 

@@ -242,7 +242,7 @@ def run() -> None:
     """Runs the command that this process was given; errors are `ended_by_errors`'s to tell."""
     arguments = sys.argv[1:]
     for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
-    vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]()))
+    vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]().as_defaults()))
     for_gan = _parsed_first(GanDefaults, ["gan", "train"], arguments)
     gan.command(name="train")(gan_train(gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING)))
     app.cli(

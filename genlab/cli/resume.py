@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import genlab.data
-
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware, resolve_hardware
 from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
@@ -30,6 +28,7 @@ from genlab.vae.results import (
     read_comparison,
     read_results,
 )
+from genlab.vae.splits import open_images
 from genlab.vae.train import train_vae
 
 Sources = Mapping[str, str]
@@ -83,7 +82,7 @@ def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
     with run_lock(run.path):
-        draw_vae(run.path, genlab.data.splits(config.data))
+        draw_vae(run.path, open_images(config))
     return results
 
 
@@ -100,7 +99,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
     with run_lock(run.path, wait=True):
-        draw_comparison(run.path, genlab.data.splits(config.data))
+        draw_comparison(run.path, open_images(config))
     return results
 
 

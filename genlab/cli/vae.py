@@ -15,8 +15,6 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 from tyro.extras import SubcommandApp
 
-import genlab.data
-
 from genlab.cli.base import DataDir, Device, Json, alone_in, end, use_data
 from genlab.cli.samples import write_samples
 from genlab.common.paths import way_from
@@ -55,6 +53,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         """
         from genlab.compute.hardware import resolve_hardware
         from genlab.figures.draw import draw_vae
+        from genlab.vae.splits import open_images
         from genlab.vae.train import train_vae
 
         del recipe  # its work is done: its values were the defaults of `config`
@@ -64,7 +63,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
         with alone_in(target):
-            draw_vae(target, genlab.data.splits(config.data))
+            draw_vae(target, open_images(config))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -175,6 +174,7 @@ def vae_compare(
     from genlab.runs.lock import run_lock
     from genlab.vae.compare import compare, table
     from genlab.vae.results import Incomplete
+    from genlab.vae.splits import open_images
 
     use_data(data_dir)
     results = compare(config, out, only, resolve_hardware(HardwareConfig(device=device)))
@@ -183,7 +183,7 @@ def vae_compare(
         end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
         return
     with run_lock(out, wait=True):  # others may end with the same table
-        draw_comparison(out, genlab.data.splits(config.data))
+        draw_comparison(out, open_images(config))
     lines = map(one_line, table(results).split("\n"))
     print("\n".join(lines), file=sys.stderr if json else sys.stdout)
     end(results, f"{out}: {len(results.priors)} priors compared", json)

@@ -28,17 +28,31 @@ class CompareConfig:
     """The likelihood's options."""
     data: str = "mnist"
     """SOURCE of the images (see: genlab data)."""
-    latent: int = VaeConfig.latent
-    """Latent dimensions D."""
+    size: int | None = None
+    """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
+    they are; photographs, and pictures of several sizes, 64."""
+    crop: Literal["centre", "subject"] = "centre"
+    """The square taken of a photograph."""
+    latent: int | str = VaeConfig.latent
+    """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
+    and channels: 8x8x16."""
     components: int | None = None
     """Components of the priors that have them; each has its own default."""
+    net: Literal["mlp", "conv", "resnet"] = VaeConfig.net
+    """The networks: perceptrons, convolutions, or residual blocks of convolutions."""
     hidden: tuple[int, ...] = VaeConfig.hidden
-    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    """mlp: widths of the encoder's hidden layers; the decoder has them reversed."""
+    width: int = VaeConfig.width
+    """conv, resnet: channels of the largest map; smaller ones have up to four times as many."""
+    depth: int = VaeConfig.depth
+    """conv, resnet: blocks at each size of map."""
+    beta: float = VaeConfig.beta
+    """Weight of the regulariser in training; with --post-hoc in that of the VAE."""
     epochs: int = VaeConfig.epochs
     """Passes over the training images."""
     fourier: float | None = None
-    """Scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for one or two latent
-    dimensions, else 0."""
+    """mlp: scale of the decoder's Fourier features of z; 0 for none. Not given: 2 for one or two
+    latent dimensions, else 0."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the images' codes for each prior."""
     batch: int = VaeConfig.batch
@@ -75,7 +89,9 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 prior=prior,
                 prior_options={"components": config.components} if given else {},
                 likelihood=config.likelihood, likelihood_options=config.likelihood_options,
-                data=config.data, latent=config.latent, hidden=config.hidden,
+                data=config.data, size=config.size, crop=config.crop, latent=config.latent,
+                net=config.net, hidden=config.hidden, width=config.width, depth=config.depth,
+                beta=1.0 if learned else config.beta,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,

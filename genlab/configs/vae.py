@@ -1,8 +1,12 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "RecipeName", "TrainingConfig", "VaeConfig"]
+__all__ = ["RECIPES", "SIZES", "RecipeName", "TrainingConfig", "VaeConfig"]
+
+import math
+import re
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,8 +16,11 @@ from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES, LikelihoodName, Lik
 from genlab.configs.prior import PRIOR_SIGNATURES, WIDEST, PriorName, PriorOptions
 
 LARGEST = {"batch": 1_000_000, "samples": 10_000, "lattice": 10_000}
-LARGEST_LATENT = 10_000
+LARGEST_LATENT, DEEPEST = 10_000, 100
 """Upper limits; larger values would not fit into memory."""
+LATENT_MAP = re.compile("[1-9][0-9]{0,4}(x[1-9][0-9]{0,4}){2}")
+SIZES = (16, 128)
+"""The smallest and the largest side of image that can be asked for."""
 NO_CHECKPOINTS = (
     "`checkpoints`: needs two `epochs` at least, and goes with neither `patience` nor `post_hoc` "
     "(genlab verify replays what begins at the seed and ends as planned)"
@@ -107,7 +114,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig(TrainingConfig):
-    """A VAE of grey images."""
+    """A VAE of images."""
 
     prior: PriorName = "standard"
     """The prior over the latent."""
@@ -120,15 +127,28 @@ class VaeConfig(TrainingConfig):
     """The likelihood's options. (A configuration holds all of them.)"""
     data: str = "mnist"
     """SOURCE of the images: a name, a file or a folder (see: genlab data)."""
-    latent: int = 2
-    """Latent dimensions D."""
+    size: int | None = None
+    """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
+    they are; photographs, and pictures of several sizes, 64."""
+    crop: Literal["centre", "subject"] = "centre"
+    """The square taken of a photograph: its centre, or around the subject that an ImageNet network
+    finds."""
+    latent: int | str = 2
+    """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
+    and channels: 8x8x16."""
+    net: Literal["mlp", "conv", "resnet"] = "mlp"
+    """The networks: perceptrons, convolutions, or residual blocks of convolutions."""
     hidden: tuple[int, ...] = (512, 512)
-    """Widths of the encoder's hidden layers; the decoder has them reversed."""
+    """mlp: widths of the encoder's hidden layers; the decoder has them reversed."""
     gated: bool = False
-    """Gated layers (Dauphin et al., 2017) in place of SiLU."""
+    """mlp: gated layers (Dauphin et al., 2017) in place of SiLU."""
+    width: int = 32
+    """conv, resnet: channels of the largest map; smaller ones have up to four times as many."""
+    depth: int = 1
+    """conv, resnet: blocks at each size of map."""
     fourier: float | None = None
-    """Scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none. Not
-    given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
+    """mlp: scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none.
+    Not given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
     post_hoc: str | None = None
     """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
     run's configuration holds the way there from its own folder.)"""
@@ -142,22 +162,39 @@ class VaeConfig(TrainingConfig):
     annealed: int = 0
     """Random test images whose likelihood is bracketed by annealing from both sides, which prices
     the bias of the importance-sampled one."""
+
+    @property
+    def latent_map(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the latent; None where it is a vector."""
+        if isinstance(self.latent, int):
+            return None
+        height, width, channels = map(int, self.latent.split("x"))
+        return channels, height, width
+
+    @property
+    def dimensions(self) -> int:
+        """The number of latent dimensions D."""
+        return self.latent if isinstance(self.latent, int) else math.prod(self.latent_map or ())
+
     def __post_init__(self) -> None:
+        self._check_latent()
         options = PRIOR_SIGNATURES.complete(self.prior, self.prior_options)
         object.__setattr__(self, "prior_options", options)
         options = LIKELIHOOD_SIGNATURES.complete(self.likelihood, self.likelihood_options)
         object.__setattr__(self, "likelihood_options", options)
-        if self.fourier is None:
-            object.__setattr__(self, "fourier", 2.0 if self.latent <= 2 else 0.0)
-        if self.clip is None:
-            jointly = self.prior != "standard" and self.post_hoc is None
-            object.__setattr__(self, "clip", 20.0 if jointly else 0.0)
+        for name, value in self._following().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         super().__post_init__()
-        for name in ("latent", "draws"):
+        for name in ("draws", "width", "depth"):
             if getattr(self, name) < 1:
                 raise InputError(f"`{name}` {getattr(self, name)}: must be at least 1")
-        if self.latent > LARGEST_LATENT:
-            raise InputError(f"`latent` {self.latent}: must be at most {LARGEST_LATENT}")
+        for name, most in (("width", WIDEST), ("depth", DEEPEST)):
+            if getattr(self, name) > most:
+                raise InputError(f"`{name}` {getattr(self, name)}: must be at most {most}")
+        if self.size is not None and not SIZES[0] <= self.size <= SIZES[1]:
+            raise InputError(f"`size` {self.size}: must be from {SIZES[0]} to {SIZES[1]}")
+        self._check_net()
         if self.annealed == 1:
             raise InputError("`annealed` 1: at least 2, for an error; or 0 for none")
         if not self.hidden or min(self.hidden) < 1 or max(self.hidden) > WIDEST:
@@ -170,11 +207,50 @@ class VaeConfig(TrainingConfig):
                 f"`importance` {self.importance}: at least {FEWEST_DRAWS}, for fewer draws do not "
                 "tell how far the estimate is to be trusted (Pareto k); or 0 to leave it out"
             )
-        if self.objective == "exact" and self.latent > 2:
+        if self.objective == "exact" and self.dimensions > 2:
             raise InputError(
                 f"`objective` exact: needs one or two latent dimensions, not {self.latent}"
             )
         self._check_post_hoc()
+
+    def _following(self) -> dict[str, float]:
+        """Returns the values of the options that follow from others where they are not given."""
+        folds = self.dimensions <= 2 and self.net == "mlp"
+        jointly = self.prior != "standard" and self.post_hoc is None
+        return {"fourier": 2.0 if folds else 0.0, "clip": 20.0 if jointly else 0.0}
+
+    def as_defaults(self) -> "VaeConfig":
+        """Returns the configuration as defaults of a command line, which may change any option.
+
+        Options that have the values that follow from the others are open again: None.
+        """
+        found = copy(self)
+        for name, value in self._following().items():
+            if getattr(self, name) == value:
+                object.__setattr__(found, name, None)
+        return found
+
+    def _check_latent(self) -> None:
+        """Refuses latents that are neither a number nor a map."""
+        if isinstance(self.latent, str) and not LATENT_MAP.fullmatch(self.latent):
+            raise InputError(
+                f"`latent` {self.latent!r}: give the number of dimensions, or height, width and "
+                "channels of a map, as 8x8x16"
+            )
+        if self.dimensions < 1:
+            raise InputError(f"`latent` {self.latent}: must be at least 1")
+        if self.dimensions > LARGEST_LATENT:
+            raise InputError(f"`latent` {self.latent}: must be at most {LARGEST_LATENT}")
+
+    def _check_net(self) -> None:
+        """Refuses options that the networks would not use."""
+        if self.net == "mlp":
+            if self.latent_map is not None:
+                raise InputError(f"`latent` {self.latent}: a map needs `net` conv or resnet")
+            if (self.width, self.depth) != (VaeConfig.width, VaeConfig.depth):
+                raise InputError("`width`, `depth`: belong to `net` conv and resnet")
+        elif self.hidden != VaeConfig.hidden or self.gated or self.fourier:
+            raise InputError("`hidden`, `gated`, `fourier`: belong to `net` mlp")
 
     def _check_post_hoc(self) -> None:
         """Refuses options that do not go with a prior learned post hoc, or only with one."""

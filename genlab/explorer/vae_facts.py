@@ -15,8 +15,6 @@ import torch
 
 from torch import Tensor
 
-import genlab.data
-
 from genlab.common.errors import InputError
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
@@ -38,7 +36,7 @@ from genlab.vae.compare import paired
 from genlab.vae.load import MEASURES, load_vae, measured_values
 from genlab.vae.model import VAE
 from genlab.vae.results import PAIRED, read_results
-from genlab.vae.splits import observed_test_images
+from genlab.vae.splits import observed_test_images, open_images
 
 PIXEL_TOLERANCE = 2e-3
 """The largest accepted difference of a mean image's pixel from torch's."""
@@ -92,13 +90,13 @@ def vae_facts(
     """
     loaded = [_load(name, path) for name, path in paths.items()]
     first = loaded[0]
-    digits = genlab.data.splits(data or first.config.data)
+    digits = open_images(first.config, data)
     for one in loaded:
         one.run.refuse_other_data({"images": digits.identity})
         if one.model.likelihood.mean_function is None:
             kind = type(one.model.likelihood).__name__
             raise InputError(f"{one.path}: a page cannot decode images of the likelihood {kind}")
-    plane = first.config.latent == 2
+    plane = first.config.dimensions == 2
     count = min(DOTS if plane else SHOWN, len(digits.test))
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
     x = observed_test_images(digits, first.model.likelihood)[rows]
@@ -126,7 +124,7 @@ def vae_facts(
         stills.append(Still("samples", facts["title"], picture))
         models.append(facts)
     return {
-        "latent": first.config.latent, "plane": plane, "models": models, "networks": networks,
+        "latent": first.config.dimensions, "plane": plane, "models": models, "networks": networks,
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
         "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), paper, blobs),
         "mean": first.model.likelihood.mean_function,

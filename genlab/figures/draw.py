@@ -11,8 +11,6 @@ import torch
 
 from torch import Tensor
 
-import genlab.data
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
@@ -20,7 +18,7 @@ from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
 from genlab.data.image_set import ImageSet, load_images
 from genlab.data.image_splits import ImageSplits
-from genlab.data.paper import on_paper
+from genlab.data.paper import on_paper, shown
 from genlab.figures import comparison, curves, gan_pictures, grids, latent
 from genlab.figures.animation import animation
 from genlab.figures.language import pick
@@ -35,7 +33,7 @@ from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import VaeResults, read_comparison, read_results
-from genlab.vae.splits import observed_test_images
+from genlab.vae.splits import observed_test_images, open_images
 from genlab.vae.standardise import standard_coordinates
 
 DOTS = 3000
@@ -115,7 +113,7 @@ def draw_vae(
         InputError: If `path` is not a finished VAE run.
     """
     model, config = load_vae(path)
-    digits = digits or genlab.data.splits(config.data)
+    digits = digits or open_images(config)
     folder = atomic.make_within(path, "figures")
     languages = languages or there(folder / "samples.png")
     title = model.prior.title.capitalised()
@@ -125,16 +123,15 @@ def draw_vae(
             lambda lang: curves.bound_curve(metrics, pick(lang, *title), objective, lang),
             folder / "curve.png", languages,
         )
-    if config.latent == 2:
+    if config.dimensions == 2:
         _draw_plane(path, digits, languages)
-    height, width = digits.test.shape[1:]
     x = observed_test_images(digits, model.likelihood)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
         with seeded(config.seed, "prior samples"):
             samples = model.decode(model.prior().sample((96,)))
     before, after, drawn = (
-        _shades(t.view(-1, height, width), digits) for t in (x, decoded, samples)
+        _shown(t, digits) for t in (model.likelihood.to_grey(x), decoded, samples)
     )
 
     def rows(lang: str) -> list[tuple[str, np.ndarray]]:
@@ -146,14 +143,14 @@ def draw_vae(
         folder / "reconstructions.png", languages,
     )
     save(
-        lambda lang: grids.grey_grid(drawn, 16, pick(lang, *title)), folder / "samples.png",
+        lambda lang: grids.image_grid(drawn, 16, pick(lang, *title)), folder / "samples.png",
         languages,
     )  # the last: with it all are there
 
 
-def _shades(grey: Tensor, digits: ImageSplits) -> np.ndarray:
-    """Returns grey values as they are shown, 1 for white: ink on paper is dark."""
-    return (1 - grey if on_paper(digits.test) else grey).numpy()
+def _shown(values: Tensor, digits: ImageSplits) -> np.ndarray:
+    """Returns rows of values as images as they are shown, uint8 with shape `(*, H, W, 3)`."""
+    return shown(values, digits.shape, on_paper(digits.test))
 
 
 def _twelve(digits: ImageSplits) -> list[int]:
@@ -177,13 +174,13 @@ def _draw_plane(path: Path, digits: ImageSplits, languages: Sequence[str]) -> No
         density = plane.model.prior().log_prob(points).view(241, 241).numpy()
         side = 21
         grid = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
-        images = plane.model.decode(grid).view(side, side, *digits.test.shape[1:])
+        images = plane.model.decode(grid).view(side, side, -1)
     save(
         lambda lang: latent.prior_density(
             plane.raw(lang), density, plane.labels, limit, lang, plane.names
         ), folder / "prior.png", languages,
     )
-    upward = _shades(images.flip(0), digits)  # the grid's first row is the lowest z2
+    upward = _shown(images.flip(0), digits)  # the grid's first row is the lowest z2
     save(
         lambda lang: latent.manifold(upward, limit, plane.raw(lang).title),
         folder / "manifold.png", languages,
@@ -222,7 +219,7 @@ def draw_comparison(path: Path, digits: ImageSplits | None = None) -> None:
         save(figure, path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = digits or genlab.data.splits(load_vae(runs["standard"])[1].data)
+    digits = digits or open_images(load_vae(runs["standard"])[1])
     drawn = {prior: _plane(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(plane.dots for plane in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()

@@ -1,9 +1,9 @@
 """Figures of rows and grids of images.
 
-Shapes: N images, H x W pixels; grey images have shape `(N, H, W)`, 1 for white.
+Shapes: N images, uint8 RGB with shape `(N, H, W, 3)`.
 """
 
-__all__ = ["grey_grid", "labelled_rows", "reconstruction_rows"]
+__all__ = ["image_grid", "labelled_rows", "reconstruction_rows"]
 
 import math
 
@@ -19,10 +19,10 @@ from genlab.figures.style import CM, TEXT, styled
 
 @styled
 def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
-    """Draws rows of colour images, each with its label on the left.
+    """Draws rows of images, each with its label on the left.
 
     Arguments:
-        rows: `(label, images)`, images uint8 with shape `(N, H, W, 3)`; N and sizes agree.
+        rows: `(label, images)`, whose N and sizes agree.
     """
     columns, label = len(rows[0][1]), 1.6 * CM
     side = (16 * CM - label) / columns
@@ -38,13 +38,13 @@ def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
 
 
 @styled
-def grey_grid(images: np.ndarray, columns: int, title: str) -> Figure:
-    """Draws grey images `(N, H, W)` in rows of `columns`."""
+def image_grid(images: np.ndarray, columns: int, title: str) -> Figure:
+    """Draws images in rows of `columns`."""
     rows = math.ceil(len(images) / columns)
     size = (5.1 * CM, (5.1 * rows / columns + 0.5) * CM)
     figure = Figure(figsize=size, dpi=400, layout="constrained")
     axis = figure.add_subplot()
-    axis.imshow(tile(_levels(images), columns), interpolation="nearest")
+    axis.imshow(tile(images, columns), interpolation="nearest")
     axis.set_axis_off()
     axis.set_title(title, fontsize=TEXT)
     return figure
@@ -52,7 +52,7 @@ def grey_grid(images: np.ndarray, columns: int, title: str) -> Figure:
 
 @styled
 def reconstruction_rows(pairs: Sequence[tuple[str, np.ndarray]], title: str) -> Figure:
-    """Draws labelled rows of grey images `(N, H, W)`, one under another."""
+    """Draws labelled rows of images, one under another."""
     columns, label = len(pairs[0][1]), 2.0
     side = (12.0 - label) / columns
     figure = Figure(
@@ -60,14 +60,9 @@ def reconstruction_rows(pairs: Sequence[tuple[str, np.ndarray]], title: str) -> 
     )
     axes = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
     for axis, (name, images) in zip(axes, pairs):
-        axis.imshow(tile(_levels(images), columns), interpolation="nearest")
+        axis.imshow(tile(images, columns), interpolation="nearest")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(title)
     return figure
-
-
-def _levels(images: np.ndarray) -> np.ndarray:
-    grey = np.round(255 * images).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)

@@ -9,21 +9,19 @@ import torch
 
 from torch import Tensor
 
-import genlab.data
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
 from genlab.common.formats.picture import LARGEST
 from genlab.common.rng import generator
 from genlab.data.decode import decode, decoding
-from genlab.data.paper import on_paper
+from genlab.data.paper import on_paper, shown
 from genlab.figures.sheets import image_sheet
 from genlab.runs.run import Run
 from genlab.vae.latents.walk import between
 from genlab.vae.likelihoods import Likelihood
 from genlab.vae.load import load_vae
-from genlab.vae.splits import TEST_SEED, grey, observed_test_images
+from genlab.vae.splits import TEST_SEED, grey, observed_test_images, open_images
 
 MOST = 1000
 """Pictures of a row."""
@@ -41,8 +39,8 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
         out: The PNG.
 
     Raises:
-        InputError: If there are no such images, they are of another size or in colour, `steps` is
-            under 2, or `out` is no .png.
+        InputError: If there are no such images, they are of another size, or in colour where
+            the VAE takes grey ones, `steps` is under 2, or `out` is no .png.
     """
     if not 2 <= steps <= MOST:
         raise InputError(f"`steps` {steps}: from 2 to {MOST}")
@@ -52,13 +50,13 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
     identity = Run(run).data("images")
     test = None
     if any(end.isdecimal() for end in ends):
-        test = observed_test_images(genlab.data.splits(config.data), model.likelihood)
+        test = observed_test_images(open_images(config), model.likelihood)
     x = torch.stack([_image(end, test, identity.shape, model.likelihood) for end in ends])
-    way = between(model, x, steps).view(-1, *identity.shape)
-    shown = (255 * model.likelihood.to_grey(x)).round().byte().view(-1, *identity.shape)
-    row = torch.cat([shown[:1], way, shown[1:]])
-    row = 255 - row if on_paper(row) else row
-    sheet = image_sheet(row[..., None].expand(-1, -1, -1, 3).numpy(), len(row))
+    way = between(model, x, steps) / 255
+    given = model.likelihood.to_grey(x)
+    row, shape = torch.cat([given[:1], way, given[1:]]), identity.shape
+    paper = on_paper((255 * row).round().byte().view(-1, *shape))
+    sheet = image_sheet(shown(row, shape, paper), len(row))
     atomic.write_output(out, atomic.png_bytes(sheet), run)
 
 
@@ -73,11 +71,13 @@ def _image(
     with decoding():
         picture = np.asarray(decode(read_file(Path(end), LARGEST), end))
     height, width = picture.shape[:2]
-    if (height, width) != tuple(shape):
+    if (height, width) != tuple(shape[-2:]):
         raise InputError(
-            f"{end}: {width}x{height} pixels; this VAE takes {shape[1]}x{shape[0]}"
+            f"{end}: {width}x{height} pixels; this VAE takes {shape[-1]}x{shape[-2]}"
         )
-    if not (picture == picture[..., :1]).all():
-        raise InputError(f"{end}: a picture in colour; this VAE takes grey ones")
-    levels = torch.from_numpy(picture[..., 0].copy())[None]
+    levels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None]
+    if len(shape) == 2:
+        if not (picture == picture[..., :1]).all():
+            raise InputError(f"{end}: a picture in colour; this VAE takes grey ones")
+        levels = levels[:, 0]
     return likelihood.observe(grey(levels), generator(TEST_SEED, "a picture"))[0]

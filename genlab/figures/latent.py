@@ -177,15 +177,15 @@ def manifold(images: np.ndarray, limit: float, caption: str) -> Figure:
 
     Arguments:
         images: The decoded image of each point of a grid over [-limit, limit]^2, the first row
-            at the top, with shape `(G, G, H, W)`, 1 for white.
+            at the top, uint8 RGB with shape `(G, G, H, W, 3)`.
         limit: Half the side of the square.
         caption: The title.
     """
-    rows, columns, height, width = images.shape
-    sheet = images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+    rows, columns, height, width, _ = images.shape
+    sheet = images.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
     figure = Figure(figsize=(5.1 * CM, 5.4 * CM), dpi=400, layout="constrained")
     axis = figure.add_subplot()
-    axis.imshow(sheet, cmap="gray", extent=(-limit, limit, -limit, limit), vmin=0, vmax=1)
+    axis.imshow(sheet, extent=(-limit, limit, -limit, limit))
     _ticks(axis)
     axis.set_xlabel(r"$z_1$")
     axis.set_ylabel(r"$z_2$", labelpad=1)

@@ -75,14 +75,10 @@ def of_gan(run: Path, seed: int, choice: Choice = END) -> Draws:
 
 
 def of_vae(run: Path, seed: int) -> Draws:
-    """Returns the decoded draws of a VAE's prior, as the grey values of its data."""
-    def coloured(grey: Tensor) -> Tensor:
-        return grey[:, None].expand(-1, 3, -1, -1)
-
+    """Returns the decoded draws of a VAE's prior, with the values of its data."""
     return Draws(
-        run, {"vae": run.name, "seed": seed},
-        lambda n: map(coloured, decoded_in_parts(run, n, seed)),
-        lambda stops: coloured(vae_walk(run, stops, seed)),
+        run, {"vae": run.name, "seed": seed}, lambda n: decoded_in_parts(run, n, seed),
+        lambda stops: vae_walk(run, stops, seed),
     )
 
 

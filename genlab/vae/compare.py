@@ -25,8 +25,6 @@ import torch
 
 from torch import Tensor
 
-import genlab.data
-
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.progress import say
@@ -47,7 +45,7 @@ from genlab.vae.results import (
     MeanOverSeeds,
     read_results,
 )
-from genlab.vae.splits import splits_of
+from genlab.vae.splits import open_images, splits_of
 from genlab.vae.train import discard_parts, train_vae
 
 TABLED = (
@@ -84,7 +82,7 @@ def compare(
     rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
-    digits = genlab.data.splits(config.data)
+    digits = open_images(config)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
@@ -142,7 +140,7 @@ def tabulate(config: CompareConfig, out: Path) -> Comparison:
     rows = {prior: _row(config, out, prior) for prior in config.priors}
     first = read_results(Run(out / "standard" / "0"))
     return Comparison(
-        priors=rows, seeds=config.seeds, post_hoc=config.post_hoc, latent=config.latent,
+        priors=rows, seeds=config.seeds, post_hoc=config.post_hoc, latent=first.latent,
         test_images=first.test_images, data=first.data, likelihood=first.likelihood,
         domain=first.domain,
     )

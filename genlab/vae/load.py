@@ -1,12 +1,13 @@
 """Builds a VAE from its configuration, and loads one from its run directory."""
 
 __all__ = [
-    "MEASURES", "build_likelihood", "build_prior", "build_vae", "first_vae", "initialise_prior",
-    "load_vae", "measured_values", "pixels_of", "vae_config",
+    "MEASURES", "build_likelihood", "build_networks", "build_prior", "build_vae", "first_vae",
+    "initialise_prior", "load_vae", "measured_values", "shape_of", "vae_config",
 ]  # fmt: skip
 
 import math
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,9 @@ from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
-from genlab.configs.vae import VaeConfig
+from genlab.configs.vae import SIZES, VaeConfig
+from genlab.networks.interface import ImageDecoder, ImageEncoder
+from genlab.networks.maps import MapDecoder, MapEncoder
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
 from genlab.runs.records import readable
@@ -26,6 +29,8 @@ from genlab.vae.likelihoods import LIKELIHOODS, ExponentialFamily, Likelihood
 from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
+LARGEST_IMAGE = 3 * SIZES[1] ** 2
+"""The values of the largest image that is taken whatever the weights."""
 MEASURES = "measures.safetensors"
 """One value a test image of every term, in the test digits' order, for paired comparisons."""
 
@@ -51,24 +56,48 @@ def build_prior(config: VaeConfig) -> Prior:
         able = ", ".join(name for name, prior in PRIORS.items() if prior.fitted_by_em)
         raise InputError(f"`em` is for the priors {able}, not for {config.prior}")
     with PRIOR_SIGNATURES.prefixed():
-        return kind(config.latent, **config.prior_options)
+        return kind(config.dimensions, **config.prior_options)
 
 
-def build_vae(config: VaeConfig, pixels: int) -> VAE:
+def build_vae(config: VaeConfig, shape: Sequence[int]) -> VAE:
     """Builds the untrained model; its prior has seen no training images.
 
+    Arguments:
+        config: What to build.
+        shape: The shape of an image, `(H, W)` or `(3, H, W)`.
+
     Raises:
-        InputError: If the prior or the likelihood cannot be built, or the prior not be trained as
-            the configuration says.
+        InputError: If the prior or the likelihood cannot be built, the networks not be for these
+            images, or the prior not be trained as the configuration says.
     """
     likelihood = build_likelihood(config)
     with seeded(config.seed, "weights"):
-        encoder = Encoder(pixels, config.hidden, config.latent, gated=config.gated)
-        decoder = Decoder(
-            config.latent, config.hidden[::-1], likelihood.width((pixels,)), gated=config.gated,
-            fourier=config.fourier or 0.0,
-        )
+        encoder, decoder = build_networks(config, shape, likelihood.width(shape))
         return VAE(encoder, decoder, build_prior(config), likelihood)
+
+
+def build_networks(
+    config: VaeConfig, shape: Sequence[int], outputs: int
+) -> tuple[ImageEncoder, ImageDecoder]:
+    """Builds encoder and decoder for images of a shape and a likelihood of so many parameters.
+
+    Raises:
+        InputError: If images have no map as large as the latent.
+    """
+    if config.net == "mlp":
+        pixels, d = math.prod(shape), config.dimensions
+        return Encoder(pixels, config.hidden, d, gated=config.gated), Decoder(
+            d, config.hidden[::-1], outputs, gated=config.gated, fourier=config.fourier or 0.0
+        )
+    height, width = shape[-2:]
+    image = (math.prod(shape[:-2]), height, width)
+    latent = config.latent_map or config.dimensions
+    residual = config.net == "resnet"
+    encoder = MapEncoder(image, latent, config.width, depth=config.depth, residual=residual)
+    return encoder, MapDecoder(
+        latent, image, outputs // (height * width), config.width, depth=config.depth,
+        residual=residual,
+    )
 
 
 def build_likelihood(config: VaeConfig) -> Likelihood:
@@ -93,7 +122,7 @@ def first_vae(config: VaeConfig, splits: Splits) -> VAE:
     Raises:
         InputError: If the prior cannot be built, or needs more training images than there are.
     """
-    model = build_vae(config, splits.train.shape[1])
+    model = build_vae(config, splits.shape)
     with PRIOR_SIGNATURES.prefixed():
         initialise_prior(model, splits, config.seed)
     return model
@@ -118,23 +147,24 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
     weights = run.weights(name)
     with readable(path):
         config = vae_config(run)
-        model = build_vae(config, pixels_of(run, weights))
+        model = build_vae(config, shape_of(run, weights))
         model.load_state_dict(weights)
     return model.eval(), config
 
 
-def pixels_of(run: Run, weights: dict[str, Tensor]) -> int:
-    """Returns the pixels of an image of a run whose model has these weights.
+def shape_of(run: Run, weights: dict[str, Tensor]) -> tuple[int, ...]:
+    """Returns the shape of an image of a run whose model has these weights.
 
     Raises:
-        InputError: If they are more than the encoder's first layer could take.
+        InputError: If it is none, or too large for the model.
     """
-    pixels = math.prod(run.data("images").shape)
-    if pixels > max((tensor.numel() for tensor in weights.values()), default=0):
-        raise InputError(
-            f"{run.path / 'env.json'}: `data.images.shape`: more pixels than the model has weights"
-        )
-    return pixels
+    shape, place = run.data("images").shape, f"{run.path / 'env.json'}: `data.images.shape`"
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise InputError(f"{place} {shape}: no shape of an image")
+    first = max((tensor.numel() for tensor in weights.values()), default=0)
+    if math.prod(shape) > max(first, LARGEST_IMAGE):
+        raise InputError(f"{place}: more pixels than the model has weights")
+    return shape
 
 
 def vae_config(run: Run) -> VaeConfig:

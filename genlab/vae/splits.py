@@ -1,19 +1,24 @@
 """The images of a run for training, early stopping and measurement.
 
-Shapes: N, V, M images, H x W or X pixels.
+Shapes: N, V, M images `(H, W)` or `(3, H, W)`, as rows of X values.
 """
 
 __all__ = [
     "TEST_SEED", "Splits", "grey", "observed_test_images", "observed_train_images",
-    "observed_valid_images", "splits_of",
+    "observed_valid_images", "open_images", "splits_of",
 ]  # fmt: skip
 
+from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+import genlab.data
+
 from genlab.common.rng import generator
-from genlab.configs.vae import TrainingConfig
+from genlab.configs.compare import CompareConfig
+from genlab.configs.vae import TrainingConfig, VaeConfig
+from genlab.data.arrays.layout import Array
 from genlab.data.image_splits import ImageSplits
 from genlab.vae.likelihoods import Likelihood
 
@@ -32,10 +37,12 @@ class Splits(NamedTuple):
     """As the likelihood observes them, for early stopping, with shape `(V, X)`."""
     test: Tensor
     """As the likelihood observes them, the same for all models, with shape `(M, X)`."""
+    shape: tuple[int, ...]
+    """The shape of an image, `(H, W)` or `(3, H, W)`, of X values."""
 
 
 def grey(images: Tensor) -> Tensor:
-    """Returns uint8 images `(N, H, W)` as rows in [0, 1], with shape `(N, H W)`."""
+    """Returns uint8 images as rows of numbers in [0, 1], with shape `(N, X)`."""
     return images.flatten(1).float() / 255
 
 
@@ -56,6 +63,21 @@ def observed_valid_images(digits: ImageSplits, likelihood: Likelihood) -> Tensor
     return likelihood.observe(grey(digits.valid), generator(TEST_SEED, "validation digits"))
 
 
+def open_images(
+    config: VaeConfig | CompareConfig, source: str | Path | Array | None = None
+) -> ImageSplits:
+    """Opens the images of a configuration, at its size.
+
+    Arguments:
+        config: The configuration.
+        source: SOURCE of them; that of the configuration if not given.
+
+    Raises:
+        InputError: As of `genlab.data.splits`.
+    """
+    return genlab.data.splits(config.data if source is None else source, config.size, config.crop)
+
+
 def splits_of(digits: ImageSplits, config: TrainingConfig, likelihood: Likelihood) -> Splits:
     """Returns the images for training, early stopping and the test curve of a configuration."""
     train, valid = grey(digits.train), None
@@ -65,4 +87,4 @@ def splits_of(digits: ImageSplits, config: TrainingConfig, likelihood: Likelihoo
             cut = len(train) - max(1, len(train) // HELD_OUT)
             train, held = train[:cut], train[cut:]
         valid = likelihood.observe(held, generator(TEST_SEED, "validation digits"))
-    return Splits(train, valid, observed_test_images(digits, likelihood))
+    return Splits(train, valid, observed_test_images(digits, likelihood), digits.shape)

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import genlab.data
-
 from genlab.common import atomic
 from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.errors import InputError
@@ -36,7 +34,7 @@ from genlab.vae.load import (
     build_vae,
     first_vae,
     load_vae,
-    pixels_of,
+    shape_of,
     vae_config,
 )
 from genlab.vae.loop import NEVER, train_loop
@@ -47,9 +45,15 @@ from genlab.vae.splits import (
     Splits,
     observed_test_images,
     observed_train_images,
+    open_images,
     splits_of,
 )
 
+BUILT_OF = (
+    "latent", "net", "hidden", "gated", "fourier", "width", "depth", "likelihood",
+    "likelihood_options",
+)  # fmt: skip
+"""What the networks and the likelihood of a run are built of."""
 MEASURING = "measuring"
 """The folder of a measurement that goes on, in the run."""
 
@@ -103,7 +107,7 @@ def train_vae(
         TrainingError: If training diverges, or something measured is not finite; the last saved
             state stays.
     """
-    digits = genlab.data.splits(config.data)
+    digits = open_images(config)
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
@@ -159,7 +163,7 @@ def _beginning(config: VaeConfig, out: Path, digits: ImageSplits, splits: Splits
 def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
     """Gives the model the encoder, decoder and likelihood of a finished run, as they are."""
     source, other = load_vae(base)
-    for name in ("latent", "hidden", "gated", "fourier", "likelihood", "likelihood_options"):
+    for name in BUILT_OF:
         if getattr(config, name) != getattr(other, name):
             raise InputError(
                 f"`post_hoc` {base}: its `{name}` is {getattr(other, name)}, not "
@@ -194,7 +198,7 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
-    digits = genlab.data.splits(data or config.data)
+    digits = open_images(config, data)
     run.refuse_other_data({"images": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
@@ -218,7 +222,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
     best = "best" in tensors and tensors["best"][0] > NEVER
     with readable(run.path):
         config = vae_config(run)
-        model = build_vae(config, pixels_of(run, tensors))
+        model = build_vae(config, shape_of(run, tensors))
         unpack(tensors, {"best" if best else "vae": model}, {})
     which = "the best by validation ELBO" if best else "the last saved"
     return model.eval(), config, f"not finished; weights measured: {which} until step {step}"

@@ -18,7 +18,7 @@ pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch's exporter, of itself
 def test_each_failing_call_of_an_export_leaves_the_earlier_file(tmp_path: Path) -> None:
-    network = decoder(build_vae(VaeConfig(latent=2, hidden=(4,)), 9))
+    network = decoder(build_vae(VaeConfig(latent=2, hidden=(4,)), (3, 3)))
     z, file = torch.zeros(2, 2), tmp_path / "decoder.onnx"
     to_onnx(network, z, tmp_path / "whole.onnx")
     whole = (tmp_path / "whole.onnx").read_bytes()

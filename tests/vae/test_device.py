@@ -50,7 +50,7 @@ def config_of(prior: str, latent: int, **changes: Any) -> VaeConfig:
 def splits(count: int = 40) -> Splits:
     random = torch.Generator().manual_seed(0)
     images = torch.rand(count, PIXELS, generator=random)
-    return Splits(images, images[:10].round(), images[10:20].round())
+    return Splits(images, images[:10].round(), images[10:20].round(), (PIXELS, 1))
 
 
 def places(model: VAE) -> set[str]:

@@ -72,7 +72,7 @@ def test_a_likelihood_from_outside_trains_is_measured_saved_and_loaded(tmp_path:
     config = VaeConfig(hidden=(32,), epochs=30, batch=50, learning_rate=1e-2)
     before = measure(model.eval(), test, test, draws=4, importance=200, seed=0, annealed=4)
     run = open_run(tmp_path / "run", "vae", config, {})
-    train_loop(config, run, model, Splits(grey, None, test))
+    train_loop(config, run, model, Splits(grey, None, test, (4, 4)))
     after = measure(model.eval(), test, test, draws=4, importance=200, seed=0, annealed=4)
     assert after.nll_exact.value < before.nll_exact.value - 2
     assert after.identity_holds

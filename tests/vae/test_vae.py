@@ -326,7 +326,7 @@ def test_an_unfinished_run_is_measured_and_left_alone(
     assert state is not None
     digits = genlab.data.splits(config.data)
     x = observed_test_images(digits, Bernoulli())
-    model = build_vae(config, x.shape[1])
+    model = build_vae(config, x.shape[1:])
     unpack(state[0], {"best" if patience else "vae": model}, {})
     wanted = measured(model.eval(), x, config.draws)
     assert found.re.value == pytest.approx(wanted.re.value, abs=1e-9)
@@ -392,7 +392,7 @@ def test_the_states_kept_are_those_of_their_steps(tiny_digits: Path, tmp_path: P
     assert sorted(kept_of(tmp_path / "run")) == [checkpoint_name(n) for n in (first, second)]
     (line,) = [m for m in Run(tmp_path / "run").metrics() if m["epoch"] == epoch]
     (before, after) = [load(data) for _, data in sorted(kept_of(tmp_path / "run").items())]
-    model = build_vae(config, 64)
+    model = build_vae(config, (8, 8))
     adam = torch.optim.Adam(model.parameters())
     unpack(before, {"vae": model}, {"adam": adam})
     splits = splits_of(genlab.data.splits(str(tiny_digits)), config, Bernoulli())

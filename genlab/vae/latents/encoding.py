@@ -20,13 +20,14 @@ from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.data.arrays.layout import Array
 from genlab.data.image_splits import ImageSplits
+from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.measure import codes_of
-from genlab.vae.model import VAE
 from genlab.vae.splits import (
     observed_test_images,
     observed_train_images,
     observed_valid_images,
+    open_images,
 )
 
 
@@ -35,7 +36,8 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
 
     Arguments:
         path: The run directory.
-        source: Grey images of the size that the VAE was trained on; its own if not given.
+        source: Images, grey if those that the VAE was trained on are, which are brought to the
+            same square; its own if not given.
 
     Returns:
         Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
@@ -47,8 +49,12 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
         InputError: If `path` is no finished VAE run, or there are no such images.
     """
     model, config = load_vae(path)
-    digits = genlab.data.splits(config.data if source is None else source)
-    _require_size(model, digits)
+    shape = Run(path).data("images").shape
+    side = shape[-1] if len({*shape[-2:]}) == 1 else None
+    digits = (
+        open_images(config) if source is None else genlab.data.splits(source, side, config.crop)
+    )
+    _require_shape(shape, digits)
     splits = {
         "train": observed_train_images(digits, model.likelihood),
         "valid": observed_valid_images(digits, model.likelihood),
@@ -79,11 +85,9 @@ def write_codes(codes: Mapping[str, np.ndarray], out: Path, run: Path) -> None:
     atomic.write_output(out, buffer.getvalue(), run)
 
 
-def _require_size(model: VAE, digits: ImageSplits) -> None:
-    pixels = digits.test[0].numel()
-    if pixels != model.encoder.pixels:
-        height, width = digits.test.shape[1:]
+def _require_shape(shape: tuple[int, ...], digits: ImageSplits) -> None:
+    if digits.shape != shape:
         raise InputError(
-            f"{digits.identity.source}: {width}x{height} images, {pixels} pixels; this VAE was "
-            f"trained on images of {model.encoder.pixels}"
+            f"{digits.identity.source}: images of shape {digits.shape}; this VAE was trained on "
+            f"images of shape {shape}"
         )

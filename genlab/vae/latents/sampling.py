@@ -2,7 +2,7 @@
 
 Image i follows from the seed and i alone: the images do not depend on how many are drawn.
 
-Shapes: N images of H x W pixels.
+Shapes: N images, RGB `(3, H, W)`; grey ones have three channels alike.
 """
 
 __all__ = ["CHUNK", "decoded", "decoded_draws", "decoded_in_parts", "prior_draws"]
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genlab.common.checks import require_count
 from genlab.common.rng import seeded
+from genlab.data.paper import as_rgb
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
@@ -45,7 +46,7 @@ def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
         seed: Decides the latents.
 
     Returns:
-        The means of p(x|z), uint8 with shape `(N, H, W)`.
+        The means of p(x|z), uint8 with shape `(N, 3, H, W)`.
 
     Raises:
         InputError: If `n` is under 1, or `path` is no finished VAE run.
@@ -61,6 +62,6 @@ def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
 
     def parts() -> Iterator[Tensor]:
         for index, start in enumerate(range(0, n, CHUNK)):
-            yield decoded(model, prior_draws(model, seed, index))[: n - start].view(-1, *shape)
+            yield as_rgb(decoded(model, prior_draws(model, seed, index))[: n - start], shape)
 
     return parts()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genlab.common.errors import InputError
+from genlab.data.paper import as_rgb
 from genlab.numerics.easing import eased
 from genlab.runs.run import Run
 from genlab.vae.latents.sampling import CHUNK, decoded, prior_draws
@@ -44,7 +45,7 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
         steps: Steps F from one to the next.
 
     Returns:
-        Images, uint8 with shape `(K F, H, W)`; the last is one step before the first.
+        Images, uint8 with shape `(K F, 3, H, W)`; the last is one step before the first.
 
     Raises:
         InputError: If `stops` is under 2 or above 100, or `path` is no finished VAE run.
@@ -53,7 +54,7 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
         raise InputError(f"`n` {stops}: a walk leads through 2 to {CHUNK} images")
     model, _ = load_vae(path)
     z = prior_draws(model, seed, 0)[:stops]
-    return decoded(model, walk_latents(z, steps)).view(-1, *Run(path).data("images").shape)
+    return as_rgb(decoded(model, walk_latents(z, steps)), Run(path).data("images").shape)
 
 
 @torch.no_grad()

@@ -89,7 +89,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
         InputError: If it cannot be judged here, or not in this time.
     """
     digits = bench.digits(SubmittedRecord(folder / "env.json"))
-    final, config = vae_at(folder, digits.train[0].numel())
+    final, config = vae_at(folder, digits.shape)
     splits = splits_of(digits, config, build_likelihood(config))
     plan = vae_checkpoints(config, len(splits.train))
     assert plan is not None  # whoever calls has looked

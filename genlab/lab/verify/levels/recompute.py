@@ -77,7 +77,7 @@ def check_recompute(unpacked: Unpacked, bench: Bench) -> list[Finding]:
 def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:
     """The ELBO of the first digits, and the records' own means."""
     digits = bench.digits(SubmittedRecord(folder / "env.json"))
-    model, config = vae_at(folder, digits.test[0].numel())
+    model, config = vae_at(folder, digits.shape)
     x = observed_test_images(digits, model.likelihood)
     results = SubmittedRecord(folder / "results.json")
     kept = read_weights((folder / MEASURES).read_bytes(), f"{folder.name}/{MEASURES}")

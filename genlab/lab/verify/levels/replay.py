@@ -125,7 +125,7 @@ def _keeps_states(folder: Path) -> bool:
 
 def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     digits = bench.digits(SubmittedRecord(folder / "env.json"))
-    kept, config = vae_at(folder, digits.train[0].numel())
+    kept, config = vae_at(folder, digits.shape)
     if config.post_hoc is not None or config.em:
         raise InputError("a prior fitted post hoc is not replayed")
     splits = splits_of(digits, config, build_likelihood(config))

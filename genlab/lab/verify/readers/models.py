@@ -2,7 +2,7 @@
 
 __all__ = ["compare_shapes", "generator_of", "untrained", "vae_at"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,12 +24,12 @@ from genlab.vae.splits import Splits
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def vae_at(folder: Path, pixels: int) -> tuple[VAE, VaeConfig]:
+def vae_at(folder: Path, shape: Sequence[int]) -> tuple[VAE, VaeConfig]:
     """Rebuilds a VAE.
 
     Arguments:
         folder: The VAE's run, unpacked.
-        pixels: The pixels of a digit.
+        shape: The shape of a digit.
 
     Raises:
         Refused: If configuration and weights do not belong together, or either is not right.
@@ -38,7 +38,7 @@ def vae_at(folder: Path, pixels: int) -> tuple[VAE, VaeConfig]:
     config = vae_of(read_json(folder / "config.json"))
     data = (folder / "model.safetensors").read_bytes()
     name = f"{folder.name}/model.safetensors"
-    return _filled(lambda: build_vae(config, pixels), data, name), config
+    return _filled(lambda: build_vae(config, shape), data, name), config
 
 
 def untrained(config: VaeConfig, splits: Splits) -> VAE:
