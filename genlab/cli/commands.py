@@ -23,11 +23,13 @@ from genlab.cli.errors import every_error_is_3
 from genlab.cli.fid import fid
 from genlab.cli.gan import gan
 from genlab.cli.gan import train_command as gan_train
+from genlab.cli.vae import compare_command as vae_compare
 from genlab.cli.vae import train_command as vae_train
 from genlab.cli.vae import vae
 from genlab.cli.verify import verify
 from genlab.common.paths import within
 from genlab.common.text import one_line
+from genlab.configs import compare as compare_recipes
 from genlab.configs import gan as gan_recipes
 from genlab.configs import vae as vae_recipes
 from genlab.configs.lab import LabConfig
@@ -210,11 +212,38 @@ def doctor(run: Positional[Path | None] = None, json: Json = False) -> None:
     end({"checks": checks}, f"missing: {', '.join(bad)}" if bad else "all is well", json)
 
 
+def of_photographs(source: str) -> bool:
+    """Returns whether a SOURCE is the name of photographs, or of pictures like them."""
+    from genlab.data.sources import SOURCES
+
+    row = SOURCES.get(source.partition(":")[0])
+    return row is not None and row.kind == "images"
+
+
 @dataclass(frozen=True)
 class VaeDefaults:
-    """The option of `vae train` that decides the defaults of the others."""
+    """The options of `vae train` that decide the defaults of the others."""
 
-    recipe: vae_recipes.RecipeName = "default"
+    recipe: vae_recipes.RecipeName | None = None
+    data: str = ""
+
+    @property
+    def name(self) -> str:
+        """The recipe: that which is given, or what suits the data."""
+        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
+
+
+@dataclass(frozen=True)
+class CompareDefaults:
+    """Those of `vae compare`."""
+
+    recipe: compare_recipes.RecipeName | None = None
+    data: str = ""
+
+    @property
+    def name(self) -> str:
+        """The recipe: that which is given, or what suits the data."""
+        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
 
 
 @dataclass(frozen=True)
@@ -224,7 +253,7 @@ class GanDefaults:
     recipe: gan_recipes.RecipeName = "projected"
 
 
-Defaults = TypeVar("Defaults", VaeDefaults, GanDefaults)
+Defaults = TypeVar("Defaults", VaeDefaults, CompareDefaults, GanDefaults)
 
 
 def _parsed_first(options: type[Defaults], command: list[str], arguments: list[str]) -> Defaults:
@@ -242,7 +271,9 @@ def run() -> None:
     """Runs the command that this process was given; errors are `ended_by_errors`'s to tell."""
     arguments = sys.argv[1:]
     for_vae = _parsed_first(VaeDefaults, ["vae", "train"], arguments)
-    vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.recipe]().as_defaults()))
+    vae.command(name="train")(vae_train(vae_recipes.RECIPES[for_vae.name]().as_defaults()))
+    for_compare = _parsed_first(CompareDefaults, ["vae", "compare"], arguments)
+    vae.command(name="compare")(vae_compare(compare_recipes.RECIPES[for_compare.name]()))
     for_gan = _parsed_first(GanDefaults, ["gan", "train"], arguments)
     gan.command(name="train")(gan_train(gan_recipes.RECIPES[for_gan.recipe](tyro.MISSING)))
     app.cli(

@@ -1,6 +1,6 @@
 """The commands of `genlab vae`: train, refit, evaluate, compare, sample, encode, interpolate."""
 
-__all__ = ["train_command", "vae"]
+__all__ = ["compare_command", "train_command", "vae"]
 
 import sys
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Device, Json, alone_in, end, use_data
@@ -21,6 +21,7 @@ from genlab.common.paths import way_from
 from genlab.common.quantities import QUANTITIES, Measured, fixed
 from genlab.common.text import one_line
 from genlab.configs.compare import CompareConfig
+from genlab.configs.compare import RecipeName as CompareRecipe
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.prior import PriorName, PriorOptions
 from genlab.configs.vae import RecipeName, VaeConfig
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from genlab.vae.results import Measurement
 
 DEFAULT_OPTIONS: dict[str, Any] = {}
-DEFAULT_COMPARISON = CompareConfig()
 
 vae = SubcommandApp()
 
@@ -45,10 +45,12 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         data_dir: DataDir = None,
         json: Json = False,
     ) -> None:
-        """Train a VAE on grey pictures under a prior, measure it and draw its figures.
+        """Train a VAE on images under a prior, measure it and draw its figures.
 
         Args:
             recipe: A set of defaults for all other options; --help shows those of this recipe.
+                pictures, which --data dogs, toydogs and imagewoof-160 choose by themselves, is
+                for photographs.
             out: The run directory; runs/vae-PRIOR if not given.
         """
         from genlab.compute.hardware import resolve_hardware
@@ -151,42 +153,62 @@ def vae_evaluate(
     end(results, _vae_line(results, run), json)
 
 
-@vae.command(name="compare")
-def vae_compare(
-    config: OmitArgPrefixes[CompareConfig] = DEFAULT_COMPARISON,
-    only: str | None = None,
-    device: Device = "auto",
-    out: Path = Path("runs/compare"),
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Train and measure VAEs that differ only in their prior, and print a table of them.
+def compare_command(named: CompareConfig) -> Callable[..., None]:
+    """Returns the command `vae compare`, whose options default to those of a recipe."""
 
-    Each run can be made by itself (--only PRIOR/SEED), in any order and on any machine that sees
-    the folder; the call that finds all of them finished makes the table.
+    def vae_compare(
+        config: Annotated[CompareConfig, tyro.conf.arg(name="")] = named,
+        recipe: CompareRecipe = "default",
+        only: str | None = None,
+        inception: str | None = None,
+        device: Device = "auto",
+        out: Path = Path("runs/compare"),
+        data_dir: DataDir = None,
+        json: Json = False,
+    ) -> None:
+        """Train and measure VAEs that differ only in their prior, and print a table of them.
 
-    Args:
-        only: Train this run alone: PRIOR/SEED, say vamp/0.
-        out: The run directory.
-    """
-    from genlab.compute.hardware import resolve_hardware
-    from genlab.figures.draw import draw_comparison
-    from genlab.runs.lock import run_lock
-    from genlab.vae.compare import compare, table
-    from genlab.vae.results import Incomplete
-    from genlab.vae.splits import open_images
+        Each run can be made by itself (--only PRIOR/SEED), in any order and on any machine that
+        sees the folder; the call that finds all of them finished makes the table.
 
-    use_data(data_dir)
-    results = compare(config, out, only, resolve_hardware(HardwareConfig(device=device)))
-    if isinstance(results, Incomplete):
-        lacking = ", ".join(results.lacking)
-        end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
-        return
-    with run_lock(out, wait=True):  # others may end with the same table
-        draw_comparison(out, open_images(config))
-    lines = map(one_line, table(results).split("\n"))
-    print("\n".join(lines), file=sys.stderr if json else sys.stdout)
-    end(results, f"{out}: {len(results.priors)} priors compared", json)
+        Args:
+            recipe: A set of defaults for all other options; --help shows those of this recipe.
+                pictures, which --data dogs, toydogs and imagewoof-160 choose by themselves, is
+                for photographs.
+            only: Train this run alone: PRIOR/SEED, say vamp/0.
+            inception: With --pictures: file with FID Inception's weights; "download" fetches it.
+            out: The run directory.
+        """
+        from genlab.compute.hardware import resolve_hardware
+        from genlab.fid.prior_pictures import measure_priors, pictures_table
+        from genlab.figures.draw import draw_comparison, draw_prior_pictures
+        from genlab.runs.lock import run_lock
+        from genlab.vae.compare import compare, table
+        from genlab.vae.results import Incomplete
+        from genlab.vae.splits import open_images
+
+        del recipe
+        use_data(data_dir)
+        if config.gan is not None:
+            config = replace(config, gan=way_from(out, Path(config.gan)))
+        results = compare(config, out, only, resolve_hardware(HardwareConfig(device=device)))
+        if isinstance(results, Incomplete):
+            lacking = ", ".join(results.lacking)
+            end(results, f"{out}: {results.done} runs done, lacking {lacking}", json)
+            return
+        tables = [table(results)]
+        with run_lock(out, wait=True):  # others may end with the same table
+            images = open_images(config)
+            draw_comparison(out, images)
+            if config.pictures:
+                found = measure_priors(out, images, inception)
+                draw_prior_pictures(out, found)
+                tables.append(pictures_table(out, found))
+        lines = map(one_line, "\n".join(tables).split("\n"))
+        print("\n".join(lines), file=sys.stderr if json else sys.stdout)
+        end(results, f"{out}: {len(results.priors)} priors compared", json)
+
+    return vae_compare
 
 
 @vae.command(name="sample")
@@ -230,8 +252,8 @@ def vae_encode(
 
     Args:
         run: The run directory of the VAE.
-        source: SOURCE of grey images of the same size (see: genlab data); the run's own if not
-            given.
+        source: SOURCE of images (see: genlab data), which are brought to the same square; the
+            run's own if not given.
         out: The file; RUN/codes.npz if not given.
     """
     from genlab.vae.latents.encoding import encode, write_codes

@@ -1,8 +1,8 @@
 """Where genlab keeps what it fetches and makes, and where it looks for data."""
 
 __all__ = [
-    "cache_folder", "data_folder", "exists", "require_outside", "require_place", "way_from",
-    "within",
+    "cache_folder", "data_folder", "exists", "from_way", "require_outside", "require_place",
+    "way_from", "within",
 ]  # fmt: skip
 
 import errno
@@ -57,6 +57,11 @@ def way_from(folder: Path, path: Path) -> str:
         return os.path.relpath(path.resolve(), folder.resolve())
     except ValueError:  # two drives of Windows
         return str(path.resolve())
+
+
+def from_way(folder: Path, way: str) -> Path:
+    """Returns the place that `way_from` gave the way to from `folder`."""
+    return Path(os.path.normpath(folder.resolve() / way))
 
 
 def within(inner: Path, outer: Path) -> bool:

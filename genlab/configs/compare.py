@@ -1,14 +1,18 @@
 """A comparison of priors: which, how often, and what is common to all."""
 
-__all__ = ["CompareConfig", "cells"]
+__all__ = ["RECIPES", "CompareConfig", "RecipeName", "cells"]
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.configs.fid import FEWEST
 from genlab.configs.likelihood import LikelihoodName, LikelihoodOptions
 from genlab.configs.prior import PRIOR_SIGNATURES, PriorName
 from genlab.configs.vae import VaeConfig
+
+MOST_PICTURES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +68,22 @@ class CompareConfig:
     with which the VampPriors begin as well.)"""
     importance: int = VaeConfig.importance
     """Draws per test image of the importance-sampled likelihood; 0 leaves it out."""
+    pictures: int = 0
+    """Images to draw under each prior, whose Fréchet distances to the training images are
+    measured, beside those of decoded codes, which no prior can pass; 0 for none."""
+    gan: str | None = None
+    """With --pictures: a finished GAN run on the same images, to stand beside the priors. (A run's
+    configuration holds the way there from its own folder.)"""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"`seeds` {self.seeds}: must be at least 1")
+        if self.pictures and not FEWEST <= self.pictures <= MOST_PICTURES:
+            raise InputError(
+                f"`pictures` {self.pictures}: from {FEWEST} to {MOST_PICTURES:,}, or 0 for none"
+            )
+        if self.gan is not None and not self.pictures:
+            raise InputError("`gan`: stands beside `pictures`; give their number")
         asked = PRIOR_SIGNATURES.rows if "all" in self.priors else self.priors
         ordered = tuple(p for p in PRIOR_SIGNATURES.rows if p == "standard" or p in asked)
         object.__setattr__(self, "priors", ordered)
@@ -99,3 +115,24 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 em=learned, fourier=config.fourier,
             )
     return rows
+
+
+def default() -> CompareConfig:
+    """MNIST's digits in two latent dimensions, perceptrons, 75 epochs."""
+    return CompareConfig()
+
+
+def pictures() -> CompareConfig:
+    """Priors learned post hoc for one residual VAE of photographs, 64 x 64, with a latent map, and
+    the Fréchet distances of the pictures that each of them draws.
+    """
+    return CompareConfig(
+        priors=("standard", "mixture", "vamp", "realnvp", "spline", "exemplar", "diffusion"),
+        post_hoc=True, likelihood="gaussian", data="dogs", latent="8x8x16", net="resnet",
+        epochs=50, batch=32, learning_rate=2e-3, importance=0, pictures=1000,
+    )
+
+
+RECIPES: dict[str, Callable[[], CompareConfig]] = {"default": default, "pictures": pictures}
+"""The recipes by name."""
+RecipeName = Literal["default", "pictures"]

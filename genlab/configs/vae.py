@@ -294,10 +294,19 @@ def best_2d() -> VaeConfig:
     )
 
 
+def pictures() -> VaeConfig:
+    """A residual VAE of photographs, 64 x 64, with a latent map of 8 x 8 x 16."""
+    return VaeConfig(
+        data="dogs", net="resnet", latent="8x8x16", likelihood="gaussian", epochs=50, batch=32,
+        learning_rate=2e-3, importance=0,
+    )
+
+
 RECIPES: dict[str, Callable[[], VaeConfig]] = {
     "default": default,
     "best-2d": best_2d,
+    "pictures": pictures,
     "vampprior-paper": vampprior_paper,
 }
 """The recipes by name."""
-RecipeName = Literal["default", "best-2d", "vampprior-paper"]
+RecipeName = Literal["default", "best-2d", "pictures", "vampprior-paper"]

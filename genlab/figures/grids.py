@@ -18,13 +18,14 @@ from genlab.figures.style import CM, TEXT, styled
 
 
 @styled
-def labelled_rows(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
+def labelled_rows(rows: Sequence[tuple[str, np.ndarray]], label_cm: float = 1.6) -> Figure:
     """Draws rows of images, each with its label on the left.
 
     Arguments:
         rows: `(label, images)`, whose N and sizes agree.
+        label_cm: Width of the labels in centimetres.
     """
-    columns, label = len(rows[0][1]), 1.6 * CM
+    columns, label = len(rows[0][1]), label_cm * CM
     side = (16 * CM - label) / columns
     size = (16 * CM, side * len(rows))
     figure = Figure(figsize=size)

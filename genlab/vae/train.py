@@ -4,7 +4,6 @@ __all__ = ["discard_parts", "evaluate_vae", "refit_config", "train_vae"]
 
 import hashlib
 import json
-import os
 import time
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any
 from genlab.common import atomic
 from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.errors import InputError
-from genlab.common.paths import way_from
+from genlab.common.paths import from_way, way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
@@ -154,7 +153,7 @@ def _beginning(config: VaeConfig, out: Path, digits: ImageSplits, splits: Splits
     """Returns the model before training; post hoc with the networks of the finished run."""
     model = first_vae(config, splits)
     if config.post_hoc is not None:
-        base = Path(os.path.normpath(out.resolve() / config.post_hoc))
+        base = from_way(out, config.post_hoc)
         Run(base).refuse_other_data({"images": digits.identity})
         _take_over(model, config, base)
     return model

@@ -1,11 +1,11 @@
-"""Images drawn from a trained VAE: the decoded draws of its prior.
+"""Images drawn from a trained VAE: decoded draws of its prior, and of images' posteriors.
 
 Image i follows from the seed and i alone: the images do not depend on how many are drawn.
 
 Shapes: N images, RGB `(3, H, W)`; grey ones have three channels alike.
 """
 
-__all__ = ["CHUNK", "decoded", "decoded_draws", "decoded_in_parts", "prior_draws"]
+__all__ = ["CHUNK", "decoded", "decoded_codes", "decoded_draws", "decoded_in_parts", "prior_draws"]
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 
 from genlab.common.checks import require_count
-from genlab.common.rng import seeded
+from genlab.common.rng import generator, seeded
+from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
+from genlab.vae.splits import observed_train_images
 
 CHUNK = 100
 """Images drawn at a time, always: what a prior draws first depends on how much it is asked for."""
@@ -65,3 +67,34 @@ def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
             yield as_rgb(decoded(model, prior_draws(model, seed, index))[: n - start], shape)
 
     return parts()
+
+
+@torch.no_grad()
+def decoded_codes(path: Path, images: ImageSplits, n: int, seed: int) -> Tensor:
+    """Decodes draws of the aggregated posterior, which is the best prior for its encoder.
+
+    These are draws of q(z|x) of random training images: each image once, before any is taken a
+    second time.
+
+    Arguments:
+        path: The run directory.
+        images: The images of the run.
+        n: How many N.
+        seed: Decides the images and the draws.
+
+    Returns:
+        The means of p(x|z) as rows of levels, uint8 with shape `(N, X)`.
+
+    Raises:
+        InputError: If `path` is no finished VAE run.
+    """
+    model, _ = load_vae(path)
+    x = observed_train_images(images, model.likelihood)
+    random = generator(seed, "codes of a VAE")
+    rounds = [torch.randperm(len(x), generator=random) for _ in range(-(-n // len(x)))]
+    parts = []
+    for rows in torch.cat(rounds)[:n].split(CHUNK):
+        mean, log_std = model.encode(x[rows])
+        noise = torch.randn(mean.shape, generator=random)
+        parts.append(decoded(model, mean + log_std.exp() * noise))
+    return torch.cat(parts)
