@@ -280,7 +280,8 @@ def draw_prior_pictures(
     def rows(lang: str) -> list[tuple[str, np.ndarray]]:
         def label(zh: str, en: str, one: Measurement) -> str:
             distance = one.distances[-1]
-            return f"{pick(lang, zh, en)}\n{distance.label} {Measured(distance.distance.value)}"
+            short = distance.label.split(" (")[0]  # the table says which network it is of
+            return f"{pick(lang, zh, en)}\n{short} {Measured(distance.distance.value)}"
 
         reals = row(images.train[some].flatten(1))
         found = [
