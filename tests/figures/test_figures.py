@@ -191,7 +191,7 @@ def test_letters_have_the_size_of_print() -> None:
         (curves.bound_curve(epochs(3), "a", "ELBO"), 12.0),
         (latent.aggregated_row([panel] * 3, 3.5), 16.0),
         (latent.prior_density(panel, np.zeros((5, 5)), np.array([0, 1, 2]), 3.5), 7.8),
-        (latent.manifold(np.zeros((2, 2, 8, 8)), 3.5, "a"), 5.1),
+        (latent.manifold(np.zeros((2, 2, 8, 8, 3), np.uint8), 3.5, "a"), 5.1),
         (grids.image_grid(np.zeros((4, 8, 8, 3), np.uint8), 2, "a"), 5.1),
         (grids.labelled_rows([("epoch 1", images)]), 16.0),
     ):
