@@ -32,9 +32,11 @@ from genlab.vae.divergence import (
 )
 from genlab.vae.model import VAE
 from genlab.vae.splits import TEST_SEED, Splits
-from genlab.vae.step import step_bound
+from genlab.vae.step import Codes, step_bound
 
 SAVE_EVERY_S = 60.0
+ENCODED = 256
+"""Images encoded at a time, where they are encoded once."""
 NEVER = torch.finfo(torch.float64).min
 """The best ELBO where no weights were kept yet."""
 
@@ -85,6 +87,7 @@ def train_loop(
         return 0.0, 0
     optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
     images = stored(splits.train, device)
+    codes = kept_codes(model, splits, device) if prior_only else None
     steps_per_epoch = math.ceil(len(images) / config.batch)
     steps = config.epochs * steps_per_epoch
     step, watch, plan = 0, Stopwatch(), checkpoint_plan(config, len(images))
@@ -113,7 +116,8 @@ def train_loop(
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
                 batch = rows_on(images, rows, device), rows.to(device)
-                parts = train_step(config, model, optimiser, batch, step, epoch, prior_only)
+                own = codes and (codes[0][batch[1]], codes[1][batch[1]])
+                parts = train_step(config, model, optimiser, batch, step, epoch, prior_only, own)
                 sums += parts
                 step += 1
                 if step <= BEGINNING:
@@ -140,6 +144,21 @@ def train_loop(
     return watch.seconds, epoch
 
 
+@torch.no_grad()
+def kept_codes(model: VAE, splits: Splits, device: torch.device) -> Codes | None:
+    """Returns the codes of all training images, which the encoder gives once where it is fixed.
+
+    None for a likelihood that draws its images anew at every step: their codes change with them.
+    """
+    if model.likelihood.draws_images:
+        return None
+    parts = [
+        model.encode(model.likelihood.observe(part.to(device), generator(0, "codes")))
+        for part in splits.train.split(ENCODED)
+    ]
+    return torch.cat([mean for mean, _ in parts]), torch.cat([std for _, std in parts])
+
+
 def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
     return best is not None and best.record[1].item() >= (config.patience or math.inf)
 
@@ -147,8 +166,11 @@ def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
 def train_step(
     config: TrainingConfig, model: VAE, optimiser: torch.optim.Optimizer,
     batch: tuple[Tensor, Tensor], step: int, epoch: int, prior_only: bool = False,
+    codes: Codes | None = None,
 ) -> Tensor:
     """One step on grey images and their rows; returns the sums of the bound, RE and Omega.
+
+    With `prior_only` the prior learns from their codes, which are computed if not given.
 
     Raises:
         TrainingError: If the bound or its gradient is not finite; no weight has changed.
@@ -157,8 +179,11 @@ def train_step(
     grey_images, rows = batch
     where = f"in epoch {epoch + 1}, step {step + 1}"
     x = model.likelihood.observe(grey_images, random)
+    if prior_only and codes is None:
+        with torch.no_grad():
+            codes = model.encode(x)
     with refused_as_divergence(where, step + 1):
-        bound, terms = step_bound(config, model, x, rows, random, epoch, prior_only)
+        bound, terms = step_bound(config, model, x, rows, random, epoch, codes)
         loss = -bound.mean()
         if not math.isfinite(value := -loss.item()):
             refuse_value("bound", value, where, step + 1, part_not_finite(model, x))

@@ -3,7 +3,7 @@
 Shapes: B images, S draws, G lattice points, X pixels, D latent dimensions.
 """
 
-__all__ = ["step_bound", "weight_of_omega"]
+__all__ = ["Codes", "step_bound", "weight_of_omega"]
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,9 @@ from genlab.configs.vae import TrainingConfig
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
 
+Codes = tuple[Tensor, Tensor]
+"""Mean and log standard deviation of q(z|x)."""
+
 
 def weight_of_omega(config: TrainingConfig, epoch: int) -> float:
     """Returns beta in this epoch (from 0): it rises linearly over the warm-up."""
@@ -26,7 +29,7 @@ def weight_of_omega(config: TrainingConfig, epoch: int) -> float:
 
 def step_bound(
     config: TrainingConfig, model: VAE, x: Tensor, rows: Tensor, random: torch.Generator,
-    epoch: int, prior_only: bool = False,
+    epoch: int, codes: Codes | None = None,
 ) -> tuple[Tensor, Terms | None]:
     """Returns what the step maximises, with shape `(B,)`, and the ELBO's terms if they are it.
 
@@ -37,13 +40,13 @@ def step_bound(
         rows: Their places among the training images, with shape `(B,)`, likewise.
         random: Draws all noise of this step, on the processor.
         epoch: The epoch, from 0.
-        prior_only: Maximise ln p(z) of the codes.
+        codes: Mean and log standard deviation of their codes, each with shape `(B, D)`, where
+            the prior alone is learned: ln p(z) of the codes is maximised.
     """
     noise = torch.randn(config.samples, len(x), model.latent, generator=random).to(x)
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
-    if prior_only:
-        with torch.no_grad():
-            mean, log_std = model.encode(x)
+    if codes is not None:
+        mean, log_std = codes
         return log_prior(mean + log_std.exp() * noise).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None

@@ -49,6 +49,8 @@ class Likelihood(nn.Module, ABC):
     """The images that p(x) is a distribution of, for reports."""
     outputs: int = 1
     """Parameters a value of the image: the decoder has K = `outputs` X outputs."""
+    draws_images: ClassVar[bool] = False
+    """Whether `observe` draws an image anew from its grey values at every call."""
     discrete: ClassVar[bool] = True
     """Whether p(x|z) is a probability; otherwise it is a density."""
     mean_function: ClassVar[Literal["sigmoid", "truncated_exponential", "identity"] | None] = None

@@ -37,6 +37,7 @@ class Bernoulli(ExponentialFamily):
         "二值图像，由灰度抽样：训练时每步重新抽样，测试图像固定抽样一次",
         "binary images drawn from the grey values, anew at every training step, once for tests",
     )
+    draws_images = True
     mean_function = "sigmoid"
     product_dtype = torch.float32
 
