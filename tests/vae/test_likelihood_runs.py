@@ -37,7 +37,7 @@ from genlab.vae.train import refit_config, train_vae
 
 # Shapes: B images, S draws, D latent dimensions.
 
-OPTIONS = {"binomial": {"trials": 15}, "logistic-mixture": {"components": 3}}
+OPTIONS = {"binomial": {"trials": 15}, "logistic-mixture": {"logistics": 3}}
 """Fewer grey levels, so that posteriors are not too narrow for the estimators compared here."""
 FAMILIES = [name for name, kind in LIKELIHOODS.items() if issubclass(kind, ExponentialFamily)]
 OTHERS = [name for name in LIKELIHOODS if name not in FAMILIES]

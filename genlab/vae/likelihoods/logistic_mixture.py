@@ -52,7 +52,8 @@ from genlab.vae.likelihoods.logistic import (
 )
 
 CHANNELS = 3
-MOST_COMPONENTS = 100
+MOST = 100
+"""The largest number of components."""
 
 
 class Law(NamedTuple):
@@ -86,10 +87,10 @@ class LogisticMixture(Likelihood):
     An image x holds the levels as fractions 0, 1/255, ..., 1. Parameters are a row of maps, each
     with one number a position: of the M components the weights, then the locations, then the
     scales; in colour, locations and scales are those of red, green and blue in turn, and the
-    factors a, c and d follow.
+    factors a, c and d follow. So `outputs` is that of a position.
 
     Arguments:
-        components: The number of components M.
+        logistics: The number of components M.
         scale: The logistic scale to start from, in units of [0, 1].
         colour: The images have three channels, and the three values of a position one mixture;
             otherwise each value has its own, whatever the channels.
@@ -102,20 +103,16 @@ class LogisticMixture(Likelihood):
     domain = Title("灰度级图像，取原有灰度级", "grey levels, as they are")
     offset: Tensor
 
-    def __init__(
-        self, components: int = 5, scale: float = 0.1, colour: bool = False
-    ) -> None:
+    def __init__(self, logistics: int = 5, scale: float = 0.1, colour: bool = False) -> None:
         super().__init__()
-        if not 1 <= components <= MOST_COMPONENTS:
-            raise InputError(
-                f"`components` must be between 1 and {MOST_COMPONENTS}, not {components}"
-            )
-        self.components, self.channels = components, CHANNELS if colour else 1
+        if not 1 <= logistics <= MOST:
+            raise InputError(f"`logistics` must be between 1 and {MOST}, not {logistics}")
+        self.components, self.channels = logistics, CHANNELS if colour else 1
         factors = self.channels * (self.channels - 1) // 2
-        self.outputs = components * (1 + 2 * self.channels + factors)  # of a position
+        self.outputs = logistics * (1 + 2 * self.channels + factors)
         self.start = log_spread_of(scale)
-        part = torch.arange(components, dtype=torch.float64)
-        offset = (2 * part + 1) / components - 1
+        part = torch.arange(logistics, dtype=torch.float64)
+        offset = (2 * part + 1) / logistics - 1
         self.register_buffer("offset", offset[:, None], persistent=False)
 
     def width(self, shape: Sequence[int]) -> int:
@@ -158,9 +155,10 @@ class LogisticMixture(Likelihood):
     def mean(self, eta: Tensor) -> Tensor:
         """Returns the mean image, in [0, 1].
 
-        It is exact for grey images and for red. Green and blue are given the levels before them:
-        their means are those at the mean of these in each component, which is exact where no
-        location comes near the ends of the scale.
+        It is exact for grey images and for red: a sum over levels. Green and blue depend on the
+        levels before them: their means are those given the mean of these in each component, which
+        is exact while no law reaches the ends of the scale (`docs/likelihoods.md` says how far
+        off it is where many do).
         """
         law = self._law(eta)
         share, before, means = torch.softmax(law.weight, -2), [], []
