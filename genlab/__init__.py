@@ -15,8 +15,10 @@ __all__ = [
     "Binomial",
     "ContinuousBernoulli",
     "Decoder",
+    "DiscretisedLogistic",
     "Encoder",
     "Gaussian",
+    "LogisticMixture",
     "Run",
     "__version__",
     "configs",
@@ -40,7 +42,14 @@ if TYPE_CHECKING:
     from genlab import configs, conformance, data, export, features, fid, gan, metrics, priors, vae
     from genlab.networks.mlp import Decoder, Encoder
     from genlab.notebook.run import Run
-    from genlab.vae.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
+    from genlab.vae.likelihoods import (
+        Bernoulli,
+        Binomial,
+        ContinuousBernoulli,
+        DiscretisedLogistic,
+        Gaussian,
+        LogisticMixture,
+    )
     from genlab.vae.model import VAE
 
 __getattr__, __dir__ = lazy_names(__name__, {
@@ -49,8 +58,10 @@ __getattr__, __dir__ = lazy_names(__name__, {
     "Binomial": "vae.likelihoods",
     "ContinuousBernoulli": "vae.likelihoods",
     "Decoder": "networks.mlp",
+    "DiscretisedLogistic": "vae.likelihoods",
     "Encoder": "networks.mlp",
     "Gaussian": "vae.likelihoods",
+    "LogisticMixture": "vae.likelihoods",
     "Run": "notebook.run",
     "configs": "configs",
     "conformance": "conformance",

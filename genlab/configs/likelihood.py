@@ -10,7 +10,7 @@ from genlab.configs.signatures import read_signatures
 
 LIKELIHOOD_SIGNATURES = read_signatures(
     "likelihood", "genlab/vae/likelihoods/__init__.py", "LIKELIHOODS",
-    limits={"trials": 65_535, "scale": 1000},
+    limits={"trials": 65_535, "scale": 1000, "logistics": 100},
 )
 """The likelihoods and their keywords."""
 

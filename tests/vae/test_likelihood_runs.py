@@ -27,7 +27,7 @@ from genlab.vae.evidence.exact import exact_evidence
 from genlab.vae.evidence.importance import draw_counts, importance_estimate, log_weights
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.latents.sampling import decoded_draws
-from genlab.vae.likelihoods import LIKELIHOODS
+from genlab.vae.likelihoods import LIKELIHOODS, ExponentialFamily
 from genlab.vae.likelihoods.continuous_bernoulli import truncated_exponential_mean
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
@@ -37,8 +37,10 @@ from genlab.vae.train import refit_config, train_vae
 
 # Shapes: B images, S draws, D latent dimensions.
 
-OPTIONS = {"binomial": {"trials": 15}}
+OPTIONS = {"binomial": {"trials": 15}, "logistic-mixture": {"logistics": 3}}
 """Fewer grey levels, so that posteriors are not too narrow for the estimators compared here."""
+FAMILIES = [name for name, kind in LIKELIHOODS.items() if issubclass(kind, ExponentialFamily)]
+OTHERS = [name for name in LIKELIHOODS if name not in FAMILIES]
 
 
 def config_of(data: Path, likelihood: str, **changes: object) -> VaeConfig:
@@ -94,7 +96,9 @@ def loaded(run_of: Callable[[str], Path], grey_digits: Path, request: pytest.Fix
 
 
 each = pytest.mark.parametrize("likelihood", LIKELIHOODS)
-each_loaded = pytest.mark.parametrize("loaded", LIKELIHOODS, indirect=True)
+each_family = pytest.mark.parametrize("likelihood", FAMILIES)
+each_other = pytest.mark.parametrize("likelihood", OTHERS)
+each_loaded = pytest.mark.parametrize("loaded", FAMILIES, indirect=True)
 
 
 @each_loaded
@@ -148,8 +152,13 @@ def test_annealing_comes_near_the_evidence(
     assert (high - low).mean() > -0.1
 
 
-@each
-@pytest.mark.parametrize("objective", ["iwae", "pooled", "exact"])
+@pytest.mark.parametrize(
+    ("likelihood", "objective"),
+    [
+        *((name, "iwae") for name in LIKELIHOODS),
+        *((name, objective) for name in FAMILIES for objective in ("pooled", "exact")),
+    ],
+)
 def test_every_objective_trains_it(
     likelihood: str, objective: str, grey_digits: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +169,56 @@ def test_every_objective_trains_it(
     train_vae(config, tmp_path / "run")
     bounds = [line["bound"] for line in Run(tmp_path / "run").metrics() if "bound" in line]
     assert bounds[-1] > bounds[0] + 5
+
+
+@each_other
+@pytest.mark.parametrize("objective", ["pooled", "exact"])
+def test_objectives_of_exponential_families_are_refused_to_others(
+    likelihood: str, objective: str, grey_digits: Path, tmp_path: Path
+) -> None:
+    config = config_of(grey_digits, likelihood, objective=objective)
+    words = f"`objective` {objective} needs .* exponential family, which {likelihood} is not"
+    with pytest.raises(InputError, match=words):
+        train_vae(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@each_other
+def test_one_that_is_no_exponential_family_is_trained_measured_and_loaded(
+    likelihood: str, grey_digits: Path, tmp_path: Path
+) -> None:
+    """ln p(x) by importance sampling against a plain sum over a lattice of the latent plane."""
+    config = config_of(grey_digits, likelihood, epochs=2, importance=1000, annealed=2)
+    train_vae(config, tmp_path / "run")
+    results = read_results(Run(tmp_path / "run"))
+    bounds = [line["bound"] for line in Run(tmp_path / "run").metrics() if "bound" in line]
+    assert bounds[-1] > bounds[0]
+    assert results.identity_holds
+    assert results.nll_exact is None
+    assert results.nll_is is not None
+    model, _ = load_vae(tmp_path / "run")
+    x = observed_test_images(genlab.data.splits(str(grey_digits)), model.likelihood)
+    line = torch.linspace(-6, 6, 161)
+    z, log_area = torch.cartesian_prod(line, line), 2 * torch.log(line[1] - line[0]).item()
+    with torch.no_grad():
+        log_p = model.likelihood.of_each(x)(model.decoder(z)) + model.prior().log_prob(z)[:, None]
+    exact = -(log_p.double().logsumexp(0) + log_area).mean().item()
+    assert results.nll_is.value == pytest.approx(exact, abs=0.2)
+    assert results.elbo.value < -exact
+    assert results.nll_annealed is not None
+    bits = results.bits_per_pixel
+    assert bits is not None
+    assert bits.value == pytest.approx(results.nll_is.value / (64 * math.log(2)))
+
+
+@each_other
+def test_it_is_better_than_the_mean_image(
+    likelihood: str, run_of: Callable[[str], Path]
+) -> None:
+    results = read_results(Run(run_of(likelihood)))
+    assert results.mean_image is not None
+    assert results.elbo.value > results.mean_image
 
 
 @each
@@ -202,7 +261,7 @@ def test_a_scale_is_learned_kept_in_the_run_and_left_alone_by_a_new_prior(
         train_vae(other, tmp_path / "other")
 
 
-@each
+@each_family
 def test_results_are_in_nats_and_bits_and_name_the_images(
     likelihood: str, run_of: Callable[[str], Path]
 ) -> None:
@@ -237,7 +296,15 @@ def test_images_are_drawn_and_shown(
     assert (run / "figures" / "samples.png").exists()
 
 
-@each
+@each_other
+def test_a_page_is_refused_where_no_function_makes_mean_images(
+    likelihood: str, run_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="a page cannot decode images of the likelihood"):
+        explore(run_of(likelihood), tmp_path / "page.html", "en")
+
+
+@each_family
 def test_a_page_holds_the_images_as_the_encoder_sees_them(
     likelihood: str, run_of: Callable[[str], Path], grey_digits: Path, tmp_path: Path
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn as nn
 
-from scipy.stats import bernoulli, binom, chisquare, kstest, norm, truncexpon
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import bernoulli, binom, chisquare, kstest, logistic, norm, truncexpon
 from torch import Tensor
 
 from genlab.common.errors import InputError
@@ -19,12 +20,15 @@ from genlab.vae.likelihoods import (
     Bernoulli,
     Binomial,
     ContinuousBernoulli,
+    DiscretisedLogistic,
     ExponentialFamily,
     Gaussian,
+    Likelihood,
+    LogisticMixture,
 )
 from genlab.vae.likelihoods.continuous_bernoulli import truncated_exponential_mean
 
-# Shapes: S draws, B images, X pixels.
+# Shapes: S draws, B images, X pixels, M components.
 
 
 def sigmoid(eta: Tensor) -> np.ndarray:
@@ -47,7 +51,35 @@ def truncated_log_density(x: np.ndarray, eta: Tensor) -> np.ndarray:
     return law.logpdf(np.where(mirrored, 1 - x, x))
 
 
-CASES: dict[str, tuple[ExponentialFamily, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
+def log_level(x: np.ndarray, m: np.ndarray, t: np.ndarray, start: float) -> np.ndarray:
+    """ln P of grey levels, as the difference of a logistic distribution function's values."""
+    k, mu = np.round(255 * x), 127.5 + 128 * m
+    law = logistic(mu, 1 / 16 + (255 * start - 1 / 16) * np.exp(t))
+    low, high = np.where(k == 0, -np.inf, k - 0.5), np.where(k == 255, np.inf, k + 0.5)
+    below, above = law.cdf(high) - law.cdf(low), law.sf(low) - law.sf(high)
+    return np.log(np.where(k > mu, above, below))
+
+
+def log_mixture(x: np.ndarray, eta: Tensor, colour: bool) -> np.ndarray:
+    """ln p of each position, of two components, given parameters for six values."""
+    channels, factors = (3, 3) if colour else (1, 0)
+    x = x.reshape(*x.shape[:-1], channels, 1, -1)
+    parts = eta.numpy().reshape(*eta.shape[:-1], 1 + 2 * channels + factors, 2, -1)
+    parts = np.moveaxis(parts, -3, 0)
+    centre = np.array([-0.5, 0.5])[:, None]
+    u = (255 * np.moveaxis(x, -3, 0) - 127.5) / 128
+    slopes = np.tanh(parts[1 + 2 * channels :])
+    shift = [0 * u[0]]
+    if colour:
+        shift += [slopes[0] * u[0], slopes[1] * u[0] + slopes[2] * u[1]]
+    total = log_softmax(parts[0], -2)
+    for c in range(channels):
+        m, t = parts[1 + c] + centre + shift[c], parts[1 + channels + c]
+        total = total + log_level(x[..., c, :, :], m, t, 0.1)
+    return logsumexp(total, -2)
+
+
+CASES: dict[str, tuple[Likelihood, Callable[[np.ndarray, Tensor], np.ndarray]]] = {
     "bernoulli": (Bernoulli(), lambda x, eta: bernoulli(sigmoid(eta)).logpmf(x)),
     "binomial": (
         Binomial(), lambda x, eta: binom(255, sigmoid(eta)).logpmf(np.round(255 * x))
@@ -63,18 +95,37 @@ CASES: dict[str, tuple[ExponentialFamily, Callable[[np.ndarray, Tensor], np.ndar
         Gaussian(scale=0.07, learn_scale=False),
         lambda x, eta: norm(eta.numpy(), rounded(0.07)).logpdf(x),
     ),
+    "logistic": (
+        DiscretisedLogistic(0.04),
+        lambda x, eta: log_level(x, *np.split(eta.numpy(), 2, -1), 0.04),
+    ),
+    "logistic, one scale": (
+        DiscretisedLogistic(0.04, each=False),
+        lambda x, eta: log_level(x, eta.numpy(), np.zeros(1), 0.04),
+    ),
+    "logistic mixture": (LogisticMixture(2), lambda x, eta: log_mixture(x, eta, False)),
+    "logistic mixture, colour": (
+        LogisticMixture(2, colour=True), lambda x, eta: log_mixture(x, eta, True)
+    ),
 }
-"""A likelihood, and ln p of each pixel by SciPy, given x and eta."""
+"""A likelihood, and ln p of each pixel or position by SciPy, given x and eta."""
+FAMILIES = {
+    name: likelihood for name, (likelihood, _) in CASES.items()
+    if isinstance(likelihood, ExponentialFamily)
+}  # fmt: skip
 each = pytest.mark.parametrize("name", CASES)
+each_family = pytest.mark.parametrize("likelihood", FAMILIES.values(), ids=FAMILIES)
 
 
-def images_and_parameters(likelihood: ExponentialFamily) -> tuple[Tensor, Tensor]:
-    """Float64 images with shape `(4, 6)` and parameters with shape `(3, 4, 6)`."""
+def images_and_parameters(likelihood: Likelihood) -> tuple[Tensor, Tensor]:
+    """Float64 images with shape `(4, 6)` and parameters with shape `(3, 4, K)`."""
     random = torch.Generator().manual_seed(0)
     grey = torch.randint(256, (4, 6), generator=random).double() / 255
     grey[0, :2] = torch.tensor([0.0, 1.0])
     x = likelihood.observe(grey, random).double()
-    eta = 2 * torch.randn(3, 4, 6, generator=random, dtype=torch.float64)
+    width = likelihood.width((3, 1, 2))
+    size = 2 if isinstance(likelihood, ExponentialFamily) else 0.6  # SciPy's values underflow
+    eta = size * torch.randn(3, 4, width, generator=random, dtype=torch.float64)
     return x, eta
 
 
@@ -92,9 +143,10 @@ def test_log_prob_equals_scipy(name: str) -> None:
         np.testing.assert_allclose(likelihood.log_prob_(x, eta.clone()), wanted, rtol=1e-12)
 
 
-@each
-def test_statistic_partition_and_base_add_up_to_log_prob(name: str) -> None:
-    likelihood, _ = CASES[name]
+@each_family
+def test_statistic_partition_and_base_add_up_to_log_prob(
+    likelihood: ExponentialFamily
+) -> None:
     x, eta = images_and_parameters(likelihood)
     with torch.no_grad():
         parts = (likelihood.statistic(x) * eta).sum(-1) - likelihood.log_partition(eta)
@@ -109,12 +161,27 @@ def test_gradients_in_the_parameters(name: str) -> None:
     x, eta = images_and_parameters(likelihood)
     eta.requires_grad_()
     assert torch.autograd.gradcheck(lambda value: likelihood.log_prob(x, value), [eta])
-    assert torch.autograd.gradcheck(likelihood.log_partition, [eta])
+
+
+@each_family
+def test_gradients_of_the_log_partition(likelihood: ExponentialFamily) -> None:
+    _, eta = images_and_parameters(likelihood)
+    assert torch.autograd.gradcheck(likelihood.log_partition, [eta.requires_grad_()])
 
 
 @each
-def test_the_mean_statistic_is_the_gradient_of_the_log_partition(name: str) -> None:
+def test_every_image_at_every_point(name: str) -> None:
     likelihood, _ = CASES[name]
+    x, eta = images_and_parameters(likelihood)
+    with torch.no_grad():
+        wanted = torch.stack([likelihood.log_prob(x, one) for one in eta[:, 0]])
+    torch.testing.assert_close(likelihood.of_each(x)(eta[:, 0]), wanted, rtol=1e-12, atol=0)
+
+
+@each_family
+def test_the_mean_statistic_is_the_gradient_of_the_log_partition(
+    likelihood: ExponentialFamily
+) -> None:
     _, eta = images_and_parameters(likelihood)
     eta.requires_grad_()
     (gradient,) = torch.autograd.grad(likelihood.log_partition(eta).sum(), eta)
@@ -250,10 +317,17 @@ def test_bernoulli_draws_a_pixel_with_its_grey_value_for_a_probability() -> None
 @each
 def test_mean_images_are_grey(name: str) -> None:
     likelihood, _ = CASES[name]
-    _, eta = images_and_parameters(likelihood)
-    grey = likelihood.to_grey(likelihood.mean(eta))
+    x, eta = images_and_parameters(likelihood)
+    with torch.no_grad():
+        grey = likelihood.to_grey(likelihood.mean(eta))
+    assert grey.shape == (3, *x.shape)
     assert grey.min() >= 0
     assert grey.max() <= 1
+
+
+@each_family
+def test_the_named_function_makes_mean_images(likelihood: ExponentialFamily) -> None:
+    _, eta = images_and_parameters(likelihood)
     function = {
         "sigmoid": torch.sigmoid, "truncated_exponential": truncated_exponential_mean,
         "identity": lambda value: value,
@@ -263,12 +337,16 @@ def test_mean_images_are_grey(name: str) -> None:
 
 
 @each
-def test_natural_parameters_of_a_mean_have_it(name: str) -> None:
+def test_parameters_of_a_mean_have_it(name: str) -> None:
     likelihood, _ = CASES[name]
-    mean = torch.tensor([1e-5, 0.003, 0.3, 0.4999999, 0.5, 0.77, 1 - 1e-5], dtype=torch.float64)
+    mean = torch.tensor(
+        [1e-5, 0.003, 0.3, 0.4999999, 0.5, 0.61, 0.77, 0.999, 1 - 1e-5], dtype=torch.float64
+    )
     eta = likelihood.with_mean(mean)
     assert eta is not None
-    torch.testing.assert_close(likelihood.mean(eta), mean, rtol=1e-10, atol=1e-14)
+    assert eta.shape == (likelihood.width((3, 1, 3)),)
+    with torch.no_grad():
+        torch.testing.assert_close(likelihood.mean(eta), mean, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("trials", [0, 65_536])
@@ -284,13 +362,20 @@ def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "likelihood", [Bernoulli(), Binomial(4), ContinuousBernoulli(), Gaussian(0.3)]
-)
+    "likelihood",
+    [
+        Bernoulli(), Binomial(4), ContinuousBernoulli(), Gaussian(0.3), DiscretisedLogistic(),
+        DiscretisedLogistic(each=False), LogisticMixture(2), LogisticMixture(2, colour=True),
+    ],
+)  # fmt: skip
 def test_derivatives_are_right_where_images_and_parameters_broadcast(
-    likelihood: ExponentialFamily,
+    likelihood: Likelihood,
 ) -> None:
     random = torch.Generator().manual_seed(0)
-    x = torch.randint(0, 2, (5, 1, 6), generator=random).double()
-    for shape in ((6,), (3, 6), (1, 3, 6), (4, 5, 3, 6)):
-        eta = torch.randn(shape, generator=random, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(2, 1, 6, generator=random).double()
+    x = likelihood.observe(x, random).double()
+    width = likelihood.width((3, 1, 2))
+    for shape in ((), (3,), (1, 3), (2, 2, 3)):
+        eta = torch.randn(*shape, width, generator=random, dtype=torch.float64)
+        eta.requires_grad_()
         assert torch.autograd.gradcheck(lambda eta: likelihood.log_prob(x, eta), eta)

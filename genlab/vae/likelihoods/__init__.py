@@ -14,6 +14,8 @@ from genlab.vae.likelihoods.bernoulli import Bernoulli as Bernoulli
 from genlab.vae.likelihoods.binomial import Binomial as Binomial
 from genlab.vae.likelihoods.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from genlab.vae.likelihoods.gaussian import Gaussian as Gaussian
+from genlab.vae.likelihoods.logistic import DiscretisedLogistic as DiscretisedLogistic
+from genlab.vae.likelihoods.logistic_mixture import LogisticMixture as LogisticMixture
 
 settle()
 
@@ -22,6 +24,8 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "binomial": Binomial,
     "continuous-bernoulli": ContinuousBernoulli,
     "gaussian": Gaussian,
+    "logistic": DiscretisedLogistic,
+    "logistic-mixture": LogisticMixture,
 }
 """The likelihoods by their names on the command line. `genlab.configs.likelihood` reads this
 table, and the constructors' keywords, from the source."""
