@@ -31,6 +31,7 @@ from genlab.common.progress import say
 from genlab.common.quantities import Measured
 from genlab.common.text import one_line
 from genlab.common.typed_json import from_json, to_json
+from genlab.configs.fid import FEWEST
 from genlab.data.identity import Origin
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb
@@ -102,7 +103,8 @@ def measure_priors(
         return read_prior_pictures(path)
     config = compare_config(Run(path))
     runs = {prior: path / prior / str(SEED) for prior in config.priors}
-    real, held_out = (_pictures(images, split) for split in ("train", "test"))
+    real = _pictures(images, "train")
+    held_out = _pictures(images, "test") if len(images.test) >= FEWEST else None
     features = FeatureExtractors(inception)
     extractors, missing = default_extractors(features)
     plan = Plan(permutations=0, seed=SEED)

@@ -77,8 +77,8 @@ class VAE(nn.Module):
         self.decoder = decoder
         self.prior = prior
         self.likelihood = likelihood
-        if encoder.latent_map is not None:
-            prior.place(encoder.latent_map)
+        if (shape := getattr(encoder, "latent_map", None)) is not None:
+            prior.place(shape)
         prior.attach(self.encode, encoder.pixels)
 
     @classmethod

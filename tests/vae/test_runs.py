@@ -171,7 +171,7 @@ def test_refit_refuses_other_digits_and_stray_options(
     digits = np.load(tiny_digits)
     changed = {**digits, "train": 255 - digits["train"]}
     np.savez(tmp_path / "changed.npz", **changed)
-    with pytest.raises(InputError, match="other data for 'digits'"):
+    with pytest.raises(InputError, match="other data for 'images'"):
         train_vae(replace(config, data=str(tmp_path / "changed.npz")), tmp_path / "other")
     assert not (tmp_path / "other").exists()  # nothing was written for what was refused
 

@@ -5,7 +5,10 @@ Image i follows from the seed and i alone: the images do not depend on how many 
 Shapes: N images, RGB `(3, H, W)`; grey ones have three channels alike.
 """
 
-__all__ = ["CHUNK", "decoded", "decoded_codes", "decoded_draws", "decoded_in_parts", "prior_draws"]
+__all__ = [
+    "CHUNK", "decoded", "decoded_codes", "decoded_draws", "decoded_in_parts",
+    "prior_draws", "rows_in_rounds",
+]  # fmt: skip
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,10 +94,15 @@ def decoded_codes(path: Path, images: ImageSplits, n: int, seed: int) -> Tensor:
     model, _ = load_vae(path)
     x = observed_train_images(images, model.likelihood)
     random = generator(seed, "codes of a VAE")
-    rounds = [torch.randperm(len(x), generator=random) for _ in range(-(-n // len(x)))]
     parts = []
-    for rows in torch.cat(rounds)[:n].split(CHUNK):
+    for rows in rows_in_rounds(len(x), n, random).split(CHUNK):
         mean, log_std = model.encode(x[rows])
         noise = torch.randn(mean.shape, generator=random)
         parts.append(decoded(model, mean + log_std.exp() * noise))
     return torch.cat(parts)
+
+
+def rows_in_rounds(count: int, n: int, random: torch.Generator) -> Tensor:
+    """Returns `n` rows of `count` in random order, each once before any a second time."""
+    rounds = [torch.randperm(count, generator=random) for _ in range(-(-n // count))]
+    return torch.cat(rounds)[:n]
