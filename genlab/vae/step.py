@@ -44,7 +44,10 @@ def step_bound(
     if prior_only:
         with torch.no_grad():
             mean, log_std = model.encode(x)
-        return log_prior(mean + log_std.exp() * noise).mean(0), None
+        # A prior may encode images of its own, for whose way through the encoder no gradient
+        # is needed.
+        with frozen(model.encoder):
+            return log_prior(mean + log_std.exp() * noise).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None
     if config.objective == "pooled":
