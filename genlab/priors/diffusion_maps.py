@@ -32,9 +32,10 @@ References:
 Shapes: N points, B batch, D = c h w latent dimensions, F frequencies; `*` any leading dimensions.
 """
 
-__all__ = ["EXACT", "LEVELS", "DiffusionBound", "MapVelocityNet"]
+__all__ = ["COARSE", "EXACT", "LEVELS", "DiffusionBound", "MapVelocityNet"]
 
 import hashlib
+import math
 
 from typing import cast
 
@@ -45,13 +46,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.networks.interface import Shape
-from genlab.networks.maps import norm
+from genlab.networks.maps import GROUPS
 from genlab.priors.diffusion_flow import CHUNK, HIGH, LOW, DiffusionFlow, TimeFeatures, bound
 
-EXACT = 64
+EXACT = 16
 """The most dimensions of a map in which the divergence is computed."""
+FEWEST = 8
+"""Channels that are normalised together, at least, where there are so many."""
 LEVELS = 8
 """Noise levels n at a point, for the bound."""
+COARSE = 4
+"""Draws alone need so many times fewer steps than a density. On correlated codes of 16 x 8 x 8, of
+128 Runge-Kutta steps 16 miss 0.07 % of a standard deviation (8: 0.7 %, 32 of Heun's method, of the
+same cost as 16: 0.3 %), and 64 miss 0.0001 %."""
+
+
+def norm(channels: int) -> nn.Module:
+    """Returns a normalisation over groups of eight channels at least, of one map.
+
+    Over a few values of a small map it would be nearly a step function, and the divergence of v
+    would have peaks that no step of the equation resolves.
+    """
+    return nn.GroupNorm(math.gcd(GROUPS, channels, max(1, channels // FEWEST)), channels)
 
 
 def zeroed(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:

@@ -39,7 +39,7 @@ from genlab.priors.flow import LOG_SCALE_BOUND, Affine, Bijection, Composed, Cur
 BLOCKS = 2
 """Residual blocks of a coupling layer's network."""
 LARGEST_SHARE = 0.99
-"""The share of its bound that a fitted log-scale may take, so that its gradient does not vanish."""
+"""The share of its bound that a fitted log-scale may take: beyond, its gradient vanishes."""
 
 
 class ChannelAffine(Affine):
