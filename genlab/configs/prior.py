@@ -15,6 +15,7 @@ PRIOR_SIGNATURES = read_signatures(
     limits={
         "components": 1_000_000, "hidden": WIDEST, "grid": 1000, "blocks": 1000, "bins": 1000,
         "bound": 1000, "truncation": 100_000, "draws": 1_000_000, "steps": 100_000,
+        "width": 4096,
     },
 )
 """The priors and their keywords. Larger values than these would not fit into memory, or would

@@ -40,6 +40,10 @@ class Prior(nn.Module, ABC):
     """In training, the density at an image's codes depends on the image, which is left out."""
     trains_on_bound: ClassVar[bool] = False
     """In training, a random bound takes the place of ln p(z)."""
+    bounded: bool = False
+    """`log_prob` is an unbiased estimate of a lower bound of ln p(z). Its means over points are
+    estimates of a lower bound too, but a mean of exp(log_prob) is no estimate of anything: there
+    is no likelihood by importance sampling."""
     examples: int = 0
     """The number of training images that `initialise` needs."""
 
@@ -50,7 +54,10 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def forward(self) -> Distribution:
-        """Returns p(z), with event shape `(D,)`: `log_prob` exact, in nats, and `sample`."""
+        """Returns p(z), with event shape `(D,)`: `log_prob` and `sample`.
+
+        `log_prob` is ln p(z) in nats, exact unless the prior is `bounded`.
+        """
 
     def place(self, shape: tuple[int, int, int]) -> None:
         """Receives the shape of the latent, channels, height and width, where that is a map.

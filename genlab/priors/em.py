@@ -14,7 +14,10 @@ after which the eigenvalues of :math:`\Sigma_k` below the floor are raised to it
 :math:`w_k = 1/K` where the weights have to be equal, as the VampPrior's are). Of all covariances
 above the floor this is the best choice, so the likelihood never falls.
 
-Everything is in float64. Only sums over codes are kept, so memory does not grow with N.
+Everything is in float64. Only sums over codes are kept, so memory does not grow with N. The
+products of a code with itself, D^2 numbers, are written down for a tile of codes where D is small,
+so that all components share two products of matrices; above `WIDE` dimensions the sums
+:math:`\sum_n r_{nk} z_n z_n^T` are a product of matrices for each component.
 
 Shapes: N codes, K components, D latent dimensions, Q = D or D^2 products of two of them.
 """
@@ -41,6 +44,9 @@ VARIANCE_FLOOR = math.exp(2 * LOG_STD_FLOOR)
 of the Cholesky factor, whose squares are never below the least eigenvalue.)"""
 TILE = 4096
 """The number of codes in memory at a time."""
+WIDE = 128
+"""Above so many dimensions the D^2 products of each code are not written down, nor differences of
+all codes from one."""
 NOTHING = 1e-12
 """The least sum of responsibilities of a component, which keeps its mean from being 0 / 0."""
 
@@ -53,11 +59,23 @@ class FittedMixture:
     """Weights, with shape `(K,)`."""
     mean: Tensor
     """Means, with shape `(K, D)`."""
-    tril: Tensor
-    """Cholesky factors of the covariances, with shape `(K, D, D)`."""
+    scale: Tensor
+    """Standard deviations, with shape `(K, D)`, or Cholesky factors of full covariances, with
+    shape `(K, D, D)`."""
     curve: tuple[float, ...] = ()
     """The mean of ln p(z) over the codes, in nats, before each iteration; the last is of this
     mixture itself."""
+
+    @property
+    def std(self) -> Tensor:
+        """The standard deviations of each dimension given those before it, `(K, D)`."""
+        full = self.scale.ndim == 3
+        return self.scale.diagonal(dim1=-2, dim2=-1) if full else self.scale
+
+    @property
+    def tril(self) -> Tensor:
+        """Cholesky factors of the covariances, with shape `(K, D, D)`."""
+        return self.scale if self.scale.ndim == 3 else torch.diag_embed(self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,33 +97,62 @@ def products(z: Tensor, covariance: Covariance) -> Tensor:
     return (z[:, :, None] * z[:, None, :]).flatten(1)
 
 
+def weighted_products(share: Tensor, z: Tensor, covariance: Covariance) -> Tensor:
+    """Returns sum_n r_nk z_n z_n^T, or its diagonal only, with shape `(K, Q)`.
+
+    Arguments:
+        share: Responsibilities r, with shape `(N, K)`.
+        z: A tile of codes, with shape `(N, D)`.
+        covariance: Says which.
+    """
+    if covariance == "diagonal" or z.shape[1] <= WIDE:
+        return share.T @ products(z, covariance)
+    return torch.stack([((z * one[:, None]).T @ z).flatten() for one in share.T])
+
+
+def bends(z: Tensor, bend: Tensor, covariance: Covariance) -> Tensor:
+    r"""Returns :math:`\Lambda_k \cdot z_n z_n^T`, with shape `(N, K)`.
+
+    Arguments:
+        z: A tile of codes, with shape `(N, D)`.
+        bend: Precisions, or their diagonals only, with shape `(K, Q)`.
+        covariance: Says which.
+    """
+    if covariance == "diagonal":
+        return z.square() @ bend.T.contiguous()
+    if z.shape[1] <= WIDE:
+        return products(z, covariance) @ bend.T
+    size = z.shape[1]
+    return torch.stack([((z @ one.view(size, size)) * z).sum(1) for one in bend], 1)
+
+
 def expect(z: Tensor, mixture: FittedMixture, covariance: Covariance) -> tuple[float, Moments]:
     r"""Returns the mean of ln p(z) and the moments, under the responsibilities of `mixture`.
 
     With the precision :math:`\Lambda = \Sigma^{-1}`, and both products matrix products,
     :math:`\ln \mathcal{N}(z) = c + z \cdot \Lambda \mu - \frac{1}{2} \Lambda \cdot z z^T`.
     """
-    precision = torch.cholesky_inverse(mixture.tril)
-    pull = torch.einsum("kij,kj->ki", precision, mixture.mean)
+    if covariance == "diagonal":
+        bend = mixture.std.reciprocal().square()
+        pull = bend * mixture.mean
+    else:
+        precision = torch.cholesky_inverse(mixture.scale)
+        bend = precision.flatten(1)
+        pull = torch.einsum("kij,kj->ki", precision, mixture.mean)
     constant = (
-        mixture.weights.log() - mixture.tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        mixture.weights.log() - mixture.std.log().sum(-1)
         - 0.5 * (z.shape[1] * math.log(2 * math.pi) + (mixture.mean * pull).sum(-1))
     )  # fmt: skip
-    if covariance == "diagonal":
-        bend = precision.diagonal(dim1=-2, dim2=-1)
-    else:
-        bend = precision.flatten(1)
     total = z.new_zeros(())
     counts, sums, squares = (torch.zeros_like(t) for t in (constant, pull, bend))
     for tile in z.split(TILE):
-        pairs = products(tile, covariance)
-        log_joint = constant + tile @ pull.T - 0.5 * pairs @ bend.T
+        log_joint = constant + tile @ pull.T - 0.5 * bends(tile, bend, covariance)
         log_p = logsumexp(log_joint, -1)[:, None]
         share = small_exp_(log_joint - log_p)
         total += log_p.sum()
         counts += share.sum(0)
         sums += share.T @ tile
-        squares += share.T @ pairs
+        squares += weighted_products(share, tile, covariance)
     return total.item() / len(z), Moments(counts, sums, squares)
 
 
@@ -118,13 +165,13 @@ def maximise(moments: Moments, covariance: Covariance, *, equal: bool = False) -
     mean = moments.sums / counts[:, None]
     spread = moments.squares / counts[:, None] - products(mean, covariance)
     if covariance == "diagonal":
-        tril = torch.diag_embed(spread.clamp(min=VARIANCE_FLOOR).sqrt())
+        scale = spread.clamp(min=VARIANCE_FLOOR).sqrt()
     else:
         values, vectors = torch.linalg.eigh(spread.unflatten(-1, mean.shape[1:] * 2))
         raised = vectors * values.clamp(min=VARIANCE_FLOOR).unsqueeze(-2)
-        tril = torch.linalg.cholesky(raised @ vectors.mT)
+        scale = torch.linalg.cholesky(raised @ vectors.mT)
     weights = torch.full_like(counts, 1 / len(counts)) if equal else counts / counts.sum()
-    return FittedMixture(weights, mean, tril)
+    return FittedMixture(weights, mean, scale)
 
 
 def spread_start(
@@ -142,8 +189,12 @@ def spread_start(
     nearest = torch.zeros(len(z), dtype=torch.int64)
     distance = torch.full((len(z),), math.inf, dtype=z.dtype)
     chosen = torch.randint(len(z), (1,), generator=random)
+    norms = z.square().sum(-1) if z.shape[1] > WIDE else None
     for k in range(components):
-        to_chosen = (z - z[chosen]).square().sum(-1)
+        if norms is None:
+            to_chosen = (z - z[chosen]).square().sum(-1)
+        else:  # without a copy of all codes, which may be a gigabyte
+            to_chosen = (norms - 2 * (z @ z[chosen[0]]) + norms[chosen]).clamp(min=0)
         nearest[to_chosen < distance] = k
         distance = torch.minimum(distance, to_chosen)
         odds = torch.ones_like(distance) if equal else distance + NOTHING
@@ -152,7 +203,11 @@ def spread_start(
     sums = z.new_zeros(components, z.shape[1]).index_add_(0, nearest, z)
     squares = z.new_zeros(components, products(z[:1], covariance).shape[1])
     for label, tile in zip(nearest.split(TILE), z.split(TILE)):
-        squares.index_add_(0, label, products(tile, covariance))
+        if covariance == "full" and z.shape[1] > WIDE:
+            own = torch.nn.functional.one_hot(label, components).to(z.dtype)
+            squares += weighted_products(own, tile, covariance)
+        else:
+            squares.index_add_(0, label, products(tile, covariance))
     return maximise(Moments(counts, sums, squares), covariance, equal=equal)
 
 
@@ -182,7 +237,7 @@ def expectation_maximisation(
         curve.append(value)
         converged = len(curve) > 1 and curve[-1] - curve[-2] < tolerance
         if converged or len(curve) > iterations:
-            return FittedMixture(mixture.weights, mixture.mean, mixture.tril, tuple(curve))
+            return FittedMixture(mixture.weights, mixture.mean, mixture.scale, tuple(curve))
         mixture = maximise(moments, covariance, equal=equal)
 
 
@@ -205,7 +260,7 @@ def fit_mixture(
         covariance: The covariances: "diagonal" or "full".
         random: Draws the starts.
         equal: Whether all weights have to be 1 / K.
-        starts: The number of starts.
+        starts: The number of starts; a single Gaussian needs but one.
         tolerance: A start has converged when the mean of ln p(z) rises by less, in nats.
         iterations: The most iterations of a start.
 
@@ -220,6 +275,6 @@ def fit_mixture(
             z, spread_start(z, components, covariance, random, equal=equal), covariance,
             equal=equal, tolerance=tolerance, iterations=iterations,
         )
-        for _ in range(starts)
+        for _ in range(starts if components > 1 else 1)  # a single one is the same from any start
     ]  # fmt: skip
     return max(fits, key=lambda fit: fit.curve[-1])

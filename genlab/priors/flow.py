@@ -20,7 +20,12 @@ Shapes: D latent dimensions, M of them transformed, P parameters of a curve; `*`
 dimensions.
 """
 
-__all__ = ["Affine", "Bijection", "Composed", "Coupling", "Curve", "FlowDistribution", "couplings"]
+__all__ = [
+    "LOG_SCALE_BOUND", "Affine", "Bijection", "Composed", "Coupling", "Curve", "FlowDistribution",
+    "couplings",
+]  # fmt: skip
+
+import math
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -36,6 +41,11 @@ from genlab.networks.mlp import perceptron
 
 LOG_SCALE_BOUND = 5.0
 """The affine layer shrinks or stretches by at most e^5 = 148."""
+WIDE = 256
+"""Above so many dimensions points are transformed in parts: a curve may have fifty parameters a
+dimension, ..."""
+NUMBERS = 2**20
+"""... of parts of so many numbers each."""
 
 
 class Bijection(nn.Module, ABC):
@@ -217,10 +227,31 @@ class FlowDistribution(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Returns ln p(z) in nats, with shape `(*)`, of points with shape `(*, D)`."""
-        u, log_det = self.bijection(value)
-        return self.base.log_prob(u) + log_det
+        if self._together(value.shape):
+            return self._log_prob(value)
+        rows = value.reshape(-1, value.shape[-1])
+        parts = [self._log_prob(part) for part in rows.split(self._part)]
+        return torch.cat(parts).view(value.shape[:-1])
 
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Returns points with shape `(*sample_shape, D)`."""
-        return self.bijection.inverse(self.base.sample(torch.Size(sample_shape)))
+        u = self.base.sample(torch.Size(sample_shape))
+        if self._together(u.shape):
+            return self.bijection.inverse(u)
+        rows = u.reshape(-1, u.shape[-1])
+        parts = [self.bijection.inverse(part) for part in rows.split(self._part)]
+        return torch.cat(parts).view(u.shape)
+
+    def _log_prob(self, value: Tensor) -> Tensor:
+        u, log_det = self.bijection(value)
+        return self.base.log_prob(u) + log_det
+
+    @property
+    def _part(self) -> int:
+        """Points of a part."""
+        return max(1, NUMBERS // self.event_shape[0])
+
+    def _together(self, shape: torch.Size) -> bool:
+        """Returns whether points of this shape are transformed at once."""
+        return shape[-1] <= WIDE or math.prod(shape[:-1]) <= self._part

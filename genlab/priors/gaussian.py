@@ -36,6 +36,8 @@ LOG_STD_FLOOR = -3.0
 longer describes a density."""
 PAIRS = 1_000_000
 """The number of pairs of a point and a component in memory at a time."""
+FACTORS = 2**26
+"""The numbers of Cholesky factors, one for each draw, up to which they are looked up at once."""
 
 
 def standard_log_prob(z: Tensor) -> Tensor:
@@ -133,7 +135,13 @@ class GaussianMixture(Distribution):
         """Returns draws, with shape `(*sample_shape, D)`: a component each, then z of it."""
         count = math.prod(sample_shape)
         chosen = torch.multinomial(self.log_weights.exp(), count, replacement=True)
-        mean, scale = self.means[chosen], self.scales[chosen]
+        mean = self.means[chosen]
         noise = torch.randn_like(mean)
-        noise = scale * noise if scale.ndim == 2 else (scale @ noise[..., None]).squeeze(-1)
+        if self.scales.ndim == 2:
+            noise = self.scales[chosen] * noise
+        elif count * self.scales[0].numel() <= FACTORS:
+            noise = (self.scales[chosen] @ noise[..., None]).squeeze(-1)
+        else:
+            for k in chosen.unique():
+                noise[chosen == k] = noise[chosen == k] @ self.scales[k].T
         return (mean + noise).view(*sample_shape, -1)

@@ -16,10 +16,14 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_choice
+from genlab.common.errors import InputError
 from genlab.common.text import Title
 from genlab.priors.base import Prior
 from genlab.priors.em import fit_mixture
 from genlab.priors.gaussian import LOG_STD_FLOOR, GaussianMixture
+
+LARGEST = 2**25
+"""The most numbers of full covariances; in float64, a few copies of them must fit into memory."""
 
 
 class Mixture(Prior):
@@ -30,7 +34,8 @@ class Mixture(Prior):
 
     A full covariance is :math:`\Sigma = L L^T`, with L lower triangular and a positive diagonal.
     The diagonal of L is the standard deviation of each dimension given those before it, so the
-    floor on it bounds the density as it does in the diagonal case.
+    floor on it bounds the density as it does in the diagonal case. In many dimensions few codes
+    determine a full covariance: one component alone is the Gaussian fitted to the codes.
 
     References:
         | VAE with a VampPrior (Tomczak & Welling, 2018), section 2
@@ -42,7 +47,8 @@ class Mixture(Prior):
         covariance: The components' covariances, "diagonal" or "full".
 
     Raises:
-        InputError: If there is no component, or no such kind of covariance.
+        InputError: If there is no component, no such kind of covariance, or full covariances are
+            of too many numbers.
     """
 
     title = Title("混合高斯", "mixture of Gaussians")
@@ -55,6 +61,12 @@ class Mixture(Prior):
         super().__init__()
         require_at_least(1, components=components)
         require_choice(("diagonal", "full"), covariance=covariance)
+        most = LARGEST // latent**2
+        if covariance == "full" and components > most:
+            raise InputError(
+                f"`components` must be at most {most}, not {components}, for full covariances in "
+                f"{latent} dimensions: each has {latent**2:,} numbers"
+            )
         self.components = components
         self.covariance: Literal["diagonal", "full"] = covariance
         self.logits = nn.Parameter(torch.zeros(components))
@@ -77,28 +89,29 @@ class Mixture(Prior):
         """Fits the mixture to codes `(M, D)`; returns True, since nothing is left to learn."""
         del means, images
         fitted = fit_mixture(z, self.components, self.covariance, random)
-        self.set_(fitted.weights, fitted.mean, fitted.tril)
+        self.set_(fitted.weights, fitted.mean, fitted.scale)
         return True
 
     @torch.no_grad()
-    def set_(self, weights: Tensor, mean: Tensor, tril: Tensor) -> Self:
+    def set_(self, weights: Tensor, mean: Tensor, scale: Tensor) -> Self:
         """Sets the parameters to those of a given mixture and returns self.
 
         Arguments:
             weights: Positive weights of sum 1, with shape `(K,)`.
             mean: Means, with shape `(K, D)`.
-            tril: Cholesky factors L of the covariances, with shape `(K, D, D)`; the diagonal of
-                L no less than e^LOG_STD_FLOOR.
+            scale: Standard deviations, with shape `(K, D)`, or Cholesky factors L of the
+                covariances, with shape `(K, D, D)`; they, or the diagonal of L, no less than
+                e^LOG_STD_FLOOR.
 
         Raises:
             ValueError: If the covariances are correlated and this mixture's are diagonal.
         """
-        lower = tril.tril(-1)
+        std = scale if scale.ndim == 2 else scale.diagonal(dim1=-2, dim2=-1)
         if self.lower is not None:
-            self.lower.copy_(lower)
-        elif lower.any():
+            self.lower.zero_() if scale.ndim == 2 else self.lower.copy_(scale.tril(-1))
+        elif scale.ndim == 3 and scale.tril(-1).any():
             raise ValueError("a mixture with diagonal covariances cannot hold full ones")
         self.logits.copy_(weights.log())
         self.mean.copy_(mean)
-        self.log_std.copy_(tril.diagonal(dim1=-2, dim2=-1).log())
+        self.log_std.copy_(std.log())
         return self

@@ -2,7 +2,8 @@ r"""The RealNVP prior: a flow of affine coupling layers.
 
     u_a = z_a,   u_b = z_b * e^s(z_a) + t(z_a),   ln |det du/dz| = sum_j s_j(z_a)
 
-The halves a and b swap from layer to layer.
+The halves a and b swap from layer to layer. On a latent map the layers are those of
+`genlab.priors.flow_maps`: the networks are convolutional and the masks of three kinds.
 
 Shapes: D latent dimensions, M of them transformed; `*` any leading dimensions.
 """
@@ -14,12 +15,12 @@ from collections.abc import Sequence
 import torch
 
 from torch import Tensor
-from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_widths
 from genlab.common.text import Title
-from genlab.priors.base import Prior
-from genlab.priors.flow import Affine, Composed, Curve, FlowDistribution, couplings
+from genlab.networks.interface import Shape
+from genlab.priors.flow import Affine, Composed, Curve, couplings
+from genlab.priors.flow_prior import FlowPrior
 from genlab.priors.standard import Standard
 
 SCALE_BOUND = 2.0
@@ -46,7 +47,7 @@ class AffineCurve(Curve):
         return SCALE_BOUND * torch.tanh(raw_log_scale / SCALE_BOUND), shift
 
 
-class RealNVP(Prior):
+class RealNVP(FlowPrior):
     """A flow of affine coupling layers, with a learned shift and scale outside.
 
     It starts as exactly N(0, I).
@@ -61,6 +62,7 @@ class RealNVP(Prior):
         latent: The number of latent dimensions D.
         blocks: The number of coupling layers.
         hidden: The widths of their networks' hidden layers.
+        width: The channels of their networks where the latent is a map.
 
     Raises:
         InputError: If there is no layer, or a width is below 1.
@@ -68,13 +70,16 @@ class RealNVP(Prior):
 
     title = Title("RealNVP", "RealNVP")
 
-    def __init__(self, latent: int, blocks: int = 8, hidden: Sequence[int] = (64, 64)) -> None:
+    def __init__(
+        self, latent: int, blocks: int = 8, hidden: Sequence[int] = (64, 64), width: int = 32
+    ) -> None:
         super().__init__()
-        require_at_least(1, blocks=blocks)
+        require_at_least(1, blocks=blocks, width=width)
         require_widths(hidden=hidden)
+        self.blocks, self.width = blocks, width
         self.base = Standard(latent)
         self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, AffineCurve())])
 
-    def forward(self) -> Distribution:
-        """Returns p(z), with event shape `(D,)`."""
-        return FlowDistribution(self.base(), self.flow)
+    def place(self, shape: Shape) -> None:
+        """Makes coupling layers on the map; one of a single place is a vector."""
+        self.place_couplings(shape, self.blocks, self.width, AffineCurve())

@@ -27,13 +27,14 @@ import torch
 import torch.nn.functional as F
 
 from torch import Tensor
-from torch.distributions import Distribution
 
 from genlab.common.checks import require_at_least, require_widths
 from genlab.common.errors import InputError
 from genlab.common.text import Title
-from genlab.priors.base import Prior
-from genlab.priors.flow import Affine, Composed, Coupling, Curve, FlowDistribution, couplings
+from genlab.networks.interface import Shape
+from genlab.priors.flow import Affine, Composed, Coupling, Curve, couplings
+from genlab.priors.flow_maps import MapCoupling
+from genlab.priors.flow_prior import FlowPrior
 from genlab.priors.standard import Standard
 
 SMALLEST_BIN = 1e-3
@@ -130,12 +131,13 @@ class SplineCurve(Curve):
         )
 
 
-class Spline(Prior):
+class Spline(FlowPrior):
     """A flow of spline coupling layers, with a learned shift and scale outside.
 
     The splines act on [-B, B] *after* that shift and scale. A code further out is left to the
     tail of N(0, 1), which past B = 5 costs more than 12 nats a dimension: training widens the
-    scale long before many are there. It starts as exactly N(0, I).
+    scale long before many are there. It starts as exactly N(0, I). On a latent map the layers are
+    those of `genlab.priors.flow_maps`.
 
     References:
         | Neural Spline Flows (Durkan et al., 2019), section 3
@@ -147,6 +149,7 @@ class Spline(Prior):
         hidden: The widths of their networks' hidden layers.
         bins: The number of pieces K of a spline.
         bound: The half-width B of the interval on which the splines are not the identity.
+        width: The channels of the networks where the latent is a map.
 
     Raises:
         InputError: If there is no layer, too few or too many bins, no interval, or a width below
@@ -157,10 +160,10 @@ class Spline(Prior):
 
     def __init__(
         self, latent: int, blocks: int = 4, hidden: Sequence[int] = (64, 64), bins: int = 16,
-        bound: float = 5.0,
+        bound: float = 5.0, width: int = 32,
     ) -> None:
         super().__init__()
-        require_at_least(1, blocks=blocks)
+        require_at_least(1, blocks=blocks, width=width)
         require_widths(hidden=hidden)
         # The slopes at both ends are one, so a single piece is a straight line.
         if not 2 <= bins <= MOST_BINS:
@@ -168,13 +171,13 @@ class Spline(Prior):
         if not 0 < bound < math.inf:
             raise InputError(f"`bound` must be a finite number above 0, not {bound}")
         self.base = Standard(latent)
-        self.bound = bound
-        curve = SplineCurve(bins, bound)
-        self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, curve)])
+        self.bound, self.blocks, self.width = bound, blocks, width
+        self.curve = SplineCurve(bins, bound)
+        self.flow = Composed([Affine(latent), *couplings(latent, blocks, hidden, self.curve)])
 
-    def forward(self) -> Distribution:
-        """Returns p(z), with event shape `(D,)`."""
-        return FlowDistribution(self.base(), self.flow)
+    def place(self, shape: Shape) -> None:
+        """Makes coupling layers on the map; one of a single place is a vector."""
+        self.place_couplings(shape, self.blocks, self.width, self.curve)
 
     @torch.no_grad()
     def diagnostics(self, z: Tensor, random: torch.Generator) -> dict[str, float | None]:
@@ -182,7 +185,7 @@ class Spline(Prior):
         del random
         outside = torch.zeros(len(z), dtype=torch.bool)
         for layer in self.flow.layers:
-            if isinstance(layer, Coupling):
+            if isinstance(layer, Coupling | MapCoupling):
                 outside |= (layer.split(z)[1].abs() > self.bound).any(-1)
             z, _ = layer(z)
         return {"codes_outside_bound": outside.double().mean().item()}

@@ -63,7 +63,9 @@ BOUNDS_DRAWS = 50_000
 """The number of draws of each kind for the bounds of ln Z among a run's results."""
 
 MOST_DRAWS = 10**8
-"""The number of proposals (about a minute) after which sampling gives up."""
+"""The number of proposals (about a minute) after which sampling gives up, up to ..."""
+FEW_DIMENSIONS = 40
+"""... so many dimensions; above, as many fewer as a proposal takes longer."""
 
 
 class Nodes(NamedTuple):
@@ -176,8 +178,9 @@ def rejection_sample(
         TooFarError: If next to nothing is accepted.
     """
     kept, found, proposed = [origin.new_empty(0, len(origin))], 0, 0
+    most = MOST_DRAWS * FEW_DIMENSIONS // max(FEW_DIMENSIONS, len(origin))
     while found < count:
-        if proposed >= MOST_DRAWS:
+        if proposed >= most:
             raise TooFarError(
                 f"{found} of {proposed:.0e} draws of N(0, I) accepted, {count} wanted: the prior "
                 "is too far from N(0, I) to be sampled by rejection"

@@ -142,7 +142,7 @@ class VampPrior(EncoderPrior):
             means: The means of q(z|x) of images to start from, with shape `(N, D)`.
             images: These images, with shape `(N, X)`.
         """
-        mean, std = mixture.mean.float(), mixture.tril.diagonal(dim1=-2, dim2=-1).float()
+        mean, std = mixture.mean.float(), mixture.std.float()
         nearest = torch.cdist(mean, means).argmin(1)
         with torch.no_grad():
             self.pseudo_logits.copy_(image_logits(images[nearest]))

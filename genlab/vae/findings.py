@@ -39,7 +39,7 @@ def findings(
     """
     return [
         *_bound(results, number), *_latent(results, measured), *_reach(results, number),
-        *_pictures(results, number), *_components(results),
+        *_pictures(results, number), *_components(results), *_bounded(results),
     ]
 
 
@@ -114,6 +114,19 @@ def _components(r: Measurement) -> list[Title]:
         f"先验的{total:.0f}个混合分量中有{dead:.0f}个未被使用（占编码的份额不到平均份额的1%）",
         f"{dead:.0f} of the prior's {total:.0f} components {'is' if dead == 1 else 'are'} unused "
         "(under 1 % of an equal share of the codes)",
+    )]  # fmt: skip
+
+
+def _bounded(r: Measurement) -> list[Title]:
+    if not r.prior_bounded:
+        return []
+    return [Title(
+        "该先验的ln p(z)只有下界的估计：ELBO（仍是对数似然的下界）与正则项因此偏低，"
+        "交叉熵与KL散度偏高，也没有重要性采样的似然",
+        "of this prior's ln p(z) there is only an estimate of a lower bound: the ELBO (still a "
+        "lower bound of the log-likelihood) and the regulariser are too low by what it loses, "
+        "the cross entropy and the KL divergences too high by it, and there is no "
+        "importance-sampled likelihood",
     )]  # fmt: skip
 
 

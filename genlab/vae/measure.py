@@ -88,9 +88,10 @@ def measure(
         x: Test images, with shape `(N, X)`.
         x_train: Training images, with shape `(M, X)`; for the prior gap.
         draws: Draws S of z per image for the bound's terms.
-        importance: Draws K per image of the importance-sampled likelihood; 0 leaves it out.
+        importance: Draws K per image of the importance-sampled likelihood; 0 leaves it out, and so
+            does a prior of whose density there is only a bound.
         seed: The run's seed.
-        annealed: Random test images whose likelihood is bracketed by annealing.
+        annealed: Random test images whose likelihood is bracketed by annealing, likewise.
         device: Where importance sampling runs, which above two dimensions is nearly all of it.
         parts: Keeps the parts that are done, for a measurement that is stopped and begun again.
 
@@ -102,6 +103,13 @@ def measure(
         TrainingError: If codes or a quantity are not finite, or a posterior has no width.
     """
     prior, extra = model.prior(), dict[str, Any]()
+    if model.prior.bounded and (importance or annealed):
+        say(
+            f"note: there is only a bound of the density of the prior "
+            f"{model.prior.title.en!r}, and no likelihood by importance sampling or annealing: "
+            "the mean of its exponential would be too high"
+        )
+        importance = annealed = 0
     mean, log_std = codes_of(model, x)
     learned, learned_log_std = codes_of(model, x_train)
     if model.prior.expensive and model.latent <= 2:
@@ -115,6 +123,7 @@ def measure(
         "unused_dimensions": unused_dimensions(mean, log_std),
         "mean_image": mean_image_log_prob(model.likelihood, x, x_train),
         "latent": model.latent,
+        "prior_bounded": model.prior.bounded,
         "test_images": len(x),
         "parameters": sum(p.numel() for p in model.parameters()),
     }

@@ -99,6 +99,10 @@ class Measurement:
     """The rounding error of ln p(x|z), mean over the images."""
     prior_outside_box: float | None = None
     """The share of the prior's mass outside the box of quadrature."""
+    prior_bounded: bool = False
+    """Whether an estimate of a lower bound of ln p(z) takes its place (`Prior.bounded`). Then
+    `elbo` and `omega` are lower bounds of what they would be, `cross_entropy`, `marginal_kl` and
+    `prior_gap` upper ones."""
     prior_table_error: float | None = None
     """Mean error of ln p(z), where it is read off a table."""
     inference_gap: Measured | None = None

@@ -47,7 +47,10 @@ def step_bound(
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
     if codes is not None:
         mean, log_std = codes
-        return log_prior(mean + log_std.exp() * noise).mean(0), None
+        # A prior may encode images of its own, for whose way through the encoder no gradient
+        # is needed.
+        with frozen(model.encoder):
+            return log_prior(mean + log_std.exp() * noise).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None
     if config.objective == "pooled":

@@ -13,10 +13,10 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from genlab.conformance.densities import Grid
-from genlab.priors.diffusion import (
+from genlab.priors.diffusion import Diffusion
+from genlab.priors.diffusion_flow import (
     HIGH,
     LOW,
-    Diffusion,
     DiffusionFlow,
     VelocityNet,
     bound,
