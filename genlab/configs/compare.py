@@ -127,7 +127,9 @@ def pictures() -> CompareConfig:
     the Fréchet distances of the pictures that each of them draws.
     """
     return CompareConfig(
-        priors=("standard", "mixture", "vamp", "realnvp", "spline", "exemplar", "diffusion"),
+        priors=(
+            "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar", "diffusion",
+        ),
         post_hoc=True, likelihood="gaussian", data="dogs", latent="8x8x16", net="resnet",
         epochs=50, batch=32, learning_rate=2e-3, importance=0, pictures=1000,
     )

@@ -13,6 +13,7 @@ from genlab.priors.base import Prior as Prior
 from genlab.priors.diffusion import Diffusion as Diffusion
 from genlab.priors.energy import Energy as Energy
 from genlab.priors.exemplar import Exemplar as Exemplar
+from genlab.priors.full_gaussian import FullGaussian as FullGaussian
 from genlab.priors.gtm import GTM as GTM
 from genlab.priors.gtm_vamp import GTMVamp as GTMVamp
 from genlab.priors.lars import LARS as LARS
@@ -29,6 +30,7 @@ settle()
 
 PRIORS: dict[str, type[Prior]] = {
     "standard": Standard,
+    "gaussian": FullGaussian,
     "mixture": Mixture,
     "vamp": VampPrior,
     "vamp-mixture": VampMixture,
