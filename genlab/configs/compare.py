@@ -41,7 +41,8 @@ class CompareConfig:
     """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
     and channels: 8x8x16."""
     components: int | None = None
-    """Components of the priors that have them; each has its own default."""
+    """Components of the priors that have them; each has its own default. (Those of exemplar are
+    training images, as many as it takes by default.)"""
     net: Literal["mlp", "conv", "resnet"] = VaeConfig.net
     """The networks: perceptrons, convolutions, or residual blocks of convolutions."""
     hidden: tuple[int, ...] = VaeConfig.hidden
@@ -99,7 +100,8 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
-            given = config.components is not None and "components" in PRIOR_SIGNATURES.rows[prior]
+            has = "components" in PRIOR_SIGNATURES.rows[prior] and prior != "exemplar"
+            given = config.components is not None and has
             learned = config.post_hoc and prior != "standard"
             rows[f"{prior}/{seed}"] = VaeConfig(
                 prior=prior,
@@ -128,10 +130,12 @@ def pictures() -> CompareConfig:
     """
     return CompareConfig(
         priors=(
-            "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar", "diffusion",
+            "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar",
+            "diffusion",
         ),
         post_hoc=True, likelihood="gaussian", data="dogs", latent="8x8x16", net="resnet",
         epochs=50, batch=32, learning_rate=2e-3, importance=0, pictures=1000,
+        components=20, refit_epochs=100, refit_rate=1e-3,
     )
 
 

@@ -141,17 +141,18 @@ def set_apart(images: np.ndarray) -> np.ndarray:
 
     Returns:
         Which are for tests, bool with shape `(N,)`: a tenth, at least two, without the copies of
-        any that are not.
-
-    Raises:
-        InputError: If that cannot be.
+        any that are not. Where every image has more copies than that, copies are on both sides.
     """
     chosen = np.zeros(len(images), bool)
     if len(images) < 2 * FEWEST:
         return chosen
     groups = duplicate_groups(torch.from_numpy(images)) if images.ndim == 4 else _same(images)
     share = max(SHARE, FEWEST / len(images))
-    chosen[hold_out(len(images), SPLIT_SEED, groups, share).numpy()] = True
+    try:
+        rows = hold_out(len(images), SPLIT_SEED, groups, share)
+    except InputError:  # there are too many copies of every image
+        rows = hold_out(len(images), SPLIT_SEED, (), share)
+    chosen[rows.numpy()] = True
     return chosen
 
 
@@ -198,11 +199,7 @@ def splits_of_arrays(
         test = found["test"]
         test_labels = _labels(roles, name, "test", len(test))
     else:
-        try:
-            apart = set_apart(train)
-        except InputError as error:
-            raise InputError(f"{name}: {error}; or give images for tests, as 'test'") from None
-        test_labels = None
+        apart, test_labels = set_apart(train), None
         if train_labels is not None:
             train_labels, test_labels = train_labels[~apart], train_labels[apart]
         train, test = train[~apart], train[apart]

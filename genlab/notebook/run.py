@@ -147,8 +147,8 @@ class Run:
             of_class: Images of this class only, of a GAN with classes.
 
         Returns:
-            uint8: a GAN's images with shape `(N, 3, S, S)`; a VAE's decoded draws of its prior
-            (the probabilities of the pixels, as grey values) with shape `(N, H, W)`.
+            uint8 with shape `(N, 3, H, W)`: a GAN's images, or a VAE's decoded draws of its prior
+            (the means of p(x|z); grey ones have three channels alike).
 
         Raises:
             InputError: If the run is of another kind or not complete, or an option cannot be.

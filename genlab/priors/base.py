@@ -82,6 +82,12 @@ class Prior(nn.Module, ABC):
         """
         del encode, pixels
 
+    def hold_encoder(self) -> None:  # noqa: B027 - few priors have anything to keep
+        """Is told that neither the encoder nor any image of the prior's own changes any more.
+
+        What follows from these alone is then computed once.
+        """
+
     def initialise(self, examples: Tensor, rows: Tensor) -> None:
         """Takes starting values from training images. Most priors do not need it.
 

@@ -91,6 +91,7 @@ class Exemplar(EncoderPrior):
     leaves_out_self = True
     images: Tensor
     rows: Tensor
+    held: Tensor | None
 
     def __init__(self, latent: int, components: int = 1000) -> None:
         super().__init__(latent)
@@ -98,6 +99,7 @@ class Exemplar(EncoderPrior):
         self.components = self.examples = components
         self.register_buffer("rows", torch.full((components,), -1))
         self.log_std = nn.Parameter(torch.tensor(LOG_STD_AT_START))
+        self.register_buffer("held", None, persistent=False)
 
     def attach(self, encode: Encode, pixels: int) -> None:
         """Receives the encoder and makes room for the exemplars."""
@@ -113,9 +115,15 @@ class Exemplar(EncoderPrior):
         self.images.copy_(first_examples(examples, self.components))
         self.rows.copy_(rows[: self.components])
 
+    @torch.no_grad()
+    def hold_encoder(self) -> None:
+        """Encodes the exemplars for the last time."""
+        self.held = self.encode(self.images)[0]
+
     def forward(self) -> KernelDensity:
         """Returns p(z), of all K exemplars, with event shape `(D,)`."""
-        return KernelDensity(self.encode(self.images)[0], self.log_std)
+        centres = self.encode(self.images)[0] if self.held is None else self.held
+        return KernelDensity(centres, self.log_std)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
         """Returns ln p(z|x), of the exemplars other than the image that z is a code of.

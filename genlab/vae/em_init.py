@@ -20,7 +20,9 @@ from genlab.vae.model import VAE
 from genlab.vae.splits import Splits
 
 DRAWS = 50_000
-"""The least number of codes that a prior is fitted to; few digits give several each."""
+"""The least number of codes that a prior is fitted to; few images give several each."""
+NUMBERS = 3_200_000
+"""Fewer codes, but one of each image, in so many dimensions that these would have more numbers."""
 
 
 def fit_prior_by_em(config: VaeConfig, model: VAE, splits: Splits) -> bool:
@@ -37,7 +39,9 @@ def fit_prior_by_em(config: VaeConfig, model: VAE, splits: Splits) -> bool:
     with torch.no_grad():
         mean, log_std = model.encode(x)
         refuse_codes(mean, log_std)
-        noise = torch.randn(math.ceil(DRAWS / len(mean)), *mean.shape, generator=random)
+        draws = min(DRAWS, NUMBERS // mean.shape[1])
+        each = max(1, math.ceil(draws / len(mean)))
+        noise = torch.randn(each, *mean.shape, generator=random)
         z = (mean + log_std.exp() * noise).flatten(0, 1)
     with PRIOR_SIGNATURES.prefixed():
         converged = model.prior.fit_em(z, mean, x, random)

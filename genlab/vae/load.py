@@ -149,7 +149,8 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
         config = vae_config(run)
         model = build_vae(config, shape_of(run, weights))
         model.load_state_dict(weights)
-    return model.eval(), config
+    model.eval().prior.hold_encoder()
+    return model, config
 
 
 def shape_of(run: Run, weights: dict[str, Tensor]) -> tuple[int, ...]:

@@ -156,6 +156,7 @@ def _beginning(config: VaeConfig, out: Path, digits: ImageSplits, splits: Splits
         base = from_way(out, config.post_hoc)
         Run(base).refuse_other_data({"images": digits.identity})
         _take_over(model, config, base)
+        model.prior.hold_encoder()
     return model
 
 

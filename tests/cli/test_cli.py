@@ -122,9 +122,9 @@ def test_a_recipe_is_a_set_of_defaults(tmp_path: Path) -> None:
     """Its values are what --help shows, and any option overrides them."""
     paper = run_command("vae", "train", "--recipe", "vampprior-paper", "--help", cwd=tmp_path)
     shown = " ".join(paper.stdout.replace("│", "").split())
-    assert "Latent dimensions D. (default: 40)" in shown
+    assert "8x8x16. (default: 40)" in shown
     plain = run_command("vae", "train", "--help", cwd=tmp_path)
-    assert "Latent dimensions D. (default: 2)" in " ".join(plain.stdout.replace("│", "").split())
+    assert "8x8x16. (default: 2)" in " ".join(plain.stdout.replace("│", "").split())
 
 
 def test_a_comparison_from_the_command_line(tiny_digits: Path, tmp_path: Path) -> None:

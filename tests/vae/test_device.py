@@ -191,8 +191,8 @@ def test_weights_that_are_not_the_configuration_s_end_in_one_line(
     with pytest.raises(InputError, match=f"run: its weights and its .* do not fit .*{name}"):
         load_vae(run)
     config = json.loads((run / "config.json").read_text())
-    config["config"]["depth"] = 3
+    config["config"]["layers"] = 3
     (run / "config.json").write_text(json.dumps(config))
     seal(run)
-    with pytest.raises(InputError, match="config.json: unknown `depth`"):
+    with pytest.raises(InputError, match="config.json: unknown `layers`"):
         load_vae(run)

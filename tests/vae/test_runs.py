@@ -161,7 +161,7 @@ def test_refit_refuses_other_digits_and_stray_options(
 
     student = of(base, "student", em=True)
     assert not student.em  # which it is not fitted by
-    with pytest.raises(InputError, match="`em` is for the priors mixture, vamp, vamp-mixture"):
+    with pytest.raises(InputError, match="`em` is for the priors gaussian, mixture, vamp, vamp-mixture"):
         train_vae(replace(student, em=True), tmp_path / "other")
     with pytest.raises(InputError, match="not a finished VAE run|no such file"):
         of(tmp_path / "none", "vamp")
@@ -498,7 +498,7 @@ def test_a_run_goes_on_where_its_digits_have_moved_to(
     """What counts is their content; a run that is done needs none."""
     monkeypatch.chdir(tmp_path)
     config, out = config_of(Path(tiny_digits.name), epochs=1), tmp_path / "run"
-    open_run(out, "vae", config, {"digits": genlab.data.splits(config.data).identity})
+    open_run(out, "vae", config, {"images": genlab.data.splits(config.data).identity})
     before = (out / "config.json").read_bytes()
     moved = tiny_digits.rename(tmp_path / "moved.npz")
     with pytest.raises(InputError, match="tiny.npz: no such file"):

@@ -42,7 +42,7 @@ def test_a_folder_of_samples_is_what_the_prior_s_draws_decode_to(run: Path) -> N
         with Image.open(run / "generated" / f"{index:03d}.png") as picture:
             assert picture.mode == "RGB"
             levels = np.asarray(picture)
-        np.testing.assert_array_equal(levels, images[index][..., None].expand(-1, -1, 3))
+        np.testing.assert_array_equal(levels, images[index].permute(1, 2, 0))
     record = json.loads((run / "generated" / "results.json").read_text())
     assert {key: record[key] for key in ("vae", "n", "seed", "size")} == {
         "vae": "run", "n": 120, "seed": 3, "size": 8,
@@ -110,7 +110,7 @@ def test_codes_are_those_of_the_encoder(run: Path, tmp_path: Path) -> None:
 
 
 def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> None:
-    """Of an array, from Python; images of another size are refused."""
+    """Of an array, from Python; images in colour are refused where the run's are grey."""
     images = genlab.data.splits(load_vae(run)[1].data).test.numpy()
     codes = genlab.Run(run).encode(images)
     assert codes["train_mean"].shape[0] + codes["test_mean"].shape[0] == len(images)
@@ -120,10 +120,13 @@ def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> No
     assert {name: len(array) for name, array in codes.items() if name.endswith("_mean")} == {
         "train_mean": len(images), "valid_mean": 7, "test_mean": 9,
     }
-    np.save(tmp_path / "other.npy", np.zeros((20, 9, 9), np.uint8))
+    np.save(tmp_path / "larger.npy", images.repeat(2, 1).repeat(2, 2))  # brought to 8 x 8
+    assert len(genlab.Run(run).encode(tmp_path / "larger.npy")["train_mean"]) == 36
+    colour = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3)).astype(np.uint8)
+    np.save(tmp_path / "colour.npy", colour)
     refused(
-        run_command("vae", "encode", str(run), "other.npy", cwd=tmp_path),
-        "other.npy: 9x9 images, 81 pixels; this VAE was trained on images of 64",
+        run_command("vae", "encode", str(run), "colour.npy", cwd=tmp_path),
+        "colour.npy: images of shape (3, 8, 8); this VAE was trained on images of shape (8, 8)",
     )
     refused(
         run_command("vae", "encode", str(run), "--out", "codes.npy", cwd=tmp_path),
