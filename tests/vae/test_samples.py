@@ -123,11 +123,8 @@ def test_codes_of_other_images_of_the_same_size(run: Path, tmp_path: Path) -> No
     np.save(tmp_path / "larger.npy", images.repeat(2, 1).repeat(2, 2))  # brought to 8 x 8
     assert len(genlab.Run(run).encode(tmp_path / "larger.npy")["train_mean"]) == 36
     colour = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3)).astype(np.uint8)
-    np.save(tmp_path / "colour.npy", colour)
-    refused(
-        run_command("vae", "encode", str(run), "colour.npy", cwd=tmp_path),
-        "colour.npy: images of shape (3, 8, 8); this VAE was trained on images of shape (8, 8)",
-    )
+    with pytest.raises(InputError, match=r"arrays: images of shape \(3, 8, 8\); this VAE was"):
+        genlab.Run(run).encode(colour)
     refused(
         run_command("vae", "encode", str(run), "--out", "codes.npy", cwd=tmp_path),
         "codes are written as .npz",
