@@ -161,7 +161,7 @@ def test_refit_refuses_other_digits_and_stray_options(
 
     student = of(base, "student", em=True)
     assert not student.em  # which it is not fitted by
-    with pytest.raises(InputError, match="`em` is for the priors gaussian, mixture, vamp, vamp-mixture"):
+    with pytest.raises(InputError, match="`em` is for the priors gaussian, mixture, vamp, vamp"):
         train_vae(replace(student, em=True), tmp_path / "other")
     with pytest.raises(InputError, match="not a finished VAE run|no such file"):
         of(tmp_path / "none", "vamp")
