@@ -62,6 +62,8 @@ class CompareConfig:
     """With --post-hoc: passes over the images' codes for each prior."""
     batch: int = VaeConfig.batch
     """Images a step."""
+    mirror: bool = False
+    """Learn from each image and from its mirror image: for photographs, not for writing."""
     learning_rate: float = VaeConfig.learning_rate
     """Highest learning rate of Adam."""
     refit_rate: float = 3e-3
@@ -109,7 +111,7 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 likelihood=config.likelihood, likelihood_options=config.likelihood_options,
                 data=config.data, size=config.size, crop=config.crop, latent=config.latent,
                 net=config.net, hidden=config.hidden, width=config.width, depth=config.depth,
-                beta=1.0 if learned else config.beta,
+                beta=1.0 if learned else config.beta, mirror=config.mirror,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=seed,

@@ -53,6 +53,8 @@ class TrainingConfig:
     """Passes over the training images; at most so many with --patience."""
     batch: int = 256
     """Images a step."""
+    mirror: bool = False
+    """Learn from each image and from its mirror image: for photographs, not for writing."""
     learning_rate: float = 4e-3
     """Highest learning rate of Adam."""
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -182,9 +184,10 @@ class VaeConfig(TrainingConfig):
         object.__setattr__(self, "prior_options", options)
         options = LIKELIHOOD_SIGNATURES.complete(self.likelihood, self.likelihood_options)
         object.__setattr__(self, "likelihood_options", options)
-        for name, value in self._following().items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        following = {n: v for n, v in self._following().items() if getattr(self, n) is None}
+        for name, value in following.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_followed", tuple(following))
         super().__post_init__()
         for name in ("draws", "width", "depth"):
             if getattr(self, name) < 1:
@@ -222,12 +225,11 @@ class VaeConfig(TrainingConfig):
     def as_defaults(self) -> "VaeConfig":
         """Returns the configuration as defaults of a command line, which may change any option.
 
-        Options that have the values that follow from the others are open again: None.
+        Options that were not given and followed from others are open again: None.
         """
         found = copy(self)
-        for name, value in self._following().items():
-            if getattr(self, name) == value:
-                object.__setattr__(found, name, None)
+        for name in vars(self)["_followed"]:
+            object.__setattr__(found, name, None)
         return found
 
     def _check_latent(self) -> None:

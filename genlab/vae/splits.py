@@ -11,6 +11,8 @@ __all__ = [
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from torch import Tensor
 
 import genlab.data
@@ -32,7 +34,8 @@ class Splits(NamedTuple):
     """The images that training uses."""
 
     train: Tensor
-    """Grey values in [0, 1], with shape `(N, X)`."""
+    """Values in [0, 1], with shape `(N, X)`: those of the mirror images too, if they are learned
+    from."""
     valid: Tensor | None
     """As the likelihood observes them, for early stopping, with shape `(V, X)`."""
     test: Tensor
@@ -87,4 +90,6 @@ def splits_of(digits: ImageSplits, config: TrainingConfig, likelihood: Likelihoo
             cut = len(train) - max(1, len(train) // HELD_OUT)
             train, held = train[:cut], train[cut:]
         valid = likelihood.observe(held, generator(TEST_SEED, "validation digits"))
+    if config.mirror:
+        train = torch.cat([train, train.view(-1, *digits.shape).flip(-1).flatten(1)])
     return Splits(train, valid, observed_test_images(digits, likelihood), digits.shape)
