@@ -87,7 +87,7 @@ def test_two_dimensions_are_integrated_whatever_the_network(net: str, tmp_path: 
 def test_a_stopped_run_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut at every third save, inside and at the ends of epochs."""
+    """Cut at every eighth save, inside and at the ends of epochs."""
     config = small(mirror=True, prior="realnvp", prior_options={"blocks": 2, "width": 8})
     assert train_vae(config, tmp_path / "whole").train_images == 72
     save, count = Run.save_state, 0
@@ -96,7 +96,7 @@ def test_a_stopped_run_ends_with_the_same_weights(
         nonlocal count
         save(self, *args)
         count += 1
-        if count % 3 == 0:
+        if count % 8 == 0:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Run, "save_state", save_and_die)
