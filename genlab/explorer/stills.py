@@ -3,7 +3,7 @@
 Shapes: G grid points an axis, H x W pixels.
 """
 
-__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still"]
+__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still", "webp", "webp_uri"]
 
 import base64
 import io
@@ -42,6 +42,19 @@ def png(image: np.ndarray) -> str:
     small.putpalette([shade * 17 for shade in range(16) for _ in range(3)])
     small.save(buffer, "PNG", bits=4, optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def webp(image: np.ndarray, quality: int | None) -> bytes:
+    """Returns an image `(H, W, 3)`, uint8, as WebP, lossless if no quality is given."""
+    buffer = io.BytesIO()
+    lossless = quality is None
+    Image.fromarray(image).save(buffer, "WEBP", lossless=lossless, quality=quality or 80, method=4)
+    return buffer.getvalue()
+
+
+def webp_uri(image: bytes) -> str:
+    """Returns an image of `webp` as a data URI."""
+    return "data:image/webp;base64," + base64.b64encode(image).decode("ascii")
 
 
 @torch.no_grad()
