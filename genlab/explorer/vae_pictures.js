@@ -3,7 +3,7 @@
 // their reconstructions, samples of each prior with their distances, a walk through the latents.
 
 const AT_ONCE = 20; // samples of a prior that are shown at a time
-const FEW_FRAMES = 4; // models whose walks and planes have large pictures
+const FEW_FRAMES = 4; // models whose walks have large pictures
 const SMALL = 48; // pictures with fewer pixels a side are shown with sharp pixels
 const sheets = { reconstructions: null, samples: [], walks: [] };
 let firstShown = 0;
@@ -44,6 +44,7 @@ async function startPictures() {
     firstShown = (firstShown + AT_ONCE) % samples;
     drawPriorSamples();
   });
+  document.getElementById("frames").classList.toggle("few", models.length <= FEW_FRAMES);
   pictureOfEach("frames", "canvas");
   if (models[0].plane) {
     document.getElementById("planes").hidden = false;
@@ -65,7 +66,6 @@ async function startPictures() {
 function pictureOfEach(id, tag) {
   const { models } = FACTS.vae;
   const box = document.getElementById(id);
-  box.classList.toggle("few", models.length <= FEW_FRAMES);
   return models.map(() => {
     const figure = make("figure", { parent: box });
     const image = make(tag, { parent: figure });
@@ -132,7 +132,7 @@ function drawPriorSamples() {
   document.getElementById("prior-samples-heading").textContent = word(
     one ? "samples-heading-one" : "samples-heading",
   );
-  const said = [word(one ? "samples-words-one" : "samples-words")];
+  const said = [word(one ? "samples-words-one" : "prior-samples-words")];
   if (postHoc) said.push(word("same-decoder"));
   document.getElementById("prior-samples-words").textContent = joined(said);
   if (limit) {

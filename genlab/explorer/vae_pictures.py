@@ -61,10 +61,10 @@ class Quality(NamedTuple):
     """Qualities of WebP; None is lossless."""
 
     samples: int | None
-    walks: int
+    walks: int | None
 
 
-LADDER = (Quality(None, 92), Quality(92, 85), Quality(80, 70))
+LADDER = (Quality(None, None), Quality(None, 92), Quality(92, 85), Quality(80, 70))
 """How well the sheets are kept, the best first: the first with which all fit is taken."""
 
 
