@@ -69,13 +69,15 @@ def lattice_still(model: VAE, limit: float, height: int, width: int, paper: bool
     return png(np.round(255 * (1 - sheet if paper else sheet)).astype(np.uint8))
 
 
-def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
-    """Returns a density `(G, G)` as shading, with the codes `(N, 2)` as dots."""
+def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float, dot: int = 1) -> str:
+    """Returns a density `(G, G)` as shading, with codes `(N, 2)` as dots of `dot` pixels a side."""
     shade = np.clip(1 + (log_p - log_p.max()) / DEPTH, 0, 1)
     image = np.repeat(np.repeat(255 - 150 * shade, 2, 0), 2, 1)
     places = np.round((codes + limit) / (2 * limit) * (len(image) - 1)).astype(int)
-    inside = ((places >= 0) & (places < len(image))).all(1)
-    image[places[inside, 1], places[inside, 0]] = 0
+    for shift in np.ndindex(dot, dot):
+        shifted = places + np.array(shift) - dot // 2
+        shifted = shifted[((shifted >= 0) & (shifted < len(image))).all(1)]
+        image[shifted[:, 1], shifted[:, 0]] = 0
     return png(image[::-1].astype(np.uint8))
 
 

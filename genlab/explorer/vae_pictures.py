@@ -52,6 +52,8 @@ STOPS, STEPS = 6, 12
 """Samples that a walk leads through, and steps from one to the next: a row of a sheet."""
 DOTS = 500
 """Test images whose codes a plane shows, at most."""
+DOT = 3
+"""Pixels a side of the dot of a code."""
 STILL_SAMPLES, STILL_STEPS = 20, 3
 """For a reader without scripts: samples, and the steps of a walk from one image to the next."""
 STILL_QUALITY = 80
@@ -182,7 +184,7 @@ def _plane(one: Loaded, images: ImageSplits) -> dict[str, Any]:
     limit = common_limit(z)
     density = log_density(one.model, limit, one.config.prior)
     return {
-        "plane": {"picture": density_still(density, z, limit), "limit": limit, "codes": len(z)}
+        "plane": {"picture": density_still(density, z, limit, DOT), "limit": limit, "codes": len(z)}
     }
 
 
