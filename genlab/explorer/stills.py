@@ -70,7 +70,7 @@ def lattice_still(model: VAE, limit: float, height: int, width: int, paper: bool
 
 
 def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float, dot: int = 1) -> str:
-    """Returns a density `(G, G)` as shading, with codes `(N, 2)` as dots of `dot` pixels a side."""
+    """Returns a density `(G, G)` as shading, with codes `(N, 2)` as dots, `dot` pixels wide."""
     shade = np.clip(1 + (log_p - log_p.max()) / DEPTH, 0, 1)
     image = np.repeat(np.repeat(255 - 150 * shade, 2, 0), 2, 1)
     places = np.round((codes + limit) / (2 * limit) * (len(image) - 1)).astype(int)

@@ -183,9 +183,8 @@ def _plane(one: Loaded, images: ImageSplits) -> dict[str, Any]:
     )
     limit = common_limit(z)
     density = log_density(one.model, limit, one.config.prior)
-    return {
-        "plane": {"picture": density_still(density, z, limit, DOT), "limit": limit, "codes": len(z)}
-    }
+    picture = density_still(density, z, limit, DOT)
+    return {"plane": {"picture": picture, "limit": limit, "codes": len(z)}}
 
 
 @torch.no_grad()
