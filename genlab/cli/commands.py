@@ -104,7 +104,8 @@ def explore(
     """Make one interactive page of a run, a file that works offline, and open it.
 
     The reader moves over the latent planes of its VAEs and sees the image at each point, draws
-    digits, walks between points, and watches its GAN learn. The networks run in the browser.
+    digits, walks between points, and watches its GAN learn. The networks run in the browser;
+    VAEs with other networks than perceptrons, or of images in colour, are shown by pictures.
 
     Args:
         run: A VAE run, a comparison, a GAN run or a lab run.

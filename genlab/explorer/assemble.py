@@ -23,7 +23,7 @@ from genlab.explorer.blobs import Blobs
 FOLDER = Path(__file__).parent
 SCRIPTS = (
     "words", "bytes", "mlp", "density", "state", "picture", "lattice", "plane", "chart", "field",
-    "side", "sheet", "walk", "samples", "draw", "numbers", "gan", "check", "main",
+    "side", "sheet", "walk", "samples", "draw", "numbers", "gan", "vae_pictures", "check", "main",
 )
 """The page's scripts in the order in which they run; they share one scope."""
 

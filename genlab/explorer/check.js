@@ -56,9 +56,11 @@ function whose(role, name) {
 function drawCheck() {
   const verdict = document.getElementById("verdict");
   const list = document.getElementById("checks");
-  verdict.hidden = !FACTS.vae;
+  const live = isLive();
+  document.getElementById("trust-words").hidden = !live;
+  verdict.hidden = !live;
   list.replaceChildren();
-  if (check.done && FACTS.vae) {
+  if (check.done && live) {
     const fine = check.results.every(({ ok }) => ok);
     verdict.className = "verdict " + (fine ? "yes" : "no");
     verdict.dataset.word = fine ? "verdict-yes" : "verdict-no";
@@ -78,7 +80,7 @@ function drawCheck() {
       });
     }
   }
-  if (!FACTS.vae) make("li", { text: word("check-none"), parent: list });
+  if (!live) make("li", { text: word("check-none"), parent: list });
   drawFacts();
 }
 

@@ -4,6 +4,7 @@ __all__ = ["LIMIT", "explore", "lines_of"]
 
 import html
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from genlab.explorer.find import Found, find
 from genlab.explorer.gan_facts import gan_facts, gan_stills
 from genlab.explorer.stills import Still
 from genlab.explorer.vae_facts import vae_facts
+from genlab.fid.prior_pictures import RESULTS as PICTURES
 from genlab.figures.language import LANGUAGES, twin
 from genlab.runs.run import Run
 
@@ -54,8 +56,9 @@ def explore(
         priors: Of several VAEs, these; all if empty.
 
     Returns:
-        What was written: the file, its size in bytes, the models, those among them for whose
-        networks there was no room, and how far the stored weights are from torch's at most.
+        What was written: the file, its size in bytes, the models, whether the page decodes them
+        or shows pictures, those for whose networks there was no room, and how far the stored
+        weights are from torch's at most.
 
     Raises:
         InputError: If `path` is no run with anything finished, or its data is not at hand.
@@ -74,7 +77,8 @@ def explore(
         facts["gan"] = gan_facts(found.gan, blobs)
     if found.vaes:
         budget = LIMIT - blobs.characters - OTHER - A_MODEL * len(found.vaes)
-        facts["vae"], stills = vae_facts(found.vaes, data, blobs, budget)
+        measured = path if (path / PICTURES).exists() else None
+        facts["vae"], stills = vae_facts(found.vaes, data, blobs, budget, measured)
         facts["vae"]["seeds"] = found.seeds
     if facts["sheet"]:
         pictures = facts["sheet"]["pictures"]
@@ -93,10 +97,12 @@ def explore(
     atomic.write_output(target, written, path)
     models = facts["vae"]["models"] if facts["vae"] else []
     networks = facts["vae"]["networks"] if facts["vae"] else {}
+    live = bool(facts["vae"] and not facts["vae"]["pictures"])
     return {
         "kind": "explore", "page": str(target), "bytes": len(written), "lang": opened,
         "models": [model["name"] for model in models], "gan": found.gan is not None,
-        "without_decoder": [model["name"] for model in models if model["decoder"] is None],
+        "live": live,
+        "without_decoder": [m["name"] for m in models if live and m["decoder"] is None],
         "deviation": {
             role: max((n["deviation"] for n in networks.values() if n["role"] == role), default=0)
             for role in ("decoder", "encoder")
@@ -113,7 +119,8 @@ def lines_of(results: dict[str, Any]) -> list[str]:
             "shown without decoding; choose models with --priors"
         )
     megabytes, count = results["bytes"] / 1e6, len(results["models"])
-    shown = [f"{count} VAE{'s' if count > 1 else ''}"] * bool(count)
+    by = "" if results["live"] else " by pictures"
+    shown = [f"{count} VAE{'s' if count > 1 else ''}{by}"] * bool(count)
     shown += ["a GAN"] * results["gan"]
     line = f"{results['page']}: {' and '.join(shown)}, {megabytes:.1f} MB"
     if off := results["deviation"]["decoder"]:
@@ -146,7 +153,10 @@ def _texts(found: Found, facts: dict[str, Any], lang: str) -> dict[str, str]:
     """Returns the plain text of the slots of the template."""
     words = word_table()[lang]
     name = facts["run"]["name"]
-    subject = "gan" if not found.vaes else ("vae" if facts["vae"]["plane"] else "space")
+    subject = "gan"
+    if facts["vae"]:
+        plane, pictures = facts["vae"]["plane"], facts["vae"]["pictures"]
+        subject = "pictures" if pictures else ("vae" if plane else "space")
     data = []
     for key, part in (("data-digits", facts["vae"]), ("data-images", facts["gan"])):
         if part:
@@ -176,19 +186,55 @@ def _stills(facts: dict[str, Any], stills: list[Still], lang: str) -> str:
             text = words["one-seed"].format(seeds=facts["vae"]["seeds"])
             parts.append(f"<p>{html.escape(text)}</p>")
         parts.append(_table(facts["vae"], words, lang))
+        if facts["vae"]["pictures"] and facts["vae"]["pictures"]["limit"]:
+            parts.append(_distances(facts["vae"], words, lang))
     return "\n".join(parts)
 
 
 def _table(facts: dict[str, Any], words: dict[str, str], lang: str) -> str:
     models, names = facts["models"], facts["quantities"]
     shown = [key for key in names if any(key in model["numbers"] for model in models)]
-    head = "".join(f"<th>{html.escape(names[key][lang])}</th>" for key in shown)
-    rows = []
-    for model in models:
-        cells = "".join(f"<td>{_number(model['numbers'].get(key))}</td>" for key in shown)
-        rows.append(f"<tr><th>{html.escape(model['title'][lang])}</th>{cells}</tr>")
-    table = f"<table><tr><th>{words['prior']}</th>{head}</tr>{''.join(rows)}</table>"
-    return f'<div class="scroll">{table}</div>'
+    rows = [
+        (model["title"][lang], [_number(model["numbers"].get(key)) for key in shown])
+        for model in models
+    ]
+    return _as_table([words["prior"], *(names[key][lang] for key in shown)], rows)
+
+
+def _distances(facts: dict[str, Any], words: dict[str, str], lang: str) -> str:
+    """Returns the distances of the images that each prior draws, as HTML."""
+    limit = facts["pictures"]["limit"]
+
+    def cells(distances: list[dict[str, Any]], above: str, closed: str) -> list[str]:
+        return [*(_number(one["number"]) for one in distances), above, closed]
+
+    rows = [
+        (
+            model["title"][lang],
+            cells(
+                model["measured"]["distances"], _number(model["measured"]["above"]),
+                model["measured"]["closed"] or "–",
+            ),
+        )
+        for model in facts["models"] if model["measured"]
+    ]
+    rows.append((words["decoded-codes"], cells(limit["distances"], "–", "–")))
+    if limit["gan"]:
+        rows.append(("GAN", cells(limit["gan"], "–", "–")))
+    labels = [one["label"] for one in limit["distances"]]
+    return _as_table(
+        [words["prior"], *labels, words["above-limit"], words["gap-closed"]], rows
+    )
+
+
+def _as_table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Returns a table as HTML: the names of its columns, then those of its rows with the cells."""
+    top = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    lines = []
+    for name, cells in rows:
+        values = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        lines.append(f"<tr><th>{html.escape(name)}</th>{values}</tr>")
+    return f'<div class="scroll"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
 
 
 def _number(number: dict[str, Any] | None) -> str:

@@ -34,14 +34,6 @@ async function startGan() {
   drawGan();
 }
 
-/** One square of a sheet. */
-function tile(canvas, sheet, column, row, size) {
-  canvas.width = canvas.height = size;
-  canvas
-    .getContext("2d")
-    .drawImage(sheet, column * size, row * size, size, size, 0, 0, size, size);
-}
-
 function drawGan() {
   const { images, design, size, pretrained: network, data } = FACTS.gan;
   document.getElementById("gan-words").textContent = word("gan-words", {

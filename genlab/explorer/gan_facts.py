@@ -14,21 +14,17 @@ Shapes: N images, Z latent dimensions, S pixels a side.
 
 __all__ = ["gan_facts", "gan_stills", "slerp"]
 
-import io
-
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from PIL import Image
 from torch import Tensor
 
 from genlab.common.rng import generator
 from genlab.common.typed_json import from_json
 from genlab.explorer.blobs import Blobs
-from genlab.explorer.stills import Still
+from genlab.explorer.stills import Still, webp
 from genlab.fid.results import GanMeasurement
 from genlab.figures.sheets import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
@@ -99,7 +95,7 @@ def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
     folder = path / "samples" / f"epoch_{epoch:03d}"
     images = read_sheet(folder)
     row = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1, 3)
-    return {"epoch": epoch, "count": len(images), "sheet": blobs.add(_webp(row, None))}
+    return {"epoch": epoch, "count": len(images), "sheet": blobs.add(webp(row, None))}
 
 
 @torch.no_grad()
@@ -121,15 +117,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     pixels = pixels_of(images)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()
-    return {"anchors": ANCHORS, "steps": STEPS, "sheet": blobs.add(_webp(sheet, QUALITY))}
-
-
-def _webp(image: np.ndarray, quality: int | None) -> bytes:
-    """Returns an image `(H, W, 3)` as WebP, lossless if no quality is given."""
-    buffer = io.BytesIO()
-    lossless = quality is None
-    Image.fromarray(image).save(buffer, "WEBP", lossless=lossless, quality=quality or 80, method=4)
-    return buffer.getvalue()
+    return {"anchors": ANCHORS, "steps": STEPS, "sheet": blobs.add(webp(sheet, QUALITY))}
 
 
 def distances_of(path: Path) -> dict[str, Any] | None:

@@ -3,8 +3,12 @@
 
 /** The title, and whose pictures these are. */
 function wordsOfHead() {
-  const subject = FACTS.vae ? (onPlane() ? "vae" : "space") : "gan";
-  document.title = word("title-" + subject, { name: FACTS.run.name });
+  const subject = () => {
+    if (!FACTS.vae) return "gan";
+    if (!isLive()) return "pictures";
+    return onPlane() ? "vae" : "space";
+  };
+  document.title = word("title-" + subject(), { name: FACTS.run.name });
   const data = [];
   const say = (key, { name, stand_in: standin }) =>
     data.push(word(key, { name, standin: standin ? word("standin") : "" }));
@@ -19,7 +23,7 @@ function again() {
   forgetColours();
   fillWords();
   wordsOfHead();
-  if (FACTS.vae) {
+  if (isLive()) {
     if (onPlane()) {
       wordsOfField();
       wordsOfSide();
@@ -40,7 +44,7 @@ function startPrinting() {
     again();
     announce();
     cards.forEach((card) => drawCard(card, true));
-    if (FACTS.vae) drawSamples(true);
+    if (isLive()) drawSamples(true);
   });
   addEventListener("afterprint", () => {
     if (before) dataset.theme = before;
@@ -52,9 +56,9 @@ function startPrinting() {
 function start() {
   for (const id of ["main", "tools", "verdict"]) document.getElementById(id).hidden = false;
   if (onPlane()) state.z = inside(planeOf(model()).codes.z.slice(0, 2));
-  if (FACTS.vae) state.pins = firstPins();
+  if (isLive()) state.pins = firstPins();
   readAddress();
-  if (FACTS.vae) {
+  if (isLive()) {
     if (onPlane()) {
       startField();
       startSide();
@@ -62,8 +66,9 @@ function start() {
     startWalk();
     startSamples();
     startDraw();
-    startNumbers();
   }
+  if (FACTS.vae && !isLive()) startPictures();
+  if (FACTS.vae) startNumbers();
   if (FACTS.sheet) startSheet();
   if (FACTS.gan) startGan();
   startCheck();

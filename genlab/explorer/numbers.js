@@ -31,7 +31,7 @@ function startNumbers() {
 }
 
 function drawNumbers() {
-  const { models, seeds } = FACTS.vae;
+  const { models, seeds, pictures } = FACTS.vae;
   const shown = [...new Set(models.flatMap((of) => Object.keys(of.numbers)))];
   const compared = models.some((of) => of.difference);
   const said = [word("numbers-words", { n: models[0].test_images })];
@@ -43,8 +43,9 @@ function drawNumbers() {
   document.getElementById("table-box").className = models.length > FEW ? "scroll broad" : "scroll";
   const head = make("tr", { parent: make("thead", { parent: table }) });
   make("th", { text: word("quantity"), parent: head }).scope = "col";
+  const choice = models.length > 1 && !pictures;
   models.forEach((of, index) => {
-    const chosen = models.length > 1 && index === state.model ? "chosen" : "";
+    const chosen = choice && index === state.model ? "chosen" : "";
     make("th", { text: title(of), parent: head, type: chosen }).scope = "col";
   });
   const body = make("tbody", { parent: table });

@@ -1,5 +1,6 @@
 "use strict";
-// Grey images on canvases: ink on paper in the colours of the page, others as they are.
+// Images on canvases: parts of a sheet of images; grey ones, which are ink on paper in the colours
+// of the page, or as they are.
 
 const colours = new Map(); // asked of the style once: `forgetColours` after a change of light
 
@@ -32,6 +33,15 @@ function drawDigit(canvas, grey, label) {
   }
   context.putImageData(image, 0, 0);
   if (label) describe(canvas, label);
+}
+
+/** Draws one image of a sheet; the canvas takes its size. */
+function tile(canvas, sheet, column, row, width, height = width) {
+  canvas.width = width;
+  canvas.height = height;
+  canvas
+    .getContext("2d")
+    .drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
 }
 
 /** Says what a canvas shows. */

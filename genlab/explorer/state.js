@@ -56,6 +56,11 @@ const keepAddress = settled(() => {
   history.replaceState(null, "", "#" + parts);
 }, 250);
 
+/** Whether the page runs the networks of VAEs; otherwise it has pictures of them. */
+function isLive() {
+  return Boolean(FACTS.vae && !FACTS.vae.pictures);
+}
+
 /** Whether there is a latent plane. */
 function onPlane() {
   return Boolean(FACTS.vae && FACTS.vae.plane);

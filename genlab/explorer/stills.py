@@ -3,7 +3,7 @@
 Shapes: G grid points an axis, H x W pixels.
 """
 
-__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still"]
+__all__ = ["Still", "density_still", "lattice_still", "png", "samples_still", "webp", "webp_uri"]
 
 import base64
 import io
@@ -44,6 +44,19 @@ def png(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def webp(image: np.ndarray, quality: int | None) -> bytes:
+    """Returns an image `(H, W, 3)`, uint8, as WebP, lossless if no quality is given."""
+    buffer = io.BytesIO()
+    lossless = quality is None
+    Image.fromarray(image).save(buffer, "WEBP", lossless=lossless, quality=quality or 80, method=4)
+    return buffer.getvalue()
+
+
+def webp_uri(image: bytes) -> str:
+    """Returns an image of `webp` as a data URI."""
+    return "data:image/webp;base64," + base64.b64encode(image).decode("ascii")
+
+
 @torch.no_grad()
 def lattice_still(model: VAE, limit: float, height: int, width: int, paper: bool) -> str:
     """Returns the decoded images of a lattice over [-limit, limit]^2, the highest z2 first.
@@ -56,13 +69,15 @@ def lattice_still(model: VAE, limit: float, height: int, width: int, paper: bool
     return png(np.round(255 * (1 - sheet if paper else sheet)).astype(np.uint8))
 
 
-def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float) -> str:
-    """Returns a density `(G, G)` as shading, with the codes `(N, 2)` as dots."""
+def density_still(log_p: np.ndarray, codes: np.ndarray, limit: float, dot: int = 1) -> str:
+    """Returns a density `(G, G)` as shading, with codes `(N, 2)` as dots, `dot` pixels wide."""
     shade = np.clip(1 + (log_p - log_p.max()) / DEPTH, 0, 1)
     image = np.repeat(np.repeat(255 - 150 * shade, 2, 0), 2, 1)
     places = np.round((codes + limit) / (2 * limit) * (len(image) - 1)).astype(int)
-    inside = ((places >= 0) & (places < len(image))).all(1)
-    image[places[inside, 1], places[inside, 0]] = 0
+    for shift in np.ndindex(dot, dot):
+        shifted = places + np.array(shift) - dot // 2
+        shifted = shifted[((shifted >= 0) & (shifted < len(image))).all(1)]
+        image[shifted[:, 1], shifted[:, 0]] = 0
     return png(image[::-1].astype(np.uint8))
 
 

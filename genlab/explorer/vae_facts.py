@@ -6,7 +6,6 @@ Shapes: N images, X pixels, D latent dimensions.
 __all__ = ["CODE_TOLERANCE", "PIXEL_TOLERANCE", "vae_facts"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,22 @@ import torch
 
 from torch import Tensor
 
-from genlab.common.errors import InputError
-from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
 from genlab.common.text import one_line
-from genlab.configs.vae import VaeConfig
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import on_paper
 from genlab.explorer.blobs import Blobs
 from genlab.explorer.plane_facts import density_facts, log_density
 from genlab.explorer.precision import Precision, choose
 from genlab.explorer.stills import Still, density_still, lattice_still, samples_still
+from genlab.explorer.vae_models import Loaded, load, model_facts, origin_facts, quantity_names
+from genlab.explorer.vae_pictures import picture_facts
 from genlab.explorer.weights import deviation, pack
 from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
-from genlab.networks.mlp import LOG_STD_RANGE
-from genlab.runs.run import Run
-from genlab.runs.seal import digest_of, has, read_kept
-from genlab.vae.compare import paired
-from genlab.vae.load import MEASURES, load_vae, measured_values
+from genlab.networks.interface import LOG_STD_RANGE
+from genlab.networks.mlp import Decoder, Encoder
 from genlab.vae.model import VAE
-from genlab.vae.results import PAIRED, read_results
 from genlab.vae.splits import observed_test_images, open_images
 
 PIXEL_TOLERANCE = 2e-3
@@ -53,61 +47,49 @@ DRAWS = 96
 STILL_SAMPLES = 16
 PROBES = 6
 """Latents and digits for which torch's values are kept."""
-SHOWN_QUANTITIES = (
-    "nll_exact", "nll_is", "elbo", "re", "omega", "cross_entropy", "conditional_entropy",
-    "mutual_information", "marginal_kl", "prior_gap", "inference_gap",
-)
-"""Quantities that a page shows, of those that a run has."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Loaded:
-    """A VAE with what the page needs of its run."""
-
-    name: str
-    path: Path
-    run: Run
-    model: VAE
-    config: VaeConfig
 
 
 def vae_facts(
-    paths: Mapping[str, Path], data: str | None, blobs: Blobs, budget: int
+    paths: Mapping[str, Path], data: str | None, blobs: Blobs, budget: int,
+    comparison: Path | None = None,
 ) -> tuple[dict[str, Any], list[Still]]:
     """Returns the data of VAEs as JSON, and still pictures.
 
-    Large arrays go into `blobs`.
+    Large arrays go into `blobs`. Unless a page can decode all of the VAEs, they are shown by
+    pictures, as of `picture_facts`: their networks are not perceptrons, the mean of their
+    likelihood is no elementwise function that the page has, or their images are in colour.
 
     Arguments:
         paths: The runs by name, all of the same digits and latent dimensions.
         data: SOURCE of the digits now; None for where they were.
         blobs: Takes the arrays.
-        budget: Characters that the networks may take.
+        budget: Characters that the networks, or the pictures, may take.
+        comparison: The folder of the comparison of these runs, if it has measured the images of
+            its priors.
 
     Raises:
-        InputError: If the digits are not at hand or others than those of the runs, or a
-            likelihood is not one that a page can decode.
+        InputError: If the digits are not at hand or others than those of the runs.
     """
-    loaded = [_load(name, path) for name, path in paths.items()]
+    loaded = [load(name, path) for name, path in paths.items()]
     first = loaded[0]
     digits = open_images(first.config, data)
     for one in loaded:
         one.run.refuse_other_data({"images": digits.identity})
-        if one.model.likelihood.mean_function is None:
-            kind = type(one.model.likelihood).__name__
-            raise InputError(f"{one.path}: a page cannot decode images of the likelihood {kind}")
+    live = list(filter(None, (_live_networks(one.model) for one in loaded)))
+    if digits.colour or len(live) < len(loaded):
+        return picture_facts(loaded, digits, comparison, blobs, budget)
     plane = first.config.dimensions == 2
     count = min(DOTS if plane else SHOWN, len(digits.test))
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:count]
     x = observed_test_images(digits, first.model.likelihood)[rows]
     codes = {one.name: posterior_dots(one.model, x, one.config.seed) for one in loaded}
     (height, width), paper = digits.test.shape[1:], on_paper(digits.test)
-    precisions = choose([(one.model.encoder, one.model.decoder) for one in loaded], budget)
+    precisions = choose(live, budget)
     networks: dict[str, Any] = {}
     models, stills = [], []
     for one, precision in zip(loaded, precisions):
-        facts = _identity(one) | _networks(one.model, precision, x, networks, blobs)
-        facts |= _difference(one, first)
+        facts = model_facts(one, first)
+        facts |= _networks(one.model, precision, x, networks, blobs)
         if plane:
             z = codes[one.name]
             limit = facts["limit"] = common_limit(z)
@@ -128,49 +110,18 @@ def vae_facts(
         "post_hoc": any(one.config.post_hoc is not None for one in loaded),
         "digits": _digits(digits, rows, first.model.likelihood.to_grey(x), paper, blobs),
         "mean": first.model.likelihood.mean_function,
-        "quantities": {
-            key: {lang: QUANTITIES[key].label(lang) for lang in ("zh", "en")}
-            for key in SHOWN_QUANTITIES
-        },
+        "quantities": quantity_names(),
         "tolerance": {"pixel": PIXEL_TOLERANCE, "code": CODE_TOLERANCE},
-        "log_std_range": LOG_STD_RANGE,
+        "log_std_range": LOG_STD_RANGE, "pictures": None,
     }, stills
 
 
-def _load(name: str, path: Path) -> Loaded:
-    model, config = load_vae(path)
-    return Loaded(name=name, path=path, run=Run(path), model=model, config=config)
-
-
-def _identity(one: Loaded) -> dict[str, Any]:
-    """Returns the names of a model and its numbers."""
-    results = read_results(one.run)
-    found = {key: getattr(results, key) for key in SHOWN_QUANTITIES}
-    return {
-        "name": one.name, "prior": one.config.prior, "seed": one.config.seed,
-        "title": one.model.prior.title.capitalised()._asdict(),
-        "test_images": results.test_images,
-        "numbers": {key: _number(value) for key, value in found.items() if value is not None},
-        "sha256": digest_of(read_kept(one.path / "model.safetensors")),
-    }
-
-
-def _difference(one: Loaded, first: Loaded) -> dict[str, Any]:
-    """Returns the paired difference to the first model, in the best quantity that both have."""
-    if one is first or not all(has(m.path / MEASURES) for m in (one, first)):
-        return {}
-    ours, theirs = measured_values(one.path), measured_values(first.path)
-    name = next((n for n in PAIRED if n in ours and n in theirs), None)
-    if name is None:
-        return {}
-    draws = [read_results(m.run).nll_is_draws_error or 0.0 for m in (one, first)]
-    found = paired(name, [ours[name] - theirs[name]], draws if name == "nll_is" else ())
-    return {"difference": {"of": name, "number": _number(found, sign=True)}}
-
-
-def _number(one: Measured, sign: bool = False) -> dict[str, Any]:
-    """Returns a value, its error, and the texts that the page shows of them."""
-    return {"value": one.value, "error": one.error, "texts": one.texts(sign)}
+def _live_networks(model: VAE) -> tuple[Encoder, Decoder] | None:
+    """Returns encoder and decoder if a page can compute with them, else None."""
+    encoder, decoder = model.encoder, model.decoder
+    if not (isinstance(encoder, Encoder) and isinstance(decoder, Decoder)):
+        return None
+    return None if model.likelihood.mean_function is None else (encoder, decoder)
 
 
 def _networks(
@@ -237,8 +188,5 @@ def _digits(
     return {
         "count": len(rows), "height": height, "width": width, "images": blobs.add(packed),
         "grey": grey, "paper": paper, "labels": labels, "classes": names,
-        "identity": {
-            "name": digits.identity.name, "sha256": digits.identity.sha256,
-            "licence": digits.identity.licence, "stand_in": digits.identity.stand_in,
-        },
+        "identity": origin_facts(digits),
     }

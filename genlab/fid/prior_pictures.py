@@ -17,7 +17,9 @@ which the test of memorisation tells.
 Differences are paired: the same real images in both distances (`metrics/jackknife.py`).
 """
 
-__all__ = ["RESULTS", "PriorPictures", "measure_priors", "pictures_table", "read_prior_pictures"]
+__all__ = [
+    "RESULTS", "SEED", "PriorPictures", "measure_priors", "pictures_table", "read_prior_pictures",
+]  # fmt: skip
 
 import math
 

@@ -7,18 +7,22 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from cases.fid import gan_measurement
+from cases.fid import DOGS, distance, gan_measurement
 from cases.small_data import make_pictures, make_tiny_digits
 
 import genlab.data
 
 from genlab.common import atomic
+from genlab.common.quantities import Measured
 from genlab.common.typed_json import to_json
 from genlab.configs.compare import CompareConfig
 from genlab.configs.gan import scratch
 from genlab.configs.lab import LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.data.image_set import load_images
+from genlab.fid.prior_pictures import RESULTS as PICTURES
+from genlab.fid.prior_pictures import PriorPictures
+from genlab.fid.results import Different, Measurement
 from genlab.gan.training.train import train_gan
 from genlab.runs.run import open_run
 from genlab.vae.compare import compare
@@ -26,6 +30,22 @@ from genlab.vae.train import train_vae
 
 LABEL = "FD (EfficientNet-Lite0)"
 DISTANCES = gan_measurement({1: 120.0, 2: 81.5}, {1: 0.1, 2: 0.25}, LABEL, 43.6, error=3.5)
+
+
+def measurement(value: float) -> Measurement:
+    return Measurement(
+        distances=[distance(LABEL, value)], n_real=54, n_fake=100,
+        different=Different(real=54, fake=100), size=16, real=DOGS, fake=DOGS,
+    )
+
+
+MEASURED = PriorPictures(
+    n=100, limit=measurement(60.0), gan=measurement(75.0),
+    priors={"standard": measurement(100.0), "mixture": measurement(90.0)},
+    lost={"standard": {LABEL: Measured(40.0, 2.0)}, "mixture": {LABEL: Measured(30.0, 1.5)}},
+    closed={"mixture": {LABEL: 0.25}},
+)
+"""Distances under the priors of `compare` of `make_pictured`."""
 
 
 def make_explored(root: Path) -> Path:
@@ -55,6 +75,28 @@ def make_explored(root: Path) -> Path:
         root / "compare",
     )
     train_vae(replace(base, latent=5, fourier=0.0), root / "deep")
+    return root
+
+
+def make_pictured(root: Path) -> Path:
+    """Trains VAEs that no page can decode, in a folder.
+
+    `compare` is post hoc, of images in colour, with distances; `plane` of grey ones, D = 2.
+    """
+    compare(
+        CompareConfig(
+            priors=("mixture",), post_hoc=True, data="toydogs:60", size=16, likelihood="gaussian",
+            net="conv", latent="4x4x2", width=4, epochs=1, refit_epochs=1, batch=30, importance=0,
+            components=2,
+        ),
+        root / "compare",
+    )
+    atomic.write_json(root / "compare" / PICTURES, to_json(MEASURED))
+    digits = str(make_tiny_digits(root / "tiny.npz"))
+    train_vae(
+        VaeConfig(data=digits, net="conv", width=4, epochs=1, batch=60, draws=2, importance=0),
+        root / "plane",
+    )
     return root
 
 

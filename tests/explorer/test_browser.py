@@ -23,6 +23,8 @@ import genlab.data
 
 from genlab.configs.vae import VaeConfig
 from genlab.explorer.explore import explore
+from genlab.vae.latents.sampling import decoded_draws
+from genlab.vae.latents.walk import walk
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.train import train_vae
@@ -444,3 +446,48 @@ def test_without_scripts_there_are_pictures_and_numbers(pages: Path, browser: An
     assert not page.locator("#main").is_visible()
     assert not page.locator("#verdict").is_visible()
     context.close()
+
+
+def test_vaes_that_are_not_decoded_are_shown_by_pictures(
+    visit: Any, pages: Path, pictured: Path
+) -> None:
+    """A sample and a picture of the walk on their canvases, and the numbers in their table."""
+    explore(pictured / "compare", pages / "pictures.html", "en")
+    for device in (DESKTOP, PHONE):
+        seen = visit("pictures", **device)
+        for prior, row in (("standard", 1), ("mixture", 2)):
+            path = pictured / "compare" / prior / "0"
+            samples = decoded_draws(path, 21, 0).permute(0, 2, 3, 1).numpy()
+            canvas = f"#prior-rows > :nth-child({row + 1}) canvas"
+            np.testing.assert_array_equal(pixels(seen, canvas), samples[0])
+            seen.set("#walk-place", 13)
+            frames = walk(path, 6, 0, 12).permute(0, 2, 3, 1).numpy()
+            np.testing.assert_array_equal(
+                pixels(seen, f"#frames > :nth-child({row}) canvas"), frames[13]
+            )
+            seen.page.click("#other-samples")
+            np.testing.assert_array_equal(pixels(seen, canvas), samples[20])
+            seen.page.click("#other-samples")
+        assert seen.page.locator("#walk-place-value").text_content() == "samples 2 → 3"
+        said = seen.page.locator("#prior-rows").text_content()
+        assert "gap closed\u00a025 %" in said
+        assert "above the limit by\u00a030.0\u00a0±\u00a01.5" in said
+        assert seen.page.locator("#table tbody tr").count() > 5
+        assert seen.page.locator("#verdict").is_hidden()
+        wide = seen.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wide
+        seen.page.click("#language")
+        seen.settle()
+        assert "缩小的差距" in seen.page.locator("#prior-rows").text_content()
+        assert seen.wrong == []
+
+
+def pixels(seen: Visit, selector: str) -> np.ndarray:
+    """The pixels of a canvas, with shape `(H, W, 3)`."""
+    size, data = seen.page.evaluate(
+        """s => { const c = document.querySelector(s);
+        return [[c.height, c.width],
+                [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]; }""",
+        selector,
+    )
+    return np.array(data, np.uint8).reshape(*size, 4)[:, :, :3]

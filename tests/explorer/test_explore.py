@@ -256,7 +256,7 @@ def test_page_names_its_run(explored: Path, lab_page: Page) -> None:
     dogs = json.loads((explored / "lab" / "gan" / "env.json").read_text())["data"]["images"]
     assert facts["run"]["name"] == "lab"
     assert facts["run"]["command"] == env["sessions"][-1]["command"]
-    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["images"]["sha256"]
+    assert facts["vae"]["digits"]["identity"]["sha256"] == env["data"]["digits"]["sha256"]
     assert facts["gan"]["data"]["sha256"] == dogs["sha256"]
     results = read_results(Run(explored / "lab" / "vae" / "standard"))
     row = facts["vae"]["models"][0]
