@@ -31,6 +31,7 @@ from genlab.common.progress import say
 from genlab.common.quantities import Measured
 from genlab.common.text import one_line
 from genlab.common.typed_json import from_json, to_json
+from genlab.configs.fid import FEWEST
 from genlab.data.identity import Origin
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb
@@ -52,8 +53,8 @@ from genlab.vae.results import VaeResults, read_results
 
 RESULTS = "pictures.json"
 """The file of the results, in the folder of the comparison."""
-SEED = 0
-"""The seed of the runs whose images are measured, and of the images."""
+FIRST = "0"
+"""Of the runs of each prior the one whose images are measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ def measure_priors(
 ) -> PriorPictures:
     """Measures the images under each prior of a finished comparison, and writes the results.
 
-    Results that are there already are returned.
+    Results that are there already are returned. With fewer than 10 test images the test of
+    memorisation compares with the training images among each other.
 
     Arguments:
         path: The folder of the comparison.
@@ -101,11 +103,13 @@ def measure_priors(
     if (path / RESULTS).exists():
         return read_prior_pictures(path)
     config = compare_config(Run(path))
-    runs = {prior: path / prior / str(SEED) for prior in config.priors}
-    real, held_out = (_pictures(images, split) for split in ("train", "test"))
+    runs = {prior: path / prior / FIRST for prior in config.priors}
+    seed = config.first_seed
+    real = _pictures(images, "train")
+    held_out = _pictures(images, "test") if len(images.test) >= FEWEST else None
     features = FeatureExtractors(inception)
     extractors, missing = default_extractors(features)
-    plan = Plan(permutations=0, seed=SEED)
+    plan = Plan(permutations=0, seed=seed)
     n = config.pictures
 
     def measured(fake: Pictures, what: str) -> Measurement:
@@ -115,16 +119,16 @@ def measure_priors(
 
     side = images.shape[-1]
     fakes: dict[str, Pictures] = {
-        prior: of_run(run, n, SEED, size=side) for prior, run in runs.items()
+        prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
     }
-    codes = as_rgb(decoded_codes(runs["standard"], images, n, SEED), images.shape)
+    codes = as_rgb(decoded_codes(runs["standard"], images, n, seed), images.shape)
     limit = ArrayPictures.open(codes, Origin("decoded codes", "decoded codes of training images"))
     found = {
         prior: measured(fake, f"under {PRIORS[prior].title.en}") for prior, fake in fakes.items()
     }
     gan = None
     if config.gan is not None:
-        gan = measured(of_run(from_way(path, config.gan), n, SEED, size=side), "of the GAN")
+        gan = measured(of_run(from_way(path, config.gan), n, seed, size=side), "of the GAN")
     of_limit = measured(limit, "decoded from codes")
     lost: dict[str, dict[str, Measured]] = {prior: {} for prior in runs}
     closed: dict[str, dict[str, float]] = {prior: {} for prior in runs if prior != "standard"}
@@ -164,7 +168,7 @@ def _pictures(images: ImageSplits, split: str) -> ArrayPictures:
 
 def pictures_table(path: Path, results: PriorPictures) -> str:
     """Returns the results as a Markdown table."""
-    rows = {prior: read_results(Run(path / prior / str(SEED))) for prior in results.priors}
+    rows = {prior: read_results(Run(path / prior / FIRST)) for prior in results.priors}
     first, labels = next(iter(rows.values())), [d.label for d in results.limit.distances]
     main = labels[-1]
     lines = [
