@@ -15,21 +15,26 @@ from genlab.fid.prior_pictures import measure_priors
 from genlab.figures.draw import draw_comparison, draw_prior_pictures
 from genlab.figures.style import drawn_languages
 from genlab.runs.seal import DONE
-from genlab.vae.compare import compare
+from genlab.vae.compare import compare, require_trainable
 from genlab.vae.splits import open_images
 
 
 def require_dogs(config: CompareConfig) -> None:
-    """Refuses images of which too few would be left for training.
+    """Refuses images with which the comparison could not be made, before anything is trained.
 
     Raises:
         InputError: If there are too few, or they cannot be used.
     """
-    if (left := len(open_images(config).train)) < FEWEST:
+    images = open_images(config)
+    if (left := len(images.train)) < FEWEST:
         raise InputError(
             f"{config.data}: {left} images to train on, some being set apart for tests; "
             f"--with dogs-vae needs at least {FEWEST}, better thousands"
         )
+    try:
+        require_trainable(config, images)
+    except InputError as error:
+        raise InputError(f"--with dogs-vae, {config.data}: {error}") from None
 
 
 def run_dogs_vae(config: CompareConfig, folder: Path, inception: str | None = None) -> None:

@@ -222,9 +222,7 @@ def _dogs_vae(run: Path) -> DogsVae:
         (RESULTS, _lacking_pictures(found)), ("results.json", _lacking_priors(found))
     ):
         if lacking:
-            raise InputError(
-                f"{folder / file}: lacks `{plain(lacking[0])}`, which every lab measures"
-            )
+            raise InputError(f"{folder / file}: lacks `{lacking[0]}`, which every lab measures")
     return found
 
 
@@ -233,7 +231,7 @@ def _lacking_pictures(found: DogsVae) -> list[str]:
     pictures = found.pictures
     if lacking := sorted(set(found.vae) - set(pictures.priors)):
         return [f"priors.{lacking[0]}"]
-    labels = [one.label for one in pictures.limit.distances]
+    labels = [plain(one.label) for one in pictures.limit.distances]
     measured: dict[str, Measurement | None] = {
         "limit": pictures.limit, "gan": pictures.gan,
         **{f"priors.{prior}": pictures.priors[prior] for prior in found.vae},
