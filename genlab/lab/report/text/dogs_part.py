@@ -216,7 +216,7 @@ def _table(w: Writer, dogs: DogsVae) -> None:
     w.table(
         "prior_pictures",
         [p("先验", "Prior"), r"$-\Omega$", p("先验间隙", "Prior gap"), label,
-         r"$D(p) - L$", p("闭合", "Closed"), p("记忆检验 *p*", "Memorised, *p*")],
+         r"$D(p) - L$", p("闭合", "Closed"), p("记忆检验*p*", "Memorisation *p*")],
         rows,
         rf"各先验下{n}张图像到{_n_real(dogs)}张训练图像的距离；$-\Omega$与先验间隙的单位为nat/图像，"
         r"$D(p) - L$的标准误由配对的差算出",

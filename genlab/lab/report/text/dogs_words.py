@@ -98,8 +98,8 @@ def agreement(w: Writer, dogs: DogsVae) -> str:
         )
     first = w.pick(
         f"ELBO比标准高斯提高最多的是{name}（{gain} nat，逐图配对）{told}。",
-        f"The ELBO rises most over the standard Gaussian's under {name} ({gain} nats, image by "
-        f"image){told}.",
+        f"The ELBO rises most over the standard Gaussian's under {name} ({gain} nats, paired image "
+        f"by image){told}.",
     )
     if not dogs.standard.mutual_information_saturated:
         return first
