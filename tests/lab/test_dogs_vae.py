@@ -284,6 +284,38 @@ def test_a_bound_that_rises_under_no_prior_prefers_none(copied: Path) -> None:
     assert "下界分不出先验的好坏" in report_of(copied, "zh")
 
 
+def test_several_networks_have_a_table_of_their_own(copied: Path) -> None:
+    """The last is the main one; the others are told as well."""
+
+    def with_another(one: Measurement) -> Measurement:
+        (first,) = one.distances
+        extractor = replace(first.extractor, label="FID-768", network="FID Inception")
+        second = replace(first, extractor=extractor, distance=Measured(3.21, 0.04))
+        return replace(one, distances=[first, second])
+
+    found = pictures_record()
+    assert found.gan is not None
+    values = {
+        "limit": with_another(found.limit), "gan": with_another(found.gan),
+        "priors": {prior: with_another(one) for prior, one in found.priors.items()},
+        "lost": {p: one | {"FID-768": Measured(0.5, 0.01)} for p, one in found.lost.items()},
+        "closed": {prior: one | {"FID-768": 0.33} for prior, one in found.closed.items()},
+    }  # fmt: skip
+    text = told(copied, "en", **values)
+    assert "| Images | FD \\(EfficientNet\\-Lite0\\) | FID\\-768 |" in text
+    assert "| VampPrior | 163.1 ± 3.0 | 3.210 ± 0.040 |" in text
+    assert "| 33% |" in text
+    assert r"By FD \(EfficientNet\-Lite0\) the smallest distance is under the VampPrior; " in text
+    assert "is measured: that favours the GAN." in text
+    assert "| Images | FD" not in told(copied, "en")
+
+
+def test_distances_without_errors_are_not_compared(copied: Path) -> None:
+    text = told(copied, "en", gan=of_value(104.0, None))
+    assert "too few images are different for standard errors" in text
+    assert "nearer even" not in text
+
+
 def test_copies_are_told(copied: Path) -> None:
     priors = pictures_record().priors
     text = told(copied, "en", priors=priors | {

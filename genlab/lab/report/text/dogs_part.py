@@ -9,7 +9,7 @@ The numbers are in `dogs-vae/` of a lab run (`genlab.fid.prior_pictures`).
 
 __all__ = ["dogs_part", "dogs_verdict"]
 
-from genlab.fid.results import Distance
+from genlab.fid.results import Distance, Measurement
 from genlab.lab.report.numbers.bound import like, plain
 from genlab.lab.report.numbers.facts import DogsVae, Facts
 from genlab.lab.report.numbers.numbers import count, number, plus_minus, scientific
@@ -84,13 +84,12 @@ def _done(w: Writer, dogs: DogsVae) -> None:
         "混合类的先验用期望最大化拟合）。",
         "The lab sheet does not ask for this part. It compares priors, as the first part does, on "
         f"the data of the second. One {net[1]} VAE is trained on {name} "
-        f"({count(one.train_images)} training images, with {count(one.test_images)} test images "
-        f"set apart; {one.epochs} epochs). Its latent is {latent}, its likelihood "
+        f"(training images: {count(one.train_images)}, set apart for tests: "
+        f"{count(one.test_images)}; epochs: {one.epochs}). Its latent is {latent}, its likelihood "
         f"{likelihood[1]} ({domain.en}). It is trained under the standard Gaussian. Encoder and "
-        f"decoder then stay as they are, and {_others(dogs)} more priors are learned for them, "
-        f"one after the other, from the codes of the training images "
-        f"({options['refit_epochs']} epochs; those that are mixtures by "
-        "expectation-maximisation).",
+        "decoder then stay as they are, and further priors are learned for them, one after the "
+        f"other, from the codes of the training images (priors: {_others(dogs)}; epochs: "
+        f"{options['refit_epochs']}; mixtures are fitted by expectation-maximisation).",
     )
     w.para(
         r"编码器与解码器相同，所以式(1)的RE与式(3)的条件熵对各先验都一样，不同的只有式(3)中聚合后验与先验的交叉熵"
@@ -154,14 +153,21 @@ def _measured(w: Writer, dogs: DogsVae) -> None:
         r"\frac{D(p_{\text{std}}) - D(p)}{D(p_{\text{std}}) - L}, \qquad "
         r"p_{\text{std}} = \mathcal{N}(\boldsymbol{0}, \mathbf{I})"
     )
+    distances = pictures.limit.distances
+    main = ""
+    if len(distances) > 1:
+        main = w.pick(
+            f"{w.fig('prior_pictures')}与{w.tab('prior_pictures')}按{label}，"
+            f"{w.tab('prior_distances')}列出各网络的距离。",
+            f" {w.fig('prior_pictures')} and {w.tab('prior_pictures')} are by {label}; "
+            f"{w.tab('prior_distances')} lists the distances by every network.",
+        )
     w.para(
         f"GAN是第二部分所训练的，也抽取{n}张图像，与同一组训练图像比较；{w.tab('fid')}以另一组图像为参照，"
-        "所以数值不同。"
-        f"{kinds(w, [of_label(pictures.limit, label)])}。",
+        f"所以数值不同。{kinds(w, distances)}。{main}",
         f"The GAN is that of the second part, and {n} of its images are compared with the same "
         f"training images. The reference of {w.tab('fid')} is another set of images, so the "
-        "values differ. "
-        f"{kinds(w, [of_label(pictures.limit, label)])}.",
+        f"values differ. {kinds(w, distances)}.{main}",
     )
 
 
@@ -196,27 +202,25 @@ def _table(w: Writer, dogs: DogsVae) -> None:
     shares = shares_mean_something(dogs)
     rows = []
     for prior, r in dogs.vae.items():
-        one = of_label(pictures.priors[prior], label)
         share = NONE
         if prior != "standard" and shares:
             share = f"{number(100 * pictures.closed[prior][label], 0)}%"
+        one = of_label(pictures.priors[prior], label)
         rows.append([
             prior_name(w, prior), number(-r.omega.value, 1), plus_minus(r.prior_gap),
             plus_minus(one.distance), plus_minus(pictures.lost[prior][label]), share, _p(one),
         ])
-    limit = of_label(pictures.limit, label)
-    rows.append([
-        p("解码的编码", "Decoded codes"), NONE, NONE, plus_minus(limit.distance), NONE, NONE,
-        _p(limit),
-    ])
-    assert pictures.gan is not None  # `read_facts` looks
-    gan = of_label(pictures.gan, label)
-    rows.append(["GAN", NONE, NONE, plus_minus(gan.distance), NONE, NONE, NONE])
+    limit, gan = (of_label(one, label) for one in _besides(dogs))
+    codes = p("解码的编码", "Decoded codes")
+    rows += [
+        [codes, NONE, NONE, plus_minus(limit.distance), NONE, NONE, _p(limit)],
+        ["GAN", NONE, NONE, plus_minus(gan.distance), NONE, NONE, NONE],
+    ]
     n = count(pictures.n)
     w.table(
         "prior_pictures",
-        [p("先验", "Prior"), r"$-\Omega$", p("先验间隙", "Prior gap"), label,
-         r"$D(p) - L$", p("闭合", "Closed"), p("记忆检验*p*", "Memorisation *p*")],
+        [p("先验", "Prior"), r"$-\Omega$", p("先验间隙", "Prior gap"), label, r"$D(p) - L$",
+         p("闭合", "Closed"), p("记忆检验*p*", "Memorisation *p*")],
         rows,
         rf"各先验下{n}张图像到{_n_real(dogs)}张训练图像的距离；$-\Omega$与先验间隙的单位为nat/图像，"
         r"$D(p) - L$的标准误由配对的差算出",
@@ -224,6 +228,24 @@ def _table(w: Writer, dogs: DogsVae) -> None:
         r"$-\Omega$ and the prior gap are in nats per image; the standard errors of $D(p) - L$ "
         "are those of paired differences", "lcccccc",
     )
+    distances = pictures.limit.distances
+    if len(distances) == 1:
+        return
+    named = [(prior_name(w, prior), pictures.priors[prior]) for prior in dogs.vae]
+    named += zip((codes, "GAN"), _besides(dogs))
+    w.table(
+        "prior_distances", [p("图像", "Images"), *(d.label for d in distances)],
+        [[name, *(plus_minus(d.distance) for d in one.distances)] for name, one in named],
+        "同一批图像按各网络的距离", "Distances of the same images by every network",
+        "l" + "c" * len(distances),
+    )
+
+
+def _besides(dogs: DogsVae) -> tuple[Measurement, Measurement]:
+    """Returns what is measured of decoded codes and of the GAN."""
+    gan = dogs.pictures.gan
+    assert gan is not None  # `read_facts` looks
+    return dogs.pictures.limit, gan
 
 
 def _p(one: Distance) -> str:

@@ -125,6 +125,11 @@ def generators(w: Writer, dogs: DogsVae, label: str) -> str:
         f"best prior ({name}) {plus_minus(nearest)}: ",
     )
     to_limit, to_prior = _apart(gan, limit), _apart(gan, nearest)
+    if to_limit.error is None or to_prior.error is None:
+        return values + w.pick(
+            "互不相同的图像太少，没有标准误，因此不作比较",
+            "too few images are different for standard errors, so these are not compared",
+        )
     if to_limit.clear and to_limit.value < 0:
         told = w.pick(
             "GAN比解码的编码还近，所以就这一数值而言，不能指望换一种先验就使这个VAE赶上它，要改进的是编码器与解码器",
@@ -216,28 +221,30 @@ def copies(w: Writer, dogs: DogsVae) -> str:
 
 def cannot(w: Writer, facts: Facts, dogs: DogsVae) -> str:
     """Returns the sentences on what the numbers do not show."""
-    label, n = main_label(dogs), count(dogs.pictures.n)
-    network = of_label(dogs.pictures.limit, label).extractor.network
+    n, distances = count(dogs.pictures.n), dogs.pictures.limit.distances
+    by = [d.label for d in distances]
     said = w.pick(
         f"VAE与GAN各只训练了一次，网络、轮数与训练图像数（VAE {count(dogs.standard.train_images)}张，"
         f"GAN {count(facts.gan.images)}张）都不同，所以这不是两类方法的高下，只是这两个模型的比较；换随机种子引起的变化没有计入。"
-        f"距离只用{n}张图像、只看{network}的特征，有偏大的偏差；两个生成器之间的标准误按独立计算。"
+        f"距离只用{n}张图像（{'、'.join(by)}），有偏大的偏差，换一个网络结论可能不同；两个生成器之间的标准误按独立计算。"
         "距离也不是似然：GAN没有似然可比，而VAE的ELBO不能说明图像是否清晰。",
         "VAE and GAN were trained once each, with different networks, epochs and numbers of "
         f"training images (the VAE {count(dogs.standard.train_images)}, the GAN "
         f"{count(facts.gan.images)}): these are two models compared, not two methods, and the "
-        f"variation over seeds is not included. The distance is of {n} images and of the features "
-        f"of {network}, and is biased upwards; errors between two generators are taken as "
-        "independent. Nor is it a likelihood: the GAN has none to compare, and the ELBO of the "
-        "VAE does not say whether images are sharp.",
+        f"variation over seeds is not included. Distances of {n} images ({', '.join(by)}) are "
+        "biased upwards, and another network may tell otherwise; errors between two generators "
+        "are taken as independent. Nor is a distance a likelihood: the GAN has none to compare, and the ELBO of "
+        "the VAE does not say whether images are sharp.",
     )
     pretrained = facts.gan.pretrained
-    if pretrained and plain(network) in plain(pretrained):
-        said += w.pick(
-            f"此外，GAN的判别器看到的正是{network}的特征，这一数值因此对GAN有利。",
-            f" Moreover, the GAN's discriminator sees features of this very network, {network}, "
-            "which favours the GAN by this number.",
-        )
+    for d in distances:
+        network = d.extractor.network
+        if pretrained and plain(network) in plain(pretrained):
+            said += w.pick(
+                f"此外，GAN的判别器看到的正是{network}的特征，{d.label}也由它算出，因此对GAN有利。",
+                f" Moreover, the GAN's discriminator sees features of {network}, by which {d.label} "
+                "is measured: that favours the GAN.",
+            )
     return said
 
 
