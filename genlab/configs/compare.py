@@ -23,6 +23,8 @@ class CompareConfig:
     """The priors compared; all for every one there is. The standard Gaussian is always there."""
     seeds: int = 1
     """Runs of each prior, with seeds 0, 1, ...; means and errors are over them."""
+    first_seed: int = 0
+    """Added to these seeds; the runs' folders are PRIOR/0, PRIOR/1, ... all the same."""
     post_hoc: bool = False
     """Learn each prior on the same trained VAE (that of the standard Gaussian and the same seed)
     in place of training each jointly."""
@@ -94,7 +96,7 @@ class CompareConfig:
 
 
 def cells(config: CompareConfig) -> dict[str, VaeConfig]:
-    """Returns the configuration of every run, by its row: PRIOR/SEED.
+    """Returns the configuration of every run, by its row: PRIOR/SEED, the seeds from 0 on.
 
     All that are learned post hoc ask for expectation-maximisation; `genlab.vae.compare` keeps it
     for the priors that have it.
@@ -114,7 +116,7 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 beta=1.0 if learned else config.beta, mirror=config.mirror,
                 epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
-                importance=config.importance, seed=seed,
+                importance=config.importance, seed=config.first_seed + seed,
                 post_hoc=f"../../standard/{seed}" if learned else None,
                 em=learned, fourier=config.fourier,
             )

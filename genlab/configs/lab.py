@@ -1,21 +1,31 @@
 """The lab sheet's configuration: what `quick` and `full` mean."""
 
-__all__ = ["LAB_PRIORS", "PRESETS", "LabConfig", "Preset", "seed_of", "vae_configs"]
+__all__ = [
+    "DOGS_VAE", "LAB_PRIORS", "PRESETS", "LabConfig", "Preset", "dogs_vae_config", "seed_of",
+    "vae_configs",
+]  # fmt: skip
 
 import hashlib
 import unicodedata
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from genlab.common.checks import require_choice
 from genlab.common.errors import InputError
-from genlab.configs.gan import RECIPES, RecipeName
+from genlab.configs import compare
+from genlab.configs.compare import MOST_PICTURES, CompareConfig
+from genlab.configs.fid import FEWEST
+from genlab.configs.gan import RECIPES, GanConfig, RecipeName
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import VaeConfig
 
 LAB_PRIORS = ("standard", "mixture", "vamp")
 """The priors of the lab sheet, in its order."""
+DOGS_VAE = "dogs-vae"
+"""The further part of a lab, and its folder within the run."""
 LONGEST_NUMBER = 18
 """Digits of a seed: below 2^63."""
 
@@ -37,12 +47,17 @@ class Preset:
     """Train the GAN on the first so many images; None for all."""
     recipe: str
     """The GAN's recipe unless another is given."""
+    dogs_vae: dict[str, Any] = field(default_factory=dict)
+    """Of the comparison of priors on the dogs, what differs from its recipe `pictures`."""
 
 
 PRESETS = {
     "quick": Preset(
         mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
         importance=200, gan_images=240, recipe="projected-short",
+        dogs_vae={
+            "priors": LAB_PRIORS, "components": 8, "latent": "4x4x8", "width": 16, "epochs": 30,
+        },
     ),
     "full": Preset(
         mnist="mnist", dogs="dogs", vae_epochs=50, vae_batch=256, components=100, importance=500,
@@ -85,6 +100,9 @@ class LabConfig:
     checkpoints: bool = False
     """Keep two training states of each network, half way and some steps later, for `genlab verify
     --level replay` to train between: the code archive has 150 MB then, not 30."""
+    extra: Annotated[tuple[Literal["dogs-vae"], ...], tyro.conf.arg(name="with")] = ()
+    """Further parts. dogs-vae: a VAE of the dogs, several priors learned for it, and the images
+    that each of them draws, measured beside the GAN's (quick: minutes; full: hours)."""
 
     def __post_init__(self) -> None:
         if self.seed is None:  # a run's record has the number itself
@@ -93,6 +111,8 @@ class LabConfig:
         require_choice(("zh", "en"), lang=self.lang)
         if self.recipe is not None:
             require_choice(tuple(RECIPES), recipe=self.recipe)
+        for one in self.extra:
+            require_choice((DOGS_VAE,), extra=one)
         if self.fakes < 2:
             raise InputError(f"`fakes` {self.fakes}: at least 2 are needed for a distance")
 
@@ -140,3 +160,18 @@ def vae_configs(config: LabConfig, mnist: str) -> dict[str, VaeConfig]:
         )
         for prior in LAB_PRIORS
     }
+
+
+def dogs_vae_config(config: LabConfig, dogs: str, gan: GanConfig) -> CompareConfig:
+    """Returns the configuration of the comparison of priors on the dogs.
+
+    Arguments:
+        config: The lab's configuration.
+        dogs: The SOURCE of the dogs that was decided on.
+        gan: The configuration of the lab's GAN, which stands beside the priors.
+    """
+    return replace(
+        compare.pictures(), data=dogs, size=gan.size, crop=gan.crop,
+        pictures=min(max(FEWEST, config.fakes), MOST_PICTURES), gan="../gan",
+        first_seed=config.decided_seed, **PRESETS[config.preset].dogs_vae,
+    )

@@ -34,7 +34,7 @@ from genlab.explorer.vae_models import (
     origin_facts,
     quantity_names,
 )
-from genlab.fid.prior_pictures import SEED, PriorPictures, read_prior_pictures
+from genlab.fid.prior_pictures import FIRST, PriorPictures, read_prior_pictures
 from genlab.fid.results import Measurement
 from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
@@ -44,6 +44,8 @@ from genlab.vae.latents.walk import walk
 from genlab.vae.likelihoods import Likelihood
 from genlab.vae.splits import observed_test_images
 
+SEED = 0
+"""Decides the samples and the walks."""
 SAMPLES = 40
 """Samples of each prior."""
 COLUMNS = 10
@@ -127,7 +129,7 @@ def picture_facts(
 
     codes = None
     if comparison is not None:
-        levels = decoded_codes(comparison / "standard" / str(SEED), images, SAMPLES, SEED)
+        levels = decoded_codes(comparison / "standard" / FIRST, images, SAMPLES, SEED)
         codes = seen(as_rgb(levels, images.shape))
     drawn = Drawn(
         _reconstructions(different, images, paper), codes,

@@ -18,7 +18,8 @@ Differences are paired: the same real images in both distances (`metrics/jackkni
 """
 
 __all__ = [
-    "RESULTS", "SEED", "PriorPictures", "measure_priors", "pictures_table", "read_prior_pictures",
+    "FIRST", "RESULTS", "PriorPictures", "measure_priors", "pictures_table",
+    "read_prior_pictures",
 ]  # fmt: skip
 
 import math
@@ -55,8 +56,8 @@ from genlab.vae.results import VaeResults, read_results
 
 RESULTS = "pictures.json"
 """The file of the results, in the folder of the comparison."""
-SEED = 0
-"""The seed of the runs whose images are measured, and of the images."""
+FIRST = "0"
+"""Of the runs of each prior the one whose images are measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,8 @@ def measure_priors(
 ) -> PriorPictures:
     """Measures the images under each prior of a finished comparison, and writes the results.
 
-    Results that are there already are returned.
+    Results that are there already are returned. With fewer than 10 test images the test of
+    memorisation compares with the training images among each other.
 
     Arguments:
         path: The folder of the comparison.
@@ -104,12 +106,13 @@ def measure_priors(
     if (path / RESULTS).exists():
         return read_prior_pictures(path)
     config = compare_config(Run(path))
-    runs = {prior: path / prior / str(SEED) for prior in config.priors}
+    runs = {prior: path / prior / FIRST for prior in config.priors}
+    seed = config.first_seed
     real = _pictures(images, "train")
     held_out = _pictures(images, "test") if len(images.test) >= FEWEST else None
     features = FeatureExtractors(inception)
     extractors, missing = default_extractors(features)
-    plan = Plan(permutations=0, seed=SEED)
+    plan = Plan(permutations=0, seed=seed)
     n = config.pictures
 
     def measured(fake: Pictures, what: str) -> Measurement:
@@ -119,16 +122,16 @@ def measure_priors(
 
     side = images.shape[-1]
     fakes: dict[str, Pictures] = {
-        prior: of_run(run, n, SEED, size=side) for prior, run in runs.items()
+        prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
     }
-    codes = as_rgb(decoded_codes(runs["standard"], images, n, SEED), images.shape)
+    codes = as_rgb(decoded_codes(runs["standard"], images, n, seed), images.shape)
     limit = ArrayPictures.open(codes, Origin("decoded codes", "decoded codes of training images"))
     found = {
         prior: measured(fake, f"under {PRIORS[prior].title.en}") for prior, fake in fakes.items()
     }
     gan = None
     if config.gan is not None:
-        gan = measured(of_run(from_way(path, config.gan), n, SEED, size=side), "of the GAN")
+        gan = measured(of_run(from_way(path, config.gan), n, seed, size=side), "of the GAN")
     of_limit = measured(limit, "decoded from codes")
     lost: dict[str, dict[str, Measured]] = {prior: {} for prior in runs}
     closed: dict[str, dict[str, float]] = {prior: {} for prior in runs if prior != "standard"}
@@ -168,7 +171,7 @@ def _pictures(images: ImageSplits, split: str) -> ArrayPictures:
 
 def pictures_table(path: Path, results: PriorPictures) -> str:
     """Returns the results as a Markdown table."""
-    rows = {prior: read_results(Run(path / prior / str(SEED))) for prior in results.priors}
+    rows = {prior: read_results(Run(path / prior / FIRST)) for prior in results.priors}
     first, labels = next(iter(rows.values())), [d.label for d in results.limit.distances]
     main = labels[-1]
     lines = [

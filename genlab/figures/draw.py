@@ -246,7 +246,8 @@ def draw_comparison(path: Path, digits: ImageSplits | None = None) -> None:
 
 
 def draw_prior_pictures(
-    path: Path, results: PriorPictures, languages: Sequence[str] | None = None
+    path: Path, results: PriorPictures, languages: Sequence[str] | None = None,
+    images: ImageSplits | None = None,
 ) -> None:
     """Draws images under each prior of a comparison, a row each: `pictures.png`.
 
@@ -256,12 +257,13 @@ def draw_prior_pictures(
         path: The folder of the comparison.
         results: What was measured of the images.
         languages: Languages of the figure; those drawn before if not given.
+        images: Its images; those where the run had them from if not given.
 
     Raises:
         InputError: If something of the comparison is damaged.
     """
     config = compare_config(Run(path))
-    images, base = open_images(config), path / "standard" / "0"
+    images, base = images or open_images(config), path / "standard" / "0"
     some = torch.randperm(len(images.train), generator=generator(0, "real row"))[:IN_A_ROW]
     seed = results.limit.seed or 0
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import genlab.data
 
-from genlab.configs.lab import LAB_PRIORS
+from genlab.configs.lab import DOGS_VAE, LAB_PRIORS
+from genlab.fid.prior_pictures import RESULTS
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
+from genlab.lab.report.numbers.facts import lab_config
 from genlab.runs.lock import run_lock
 from genlab.runs.records import kind_of, read_json
 from genlab.runs.run import Run
@@ -27,6 +29,11 @@ def gathered(out: Path) -> dict[str, Any]:
         "fid": read_json(out / "gan" / "fid.json"),
         "report": submitted(out),
     }
+    if DOGS_VAE in lab_config(Run(out)).extra:
+        folder = out / DOGS_VAE
+        results[DOGS_VAE] = {
+            "priors": Run(folder).results, "pictures": read_json(folder / RESULTS)
+        }
     return results | ({"explorer": EXPLORER} if (out / EXPLORER).exists() else {})
 
 
@@ -46,10 +53,12 @@ def refresh(path: Path, data: str | None = None) -> None:
     """Updates results that are made of others after a change.
 
     Arguments:
-        path: A lab that was changed, or a VAE that may be in a lab or a comparison.
+        path: A lab that was changed, or a VAE that may be in a lab or a comparison, which itself
+            may be in a lab.
         data: The SOURCE of the digits now, if they have moved.
     """
-    for out in (path, path.resolve().parent.parent):
+    above = path.resolve().parent.parent
+    for out in (path, above, above.parent):
         kind = kind_of(out) if (out / "DONE").exists() else None
         if kind not in ("lab", "compare"):
             continue

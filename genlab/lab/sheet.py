@@ -14,7 +14,14 @@ from genlab.common import atomic
 from genlab.common.progress import say
 from genlab.common.typed_json import to_json
 from genlab.configs.gan import RECIPES, GanConfig
-from genlab.configs.lab import LAB_PRIORS, PRESETS, LabConfig, vae_configs
+from genlab.configs.lab import (
+    DOGS_VAE,
+    LAB_PRIORS,
+    PRESETS,
+    LabConfig,
+    dogs_vae_config,
+    vae_configs,
+)
 from genlab.data.identity import Origin
 from genlab.data.image_set import ImageSet, load_images
 from genlab.data.image_splits import ImageSplits
@@ -34,6 +41,7 @@ from genlab.figures.style import drawn_languages
 from genlab.gan.results import read_gan_results
 from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan_on
+from genlab.lab.dogs_vae import require_dogs, run_dogs_vae
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
 from genlab.runs.lock import resumable, run_lock
@@ -62,10 +70,14 @@ def plan(config: LabConfig, out: Path) -> dict[str, Any]:
     """Returns the resolved configuration of everything that a run would do."""
     mnist, dogs = _sources(config, out)
     gan = plan_gan(config, dogs)
+    further = {}
+    if DOGS_VAE in config.extra:
+        further[DOGS_VAE] = asdict(dogs_vae_config(config, dogs, gan))
     return {
         "lab": asdict(config),
         "vae": {prior: asdict(c) for prior, c in vae_configs(config, mnist).items()},
         "gan": asdict(replace(gan, snapshots=gan.snapshot_epochs)),
+        **further,
         "out": str(out),
     }
 
@@ -101,6 +113,9 @@ def _run(
             say(f"note: {identity.name} are an embedded stand-in; for the real thing give "
                 "--preset full, or --mnist and --dogs (see: genlab data)")
     began = time.monotonic()
+    dogs_vae = dogs_vae_config(config, gan.data, gan) if DOGS_VAE in config.extra else None
+    if dogs_vae is not None and not (out / DOGS_VAE).exists():
+        require_dogs(dogs_vae)  # what is refused is refused before hours of training
     for prior, vae in vae_configs(config, mnist).items():
         path = atomic.make_within(out, f"vae/{prior}")
         train_vae(vae, path)
@@ -112,6 +127,8 @@ def _run(
     train_gan_on(real, gan, atomic.make_within(out, "gan"))
     _distances(config, real, out / "gan")
     draw_gan(out / "gan", real, drawn_languages())
+    if dogs_vae is not None:
+        run_dogs_vae(dogs_vae, atomic.make_within(out, DOGS_VAE), config.inception)
     submit(out, config.name, config.id, config.lang)
     say("making the page to explore")
     explore(out, out / EXPLORER, config.lang, mnist)

@@ -42,9 +42,9 @@ RECORDED = (
 """Patterns of the files that `write_kept` writes."""
 KEPT = (
     *RECORDED, "config.json", "env.json", "metrics.jsonl", "beginning.jsonl", "events.jsonl",
-    "gan/fid.json", "gan/generated/*.png", "gan/generated/results.json",
+    "gan/fid.json", "gan/generated/*.png", "gan/generated/results.json", "dogs-vae/pictures.json",
 )
-"""Patterns of the files that runs keep; the last three are a lab's, beside its own runs."""
+"""Patterns of the files that runs keep; the last four are a lab's, beside its own runs."""
 
 
 def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:

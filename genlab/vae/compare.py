@@ -12,7 +12,7 @@ standard error over images is that of the differences, a tenth of what unpaired 
 that of importance-sampled likelihoods the errors of their draws are added.
 """
 
-__all__ = ["compare", "compare_config", "gather", "tabulate"]
+__all__ = ["compare", "compare_config", "gather", "require_trainable", "tabulate"]
 
 import math
 
@@ -33,6 +33,7 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
+from genlab.data.image_splits import ImageSplits
 from genlab.priors import PRIORS
 from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import Run, open_run
@@ -84,10 +85,7 @@ def compare(
         raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
     digits = open_images(config)
     if not (out / "config.json").exists():
-        first = next(iter(rows.values()))
-        splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
-        for cell in rows.values():  # what is refused is refused before hours of training
-            first_vae(cell, splits)
+        require_trainable(config, digits)  # what is refused is refused before hours of training
     with run_lock(out, wait=True):  # others may train other rows meanwhile
         run = open_run(out, "compare", config, {"images": digits.identity}, on.facts)
     if run.done:
@@ -106,6 +104,18 @@ def compare(
     if lacking:
         return Incomplete(done=len(rows) - len(lacking), lacking=lacking)
     return gather(out)
+
+
+def require_trainable(config: CompareConfig, images: ImageSplits) -> None:
+    """Builds every model of a comparison as its training begins.
+
+    Raises:
+        InputError: If one cannot be built of these images, or there are too few of them.
+    """
+    rows = list(_rows(config).values())
+    splits = splits_of(images, rows[0], build_likelihood(rows[0]))  # the same for every row
+    for cell in rows:
+        first_vae(cell, splits)
 
 
 def _rows(config: CompareConfig) -> dict[str, VaeConfig]:

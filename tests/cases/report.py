@@ -3,7 +3,7 @@
 import json
 import zlib
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -16,10 +16,13 @@ from safetensors.numpy import save
 
 from genlab.common.quantities import Measured
 from genlab.common.typed_json import to_json
+from genlab.configs.compare import cells
 from genlab.configs.gan import RECIPES
-from genlab.configs.lab import LabConfig
+from genlab.configs.lab import DOGS_VAE, LabConfig, dogs_vae_config
 from genlab.configs.vae import VaeConfig
 from genlab.data.identity import Identity, ImageCounts
+from genlab.fid.prior_pictures import PriorPictures
+from genlab.fid.results import Measurement
 from genlab.gan.build import build_design
 from genlab.gan.results import Event, GanResults
 from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
@@ -27,7 +30,7 @@ from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
 from genlab.runs.seal import DONE, seal
 from genlab.vae.load import MEASURES
-from genlab.vae.results import Moments, VaeResults
+from genlab.vae.results import ComparedPrior, Comparison, MeanOverSeeds, Moments, VaeResults
 
 
 def identity(name: str, source: str, shape: tuple[int, ...], stand_in: bool) -> dict[str, Any]:
@@ -92,6 +95,87 @@ def fid_record() -> dict[str, Any]:
     return to_json(fid.gan_measurement(values, shares, FD))
 
 
+DOGS_DISTANCES = {"standard": 212.4, "mixture": 171.8, "vamp": 163.1}
+"""Of the images under each prior; decoded codes have 121.5, the GAN 104.2."""
+
+
+def dogs_vae_results(prior: str, number: int) -> VaeResults:
+    """The results of one VAE of the dogs under a prior: only what depends on the prior differs."""
+    nats = {"omega": -412.7 + 61.3 * number, "prior_gap": 393.2 - 61.2 * number}
+    nats |= {"elbo": 8412.6 + nats["omega"], "cross_entropy": 208.9 - 61.3 * number}
+    values = {key: Measured(value, 7.31, "nats") for key, value in nats.items()}
+    dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
+    counts = ImageCounts(
+        train=230, train_different=230, test=26, test_different=26, test_in_train=0
+    )
+    return replace(
+        VAES[prior], **values, latent=128, epochs=31, train_images=230, test_images=26,
+        conditional_entropy=Measured(-203.8, 3.3, "nats"), data=Identity(**dogs), images=counts,
+        re=Measured(8412.6, 91.2, "nats"), likelihood="gaussian", density=True,
+        domain="grey values",
+        mutual_information_saturated=True, mutual_information=Measured(5.4, 0.1, "nats"),
+        nll_exact=None, nll_is=None, inference_gap=None, aggregated=None, mean_image=1000.0,
+    )
+
+
+def pictures_record() -> PriorPictures:
+    """What is measured of the images under each prior."""
+
+    def measured(value: float, p: float = 0.31) -> Measurement:
+        one = fid.distance(FD, value)
+        assert one.copies is not None
+        one = replace(one, copies=replace(one.copies, p=p, reference="held-out"), null=None)
+        return Measurement(
+            distances=[one], n_real=230, n_fake=300, different=fid.Different(real=230, fake=300),
+            size=64, real=fid.DOGS, fake=fid.DOGS, seed=0,
+        )
+
+    found, limit = DOGS_DISTANCES, 121.5
+    gap = found["standard"] - limit
+    return PriorPictures(
+        n=300, limit=measured(limit, 2.4e-7), gan=measured(104.2),
+        priors={prior: measured(value) for prior, value in found.items()},
+        lost={prior: {FD: Measured(value - limit, 2.2)} for prior, value in found.items()},
+        closed={prior: {FD: (found["standard"] - value) / gap}
+                for prior, value in found.items() if prior != "standard"},
+    )
+
+
+def make_dogs_vae(out: Path, lab: LabConfig, session: dict[str, Any]) -> None:
+    """The further part of a lab in small, in the run's folder `dogs-vae`."""
+    dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
+    config = dogs_vae_config(lab, "toydogs:256", RECIPES["projected"]("toydogs:256", size=64))
+    folder, env = out / DOGS_VAE, {"data": {"images": dogs}, "sessions": [session]}
+    found = {p: dogs_vae_results(p, number) for number, p in enumerate(config.priors)}
+    for row, cell in cells(config).items():
+        run = folder / row
+        write(run / "config.json", {"kind": "vae", "config": asdict(cell)})
+        write(run / "env.json", env)
+        write(run / "results.json", to_json(found[cell.prior]))
+        (run / "model.safetensors").write_bytes(b"dogs under " + cell.prior.encode())
+        (run / MEASURES).write_bytes(save({"elbo": np.zeros(26)}))
+        seal(run)
+    rows = {
+        prior: ComparedPrior(
+            quantities={"elbo": MeanOverSeeds(one.elbo.value, 7.31, "nats")}, parameters=1000,
+            differences={} if prior == "standard" else {
+                "elbo": MeanOverSeeds(one.elbo.value - found["standard"].elbo.value, 3.1, "nats")
+            },
+            seconds=one.seconds, identity_holds=True,
+        )
+        for prior, one in found.items()
+    }
+    write(folder / "config.json", {"kind": "compare", "config": asdict(config)})
+    write(folder / "env.json", env)
+    write(folder / "results.json", to_json(Comparison(
+        priors=rows, seeds=1, post_hoc=True, latent=128, test_images=26, data=Identity(**dogs),
+        likelihood="gaussian", domain="grey values",
+    )))
+    seal(folder)
+    write(folder / "pictures.json", to_json(pictures_record()))
+    picture(folder / "pictures.png", 1000, 600)
+
+
 def write(path: Path, value: Any) -> None:
     """Writes a record; a finished run is sealed again."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +191,10 @@ def picture(path: Path, width: int = 24, height: int = 12) -> None:
 
 
 def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
-    """A finished lab run in small: the records of a real one, with pictures of a few pixels."""
+    """A finished lab run in small: the records of a real one, with pictures of a few pixels.
+
+    With `extra=("dogs-vae",)` among the options it has the further part as well.
+    """
     session = {
         "started": "2024-01-15T10:00:00+0800", "command": "genlab lab --preset quick",
         "genlab": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "numpy": "2.4.6",
@@ -116,7 +203,8 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     }
     digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
     dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
-    write(out / "config.json", {"kind": "lab", "config": asdict(LabConfig(**options))})
+    lab = LabConfig(**options)
+    write(out / "config.json", {"kind": "lab", "config": asdict(lab)})
     write(out / "env.json", {"data": {"digits": digits, "images": dogs}, "sessions": [session]})
     for prior, results in VAES.items():
         folder = out / "vae" / prior
@@ -158,6 +246,8 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
             picture(gan / "samples" / f"epoch_{epoch:03d}" / f"{index:02d}.png")
     for run in (*(out / "vae" / prior for prior in VAES), gan):
         seal(run)
+    if DOGS_VAE in lab.extra:
+        make_dogs_vae(out, lab, session)
     return out
 
 

@@ -35,7 +35,7 @@ TYPED = (
     r"\\left\(1 [+-]", r"2\\pi|- 2 \\sqrt", r"\\boldsymbol\{0\}|\\mathcal\{N\}\(0,",
     r"\\max\\left\(0, 1", r"\(n-1\)\(m-1\)", r"\(0, 0\.99\)", r"和为1|sum 1", r"方差为1",
     r"在0与1之间|between 0 and 1", r"降至0", r"\+ 128 –", r"\^\{-1/2\}", r"above 0|大于0|为0",
-    r"平均为1|[01] on average",
+    r"平均为1|[01] on average", r"\[0, 1\]",
     # the field: names and facts of networks, tests and hash functions
     r"EfficientNet-Lite0", r"118", r"4个尺度（步长4、8、16、32）|strides 4, 8, 16 and 32",
     r"4×4|3×3", r"1280|2048|768|192维|192 features|64维|64 features", r"95 ?%",
@@ -45,9 +45,9 @@ TYPED = (
 """All that a report says in digits of its own accord."""
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_lab_run(tmp_path_factory.mktemp("lab"))
+@pytest.fixture(scope="module", params=[(), ("dogs-vae",)], ids=["sheet", "dogs-vae"])
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return make_lab_run(tmp_path_factory.mktemp("lab"), extra=request.param)
 
 
 def put(run: Path, place: str, value: Any) -> None:
@@ -66,7 +66,7 @@ def put(run: Path, place: str, value: Any) -> None:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_number_is_typed_by_hand(tmp_path: Path, lang: str, recipe: str) -> None:
     """What is left when all that comes from records is taken out has no digits but the listed."""
-    run = make_lab_run(tmp_path, recipe)
+    run = make_lab_run(tmp_path, recipe, extra=("dogs-vae",))
     text = MARKED.sub("§", compose(Run(run), lang).marked())
     text = re.sub(r"```.*?```", "", text, flags=re.S)  # the source itself
     for work in (*REFERENCES.values(), *(metric.reference for metric in METRICS)):

@@ -12,9 +12,12 @@ import genlab
 
 from genlab.common.formats.toml_text import read_table
 from genlab.common.text import one_line
-from genlab.lab.report.numbers.facts import ASKED, priors_of
+from genlab.configs.lab import DOGS_VAE
+from genlab.fid.prior_pictures import FIRST, RESULTS
+from genlab.lab.report.numbers.facts import ASKED, lab_config, priors_of
 from genlab.runs.run import Run
 from genlab.runs.seal import DONE, has, read_seal, seal_of
+from genlab.vae.compare import compare_config
 from genlab.vae.load import MEASURES, vae_config
 
 RECORDS = (
@@ -70,6 +73,15 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
     }
     folders = {f"vae/{prior}": "model.safetensors" for prior in priors_of(run)}
     folders["gan"] = "generator.safetensors"
+    further = run / DOGS_VAE
+    if DOGS_VAE in lab_config(Run(run)).extra:
+        priors = compare_config(Run(further)).priors
+        folders |= {f"{DOGS_VAE}/{prior}/{FIRST}": "model.safetensors" for prior in priors}
+        folders[DOGS_VAE] = RESULTS
+        files |= {
+            f"models/{path.relative_to(run).as_posix()}": path
+            for path in (further / RESULTS, *further.glob("pictures*.png"))
+        }
     for folder, weights in folders.items():
         names = [
             name for name in read_seal(run / folder) or ()
@@ -78,8 +90,8 @@ def code_files(run: Path) -> dict[str, Path | bytes]:
         files |= {f"models/{folder}/{name}": run / folder / name for name in names}
         files[f"models/{folder}/{DONE}"] = seal_of(run / folder, names)
     # The report's figures: with the records they are all that it is made from (genlab verify).
-    priors = run / "vae" / "priors.png"
-    for path in (*run.glob("vae/*/figures/*.png"), priors, *run.glob("vae/priors-*.png")):
+    row = run / "vae" / "priors.png"
+    for path in (*run.glob("vae/*/figures/*.png"), row, *run.glob("vae/priors-*.png")):
         files[f"models/{path.relative_to(run).as_posix()}"] = path
     for name in ("config.json", "env.json"):
         files[f"models/{name}"] = run / name

@@ -3,8 +3,9 @@
 Every number and text of them is bound to its place (`genlab.lab.report.numbers.bound`).
 """
 
-__all__ = ["ASKED", "Facts", "lab_config", "missing", "read_facts"]
+__all__ = ["ASKED", "DogsVae", "Facts", "lab_config", "missing", "read_facts"]
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,17 +14,19 @@ from genlab.common.errors import InputError
 from genlab.common.identity import Identity
 from genlab.common.typed_json import from_json
 from genlab.configs.gan import GanConfig
-from genlab.configs.lab import LabConfig
+from genlab.configs.lab import DOGS_VAE, LabConfig
 from genlab.configs.vae import VaeConfig
-from genlab.fid.results import GanMeasurement
+from genlab.fid.prior_pictures import FIRST, RESULTS, PriorPictures
+from genlab.fid.results import GanMeasurement, Measurement
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.lab.report.numbers.bound import bind, plain
 from genlab.priors import PRIORS
 from genlab.runs.environment import Environment
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
+from genlab.vae.compare import compare_config
 from genlab.vae.load import MEASURES, measured_values
-from genlab.vae.results import VaeResults
+from genlab.vae.results import Comparison, VaeResults
 
 T = TypeVar("T")
 
@@ -41,6 +44,24 @@ SNAPSHOT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class DogsVae:
+    """The records of the comparison of priors on the dogs."""
+
+    settings: Mapping[str, Any]
+    """The configuration of the comparison, by option."""
+    vae: dict[str, VaeResults]
+    """The results under each prior, the standard Gaussian first."""
+    comparison: Comparison
+    pictures: PriorPictures
+    data: Identity
+
+    @property
+    def standard(self) -> VaeResults:
+        """The results under the standard Gaussian, with which the VAE was trained."""
+        return self.vae["standard"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """The records of one lab run."""
 
@@ -55,6 +76,8 @@ class Facts:
     fid: GanMeasurement
     digits: Identity
     dogs: Identity
+    dogs_vae: DogsVae | None = None
+    """None unless the lab was asked for it."""
 
     @property
     def standard(self) -> VaeResults:
@@ -89,7 +112,21 @@ def missing(run: Path) -> list[str]:
     width, there = max(3, len(str(count - 1))), len(list(run.glob("gan/generated/*.png")))
     names = (f"gan/generated/{i:0{width}d}.png" for i in range(min(count, there + 1)))
     files += names  # if more are missing, one of them is named
+    files += _files_of_dogs_vae(run)
     return [name for name in files if not (run / name).exists()]
+
+
+def _files_of_dogs_vae(run: Path) -> Iterator[str]:
+    """Yields the files of the comparison of priors on the dogs that a report needs."""
+    if DOGS_VAE not in lab_config(Run(run)).extra:
+        return
+    for name in ("config.json", "env.json", "results.json", RESULTS, "pictures.png"):
+        yield f"{DOGS_VAE}/{name}"
+    if not (run / DOGS_VAE / "config.json").exists():
+        return
+    for prior in compare_config(Run(run / DOGS_VAE)).priors:
+        for name in ("config.json", "results.json", "env.json", "model.safetensors", MEASURES):
+            yield f"{DOGS_VAE}/{prior}/{FIRST}/{name}"
 
 
 def lab_config(run: Run) -> LabConfig:
@@ -124,6 +161,7 @@ def read_facts(run: Run) -> Facts:
         gan_config=_config(GanConfig, path, "gan"),
         fid=_record(GanMeasurement, path, "gan/fid.json"),
         digits=_data(path, "vae/standard", "images"), dogs=_data(path, "gan", "images"),
+        dogs_vae=_dogs_vae(path) if DOGS_VAE in lab_config(run).extra else None,
     )
     _require_lab(facts, path)
     return facts
@@ -134,7 +172,7 @@ def _require_all(run: Path) -> None:
     if not gaps:
         return
     shown = ", ".join(gaps[:8]) + (f" and {len(gaps) - 8} more" if len(gaps) > 8 else "")
-    over = [p for p in (run, *sorted(run.glob("vae/*")), run / "gan")
+    over = [p for p in (run, *sorted(run.glob("vae/*")), run / "gan", run / DOGS_VAE)
             if (p / "DONE").exists() and any((run / gap).is_relative_to(p) for gap in gaps)]
     if over:
         raise InputError(
@@ -162,6 +200,65 @@ def _require_lab(facts: Facts, run: Path) -> None:
     ]
     if lacking:
         raise InputError(f"{file}: lacks `{plain(lacking[0])}`, which every lab measures")
+
+
+def _dogs_vae(run: Path) -> DogsVae:
+    """Returns the records of the comparison of priors on the dogs."""
+    folder = run / DOGS_VAE
+    priors = compare_config(Run(folder)).priors
+    found = DogsVae(
+        settings=bind(
+            Run(folder).config, f"{DOGS_VAE}/config.json", str(folder / "config.json"), "/config"
+        ),
+        vae={
+            prior: _record(VaeResults, run, f"{DOGS_VAE}/{prior}/{FIRST}/results.json")
+            for prior in priors
+        },
+        comparison=_record(Comparison, run, f"{DOGS_VAE}/results.json"),
+        pictures=_record(PriorPictures, run, f"{DOGS_VAE}/{RESULTS}"),
+        data=_data(run, DOGS_VAE, "images"),
+    )
+    for file, lacking in (
+        (RESULTS, _lacking_pictures(found)), ("results.json", _lacking_priors(found))
+    ):
+        if lacking:
+            raise InputError(f"{folder / file}: lacks `{lacking[0]}`, which every lab measures")
+    return found
+
+
+def _lacking_pictures(found: DogsVae) -> list[str]:
+    """Returns what a report needs and the measured pictures lack."""
+    pictures = found.pictures
+    if lacking := sorted(set(found.vae) - set(pictures.priors)):
+        return [f"priors.{lacking[0]}"]
+    labels = [plain(one.label) for one in pictures.limit.distances]
+    measured: dict[str, Measurement | None] = {
+        "limit": pictures.limit, "gan": pictures.gan,
+        **{f"priors.{prior}": pictures.priors[prior] for prior in found.vae},
+    }
+    lacking = [] if labels else ["limit.distances"]
+    for name, one in measured.items():
+        if one is None or [d.label for d in one.distances] != labels:
+            lacking.append(f"{name}.distances" if one else name)
+        elif any(d.copies is None for d in one.distances):
+            lacking.append(f"{name}.distances.copies")
+        elif one.n_real is None:
+            lacking.append(f"{name}.n_real")
+    for prior in found.vae:
+        lacking += [f"lost.{prior}.{label}" for label in labels
+                    if label not in pictures.lost.get(prior, {})]
+        lacking += [f"closed.{prior}.{label}" for label in labels if prior != "standard"
+                    and label not in pictures.closed.get(prior, {})]
+    return lacking
+
+
+def _lacking_priors(found: DogsVae) -> list[str]:
+    """Returns what a report needs and the table of the comparison lacks."""
+    rows = found.comparison.priors
+    return [
+        f"priors.{prior}.differences.elbo" for prior in found.vae
+        if prior != "standard" and (prior not in rows or "elbo" not in rows[prior].differences)
+    ]
 
 
 def _record(kind: type[T], run: Path, file: str) -> T:

@@ -8,6 +8,7 @@ from genlab.lab.report.numbers.bound import plain
 from genlab.lab.report.numbers.facts import Facts
 from genlab.lab.report.numbers.numbers import count, duration
 from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.dogs_part import dogs_verdict
 from genlab.lab.report.text.fid_part import fid_verdict
 from genlab.lab.report.text.vae_words import elbo_verdict
 from genlab.lab.report.writer import Writer
@@ -27,6 +28,12 @@ def end_part(w: Writer, facts: Facts) -> None:
         f"(2) GAN: for {n} images generated after {epochs} epochs on "
         f"{data_name(w, facts.dogs)}, {fid_verdict(w, facts)}.",
     )
+    if facts.dogs_vae is not None:
+        name, told = data_name(w, facts.dogs_vae.data), dogs_verdict(w, facts.dogs_vae)
+        w.para(
+            f"（3）狗的VAE与GAN：在{name}上，{told}。",
+            f"(3) VAE and GAN of dogs: on {name}, {told}.",
+        )
     _reproduce(w, facts)
     w.heading(1, "参考文献", "References")
     w.references()
@@ -43,7 +50,9 @@ def _reproduce(w: Writer, facts: Facts) -> None:
         "written into it by the program. All randomness of the training follows from the seed. "
         f"{w.tab('environment')} gives the machine, the command and the training time.",
     )
-    total = facts.gan.seconds + sum(r.seconds for r in facts.vae.values())
+    further = {} if facts.dogs_vae is None else facts.dogs_vae.vae
+    runs = (*facts.vae.values(), *further.values())
+    total = facts.gan.seconds + sum(r.seconds for r in runs)
     check = p("`genlab verify`加上提交的全部文件", "`genlab verify`, with all the files handed in")
     rows = [
         [p("命令", "Command"), f"`{first.command}`"],
@@ -70,7 +79,10 @@ def _reproduce(w: Writer, facts: Facts) -> None:
          f"`{d.extractor.sha256}`")
         for d in facts.fid.distances
     ]
-    w.bullets([_data(facts.digits), _data(facts.dogs), *weights])
+    data = [facts.digits, facts.dogs]
+    if facts.dogs_vae is not None and facts.dogs_vae.data.sha256 != facts.dogs.sha256:
+        data.append(facts.dogs_vae.data)
+    w.bullets([*map(_data, data), *weights])
     w.para(
         "完整代码与训练好的模型在代码压缩包中，GAN的全部图像在支撑材料压缩包中；"
         "两个压缩包解压后都可用`sha256sum -c manifest-sha256.txt`校验，三个文件一起可用`genlab verify`检验。",

@@ -57,6 +57,10 @@ PRIOR_WORDS = {
 """By the prior's name in `PRIORS`. Of any other prior the report gives the name alone."""
 
 
+AS_ADJECTIVES = {"exemplar": "exemplar", "diffusion": "diffusion"}
+"""By the prior's name, what stands before the word prior where the English title is no name."""
+
+
 def prior_name(w: Writer, prior: str) -> str:
     """Returns a prior's name as it stands alone, in the report's language."""
     return w.pick(*PRIORS[prior].title.capitalised())
@@ -65,4 +69,5 @@ def prior_name(w: Writer, prior: str) -> str:
 def the_prior(w: Writer, prior: str) -> str:
     """Returns a prior's name as it stands inside a sentence."""
     title = PRIORS[prior].title
-    return w.pick(title.zh, f"the {title.en}")
+    adjective = AS_ADJECTIVES.get(prior)
+    return w.pick(title.zh, f"the {adjective} prior" if adjective else f"the {title.en}")

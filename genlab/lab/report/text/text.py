@@ -5,6 +5,7 @@ __all__ = ["PLACEHOLDERS", "compose", "write_markdown"]
 from genlab.lab.report.numbers.bound import literal
 from genlab.lab.report.numbers.facts import Facts, read_facts
 from genlab.lab.report.text.data_words import data_name
+from genlab.lab.report.text.dogs_part import dogs_part
 from genlab.lab.report.text.end_part import end_part
 from genlab.lab.report.text.gan_part import gan_part
 from genlab.lab.report.text.vae_part import vae_part
@@ -47,6 +48,7 @@ def compose(
     _author(w, facts, name, student_id)
     vae_part(w, facts)
     gan_part(w, facts)
+    dogs_part(w, facts)
     end_part(w, facts)
     return w
 

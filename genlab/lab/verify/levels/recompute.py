@@ -35,6 +35,7 @@ from genlab.gan.sampling import draw
 from genlab.gan.training.train import SAMPLES
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench
+from genlab.lab.verify.levels.further import unchecked
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.readers.models import generator_of, vae_at
 from genlab.lab.verify.readers.pictures import LEVELS_OFF, difference, read_picture
@@ -71,7 +72,7 @@ def check_recompute(unpacked: Unpacked, bench: Bench) -> list[Finding]:
     for name, check in checks:
         findings.append(judged("recompute", name, partial(check, run / "gan", bench)))
     findings += _distances(run / "gan", bench)
-    return findings
+    return findings + unchecked("recompute", run)
 
 
 def _elbo(folder: Path, bench: Bench) -> tuple[Verdict, Words]:

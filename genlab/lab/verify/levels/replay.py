@@ -52,6 +52,7 @@ from genlab.gan.training.state import TrainingState
 from genlab.lab.report.numbers.facts import priors_of
 from genlab.lab.verify.bench import Bench
 from genlab.lab.verify.levels.between import between_gan, between_vae, refuse_gone_back
+from genlab.lab.verify.levels.further import unchecked
 from genlab.lab.verify.levels.integrity import Unpacked
 from genlab.lab.verify.levels.rehearsal import Enough, Rehearsal, stop_after
 from genlab.lab.verify.readers.models import generator_of, untrained, vae_at
@@ -103,7 +104,8 @@ def check_replay(unpacked: Unpacked, bench: Bench, minutes: float) -> list[Findi
     for folder in folders:
         share = 30 * minutes / len(folders)
         findings += _both(folder, run, bench, share, between_vae, _vae)
-    return findings + _both("gan", run, bench, 30 * minutes, between_gan, _gan)
+    findings += _both("gan", run, bench, 30 * minutes, between_gan, _gan)
+    return findings + unchecked("replay", run)
 
 
 def _both(
