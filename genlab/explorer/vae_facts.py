@@ -33,7 +33,7 @@ from genlab.networks.mlp import LOG_STD_RANGE
 from genlab.runs.run import Run
 from genlab.runs.seal import digest_of, has, read_kept
 from genlab.vae.compare import paired
-from genlab.vae.load import MEASURES, load_vae, measured_values
+from genlab.vae.load import MEASURES, load_vae, measured_values, require_images
 from genlab.vae.model import VAE
 from genlab.vae.results import PAIRED, read_results
 from genlab.vae.splits import observed_test_images, open_images
@@ -89,6 +89,8 @@ def vae_facts(
             likelihood is not one that a page can decode.
     """
     loaded = [_load(name, path) for name, path in paths.items()]
+    for one in loaded:
+        require_images(one.run, "a page")
     first = loaded[0]
     digits = open_images(first.config, data)
     for one in loaded:

@@ -5,15 +5,15 @@ __all__ = ["EXPLORER", "gather", "gathered", "refresh"]
 from pathlib import Path
 from typing import Any
 
-import genlab.data
-
 from genlab.configs.lab import LAB_PRIORS
 from genlab.figures.draw import draw_comparison
 from genlab.lab.handin.submission import submitted
 from genlab.runs.lock import run_lock
 from genlab.runs.records import kind_of, read_json
 from genlab.runs.run import Run
+from genlab.vae.compare import compare_config
 from genlab.vae.compare import gather as gather_comparison
+from genlab.vae.splits import open_data
 
 EXPLORER = "report/explorer.html"
 """The path of the explorer page, relative to the run."""
@@ -58,4 +58,4 @@ def refresh(path: Path, data: str | None = None) -> None:
                 gather(out)
             else:
                 gather_comparison(out)
-                draw_comparison(out, genlab.data.splits(data) if data else None)
+                draw_comparison(out, open_data(compare_config(Run(out)), data) if data else None)

@@ -45,7 +45,7 @@ from genlab.vae.results import (
     MeanOverSeeds,
     read_results,
 )
-from genlab.vae.splits import open_images, splits_of
+from genlab.vae.splits import open_data, splits_of
 from genlab.vae.train import discard_parts, train_vae
 
 TABLED = (
@@ -82,7 +82,9 @@ def compare(
     rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
-    digits = open_images(config)
+    digits = open_data(config)
+    if digits.reals and config.pictures:
+        raise InputError(f"`pictures`: {config.data} is a table of numbers, which draws none")
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row
