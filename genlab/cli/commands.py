@@ -220,6 +220,13 @@ def of_photographs(source: str) -> bool:
     return row is not None and row.kind == "images"
 
 
+def suiting(source: str) -> str:
+    """Returns the recipe of VAEs that suits a SOURCE."""
+    if source.lower().endswith((".csv", ".tsv")):
+        return "table"
+    return "pictures" if of_photographs(source) else "default"
+
+
 @dataclass(frozen=True)
 class VaeDefaults:
     """The options of `vae train` that decide the defaults of the others."""
@@ -230,7 +237,7 @@ class VaeDefaults:
     @property
     def name(self) -> str:
         """The recipe: that which is given, or what suits the data."""
-        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
+        return self.recipe or suiting(self.data)
 
 
 @dataclass(frozen=True)
@@ -243,7 +250,7 @@ class CompareDefaults:
     @property
     def name(self) -> str:
         """The recipe: that which is given, or what suits the data."""
-        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
+        return self.recipe or suiting(self.data)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from genlab.vae.results import (
     MeanOverSeeds,
     read_results,
 )
-from genlab.vae.splits import open_data, splits_of
+from genlab.vae.splits import open_data, splits_of, suited
 from genlab.vae.train import discard_parts, train_vae
 
 TABLED = (
@@ -85,6 +85,8 @@ def compare(
     digits = open_data(config)
     if digits.reals and config.pictures:
         raise InputError(f"`pictures`: {config.data} is a table of numbers, which draws none")
+    config = suited(config, digits)
+    rows = _rows(config)
     if not (out / "config.json").exists():
         first = next(iter(rows.values()))
         splits = splits_of(digits, first, build_likelihood(first))  # the same for every row

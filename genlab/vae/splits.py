@@ -5,11 +5,12 @@ Shapes: N, V, M images `(H, W)` or `(3, H, W)`, or rows `(X,)` of a table, as ro
 
 __all__ = [
     "TEST_SEED", "Data", "Splits", "grey", "observed_test_images", "observed_train_images",
-    "observed_valid_images", "open_data", "open_images", "splits_of",
+    "observed_valid_images", "open_data", "open_images", "splits_of", "suited",
 ]  # fmt: skip
 
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -33,6 +34,7 @@ HELD_OUT = 6
 """Without a validation split, the last 1/6 of the training images is used."""
 
 
+Config = TypeVar("Config", VaeConfig, CompareConfig)
 Data = ImageSplits | Table
 """What a VAE is trained on. Both kinds have `rows`, `shape`, `counts` and what else is asked."""
 
@@ -93,6 +95,13 @@ def open_data(
     return splits_or_table(config.data if source is None else source, config.size, config.crop)
 
 
+def suited(config: Config, digits: Data) -> Config:
+    """Returns a configuration whose Gaussian likelihood is of reals if the data is a table."""
+    if not digits.reals or config.likelihood != "gaussian":
+        return config
+    return replace(config, likelihood_options={**config.likelihood_options, "reals": True})
+
+
 def splits_of(digits: Data, config: TrainingConfig, likelihood: Likelihood) -> Splits:
     """Returns the images for training, early stopping and the test curve of a configuration.
 
@@ -118,7 +127,7 @@ def _require_domain(digits: Data, likelihood: Likelihood) -> None:
     if digits.reals and not likelihood.reals:
         raise InputError(
             f"{digits.identity.source}: a table of numbers, whose likelihood is one of reals; "
-            "give `recipe` table, or `likelihood` gaussian and `likelihood.reals` True"
+            "give `recipe` table, or `likelihood` gaussian"
         )
     if likelihood.reals and not digits.reals:
         raise InputError(

@@ -46,6 +46,7 @@ from genlab.vae.splits import (
     observed_train_images,
     open_data,
     splits_of,
+    suited,
 )
 
 BUILT_OF = (
@@ -107,6 +108,7 @@ def train_vae(
             state stays.
     """
     digits = open_data(config)
+    config = suited(config, digits)
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)

@@ -42,9 +42,11 @@ class Gaussian(ExponentialFamily):
     The scale belongs to T and h: :math:`T(x) = x / \sigma^2`, so the decoder's outputs are means.
 
     Arguments:
-        scale: The standard deviation sigma of a pixel, in units of [0, 1], or of a real.
+        scale: The standard deviation sigma of a pixel, in units of [0, 1], or of a real. If not
+            given, 0.2 of a pixel and 1 of a real.
         learn_scale: Learn sigma with the networks, from `scale` on.
-        reals: Of rows of reals, as a table has them, in place of grey values in [0, 1].
+        reals: Of rows of reals, as a table has them, in place of grey values in [0, 1]; set where
+            a table is trained on.
 
     Raises:
         InputError: If the scale is not a positive number.
@@ -59,12 +61,13 @@ class Gaussian(ExponentialFamily):
     log_scale: Tensor
 
     def __init__(
-        self, scale: float = 0.2, learn_scale: bool = True, reals: bool = False
+        self, scale: float | None = None, learn_scale: bool = True, reals: bool = False
     ) -> None:
         super().__init__()
         self.reals = reals
         if reals:
             self.domain = REALS
+        scale = (1.0 if reals else 0.2) if scale is None else scale
         if not 0 < scale < math.inf:
             raise InputError(f"`scale` must be a positive number, not {scale}")
         log_scale = torch.tensor(math.log(scale))
