@@ -338,7 +338,7 @@ def _own_units(results: "Measurement") -> str:
     volume = getattr(results, "log_volume", None)
     if volume is None:
         return ""
-    return f"; in the table's own units −ln p(x) is {fixed(volume, 4, sign=True)} more"
+    return f"; for the table's own units add {fixed(volume, 4, sign=True)} to −ln p(x)"
 
 
 def _exact(results: "Measurement") -> str:
