@@ -271,18 +271,21 @@ def vae_encode(
             table with the same columns; the run's own if not given.
         out: The file; RUN/codes.npz if not given.
     """
+    from genlab.runs.run import Run
     from genlab.vae.latents.encoding import encode, write_codes
+    from genlab.vae.load import of_table
 
     use_data(data_dir)
     target = out or run / "codes.npz"
     codes = encode(run, source)
     write_codes(codes, target, run)
     shapes = {name: list(array.shape) for name, array in codes.items()}
+    what = "rows" if of_table(Run(run)) else "images"
     counts = ", ".join(
         f"{len(array):,} {name.removesuffix('_mean')}"
         for name, array in codes.items() if name.endswith("_mean")
     )
-    end({"file": str(target), "arrays": shapes}, f"codes of {counts} in {target}", json)
+    end({"file": str(target), "arrays": shapes}, f"codes of {counts} {what} in {target}", json)
 
 
 @vae.command(name="interpolate")

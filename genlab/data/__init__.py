@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from genlab.data.image_splits import ImageSplits
     from genlab.data.open import images, splits
     from genlab.data.pictures import Pictures
-    from genlab.data.tables import Table, table
+    from genlab.data.tables.table import Table, table
 
 MODULES = {
-    "ImageSplits": "image_splits", "Pictures": "pictures", "Table": "tables", "images": "open",
-    "splits": "open", "table": "tables",
+    "ImageSplits": "image_splits", "Pictures": "pictures", "Table": "tables.table",
+    "images": "open", "splits": "open", "table": "tables.table",
 }
 """The module of each public name."""
 

@@ -63,7 +63,7 @@ class ImageSplits:
     reals: ClassVar[bool] = False
     """Whether `rows` are of reals, as a table's, and not of grey values."""
     log_volume: ClassVar[None] = None
-    """A table's factor of a density in its own units (`genlab.data.tables`, equation 1)."""
+    """A table's factor of a density in its own units (`genlab.data.tables.table`, equation 1)."""
 
     @classmethod
     def of(

@@ -5,8 +5,8 @@
     a folder or `.zip`                  images in it and in the folders in it, by their sorted
                                         names; or the four idx files of MNIST
     `.npy`, `.npz`                      images in arrays, in splits or not
-    `.csv`, `.tsv`                      rows of numbers, for VAEs alone (`genlab.data.tables`); as
-                                        are the arrays of shape (N, F) that hold no images
+    `.csv`, `.tsv`                      rows of numbers, for VAEs alone (`tables/table.py`); as are
+                                        the arrays of shape (N, F) that hold no images
     an array or tensor                  the same
 
 Digits serve where images are wanted: their training images where something is trained, their test
@@ -42,7 +42,7 @@ from genlab.data.picture_splits import SIZE, splits_of_pictures
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
-from genlab.data.tables import Table, are_rows, is_text_table, rows_of_arrays, rows_of_text
+from genlab.data.tables.table import Table, are_rows, is_text_table, rows_of_arrays, rows_of_text
 
 
 def splits(
@@ -97,7 +97,7 @@ def splits_or_table(
     have F = 784, or are bytes with F = 98, packed bits.
 
     Raises:
-        InputError: As of `splits` and `tables.table`; or if a table is to have a size or a crop.
+        InputError: As of `splits` and `table`; or if a table is to have a size or a crop.
     """
     if isinstance(source, str | Path):
         path, text = Path(source), str(source)

@@ -21,7 +21,7 @@ from genlab.common.text import Title
 from genlab.data.image_set import ImageSet, load_images
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb, on_paper, shown
-from genlab.data.tables import Table
+from genlab.data.tables.table import Table
 from genlab.fid.prior_pictures import PriorPictures
 from genlab.fid.results import Measurement
 from genlab.figures import comparison, curves, gan_pictures, grids, latent, scatter

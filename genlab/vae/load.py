@@ -21,7 +21,7 @@ from genlab.common.typed_json import from_json
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import SIZES, VaeConfig
-from genlab.data.tables import FILE, Scale
+from genlab.data.tables.table import FILE, Scale
 from genlab.networks.interface import ImageDecoder, ImageEncoder
 from genlab.networks.maps import MapDecoder, MapEncoder
 from genlab.networks.mlp import Decoder, Encoder

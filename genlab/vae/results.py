@@ -183,7 +183,7 @@ class VaeResults(Measurement):
     """What the likelihood was built with."""
     log_volume: float | None = None
     """Of a table: the sum of ln s_f over its columns, s_f their standard deviations. In the
-    table's own units ln p is less by it, and -ln p more (`genlab.data.tables`, equation 1)."""
+    table's own units ln p is less by it, and -ln p more (`genlab.data.tables.table`)."""
 
     @property
     def nll_own_units(self) -> Measured | None:

@@ -25,7 +25,7 @@ from genlab.configs.vae import TrainingConfig, VaeConfig
 from genlab.data.arrays.layout import Array
 from genlab.data.image_splits import ImageSplits, grey
 from genlab.data.open import splits_or_table
-from genlab.data.tables import Table
+from genlab.data.tables.table import Table
 from genlab.vae.likelihoods import Likelihood
 
 TEST_SEED = 20240115

@@ -18,7 +18,7 @@ from genlab.common.errors import InputError
 from genlab.common.formats import delimited
 from genlab.common.formats.delimited import read_delimited
 from genlab.data.open import identity_of, splits_or_table
-from genlab.data.tables import LARGEST_VALUE, Scale, Table
+from genlab.data.tables.table import LARGEST_VALUE, Scale, Table
 
 # Shapes: N rows of F columns.
 

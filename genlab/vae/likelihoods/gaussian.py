@@ -10,7 +10,7 @@ not be compared with the likelihoods of discrete images (Theis et al., 2016, sec
 Gaussian likelihoods of the same images can be compared with each other.
 
 With `reals` it is a density of rows of reals, such as those of a standardised table
-(`genlab.data.tables`), and nothing is clamped to [0, 1].
+(`genlab.data.tables.table`), and nothing is clamped to [0, 1].
 
 References:
     | A note on the evaluation of generative models (Theis et al., 2016)
