@@ -162,7 +162,7 @@ def test_the_baseline_of_reals_is_their_mean() -> None:
     assert torch.equal(likelihood.to_grey(x), x)
     assert Gaussian().to_grey(x).max() == 1
     assert Gaussian().log_scale.exp().item() == pytest.approx(0.2)
-    assert Gaussian(reals=True).log_scale.item() == 0
+    assert Gaussian(reals=True).log_scale.exp().item() == pytest.approx(0.5)
 
 
 def test_a_run_keeps_what_standardises_it(trained: Path, source: Path) -> None:

@@ -43,7 +43,7 @@ class Gaussian(ExponentialFamily):
 
     Arguments:
         scale: The standard deviation sigma of a pixel, in units of [0, 1], or of a real. If not
-            given, 0.2 of a pixel and 1 of a real.
+            given, 0.2 of a pixel and 0.5 of a real.
         learn_scale: Learn sigma with the networks, from `scale` on.
         reals: Of rows of reals, as a table has them, in place of grey values in [0, 1]; set where
             a table is trained on.
@@ -67,7 +67,7 @@ class Gaussian(ExponentialFamily):
         self.reals = reals
         if reals:
             self.domain = REALS
-        scale = (1.0 if reals else 0.2) if scale is None else scale
+        scale = (0.5 if reals else 0.2) if scale is None else scale
         if not 0 < scale < math.inf:
             raise InputError(f"`scale` must be a positive number, not {scale}")
         log_scale = torch.tensor(math.log(scale))
