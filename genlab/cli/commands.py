@@ -221,6 +221,13 @@ def of_photographs(source: str) -> bool:
     return row is not None and row.kind == "images"
 
 
+def suiting(source: str) -> str:
+    """Returns the recipe of VAEs that suits a SOURCE."""
+    if source.lower().endswith((".csv", ".tsv")):
+        return "table"
+    return "pictures" if of_photographs(source) else "default"
+
+
 @dataclass(frozen=True)
 class VaeDefaults:
     """The options of `vae train` that decide the defaults of the others."""
@@ -231,7 +238,7 @@ class VaeDefaults:
     @property
     def name(self) -> str:
         """The recipe: that which is given, or what suits the data."""
-        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
+        return self.recipe or suiting(self.data)
 
 
 @dataclass(frozen=True)
@@ -244,7 +251,7 @@ class CompareDefaults:
     @property
     def name(self) -> str:
         """The recipe: that which is given, or what suits the data."""
-        return self.recipe or ("pictures" if of_photographs(self.data) else "default")
+        return self.recipe or suiting(self.data)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from genlab.cli.errors import with_options
 from genlab.common.text import one_line
 
 data = SubcommandApp()
+TABLES = (".csv", ".tsv", ".npy", ".npz")
 KINDS = {"digits": "grey", "images": "colour"}
 """What a list calls the kinds of sources."""
 
@@ -42,7 +43,7 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
         from genlab.data.open import identity_of
 
         found = identity_of(get)
-        line = f"{get}: {found.count} images of {_shape(found.shape)}, SHA-256 {found.sha256}"
+        line = f"{get}: {found.count} {_what(get, found.shape)}, SHA-256 {found.sha256}"
         end(asdict(found), line, json)
         return
     rows = inventory()
@@ -59,8 +60,12 @@ def data_list(get: str | None = None, data_dir: DataDir = None, json: Json = Fal
     end({"sources": rows}, f"at hand: {', '.join(here)}", json)
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) if len(shape) > 1 else "many sizes"
+def _what(source: str, shape: tuple[int, ...]) -> str:
+    if len(shape) > 1:
+        return f"images of {' x '.join(map(str, shape))}"
+    if Path(source).suffix.lower() in TABLES:  # of pictures the shape is that of their channels
+        return f"rows of {sum(shape)} numbers"
+    return "images of many sizes"
 
 
 @data.command(name="check")

@@ -28,7 +28,7 @@ from genlab.vae.results import (
     read_comparison,
     read_results,
 )
-from genlab.vae.splits import open_images
+from genlab.vae.splits import open_data
 from genlab.vae.train import train_vae
 
 Sources = Mapping[str, str]
@@ -82,7 +82,7 @@ def _vae(run: Run, moved: Sources, on: Hardware) -> VaeResults:
     config = replace(vae_config(run), **moved)
     results = train_vae(config, run.path, on)
     with run_lock(run.path):
-        draw_vae(run.path, open_images(config))
+        draw_vae(run.path, open_data(config))
     return results
 
 
@@ -99,7 +99,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
     with run_lock(run.path, wait=True):
-        draw_comparison(run.path, open_images(config))
+        draw_comparison(run.path, open_data(config))
     return results
 
 

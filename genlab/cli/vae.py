@@ -45,17 +45,17 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
         data_dir: DataDir = None,
         json: Json = False,
     ) -> None:
-        """Train a VAE on images under a prior, measure it and draw its figures.
+        """Train a VAE on images, or rows of numbers, under a prior, measure it and draw figures.
 
         Args:
             recipe: A set of defaults for all other options; --help shows those of this recipe.
                 pictures, which --data dogs, toydogs and imagewoof-160 choose by themselves, is
-                for photographs.
+                for photographs; table, which a .csv or .tsv chooses, for tables of numbers.
             out: The run directory; runs/vae-PRIOR if not given.
         """
         from genlab.compute.hardware import resolve_hardware
         from genlab.figures.draw import draw_vae
-        from genlab.vae.splits import open_images
+        from genlab.vae.splits import open_data
         from genlab.vae.train import train_vae
 
         del recipe  # its work is done: its values were the defaults of `config`
@@ -65,7 +65,7 @@ def train_command(named: VaeConfig) -> Callable[..., None]:
             config = replace(config, post_hoc=way_from(target, Path(config.post_hoc)))
         results = train_vae(config, target, resolve_hardware(HardwareConfig(device=device)))
         with alone_in(target):
-            draw_vae(target, open_images(config))
+            draw_vae(target, open_data(config))
         end(results, _vae_line(results, target), json)
 
     return vae_train
@@ -174,7 +174,7 @@ def compare_command(named: CompareConfig) -> Callable[..., None]:
         Args:
             recipe: A set of defaults for all other options; --help shows those of this recipe.
                 pictures, which --data dogs, toydogs and imagewoof-160 choose by themselves, is
-                for photographs.
+                for photographs; table, which a .csv or .tsv chooses, for tables of numbers.
             only: Train this run alone: PRIOR/SEED, say vamp/0.
             inception: With --pictures: file with FID Inception's weights; "download" fetches it.
             out: The run directory.
@@ -185,7 +185,7 @@ def compare_command(named: CompareConfig) -> Callable[..., None]:
         from genlab.runs.lock import run_lock
         from genlab.vae.compare import compare, table
         from genlab.vae.results import Incomplete
-        from genlab.vae.splits import open_images
+        from genlab.vae.splits import open_data, open_images
 
         del recipe
         use_data(data_dir)
@@ -198,9 +198,9 @@ def compare_command(named: CompareConfig) -> Callable[..., None]:
             return
         tables = [table(results)]
         with run_lock(out, wait=True):  # others may end with the same table
-            images = open_images(config)
-            draw_comparison(out, images)
+            draw_comparison(out, open_data(config))
             if config.pictures:
+                images = open_images(config)
                 found = measure_priors(out, images, inception)
                 draw_prior_pictures(out, found)
                 tables.append(pictures_table(out, found))
@@ -226,17 +226,32 @@ def vae_sample(
     They are the decoded draws of its prior, the mean of p(x|z) each, with the grey values of the
     data. The same seed gives the same images, to the byte, however many are drawn.
 
+    A VAE of a table draws rows, in the table's own units and with the noise of p(x|z), into a
+    .csv or .tsv.
+
     Args:
         run: The run directory of the VAE.
-        n: Number of images; if not given 300 in a folder, 64 on a sheet, 6 stops of a walk.
-        seed: Decides the latents.
+        n: Number of images; if not given 300 in a folder, 64 on a sheet, 6 stops of a walk; 1000
+            rows.
+        seed: Decides the latents, and the noise of rows.
         grid: One PNG with all of them side by side, pixel for pixel.
         walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
-        out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. A
-            place named here that holds anything else is left alone.
+        out: The folder or file; RUN/generated, RUN/grid.png, RUN/walk.webp or RUN/generated.csv
+            if not given. A place named here that holds anything else is left alone.
     """
     from genlab.figures.samples import of_vae
+    from genlab.runs.run import Run
+    from genlab.vae.latents.rows import write_rows
+    from genlab.vae.load import of_table, require_images
 
+    found = Run(run)
+    if found.kind == "vae" and of_table(found):
+        if grid or walk:
+            require_images(found, "`grid`" if grid else "`walk`")
+        target, count = out or run / "generated.csv", 1000 if n is None else n
+        results = write_rows(run, count, seed, target, new=out is not None)
+        end(results, f"{count:,} rows in {target}", json)
+        return
     end(*write_samples(of_vae(run, seed), n, out, grid, walk), json)
 
 
@@ -252,22 +267,25 @@ def vae_encode(
 
     Args:
         run: The run directory of the VAE.
-        source: SOURCE of images (see: genlab data), which are brought to the same square; the
-            run's own if not given.
+        source: SOURCE of images (see: genlab data), which are brought to the same square, or a
+            table with the same columns; the run's own if not given.
         out: The file; RUN/codes.npz if not given.
     """
+    from genlab.runs.run import Run
     from genlab.vae.latents.encoding import encode, write_codes
+    from genlab.vae.load import of_table
 
     use_data(data_dir)
     target = out or run / "codes.npz"
     codes = encode(run, source)
     write_codes(codes, target, run)
     shapes = {name: list(array.shape) for name, array in codes.items()}
+    what = "rows" if of_table(Run(run)) else "images"
     counts = ", ".join(
         f"{len(array):,} {name.removesuffix('_mean')}"
         for name, array in codes.items() if name.endswith("_mean")
     )
-    end({"file": str(target), "arrays": shapes}, f"codes of {counts} images in {target}", json)
+    end({"file": str(target), "arrays": shapes}, f"codes of {counts} {what} in {target}", json)
 
 
 @vae.command(name="interpolate")
@@ -312,8 +330,18 @@ def _vae_line(results: "Measurement", path: Path) -> str:
         f"(off by {fixed(results.identity_gap, 4, sign=True)}, {holds} "
         f"{fixed(results.identity_tolerance, 4)})"
         + _exact(results)
-        + f"; {shown('prior_gap')}; nats, {results.test_images:,} test images"
+        + f"; {shown('prior_gap')}; nats, {results.test_images:,} test "
+        + ("rows" if results.reals else "images")
+        + _own_units(results)
     )
+
+
+def _own_units(results: "Measurement") -> str:
+    """What turns a density of standardised rows into one in the table's units."""
+    volume = getattr(results, "log_volume", None)
+    if volume is None:
+        return ""
+    return f"; for the table's own units add {fixed(volume, 4, sign=True)} to −ln p(x)"
 
 
 def _exact(results: "Measurement") -> str:

@@ -33,7 +33,7 @@ class CompareConfig:
     likelihood_options: LikelihoodOptions = field(default_factory=dict)
     """The likelihood's options."""
     data: str = "mnist"
-    """SOURCE of the images (see: genlab data)."""
+    """SOURCE of the images (see: genlab data); or a table of numbers, .csv or .tsv."""
     size: int | None = None
     """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
     they are; photographs, and pictures of several sizes, 64."""
@@ -143,6 +143,16 @@ def pictures() -> CompareConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], CompareConfig]] = {"default": default, "pictures": pictures}
+def table() -> CompareConfig:
+    """The rows of a table of numbers, as the recipe of that name for one VAE has them."""
+    return CompareConfig(
+        likelihood="gaussian", hidden=(128, 128), fourier=0.0, epochs=300, batch=32,
+        learning_rate=2e-3,
+    )
+
+
+RECIPES: dict[str, Callable[[], CompareConfig]] = {
+    "default": default, "pictures": pictures, "table": table,
+}
 """The recipes by name."""
-RecipeName = Literal["default", "pictures"]
+RecipeName = Literal["default", "pictures", "table"]

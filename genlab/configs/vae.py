@@ -116,7 +116,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig(TrainingConfig):
-    """A VAE of images."""
+    """A VAE of images, or of rows of a table."""
 
     prior: PriorName = "standard"
     """The prior over the latent."""
@@ -128,7 +128,8 @@ class VaeConfig(TrainingConfig):
     likelihood_options: LikelihoodOptions = field(default_factory=dict)
     """The likelihood's options. (A configuration holds all of them.)"""
     data: str = "mnist"
-    """SOURCE of the images: a name, a file or a folder (see: genlab data)."""
+    """SOURCE of the images: a name, a file or a folder (see: genlab data); or a table of numbers,
+    .csv or .tsv."""
     size: int | None = None
     """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
     they are; photographs, and pictures of several sizes, 64."""
@@ -304,11 +305,22 @@ def pictures() -> VaeConfig:
     )
 
 
+def table() -> VaeConfig:
+    """A VAE of the rows of a table of numbers: two latents, perceptrons of 128-128, and a Gaussian
+    likelihood of standardised columns whose scale is learned.
+    """
+    return VaeConfig(
+        likelihood="gaussian", hidden=(128, 128), fourier=0.0, epochs=300, batch=32,
+        learning_rate=2e-3,
+    )
+
+
 RECIPES: dict[str, Callable[[], VaeConfig]] = {
     "default": default,
     "best-2d": best_2d,
     "pictures": pictures,
+    "table": table,
     "vampprior-paper": vampprior_paper,
 }
 """The recipes by name."""
-RecipeName = Literal["default", "best-2d", "pictures", "vampprior-paper"]
+RecipeName = Literal["default", "best-2d", "pictures", "table", "vampprior-paper"]

@@ -7,12 +7,13 @@ Shapes: N images, uint8: grey ones `(N, H, W)` (0 black paper, 255 ink), those i
 `(N, 3, H, W)`, RGB.
 """
 
-__all__ = ["ImageSplits", "set_apart", "splits_of_arrays", "splits_of_idx"]
+__all__ = ["ImageSplits", "grey", "set_apart", "splits_of_arrays", "splits_of_idx"]
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -36,6 +37,11 @@ FEWEST = 2
 """Images of a split: a mean of one has no standard error."""
 
 
+def grey(images: Tensor) -> Tensor:
+    """Returns uint8 images as rows of numbers in [0, 1], with shape `(N, X)`."""
+    return images.flatten(1).float() / 255
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSplits:
     """Images in two splits (three, if the source has a `valid` one)."""
@@ -54,6 +60,10 @@ class ImageSplits:
     """The names of the classes 0, 1, ..., where they have names."""
     identity: Identity
     """The identity of all splits together."""
+    reals: ClassVar[bool] = False
+    """Whether `rows` are of reals, as a table's, and not of grey values."""
+    log_volume: ClassVar[None] = None
+    """A table's factor of a density in its own units (`genlab.data.tables.table`, equation 1)."""
 
     @classmethod
     def of(
@@ -88,6 +98,14 @@ class ImageSplits:
     def shape(self) -> tuple[int, ...]:
         """The shape of an image, `(H, W)` or `(3, H, W)`."""
         return tuple(self.train.shape[1:])
+
+    def rows(self, split: Literal["train", "test", "valid"]) -> Tensor:
+        """Returns the images of a split that is there, as `grey` does, with shape `(N, X)`."""
+        return grey(getattr(self, split))
+
+    def files(self) -> dict[str, bytes]:
+        """Returns what a run keeps of the data beside its model, by the files' names: nothing."""
+        return {}
 
     def squares(self, size: int) -> "ImageSplits":
         """Returns the same images as squares of this side, cropped and resized.

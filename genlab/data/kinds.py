@@ -1,6 +1,6 @@
 """What lies at a path: pictures, idx files, arrays, or a file that is no SOURCE."""
 
-__all__ = ["Kind", "kind_at", "what_it_is"]
+__all__ = ["Kind", "kind_at", "pixels_words", "what_it_is"]
 
 from pathlib import Path
 from typing import Literal
@@ -21,11 +21,8 @@ CONTAINERS = (".mat", ".h5", ".hdf5", ".parquet", ".arrow", ".feather", ".tfreco
 ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 SOURCES = "a name (genlab data), a folder or .zip of pictures, idx files, .npy or .npz"
 
-TABLE = (
-    "a table of text{columns}, where arrays are needed. With a header and the label first: python "
-    "-c \"import numpy as np; t = np.loadtxt('{name}', np.uint8, delimiter=',', skiprows=1); "
-    "np.savez('digits.npz', train=t[:, 1:], train_labels=t[:, 0])\""
-)
+PIXELS = {784: "train=t", 785: "train=t[:, 1:], train_labels=t[:, 0]"}
+"""Arrays in a table of images of 28 x 28 pixels, by its columns: without or with a label first."""
 
 
 def kind_at(path: Path) -> Kind:
@@ -62,8 +59,7 @@ def what_it_is(path: Path) -> str:
     ):
         return "a file, one picture; give the folder that holds it"
     if suffix in TABLES:
-        columns = _columns(path)
-        return TABLE.format(columns=columns, name=path.name) if columns else "a file of text"
+        return _table_words(path)
     if suffix in PICKLES or head.startswith(b"\x80\x04"):
         return "a file of pickled objects, which genlab never opens; save its arrays as .npz"
     if suffix in CONTAINERS:
@@ -73,13 +69,30 @@ def what_it_is(path: Path) -> str:
     return "a file of no kind that genlab reads"
 
 
-def _columns(path: Path) -> str:
+def pixels_words(path: Path, columns: int, header: bool) -> str:
+    """Returns what a table of images is called, with a pixel in each column, and what to do."""
+    label = ", the label first" if columns == 785 else ""
+    skipped = ", skiprows=1" if header else ""
+    return (
+        f"a table of images, a pixel in each column{label}, where arrays are needed: python -c "
+        f"\"import numpy as np; t = np.loadtxt('{path.name}', np.uint8, delimiter=','{skipped}); "
+        f"np.savez('digits.npz', {PIXELS[columns]})\""
+    )
+
+
+def _table_words(path: Path) -> str:
+    """Returns what a table of text is, where images are wanted."""
     with path.open(errors="replace") as file:
         columns = file.readline(100_000).replace("\t", ",").strip().split(",")
+    if len(columns) in PIXELS:
+        return pixels_words(path, len(columns), not columns[0].strip().isdecimal())
     if len(columns) < 2:
-        return ""
+        return "a file of text"
     shown = ", ".join(column.strip()[:20] for column in columns[:3])
-    return f" with {len(columns):,} columns ({ascii(shown)[1:-1]}, ...)"
+    return (
+        f"a table of text with {len(columns):,} columns ({ascii(shown)[1:-1]}, ...), no images; "
+        "VAEs of rows of numbers take it, as .csv or .tsv"
+    )
 
 
 def _head(path: Path) -> bytes:

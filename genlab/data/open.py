@@ -5,6 +5,8 @@
     a folder or `.zip`                  images in it and in the folders in it, by their sorted
                                         names; or the four idx files of MNIST
     `.npy`, `.npz`                      images in arrays, in splits or not
+    `.csv`, `.tsv`                      rows of numbers, for VAEs alone (`tables/table.py`); as are
+                                        the arrays of shape (N, F) that hold no images
     an array or tensor                  the same
 
 Digits serve where images are wanted: their training images where something is trained, their test
@@ -13,7 +15,9 @@ images where something is measured. Grey images of one size serve where digits a
 The names are the rows of `genlab.data.sources.SOURCES`.
 """
 
-__all__ = ["folder_of", "identity_of", "images", "open_files", "place_of", "splits"]
+__all__ = [
+    "folder_of", "identity_of", "images", "open_files", "place_of", "splits", "splits_or_table",
+]  # fmt: skip
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +42,7 @@ from genlab.data.picture_splits import SIZE, splits_of_pictures
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
+from genlab.data.tables.table import Table, are_rows, is_text_table, rows_of_arrays, rows_of_text
 
 
 def splits(
@@ -80,6 +85,46 @@ def splits(
     _refuse_crop(crop, str(source) if isinstance(source, str | Path) else "an array")
     found = _splits_of_others(source)
     return found if size is None else found.squares(size)
+
+
+def splits_or_table(
+    source: str | Path | Array | Mapping[str, Array], size: int | None = None,
+    crop: Crop = "centre",
+) -> ImageSplits | Table:
+    """Opens a table of numbers as such, and all else as `splits` does.
+
+    A table is a `.csv` or `.tsv`, or arrays of shape `(N, F)` that are no images in rows: those
+    have F = 784, or are bytes with F = 98, packed bits.
+
+    Raises:
+        InputError: As of `splits` and `table`; or if a table is to have a size or a crop.
+    """
+    if isinstance(source, str | Path):
+        path, text = Path(source), str(source)
+        if named(text)[0] is not None or not exists(path) or path.is_dir():
+            return splits(source, size, crop)
+        if is_text_table(path):
+            _require_no_square(size, crop, text)
+            return rows_of_text(path)
+        if kind_at(path) != "arrays":
+            return splits(source, size, crop)
+        arrays, origin = read_arrays(path), Origin(text, f"arrays of {path.name}")
+    else:
+        given = source if isinstance(source, Mapping) else {"train": source}
+        arrays = {key: as_numpy(array) for key, array in given.items()}
+        origin = Origin("arrays", "arrays")
+    if are_rows(arrays, origin.source):
+        _require_no_square(size, crop, origin.source)
+        return rows_of_arrays(arrays, origin)
+    _require_crop(crop, size or SIZE)
+    _refuse_crop(crop, origin.source)
+    found = _of_arrays(arrays, origin)
+    return found if size is None else found.squares(size)
+
+
+def _require_no_square(size: int | None, crop: str, source: str) -> None:
+    if size is not None or crop != "centre":
+        raise InputError(f"{source}: a table of numbers; `size` and `crop` are for images")
 
 
 def _are_pictures(source: str) -> bool:
@@ -182,7 +227,7 @@ def images(
 
 
 def identity_of(source: str) -> Identity:
-    """Returns the identity of a SOURCE, fetched first if need be: of digits, else of images.
+    """Returns the identity of a SOURCE, fetched first if need be: digits, images, or a table.
 
     Raises:
         InputError: If there is no such source or it cannot be had.
@@ -192,10 +237,14 @@ def identity_of(source: str) -> Identity:
         return row.open().identity if isinstance(row, DigitSource) else images(source).identity
     path = Path(source)
     _require_there(path, source)
+    if is_text_table(path):
+        return rows_of_text(path).identity
     kind = kind_at(path)
     if kind == "arrays":
-        roles = by_role(read_arrays(path), source)
-        kind = "idx" if "train" in roles else kind
+        arrays = read_arrays(path)
+        if are_rows(arrays, source):
+            return rows_of_arrays(arrays, Origin(source, f"arrays of {path.name}")).identity
+        kind = "idx" if "train" in by_role(arrays, source) else kind
     return (splits if kind == "idx" else images)(source).identity
 
 

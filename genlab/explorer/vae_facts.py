@@ -29,6 +29,7 @@ from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.networks.interface import LOG_STD_RANGE
 from genlab.networks.mlp import Decoder, Encoder
+from genlab.vae.load import require_images
 from genlab.vae.model import VAE
 from genlab.vae.splits import observed_test_images, open_images
 
@@ -71,6 +72,8 @@ def vae_facts(
         InputError: If the digits are not at hand or others than those of the runs.
     """
     loaded = [load(name, path) for name, path in paths.items()]
+    for one in loaded:
+        require_images(one.run, "a page")
     first = loaded[0]
     digits = open_images(first.config, data)
     for one in loaded:

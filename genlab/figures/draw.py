@@ -17,12 +17,14 @@ from genlab.common.paths import from_way
 from genlab.common.progress import say
 from genlab.common.quantities import QUANTITIES, Measured
 from genlab.common.rng import generator, seeded
+from genlab.common.text import Title
 from genlab.data.image_set import ImageSet, load_images
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb, on_paper, shown
+from genlab.data.tables.table import Table
 from genlab.fid.prior_pictures import PriorPictures
 from genlab.fid.results import Measurement
-from genlab.figures import comparison, curves, gan_pictures, grids, latent
+from genlab.figures import comparison, curves, gan_pictures, grids, latent, scatter
 from genlab.figures.animation import animation
 from genlab.figures.language import pick
 from genlab.figures.samples import of_gan, walk_file
@@ -35,16 +37,19 @@ from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.compare import compare_config
+from genlab.vae.latents.rows import drawn_rows
 from genlab.vae.latents.sampling import decoded_codes, decoded_draws
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import VaeResults, read_comparison, read_results
-from genlab.vae.splits import observed_test_images, open_images
+from genlab.vae.splits import Data, observed_test_images, open_data, open_images
 from genlab.vae.standardise import standard_coordinates
 
 DOTS = 3000
 SHEET_DOTS = 700
 """Dots of the lab sheet's figure: few enough to show the gaps between its arms."""
+ROWS = 1000
+"""Rows of a table that a figure shows."""
 IN_A_ROW = 10
 """Images under each prior."""
 STOPS = 6
@@ -97,7 +102,7 @@ class Plane:
         return [f"{QUANTITIES[key].label(lang)} {value}" for key, value in shown]
 
 
-def _plane(path: Path, digits: ImageSplits) -> Plane:
+def _plane(path: Path, digits: Data) -> Plane:
     model, config = load_vae(path)
     rows = torch.randperm(len(digits.test), generator=generator(0, "dots of"))[:DOTS]
     dots = posterior_dots(model, observed_test_images(digits, model.likelihood)[rows], config.seed)
@@ -108,7 +113,7 @@ def _plane(path: Path, digits: ImageSplits) -> Plane:
 
 
 def draw_vae(
-    path: Path, digits: ImageSplits | None = None, languages: Sequence[str] | None = None
+    path: Path, digits: Data | None = None, languages: Sequence[str] | None = None
 ) -> None:
     """Draws the figures of one VAE run into its folder `figures`.
 
@@ -121,7 +126,7 @@ def draw_vae(
         InputError: If `path` is not a finished VAE run.
     """
     model, config = load_vae(path)
-    digits = digits or open_images(config)
+    digits = digits or open_data(config)
     folder = atomic.make_within(path, "figures")
     languages = languages or there(folder / "samples.png")
     title = model.prior.title.capitalised()
@@ -133,6 +138,9 @@ def draw_vae(
         )
     if config.dimensions == 2:
         _draw_plane(path, digits, languages)
+    if isinstance(digits, Table):
+        _draw_rows(path, digits, title, config.seed, languages)
+        return
     x = observed_test_images(digits, model.likelihood)[_twelve(digits)]
     with torch.no_grad():
         decoded = model.decode(model.encode(x)[0])
@@ -156,6 +164,20 @@ def draw_vae(
     )  # the last: with it all are there
 
 
+def _draw_rows(
+    path: Path, rows: Table, title: Title, seed: int, languages: Sequence[str]
+) -> None:
+    """Draws test rows of a table beside as many that its VAE draws."""
+    some = torch.randperm(len(rows.test), generator=generator(0, "dots of"))[:ROWS]
+    test, drawn = rows.test[some].numpy(), drawn_rows(path, len(some), seed)
+    save(
+        lambda lang: scatter.rows_beside(
+            test, drawn, rows.scale.columns, pick(lang, *title), lang
+        ),
+        path / "figures" / "samples.png", languages,
+    )
+
+
 def _shown(values: Tensor, digits: ImageSplits) -> np.ndarray:
     """Returns rows of values as images as they are shown, uint8 with shape `(*, H, W, 3)`."""
     return shown(values, digits.shape, on_paper(digits.test))
@@ -169,7 +191,7 @@ def _twelve(digits: ImageSplits) -> list[int]:
     return [labels.index(one) for one in sorted(set(labels))[:10]] + [len(labels) // 2, -1]
 
 
-def _draw_plane(path: Path, digits: ImageSplits, languages: Sequence[str]) -> None:
+def _draw_plane(path: Path, digits: Data, languages: Sequence[str]) -> None:
     plane, folder = _plane(path, digits), path / "figures"
     limit = latent.sheet_limit(plane.of_sheet().z)
     save(
@@ -180,14 +202,17 @@ def _draw_plane(path: Path, digits: ImageSplits, languages: Sequence[str]) -> No
     points = torch.from_numpy(latent.grid_points(limit, 241)).float()
     with torch.no_grad():
         density = plane.model.prior().log_prob(points).view(241, 241).numpy()
-        side = 21
-        grid = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
-        images = plane.model.decode(grid).view(side, side, -1)
     save(
         lambda lang: latent.prior_density(
             plane.raw(lang), density, plane.labels, limit, lang, plane.names
         ), folder / "prior.png", languages,
     )
+    if isinstance(digits, Table):
+        return
+    side = 21
+    grid = torch.from_numpy(latent.grid_points(limit * (1 - 1 / side), side)).float()
+    with torch.no_grad():
+        images = plane.model.decode(grid).view(side, side, -1)
     upward = _shown(images.flip(0), digits)  # the grid's first row is the lowest z2
     save(
         lambda lang: latent.manifold(upward, limit, plane.raw(lang).title),
@@ -207,7 +232,7 @@ def draw_priors(
     )
 
 
-def draw_comparison(path: Path, digits: ImageSplits | None = None) -> None:
+def draw_comparison(path: Path, digits: Data | None = None) -> None:
     """Draws all priors of a finished comparison in one figure, `comparison.png`.
 
     Arguments:
@@ -227,7 +252,7 @@ def draw_comparison(path: Path, digits: ImageSplits | None = None) -> None:
         save(figure, path / "comparison.png")
         return
     runs = {prior: path / prior / "0" for prior in rows}
-    digits = digits or open_images(load_vae(runs["standard"])[1])
+    digits = digits or open_data(load_vae(runs["standard"])[1])
     drawn = {prior: _plane(run, digits) for prior, run in runs.items()}
     limit = latent.common_limit(*(plane.dots for plane in drawn.values()))
     points = torch.from_numpy(latent.grid_points(limit, 161)).float()

@@ -20,7 +20,7 @@ from genlab.figures.sheets import image_sheet
 from genlab.runs.run import Run
 from genlab.vae.latents.walk import between
 from genlab.vae.likelihoods import Likelihood
-from genlab.vae.load import load_vae
+from genlab.vae.load import load_vae, require_images
 from genlab.vae.splits import TEST_SEED, grey, observed_test_images, open_images
 
 MOST = 1000
@@ -47,6 +47,7 @@ def interpolation(run: Path, ends: tuple[str, str], steps: int, out: Path) -> No
     if out.suffix.lower() != ".png":
         raise InputError(f"`out` {out}: a PNG is written; end the name in .png")
     model, config = load_vae(run)
+    require_images(Run(run), "an interpolation")
     identity = Run(run).data("images")
     test = None
     if any(end.isdecimal() for end in ends):

@@ -5,8 +5,6 @@ __all__ = ["EXPLORER", "gather", "gathered", "refresh"]
 from pathlib import Path
 from typing import Any
 
-import genlab.data
-
 from genlab.configs.lab import DOGS_VAE, LAB_PRIORS
 from genlab.fid.prior_pictures import RESULTS
 from genlab.figures.draw import draw_comparison
@@ -15,7 +13,9 @@ from genlab.lab.report.numbers.facts import lab_config
 from genlab.runs.lock import run_lock
 from genlab.runs.records import kind_of, read_json
 from genlab.runs.run import Run
+from genlab.vae.compare import compare_config
 from genlab.vae.compare import gather as gather_comparison
+from genlab.vae.splits import open_data
 
 EXPLORER = "report/explorer.html"
 """The path of the explorer page, relative to the run."""
@@ -67,4 +67,4 @@ def refresh(path: Path, data: str | None = None) -> None:
                 gather(out)
             else:
                 gather_comparison(out)
-                draw_comparison(out, genlab.data.splits(data) if data else None)
+                draw_comparison(out, open_data(compare_config(Run(out)), data) if data else None)

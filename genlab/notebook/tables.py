@@ -102,7 +102,8 @@ def _filled(table: Table) -> Table:
 def _of_vae(results: VaeResults) -> list[Table]:
     rows = [(QUANTITIES[key].label(), str(value)) for key, value in results.measured().items()]
     title = f"{_name(results.data)}; {results.test_images:,} test images"
-    notes = [(one.capitalised().en,) for one in (*findings(results), *copies(results.images))]
+    found = *findings(results), *copies(results.images, results.reals)
+    notes = [(one.capitalised().en,) for one in found]
     return [
         Table(title, ("quantity", "mean ± standard error"), rows),
         Table("to know before reading the numbers", ("",), notes),

@@ -35,7 +35,7 @@ from genlab.common.typed_json import fits
 DONE, RECORD = "DONE", "kept.json"
 """The files' names."""
 RECORDED = (
-    "results.json", "classes.json", "model.safetensors", "measures.safetensors",
+    "results.json", "classes.json", "table.json", "model.safetensors", "measures.safetensors",
     "generator.safetensors", "best.safetensors", "checkpoint-*.safetensors",
     "snapshots/*.safetensors", "samples/*/*.png", "progress/*.png",
 )

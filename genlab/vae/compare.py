@@ -33,7 +33,6 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import VaeConfig
-from genlab.data.image_splits import ImageSplits
 from genlab.priors import PRIORS
 from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import Run, open_run
@@ -46,7 +45,7 @@ from genlab.vae.results import (
     MeanOverSeeds,
     read_results,
 )
-from genlab.vae.splits import open_images, splits_of
+from genlab.vae.splits import Data, open_data, splits_of, suited
 from genlab.vae.train import discard_parts, train_vae
 
 TABLED = (
@@ -83,7 +82,11 @@ def compare(
     rows = _rows(config)
     if only is not None and only not in rows:
         raise InputError(f"`only` {only}: the rows are {', '.join(rows)}")
-    digits = open_images(config)
+    digits = open_data(config)
+    if digits.reals and config.pictures:
+        raise InputError(f"`pictures`: {config.data} is a table of numbers, which draws none")
+    config = suited(config, digits)
+    rows = _rows(config)
     if not (out / "config.json").exists():
         require_trainable(config, digits)  # what is refused is refused before hours of training
     with run_lock(out, wait=True):  # others may train other rows meanwhile
@@ -106,7 +109,7 @@ def compare(
     return gather(out)
 
 
-def require_trainable(config: CompareConfig, images: ImageSplits) -> None:
+def require_trainable(config: CompareConfig, images: Data) -> None:
     """Builds every model of a comparison as its training begins.
 
     Raises:

@@ -22,6 +22,12 @@ UNKNOWN = 1.0
 
 FAR = 10.0
 """The reach (`evidence/spread.py`) from which on the latent is called exploded."""
+ROWS = {
+    "张训练图像": "行训练数据", "张测试图像": "行测试数据", "训练图像": "训练数据",
+    "测试图像": "测试数据", "同一幅图像": "同一行数据", "平均图像": "各列均值", "图像": "数据行",
+    "picture": "row", "image": "row",
+}  # fmt: skip
+"""The words for rows of a table in place of those for images."""
 ONE_PICTURE = 0.01
 """The decoded variance (likewise) up to which the decoder is said to return one picture."""
 
@@ -37,10 +43,19 @@ def findings(
         number: Writes a number with so many decimal places.
         measured: Writes a number with its error.
     """
-    return [
+    found = [
         *_bound(results, number), *_latent(results, measured), *_reach(results, number),
         *_pictures(results, number), *_components(results), *_bounded(results),
     ]
+    return [_of_rows(one) for one in found] if results.reals else found
+
+
+def _of_rows(title: Title) -> Title:
+    """Returns a sentence about images as one about rows of a table."""
+    zh, en = title
+    for image, row in ROWS.items():
+        zh, en = zh.replace(image, row), en.replace(image, row)
+    return Title(zh, en)
 
 
 def say_all(place: Path, found: Sequence[Title]) -> None:
@@ -130,8 +145,13 @@ def _bounded(r: Measurement) -> list[Title]:
     )]  # fmt: skip
 
 
-def copies(counts: ImageCounts) -> list[Title]:
-    """Returns what repeated images do to the results, in both languages."""
+def copies(counts: ImageCounts, reals: bool = False) -> list[Title]:
+    """Returns what repeated images do to the results, in both languages.
+
+    Arguments:
+        counts: The numbers of images.
+        reals: Whether they are rows of a table.
+    """
     found = []
     if counts.train_different < counts.train:
         found.append(Title(
@@ -150,4 +170,4 @@ def copies(counts: ImageCounts) -> list[Title]:
             f"{counts.test_in_train:,} of {counts.test:,} test images are training images as "
             "well: the results on them are too favourable",
         ))  # fmt: skip
-    return found
+    return [_of_rows(one) for one in found] if reals else found

@@ -21,7 +21,6 @@ from genlab.common.typed_json import to_json
 from genlab.compute.hardware import device_context, resolve_hardware
 from genlab.configs.hardware import HardwareConfig
 from genlab.configs.vae import TrainingConfig
-from genlab.data.image_splits import ImageSplits
 from genlab.runs.lock import run_lock
 from genlab.runs.records import readable
 from genlab.runs.run import Run, open_run
@@ -34,7 +33,7 @@ from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.probe import require_sound
 from genlab.vae.results import OBJECTS, VaeResults, read_results
-from genlab.vae.splits import observed_test_images, observed_train_images, splits_of
+from genlab.vae.splits import Data, observed_test_images, observed_train_images, splits_of
 
 CLIP = 20.0
 """The longest gradient where a prior is learned, if the configuration does not say."""
@@ -48,7 +47,7 @@ class ObjectsConfig(TrainingConfig):
 
 
 def fit(
-    vae: VAE, digits: ImageSplits, out: str | Path, config: TrainingConfig | None = None, *,
+    vae: VAE, digits: Data, out: str | Path, config: TrainingConfig | None = None, *,
     draws: int = 16, importance: int = 1000, device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> VaeResults:
     """Trains a VAE into a run directory, or goes on there, and measures it.
@@ -58,7 +57,8 @@ def fit(
 
     Arguments:
         vae: The model, untrained.
-        digits: The images, as `genlab.data.splits` opens them.
+        digits: The images, as `genlab.data.splits` opens them, or the rows of a table, as
+            `genlab.data.table` does.
         out: The run directory.
         config: How it is trained; the defaults if not given.
         draws: Draws of z per test image when the bound is measured.
@@ -94,18 +94,18 @@ def fit(
     hardware = resolve_hardware(HardwareConfig(device=device))
     recorded = ObjectsConfig(**asdict(config), classes=_classes(vae))
     initialise_prior(vae, splits, config.seed)
-    require_sound(vae, splits.train, digits.train.shape[1:])
+    require_sound(vae, splits.train, digits.shape)
     with run_lock(out):
         run = open_run(out, OBJECTS, recorded, {"images": digits.identity}, hardware.facts)
         if run.done:
             load_weights(vae, out)
             return read_results(run)
         counts = digits.counts()
-        say_all(out, copies(counts))
+        say_all(out, copies(counts, digits.reals))
         with device_context(hardware):
             seconds, epochs = train_loop(config, run, vae, splits, hardware.device)
         weights = atomic.tensor_bytes(vae.cpu().eval().state_dict())
-        write_kept(out, {"model.safetensors": weights})
+        write_kept(out, digits.files() | {"model.safetensors": weights})
         with refused_as_divergence("in the measurement"):
             measured = measure(
                 vae, observed_test_images(digits, vae.likelihood),
@@ -116,7 +116,7 @@ def fit(
             **vars(measured), prior=recorded.classes["prior"], prior_options={},
             likelihood=recorded.classes["likelihood"], likelihood_options={}, epochs=epochs,
             train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
-            images=counts,
+            images=counts, log_volume=digits.log_volume,
         )
         run.finish(to_json(results), {MEASURES: results.values})
         say_all(out, findings(results))

@@ -2,7 +2,8 @@
 
 __all__ = [
     "MEASURES", "build_likelihood", "build_networks", "build_prior", "build_vae", "first_vae",
-    "initialise_prior", "load_vae", "measured_values", "shape_of", "vae_config",
+    "initialise_prior", "load_vae", "measured_values", "of_table", "read_scale", "require_images",
+    "shape_of", "vae_config",
 ]  # fmt: skip
 
 import math
@@ -16,14 +17,16 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.rng import generator, seeded
+from genlab.common.typed_json import from_json
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
 from genlab.configs.vae import SIZES, VaeConfig
+from genlab.data.tables.table import FILE, Scale
 from genlab.networks.interface import ImageDecoder, ImageEncoder
 from genlab.networks.maps import MapDecoder, MapEncoder
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS, Prior
-from genlab.runs.records import readable
+from genlab.runs.records import read_json, readable
 from genlab.runs.run import Run
 from genlab.vae.likelihoods import LIKELIHOODS, ExponentialFamily, Likelihood
 from genlab.vae.model import VAE
@@ -64,7 +67,7 @@ def build_vae(config: VaeConfig, shape: Sequence[int]) -> VAE:
 
     Arguments:
         config: What to build.
-        shape: The shape of an image, `(H, W)` or `(3, H, W)`.
+        shape: The shape of an image, `(H, W)` or `(3, H, W)`, or of a row of a table, `(F,)`.
 
     Raises:
         InputError: If the prior or the likelihood cannot be built, the networks not be for these
@@ -82,13 +85,16 @@ def build_networks(
     """Builds encoder and decoder for images of a shape and a likelihood of so many parameters.
 
     Raises:
-        InputError: If images have no map as large as the latent.
+        InputError: If images have no map as large as the latent, or rows of a table are to have
+            one.
     """
     if config.net == "mlp":
         pixels, d = math.prod(shape), config.dimensions
         return Encoder(pixels, config.hidden, d, gated=config.gated), Decoder(
             d, config.hidden[::-1], outputs, gated=config.gated, fourier=config.fourier or 0.0
         )
+    if len(shape) == 1:
+        raise InputError(f"`net` {config.net}: is for images; rows of a table take mlp")
     height, width = shape[-2:]
     image = (math.prod(shape[:-2]), height, width)
     latent = config.latent_map or config.dimensions
@@ -154,18 +160,42 @@ def load_vae(path: Path) -> tuple[VAE, VaeConfig]:
 
 
 def shape_of(run: Run, weights: dict[str, Tensor]) -> tuple[int, ...]:
-    """Returns the shape of an image of a run whose model has these weights.
+    """Returns the shape of an image, or row, of a run whose model has these weights.
 
     Raises:
         InputError: If it is none, or too large for the model.
     """
     shape, place = run.data("images").shape, f"{run.path / 'env.json'}: `data.images.shape`"
-    if len(shape) not in (2, 3) or min(shape) < 1:
+    if len(shape) not in (1, 2, 3) or min(shape) < 1:
         raise InputError(f"{place} {shape}: no shape of an image")
     first = max((tensor.numel() for tensor in weights.values()), default=0)
     if math.prod(shape) > max(first, LARGEST_IMAGE):
         raise InputError(f"{place}: more pixels than the model has weights")
     return shape
+
+
+def of_table(run: Run) -> bool:
+    """Returns whether a VAE's run is of rows of a table, and not of images."""
+    return len(run.data("images").shape) == 1
+
+
+def require_images(run: Run, what: str) -> None:
+    """Raises `InputError` if a VAE's run is of rows of a table; `what` needs images."""
+    if of_table(run):
+        raise InputError(f"{run.path}: a VAE of rows of a table; {what} needs one of images")
+
+
+def read_scale(run: Run) -> Scale:
+    """Returns names, means and standard deviations of the columns that a run was trained on.
+
+    Raises:
+        InputError: If the run is of images, or the record is missing or damaged.
+    """
+    file, (count,) = run.path / FILE, run.data("images").shape
+    scale = from_json(Scale, dict(read_json(file)), str(file))
+    if len(scale.columns) != count:
+        raise InputError(f"{file}: {len(scale.columns)} columns, the run has {count}")
+    return scale
 
 
 def vae_config(run: Run) -> VaeConfig:

@@ -146,7 +146,9 @@ def measure(
         extra |= _exact(model, prior, x, mean, log_std, seed, values, drawn, parts)
     found = {name: measured(name, value) for name, value in values.items()}
     cap = math.log(len(x))
-    extra |= _bits_per_pixel(found, x.shape[1]) | {
+    extra |= {} if model.likelihood.reals else _bits_per_pixel(found, x.shape[1])
+    extra |= {
+        "reals": model.likelihood.reals,
         "domain": model.likelihood.domain.en,
         "density": not model.likelihood.discrete,
         "mutual_information_cap": cap,
@@ -210,10 +212,12 @@ def _require_finite(name: str, found: Any) -> None:
 def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> float | None:
     """Returns the mean of ln p(x), in nats, if every pixel had the mean of the training images.
 
-    Means of pixels are (sum + 1/2) / (N + 1), so that none is 0 or 1; None for a likelihood whose
-    natural parameters of a mean are not known.
+    Means of pixels are (sum + 1/2) / (N + 1), so that none is 0 or 1; those of reals are plain.
+    None for a likelihood whose natural parameters of a mean are not known.
     """
-    eta = likelihood.with_mean((x_train.sum(0, dtype=torch.float64) + 0.5) / (len(x_train) + 1))
+    more = 0 if likelihood.reals else 1
+    sums = x_train.sum(0, dtype=torch.float64)
+    eta = likelihood.with_mean((sums + 0.5 * more) / (len(x_train) + more))
     return None if eta is None else likelihood.log_prob(x.double(), eta).mean().item()
 
 

@@ -85,6 +85,8 @@ class Measurement:
     density: bool
     """Whether p(x) is a density. Its logarithm is then not comparable with that of the probability
     of a discrete image."""
+    reals: bool = False
+    """Whether it is of rows of a table, standardised, and not of images."""
     bits_per_pixel: Measured | None = None
     """-log2 p(x) / X, by quadrature or else by importance sampling."""
     nll_exact: Measured | None = None
@@ -183,6 +185,17 @@ class VaeResults(Measurement):
     likelihood: str
     likelihood_options: dict[str, Any]
     """What the likelihood was built with."""
+    log_volume: float | None = None
+    """Of a table: the sum of ln s_f over its columns, s_f their standard deviations. In the
+    table's own units ln p is less by it, and -ln p more (`genlab.data.tables.table`)."""
+
+    @property
+    def nll_own_units(self) -> Measured | None:
+        """The best -ln p(x) that was measured, of a table, in nats in the table's own units."""
+        found = self.nll_exact or self.nll_is
+        if self.log_volume is None or found is None:
+            return None
+        return Measured(found.value + self.log_volume, found.error, found.unit)
 
 
 def read_results(run: Run) -> VaeResults:

@@ -18,7 +18,6 @@ from genlab.common.paths import from_way, way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
 from genlab.configs.vae import VaeConfig
-from genlab.data.image_splits import ImageSplits
 from genlab.priors import PRIORS
 from genlab.runs.lock import resumable, run_lock
 from genlab.runs.records import readable
@@ -41,11 +40,13 @@ from genlab.vae.measure import measure
 from genlab.vae.model import VAE
 from genlab.vae.results import Measurement, VaeResults, read_results
 from genlab.vae.splits import (
+    Data,
     Splits,
     observed_test_images,
     observed_train_images,
-    open_images,
+    open_data,
     splits_of,
+    suited,
 )
 
 BUILT_OF = (
@@ -106,7 +107,8 @@ def train_vae(
         TrainingError: If training diverges, or something measured is not finite; the last saved
             state stays.
     """
-    digits = open_images(config)
+    digits = open_data(config)
+    config = suited(config, digits)
     splits = splits_of(digits, config, build_likelihood(config))
     # What cannot be built is refused before anything is written.
     model = None if (out / "DONE").exists() else _beginning(config, out, digits, splits)
@@ -115,7 +117,7 @@ def train_vae(
 
 
 def _train(
-    config: VaeConfig, out: Path, on: Hardware, digits: ImageSplits, splits: Splits,
+    config: VaeConfig, out: Path, on: Hardware, digits: Data, splits: Splits,
     model: VAE | None,
 ) -> VaeResults:
     """Trains the model and measures it, or returns the results of a finished run."""
@@ -124,7 +126,7 @@ def _train(
         discard_parts(out)  # where the process that finished it was stopped before
         return read_results(run)
     counts = digits.counts()
-    say_all(out, copies(counts))
+    say_all(out, copies(counts, digits.reals))
     began, seconds, epochs, converged = time.monotonic(), 0.0, 0, False
     if config.em:
         converged = fit_prior_by_em(config, model, splits)
@@ -135,21 +137,22 @@ def _train(
                 config, run, model, splits, on.device, prior_only=config.post_hoc is not None
             )
         seconds += took
-    write_kept(out, {"model.safetensors": atomic.tensor_bytes(model.cpu().state_dict())})
+    weights = atomic.tensor_bytes(model.cpu().state_dict())
+    write_kept(out, digits.files() | {"model.safetensors": weights})
     model.eval()
     results = VaeResults(
         **vars(_measured(_parts(run, model, config), model, digits, config, on)),
         prior=config.prior, prior_options=dict(config.prior_options), epochs=epochs,
         train_images=len(splits.train), seconds=round(seconds, 1), data=digits.identity,
         likelihood=config.likelihood, likelihood_options=dict(config.likelihood_options),
-        images=counts,
+        images=counts, log_volume=digits.log_volume,
     )
     _finish(run, results)
     say_all(out, findings(results))
     return read_results(run)
 
 
-def _beginning(config: VaeConfig, out: Path, digits: ImageSplits, splits: Splits) -> VAE:
+def _beginning(config: VaeConfig, out: Path, digits: Data, splits: Splits) -> VAE:
     """Returns the model before training; post hoc with the networks of the finished run."""
     model = first_vae(config, splits)
     if config.post_hoc is not None:
@@ -198,7 +201,7 @@ def evaluate_vae(
     """
     run = Run(out)
     model, config, note = (*load_vae(out), "") if run.done else _unfinished(run)
-    digits = open_images(config, data)
+    digits = open_data(config, data)
     run.refuse_other_data({"images": digits.identity})
     if importance is not None:
         config = replace(config, importance=importance)
@@ -229,7 +232,7 @@ def _unfinished(run: Run) -> tuple[VAE, VaeConfig, str]:
 
 
 def _measured(
-    parts: Parts, model: VAE, digits: ImageSplits, config: VaeConfig, on: Hardware
+    parts: Parts, model: VAE, digits: Data, config: VaeConfig, on: Hardware
 ) -> Measurement:
     with device_context(on):
         return measure(

@@ -1,4 +1,4 @@
-"""The codes of images under a trained VAE: where its encoder puts them.
+"""The codes of images, or rows of a table, under a trained VAE: where its encoder puts them.
 
 Shapes: N images of X pixels, D latent dimensions.
 """
@@ -19,11 +19,11 @@ import genlab.data
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.data.arrays.layout import Array
-from genlab.data.image_splits import ImageSplits
 from genlab.runs.run import Run
-from genlab.vae.load import load_vae
+from genlab.vae.load import load_vae, of_table, read_scale
 from genlab.vae.measure import codes_of
 from genlab.vae.splits import (
+    Data,
     observed_test_images,
     observed_train_images,
     observed_valid_images,
@@ -37,7 +37,8 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     Arguments:
         path: The run directory.
         source: Images, grey if those that the VAE was trained on are, which are brought to the
-            same square; its own if not given.
+            same square; of a VAE of rows a table, whose columns are standardised as those that
+            it was trained on; its own if not given.
 
     Returns:
         Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
@@ -49,11 +50,17 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
         InputError: If `path` is no finished VAE run, or there are no such images.
     """
     model, config = load_vae(path)
-    shape = Run(path).data("images").shape
+    run = Run(path)
+    shape = run.data("images").shape
     side = shape[-1] if len({*shape[-2:]}) == 1 else None
-    digits = (
-        open_images(config) if source is None else genlab.data.splits(source, side, config.crop)
-    )
+    digits: Data
+    if of_table(run):
+        digits = genlab.data.table(config.data if source is None else source)
+        digits = digits.under(read_scale(run))
+    elif source is None:
+        digits = open_images(config)
+    else:
+        digits = genlab.data.splits(source, side, config.crop)
     _require_shape(shape, digits)
     splits = {
         "train": observed_train_images(digits, model.likelihood),
@@ -85,7 +92,7 @@ def write_codes(codes: Mapping[str, np.ndarray], out: Path, run: Path) -> None:
     atomic.write_output(out, buffer.getvalue(), run)
 
 
-def _require_shape(shape: tuple[int, ...], digits: ImageSplits) -> None:
+def _require_shape(shape: tuple[int, ...], digits: Data) -> None:
     if digits.shape != shape:
         raise InputError(
             f"{digits.identity.source}: images of shape {digits.shape}; this VAE was trained on "

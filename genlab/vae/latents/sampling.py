@@ -22,7 +22,7 @@ from genlab.common.rng import generator, seeded
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb
 from genlab.runs.run import Run
-from genlab.vae.load import load_vae
+from genlab.vae.load import load_vae, require_images
 from genlab.vae.model import VAE
 from genlab.vae.splits import observed_train_images
 
@@ -63,7 +63,9 @@ def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
     """Yields the images of `decoded_draws`, some at a time; raises the same, at once."""
     n = require_count("n", n)
     model, _ = load_vae(path)
-    shape = Run(path).data("images").shape
+    run = Run(path)
+    require_images(run, "a picture of a draw")
+    shape = run.data("images").shape
 
     def parts() -> Iterator[Tensor]:
         for index, start in enumerate(range(0, n, CHUNK)):

@@ -20,7 +20,7 @@ from genlab.data.paper import as_rgb
 from genlab.numerics.easing import eased
 from genlab.runs.run import Run
 from genlab.vae.latents.sampling import CHUNK, decoded, prior_draws
-from genlab.vae.load import load_vae
+from genlab.vae.load import load_vae, require_images
 from genlab.vae.model import VAE
 
 STEPS = 24
@@ -53,6 +53,7 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
     if not 2 <= stops <= CHUNK:
         raise InputError(f"`n` {stops}: a walk leads through 2 to {CHUNK} images")
     model, _ = load_vae(path)
+    require_images(Run(path), "a walk")
     z = prior_draws(model, seed, 0)[:stops]
     return as_rgb(decoded(model, walk_latents(z, steps)), Run(path).data("images").shape)
 

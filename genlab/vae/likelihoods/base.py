@@ -45,7 +45,7 @@ class Likelihood(nn.Module, ABC):
     of the arguments.
     """
 
-    domain: ClassVar[Title] = Title("灰度值", "grey values")
+    domain: Title = Title("灰度值", "grey values")
     """The images that p(x) is a distribution of, for reports."""
     outputs: int = 1
     """Parameters a value of the image: the decoder has K = `outputs` X outputs."""
@@ -53,6 +53,8 @@ class Likelihood(nn.Module, ABC):
     """Whether `observe` draws an image anew from its grey values at every call."""
     discrete: ClassVar[bool] = True
     """Whether p(x|z) is a probability; otherwise it is a density."""
+    reals: bool = False
+    """Whether it is of rows of reals, as a table's, and not of grey values in [0, 1]."""
     mean_function: ClassVar[Literal["sigmoid", "truncated_exponential", "identity"] | None] = None
     """The elementwise function that maps parameters to grey values of the mean image; None if it
     is another one. The explorer page decodes images with it."""

@@ -1,4 +1,4 @@
-r"""The Gaussian likelihood of grey values, with one scale for all pixels.
+r"""The Gaussian likelihood of grey values, or of reals, with one scale for all of them.
 
 .. math:: \ln p(x|z) = -\frac{1}{2} \sum_i \left( \frac{x_i - \mu_i}{\sigma} \right)^2
                        - X \ln \sigma - \frac{X}{2} \ln 2 \pi
@@ -8,6 +8,9 @@ is evaluated at the grey levels of the file, k / 255, without dequantisation. It
 logarithm of a probability: it may be positive, in other units of grey it is another, and it must
 not be compared with the likelihoods of discrete images (Theis et al., 2016, section 3.1). Two
 Gaussian likelihoods of the same images can be compared with each other.
+
+With `reals` it is a density of rows of reals, such as those of a standardised table
+(`genlab.data.tables.table`), and nothing is clamped to [0, 1].
 
 References:
     | A note on the evaluation of generative models (Theis et al., 2016)
@@ -29,6 +32,9 @@ from genlab.common.errors import InputError
 from genlab.common.text import Title
 from genlab.vae.likelihoods.base import ExponentialFamily
 
+REALS = Title("表格的各行，各列已标准化", "rows of a table, its columns standardised")
+"""What a density of reals is of."""
+
 
 class Gaussian(ExponentialFamily):
     r"""Grey values, independent and Gaussian given their means.
@@ -36,8 +42,11 @@ class Gaussian(ExponentialFamily):
     The scale belongs to T and h: :math:`T(x) = x / \sigma^2`, so the decoder's outputs are means.
 
     Arguments:
-        scale: The standard deviation sigma of a pixel, in units of [0, 1].
+        scale: The standard deviation sigma of a pixel, in units of [0, 1], or of a real. If not
+            given, 0.2 of a pixel and 0.5 of a real.
         learn_scale: Learn sigma with the networks, from `scale` on.
+        reals: Of rows of reals, as a table has them, in place of grey values in [0, 1]; set where
+            a table is trained on.
 
     Raises:
         InputError: If the scale is not a positive number.
@@ -51,8 +60,14 @@ class Gaussian(ExponentialFamily):
     mean_function = "identity"
     log_scale: Tensor
 
-    def __init__(self, scale: float = 0.2, learn_scale: bool = True) -> None:
+    def __init__(
+        self, scale: float | None = None, learn_scale: bool = True, reals: bool = False
+    ) -> None:
         super().__init__()
+        self.reals = reals
+        if reals:
+            self.domain = REALS
+        scale = (0.5 if reals else 0.2) if scale is None else scale
         if not 0 < scale < math.inf:
             raise InputError(f"`scale` must be a positive number, not {scale}")
         log_scale = torch.tensor(math.log(scale))
@@ -96,3 +111,7 @@ class Gaussian(ExponentialFamily):
     def sample(self, eta: Tensor) -> Tensor:
         """Draws images, whose values may lie outside [0, 1]."""
         return eta + self._log_scale(eta).exp() * torch.randn_like(eta)
+
+    def to_grey(self, x: Tensor) -> Tensor:
+        """Returns images as grey values in [0, 1]; reals as they are."""
+        return x if self.reals else super().to_grey(x)

@@ -212,6 +212,13 @@ def sources(folder: Path) -> Reader:
     return Reader("source", honest, honest_too)
 
 
+def text_table(folder: Path) -> Reader:
+    """A table of numbers as text."""
+    rows = [f"{i},{i * i},{0.5 * i}" for i in range(12)]
+    honest = ["\n".join(["a,b,c", *rows]).encode(), "\r\n".join(rows).replace(",", ";").encode()]
+    return Reader("table", honest, _quietly(genlab.data.table, folder / "a.csv"))
+
+
 def make_run(folder: Path) -> Path:
     """Trains the VAE that the readers of runs read."""
     from genlab.vae.train import train_vae
@@ -227,7 +234,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     make.__name__: make
     for make in (
         npy, npz, idx_plain, idx_gzip, idx_zip, statistics, inception_npz, inception_safetensors,
-        pinned, kept_tensors, sources, *pictures.READERS, *records.READERS,
+        pinned, kept_tensors, sources, text_table, *pictures.READERS, *records.READERS,
     )
 }  # fmt: skip
 """What makes each reader in a folder of its own."""

@@ -1,0 +1,1 @@
+"""Tables of numbers: their splits, and what standardises them."""
