@@ -43,8 +43,8 @@ def step_bound(
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
     if prior_only:
         with torch.no_grad():
-            mean, log_std = model.encode(x)
-        return log_prior(mean + log_std.exp() * noise).mean(0), None
+            z = model.posterior(x).sample(noise)
+        return log_prior(z).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None
     if config.objective == "pooled":
@@ -65,9 +65,9 @@ def _exact(
     adds nothing to the value.
     """
     with torch.no_grad():
-        mean, log_std = model.encode(x)
-        reach = 3 * log_std.exp()
-        low, high = (mean - reach).amin(0), (mean + reach).amax(0)
+        q = model.posterior(x)
+        reach = q.reach * q.log_std.exp()
+        low, high = (q.mean - reach).amin(0), (q.mean + reach).amax(0)
         step = (high - low) / config.lattice
         line = torch.arange(config.lattice) + torch.rand(model.latent, 1, generator=random)
         axes = low[:, None] + step[:, None] * line.to(x)

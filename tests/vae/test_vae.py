@@ -32,13 +32,15 @@ from genlab.runs.run import Run, checkpoint_name
 from genlab.runs.state import unpack
 from genlab.vae import loop
 from genlab.vae import measure as measures
+from genlab.vae import posterior as posteriors
 from genlab.vae.checkpoints import STEPS, checkpoint_plan
 from genlab.vae.evidence.elbo_surgery import cross_entropy, log_aggregated_posterior
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae, load_vae
 from genlab.vae.loop import clip_gradients, elbo_of
 from genlab.vae.measure import measure
-from genlab.vae.model import VAE, gaussian_entropy
+from genlab.vae.model import VAE
+from genlab.vae.posterior import gaussian_entropy
 from genlab.vae.results import Measurement, read_results
 from genlab.vae.splits import observed_test_images, splits_of
 from genlab.vae.train import evaluate_vae, train_vae
@@ -239,7 +241,7 @@ def test_a_wrong_density_breaks_the_identity(monkeypatch: pytest.MonkeyPatch) ->
     model = model_of("standard")
     x = (torch.rand(300, 9) < 0.5).float()
     monkeypatch.setattr(
-        measures, "gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
+        posteriors, "gaussian_entropy", lambda log_std: gaussian_entropy(2 * log_std)
     )
     assert not measured(model, x, draws=64).identity_holds
 

@@ -94,7 +94,7 @@ def decoded_codes(path: Path, images: ImageSplits, n: int, seed: int) -> Tensor:
     rounds = [torch.randperm(len(x), generator=random) for _ in range(-(-n // len(x)))]
     parts = []
     for rows in torch.cat(rounds)[:n].split(CHUNK):
-        mean, log_std = model.encode(x[rows])
-        noise = torch.randn(mean.shape, generator=random)
-        parts.append(decoded(model, mean + log_std.exp() * noise))
+        q = model.posterior(x[rows])
+        noise = torch.randn(q.mean.shape, generator=random)
+        parts.append(decoded(model, q.sample(noise)))
     return torch.cat(parts)
