@@ -47,6 +47,9 @@ from genlab.vae.standardise import aggregated_moments
 CHUNK = 1000
 GAP_DRAWS = 20_000
 """Draws of q(z) for its divergences, spread over the images."""
+FLOW_GAP_DRAWS = 2000
+"""The same where q(z|x) is a flow, whose density costs a network's evaluation a pair of a draw and
+an image."""
 GAP_IMAGES = 200
 """Random test images whose best Gaussian posterior is sought."""
 TABLE = {1: 2001, 2: 241}
@@ -267,7 +270,7 @@ def _bound(
     values["conditional_entropy"] = q.entropy(generator(seed, "conditional entropy")).double()
     # Draws of q(z), some of each image: ln q(z) - ln p(z), and ln q(z|x) - ln q(z), of which the
     # entropy of q(z|x) is known.
-    random, each = generator(seed, "marginal KL"), max(1, GAP_DRAWS // len(x))
+    random, each = generator(seed, "marginal KL"), max(1, _gap_draws(q) // len(x))
     log_q, log_p = torch.zeros_like(values["re"]), torch.zeros_like(values["re"])
     with Progress(each, "marginal KL", "draws") as progress:
         for _ in range(each):
@@ -280,10 +283,14 @@ def _bound(
     return values
 
 
+def _gap_draws(q: Posterior) -> int:
+    return GAP_DRAWS if isinstance(q, GaussianPosterior) else FLOW_GAP_DRAWS
+
+
 def _prior_gap(prior: Distribution, q: Posterior, seed: int) -> Tensor:
     """Returns ln q(z) - ln p(z) at draws of q(z), the training images' mixture."""
     random = generator(seed, "prior gap")
-    own = q[torch.randperm(len(q), generator=random)[:GAP_DRAWS]]
+    own = q[torch.randperm(len(q), generator=random)[: _gap_draws(q)]]
     z = own.sample(torch.randn(own.mean.shape, generator=random))
     parts = []
     with Progress(len(z), "prior gap", "draws") as progress:

@@ -90,8 +90,7 @@ class Posterior(ABC):
     """
 
     reach: float
-    """All of q(z|x), but a share of the order of 1e-6 or what is told, is within so many sigma of
-    mu."""
+    """The objective `exact` integrates over so many sigma on each side of every mu."""
 
     def __init__(self, mean: Tensor, log_std: Tensor) -> None:
         self.mean, self.log_std = mean, log_std
