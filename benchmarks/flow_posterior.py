@@ -1,6 +1,6 @@
 """What a flow wins in the bound where decoder and prior stay as they are.
 
-    python benchmarks/flow_posterior.py RUN [--epochs 30]
+    python benchmarks/flow_posterior.py RUN [--epochs 20] [--rate 4e-3]
 
 The encoder of a finished VAE run with Gaussian posteriors is trained further by the ELBO, once as
 it is and once with a conditional flow behind it, from the same weights, with the same noise. The
@@ -29,10 +29,10 @@ from genlab.vae.splits import (
     splits_of,
 )
 
-RATE, BATCH, DRAWS = 1e-3, 256, 16
+BATCH, DRAWS = 256, 16
 
 
-def trained(config: VaeConfig, run: Path, splits: Splits, epochs: int) -> VAE:
+def trained(config: VaeConfig, run: Path, splits: Splits, epochs: int, rate: float) -> VAE:
     """Returns the run's model, its encoder and flow trained further."""
     source, _ = load_vae(run)
     model = build_vae(config, splits.shape)
@@ -40,7 +40,7 @@ def trained(config: VaeConfig, run: Path, splits: Splits, epochs: int) -> VAE:
     model.requires_grad_(False)
     learned = [model.encoder] + ([] if model.flow is None else [model.flow])
     parameters = [p.requires_grad_() for part in learned for p in part.parameters()]
-    optimiser, step = torch.optim.Adam(parameters, RATE), 0
+    optimiser, step = torch.optim.Adam(parameters, rate), 0
     steps = epochs * math.ceil(len(splits.train) / BATCH)
     with Progress(steps, f"posterior {config.posterior}", "steps") as progress:
         for epoch in range(epochs):
@@ -50,7 +50,7 @@ def trained(config: VaeConfig, run: Path, splits: Splits, epochs: int) -> VAE:
                 x = model.likelihood.observe(splits.train[rows], random)
                 noise = torch.randn(1, len(x), model.latent, generator=random)
                 fall = 0.5 * (1 + math.cos(math.pi * step / steps))
-                optimiser.param_groups[0]["lr"] = RATE * fall
+                optimiser.param_groups[0]["lr"] = rate * fall
                 optimiser.zero_grad()
                 (-model.terms(x, noise).elbo.mean()).backward()
                 optimiser.step()
@@ -76,7 +76,8 @@ def text(values: torch.Tensor) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=4e-3)
     given = parser.parse_args()
     model, config = load_vae(given.run)
     images = open_images(config)
@@ -87,7 +88,8 @@ def main() -> None:
     print(f"{Run(given.run).path}: inference gap {text(exact - elbo(model, test))}")
     found = {}
     for kind in ("gaussian", "flow"):
-        after = trained(replace(config, posterior=kind), given.run, splits, given.epochs)
+        other = replace(config, posterior=kind)
+        after = trained(other, given.run, splits, given.epochs, given.rate)
         found[kind] = elbo(after, test), elbo(after, train)
         print(f"{kind}: test ELBO {text(found[kind][0])}, inference gap "
               f"{text(exact - found[kind][0])}, training ELBO {text(found[kind][1])}")  # fmt: skip

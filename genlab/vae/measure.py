@@ -40,7 +40,7 @@ from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.findings import findings
 from genlab.vae.likelihoods import ExponentialFamily, Likelihood
 from genlab.vae.model import VAE, Terms
-from genlab.vae.posterior import FlowPosterior, GaussianPosterior, Posterior
+from genlab.vae.posteriors import FlowPosterior, GaussianPosterior, Posterior
 from genlab.vae.results import Measurement, Moments
 from genlab.vae.standardise import aggregated_moments
 

@@ -35,7 +35,7 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Prior
 from genlab.priors.base import EncoderPrior
 from genlab.vae.likelihoods import Likelihood
-from genlab.vae.posterior import ConditionalFlow, FlowPosterior, GaussianPosterior, Posterior
+from genlab.vae.posteriors import ConditionalFlow, FlowPosterior, GaussianPosterior, Posterior
 
 
 class Terms(NamedTuple):
@@ -61,7 +61,7 @@ class VAE(nn.Module):
         prior: p(z).
         likelihood: p(x|z), given its parameters.
         posterior: gaussian, q(z|x) is the encoder's Gaussian; or flow, a conditional flow bends
-            it (`genlab.vae.posterior`).
+            it (`genlab.vae.posteriors`).
 
     Raises:
         InputError: If the posterior is a flow, and the prior consists of Gaussian posteriors or

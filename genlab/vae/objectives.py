@@ -55,7 +55,7 @@ from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
 from genlab.vae.likelihoods import ExponentialFamily
 from genlab.vae.model import VAE, Terms
-from genlab.vae.posterior import GaussianPosterior
+from genlab.vae.posteriors import GaussianPosterior
 
 Gradient = Literal["plain", "stl", "dreg"]
 GRADIENTS: tuple[str, ...] = get_args(Gradient)

@@ -30,7 +30,7 @@ from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.load import build_vae, load_vae
 from genlab.vae.measure import codes_of, measure
 from genlab.vae.model import VAE
-from genlab.vae.posterior import BOUND, FlowPosterior, GaussianPosterior
+from genlab.vae.posteriors import BOUND, FlowPosterior, GaussianPosterior
 from genlab.vae.results import read_results
 from genlab.vae.step import step_bound
 from genlab.vae.train import evaluate_vae, refit_config, train_vae

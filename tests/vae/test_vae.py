@@ -32,7 +32,6 @@ from genlab.runs.run import Run, checkpoint_name
 from genlab.runs.state import unpack
 from genlab.vae import loop
 from genlab.vae import measure as measures
-from genlab.vae import posterior as posteriors
 from genlab.vae.checkpoints import STEPS, checkpoint_plan
 from genlab.vae.evidence.elbo_surgery import cross_entropy, log_aggregated_posterior
 from genlab.vae.likelihoods import Bernoulli
@@ -40,7 +39,8 @@ from genlab.vae.load import build_vae, load_vae
 from genlab.vae.loop import clip_gradients, elbo_of
 from genlab.vae.measure import measure
 from genlab.vae.model import VAE
-from genlab.vae.posterior import gaussian_entropy
+from genlab.vae.posteriors import gaussian as posteriors
+from genlab.vae.posteriors import gaussian_entropy
 from genlab.vae.results import Measurement, read_results
 from genlab.vae.splits import observed_test_images, splits_of
 from genlab.vae.train import evaluate_vae, train_vae

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.vae.model import VAE
-from genlab.vae.posterior import GaussianPosterior, gaussian_entropy
+from genlab.vae.posteriors import GaussianPosterior, gaussian_entropy
 
 STEPS = 100
 DRAWS = 8
