@@ -53,6 +53,9 @@ class CompareConfig:
     """conv, resnet: channels of the largest map; smaller ones have up to four times as many."""
     depth: int = VaeConfig.depth
     """conv, resnet: blocks at each size of map."""
+    posterior: Literal["gaussian", "flow"] = VaeConfig.posterior
+    """q(z|x): a diagonal Gaussian, or one that a conditional flow bends (priors without the
+    encoder)."""
     beta: float = VaeConfig.beta
     """Weight of the regulariser in training; with --post-hoc in that of the VAE."""
     epochs: int = VaeConfig.epochs
@@ -118,7 +121,7 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=config.first_seed + seed,
                 post_hoc=f"../../standard/{seed}" if learned else None,
-                em=learned, fourier=config.fourier,
+                em=learned, fourier=config.fourier, posterior=config.posterior,
             )
     return rows
 

@@ -152,6 +152,9 @@ class VaeConfig(TrainingConfig):
     fourier: float | None = None
     """mlp: scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none.
     Not given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
+    posterior: Literal["gaussian", "flow"] = "gaussian"
+    """q(z|x): the encoder's diagonal Gaussian, or one that a conditional flow of splines bends
+    (objectives elbo, iwae with the plain gradient, and exact; priors without the encoder)."""
     post_hoc: str | None = None
     """A finished run whose encoder and decoder are kept as they are: only the prior learns. (A
     run's configuration holds the way there from its own folder.)"""
@@ -215,6 +218,7 @@ class VaeConfig(TrainingConfig):
             raise InputError(
                 f"`objective` exact: needs one or two latent dimensions, not {self.latent}"
             )
+        self._check_posterior()
         self._check_post_hoc()
 
     def _following(self) -> dict[str, float]:
@@ -254,6 +258,17 @@ class VaeConfig(TrainingConfig):
                 raise InputError("`width`, `depth`: belong to `net` conv and resnet")
         elif self.hidden != VaeConfig.hidden or self.gated or self.fourier:
             raise InputError("`hidden`, `gated`, `fourier`: belong to `net` mlp")
+
+    def _check_posterior(self) -> None:
+        """Refuses objectives that need Gaussian posteriors."""
+        if self.posterior == "gaussian":
+            return
+        if self.objective == "pooled":
+            raise InputError(
+                "`objective` pooled: needs `posterior` gaussian; for flow take elbo, iwae or exact"
+            )
+        if self.objective == "iwae" and self.gradient != "plain":
+            raise InputError(f"`gradient` {self.gradient}: for `posterior` flow give plain")
 
     def _check_post_hoc(self) -> None:
         """Refuses options that do not go with a prior learned post hoc, or only with one."""

@@ -135,8 +135,8 @@ def _networks(
     with torch.no_grad():
         mean, log_std = model.encode(x)
         for role, bits in (("encoder", precision.encoder), ("decoder", precision.decoder)):
-            if bits is None:
-                continue
+            if bits is None or (role == "encoder" and model.flow is not None):
+                continue  # no room for it; or a page draws Gaussian posteriors only
             network = getattr(model, role)
             inputs = x[:512] if role == "encoder" else mean[:512]
             packed = pack(network, bits)

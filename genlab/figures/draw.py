@@ -59,9 +59,9 @@ STOPS = 6
 def posterior_dots(model: VAE, x: Tensor, seed: int) -> np.ndarray:
     """Returns one draw of q(z|x) for each image `(N, X)`: samples of q(z), `(N, D)`."""
     with torch.no_grad():
-        mean, log_std = model.encode(x)
-    noise = torch.randn(mean.shape, generator=generator(seed, "dots"))
-    return (mean + log_std.exp() * noise).numpy()
+        q = model.posterior(x)
+        noise = torch.randn(q.mean.shape, generator=generator(seed, "dots"))
+        return q.sample(noise).numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def draw_vae(
         return
     x = observed_test_images(digits, model.likelihood)[_twelve(digits)]
     with torch.no_grad():
-        decoded = model.decode(model.encode(x)[0])
+        decoded = model.decode(model.posterior(x).centre)
         with seeded(config.seed, "prior samples"):
             samples = model.decode(model.prior().sample((96,)))
     before, after, drawn = (

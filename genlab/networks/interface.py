@@ -36,10 +36,19 @@ class ImageEncoder(nn.Module, ABC):
     """The latent dimensions D."""
     latent_map: Shape | None = None
     """Channels, height and width of the latent, if it is a map."""
+    hidden: int | None = None
+    """The width of the last hidden layer, where `describe` returns that."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation, each with shape `(B, D)`, of `(B, X)`."""
+
+    def describe(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns what `forward` returns, and the last hidden layer, with shape `(B, hidden)`.
+
+        A posterior that is a flow is conditioned on that. Encoders need not have it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not show its hidden layer")
 
 
 class ImageDecoder(nn.Module, ABC):

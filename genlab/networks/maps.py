@@ -155,13 +155,18 @@ class MapEncoder(ImageEncoder):
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(each, each[1:])
         )
         self.norm = norm(each[-1])
+        self.hidden = each[-1] * math.prod(sides[-1])
         self.leave = (
-            nn.Linear(each[-1] * math.prod(sides[-1]), 2 * latent) if isinstance(latent, int)
+            nn.Linear(self.hidden, 2 * latent) if isinstance(latent, int)
             else nn.Conv2d(each[-1], 2 * latent[0], 3, padding=1)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation, each with shape `(B, D)`, of `(B, X)`."""
+        return self.describe(x)[:2]
+
+    def describe(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns what `forward` returns, and the last hidden map, with shape `(B, hidden)`."""
         images = 2 * x.view(-1, *self.image) - 1
         if images.shape[-1] % 2 and self.enter.stride == (2, 2):
             images = F.pad(images, (0, 1, 0, 1))
@@ -174,7 +179,7 @@ class MapEncoder(ImageEncoder):
         mean, log_std = self.leave(
             h.flatten(1) if isinstance(self.leave, nn.Linear) else h
         ).flatten(1).chunk(2, dim=1)
-        return mean, log_std.clamp(*LOG_STD_RANGE)
+        return mean, log_std.clamp(*LOG_STD_RANGE), h.flatten(1)
 
 
 class MapDecoder(ImageDecoder):

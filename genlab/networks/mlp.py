@@ -94,12 +94,19 @@ class Encoder(ImageEncoder):
     ) -> None:
         super().__init__()
         self.pixels, self.latent = pixels, latent
+        self.hidden = hidden[-1] if hidden else pixels
         self.body = perceptron([pixels, *hidden, 2 * latent], gated=gated)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log standard deviation, each with shape `(B, D)`, of `(B, X)`."""
         mean, log_std = self.body(x).chunk(2, dim=-1)
         return mean, log_std.clamp(*LOG_STD_RANGE)
+
+    def describe(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns what `forward` returns, and the last hidden layer, with shape `(B, hidden)`."""
+        hidden = self.body[:-1](x)
+        mean, log_std = self.body[-1](hidden).chunk(2, dim=-1)
+        return mean, log_std.clamp(*LOG_STD_RANGE), hidden
 
 
 class Decoder(ImageDecoder):

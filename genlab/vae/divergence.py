@@ -108,6 +108,8 @@ def part_not_finite(model: VAE, x: Tensor) -> str:
         return f"the encoder's log standard deviation is {log_std.max().item():.3g}"
     if not mean.square().isfinite().all():
         return f"the codes have exploded, up to {mean.abs().max().item():.1e}"
+    if not model.posterior(x).centre.isfinite().all():
+        return "the flow of the posterior returns numbers that are not finite"
     eta = model.decoder(mean)
     if not eta.isfinite().all():
         return "the decoder returns numbers that are not finite"

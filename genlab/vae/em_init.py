@@ -37,13 +37,13 @@ def fit_prior_by_em(config: VaeConfig, model: VAE, splits: Splits) -> bool:
     random = generator(config.seed, "em")
     x = model.likelihood.observe(splits.train, random)
     with torch.no_grad():
-        mean, log_std = model.encode(x)
-        refuse_codes(mean, log_std)
-        draws = min(DRAWS, NUMBERS // mean.shape[1])
-        each = max(1, math.ceil(draws / len(mean)))
-        noise = torch.randn(each, *mean.shape, generator=random)
-        z = (mean + log_std.exp() * noise).flatten(0, 1)
+        q = model.posterior(x)
+        refuse_codes(q.mean, q.log_std)
+        draws = min(DRAWS, NUMBERS // q.mean.shape[1])
+        each = max(1, math.ceil(draws / len(q)))
+        noise = torch.randn(each, *q.mean.shape, generator=random)
+        z = q.sample(noise).flatten(0, 1)
     with PRIOR_SIGNATURES.prefixed():
-        converged = model.prior.fit_em(z, mean, x, random)
+        converged = model.prior.fit_em(z, q.centre, x, random)
     refuse_model(model, "after expectation-maximisation", 0)
     return converged

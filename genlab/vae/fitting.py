@@ -153,4 +153,5 @@ def load_weights(vae: VAE, path: str | Path) -> VAE:
 def _classes(vae: VAE) -> dict[str, str]:
     parts = {"encoder": vae.encoder, "decoder": vae.decoder, "prior": vae.prior,
              "likelihood": vae.likelihood}
+    parts |= {} if vae.flow is None else {"posterior": vae.flow}
     return {name: type(part).__qualname__ for name, part in parts.items()}

@@ -76,7 +76,7 @@ def build_vae(config: VaeConfig, shape: Sequence[int]) -> VAE:
     likelihood = build_likelihood(config)
     with seeded(config.seed, "weights"):
         encoder, decoder = build_networks(config, shape, likelihood.width(shape))
-        return VAE(encoder, decoder, build_prior(config), likelihood)
+        return VAE(encoder, decoder, build_prior(config), likelihood, config.posterior)
 
 
 def build_networks(

@@ -31,8 +31,9 @@ from genlab.vae.divergence import (
     refused_as_divergence,
 )
 from genlab.vae.model import VAE
+from genlab.vae.posteriors import Posterior
 from genlab.vae.splits import TEST_SEED, Splits
-from genlab.vae.step import Codes, step_bound
+from genlab.vae.step import step_bound
 
 SAVE_EVERY_S = 60.0
 ENCODED = 256
@@ -116,7 +117,7 @@ def train_loop(
                 for group in optimiser.param_groups:
                     group["lr"] = rate(config, step, steps)
                 batch = rows_on(images, rows, device), rows.to(device)
-                own = codes and (codes[0][batch[1]], codes[1][batch[1]])
+                own = None if codes is None else codes[batch[1]]
                 parts = train_step(config, model, optimiser, batch, step, epoch, prior_only, own)
                 sums += parts
                 step += 1
@@ -145,18 +146,17 @@ def train_loop(
 
 
 @torch.no_grad()
-def kept_codes(model: VAE, splits: Splits, device: torch.device) -> Codes | None:
-    """Returns the codes of all training images, which the encoder gives once where it is fixed.
+def kept_codes(model: VAE, splits: Splits, device: torch.device) -> Posterior | None:
+    """Returns q(z|x) of all training images, which are encoded once where the encoder stays.
 
     None for a likelihood that draws its images anew at every step: their codes change with them.
     """
     if model.likelihood.draws_images:
         return None
-    parts = [
-        model.encode(model.likelihood.observe(part.to(device), generator(0, "codes")))
-        for part in splits.train.split(ENCODED)
-    ]
-    return torch.cat([mean for mean, _ in parts]), torch.cat([std for _, std in parts])
+    random = generator(0, "codes")  # what is observed does not depend on it
+    return model.posterior_of_many(
+        model.likelihood.observe(part.to(device), random) for part in splits.train.split(ENCODED)
+    )
 
 
 def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
@@ -166,7 +166,7 @@ def _waited_enough(config: TrainingConfig, best: Best | None) -> bool:
 def train_step(
     config: TrainingConfig, model: VAE, optimiser: torch.optim.Optimizer,
     batch: tuple[Tensor, Tensor], step: int, epoch: int, prior_only: bool = False,
-    codes: Codes | None = None,
+    codes: Posterior | None = None,
 ) -> Tensor:
     """One step on grey images and their rows; returns the sums of the bound, RE and Omega.
 
@@ -181,7 +181,7 @@ def train_step(
     x = model.likelihood.observe(grey_images, random)
     if prior_only and codes is None:
         with torch.no_grad():
-            codes = model.encode(x)
+            codes = model.posterior(x)
     with refused_as_divergence(where, step + 1):
         bound, terms = step_bound(config, model, x, rows, random, epoch, codes)
         loss = -bound.mean()

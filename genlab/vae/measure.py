@@ -2,7 +2,7 @@ r"""Measures a VAE on test images, every number in nats with its standard error.
 
 Omega is estimated as equation 2 of `genlab.vae.model` says, by Monte Carlo. Its two parts come by
 other ways: the conditional entropy in closed form, the cross-entropy by quadrature or draws of
-its own.
+its own (of a posterior that is a flow, both by draws).
 That Omega = -CE + H then holds is a check, not a tautology.
 
 Shapes: N images, S draws, K importance draws, X pixels, D latent dimensions.
@@ -30,12 +30,7 @@ from genlab.compute.hardware import CPU
 from genlab.vae.divergence import AGAIN, refuse_codes
 from genlab.vae.evidence.bidirectional import bracket
 from genlab.vae.evidence.elbo_surgery import DRAWS as CROSS_ENTROPY_DRAWS
-from genlab.vae.evidence.elbo_surgery import (
-    active_units,
-    cross_entropy,
-    log_aggregated_posterior,
-    unused_dimensions,
-)
+from genlab.vae.evidence.elbo_surgery import active_units, unused_dimensions
 from genlab.vae.evidence.exact import box_of, kept_evidence
 from genlab.vae.evidence.inference_gap import best_gaussian_elbo
 from genlab.vae.evidence.quadrature import Evidence
@@ -44,13 +39,17 @@ from genlab.vae.evidence.spread import decoded_variance, latent_reach
 from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.findings import findings
 from genlab.vae.likelihoods import ExponentialFamily, Likelihood
-from genlab.vae.model import VAE, Terms, gaussian_entropy
+from genlab.vae.model import VAE, Terms
+from genlab.vae.posteriors import GaussianPosterior, Posterior
 from genlab.vae.results import Measurement, Moments
 from genlab.vae.standardise import aggregated_moments
 
 CHUNK = 1000
 GAP_DRAWS = 20_000
 """Draws of q(z) for its divergences, spread over the images."""
+FLOW_GAP_DRAWS = 2000
+"""The same where q(z|x) is a flow, whose density costs a network's evaluation a pair of a draw and
+an image."""
 GAP_IMAGES = 200
 """Random test images whose best Gaussian posterior is sought."""
 TABLE = {1: 2001, 2: 241}
@@ -110,14 +109,14 @@ def measure(
             "the mean of its exponential would be too high"
         )
         importance = annealed = 0
-    mean, log_std = codes_of(model, x)
-    learned, learned_log_std = codes_of(model, x_train)
+    q, learned = codes_of(model, x), codes_of(model, x_train)
+    mean, log_std = q.moments(generator(seed, "moments"))
     if model.prior.expensive and model.latent <= 2:
-        prior, error = _tabulated(model, prior, x, seed, parts)
+        prior, error = _tabulated(prior, mean, log_std, seed, parts)
         extra["prior_table_error"] = error
     elif model.prior.expensive:
         _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
-    values = parts.keep("bound", lambda: _bound(model, prior, x, mean, log_std, draws, seed))
+    values = parts.keep("bound", lambda: _bound(model, prior, x, q, draws, seed))
     extra |= _identity(values) | {
         "active_units": active_units(mean),
         "unused_dimensions": unused_dimensions(mean, log_std),
@@ -128,15 +127,14 @@ def measure(
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     random = generator(seed, "diagnostics")
-    z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
+    z = q.sample(torch.randn(mean.shape, generator=random))
     extra["diagnostics"] = model.prior.diagnostics(z, random)
     extra["decoded_variance"] = decoded_variance(model, z, x)
     extra["latent_reach"] = latent_reach(prior, z, seed)
-    values |= parts.keep(
-        "prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, learned_log_std, seed)}
-    )
+    values |= parts.keep("prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, seed)})
     if model.latent <= 2:
-        extra["aggregated"] = aggregated_moments(learned, learned_log_std)
+        kernels = learned.kernels(generator(seed, "aggregated moments"))
+        extra["aggregated"] = aggregated_moments(*kernels)
     if importance:
         extra |= measure_importance(model, prior, x, importance, seed, values, device, parts)
     if annealed:
@@ -183,11 +181,15 @@ def _bits_per_pixel(found: dict[str, Measured], pixels: int) -> dict[str, Measur
     return {"bits_per_pixel": Measured(bits * nll.value, bits * nll.error, unit)}
 
 
-def codes_of(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the means and log standard deviations of images' codes, each `(N, D)`."""
-    mean, log_std = map(torch.cat, zip(*(model.encode(batch) for batch in x.split(CHUNK))))
-    refuse_codes(mean, log_std)
-    return mean, log_std
+def codes_of(model: VAE, x: Tensor) -> Posterior:
+    """Returns the posteriors of images `(N, X)`.
+
+    Raises:
+        TrainingError: If numbers of theirs are not finite, or one has no width.
+    """
+    q = model.posterior_of_many(x.split(CHUNK))
+    refuse_codes(q.mean, q.log_std)
+    return q
 
 
 def _require_finite(name: str, found: Any) -> None:
@@ -222,13 +224,12 @@ def mean_image_log_prob(likelihood: Likelihood, x: Tensor, x_train: Tensor) -> f
 
 
 def _tabulated(
-    model: VAE, p: Distribution, x: Tensor, seed: int, parts: Parts
+    p: Distribution, mean: Tensor, log_std: Tensor, seed: int, parts: Parts
 ) -> tuple[Distribution, float]:
     """Returns p(z) read off a table over the codes, and how far ln p(z) is off on average."""
-    mean, log_std = model.encode(x)
     low, high = box_of(p, mean, log_std, seed)
     say("tabulating the prior's density; this takes minutes")
-    count = TABLE[model.latent]
+    count = TABLE[mean.shape[1]]
     lattice = parts.keep("table", lambda: {"log_p": log_prob_on_lattice(p, low, high, count)})
     table = Tabulated(p, low, high, lattice["log_p"])
     some = mean[:: max(1, len(mean) // 1000)]
@@ -261,31 +262,29 @@ def measured_terms(
 
 
 def _bound(
-    model: VAE, prior: Distribution, x: Tensor, mean: Tensor, log_std: Tensor, draws: int,
-    seed: int,
+    model: VAE, prior: Distribution, x: Tensor, q: Posterior, draws: int, seed: int
 ) -> dict[str, Tensor]:
-    """The bound's terms and the parts of Omega, of images with these codes."""
+    """The bound's terms and the parts of Omega, of images with these posteriors."""
     rows: dict[str, list[Tensor]] = {"re": [], "omega": [], "cross_entropy": []}
     with Progress(len(x), "bound", "images") as progress:
-        batches = zip(x.split(CHUNK), mean.split(CHUNK), log_std.split(CHUNK))
-        for index, (batch, mu, log_sigma) in enumerate(batches):
+        for index, (batch, own) in enumerate(zip(x.split(CHUNK), q.split(CHUNK))):
             terms = measured_terms(model, prior, batch, draws, seed, index)
             rows["re"].append(terms.re)
             rows["omega"].append(terms.omega)
             random = generator(seed, "cross-entropy", index)
-            rows["cross_entropy"].append(cross_entropy(prior.log_prob, mu, log_sigma, random))
+            rows["cross_entropy"].append(own.cross_entropy(prior.log_prob, random))
             progress.advance(len(batch))
     values = {name: torch.cat(parts).double() for name, parts in rows.items()}
     values["elbo"] = values["re"] + values["omega"]
-    values["conditional_entropy"] = gaussian_entropy(log_std).double()
+    values["conditional_entropy"] = q.entropy(generator(seed, "conditional entropy")).double()
     # Draws of q(z), some of each image: ln q(z) - ln p(z), and ln q(z|x) - ln q(z), of which the
     # entropy of q(z|x) is known.
-    random, each = generator(seed, "marginal KL"), max(1, GAP_DRAWS // len(x))
+    random, each = generator(seed, "marginal KL"), max(1, _gap_draws(q) // len(x))
     log_q, log_p = torch.zeros_like(values["re"]), torch.zeros_like(values["re"])
     with Progress(each, "marginal KL", "draws") as progress:
         for _ in range(each):
-            z = mean + log_std.exp() * torch.randn(mean.shape, generator=random)
-            log_q += log_aggregated_posterior(z, mean, log_std) / each
+            z = q.sample(torch.randn(q.mean.shape, generator=random))
+            log_q += q.log_aggregated(z) / each
             log_p += prior.log_prob(z).double() / each
             progress.advance()
     values["marginal_kl"] = log_q - log_p
@@ -293,17 +292,19 @@ def _bound(
     return values
 
 
-def _prior_gap(prior: Distribution, mean: Tensor, log_std: Tensor, seed: int) -> Tensor:
+def _gap_draws(q: Posterior) -> int:
+    return GAP_DRAWS if isinstance(q, GaussianPosterior) else FLOW_GAP_DRAWS
+
+
+def _prior_gap(prior: Distribution, q: Posterior, seed: int) -> Tensor:
     """Returns ln q(z) - ln p(z) at draws of q(z), the training images' mixture."""
     random = generator(seed, "prior gap")
-    some = torch.randperm(len(mean), generator=random)[:GAP_DRAWS]
-    z = mean[some] + log_std[some].exp() * torch.randn(mean[some].shape, generator=random)
+    own = q[torch.randperm(len(q), generator=random)[: _gap_draws(q)]]
+    z = own.sample(torch.randn(own.mean.shape, generator=random))
     parts = []
     with Progress(len(z), "prior gap", "draws") as progress:
         for part in z.split(CHUNK):
-            parts.append(
-                log_aggregated_posterior(part, mean, log_std) - prior.log_prob(part).double()
-            )
+            parts.append(q.log_aggregated(part) - prior.log_prob(part).double())
             progress.advance(len(part))
     return torch.cat(parts)
 

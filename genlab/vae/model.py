@@ -20,23 +20,23 @@ References:
 Shapes: B batch, S draws, X values of an image, D latent dimensions.
 """
 
-__all__ = ["VAE", "Terms", "gaussian_entropy"]
+__all__ = ["VAE", "Terms"]
 
-import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
+import torch
 import torch.nn as nn
 
 from torch import Tensor
 
-from genlab.common.errors import TrainingError
+from genlab.common.errors import InputError, TrainingError
 from genlab.networks.interface import ImageDecoder, ImageEncoder
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import Prior
-from genlab.priors.gaussian import standard_log_prob
+from genlab.priors.base import EncoderPrior
 from genlab.vae.likelihoods import Likelihood
+from genlab.vae.posteriors import ConditionalFlow, FlowPosterior, GaussianPosterior, Posterior
 
 
 class Terms(NamedTuple):
@@ -53,23 +53,25 @@ class Terms(NamedTuple):
         return self.re + self.omega
 
 
-def gaussian_entropy(log_std: Tensor) -> Tensor:
-    r"""Returns H[N(mu, sigma^2)] = D/2 (1 + ln 2 pi) + sum_d ln sigma_d, with shape `(B,)`."""
-    return log_std.sum(-1) + 0.5 * log_std.shape[-1] * (1 + math.log(2 * math.pi))
-
-
 class VAE(nn.Module):
-    """A VAE over images with a diagonal Gaussian posterior.
+    """A VAE over images.
 
     Arguments:
-        encoder: Maps images to the mean and log standard deviation of q(z|x).
+        encoder: Maps images to the mean and log standard deviation of a Gaussian.
         decoder: Maps latents to the parameters of p(x|z).
         prior: p(z).
         likelihood: p(x|z), given its parameters.
+        posterior: gaussian, q(z|x) is the encoder's Gaussian; or flow, a conditional flow bends
+            it (`genlab.vae.posteriors`).
+
+    Raises:
+        InputError: If the posterior is a flow, and the prior consists of Gaussian posteriors or
+            the encoder does not show its last hidden layer.
     """
 
     def __init__(
-        self, encoder: ImageEncoder, decoder: ImageDecoder, prior: Prior, likelihood: Likelihood
+        self, encoder: ImageEncoder, decoder: ImageDecoder, prior: Prior, likelihood: Likelihood,
+        posterior: Literal["gaussian", "flow"] = "gaussian",
     ) -> None:
         super().__init__()
         self.latent = encoder.latent
@@ -80,11 +82,13 @@ class VAE(nn.Module):
         if (shape := getattr(encoder, "latent_map", None)) is not None:
             prior.place(shape)
         prior.attach(self.encode, encoder.pixels)
+        self.flow = None if posterior == "gaussian" else _conditional_flow(encoder, prior)
 
     @classmethod
     def perceptron(
         cls, pixels: int, latent: int, prior: Prior, likelihood: Likelihood, *,
         hidden: Sequence[int] = (512, 512), fourier: float | None = None,
+        posterior: Literal["gaussian", "flow"] = "gaussian",
     ) -> "VAE":
         """Builds a VAE of two perceptrons.
 
@@ -96,22 +100,44 @@ class VAE(nn.Module):
             hidden: The widths of the encoder's hidden layers; the decoder has them reversed.
             fourier: The scale of the decoder's random Fourier features of z; 0 for none. If not
                 given, 2 for one or two latent dimensions, else 0.
+            posterior: gaussian, or flow.
         """
         scale = (2.0 if latent <= 2 else 0.0) if fourier is None else fourier
         encoder = Encoder(pixels, hidden, latent)
         decoder = Decoder(latent, hidden[::-1], likelihood.width((pixels,)), fourier=scale)
-        return cls(encoder, decoder, prior, likelihood)
+        return cls(encoder, decoder, prior, likelihood, posterior)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns mean and log standard deviation of q(z|x), each with shape `(B, D)`."""
+        """Returns mean and log standard deviation of the encoder's Gaussian, each `(B, D)`.
+
+        That is q(z|x), unless a flow bends it.
+        """
         return self.encoder(x)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """Returns q(z|x) of images `(B, X)`."""
+        if self.flow is None:
+            return GaussianPosterior(*self.encode(x))
+        mean, log_std, hidden = self.encoder.describe(x)
+        return FlowPosterior(mean, log_std, self.flow.features(hidden), self.flow)
+
+    def posterior_of_many(self, batches: Iterable[Tensor]) -> Posterior:
+        """Returns q(z|x) of all images of batches `(B, X)`, encoded a batch at a time."""
+        parts = [self.posterior(batch) for batch in batches]
+        mean, log_std = (
+            torch.cat([getattr(q, key) for q in parts]) for key in ("mean", "log_std")
+        )
+        if self.flow is None:
+            return GaussianPosterior(mean, log_std)
+        features = torch.cat([q.features for q in parts if isinstance(q, FlowPosterior)])
+        return FlowPosterior(mean, log_std, features, self.flow)
 
     def terms(
         self, x: Tensor, noise: Tensor, log_prior: Callable[[Tensor], Tensor] | None = None
     ) -> Terms:
         r"""Returns both terms of the bound, by Monte Carlo over S draws.
 
-        With :math:`z = \mu + \sigma \epsilon`:
+        With z_s the draws of q(z|x) that the noise becomes:
         RE = 1/S sum_s ln p(x|z_s) and Omega = 1/S sum_s [ln p(z_s) - ln q(z_s|x)].
 
         Arguments:
@@ -119,10 +145,8 @@ class VAE(nn.Module):
             noise: Standard Gaussian draws, with shape `(S, B, D)`.
             log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`; the prior's own if not given.
         """
-        mean, log_std = self.encode(x)
-        z = mean + log_std.exp() * noise
+        z, log_q = self.posterior(x).draw(noise)
         re = self.likelihood.log_prob(x, self.decoder(z)).mean(0)
-        log_q = standard_log_prob(noise) - log_std.sum(-1)
         log_p = self.prior().log_prob(z) if log_prior is None else log_prior(z)
         omega = (log_p - log_q).mean(0)
         return Terms(re, omega)
@@ -144,3 +168,18 @@ class VAE(nn.Module):
                 "`learning_rate`", "decoded images",
             )  # fmt: skip
         return grey
+
+
+def _conditional_flow(encoder: ImageEncoder, prior: Prior) -> ConditionalFlow:
+    """Returns the flow of a posterior, the identity; raises `InputError` if it cannot be."""
+    if isinstance(prior, EncoderPrior):
+        raise InputError(
+            f"`posterior` flow: the prior {prior.title.en} consists of Gaussian posteriors of "
+            "the encoder; take another prior, or `posterior` gaussian"
+        )
+    if encoder.hidden is None:
+        raise InputError(
+            f"`posterior` flow: the encoder {type(encoder).__name__} does not show its last "
+            "hidden layer (`describe`); take `posterior` gaussian"
+        )
+    return ConditionalFlow(encoder.hidden, encoder.latent)

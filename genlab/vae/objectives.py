@@ -53,9 +53,9 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.numerics.linear import linear
 from genlab.numerics.logsumexp import logsumexp
-from genlab.priors.gaussian import standard_log_prob
 from genlab.vae.likelihoods import ExponentialFamily
 from genlab.vae.model import VAE, Terms
+from genlab.vae.posteriors import GaussianPosterior
 
 Gradient = Literal["plain", "stl", "dreg"]
 GRADIENTS: tuple[str, ...] = get_args(Gradient)
@@ -91,18 +91,30 @@ def iwae(
         log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`.
         gradient: The estimator of the encoder's gradient.
     """
-    mean, log_std = model.encode(x)
-    z = mean + log_std.exp() * noise
-    if gradient != "plain":
-        mean, log_std = mean.detach(), log_std.detach()
-    residual = (z - mean) * (-log_std).exp()
-    log_q = standard_log_prob(residual) - log_std.sum(-1)
+    z, log_q = _draws(model, x, noise, gradient)
     log_w = model.likelihood.log_prob(x, model.decoder(z)) + log_prior(z) - log_q
     if gradient == "dreg" and z.requires_grad:
         # The bound's derivative carries v_s to z_s; DReG carries v_s^2.
         share = torch.softmax(log_w.detach(), 0)[..., None]
         z.register_hook(lambda upstream: share * upstream)
     return log_w.logsumexp(0) - math.log(len(noise))
+
+
+def _draws(model: VAE, x: Tensor, noise: Tensor, gradient: Gradient) -> tuple[Tensor, Tensor]:
+    """Returns the draws of (2), and ln q(z_s|x) with the derivatives that the estimator has.
+
+    Raises:
+        InputError: If the posterior is a flow, and the estimator is not the plain one.
+    """
+    q = model.posterior(x)
+    if not isinstance(q, GaussianPosterior):
+        if gradient != "plain":
+            raise InputError(f"`gradient` {gradient}: for `posterior` flow there is plain only")
+        return q.draw(noise)
+    z = q.sample(noise)
+    if gradient != "plain":
+        q = GaussianPosterior(q.mean.detach(), q.log_std.detach())
+    return z, q.log_prob(z)
 
 
 def pooled(
@@ -115,13 +127,20 @@ def pooled(
         x: Images, with shape `(B, X)`.
         noise: Standard Gaussian draws, with shape `(S, B, D)`.
         log_prior: Stands for ln p(z), `(S, B, D)` to `(S, B)`.
+
+    Raises:
+        InputError: If the posterior is a flow, or the likelihood no exponential family.
     """
-    mean, log_std = model.encode(x)
-    z = (mean + log_std.exp() * noise).detach()
+    q = model.posterior(x)
+    if not isinstance(q, GaussianPosterior):
+        raise InputError(
+            "`objective` pooled: weighs every draw under every image's posterior, for which "
+            "`posterior` must be gaussian; for flow take elbo, iwae or exact"
+        )
+    z = q.sample(noise).detach()
     log_p = log_prior(z).flatten()
     z = z.flatten(0, 1)
-    residual = (z[:, None] - mean) * (-log_std).exp()
-    log_q = standard_log_prob(residual) - log_std.sum(-1)  # (S B, B): ln q(z_j|x_k)
+    log_q = q.log_prob(z[:, None])  # (S B, B): ln q(z_j|x_k)
     eta = model.decoder(z)
     likelihood = _exponential_family(model)
     offset = log_p - logsumexp(log_q.detach(), 1) - math.log(len(noise))

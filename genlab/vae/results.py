@@ -48,7 +48,7 @@ class Measurement:
     cross_entropy: Measured
     """CE of equation 3, by quadrature or draws of its own."""
     conditional_entropy: Measured
-    """H of equation 3, in closed form."""
+    """H of equation 3, in closed form; by draws of its own where q(z|x) is a flow."""
     identity_gap: float
     """Omega - (-CE + H), 0 but for the error of both estimates."""
     identity_tolerance: float
@@ -110,7 +110,8 @@ class Measurement:
     inference_gap: Measured | None = None
     """ln p(x) - ELBO."""
     amortisation_gap: Measured | None = None
-    """What the encoder loses to the best Gaussian posterior of each image, a lower bound."""
+    """What q(z|x) loses to the best Gaussian posterior of each image, a lower bound; negative
+    where a flow is better than that."""
     approximation_gap: Measured | None = None
     """What the best Gaussian posterior loses to the true one, an upper bound."""
     gap_images: int | None = None

@@ -3,7 +3,7 @@
 Shapes: B images, S draws, G lattice points, X pixels, D latent dimensions.
 """
 
-__all__ = ["Codes", "step_bound", "weight_of_omega"]
+__all__ = ["step_bound", "weight_of_omega"]
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,7 @@ from torch import Tensor
 from genlab.configs.vae import TrainingConfig
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
-
-Codes = tuple[Tensor, Tensor]
-"""Mean and log standard deviation of q(z|x)."""
+from genlab.vae.posteriors import Posterior
 
 
 def weight_of_omega(config: TrainingConfig, epoch: int) -> float:
@@ -29,7 +27,7 @@ def weight_of_omega(config: TrainingConfig, epoch: int) -> float:
 
 def step_bound(
     config: TrainingConfig, model: VAE, x: Tensor, rows: Tensor, random: torch.Generator,
-    epoch: int, codes: Codes | None = None,
+    epoch: int, codes: Posterior | None = None,
 ) -> tuple[Tensor, Terms | None]:
     """Returns what the step maximises, with shape `(B,)`, and the ELBO's terms if they are it.
 
@@ -40,17 +38,16 @@ def step_bound(
         rows: Their places among the training images, with shape `(B,)`, likewise.
         random: Draws all noise of this step, on the processor.
         epoch: The epoch, from 0.
-        codes: Mean and log standard deviation of their codes, each with shape `(B, D)`, where
-            the prior alone is learned: ln p(z) of the codes is maximised.
+        codes: q(z|x) of these images, where the prior alone is learned: ln p(z) of its draws is
+            maximised.
     """
     noise = torch.randn(config.samples, len(x), model.latent, generator=random).to(x)
     log_prior = partial(model.prior.training_log_prob, rows=rows, random=random)
     if codes is not None:
-        mean, log_std = codes
         # A prior may encode images of its own, for whose way through the encoder no gradient
         # is needed.
         with frozen(model.encoder):
-            return log_prior(mean + log_std.exp() * noise).mean(0), None
+            return log_prior(codes.sample(noise)).mean(0), None
     if config.objective == "iwae":
         return objectives.iwae(model, x, noise, log_prior, config.gradient), None
     if config.objective == "pooled":
@@ -71,9 +68,9 @@ def _exact(
     adds nothing to the value.
     """
     with torch.no_grad():
-        mean, log_std = model.encode(x)
-        reach = 3 * log_std.exp()
-        low, high = (mean - reach).amin(0), (mean + reach).amax(0)
+        q = model.posterior(x)
+        reach = q.reach * q.log_std.exp()
+        low, high = (q.mean - reach).amin(0), (q.mean + reach).amax(0)
         step = (high - low) / config.lattice
         line = torch.arange(config.lattice) + torch.rand(model.latent, 1, generator=random)
         axes = low[:, None] + step[:, None] * line.to(x)

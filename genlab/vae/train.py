@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch.nn as nn
+
 from genlab.common import atomic
 from genlab.common.cache import NOTHING_KEPT, Parts
 from genlab.common.errors import InputError
@@ -51,9 +53,9 @@ from genlab.vae.splits import (
 
 BUILT_OF = (
     "latent", "net", "hidden", "gated", "fourier", "width", "depth", "likelihood",
-    "likelihood_options",
+    "likelihood_options", "posterior",
 )  # fmt: skip
-"""What the networks and the likelihood of a run are built of."""
+"""What the networks, the posterior and the likelihood of a run are built of."""
 MEASURING = "measuring"
 """The folder of a measurement that goes on, in the run."""
 
@@ -164,7 +166,7 @@ def _beginning(config: VaeConfig, out: Path, digits: Data, splits: Splits) -> VA
 
 
 def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
-    """Gives the model the encoder, decoder and likelihood of a finished run, as they are."""
+    """Gives the model the networks, posterior and likelihood of a finished run, as they are."""
     source, other = load_vae(base)
     for name in BUILT_OF:
         if getattr(config, name) != getattr(other, name):
@@ -172,10 +174,13 @@ def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
                 f"`post_hoc` {base}: its `{name}` is {getattr(other, name)}, not "
                 f"{getattr(config, name)}"
             )
-    for ours, theirs in (
+    pairs: list[tuple[nn.Module, nn.Module]] = [
         (model.encoder, source.encoder), (model.decoder, source.decoder),
         (model.likelihood, source.likelihood),
-    ):
+    ]
+    if model.flow is not None and source.flow is not None:
+        pairs.append((model.flow, source.flow))
+    for ours, theirs in pairs:
         ours.load_state_dict(theirs.state_dict())
         ours.requires_grad_(False)
 

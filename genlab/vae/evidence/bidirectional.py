@@ -3,6 +3,8 @@
 On few random test images the annealed estimate stands beside the importance-sampled one. What
 error it has itself is measured on as many images that the model made, where it can also be run
 backwards from an exact posterior draw: there the true value lies between the two, on average.
+The chains start at the encoder's posterior; where that is a flow, at the Gaussian that has its
+moments.
 
 Shapes: C chains, B images, X pixels, D latent dimensions.
 """
@@ -46,7 +48,7 @@ def bracket(
         def run(images: Tensor, start: Tensor | None) -> Tensor:
             """Runs the chains up from the encoder, or down from exact draws; returns ln w."""
             with torch.no_grad():
-                mean, log_std = model.encode(images)
+                mean, log_std = model.posterior(images).moments(generator(seed, "moments"))
             q, betas = Normal(mean, log_std.exp()), temperatures(TEMPERATURES)
             if start is None:
                 noise = torch.randn(CHAINS, *mean.shape, generator=random)

@@ -11,6 +11,7 @@ mixture of three proposals (Hesterberg, 1995; Owen & Zhou, 2000), of K_j draws e
     r(z|x) = sum_j K_j / K r_j(z|x),    r_1 = q(z|x) = N(mu, sigma^2),
                                         r_2 = N(mu, (3 sigma)^2),    r_3 = p(z)
 
+(where q(z|x) is a flow, r_1 and r_2 are the images of N(0, I) and N(0, 3^2 I) under it)
 with the balance heuristic's weights (Veach & Guibas, 1995): the density of the whole mixture
 stands under every draw, whichever part it came from. Weights are then at most p(x|z) K / K_3.
 
@@ -100,29 +101,31 @@ def log_weights(
         prior_draws: Draws of the prior, the same for all these images, with shape `(K_3, D)`:
             errors of images that share them are alike, so a new set for every hundred.
     """
-    mean, log_std = model.encode(x)
+    q = model.posterior(x)
+    mean, log_std = q.mean, q.log_std
     widths = noise.new_ones(len(noise), 1, 1)
     widths[counts[0] :] = WIDEN
     step, block = max(1, TILE // len(x)), max(1, BLOCK // len(x))
     likelihood = model.likelihood
     of_each = likelihood.of_each(x)
     sheet = x.new_empty(step, len(x), model.decoder(mean[:1]).shape[-1])
-    tiles = []  # ln p(x|z), ln p(z) and |(z - mu) / sigma|^2 of some draws, each (., B)
+    tiles = []  # ln p(x|z), ln p(z), |e|^2 and ln |det dg/de| of some draws, each (., B)
     for unit, width in zip(noise.split(block), widths.split(block)):
         scaled = width * unit
-        z = mean + log_std.exp() * scaled
+        z, log_det = q.place(scaled)
         log_p = [
             likelihood.log_prob_(x, model.decoder.write(part, sheet[: len(part)]))
             for part in z.split(step)
         ]
-        tiles.append((torch.cat(log_p), prior.log_prob(z), scaled.double().square().sum(-1)))
+        square = scaled.double().square().sum(-1)
+        tiles.append((torch.cat(log_p), prior.log_prob(z), square, log_det))
     for z in prior_draws.split(TILE):
         log_p = of_each(model.decoder(z))
-        scaled = (z[:, None].double() - mean.double()) / log_std.double().exp()
+        scaled, log_det = q.noise_of(z[:, None])
         log_prior = prior.log_prob(z)[:, None].expand_as(log_p)
-        tiles.append((log_p, log_prior, scaled.square().sum(-1)))
-    log_likelihood, log_prior, square = (torch.cat(part).double() for part in zip(*tiles))
-    constant = 0.5 * model.latent * math.log(2 * math.pi) + log_std.double().sum(-1)
+        tiles.append((log_p, log_prior, scaled.double().square().sum(-1), log_det))
+    log_likelihood, log_prior, square, log_det = (torch.cat(t).double() for t in zip(*tiles))
+    constant = 0.5 * model.latent * math.log(2 * math.pi) + log_std.double().sum(-1) + log_det
     narrow = -0.5 * square - constant
     broad = -0.5 / WIDEN**2 * square - constant - model.latent * math.log(WIDEN)
     shares = [math.log(n / sum(counts)) if n else -math.inf for n in counts]

@@ -18,6 +18,7 @@ import genlab.data
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
+from genlab.common.rng import generator
 from genlab.data.arrays.layout import Array
 from genlab.runs.run import Run
 from genlab.vae.load import load_vae, of_table, read_scale
@@ -43,7 +44,8 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     Returns:
         Of each split "train", "valid" and "test" that the source has: "SPLIT_mean" and
         "SPLIT_std" of q(z|x), float32 with shape `(N, D)`, in the order of
-        `genlab.data.splits`, of the images as the likelihood observes them; and
+        `genlab.data.splits`, of the images as the likelihood observes them (by draws, where
+        the posterior is a flow); and
         "train_labels" and "test_labels" with shape `(N,)`, where there are labels.
 
     Raises:
@@ -71,7 +73,7 @@ def encode(path: Path, source: str | Path | Array | None = None) -> dict[str, np
     for split, x in splits.items():
         if x is not None:
             with torch.no_grad():
-                mean, log_std = codes_of(model, x)
+                mean, log_std = codes_of(model, x).moments(generator(config.seed, "moments"))
             found[f"{split}_mean"], found[f"{split}_std"] = mean.numpy(), log_std.exp().numpy()
     for split, labels in (("train", digits.train_labels), ("test", digits.test_labels)):
         if labels is not None:

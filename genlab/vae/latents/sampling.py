@@ -98,9 +98,9 @@ def decoded_codes(path: Path, images: ImageSplits, n: int, seed: int) -> Tensor:
     random = generator(seed, "codes of a VAE")
     parts = []
     for rows in rows_in_rounds(len(x), n, random).split(CHUNK):
-        mean, log_std = model.encode(x[rows])
-        noise = torch.randn(mean.shape, generator=random)
-        parts.append(decoded(model, mean + log_std.exp() * noise))
+        q = model.posterior(x[rows])
+        noise = torch.randn(q.mean.shape, generator=random)
+        parts.append(decoded(model, q.sample(noise)))
     return torch.cat(parts)
 
 

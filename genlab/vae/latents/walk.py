@@ -70,6 +70,6 @@ def between(model: VAE, x: Tensor, steps: int) -> Tensor:
     Returns:
         Decoded means, uint8 with shape `(steps, X)`.
     """
-    first, second = model.encode(x)[0]
+    first, second = model.posterior(x).centre
     t = torch.linspace(0, 1, steps)[:, None]
     return decoded(model, first + t * (second - first))

@@ -103,7 +103,7 @@ def between_vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Wo
         plan.second,
     )
     say(f"training {folder.name} from step {plan.first} to {plan.second}")
-    stop_after(seconds, model.encoder)
+    stop_after(seconds, model.decoder)
     offs = _trained(lambda: train_loop(config, run, model, splits), run, plan, first, second, seconds)
     problems = []
     recorded = _recorded(folder / "metrics.jsonl", plan.epoch, "test_elbo")

@@ -133,7 +133,7 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     splits = splits_of(digits, config, build_likelihood(config))
     model, run = untrained(config, splits), Rehearsal(folder.parent / "replayed")
     say(f"replaying {folder.name} for {seconds:.0f} s at most")
-    stop_after(seconds, model.encoder)
+    stop_after(seconds, model.decoder)
     finished = True
     try:
         train_loop(config, run, model, splits)
