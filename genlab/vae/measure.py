@@ -40,16 +40,16 @@ from genlab.vae.evidence.tabulated import Tabulated, log_prob_on_lattice
 from genlab.vae.findings import findings
 from genlab.vae.likelihoods import ExponentialFamily, Likelihood
 from genlab.vae.model import VAE, Terms
-from genlab.vae.posteriors import GaussianPosterior, Posterior
+from genlab.vae.posteriors import Posterior
 from genlab.vae.results import Measurement, Moments
 from genlab.vae.standardise import aggregated_moments
 
 CHUNK = 1000
 GAP_DRAWS = 20_000
 """Draws of q(z) for its divergences, spread over the images."""
-FLOW_GAP_DRAWS = 2000
+FEWER_GAP_DRAWS = 2000
 """The same where q(z|x) is a flow, whose density costs a network's evaluation a pair of a draw and
-an image."""
+an image, or where each density of the prior is an average of several such."""
 GAP_IMAGES = 200
 """Random test images whose best Gaussian posterior is sought."""
 TABLE = {1: 2001, 2: 241}
@@ -110,13 +110,14 @@ def measure(
         )
         importance = annealed = 0
     q, learned = codes_of(model, x), codes_of(model, x_train)
+    few = GAP_DRAWS if model.flow is None and not model.prior.bounded else FEWER_GAP_DRAWS
     mean, log_std = q.moments(generator(seed, "moments"))
     if model.prior.expensive and model.latent <= 2:
         prior, error = _tabulated(prior, mean, log_std, seed, parts)
         extra["prior_table_error"] = error
     elif model.prior.expensive:
-        _announce(prior, x, draws, importance, min(len(x_train), GAP_DRAWS))
-    values = parts.keep("bound", lambda: _bound(model, prior, x, q, draws, seed))
+        _announce(prior, x, draws, importance, (len(x_train), few))
+    values = parts.keep("bound", lambda: _bound(model, prior, x, q, draws, few, seed))
     extra |= _identity(values) | {
         "active_units": active_units(mean),
         "unused_dimensions": unused_dimensions(mean, log_std),
@@ -131,7 +132,7 @@ def measure(
     extra["diagnostics"] = model.prior.diagnostics(z, random)
     extra["decoded_variance"] = decoded_variance(model, z, x)
     extra["latent_reach"] = latent_reach(prior, z, seed)
-    values |= parts.keep("prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, seed)})
+    values |= parts.keep("prior gap", lambda: {"prior_gap": _prior_gap(prior, learned, few, seed)})
     if model.latent <= 2:
         kernels = learned.kernels(generator(seed, "aggregated moments"))
         extra["aggregated"] = aggregated_moments(*kernels)
@@ -236,18 +237,31 @@ def _tabulated(
     return table, (table.log_prob(some) - p.log_prob(some)).abs().mean().item()
 
 
-def _announce(prior: Distribution, x: Tensor, draws: int, importance: int, gap: int) -> None:
-    """Prints how long a measurement with an expensive prior will take, from a trial."""
+def _announce(
+    prior: Distribution, x: Tensor, draws: int, importance: int, gap: tuple[int, int]
+) -> None:
+    """Prints how long a measurement with an expensive prior will take, from a trial.
+
+    Arguments:
+        prior: The prior.
+        x: Test images.
+        draws: Draws per image of the bound.
+        importance: Draws per image of the importance-sampled likelihood.
+        gap: The number of training images, and of draws of q(z) for its divergences.
+    """
     z, began = prior.sample(torch.Size((100,))), time.monotonic()
     prior.log_prob(z)
     of_one = (time.monotonic() - began) / len(z)
     # The bound, the cross-entropy, draws of q(z), and importance sampling; then the prior gap.
-    each = draws + CROSS_ENTROPY_DRAWS + max(1, GAP_DRAWS // len(x)) + importance
-    if (seconds := of_one * (len(x) * each + gap)) > TOLD_S:
+    each = draws + CROSS_ENTROPY_DRAWS + max(1, gap[1] // len(x)) + importance
+    if (seconds := of_one * (len(x) * each + min(gap))) > TOLD_S:
+        share = (
+            f", {importance / each:.0%} of them for importance sampling (`importance` 0 leaves "
+            "it out)"
+        )
         say(
             f"note: this prior's density takes {1000 * of_one:.2g} ms a point: measuring will "
-            f"take about {seconds / 60:.0f} minutes, {importance / each:.0%} of them for "
-            "importance sampling (`importance` 0 leaves it out)"
+            f"take about {seconds / 60:.0f} minutes" + (share if importance else "")
         )
 
 
@@ -262,7 +276,8 @@ def measured_terms(
 
 
 def _bound(
-    model: VAE, prior: Distribution, x: Tensor, q: Posterior, draws: int, seed: int
+    model: VAE, prior: Distribution, x: Tensor, q: Posterior, draws: int, gap_draws: int,
+    seed: int,
 ) -> dict[str, Tensor]:
     """The bound's terms and the parts of Omega, of images with these posteriors."""
     rows: dict[str, list[Tensor]] = {"re": [], "omega": [], "cross_entropy": []}
@@ -279,7 +294,7 @@ def _bound(
     values["conditional_entropy"] = q.entropy(generator(seed, "conditional entropy")).double()
     # Draws of q(z), some of each image: ln q(z) - ln p(z), and ln q(z|x) - ln q(z), of which the
     # entropy of q(z|x) is known.
-    random, each = generator(seed, "marginal KL"), max(1, _gap_draws(q) // len(x))
+    random, each = generator(seed, "marginal KL"), max(1, gap_draws // len(x))
     log_q, log_p = torch.zeros_like(values["re"]), torch.zeros_like(values["re"])
     with Progress(each, "marginal KL", "draws") as progress:
         for _ in range(each):
@@ -292,14 +307,10 @@ def _bound(
     return values
 
 
-def _gap_draws(q: Posterior) -> int:
-    return GAP_DRAWS if isinstance(q, GaussianPosterior) else FLOW_GAP_DRAWS
-
-
-def _prior_gap(prior: Distribution, q: Posterior, seed: int) -> Tensor:
+def _prior_gap(prior: Distribution, q: Posterior, gap_draws: int, seed: int) -> Tensor:
     """Returns ln q(z) - ln p(z) at draws of q(z), the training images' mixture."""
     random = generator(seed, "prior gap")
-    own = q[torch.randperm(len(q), generator=random)[: _gap_draws(q)]]
+    own = q[torch.randperm(len(q), generator=random)[:gap_draws]]
     z = own.sample(torch.randn(own.mean.shape, generator=random))
     parts = []
     with Progress(len(z), "prior gap", "draws") as progress:
