@@ -2,7 +2,7 @@
 
     python benchmarks/vae_maps.py [--rounds 5] [--threads 2]
 
-Random images of 64 x 64 pixels in colour, 32 a step, float32, the same threads, in turn, several
+Random images of 64 x 64 pixels in colour, 8 a step, float32, the same threads, in turn, several
 rounds; medians of images a second. The sides:
 
     genlab             the step of `genlab vae train --recipe pictures`
@@ -30,12 +30,11 @@ import torch.nn.functional as F
 from kept import keep
 from torch import Tensor
 
-from genlab.configs.compare import RECIPES
 from genlab.configs.vae import RECIPES as VAE_RECIPES
 from genlab.vae.load import build_vae
 from genlab.vae.loop import train_step
 
-SHAPE, BATCH, STEPS = (3, 64, 64), 32, 6
+SHAPE, BATCH, STEPS = (3, 64, 64), 8, 24
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
@@ -191,7 +190,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    assert RECIPES["pictures"]().batch == BATCH
+    assert VAE_RECIPES["pictures"]().batch == BATCH
     steps = sides()
     costs = {
         name: multiply_adds(model, step) / 1e6

@@ -71,6 +71,8 @@ class CompareConfig:
     """Learn from each image and from its mirror image: for photographs, not for writing."""
     learning_rate: float = VaeConfig.learning_rate
     """Highest learning rate of Adam."""
+    refit_batch: int | None = None
+    """With --post-hoc: codes a step for each prior; as many as images a step if not given."""
     refit_rate: float = 3e-3
     """With --post-hoc: that of the priors. (The mixture is fitted by expectation-maximisation,
     with which the VampPriors begin as well.)"""
@@ -117,7 +119,8 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 data=config.data, size=config.size, crop=config.crop, latent=config.latent,
                 net=config.net, hidden=config.hidden, width=config.width, depth=config.depth,
                 beta=1.0 if learned else config.beta, mirror=config.mirror,
-                epochs=config.refit_epochs if learned else config.epochs, batch=config.batch,
+                epochs=config.refit_epochs if learned else config.epochs,
+                batch=config.refit_batch or config.batch if learned else config.batch,
                 learning_rate=config.refit_rate if learned else config.learning_rate,
                 importance=config.importance, seed=config.first_seed + seed,
                 post_hoc=f"../../standard/{seed}" if learned else None,
@@ -141,8 +144,8 @@ def pictures() -> CompareConfig:
             "diffusion",
         ),
         post_hoc=True, likelihood="gaussian", data="dogs", latent="8x8x16", net="resnet",
-        epochs=50, batch=32, learning_rate=2e-3, importance=0, pictures=1000,
-        components=20, refit_epochs=100, refit_rate=1e-3,
+        epochs=25, mirror=True, batch=8, learning_rate=2e-3, importance=0, pictures=1000,
+        components=20, refit_epochs=50, refit_batch=64, refit_rate=1e-3,
     )
 
 

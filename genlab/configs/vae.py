@@ -315,8 +315,8 @@ def best_2d() -> VaeConfig:
 def pictures() -> VaeConfig:
     """A residual VAE of photographs, 64 x 64, with a latent map of 8 x 8 x 16."""
     return VaeConfig(
-        data="dogs", net="resnet", latent="8x8x16", likelihood="gaussian", epochs=50, batch=32,
-        learning_rate=2e-3, importance=0,
+        data="dogs", net="resnet", latent="8x8x16", likelihood="gaussian", epochs=25, mirror=True,
+        batch=8, learning_rate=2e-3, importance=0,
     )
 
 
