@@ -70,7 +70,9 @@ def grey_pictures(source: str, size: int, seed: int) -> ImageSplits:
     colour = torch.stack([pictures.read(index) for index in range(len(pictures))])
     grey = (colour * LUMA).sum(1).round().byte()
     rows = torch.randperm(len(grey), generator=generator(seed, "split"))
-    return genlab.data.splits(grey[rows].numpy())
+    shuffled = grey[rows].numpy()
+    cut = len(shuffled) - max(1, len(shuffled) // 6)
+    return genlab.data.splits({"train": shuffled[:cut], "test": shuffled[cut:]})
 
 
 def trained(likelihood: Likelihood, data: ImageSplits, out: Path, settings: Settings) -> VAE:
