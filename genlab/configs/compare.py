@@ -43,8 +43,9 @@ class CompareConfig:
     """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
     and channels: 8x8x16."""
     components: int | None = None
-    """Components of the priors that have them; each has its own default. (Those of exemplar are
-    training images, as many as it takes by default.)"""
+    """Components of the priors that have them, but for exemplar; each has its own default."""
+    exemplars: int | None = None
+    """Training images that the prior exemplar consists of; 1,000 if not given."""
     net: Literal["mlp", "conv", "resnet"] = VaeConfig.net
     """The networks: perceptrons, convolutions, or residual blocks of convolutions."""
     hidden: tuple[int, ...] = VaeConfig.hidden
@@ -109,12 +110,12 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
     rows = {}
     for seed in range(config.seeds):
         for prior in config.priors:
-            has = "components" in PRIOR_SIGNATURES.rows[prior] and prior != "exemplar"
-            given = config.components is not None and has
+            count = config.exemplars if prior == "exemplar" else config.components
+            given = count is not None and "components" in PRIOR_SIGNATURES.rows[prior]
             learned = config.post_hoc and prior != "standard"
             rows[f"{prior}/{seed}"] = VaeConfig(
                 prior=prior,
-                prior_options={"components": config.components} if given else {},
+                prior_options={"components": count} if given else {},
                 likelihood=config.likelihood, likelihood_options=config.likelihood_options,
                 data=config.data, size=config.size, crop=config.crop, latent=config.latent,
                 net=config.net, hidden=config.hidden, width=config.width, depth=config.depth,

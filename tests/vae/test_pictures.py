@@ -179,6 +179,9 @@ def test_a_comparison_gives_all_runs_the_same_networks_and_images() -> None:
     assert [cell.beta for cell in rows.values()] == [0.5, 1, 1]
     assert rows["vamp/0"].prior_options["components"] == 7
     assert rows["exemplar/0"].prior_options["components"] == 1000
+    rows = cells(replace(config, exemplars=50))
+    assert rows["exemplar/0"].prior_options["components"] == 50
+    assert rows["vamp/0"].prior_options["components"] == 7
 
 
 def test_draws_do_not_depend_on_how_many_are_asked_for(tmp_path: Path) -> None:

@@ -343,7 +343,7 @@ def test_a_row_waits_for_the_vae_that_another_process_trains(
 def test_a_comparison_is_refused_before_any_of_it_is_trained(
     tiny_digits: Path, tmp_path: Path
 ) -> None:
-    config = replace(post_hoc_students(tiny_digits), priors=("exemplar",), components=1)
+    config = replace(post_hoc_students(tiny_digits), priors=("exemplar",), exemplars=1)
     with pytest.raises(InputError, match="components"):
         compare(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
