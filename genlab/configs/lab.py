@@ -56,7 +56,7 @@ PRESETS = {
         mnist="mnist-5k", dogs="toydogs:240", vae_epochs=100, vae_batch=100, components=32,
         importance=200, gan_images=240, recipe="projected-short",
         dogs_vae={
-            "priors": LAB_PRIORS, "components": 8, "latent": "4x4x8", "width": 16, "epochs": 30,
+            "priors": LAB_PRIORS, "components": 8, "latent": "4x4x8", "width": 16, "epochs": 12,
         },
     ),
     "full": Preset(

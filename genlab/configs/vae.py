@@ -1,6 +1,6 @@
 """The VAE's configuration, and the recipes that fill it."""
 
-__all__ = ["RECIPES", "SIZES", "RecipeName", "TrainingConfig", "VaeConfig"]
+__all__ = ["MAP_NETS", "RECIPES", "SIZES", "RecipeName", "TrainingConfig", "VaeConfig"]
 
 import math
 import re
@@ -18,6 +18,8 @@ from genlab.configs.prior import PRIOR_SIGNATURES, WIDEST, PriorName, PriorOptio
 LARGEST = {"batch": 1_000_000, "samples": 10_000, "lattice": 10_000}
 LARGEST_LATENT, DEEPEST = 10_000, 100
 """Upper limits; larger values would not fit into memory."""
+MAP_NETS = ("conv", "resnet")
+"""The networks of maps; any other is taken for the perceptron."""
 LATENT_MAP = re.compile("[1-9][0-9]{0,4}(x[1-9][0-9]{0,4}){2}")
 SIZES = (16, 128)
 """The smallest and the largest side of image that can be asked for."""
@@ -251,7 +253,7 @@ class VaeConfig(TrainingConfig):
 
     def _check_net(self) -> None:
         """Refuses options that the networks would not use."""
-        if self.net == "mlp":
+        if self.net not in MAP_NETS:
             if self.latent_map is not None:
                 raise InputError(f"`latent` {self.latent}: a map needs `net` conv or resnet")
             if (self.width, self.depth) != (VaeConfig.width, VaeConfig.depth):

@@ -8,6 +8,8 @@ Shapes: D latent dimensions.
 
 __all__ = ["FullGaussian"]
 
+import torch
+
 from genlab.common.text import Title
 from genlab.priors.mixture import Mixture
 
@@ -27,3 +29,5 @@ class FullGaussian(Mixture):
 
     def __init__(self, latent: int) -> None:
         super().__init__(latent, 1, "full")
+        del self.logits  # the weight of the only component is 1, whatever its logit
+        self.register_buffer("logits", torch.zeros(1))

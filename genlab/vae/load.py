@@ -20,7 +20,7 @@ from genlab.common.rng import generator, seeded
 from genlab.common.typed_json import from_json
 from genlab.configs.likelihood import LIKELIHOOD_SIGNATURES
 from genlab.configs.prior import PRIOR_SIGNATURES
-from genlab.configs.vae import SIZES, VaeConfig
+from genlab.configs.vae import MAP_NETS, SIZES, VaeConfig
 from genlab.data.tables.table import FILE, Scale
 from genlab.networks.interface import ImageDecoder, ImageEncoder
 from genlab.networks.maps import MapDecoder, MapEncoder
@@ -88,7 +88,7 @@ def build_networks(
         InputError: If images have no map as large as the latent, or rows of a table are to have
             one.
     """
-    if config.net == "mlp":
+    if config.net not in MAP_NETS:
         pixels, d = math.prod(shape), config.dimensions
         return Encoder(pixels, config.hidden, d, gated=config.gated), Decoder(
             d, config.hidden[::-1], outputs, gated=config.gated, fourier=config.fourier or 0.0

@@ -82,7 +82,7 @@ class VAE(nn.Module):
         if (shape := getattr(encoder, "latent_map", None)) is not None:
             prior.place(shape)
         prior.attach(self.encode, encoder.pixels)
-        self.flow = None if posterior == "gaussian" else _conditional_flow(encoder, prior)
+        self.flow = _conditional_flow(encoder, prior) if posterior == "flow" else None
 
     @classmethod
     def perceptron(

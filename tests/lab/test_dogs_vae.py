@@ -111,7 +111,7 @@ def test_too_few_dogs_are_refused() -> None:
     gan = RECIPES["projected"]("toydogs:10", size=64)
     with pytest.raises(InputError, match=r"toydogs:10: 8 images to train on"):
         require_dogs(dogs_vae_config(LabConfig(), "toydogs:10", gan))
-    with pytest.raises(InputError, match="toydogs:60: .* at most the 54 training images"):
+    with pytest.raises(InputError, match="toydogs:60: .* at most the 108 training images"):
         require_dogs(dogs_vae_config(LabConfig(preset="full"), "toydogs:60", gan))
     require_dogs(dogs_vae_config(LabConfig(), "toydogs:60", gan))
 

@@ -19,7 +19,6 @@ import genlab.data
 from genlab.common.cache import Parts
 from genlab.common.quantities import Measured
 from genlab.priors import Mixture
-from genlab.vae import measure as measures
 from genlab.vae.evidence import exact, sampled
 from genlab.vae.evidence.elbo_surgery import unused_dimensions
 from genlab.vae.findings import copies, findings
@@ -32,6 +31,7 @@ from genlab.vae.likelihoods import (
 )
 from genlab.vae.measure import mean_image_log_prob, measure
 from genlab.vae.model import VAE
+from genlab.vae.posteriors import GaussianPosterior
 
 
 def said(model: VAE, x: Tensor) -> str:
@@ -142,7 +142,7 @@ def test_a_measurement_that_is_stopped_goes_on(
         measure(model, x, x, draws=4, importance=200, seed=0, parts=parts)
     monkeypatch.setattr(exact, "exact_evidence", computed)
     monkeypatch.setattr(sampled, "log_weights", stopped)  # what is done is not done again
-    monkeypatch.setattr(measures, "cross_entropy", stopped)
+    monkeypatch.setattr(GaussianPosterior, "cross_entropy", stopped)
     found = measure(model, x, x, draws=4, importance=200, seed=0, parts=parts)
     monkeypatch.undo()
     assert found == measure(model, x, x, draws=4, importance=200, seed=0)

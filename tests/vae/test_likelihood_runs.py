@@ -297,11 +297,13 @@ def test_images_are_drawn_and_shown(
 
 
 @each_other
-def test_a_page_is_refused_where_no_function_makes_mean_images(
+def test_a_page_shows_pictures_where_no_function_makes_mean_images(
     likelihood: str, run_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="a page cannot decode images of the likelihood"):
-        explore(run_of(likelihood), tmp_path / "page.html", "en")
+    explore(run_of(likelihood), tmp_path / "page.html", "en")
+    facts = Page(tmp_path / "page.html").json("facts")["vae"]
+    assert facts["pictures"] is not None
+    assert not facts["networks"]
 
 
 @each_family
