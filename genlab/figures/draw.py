@@ -312,8 +312,8 @@ def draw_prior_pictures(
 
         reals = row(images.train[some].flatten(1))
         found = [
-            (pick(lang, "训练图像", "training images"), reals),
-            (label("解码的编码", "decoded codes", results.limit), codes),
+            (pick(lang, "训练图像", "Training images"), reals),
+            (label("解码的编码", "Decoded codes", results.limit), codes),
         ]
         for prior, one in results.priors.items():
             title = PRIORS[prior].title.capitalised()
