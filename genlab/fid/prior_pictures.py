@@ -178,11 +178,12 @@ def pictures_table(path: Path, results: PriorPictures) -> str:
         f"Images drawn under each prior: {results.n:,} of each, compared with the "
         f"{results.limit.n_real:,} training images of {one_line(first.data.name)}. Lost: the "
         "distance less that of decoded codes, the limit of every prior; closed: the share of the "
-        f"gap of N(0, I) that is closed. Precision, recall and p are by {main}.",
+        f"gap of N(0, I) that is closed. Precision, recall, the images "
+        f"that are near copies of training images, and p are by {main}.",
         "",
         _line(["prior", "ELBO (bits/dim)", *labels, "lost", "closed", "precision", "recall",
-               "p (not memorised)"]),
-        "|" + "---|" * (7 + len(labels)),
+               "near copies", "p (not memorised)"]),
+        "|" + "---|" * (8 + len(labels)),
     ]
     for prior, one in results.priors.items():
         closed = results.closed.get(prior)
@@ -203,6 +204,7 @@ def _row(name: str, one: Measurement, bits: str, lost: str, closed: str) -> str:
     return _line([
         name, bits, *(d.distance.text() for d in one.distances), lost, closed,
         *("" if cell is None else cell.text() for cell in cells),
+        "" if p is None or p.near_duplicates is None else f"{p.near_duplicates:,}",
         "" if p is None or p.p is None else f"{p.p:.2g}",
     ])
 
