@@ -4,10 +4,12 @@ Copies of one image must not lie on both sides: then the held-out images favour 
 memorises. `hold_out` keeps each group of copies on one side.
 """
 
-__all__ = ["duplicate_groups", "hold_out"]
+__all__ = ["duplicate_groups", "equal_groups", "hold_out"]
 
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from torch import Tensor
@@ -70,6 +72,21 @@ def hold_out(
     return torch.tensor(sorted(chosen))
 
 
+def equal_groups(images: np.ndarray) -> list[list[int]]:
+    """Finds groups of images, or rows of a table, that are the same in every byte.
+
+    Arguments:
+        images: An array with shape `(N, ...)`.
+
+    Returns:
+        Groups of at least two indices, each increasing, as `hold_out` takes them.
+    """
+    places = defaultdict(list)
+    for index, image in enumerate(images):
+        places[digest(image)].append(index)
+    return [group for group in places.values() if len(group) > 1]
+
+
 def duplicate_groups(images: Tensor) -> list[list[int]]:
     """Finds groups of images that are copies of one another, exact or near.
 
@@ -79,12 +96,10 @@ def duplicate_groups(images: Tensor) -> list[list[int]]:
     Returns:
         Groups of at least two indices, as `hold_out` takes them.
     """
-    first: dict[str, int] = {}
-    exact = []  # a flat image has no correlation: its copies are found by their bytes
-    for index, image in enumerate(images):
-        if (earlier := first.setdefault(digest(image.numpy()), index)) != index:
-            exact.append((earlier, index))
-    single = torch.tensor(sorted(first.values()))
+    # A flat image has no correlation: its copies are found by their bytes.
+    exact = [(one, other) for one, *others in equal_groups(images.numpy()) for other in others]
+    repeated = {other for _, other in exact}
+    single = torch.tensor([index for index in range(len(images)) if index not in repeated])
     thumbs = torch.cat([thumbnails(images[some]) for some in single.split(BLOCK)])
     near = single[near_duplicates(thumbs).pairs]
     return connected_groups(len(images), [*exact, *((i, j) for i, j in near.tolist())])

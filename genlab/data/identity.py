@@ -37,6 +37,16 @@ class ImageCounts:
     test_in_train: int
     """Images to measure on of which a copy is among those to train on."""
 
+    @classmethod
+    def of(cls, train: np.ndarray, test: np.ndarray) -> "ImageCounts":
+        """Counts images, or rows of a table, with shape `(N, ...)`, by their bytes."""
+        trained, tested = ([one.tobytes() for one in part] for part in (train, test))
+        known = set(trained)
+        return cls(
+            train=len(trained), train_different=len(known), test=len(tested),
+            test_different=len(set(tested)), test_in_train=sum(one in known for one in tested),
+        )
+
 
 def digest(*arrays: np.ndarray) -> str:
     """Returns the SHA-256 over the shapes and bytes of uint8 arrays."""

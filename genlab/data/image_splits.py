@@ -9,7 +9,6 @@ Shapes: N images, uint8: grey ones `(N, H, W)` (0 black paper, 255 ink), those i
 
 __all__ = ["ImageSplits", "grey", "set_apart", "splits_of_arrays", "splits_of_idx"]
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +22,9 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.data.arrays.layout import as_stack
 from genlab.data.arrays.levels import levels_of
-from genlab.data.arrays.numpy_files import by_role
+from genlab.data.arrays.numpy_files import to_train_on
 from genlab.data.files.idx import idx_arrays
-from genlab.data.held_out import SHARE, duplicate_groups, hold_out
+from genlab.data.held_out import SHARE, duplicate_groups, equal_groups, hold_out
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
 from genlab.data.pictures import pictures_of
 
@@ -134,16 +133,7 @@ class ImageSplits:
 
     def counts(self) -> ImageCounts:
         """Counts the images to train and to measure on, and the different ones among them."""
-        train, test = _pixels_of(self.train), _pixels_of(self.test)
-        known = set(train)
-        return ImageCounts(
-            train=len(train), train_different=len(known), test=len(test),
-            test_different=len(set(test)), test_in_train=sum(one in known for one in test),
-        )
-
-
-def _pixels_of(images: Tensor) -> list[bytes]:
-    return [image.tobytes() for image in images.flatten(1).contiguous().numpy()]
+        return ImageCounts.of(self.train.numpy(), self.test.numpy())
 
 
 def splits_of_idx(path: Path, origin: Origin, classes: Sequence[str] | None = None) -> ImageSplits:
@@ -164,7 +154,8 @@ def set_apart(images: np.ndarray) -> np.ndarray:
     chosen = np.zeros(len(images), bool)
     if len(images) < 2 * FEWEST:
         return chosen
-    groups = duplicate_groups(torch.from_numpy(images)) if images.ndim == 4 else _same(images)
+    colour = images.ndim == 4
+    groups = duplicate_groups(torch.from_numpy(images)) if colour else equal_groups(images)
     share = max(SHARE, FEWEST / len(images))
     try:
         rows = hold_out(len(images), SPLIT_SEED, groups, share)
@@ -172,14 +163,6 @@ def set_apart(images: np.ndarray) -> np.ndarray:
         rows = hold_out(len(images), SPLIT_SEED, (), share)
     chosen[rows.numpy()] = True
     return chosen
-
-
-def _same(images: np.ndarray) -> list[list[int]]:
-    """Returns the groups of images that are the same in every pixel."""
-    places = defaultdict(list)
-    for index, image in enumerate(images):
-        places[digest(image)].append(index)
-    return [group for group in places.values() if len(group) > 1]
 
 
 def splits_of_arrays(
@@ -200,13 +183,7 @@ def splits_of_arrays(
         InputError: If arrays are missing, no images, or do not fit.
     """
     name = origin.source
-    roles = by_role(arrays, name)
-    if "whole" in roles and "train" not in roles:
-        roles["train"] = roles.pop("whole")
-        if "whole_labels" in roles:
-            roles["train_labels"] = roles.pop("whole_labels")
-    if "train" not in roles:
-        raise InputError(f"{name}: has {sorted(arrays)}, no images to train on, as 'train'")
+    roles = to_train_on(arrays, name, "images")
     train, *others = _pixels(roles, name)
     found = dict(zip([key for key in ("test", "valid") if key in roles], others))
     train_labels, valid = _labels(roles, name, "train", len(train)), found.get("valid")

@@ -30,7 +30,7 @@ from genlab.common.paths import exists
 from genlab.common.progress import say_once
 from genlab.data.arrays.layout import Array, as_images, as_numpy, as_stack, layout_words
 from genlab.data.arrays.levels import levels_of
-from genlab.data.arrays.numpy_files import by_role, read_arrays
+from genlab.data.arrays.numpy_files import as_named, by_role, read_arrays
 from genlab.data.crop import CROPS, Crop
 from genlab.data.files.archive import Archive
 from genlab.data.files.base import ImageFiles
@@ -82,9 +82,10 @@ def splits(
     if isinstance(source, str | Path) and _are_pictures(str(source)):
         row, _ = named(str(source))
         return splits_of_pictures(images(source, size or (SIZE if row else None), crop))
-    _refuse_crop(crop, str(source) if isinstance(source, str | Path) else "an array")
-    found = _splits_of_others(source)
-    return found if size is None else found.squares(size)
+    found = _arrays_of(source)
+    if found is not None:
+        return _splits_of_arrays(*found, size, crop)
+    return _in_splits(str(source), size, crop)
 
 
 def splits_or_table(
@@ -99,27 +100,18 @@ def splits_or_table(
     Raises:
         InputError: As of `splits` and `table`; or if a table is to have a size or a crop.
     """
-    if isinstance(source, str | Path):
-        path, text = Path(source), str(source)
-        if named(text)[0] is not None or not exists(path) or path.is_dir():
-            return splits(source, size, crop)
-        if is_text_table(path):
-            _require_no_square(size, crop, text)
-            return rows_of_text(path)
-        if kind_at(path) != "arrays":
-            return splits(source, size, crop)
-        arrays, origin = read_arrays(path), Origin(text, f"arrays of {path.name}")
-    else:
-        given = source if isinstance(source, Mapping) else {"train": source}
-        arrays = {key: as_numpy(array) for key, array in given.items()}
-        origin = Origin("arrays", "arrays")
+    _require_crop(crop, size or SIZE)
+    if isinstance(source, str | Path) and is_text_table(Path(source)):
+        _require_no_square(size, crop, str(source))
+        return rows_of_text(Path(source))
+    found = _arrays_of(source)
+    if found is None:
+        return splits(source, size, crop)
+    arrays, origin = found
     if are_rows(arrays, origin.source):
         _require_no_square(size, crop, origin.source)
         return rows_of_arrays(arrays, origin)
-    _require_crop(crop, size or SIZE)
-    _refuse_crop(crop, origin.source)
-    found = _of_arrays(arrays, origin)
-    return found if size is None else found.squares(size)
+    return _splits_of_arrays(arrays, origin, size, crop)
 
 
 def _require_no_square(size: int | None, crop: str, source: str) -> None:
@@ -135,32 +127,43 @@ def _are_pictures(source: str) -> bool:
     return isinstance(row, ImageSource) or (row is None and kind_at(Path(source)) == "pictures")
 
 
-def _splits_of_others(source: str | Path | Array | Mapping[str, Array]) -> ImageSplits:
-    """Opens what is in splits already, and arrays."""
+def _arrays_of(
+    source: str | Path | Array | Mapping[str, Array]
+) -> tuple[dict[str, np.ndarray], Origin] | None:
+    """Returns arrays, given or in a file, and where they come from; None for other sources."""
     if not isinstance(source, str | Path):
-        arrays = source if isinstance(source, Mapping) else {"train": source}
-        found = {key: as_numpy(array) for key, array in arrays.items()}
-        return _of_arrays(found, Origin("arrays", "arrays"))
-    source = str(source)
+        return as_named(source), Origin("arrays", "arrays")
+    path = Path(source)
+    if named(str(source))[0] is not None or not exists(path) or kind_at(path) != "arrays":
+        return None
+    return read_arrays(path), Origin(str(source), f"arrays of {path.name}")
+
+
+def _in_splits(source: str, size: int | None, crop: Crop) -> ImageSplits:
+    """Opens what is in splits already: a named source, or idx files."""
+    _refuse_crop(crop, source)
     row, count = named(source)
     if isinstance(row, DigitSource):
         if count is not None:
             raise InputError(f"{source}: its images are taken whole; give {row.name}")
-        return row.open()
-    path = Path(source)
-    if kind_at(path) == "idx":
-        return splits_of_idx(path, Origin(source, f"idx files in {path.name}"))
-    return _of_arrays(read_arrays(path), Origin(source, f"arrays of {path.name}"))
+        found = row.open()
+    else:
+        path = Path(source)
+        found = splits_of_idx(path, Origin(source, f"idx files in {path.name}"))
+    return found if size is None else found.squares(size)
 
 
-def _of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> ImageSplits:
+def _splits_of_arrays(
+    arrays: Mapping[str, np.ndarray], origin: Origin, size: int | None, crop: Crop
+) -> ImageSplits:
     """Makes splits of a user's arrays; what those of four axes are taken for is said."""
+    _refuse_crop(crop, origin.source)
     found = splits_of_arrays(arrays, origin)
     for key, array in arrays.items():
         if array.ndim == 4:
             stack = as_stack(array, origin.source)
             say_once(f"note: {origin.source}: {key!r}, {layout_words(array, stack)}")
-    return found
+    return found if size is None else found.squares(size)
 
 
 def images(

@@ -4,7 +4,7 @@ In a `.npz` the usual names are known: `train`, `x_train`, `train_images`, `imag
 `arr_0` are images, `y_train`, `train_labels`, `labels` and `targets` their labels.
 """
 
-__all__ = ["by_role", "read_arrays"]
+__all__ = ["as_named", "by_role", "read_arrays", "to_train_on"]
 
 import re
 
@@ -17,7 +17,7 @@ from genlab.common.errors import InputError
 from genlab.common.formats.numpy_arrays import read_npy, read_npz
 from genlab.common.progress import say_once
 from genlab.common.text import one_line
-from genlab.data.arrays.layout import is_pixels
+from genlab.data.arrays.layout import Array, as_numpy, is_pixels
 from genlab.data.split_names import split_of
 
 IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "digits", "input",
@@ -39,6 +39,35 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return {"images": read_npy(path)}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def as_named(arrays: Array | Mapping[str, Array]) -> dict[str, np.ndarray]:
+    """Returns arrays or tensors by name; a single one stands for "train"."""
+    named = arrays if isinstance(arrays, Mapping) else {"train": arrays}
+    return {key: as_numpy(array) for key, array in named.items()}
+
+
+def to_train_on(
+    arrays: Mapping[str, np.ndarray], name: str, what: str
+) -> dict[str, np.ndarray]:
+    """Returns arrays as of `by_role`, a whole set as "train" where nothing else is.
+
+    Arguments:
+        arrays: Arrays by the names that they were given.
+        name: What messages call them.
+        what: What they hold, for the message.
+
+    Raises:
+        InputError: As of `by_role`, or if there is nothing to train on.
+    """
+    roles = by_role(arrays, name)
+    if "train" not in roles:
+        for suffix in ("", "_labels"):
+            if f"whole{suffix}" in roles:
+                roles[f"train{suffix}"] = roles.pop(f"whole{suffix}")
+    if "train" not in roles:
+        raise InputError(f"{name}: has {sorted(arrays)}, no {what} to train on, as 'train'")
+    return roles
 
 
 def by_role(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

@@ -40,8 +40,8 @@ from genlab.common.paths import exists
 from genlab.common.progress import say_once
 from genlab.common.text import many, one_line
 from genlab.common.typed_json import to_json
-from genlab.data.arrays.layout import FLAT, Array, as_numpy
-from genlab.data.arrays.numpy_files import by_role, read_arrays
+from genlab.data.arrays.layout import FLAT, Array
+from genlab.data.arrays.numpy_files import as_named, by_role, read_arrays, to_train_on
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
 from genlab.data.image_splits import FEWEST, set_apart
 from genlab.data.kinds import kind_at, pixels_words
@@ -152,12 +152,7 @@ class Table:
 
     def counts(self) -> ImageCounts:
         """Counts the rows to train and to measure on, and the different ones among them."""
-        train, test = ([row.tobytes() for row in one.numpy()] for one in (self.train, self.test))
-        known = set(train)
-        return ImageCounts(
-            train=len(train), train_different=len(known), test=len(test),
-            test_different=len(set(test)), test_in_train=sum(one in known for one in test),
-        )
+        return ImageCounts.of(self.train.numpy(), self.test.numpy())
 
 
 def table(source: str | Path | Array | Mapping[str, Array]) -> Table:
@@ -187,9 +182,7 @@ def table(source: str | Path | Array | Mapping[str, Array]) -> Table:
         True
     """
     if not isinstance(source, str | Path):
-        arrays = source if isinstance(source, Mapping) else {"train": source}
-        found = {key: as_numpy(array) for key, array in arrays.items()}
-        return rows_of_arrays(found, Origin("arrays", "arrays"))
+        return rows_of_arrays(as_named(source), Origin("arrays", "arrays"))
     path = Path(source)
     if not exists(path):
         raise InputError(f"{source}: no such file; give a table: .csv, .tsv, .npy or .npz")
@@ -249,11 +242,7 @@ def rows_of_arrays(arrays: Mapping[str, np.ndarray], origin: Origin) -> Table:
         InputError: As of `table`.
     """
     name = origin.source
-    roles = by_role(arrays, name)
-    if "train" not in roles and "whole" in roles:
-        roles["train"] = roles.pop("whole")
-    if "train" not in roles:
-        raise InputError(f"{name}: has {sorted(arrays)}, no rows to train on, as 'train'")
+    roles = to_train_on(arrays, name, "rows")
     parts = {key: roles[key] for key in ("train", "test", "valid") if key in roles}
     if left := [key for key in roles if key not in parts]:
         say_once(f"note: {name}: left out: {', '.join(left)}; a table has no labels")
@@ -292,13 +281,7 @@ def _table(
                 f"values are finite, and at most {LARGEST_VALUE:g}"
             )
     if "test" not in splits:
-        try:
-            apart = set_apart(splits["train"])
-        except InputError:
-            raise InputError(
-                f"{name}: no rows for tests can be set apart without copies of them among the "
-                "others; give more different rows"
-            ) from None
+        apart = set_apart(splits["train"])
         splits["train"], splits["test"] = splits["train"][~apart], splits["train"][apart]
     train, test = splits["train"], splits["test"]
     if min(len(train), len(test)) < FEWEST:
