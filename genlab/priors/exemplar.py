@@ -100,6 +100,7 @@ class Exemplar(EncoderPrior):
         self.register_buffer("rows", torch.full((components,), -1))
         self.log_std = nn.Parameter(torch.tensor(LOG_STD_AT_START))
         self.register_buffer("held", None, persistent=False)
+        self.encoded_once = False
 
     def attach(self, encode: Encode, pixels: int) -> None:
         """Receives the encoder and makes room for the exemplars."""
@@ -115,14 +116,15 @@ class Exemplar(EncoderPrior):
         self.images.copy_(first_examples(examples, self.components))
         self.rows.copy_(rows[: self.components])
 
-    @torch.no_grad()
     def hold_encoder(self) -> None:
-        """Encodes the exemplars for the last time."""
-        self.held = self.encode(self.images)[0]
+        """Lets the exemplars be encoded once more, when they are first asked for, and kept."""
+        self.encoded_once = True
 
     def forward(self) -> KernelDensity:
         """Returns p(z), of all K exemplars, with event shape `(D,)`."""
         centres = self.encode(self.images)[0] if self.held is None else self.held
+        if self.encoded_once:
+            self.held = centres.detach()
         return KernelDensity(centres, self.log_std)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
