@@ -229,10 +229,10 @@ def suiting(source: str) -> str:
 
 
 @dataclass(frozen=True)
-class VaeDefaults:
-    """The options of `vae train` that decide the defaults of the others."""
+class SuitedDefaults:
+    """The options of commands of VAEs that decide the defaults of the others."""
 
-    recipe: vae_recipes.RecipeName | None = None
+    recipe: str | None = None
     data: str = ""
 
     @property
@@ -242,16 +242,17 @@ class VaeDefaults:
 
 
 @dataclass(frozen=True)
-class CompareDefaults:
+class VaeDefaults(SuitedDefaults):
+    """Those of `vae train`."""
+
+    recipe: vae_recipes.RecipeName | None = None
+
+
+@dataclass(frozen=True)
+class CompareDefaults(SuitedDefaults):
     """Those of `vae compare`."""
 
     recipe: compare_recipes.RecipeName | None = None
-    data: str = ""
-
-    @property
-    def name(self) -> str:
-        """The recipe: that which is given, or what suits the data."""
-        return self.recipe or suiting(self.data)
 
 
 @dataclass(frozen=True)

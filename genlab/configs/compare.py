@@ -3,10 +3,11 @@
 __all__ = ["RECIPES", "CompareConfig", "RecipeName", "cells"]
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.configs import vae
 from genlab.configs.fid import FEWEST
 from genlab.configs.likelihood import LikelihoodName, LikelihoodOptions
 from genlab.configs.prior import PRIOR_SIGNATURES, PriorName
@@ -101,6 +102,12 @@ class CompareConfig:
         cells(self)  # refuses what a VAE refuses
 
 
+COMMON = (
+    {one.name for one in fields(CompareConfig)} & {one.name for one in fields(VaeConfig)}
+) - {"post_hoc"}
+"""The options of a comparison that all its VAEs have. (`post_hoc` of a VAE names a run.)"""
+
+
 def cells(config: CompareConfig) -> dict[str, VaeConfig]:
     """Returns the configuration of every run, by its row: PRIOR/SEED, the seeds from 0 on.
 
@@ -113,21 +120,25 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
             count = config.exemplars if prior == "exemplar" else config.components
             given = count is not None and "components" in PRIOR_SIGNATURES.rows[prior]
             learned = config.post_hoc and prior != "standard"
-            rows[f"{prior}/{seed}"] = VaeConfig(
-                prior=prior,
-                prior_options={"components": count} if given else {},
-                likelihood=config.likelihood, likelihood_options=config.likelihood_options,
-                data=config.data, size=config.size, crop=config.crop, latent=config.latent,
-                net=config.net, hidden=config.hidden, width=config.width, depth=config.depth,
-                beta=1.0 if learned else config.beta, mirror=config.mirror,
-                epochs=config.refit_epochs if learned else config.epochs,
-                batch=config.refit_batch or config.batch if learned else config.batch,
-                learning_rate=config.refit_rate if learned else config.learning_rate,
-                importance=config.importance, seed=config.first_seed + seed,
-                post_hoc=f"../../standard/{seed}" if learned else None,
-                em=learned, fourier=config.fourier, posterior=config.posterior,
-            )
+            row = {name: getattr(config, name) for name in COMMON} | {
+                "prior": prior, "prior_options": {"components": count} if given else {},
+                "seed": config.first_seed + seed,
+            }
+            if learned:
+                row |= {
+                    "epochs": config.refit_epochs, "batch": config.refit_batch or config.batch,
+                    "learning_rate": config.refit_rate, "beta": 1.0, "em": True,
+                    "post_hoc": f"../../standard/{seed}",
+                }
+            rows[f"{prior}/{seed}"] = VaeConfig(**row)
     return rows
+
+
+def _of(vae: VaeConfig) -> CompareConfig:
+    """Returns a comparison of VAEs with the settings of a recipe for one."""
+    named = vae.as_defaults()
+    given = {name: getattr(named, name) for name in COMMON if name != "likelihood_options"}
+    return CompareConfig(**given)
 
 
 def default() -> CompareConfig:
@@ -139,23 +150,20 @@ def pictures() -> CompareConfig:
     """Priors learned post hoc for one residual VAE of photographs, 64 x 64, with a latent map, and
     the Fréchet distances of the pictures that each of them draws.
     """
-    return CompareConfig(
+    return replace(
+        _of(vae.pictures()),
         priors=(
             "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar",
             "diffusion",
         ),
-        post_hoc=True, likelihood="gaussian", data="dogs", latent="8x8x16", net="resnet",
-        epochs=25, mirror=True, batch=8, learning_rate=2e-3, importance=0, pictures=1000,
-        components=20, refit_epochs=50, refit_batch=64, refit_rate=1e-3,
+        post_hoc=True, pictures=1000, components=20, refit_epochs=50, refit_batch=64,
+        refit_rate=1e-3,
     )
 
 
 def table() -> CompareConfig:
     """The rows of a table of numbers, as the recipe of that name for one VAE has them."""
-    return CompareConfig(
-        likelihood="gaussian", hidden=(128, 128), fourier=0.0, epochs=300, batch=32,
-        learning_rate=2e-3,
-    )
+    return _of(vae.table())
 
 
 RECIPES: dict[str, Callable[[], CompareConfig]] = {
