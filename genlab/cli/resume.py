@@ -9,7 +9,8 @@ from typing import Any
 
 from genlab.common.errors import InputError
 from genlab.compute.hardware import Hardware, resolve_hardware
-from genlab.figures.draw import draw_comparison, draw_gan, draw_vae
+from genlab.figures.draw import draw_gan, draw_vae
+from genlab.figures.prior_pictures import show_comparison
 from genlab.gan.load import gan_config
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.gan.training.train import images_of, train_gan_on
@@ -99,7 +100,7 @@ def _comparison(run: Run, moved: Sources, on: Hardware) -> Comparison | Incomple
     config = replace(compare_config(run), **moved)
     results = compare(config, run.path, on=on)
     with run_lock(run.path, wait=True):
-        draw_comparison(run.path, open_data(config))
+        show_comparison(run.path, open_data(config))
     return results
 
 

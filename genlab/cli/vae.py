@@ -180,12 +180,12 @@ def compare_command(named: CompareConfig) -> Callable[..., None]:
             out: The run directory.
         """
         from genlab.compute.hardware import resolve_hardware
-        from genlab.fid.prior_pictures import measure_priors, pictures_table
-        from genlab.figures.draw import draw_comparison, draw_prior_pictures
+        from genlab.fid.prior_pictures import pictures_table
+        from genlab.figures.prior_pictures import show_comparison
         from genlab.runs.lock import run_lock
         from genlab.vae.compare import compare, table
         from genlab.vae.results import Incomplete
-        from genlab.vae.splits import open_data, open_images
+        from genlab.vae.splits import open_data
 
         del recipe
         use_data(data_dir)
@@ -198,11 +198,8 @@ def compare_command(named: CompareConfig) -> Callable[..., None]:
             return
         tables = [table(results)]
         with run_lock(out, wait=True):  # others may end with the same table
-            draw_comparison(out, open_data(config))
-            if config.pictures:
-                images = open_images(config)
-                found = measure_priors(out, images, inception)
-                draw_prior_pictures(out, found)
+            found = show_comparison(out, open_data(config), inception)
+            if found is not None:
                 tables.append(pictures_table(out, found))
         lines = map(one_line, "\n".join(tables).split("\n"))
         print("\n".join(lines), file=sys.stderr if json else sys.stdout)

@@ -1,6 +1,6 @@
 """Draws the figures of a run directory into it."""
 
-__all__ = ["draw_comparison", "draw_gan", "draw_prior_pictures", "draw_priors", "draw_vae"]
+__all__ = ["draw_comparison", "draw_gan", "draw_priors", "draw_vae"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,14 @@ from torch import Tensor
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
-from genlab.common.paths import from_way
 from genlab.common.progress import say
-from genlab.common.quantities import QUANTITIES, Measured
+from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
 from genlab.common.text import Title
 from genlab.data.image_set import ImageSet, load_images
 from genlab.data.image_splits import ImageSplits
-from genlab.data.paper import as_rgb, on_paper, shown
+from genlab.data.paper import on_paper, shown
 from genlab.data.tables.table import Table
-from genlab.fid.prior_pictures import PriorPictures
-from genlab.fid.results import Measurement
 from genlab.figures import comparison, curves, gan_pictures, grids, latent, scatter
 from genlab.figures.animation import animation
 from genlab.figures.language import pick
@@ -32,17 +29,14 @@ from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
 from genlab.gan.load import gan_config
 from genlab.gan.results import read_gan_results
-from genlab.gan.sampling import sample
 from genlab.gan.split import split_images
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
-from genlab.vae.compare import compare_config
 from genlab.vae.latents.rows import drawn_rows
-from genlab.vae.latents.sampling import decoded_codes, decoded_draws
 from genlab.vae.load import load_vae
 from genlab.vae.model import VAE
 from genlab.vae.results import VaeResults, read_comparison, read_results
-from genlab.vae.splits import Data, observed_test_images, open_data, open_images
+from genlab.vae.splits import Data, observed_test_images, open_data
 from genlab.vae.standardise import standard_coordinates
 
 DOTS = 3000
@@ -50,8 +44,6 @@ SHEET_DOTS = 700
 """Dots of the lab sheet's figure: few enough to show the gaps between its arms."""
 ROWS = 1000
 """Rows of a table that a figure shows."""
-IN_A_ROW = 10
-"""Images under each prior."""
 STOPS = 6
 """The number of images that the walk of a GAN run passes through."""
 
@@ -268,62 +260,6 @@ def draw_comparison(path: Path, digits: Data | None = None) -> None:
             title=plane.model.prior.title.en, z=plane.dots, log_density=density, caption=numbers
         ))
     save(comparison.prior_grid(panels, limit, title + "; nats"), path / "comparison.png")
-
-
-def draw_prior_pictures(
-    path: Path, results: PriorPictures, languages: Sequence[str] | None = None,
-    images: ImageSplits | None = None,
-) -> None:
-    """Draws images under each prior of a comparison, a row each: `pictures.png`.
-
-    Above them stand training images, and decoded codes of such; below the GAN's, if there is one.
-
-    Arguments:
-        path: The folder of the comparison.
-        results: What was measured of the images.
-        languages: Languages of the figure; those drawn before if not given.
-        images: Its images; those where the run had them from if not given.
-
-    Raises:
-        InputError: If something of the comparison is damaged.
-    """
-    config = compare_config(Run(path))
-    images, base = images or open_images(config), path / "standard" / "0"
-    some = torch.randperm(len(images.train), generator=generator(0, "real row"))[:IN_A_ROW]
-    seed = results.limit.seed or 0
-
-    def row(levels: Tensor) -> np.ndarray:
-        return as_rgb(levels, images.shape).permute(0, 2, 3, 1).numpy()
-
-    codes = row(decoded_codes(base, images, results.n, seed)[:IN_A_ROW])
-    drawn = {
-        prior: decoded_draws(path / prior / "0", IN_A_ROW, seed).permute(0, 2, 3, 1).numpy()
-        for prior in results.priors
-    }
-    gan = None
-    if config.gan is not None and results.gan is not None:
-        gan = sample(from_way(path, config.gan), IN_A_ROW, seed).permute(0, 2, 3, 1).numpy()
-
-    def rows(lang: str) -> list[tuple[str, np.ndarray]]:
-        def label(zh: str, en: str, one: Measurement) -> str:
-            distance = one.distances[-1]
-            short = distance.label.split(" (")[0]  # the table says which network it is of
-            return f"{pick(lang, zh, en)}\n{short} {Measured(distance.distance.value)}"
-
-        reals = row(images.train[some].flatten(1))
-        found = [
-            (pick(lang, "训练图像", "Training images"), reals),
-            (label("解码的编码", "Decoded codes", results.limit), codes),
-        ]
-        for prior, one in results.priors.items():
-            title = PRIORS[prior].title.capitalised()
-            found.append((label(title.zh, title.en, one), drawn[prior]))
-        if gan is not None and results.gan is not None:
-            found.append((label("GAN", "GAN", results.gan), gan))
-        return found
-
-    languages = languages or there(path / "pictures.png")
-    save(lambda lang: grids.labelled_rows(rows(lang), 3.4), path / "pictures.png", languages)
 
 
 def draw_gan(

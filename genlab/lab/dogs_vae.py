@@ -11,8 +11,7 @@ from pathlib import Path
 from genlab.common.errors import InputError
 from genlab.configs.compare import CompareConfig
 from genlab.configs.fid import FEWEST
-from genlab.fid.prior_pictures import measure_priors
-from genlab.figures.draw import draw_comparison, draw_prior_pictures
+from genlab.figures.prior_pictures import show_comparison
 from genlab.figures.style import drawn_languages
 from genlab.runs.seal import DONE
 from genlab.vae.compare import compare, require_trainable
@@ -50,9 +49,6 @@ def run_dogs_vae(config: CompareConfig, folder: Path, inception: str | None = No
     """
     if not (folder / DONE).exists():
         compare(config, folder)
-    if (folder / "pictures.png").exists():
+    if (folder / "comparison.png").exists():
         return
-    images = open_images(config)
-    draw_comparison(folder, images)
-    found = measure_priors(folder, images, inception)
-    draw_prior_pictures(folder, found, drawn_languages(), images)
+    show_comparison(folder, open_images(config), inception, drawn_languages())

@@ -7,13 +7,14 @@ import torch
 
 import genlab.data
 
+from genlab.cli.resume import resume
 from genlab.common.rng import generator
 from genlab.configs.compare import CompareConfig
 from genlab.data.paper import as_rgb
 from genlab.features.extractors import FeatureExtractors
 from genlab.fid import prior_pictures
 from genlab.fid.prior_pictures import measure_priors, pictures_table, read_prior_pictures
-from genlab.figures.draw import draw_comparison, draw_prior_pictures
+from genlab.figures.prior_pictures import show_comparison
 from genlab.metrics.frechet_distance import frechet_distance
 from genlab.vae.compare import compare
 from genlab.vae.latents.sampling import decoded_codes, decoded_draws, rows_in_rounds
@@ -88,9 +89,19 @@ def test_each_image_is_coded_once_before_any_is_again() -> None:
     assert len(set(rows[14:])) == 3
 
 
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_the_pictures_are_drawn_in_a_row_for_each_prior(compared: Path) -> None:
-    results = measure_priors(compared, open_images(CONFIG))
-    draw_comparison(compared)
-    draw_prior_pictures(compared, results)
+    with pytest.MonkeyPatch.context() as patch:  # killed once what was measured is written
+        patch.setattr("genlab.figures.prior_pictures.draw_prior_pictures", killed)
+        with pytest.raises(KeyboardInterrupt):
+            show_comparison(compared, open_images(CONFIG))
+    assert not (compared / "comparison.png").exists()
+    resume(compared)
+    assert (compared / "pictures.png").exists()
+    found = show_comparison(compared, open_images(CONFIG))
+    assert found == measure_priors(compared, open_images(CONFIG))
     assert (compared / "pictures.png").stat().st_size > 10_000
     assert (compared / "comparison.png").exists()

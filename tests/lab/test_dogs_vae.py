@@ -32,10 +32,11 @@ from genlab.configs.gan import RECIPES
 from genlab.configs.lab import DOGS_VAE, LabConfig, dogs_vae_config
 from genlab.data.image_set import load_images
 from genlab.fid.results import Measurement
+from genlab.figures import prior_pictures
 from genlab.figures.language import twin
 from genlab.figures.style import drawn_languages
 from genlab.gan.training.train import train_gan_on
-from genlab.lab import dogs_vae, sheet
+from genlab.lab import sheet
 from genlab.lab.dogs_vae import require_dogs, run_dogs_vae
 from genlab.lab.handin.contents import code_files
 from genlab.lab.handin.submission import submit
@@ -137,7 +138,7 @@ def test_the_step_goes_on_where_it_was_and_repeats_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(dogs_vae, "draw_prior_pictures", killed)
+        patch.setattr(prior_pictures, "draw_prior_pictures", killed)
         with pytest.raises(KeyboardInterrupt):
             run_dogs_vae(config, folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
