@@ -1,16 +1,45 @@
 """VAEs built from their parts, for tests."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from torch import Tensor
 
+from genlab.configs.vae import VaeConfig
 from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS
+from genlab.runs.run import Run
+from genlab.vae import loop
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.model import VAE
+from genlab.vae.train import train_vae
+
+
+def train_with_cuts(
+    config: VaeConfig, out: Path, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trains to the end, cut at every so many saves, which are inside and at ends of epochs."""
+    save, count = Run.save_state, 0
+
+    def save_and_die(self: Run, *args: object) -> None:
+        nonlocal count
+        save(self, *args)
+        count += 1
+        if count % every == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "save_state", save_and_die)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
+    for _ in range(1000):
+        try:
+            train_vae(config, out)
+            break
+        except KeyboardInterrupt:
+            continue
 
 
 def vae_of(

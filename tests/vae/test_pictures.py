@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.vae import train_with_cuts
 from PIL import Image
 
 import genlab
@@ -18,7 +19,6 @@ from genlab.configs.vae import RECIPES, VaeConfig
 from genlab.figures.draw import draw_vae
 from genlab.figures.interpolation import interpolation
 from genlab.runs.run import Run
-from genlab.vae import loop
 from genlab.vae.latents.sampling import decoded_draws
 from genlab.vae.likelihoods import Gaussian
 from genlab.vae.load import build_vae, load_vae
@@ -90,23 +90,7 @@ def test_a_stopped_run_ends_with_the_same_weights(
     """Cut at every eighth save, inside and at the ends of epochs."""
     config = small(mirror=True, prior="realnvp", prior_options={"blocks": 2, "width": 8})
     assert train_vae(config, tmp_path / "whole").train_images == 72
-    save, count = Run.save_state, 0
-
-    def save_and_die(self: Run, *args: object) -> None:
-        nonlocal count
-        save(self, *args)
-        count += 1
-        if count % 8 == 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save_state", save_and_die)
-    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
-    for _ in range(100):
-        try:
-            train_vae(config, tmp_path / "broken")
-            break
-        except KeyboardInterrupt:
-            continue
+    train_with_cuts(config, tmp_path / "broken", 8, monkeypatch)
     whole, broken = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "broken")
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from cases.vae import train_with_cuts
 from safetensors.torch import load
 
 import genlab.data
@@ -30,7 +31,6 @@ from genlab.priors import PRIORS
 from genlab.runs.lock import run_lock
 from genlab.runs.run import Run, open_run
 from genlab.runs.seal import seal
-from genlab.vae import loop
 from genlab.vae.compare import compare
 from genlab.vae.evidence.importance import pareto_k
 from genlab.vae.likelihoods import Bernoulli
@@ -220,23 +220,7 @@ def test_early_stopping_keeps_the_best_and_resumes(
     best = values.index(max(values))
     assert results.epochs == len(values) == best + 1 + 4 < 500
     # Cut at every save, inside and at the ends of epochs: the same weights.
-    save, count = Run.save_state, 0
-
-    def save_and_die(self: Run, *args: object) -> None:
-        nonlocal count
-        save(self, *args)
-        count += 1
-        if count % 7 == 0:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save_state", save_and_die)
-    monkeypatch.setattr(loop, "SAVE_EVERY_S", -1.0)
-    for _ in range(1000):
-        try:
-            train_vae(config, tmp_path / "broken")
-            break
-        except KeyboardInterrupt:
-            continue
+    train_with_cuts(config, tmp_path / "broken", 7, monkeypatch)
     whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
     assert (tmp_path / "broken" / "model.safetensors").read_bytes() == whole
 
