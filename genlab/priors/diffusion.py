@@ -12,6 +12,7 @@ __all__ = ["Diffusion"]
 import math
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 
@@ -21,8 +22,17 @@ from torch.distributions import Distribution
 from genlab.common.checks import require_at_least, require_widths
 from genlab.common.text import Title
 from genlab.networks.interface import Shape
+from genlab.numerics.frozen import frozen
 from genlab.priors.base import Prior
-from genlab.priors.diffusion_flow import HIGH, LOW, DiffusionFlow, VelocityNet, bound
+from genlab.priors.diffusion_flow import (
+    HIGH,
+    LOW,
+    DiffusionFlow,
+    VelocityNet,
+    bound,
+    edm_levels,
+    weighted,
+)
 from genlab.priors.diffusion_maps import COARSE, EXACT, DiffusionBound, MapVelocityNet
 from genlab.priors.flow import FlowDistribution
 from genlab.priors.flow_maps import ChannelAffine
@@ -41,6 +51,9 @@ class Diffusion(Prior):
         steps: The number of Runge-Kutta steps of the probability-flow equation; a quarter of them
             where there is only a bound, and only draws follow the equation.
         width: The channels of the network where the latent is a map.
+        weighting: What is maximised in training: the bound of ln p, likelihood; or edm, which
+            gives weight to the noise levels at which pictures take shape (equation 3 there), so
+            that draws are better and the bound is worse. The encoder keeps to the bound.
 
     Raises:
         InputError: If there is no step, or a width is below 1.
@@ -53,12 +66,13 @@ class Diffusion(Prior):
     net: VelocityNet | MapVelocityNet
 
     def __init__(
-        self, latent: int, hidden: Sequence[int] = (64, 64, 64), steps: int = 64, width: int = 64
+        self, latent: int, hidden: Sequence[int] = (64, 64, 64), steps: int = 64, width: int = 64,
+        weighting: Literal["likelihood", "edm"] = "likelihood",
     ) -> None:
         super().__init__()
         require_widths(hidden=hidden)
         require_at_least(1, steps=steps, width=width)
-        self.steps, self.width = steps, width
+        self.steps, self.width, self.weighting = steps, width, weighting
         self.net = VelocityNet(latent, hidden)
         self.affine: ChannelAffine | None = None
         self.register_buffer("origin", torch.zeros(latent))
@@ -71,6 +85,8 @@ class Diffusion(Prior):
         if math.prod(shape[1:]) > 1:
             self.net = MapVelocityNet(shape, self.width)
             self.affine = ChannelAffine(shape)
+            # (3) says nothing of a scale: that of the first batch stays.
+            self.affine.requires_grad_(self.weighting == "likelihood")
             self.bounded = math.prod(shape) > EXACT
 
     def forward(self) -> Distribution:
@@ -91,17 +107,33 @@ class Diffusion(Prior):
         first batch sets the normalisation.
         """
         del rows
+        of = self._draw_of_bound if self.weighting == "likelihood" else self._draw_weighted
         if self.affine is None:
-            return self._draw_of_bound(z, random)
+            return of(z, random)
         if self.training:
             self.affine.fit_once(z)
         u, log_det = self.affine(z)
-        return self._draw_of_bound(u, random) + log_det
+        return of(u, random) + log_det
 
     def _draw_of_bound(self, z: Tensor, random: torch.Generator) -> Tensor:
-        # Each level is uniform on [LOW, HIGH]; together they are spread evenly, for less noise.
-        count = z.shape[:-1].numel()
-        place = torch.rand(1, generator=random) + torch.arange(count) / count
-        level = (LOW + (HIGH - LOW) * (place % 1)).to(z).view(z.shape[:-1])
-        e = torch.randn(z.shape, generator=random).to(z)
-        return bound(self.net, z, level, e)
+        place, e = _noise(z, random)
+        return bound(self.net, z, LOW + (HIGH - LOW) * place, e)
+
+    def _draw_weighted(self, z: Tensor, random: torch.Generator) -> Tensor:
+        """Returns a draw of the bound, whose gradient for the network is that of equation 3."""
+        place, e = _noise(z, random)
+        level = edm_levels(place)
+        value, eye = weighted(self.net, z.detach(), level, e)
+        if z.requires_grad:
+            with frozen(self.net):
+                value, _ = weighted(self.net, z, level, e)
+        else:
+            value = value.detach()
+        return value + (eye - eye.detach())
+
+
+def _noise(z: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Returns uniform numbers `(*)`, spread evenly together, for less noise, and e `(*, D)`."""
+    count = z.shape[:-1].numel()
+    place = (torch.rand(1, generator=random) + torch.arange(count) / count) % 1
+    return place.to(z).view(z.shape[:-1]), torch.randn(z.shape, generator=random).to(z)

@@ -5,16 +5,14 @@ Shapes: B images, S draws, G lattice points, X pixels, D latent dimensions.
 
 __all__ = ["step_bound", "weight_of_omega"]
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import torch
-import torch.nn as nn
 
 from torch import Tensor
 
 from genlab.configs.vae import TrainingConfig
+from genlab.numerics.frozen import frozen
 from genlab.vae import objectives
 from genlab.vae.model import VAE, Terms
 from genlab.vae.posteriors import Posterior
@@ -80,16 +78,3 @@ def _exact(
     with frozen(model.decoder), frozen(model.prior), frozen(model.likelihood):
         bound = model.terms(x, noise).elbo
     return value + (bound - bound.detach())
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Keeps gradients out of a module's parameters inside the block."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)

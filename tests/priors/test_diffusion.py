@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cases.priors import build
+from cases.priors import SMALL, build
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
@@ -25,6 +25,7 @@ from genlab.priors.diffusion_flow import (
 )
 from genlab.priors.gaussian import GaussianMixture
 
+EDM = SMALL["diffusion"] | {"weighting": "edm"}
 LogDensity = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -246,9 +247,10 @@ def test_bound_is_below_the_stochastic_density(a: float, b: float) -> None:
         assert gap.max().item() < 2e-5
 
 
-def test_training_draws_the_bound_without_bias() -> None:
-    """Levels spread evenly over a batch are uniform each, so the mean is the expectation."""
-    prior, _ = build("diffusion", 1, stirred=True, double=True)
+@pytest.mark.parametrize("weighting", ["likelihood", "edm"])
+def test_training_draws_the_bound_without_bias(weighting: str) -> None:
+    """Levels spread evenly over a batch have their distribution each: the mean is right."""
+    prior, _ = build("diffusion", 1, stirred=True, double=True, options=EDM | {"weighting": weighting})
     assert isinstance(prior, Diffusion)
     x = torch.tensor([0.8], dtype=torch.float64)
     with torch.no_grad():
@@ -259,3 +261,30 @@ def test_training_draws_the_bound_without_bias() -> None:
     assert values.shape == (2, 50_000)
     error = values.std().item() / math.sqrt(values.numel())
     assert values.mean().item() == pytest.approx(wanted, abs=4 * error)
+
+
+def test_edm_gives_the_network_gradients_of_its_weights_and_codes_those_of_the_bound() -> None:
+    """Both against quadrature; the gradients of forty batches tell their errors."""
+    prior, _ = build("diffusion", 1, stirred=True, double=True, options=EDM)
+    assert isinstance(prior, Diffusion)
+    parameters, x = list(prior.net.parameters()), torch.tensor([0.8], dtype=torch.float64)
+    level, e, joint = quadrature()
+    normal = torch.exp(-0.5 * ((level + 0.5) / 1.2) ** 2) / (1.2 * math.sqrt(2 * math.pi))
+    s, m = sigma(level)[:, None], sigma(-level)[:, None]
+    v = prior.net((m * x + s * e)[..., None], level[:, None].expand(joint.shape))[..., 0]
+    squares = (HIGH - LOW) * (joint * normal[:, None] * (v - (m * e - s * x)) ** 2).sum()
+    of_squares = torch.autograd.grad(-(HIGH - LOW) * squares, parameters)
+    code = x.clone().requires_grad_()
+    wanted = [*of_squares, *torch.autograd.grad(mean_bound(prior.net, code).sum(), code)]
+    found = []
+    for seed in range(40):
+        z = x.expand(500, 1).clone().requires_grad_()
+        random = torch.Generator().manual_seed(seed)
+        mean = prior.training_log_prob(z, torch.arange(500), random).mean()
+        *network, codes = torch.autograd.grad(mean, [*parameters, z])
+        found.append([*network, codes.sum(0)])
+    assert all(p.requires_grad for p in parameters)
+    for expected, draws in zip(wanted, zip(*found)):
+        each = torch.stack(draws)
+        error = each.std(0) / math.sqrt(len(each))
+        assert (each.mean(0) - expected).abs().le(5 * error + 1e-9).all()

@@ -20,7 +20,8 @@ class FashionMnist(IdxSource):
     licence = "MIT (Zalando SE)"
     how = (
         "put the four idx files into DIR/fashion-mnist and set GENLAB_DATA=DIR, or: "
-        "genlab data --get fashion-mnist"
+        "genlab data --get fashion-mnist; or on Debian and Ubuntu apt install "
+        "dataset-fashion-mnist and set GENLAB_DATA=/usr/share/datasets"
     )
     md5 = {
         "train images": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
