@@ -250,7 +250,8 @@ def test_bound_is_below_the_stochastic_density(a: float, b: float) -> None:
 @pytest.mark.parametrize("weighting", ["likelihood", "edm"])
 def test_training_draws_the_bound_without_bias(weighting: str) -> None:
     """Levels spread evenly over a batch have their distribution each: the mean is right."""
-    prior, _ = build("diffusion", 1, stirred=True, double=True, options=EDM | {"weighting": weighting})
+    options = EDM | {"weighting": weighting}
+    prior, _ = build("diffusion", 1, stirred=True, double=True, options=options)
     assert isinstance(prior, Diffusion)
     x = torch.tensor([0.8], dtype=torch.float64)
     with torch.no_grad():
