@@ -67,6 +67,9 @@ class CompareConfig:
     latent dimensions, else 0."""
     refit_epochs: int = 10
     """With --post-hoc: passes over the images' codes for each prior."""
+    diffusion_epochs: int | None = None
+    """With --post-hoc: passes for the diffusion prior, which learns longest; as many as for the
+    others if not given."""
     batch: int = VaeConfig.batch
     """Images a step."""
     mirror: bool = False
@@ -125,8 +128,9 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
                 "seed": config.first_seed + seed,
             }
             if learned:
+                longer = config.diffusion_epochs if prior == "diffusion" else None
                 row |= {
-                    "epochs": config.refit_epochs, "batch": config.refit_batch or config.batch,
+                    "epochs": longer or config.refit_epochs, "batch": config.refit_batch or config.batch,
                     "learning_rate": config.refit_rate, "beta": 1.0, "em": True,
                     "post_hoc": f"../../standard/{seed}",
                 }
@@ -156,8 +160,8 @@ def pictures() -> CompareConfig:
             "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar",
             "diffusion",
         ),
-        post_hoc=True, pictures=1000, components=20, refit_epochs=50, refit_batch=64,
-        refit_rate=1e-3,
+        post_hoc=True, pictures=1000, components=20, refit_epochs=50,
+        diffusion_epochs=280, refit_batch=64, refit_rate=1e-3,
     )
 
 

@@ -15,6 +15,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.errors import InputError
 from genlab.common.text import Title
 from genlab.priors.gaussian import GaussianMixture
 
@@ -97,6 +98,22 @@ class Prior(nn.Module, ABC):
             rows: Their row numbers among the training images, with shape `(N,)`, int64.
         """
         del examples, rows
+
+    def guided(self, weight: float) -> Distribution:
+        """Returns the distribution of draws that a guide sharpens, with event shape `(D,)`.
+
+        Arguments:
+            weight: How far they go from the guide; 0 for p(z) itself.
+
+        Raises:
+            InputError: If the prior has no guide.
+        """
+        if weight:
+            raise InputError(
+                f"`guidance` {weight}: needs a prior that has learned with a guide, a diffusion "
+                f"on a latent map of many dimensions, and this is {self.title.en}"
+            )
+        return self()
 
     def fit_em(self, z: Tensor, means: Tensor, images: Tensor, random: torch.Generator) -> bool:
         """Fits the prior to codes by expectation-maximisation, if it is `fitted_by_em`.

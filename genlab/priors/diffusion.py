@@ -1,8 +1,9 @@
 r"""The diffusion prior: a diffusion model of the codes, on vectors and on maps.
 
 `genlab.priors.diffusion_flow` has the process, its density and the bound that training maximises,
-equations 1 and 2 there. On a latent map the network is convolutional, and in many dimensions the
-bound takes the place of the density (`genlab.priors.diffusion_maps`).
+equations 1 and 2 there. On a latent map the network is convolutional; in many dimensions the bound
+takes the place of the density, and a guide learns beside the network
+(`genlab.priors.diffusion_maps`).
 
 Shapes: B batch, D latent dimensions; `*` any leading dimensions.
 """
@@ -33,7 +34,13 @@ from genlab.priors.diffusion_flow import (
     edm_levels,
     weighted,
 )
-from genlab.priors.diffusion_maps import COARSE, EXACT, DiffusionBound, MapVelocityNet
+from genlab.priors.diffusion_maps import (
+    EXACT,
+    NARROW,
+    DiffusionBound,
+    Guided,
+    MapVelocityNet,
+)
 from genlab.priors.flow import FlowDistribution
 from genlab.priors.flow_maps import ChannelAffine
 
@@ -48,12 +55,13 @@ class Diffusion(Prior):
     Arguments:
         latent: The number of latent dimensions D.
         hidden: The widths of the network's hidden layers.
-        steps: The number of Runge-Kutta steps of the probability-flow equation; a quarter of them
-            where there is only a bound, and only draws follow the equation.
+        steps: The number of Runge-Kutta steps of the probability-flow equation; or, where there
+            is only a bound, of midpoint steps of a draw, which cost half as much.
         width: The channels of the network where the latent is a map.
         weighting: What is maximised in training: the bound of ln p, likelihood; or edm, which
             gives weight to the noise levels at which pictures take shape (equation 3 there), so
-            that draws are better and the bound is worse. The encoder keeps to the bound.
+            that draws are better and the bound is worse; the encoder keeps to the bound. Not
+            given: edm where there is only a bound, else likelihood.
 
     Raises:
         InputError: If there is no step, or a width is below 1.
@@ -67,13 +75,15 @@ class Diffusion(Prior):
 
     def __init__(
         self, latent: int, hidden: Sequence[int] = (64, 64, 64), steps: int = 64, width: int = 64,
-        weighting: Literal["likelihood", "edm"] = "likelihood",
+        weighting: Literal["likelihood", "edm"] | None = None,
     ) -> None:
         super().__init__()
         require_widths(hidden=hidden)
         require_at_least(1, steps=steps, width=width)
-        self.steps, self.width, self.weighting = steps, width, weighting
+        self.steps, self.width = steps, width
+        self.weighting, self.edm = weighting, weighting == "edm"
         self.net = VelocityNet(latent, hidden)
+        self.guide: MapVelocityNet | None = None
         self.affine: ChannelAffine | None = None
         self.register_buffer("origin", torch.zeros(latent))
 
@@ -83,20 +93,28 @@ class Diffusion(Prior):
         A map of a single place is a vector, and keeps the network that it has.
         """
         if math.prod(shape[1:]) > 1:
+            self.bounded = math.prod(shape) > EXACT
+            self.edm = self.edm or (self.bounded and self.weighting is None)
             self.net = MapVelocityNet(shape, self.width)
             self.affine = ChannelAffine(shape)
-            # (3) says nothing of a scale: that of the first batch stays.
-            self.affine.requires_grad_(self.weighting == "likelihood")
-            self.bounded = math.prod(shape) > EXACT
+            # Equation 3 says nothing of a scale: that of the first batch stays.
+            self.affine.requires_grad_(not self.edm)
+            if self.bounded:
+                self.guide = MapVelocityNet(shape, max(1, self.width // NARROW))
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`; its `log_prob` is a bound if `bounded`."""
-        if self.affine is None:
-            return DiffusionFlow(self.net, self.steps, self.origin)
-        flow = (
-            DiffusionBound(self.net, max(1, self.steps // COARSE), self.origin) if self.bounded
-            else DiffusionFlow(self.net, self.steps, self.origin)
-        )
+        if self.guide is not None:
+            return self.guided(0)
+        flow = DiffusionFlow(self.net, self.steps, self.origin)
+        return flow if self.affine is None else FlowDistribution(flow, self.affine)
+
+    def guided(self, weight: float) -> Distribution:
+        """Returns the distribution of guided draws; its `log_prob` is a bound if `weight` is 0."""
+        if self.guide is None or self.affine is None:
+            return super().guided(weight)
+        velocity = Guided(self.net, self.guide, weight) if weight else self.net
+        flow = DiffusionBound(velocity, self.steps, self.origin)
         return FlowDistribution(flow, self.affine)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:
@@ -107,29 +125,33 @@ class Diffusion(Prior):
         first batch sets the normalisation.
         """
         del rows
-        of = self._draw_of_bound if self.weighting == "likelihood" else self._draw_weighted
         if self.affine is None:
-            return of(z, random)
+            return self._maximised(z, random)
         if self.training:
             self.affine.fit_once(z)
         u, log_det = self.affine(z)
-        return of(u, random) + log_det
+        return self._maximised(u, random) + log_det
 
-    def _draw_of_bound(self, z: Tensor, random: torch.Generator) -> Tensor:
+    def _maximised(self, z: Tensor, random: torch.Generator) -> Tensor:
+        """Returns a draw of the bound; its gradients are those of what networks maximise."""
         place, e = _noise(z, random)
-        return bound(self.net, z, LOW + (HIGH - LOW) * place, e)
-
-    def _draw_weighted(self, z: Tensor, random: torch.Generator) -> Tensor:
-        """Returns a draw of the bound, whose gradient for the network is that of equation 3."""
-        place, e = _noise(z, random)
-        level = edm_levels(place)
-        value, eye = weighted(self.net, z.detach(), level, e)
-        if z.requires_grad:
+        level = edm_levels(place) if self.edm else LOW + (HIGH - LOW) * place
+        if not self.edm:
+            value = bound(self.net, z, level, e)
+        elif z.requires_grad:
+            _, eye = weighted(self.net, z.detach(), level, e)
             with frozen(self.net):
                 value, _ = weighted(self.net, z, level, e)
+            value = value + (eye - eye.detach())
         else:
-            value = value.detach()
-        return value + (eye - eye.detach())
+            value, eye = weighted(self.net, z, level, e)
+            value = value.detach() + (eye - eye.detach())
+        if self.guide is not None:
+            of = weighted(self.guide, z.detach(), level, e)[1] if self.edm else bound(
+                self.guide, z.detach(), level, e
+            )
+            value = value + (of - of.detach())
+        return value
 
 
 def _noise(z: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
