@@ -130,7 +130,8 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
             if learned:
                 longer = config.diffusion_epochs if prior == "diffusion" else None
                 row |= {
-                    "epochs": longer or config.refit_epochs, "batch": config.refit_batch or config.batch,
+                    "epochs": longer or config.refit_epochs,
+                    "batch": config.refit_batch or config.batch,
                     "learning_rate": config.refit_rate, "beta": 1.0, "em": True,
                     "post_hoc": f"../../standard/{seed}",
                 }
