@@ -215,6 +215,7 @@ def vae_sample(
     seed: int = 0,
     grid: bool = False,
     walk: bool = False,
+    guidance: float = 0.0,
     out: Path | None = None,
     json: Json = False,
 ) -> None:
@@ -233,6 +234,8 @@ def vae_sample(
         seed: Decides the latents, and the noise of rows.
         grid: One PNG with all of them side by side, pixel for pixel.
         walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
+        guidance: Sharper draws, away from the guide of a diffusion prior on a latent map, by so
+            much: 1, say. They are no draws of the prior itself any more; 0 is.
         out: The folder or file; RUN/generated, RUN/grid.png, RUN/walk.webp or RUN/generated.csv
             if not given. A place named here that holds anything else is left alone.
     """
@@ -243,13 +246,14 @@ def vae_sample(
 
     found = Run(run)
     if found.kind == "vae" and of_table(found):
-        if grid or walk:
-            require_images(found, "`grid`" if grid else "`walk`")
+        if grid or walk or guidance:
+            asked = "grid" if grid else "walk" if walk else "guidance"
+            require_images(found, f"`{asked}`")
         target, count = out or run / "generated.csv", 1000 if n is None else n
         results = write_rows(run, count, seed, target, new=out is not None)
         end(results, f"{count:,} rows in {target}", json)
         return
-    end(*write_samples(of_vae(run, seed), n, out, grid, walk), json)
+    end(*write_samples(of_vae(run, seed, guidance), n, out, grid, walk), json)
 
 
 @vae.command(name="encode")

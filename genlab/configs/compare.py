@@ -2,6 +2,8 @@
 
 __all__ = ["RECIPES", "CompareConfig", "RecipeName", "cells"]
 
+import math
+
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
@@ -86,6 +88,9 @@ class CompareConfig:
     pictures: int = 0
     """Images to draw under each prior, whose Fréchet distances to the training images are
     measured, beside those of decoded codes, which no prior can pass; 0 for none."""
+    guidance: float = 0.0
+    """With --pictures: a second row of images of a diffusion prior on a latent map, with so much
+    guidance (see: genlab vae sample); 0 for none."""
     gan: str | None = None
     """With --pictures: a finished GAN run on the same images, to stand beside the priors. (A run's
     configuration holds the way there from its own folder.)"""
@@ -97,6 +102,8 @@ class CompareConfig:
             raise InputError(
                 f"`pictures` {self.pictures}: from {FEWEST} to {MOST_PICTURES:,}, or 0 for none"
             )
+        if not 0 <= self.guidance < math.inf:
+            raise InputError(f"`guidance` {self.guidance}: must be 0 or above")
         if self.gan is not None and not self.pictures:
             raise InputError("`gan`: stands beside `pictures`; give their number")
         asked = PRIOR_SIGNATURES.rows if "all" in self.priors else self.priors
@@ -161,7 +168,7 @@ def pictures() -> CompareConfig:
             "standard", "gaussian", "mixture", "vamp", "realnvp", "spline", "exemplar",
             "diffusion",
         ),
-        post_hoc=True, pictures=1000, components=20, refit_epochs=50,
+        post_hoc=True, pictures=1000, guidance=1.0, components=20, refit_epochs=50,
         diffusion_epochs=280, refit_batch=64, refit_rate=1e-3,
     )
 

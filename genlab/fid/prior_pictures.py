@@ -18,14 +18,14 @@ Differences are paired: the same real images in both distances (`metrics/jackkni
 """
 
 __all__ = [
-    "FIRST", "RESULTS", "PriorPictures", "measure_priors", "pictures_table",
+    "FIRST", "RESULTS", "PriorPictures", "guided_row", "measure_priors", "pictures_table",
     "read_prior_pictures",
 ]  # fmt: skip
 
 import math
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlab.common import atomic
@@ -52,6 +52,7 @@ from genlab.runs.records import read_json
 from genlab.runs.run import Run
 from genlab.vae.compare import compare_config
 from genlab.vae.latents.sampling import decoded_codes
+from genlab.vae.load import load_vae
 from genlab.vae.results import VaeResults, read_results
 
 RESULTS = "pictures.json"
@@ -70,12 +71,19 @@ class PriorPictures:
     """Decoded codes of training images."""
     priors: dict[str, Measurement]
     """Images drawn under each prior."""
+    guided: dict[str, Measurement] = field(default_factory=dict)
+    """Guided draws of the priors that have a guide, if the comparison asks for them."""
     gan: Measurement | None = None
     """The images of a GAN."""
     lost: dict[str, dict[str, Measured]]
-    """D(p) - L of each prior, by the distance's name."""
+    """D(p) - L of each prior, and of its guided draws (`guided_row`), by the distance's name."""
     closed: dict[str, dict[str, float]]
-    """Equation 1 of each prior but N(0, I), likewise."""
+    """Equation 1 of all these but N(0, I), likewise."""
+
+
+def guided_row(prior: str) -> str:
+    """Returns the name of the guided draws of a prior, among rows that the priors name."""
+    return f"{prior}, guided"
 
 
 def read_prior_pictures(path: Path) -> PriorPictures:
@@ -124,35 +132,48 @@ def measure_priors(
     fakes: dict[str, Pictures] = {
         prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
     }
+    guides = [
+        prior for prior, run in runs.items()
+        if config.guidance and load_vae(run)[0].prior.has_guide
+    ]
+    fakes |= {
+        guided_row(prior): of_run(runs[prior], n, seed, size=side, guidance=config.guidance)
+        for prior in guides
+    }
     codes = as_rgb(decoded_codes(runs["standard"], images, n, seed), images.shape)
     limit = ArrayPictures.open(codes, Origin("decoded codes", "decoded codes of training images"))
     found = {
-        prior: measured(fake, f"under {PRIORS[prior].title.en}") for prior, fake in fakes.items()
+        prior: measured(fakes[prior], f"under {PRIORS[prior].title.en}") for prior in runs
     }
+    guided = {
+        prior: measured(
+            fakes[guided_row(prior)], f"under {PRIORS[prior].title.en}, guided"
+        )
+        for prior in guides
+    }
+    every = found | {guided_row(prior): one for prior, one in guided.items()}
     gan = None
     if config.gan is not None:
         gan = measured(of_run(from_way(path, config.gan), n, seed, size=side), "of the GAN")
     of_limit = measured(limit, "decoded from codes")
-    lost: dict[str, dict[str, Measured]] = {prior: {} for prior in runs}
-    closed: dict[str, dict[str, float]] = {prior: {} for prior in runs if prior != "standard"}
+    lost: dict[str, dict[str, Measured]] = {row: {} for row in every}
+    closed: dict[str, dict[str, float]] = {row: {} for row in every if row != "standard"}
     for index, extractor in enumerate(extractors):
         given, least, *others = Sample.of(
             *(features.extracted(extractor, one) for one in (real, limit, *fakes.values()))
         )
-        for prior, other in zip(runs, others):
+        for row, other in zip(fakes, others):
             rows = min(len(least.first), len(other.first))
             difference = difference_of(
                 given.different, other.different[:rows], least.different[:rows]
             )
-            lost[prior][extractor.label] = difference.distance
-        values = {
-            prior: one.distances[index].distance.value for prior, one in found.items()
-        }
+            lost[row][extractor.label] = difference.distance
+        values = {row: one.distances[index].distance.value for row, one in every.items()}
         gap = values["standard"] - of_limit.distances[index].distance.value
-        for prior in closed:
-            closed[prior][extractor.label] = (values["standard"] - values[prior]) / gap
+        for row in closed:
+            closed[row][extractor.label] = (values["standard"] - values[row]) / gap
     results = PriorPictures(
-        n=n, limit=of_limit, priors=found, gan=gan, lost=lost, closed=closed
+        n=n, limit=of_limit, priors=found, guided=guided, gan=gan, lost=lost, closed=closed
     )
     atomic.write_json(path / RESULTS, to_json(results))
     atomic.write_bytes(path / "pictures.md", pictures_table(path, results).encode())
@@ -191,6 +212,12 @@ def pictures_table(path: Path, results: PriorPictures) -> str:
             PRIORS[prior].title.en, one, _bits(rows[prior]), results.lost[prior][main].text(),
             "" if closed is None else f"{closed[main]:.0%}",
         ))
+        if prior in results.guided:
+            row = guided_row(prior)
+            lines.append(_row(
+                f"{PRIORS[prior].title.en}, guided", results.guided[prior], "",
+                results.lost[row][main].text(), f"{results.closed[row][main]:.0%}",
+            ))
     lines.append(_row("*decoded codes*", results.limit, "", "0", "100%"))
     if results.gan is not None:
         lines.append(_row("*GAN*", results.gan, "", "", ""))

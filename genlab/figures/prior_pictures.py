@@ -88,6 +88,10 @@ def draw_prior_pictures(
     drawn = {
         prior: row(decoded_draws(path / prior / FIRST, IN_A_ROW, seed)) for prior in results.priors
     }
+    guided = {
+        prior: row(decoded_draws(path / prior / FIRST, IN_A_ROW, seed, config.guidance))
+        for prior in results.guided
+    }
     gan = None
     if config.gan is not None and results.gan is not None:
         gan = row(sample(from_way(path, config.gan), IN_A_ROW, seed))
@@ -105,6 +109,9 @@ def draw_prior_pictures(
         for prior, one in results.priors.items():
             title = PRIORS[prior].title.capitalised()
             found.append((label(title.zh, title.en, one), drawn[prior]))
+            if prior in guided:
+                words = f"{title.zh}（引导）", f"{title.en}, guided"
+                found.append((label(*words, results.guided[prior]), guided[prior]))
         if gan is not None and results.gan is not None:
             found.append((label("GAN", "GAN", results.gan), gan))
         return found

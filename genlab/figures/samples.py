@@ -74,11 +74,12 @@ def of_gan(run: Path, seed: int, choice: Choice = END) -> Draws:
     )
 
 
-def of_vae(run: Path, seed: int) -> Draws:
+def of_vae(run: Path, seed: int, guidance: float = 0.0) -> Draws:
     """Returns the decoded draws of a VAE's prior, with the values of its data."""
     return Draws(
-        run, {"vae": run.name, "seed": seed}, lambda n: decoded_in_parts(run, n, seed),
-        lambda stops: vae_walk(run, stops, seed),
+        run, {"vae": run.name, "seed": seed} | ({"guidance": guidance} if guidance else {}),
+        lambda n: decoded_in_parts(run, n, seed, guidance),
+        lambda stops: vae_walk(run, stops, seed, guidance=guidance),
     )
 
 

@@ -134,7 +134,7 @@ class Run:
 
     def sample(
         self, n: int, seed: int = 0, epoch: int | None = None, truncation: float = 1.0,
-        best: bool = False, of_class: str | None = None,
+        best: bool = False, of_class: str | None = None, guidance: float = 0.0,
     ) -> "Tensor":
         """Draws images from the model; image i depends on the seed and on i alone.
 
@@ -145,6 +145,8 @@ class Run:
             truncation: A GAN's psi, from 1 (none) to 0 (one mean image).
             best: A GAN's generator that was nearest to the held-out images, in place of the last.
             of_class: Images of this class only, of a GAN with classes.
+            guidance: How far a VAE's draws go from the guide of its diffusion prior; 0 for draws
+                of the prior itself.
 
         Returns:
             uint8 with shape `(N, 3, H, W)`: a GAN's images, or a VAE's decoded draws of its prior
@@ -157,6 +159,8 @@ class Run:
             from genlab.gan.load import Choice
             from genlab.gan.sampling import sample
 
+            if guidance:
+                raise InputError(f"{self.path}: guidance is a VAE's; this is a GAN")
             choice = Choice(epoch=epoch, best=best, truncation=truncation, of_class=of_class)
             return sample(self.path, n, seed, choice)
         if self.kind == "vae":
@@ -166,7 +170,7 @@ class Run:
                 raise InputError(
                     f"{self.path}: epoch, truncation, best and of_class are a GAN's; this is a VAE"
                 )
-            return decoded_draws(self.path, n, seed)
+            return decoded_draws(self.path, n, seed, guidance)
         inside = ", ".join(self.runs)
         raise InputError(
             f"{self.path}: a {self.kind!r} run has no model of its own"

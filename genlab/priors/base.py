@@ -15,6 +15,7 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.common.checks import require_at_least
 from genlab.common.errors import InputError
 from genlab.common.text import Title
 from genlab.priors.gaussian import GaussianMixture
@@ -99,6 +100,11 @@ class Prior(nn.Module, ABC):
         """
         del examples, rows
 
+    @property
+    def has_guide(self) -> bool:
+        """Whether draws can be guided (`guided`)."""
+        return False
+
     def guided(self, weight: float) -> Distribution:
         """Returns the distribution of draws that a guide sharpens, with event shape `(D,)`.
 
@@ -106,8 +112,9 @@ class Prior(nn.Module, ABC):
             weight: How far they go from the guide; 0 for p(z) itself.
 
         Raises:
-            InputError: If the prior has no guide.
+            InputError: If `weight` is below 0, or the prior has no guide.
         """
+        require_at_least(0, guidance=weight)
         if weight:
             raise InputError(
                 f"`guidance` {weight}: needs a prior that has learned with a guide, a diffusion "

@@ -109,10 +109,16 @@ class Diffusion(Prior):
         flow = DiffusionFlow(self.net, self.steps, self.origin)
         return flow if self.affine is None else FlowDistribution(flow, self.affine)
 
+    @property
+    def has_guide(self) -> bool:
+        """Whether there is a guide: where there is only a bound of the density."""
+        return self.guide is not None
+
     def guided(self, weight: float) -> Distribution:
         """Returns the distribution of guided draws; its `log_prob` is a bound if `weight` is 0."""
         if self.guide is None or self.affine is None:
             return super().guided(weight)
+        require_at_least(0, guidance=weight)
         velocity = Guided(self.net, self.guide, weight) if weight else self.net
         flow = DiffusionBound(velocity, self.steps, self.origin)
         return FlowDistribution(flow, self.affine)

@@ -8,6 +8,7 @@ import torch
 import genlab.data
 
 from genlab.cli.resume import resume
+from genlab.common.quantities import Measured
 from genlab.common.rng import generator
 from genlab.configs.compare import CompareConfig
 from genlab.data.paper import as_rgb
@@ -22,9 +23,9 @@ from genlab.vae.results import Comparison
 from genlab.vae.splits import open_images
 
 CONFIG = CompareConfig(
-    priors=("standard", "mixture"), components=2, post_hoc=True, data="toydogs:120", size=16,
-    net="conv", latent="4x4x3", width=8, likelihood="gaussian", epochs=6, batch=9,
-    learning_rate=3e-3, importance=0, pictures=40,
+    priors=("standard", "mixture", "diffusion"), components=2, post_hoc=True,
+    data="toydogs:120", size=16, net="conv", latent="4x4x3", width=8, likelihood="gaussian", epochs=6, batch=9,
+    learning_rate=3e-3, importance=0, pictures=40, guidance=0.5,
 )
 
 
@@ -58,21 +59,32 @@ def test_what_a_prior_loses_is_its_distance_less_that_of_decoded_codes(compared:
     limit = distance(as_rgb(codes, images.shape))
     values = {
         prior: distance(decoded_draws(compared / prior / "0", 40, 0))
-        for prior in ("standard", "mixture")
+        for prior in ("standard", "mixture", "diffusion")
     }
+    guided = distance(decoded_draws(compared / "diffusion/0", 40, 0, 0.5))
     label = results.limit.distances[0].label
     assert results.limit.distances[0].distance.value == pytest.approx(limit, rel=1e-6)
     for prior, value in values.items():
         assert results.priors[prior].distances[0].distance.value == pytest.approx(value, rel=1e-6)
         assert results.lost[prior][label].value == pytest.approx(value - limit, rel=1e-4)
         assert results.lost[prior][label].error is not None
-    closed = (values["standard"] - values["mixture"]) / (values["standard"] - limit)
-    assert results.closed == {"mixture": {label: pytest.approx(closed, rel=1e-6)}}
+    assert results.guided["diffusion"].distances[0].distance.value == pytest.approx(guided)
+    assert list(results.guided) == ["diffusion"]
+    values["diffusion, guided"] = guided
+    closed = {
+        row: (values["standard"] - value) / (values["standard"] - limit)
+        for row, value in values.items() if row != "standard"
+    }
+    assert results.closed == {
+        row: {label: pytest.approx(share, rel=1e-6)} for row, share in closed.items()
+    }
+    assert results.lost["diffusion, guided"][label].value == pytest.approx(guided - limit)
     assert limit < values["mixture"] < values["standard"]
     assert results.limit.n_real == 108
     assert results.limit.held_out is not None
     table = pictures_table(compared, results)
-    assert f"| {closed:.0%} |" in table
+    assert f"| {closed['mixture']:.0%} |" in table
+    assert f"| diffusion, guided |  | {Measured(guided).text()} |" in table
     assert "*decoded codes*" in table
 
 

@@ -83,7 +83,9 @@ def test_a_walk_leads_through_the_first_samples_on_straight_lines(run: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--n", "0"], "--n must be at least 1"), (["--grid", "--walk"], "--grid, --walk: give one"),
-     (["--walk", "--n", "1"], "2 to 100 images"), (["--n", "4", "--out", "a.png"], "add --grid")],
+     (["--walk", "--n", "1"], "2 to 100 images"), (["--n", "4", "--out", "a.png"], "add --grid"),
+     (["--guidance", "1"], "--guidance 1.0: needs a prior that has learned with a guide"),
+     (["--guidance", "-1"], "--guidance must be at least 0, not -1.0")],
 )  # fmt: skip
 def test_what_cannot_be_sampled_is_refused(
     run: Path, tmp_path: Path, arguments: list[str], words: str

@@ -30,10 +30,14 @@ CHUNK = 100
 """Images drawn at a time, always: what a prior draws first depends on how much it is asked for."""
 
 
-def prior_draws(model: VAE, seed: int, index: int) -> Tensor:
-    """Returns the latents of the images from `index` times `CHUNK` on, `(CHUNK, D)`."""
+def prior_draws(model: VAE, seed: int, index: int, guidance: float = 0.0) -> Tensor:
+    """Returns the latents of the images from `index` times `CHUNK` on, `(CHUNK, D)`.
+
+    Raises:
+        InputError: If there is guidance, and the prior has no guide (`Prior.guided`).
+    """
     with seeded(seed, "samples of a VAE", index):
-        return model.prior().sample(torch.Size((CHUNK,)))
+        return model.prior.guided(guidance).sample(torch.Size((CHUNK,)))
 
 
 @torch.no_grad()
@@ -42,34 +46,41 @@ def decoded(model: VAE, z: Tensor) -> Tensor:
     return (255 * model.decode(z)).round().to(torch.uint8)
 
 
-def decoded_draws(path: Path, n: int, seed: int) -> Tensor:
+def decoded_draws(path: Path, n: int, seed: int, guidance: float = 0.0) -> Tensor:
     """Decodes draws of a VAE's prior.
 
     Arguments:
         path: The run directory.
         n: How many images N.
         seed: Decides the latents.
+        guidance: How far draws go from the guide of a diffusion prior, as `Prior.guided` says; 0
+            for draws of the prior itself.
 
     Returns:
         The means of p(x|z), uint8 with shape `(N, 3, H, W)`.
 
     Raises:
-        InputError: If `n` is under 1, or `path` is no finished VAE run.
+        InputError: If `n` is under 1, `path` is no finished VAE run, `guidance` is below 0, or
+            its prior has no guide.
     """
-    return torch.cat(list(decoded_in_parts(path, n, seed)))
+    return torch.cat(list(decoded_in_parts(path, n, seed, guidance)))
 
 
-def decoded_in_parts(path: Path, n: int, seed: int) -> Iterator[Tensor]:
+def decoded_in_parts(
+    path: Path, n: int, seed: int, guidance: float = 0.0
+) -> Iterator[Tensor]:
     """Yields the images of `decoded_draws`, some at a time; raises the same, at once."""
     n = require_count("n", n)
     model, _ = load_vae(path)
+    model.prior.guided(guidance)
     run = Run(path)
     require_images(run, "a picture of a draw")
     shape = run.data("images").shape
 
     def parts() -> Iterator[Tensor]:
         for index, start in enumerate(range(0, n, CHUNK)):
-            yield as_rgb(decoded(model, prior_draws(model, seed, index))[: n - start], shape)
+            z = prior_draws(model, seed, index, guidance)
+            yield as_rgb(decoded(model, z)[: n - start], shape)
 
     return parts()
 

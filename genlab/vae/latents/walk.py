@@ -34,7 +34,9 @@ def walk_latents(stops: Tensor, steps: int) -> Tensor:
     return (u + t * (u.roll(-1, 0) - u)).to(stops.dtype).flatten(0, 1)
 
 
-def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
+def walk(
+    path: Path, stops: int, seed: int, steps: int = STEPS, guidance: float = 0.0
+) -> Tensor:
     """Returns the images of a closed walk through the latents of the seed's first images.
 
     Arguments:
@@ -43,18 +45,20 @@ def walk(path: Path, stops: int, seed: int, steps: int = STEPS) -> Tensor:
             `decoded_draws`.
         seed: Decides the latents.
         steps: Steps F from one to the next.
+        guidance: As of `decoded_draws`.
 
     Returns:
         Images, uint8 with shape `(K F, 3, H, W)`; the last is one step before the first.
 
     Raises:
-        InputError: If `stops` is under 2 or above 100, or `path` is no finished VAE run.
+        InputError: If `stops` is under 2 or above 100, `path` is no finished VAE run, or the
+            prior has no guide.
     """
     if not 2 <= stops <= CHUNK:
         raise InputError(f"`n` {stops}: a walk leads through 2 to {CHUNK} images")
     model, _ = load_vae(path)
     require_images(Run(path), "a walk")
-    z = prior_draws(model, seed, 0)[:stops]
+    z = prior_draws(model, seed, 0, guidance)[:stops]
     return as_rgb(decoded(model, walk_latents(z, steps)), Run(path).data("images").shape)
 
 
