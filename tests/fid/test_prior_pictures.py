@@ -24,8 +24,8 @@ from genlab.vae.splits import open_images
 
 CONFIG = CompareConfig(
     priors=("standard", "mixture", "diffusion"), components=2, post_hoc=True,
-    data="toydogs:120", size=16, net="conv", latent="4x4x3", width=8, likelihood="gaussian", epochs=6, batch=9,
-    learning_rate=3e-3, importance=0, pictures=40, guidance=0.5,
+    data="toydogs:120", size=16, net="conv", latent="4x4x3", width=8, likelihood="gaussian",
+    epochs=6, batch=9, learning_rate=3e-3, importance=0, pictures=40, guidance=0.5,
 )
 
 
