@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.checks import require_at_least, require_widths
+from genlab.common.checks import require_at_least, require_choice, require_widths
 from genlab.common.text import Title
 from genlab.networks.interface import Shape
 from genlab.numerics.frozen import frozen
@@ -64,7 +64,7 @@ class Diffusion(Prior):
             given: edm where there is only a bound, else likelihood.
 
     Raises:
-        InputError: If there is no step, or a width is below 1.
+        InputError: If there is no step, a width is below 1, or there is no such weighting.
     """
 
     title = Title("扩散先验", "diffusion")
@@ -80,6 +80,8 @@ class Diffusion(Prior):
         super().__init__()
         require_widths(hidden=hidden)
         require_at_least(1, steps=steps, width=width)
+        if weighting is not None:
+            require_choice(("likelihood", "edm"), weighting=weighting)
         self.steps, self.width = steps, width
         self.weighting, self.edm = weighting, weighting == "edm"
         self.net = VelocityNet(latent, hidden)

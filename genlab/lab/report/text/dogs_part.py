@@ -80,7 +80,7 @@ def _done(w: Writer, dogs: DogsVae) -> None:
         f"实验指导书没有要求这一部分：它像第一部分那样比较先验，但用第二部分的数据。在{name}上训练一个{net[0]}VAE"
         f"（{count(one.train_images)}张训练图像，另有{count(one.test_images)}张测试图像；{one.epochs}轮），"
         f"隐变量为{latent}；似然取{likelihood[0]}（{domain.zh}）。训练时的先验是标准高斯；训练结束后编码器与解码器不再改变，"
-        f"再为它们逐一学习其余{_others(dogs)}种先验（{options['refit_epochs']}轮{_longer(dogs)[0]}，训练数据是训练图像的编码；"
+        f"再为它们逐一学习其余{_others(dogs)}种先验（{options['refit_epochs']}轮{_longer(w, dogs)}，训练数据是训练图像的编码；"
         "混合类的先验用期望最大化拟合）。",
         "The lab sheet does not ask for this part. It compares priors, as the first part does, on "
         f"the data of the second. One {net[1]} VAE is trained on {name} "
@@ -89,7 +89,7 @@ def _done(w: Writer, dogs: DogsVae) -> None:
         f"{likelihood[1]} ({domain.en}). It is trained under the standard Gaussian. Encoder and "
         "decoder then stay as they are, and further priors are learned for them, one after the "
         f"other, from the codes of the training images (priors: {_others(dogs)}; epochs: "
-        f"{options['refit_epochs']}{_longer(dogs)[1]}; mixtures are fitted by expectation-maximisation).",
+        f"{options['refit_epochs']}{_longer(w, dogs)}; mixtures are fitted by expectation-maximisation).",
     )
     w.para(
         r"编码器与解码器相同，所以式(1)的RE与式(3)的条件熵对各先验都一样，不同的只有式(3)中聚合后验与先验的交叉熵"
@@ -114,12 +114,14 @@ def _done(w: Writer, dogs: DogsVae) -> None:
         w.note(f"注意：{found.zh}。", f"Note: {found.en}.")
 
 
-def _longer(dogs: DogsVae) -> tuple[str, str]:
-    """Says how long the diffusion learned, where that is longer than the others did."""
-    if "diffusion" not in dogs.vae or plain(dogs.settings["diffusion_epochs"]) is None:
-        return "", ""
-    epochs = dogs.vae["diffusion"].epochs
-    return f"，扩散先验{epochs}轮", f", the diffusion {epochs}"
+def _longer(w: Writer, dogs: DogsVae) -> str:
+    """Names the priors that learned for longer than the others, with their epochs."""
+    usual = plain(dogs.settings["refit_epochs"])
+    found = [
+        w.pick(f"，{the_prior(w, prior)}{r.epochs}轮", f", {the_prior(w, prior)} {r.epochs}")
+        for prior, r in dogs.vae.items() if prior != "standard" and plain(r.epochs) > usual
+    ]
+    return "".join(found)
 
 
 def _others(dogs: DogsVae) -> str:
