@@ -146,9 +146,9 @@ def cells(config: CompareConfig) -> dict[str, VaeConfig]:
     return rows
 
 
-def _of(vae: VaeConfig) -> CompareConfig:
+def _of(one: VaeConfig) -> CompareConfig:
     """Returns a comparison of VAEs with the settings of a recipe for one."""
-    named = vae.as_defaults()
+    named = one.as_defaults()
     given = {name: getattr(named, name) for name in COMMON if name != "likelihood_options"}
     return CompareConfig(**given)
 

@@ -34,6 +34,7 @@ from genlab.common.progress import say
 from genlab.common.quantities import Measured
 from genlab.common.text import one_line
 from genlab.common.typed_json import from_json, to_json
+from genlab.configs.compare import CompareConfig
 from genlab.configs.fid import FEWEST
 from genlab.data.identity import Origin
 from genlab.data.image_splits import ImageSplits
@@ -129,29 +130,10 @@ def measure_priors(
         return measure_sets(sets, extractors, features, plan, missing)
 
     side = images.shape[-1]
-    fakes: dict[str, Pictures] = {
-        prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
-    }
-    guides = [
-        prior for prior, run in runs.items()
-        if config.guidance and load_vae(run)[0].prior.has_guide
-    ]
-    fakes |= {
-        guided_row(prior): of_run(runs[prior], n, seed, size=side, guidance=config.guidance)
-        for prior in guides
-    }
+    fakes = _drawn(config, runs, side)
     codes = as_rgb(decoded_codes(runs["standard"], images, n, seed), images.shape)
     limit = ArrayPictures.open(codes, Origin("decoded codes", "decoded codes of training images"))
-    found = {
-        prior: measured(fakes[prior], f"under {PRIORS[prior].title.en}") for prior in runs
-    }
-    guided = {
-        prior: measured(
-            fakes[guided_row(prior)], f"under {PRIORS[prior].title.en}, guided"
-        )
-        for prior in guides
-    }
-    every = found | {guided_row(prior): one for prior, one in guided.items()}
+    every = {row: measured(fake, f"under {_title(row)}") for row, fake in fakes.items()}
     gan = None
     if config.gan is not None:
         gan = measured(of_run(from_way(path, config.gan), n, seed, size=side), "of the GAN")
@@ -173,11 +155,31 @@ def measure_priors(
         for row in closed:
             closed[row][extractor.label] = (values["standard"] - values[row]) / gap
     results = PriorPictures(
-        n=n, limit=of_limit, priors=found, guided=guided, gan=gan, lost=lost, closed=closed
+        n=n, limit=of_limit, priors={prior: every[prior] for prior in runs},
+        guided={prior: every[row] for prior in runs if (row := guided_row(prior)) in every},
+        gan=gan, lost=lost, closed=closed,
     )
     atomic.write_json(path / RESULTS, to_json(results))
     atomic.write_bytes(path / "pictures.md", pictures_table(path, results).encode())
     return results
+
+
+def _drawn(config: CompareConfig, runs: Mapping[str, Path], side: int) -> dict[str, Pictures]:
+    """Returns the images under each prior, and after them those with guidance, by their rows."""
+    n, seed, guidance = config.pictures, config.first_seed, config.guidance
+    drawn: dict[str, Pictures] = {
+        prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
+    }
+    return drawn | {
+        guided_row(prior): of_run(run, n, seed, size=side, guidance=guidance)
+        for prior, run in runs.items() if guidance and load_vae(run)[0].prior.has_guide
+    }
+
+
+def _title(row: str) -> str:
+    """Returns the words for a row: a prior's name, and whether it is guided."""
+    prior, *guided = row.split(", ")
+    return ", ".join([PRIORS[prior].title.en, *guided])
 
 
 def _pictures(images: ImageSplits, split: str) -> ArrayPictures:
@@ -215,7 +217,7 @@ def pictures_table(path: Path, results: PriorPictures) -> str:
         if prior in results.guided:
             row = guided_row(prior)
             lines.append(_row(
-                f"{PRIORS[prior].title.en}, guided", results.guided[prior], "",
+                _title(row), results.guided[prior], "",
                 results.lost[row][main].text(), f"{results.closed[row][main]:.0%}",
             ))
     lines.append(_row("*decoded codes*", results.limit, "", "0", "100%"))

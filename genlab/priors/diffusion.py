@@ -83,7 +83,7 @@ class Diffusion(Prior):
         if weighting is not None:
             require_choice(("likelihood", "edm"), weighting=weighting)
         self.steps, self.width = steps, width
-        self.weighting, self.edm = weighting, weighting == "edm"
+        self.weighting = weighting
         self.net = VelocityNet(latent, hidden)
         self.guide: MapVelocityNet | None = None
         self.affine: ChannelAffine | None = None
@@ -96,7 +96,6 @@ class Diffusion(Prior):
         """
         if math.prod(shape[1:]) > 1:
             self.bounded = math.prod(shape) > EXACT
-            self.edm = self.edm or (self.bounded and self.weighting is None)
             self.net = MapVelocityNet(shape, self.width)
             self.affine = ChannelAffine(shape)
             # Equation 3 says nothing of a scale: that of the first batch stays.
@@ -110,6 +109,11 @@ class Diffusion(Prior):
             return self.guided(0)
         flow = DiffusionFlow(self.net, self.steps, self.origin)
         return flow if self.affine is None else FlowDistribution(flow, self.affine)
+
+    @property
+    def edm(self) -> bool:
+        """Whether training has the weights of equation 3 there."""
+        return self.weighting == "edm" or (self.bounded and self.weighting is None)
 
     @property
     def has_guide(self) -> bool:

@@ -57,8 +57,8 @@ Shapes: B batch, D latent dimensions, H hidden units; `*` any leading dimensions
 """
 
 __all__ = [
-    "CHUNK", "HIGH", "LOW", "DiffusionFlow", "TimeFeatures", "Velocity", "VelocityNet", "bound",
-    "edm_levels", "noise_level", "sigma", "weighted",
+    "CHUNK", "HIGH", "LOW", "DiffusionFlow", "TimeFeatures", "Velocity", "VelocityFunction",
+    "VelocityNet", "bound", "edm_levels", "noise_level", "sigma", "weighted",
 ]  # fmt: skip
 
 import itertools
@@ -100,6 +100,10 @@ EDM = torch.distributions.Normal(-0.5, 1.2)
 
 EVEN = 0.2
 """The share of levels that are uniform beside it, with which the bound is estimated too."""
+
+
+VelocityFunction = Callable[[Tensor, Tensor], Tensor]
+"""A predicted velocity v(z, l) alone, `(*, D)` and levels `(*)` or `()` to `(*, D)`."""
 
 
 class Velocity(Protocol):
@@ -243,7 +247,7 @@ def speed(level: Tensor) -> Tensor:
 
 
 def bound(
-    velocity: Callable[[Tensor, Tensor], Tensor], x: Tensor, level: Tensor, e: Tensor
+    velocity: VelocityFunction, x: Tensor, level: Tensor, e: Tensor
 ) -> Tensor:
     """Returns one draw of the bound of equation 2, unbiased over l and e.
 
@@ -263,7 +267,7 @@ def bound(
 
 
 def weighted(
-    velocity: Callable[[Tensor, Tensor], Tensor], x: Tensor, level: Tensor, e: Tensor
+    velocity: VelocityFunction, x: Tensor, level: Tensor, e: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Returns one draw of the bound of equation 2 and one of equation 3, unbiased over l and e.
 

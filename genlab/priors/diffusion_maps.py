@@ -60,7 +60,7 @@ __all__ = [
 import hashlib
 import math
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -72,10 +72,17 @@ from torch.distributions import Distribution
 
 from genlab.networks.interface import Shape
 from genlab.networks.maps import GROUPS
-from genlab.priors.diffusion_flow import CHUNK, HIGH, LOW, TimeFeatures, bound, sigma
+from genlab.priors.diffusion_flow import (
+    CHUNK,
+    HIGH,
+    LOW,
+    TimeFeatures,
+    VelocityFunction,
+    bound,
+    sigma,
+)
+from genlab.priors.gaussian import StandardGaussian
 
-Velocity = Callable[[Tensor, Tensor], Tensor]
-"""v(z, l), `(*, D)` and levels `(*)` or `()` to `(*, D)`."""
 EXACT = 16
 """The most dimensions of a map in which the divergence is computed."""
 FEWEST = 8
@@ -191,7 +198,7 @@ class Guided:
         weight: The guidance w.
     """
 
-    def __init__(self, velocity: Velocity, guide: Velocity, weight: float) -> None:
+    def __init__(self, velocity: VelocityFunction, guide: VelocityFunction, weight: float) -> None:
         self.velocity, self.guide, self.weight = velocity, guide, weight
 
     def __call__(self, z: Tensor, level: Tensor) -> Tensor:
@@ -211,14 +218,14 @@ class DiffusionBound(Distribution):
 
     arg_constraints = {}  # pyright: ignore[reportAssignmentType]
 
-    def __init__(self, velocity: Velocity, steps: int, origin: Tensor) -> None:
+    def __init__(self, velocity: VelocityFunction, steps: int, origin: Tensor) -> None:
         self.velocity, self.steps, self.origin = velocity, steps, origin
         super().__init__(event_shape=origin.shape, validate_args=False)
 
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws N(0, I) and follows (2) down."""
-        z = torch.randn(math.prod(sample_shape), *self.origin.shape).to(self.origin)
+        z = StandardGaussian(self.origin).sample((math.prod(sample_shape),))
         levels = torch.linspace(HIGH, LOW, self.steps + 1).to(z)
         for level, below in zip(levels, levels[1:]):
             z = torch.cat([self._step(part, level, below) for part in z.split(CHUNK)])
