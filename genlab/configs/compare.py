@@ -103,7 +103,7 @@ class CompareConfig:
                 f"`pictures` {self.pictures}: from {FEWEST} to {MOST_PICTURES:,}, or 0 for none"
             )
         if not 0 <= self.guidance < math.inf:
-            raise InputError(f"`guidance` {self.guidance}: must be 0 or above")
+            raise InputError(f"`guidance` must be a number of 0 or above, not {self.guidance}")
         if self.gan is not None and not self.pictures:
             raise InputError("`gan`: stands beside `pictures`; give their number")
         asked = PRIOR_SIGNATURES.rows if "all" in self.priors else self.priors

@@ -173,5 +173,5 @@ def dogs_vae_config(config: LabConfig, dogs: str, gan: GanConfig) -> CompareConf
     return replace(
         compare.pictures(), data=dogs, size=gan.size, crop=gan.crop,
         pictures=min(max(FEWEST, config.fakes), MOST_PICTURES), gan="../gan",
-        guidance=0.0, first_seed=config.decided_seed, **PRESETS[config.preset].dogs_vae,
+        first_seed=config.decided_seed, **PRESETS[config.preset].dogs_vae,
     )

@@ -208,16 +208,19 @@ def _distances(facts: dict[str, Any], words: dict[str, str], lang: str) -> str:
     def cells(distances: list[dict[str, Any]], above: str, closed: str) -> list[str]:
         return [*(_number(one["number"]) for one in distances), above, closed]
 
-    rows = [
-        (
-            model["title"][lang],
-            cells(
-                model["measured"]["distances"], _number(model["measured"]["above"]),
-                model["measured"]["closed"] or "–",
-            ),
-        )
-        for model in facts["models"] if model["measured"]
-    ]
+    def row(name: str, measured: dict[str, Any]) -> tuple[str, list[str]]:
+        above, closed = _number(measured["above"]), measured["closed"] or "–"
+        return name, cells(measured["distances"], above, closed)
+
+    rows = []
+    for model in facts["models"]:
+        name = model["title"][lang]
+        if model["measured"]:
+            rows.append(row(name, model["measured"]))
+        if model["guided"]:
+            rows.append(row(
+                words["guided"].replace("{title}", name), model["guided"]["measured"]
+            ))
     rows.append((words["decoded-codes"], cells(limit["distances"], "–", "–")))
     if limit["gan"]:
         rows.append(("GAN", cells(limit["gan"], "–", "–")))

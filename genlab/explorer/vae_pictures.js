@@ -8,16 +8,16 @@ const SMALL = 48; // pictures with fewer pixels a side are shown with sharp pixe
 const sheets = { reconstructions: null, samples: [], walks: [] };
 let firstShown = 0;
 
-/** The rows of samples: those of each prior; where they were measured, decoded codes above them,
-    and below them a GAN's distances. */
+/** The rows of samples: those of each prior, its guided ones below them; where they were measured,
+    decoded codes above all, and below all a GAN's distances. */
 function sampleSources() {
   const { models, pictures } = FACTS.vae;
   const { limit } = pictures;
-  const rows = models.map((of) => ({
-    name: title(of),
-    sheet: of.samples,
-    measured: of.measured,
-  }));
+  const row = (name, { samples, measured }) => ({ name, sheet: samples, measured });
+  const rows = models.flatMap((of) => [
+    row(title(of), of),
+    ...(of.guided ? [row(word("guided", { title: title(of) }), of.guided)] : []),
+  ]);
   if (!limit) return rows;
   const gan = limit.gan && { name: "GAN", sheet: null, measured: { distances: limit.gan } };
   const codes = { name: word("decoded-codes"), sheet: limit.sheet, measured: limit };
@@ -134,6 +134,7 @@ function drawPriorSamples() {
   );
   const said = [word(one ? "samples-words-one" : "prior-samples-words")];
   if (postHoc) said.push(word("same-decoder"));
+  if (models.some((of) => of.guided)) said.push(word("guided-words"));
   document.getElementById("prior-samples-words").textContent = joined(said);
   if (limit) {
     const about = [word("distances-words", { n: limit.n, real: limit.n_real })];

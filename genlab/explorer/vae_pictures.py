@@ -34,11 +34,13 @@ from genlab.explorer.vae_models import (
     origin_facts,
     quantity_names,
 )
-from genlab.fid.prior_pictures import FIRST, PriorPictures, read_prior_pictures
+from genlab.fid.prior_pictures import FIRST, PriorPictures, PriorRow, read_prior_pictures
 from genlab.fid.results import Measurement
 from genlab.figures.draw import posterior_dots
 from genlab.figures.latent import common_limit
 from genlab.figures.sheets import tile
+from genlab.runs.run import Run
+from genlab.vae.compare import compare_config
 from genlab.vae.latents.sampling import decoded_codes, decoded_draws
 from genlab.vae.latents.walk import walk
 from genlab.vae.likelihoods import Likelihood
@@ -81,8 +83,10 @@ class Drawn(NamedTuple):
     """Decoded codes of training images."""
     samples: list[np.ndarray]
     """Of each prior."""
+    guided: list[np.ndarray | None]
+    """Guided samples of each prior, where the comparison has measured such."""
     walks: list[np.ndarray]
-    """Likewise."""
+    """Of each prior."""
 
 
 class Sheets(NamedTuple):
@@ -91,13 +95,14 @@ class Sheets(NamedTuple):
     reconstructions: bytes
     codes: bytes | None
     samples: list[bytes]
+    guided: list[bytes | None]
     walks: list[bytes]
 
     @property
     def characters(self) -> int:
         """About how many characters of base64 they take."""
-        parts = [self.reconstructions, self.codes or b"", *self.samples, *self.walks]
-        return sum(map(len, parts)) * 4 // 3
+        parts = [self.reconstructions, self.codes, *self.samples, *self.guided, *self.walks]
+        return sum(len(part) for part in parts if part) * 4 // 3
 
 
 def picture_facts(
@@ -127,13 +132,21 @@ def picture_facts(
         found = 255 - levels if paper else levels
         return found.permute(0, 2, 3, 1).contiguous().numpy()
 
-    codes = None
-    if comparison is not None:
+    codes, guided = None, {}
+    if comparison is not None and measured is not None:
+        weight = compare_config(Run(comparison)).guidance
+        guided = {
+            row.prior: seen(decoded_draws(
+                comparison / row.prior / FIRST, SAMPLES, SEED, weight
+            ))
+            for row in measured.rows if row.guided
+        }
         levels = decoded_codes(comparison / "standard" / FIRST, images, SAMPLES, SEED)
         codes = seen(as_rgb(levels, images.shape))
     drawn = Drawn(
         _reconstructions(different, images, paper), codes,
         [seen(decoded_draws(one.path, SAMPLES, SEED)) for one in loaded],
+        [guided.get(model["name"]) for model in models],
         [seen(walk(one.path, STOPS, SEED, STEPS)) for one in loaded],
     )
     rows = [model["title"] for one, model in zip(loaded, models) if one in different]
@@ -144,11 +157,16 @@ def picture_facts(
             stills.append(Still("density", model["title"], model["plane"]["picture"]))
     room = budget - sum(len(still.uri) for still in stills)
     sheets = _best(lambda quality: _sheets(drawn, quality), room)
-    for model, samples, way in zip(models, sheets.samples, sheets.walks):
+    each = zip(models, sheets.samples, sheets.guided, sheets.walks)
+    for model, samples, away, way in each:
+        row = PriorRow(model["name"], guided=False)
         model |= {
             "encoder": None, "decoder": None, "samples": blobs.add(samples),
-            "walk": blobs.add(way),
-            "measured": None if measured is None else _measured(measured, model["name"]),
+            "walk": blobs.add(way), "measured": _measured(measured, row),
+            "guided": None if away is None else {
+                "samples": blobs.add(away),
+                "measured": _measured(measured, row._replace(guided=True)),
+            },
         }
     count, height, width = drawn.reconstructions.shape[1:4]
     return {
@@ -215,6 +233,10 @@ def _sheets(drawn: Drawn, quality: Quality) -> Sheets:
         _row_sheet(drawn.reconstructions, quality.samples),
         None if drawn.codes is None else _sheet(drawn.codes, COLUMNS, quality.samples),
         [_sheet(samples, COLUMNS, quality.samples) for samples in drawn.samples],
+        [
+            None if samples is None else _sheet(samples, COLUMNS, quality.samples)
+            for samples in drawn.guided
+        ],
         [_sheet(way, STEPS, quality.walks) for way in drawn.walks],
     )
 
@@ -239,9 +261,11 @@ def _stills(
 
     if drawn.codes is not None:
         found.append(Still("limit", nobody, samples(drawn.codes)))
-    for model, images, way in zip(models, drawn.samples, drawn.walks):
+    for model, images, away, way in zip(models, drawn.samples, drawn.guided, drawn.walks):
         some = _sheet(way[::STILL_STEPS], 2 * STEPS // STILL_STEPS, STILL_QUALITY)
         found.append(Still("samples", model["title"], samples(images)))
+        if away is not None:
+            found.append(Still("guided", model["title"], samples(away)))
         found.append(Still("walk", model["title"], webp_uri(some)))
     return found
 
@@ -262,19 +286,19 @@ def _distances(one: Measurement) -> list[dict[str, Any]]:
     ]
 
 
-def _measured(measured: PriorPictures, prior: str) -> dict[str, Any] | None:
-    """Returns what was measured of the images that a prior draws; None if that is nothing.
+def _measured(measured: PriorPictures | None, row: PriorRow) -> dict[str, Any] | None:
+    """Returns what was measured of the images of a row; None if that is nothing.
 
     The share of the gap that it closes is left out where there is no gap to close: where N(0, I)
     is not above the limit.
     """
-    if prior not in measured.priors:
+    if measured is None or row not in measured.rows:
         return None
     by = measured.limit.distances[-1].label
     closed = None
-    if measured.lost["standard"][by].value > 0 and prior in measured.closed:
-        closed = f"{100 * measured.closed[prior][by]:.0f} %".replace("-", MINUS)
+    if measured.lost["standard"][by].value > 0 and row.name in measured.closed:
+        closed = f"{100 * measured.closed[row.name][by]:.0f} %".replace("-", MINUS)
     return {
-        "distances": _distances(measured.priors[prior]),
-        "above": number_facts(measured.lost[prior][by]), "closed": closed,
+        "distances": _distances(measured.rows[row]),
+        "above": number_facts(measured.lost[row.name][by]), "closed": closed,
     }

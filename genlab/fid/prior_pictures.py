@@ -18,7 +18,7 @@ Differences are paired: the same real images in both distances (`metrics/jackkni
 """
 
 __all__ = [
-    "FIRST", "RESULTS", "PriorPictures", "guided_row", "measure_priors", "pictures_table",
+    "FIRST", "RESULTS", "PriorPictures", "PriorRow", "measure_priors", "pictures_table",
     "read_prior_pictures",
 ]  # fmt: skip
 
@@ -27,12 +27,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from genlab.common import atomic
 from genlab.common.paths import from_way
 from genlab.common.progress import say
 from genlab.common.quantities import Measured
-from genlab.common.text import one_line
+from genlab.common.text import Title, one_line
 from genlab.common.typed_json import from_json, to_json
 from genlab.configs.compare import CompareConfig
 from genlab.configs.fid import FEWEST
@@ -62,6 +63,25 @@ FIRST = "0"
 """Of the runs of each prior the one whose images are measured."""
 
 
+class PriorRow(NamedTuple):
+    """Images drawn under one prior."""
+
+    prior: str
+    guided: bool
+    """Whether they are guided draws (`Prior.guided`), which are not those of p(z)."""
+
+    @property
+    def name(self) -> str:
+        """What `lost` and `closed` call it: by the prior's name, or PRIOR, guided."""
+        return f"{self.prior}, guided" if self.guided else self.prior
+
+    @property
+    def title(self) -> Title:
+        """The prior's name, and whether these are guided draws."""
+        title = PRIORS[self.prior].title
+        return Title(f"{title.zh}（引导）", f"{title.en}, guided") if self.guided else title
+
+
 @dataclass(frozen=True, kw_only=True)
 class PriorPictures:
     """The `pictures.json` of a comparison."""
@@ -77,14 +97,19 @@ class PriorPictures:
     gan: Measurement | None = None
     """The images of a GAN."""
     lost: dict[str, dict[str, Measured]]
-    """D(p) - L of each prior, and of its guided draws (`guided_row`), by the distance's name."""
+    """D(p) - L of each prior and of guided draws (`PriorRow.name`), by the distance's name."""
     closed: dict[str, dict[str, float]]
     """Equation 1 of all these but N(0, I), likewise."""
 
-
-def guided_row(prior: str) -> str:
-    """Returns the name of the guided draws of a prior, among rows that the priors name."""
-    return f"{prior}, guided"
+    @property
+    def rows(self) -> dict[PriorRow, Measurement]:
+        """What is measured under each prior, with its guided draws, if there are any, after it."""
+        found = {}
+        for prior, one in self.priors.items():
+            found[PriorRow(prior, False)] = one
+            if prior in self.guided:
+                found[PriorRow(prior, True)] = self.guided[prior]
+        return found
 
 
 def read_prior_pictures(path: Path) -> PriorPictures:
@@ -133,13 +158,17 @@ def measure_priors(
     fakes = _drawn(config, runs, side)
     codes = as_rgb(decoded_codes(runs["standard"], images, n, seed), images.shape)
     limit = ArrayPictures.open(codes, Origin("decoded codes", "decoded codes of training images"))
-    every = {row: measured(fake, f"under {_title(row)}") for row, fake in fakes.items()}
+    every = {
+        row: measured(fake, f"under {row.title.en}") for row, fake in fakes.items()
+    }
     gan = None
     if config.gan is not None:
         gan = measured(of_run(from_way(path, config.gan), n, seed, size=side), "of the GAN")
     of_limit = measured(limit, "decoded from codes")
-    lost: dict[str, dict[str, Measured]] = {row: {} for row in every}
-    closed: dict[str, dict[str, float]] = {row: {} for row in every if row != "standard"}
+    lost: dict[str, dict[str, Measured]] = {row.name: {} for row in every}
+    closed: dict[str, dict[str, float]] = {
+        row.name: {} for row in every if row.prior != "standard"
+    }
     for index, extractor in enumerate(extractors):
         given, least, *others = Sample.of(
             *(features.extracted(extractor, one) for one in (real, limit, *fakes.values()))
@@ -149,14 +178,14 @@ def measure_priors(
             difference = difference_of(
                 given.different, other.different[:rows], least.different[:rows]
             )
-            lost[row][extractor.label] = difference.distance
-        values = {row: one.distances[index].distance.value for row, one in every.items()}
+            lost[row.name][extractor.label] = difference.distance
+        values = {row.name: one.distances[index].distance.value for row, one in every.items()}
         gap = values["standard"] - of_limit.distances[index].distance.value
         for row in closed:
             closed[row][extractor.label] = (values["standard"] - values[row]) / gap
     results = PriorPictures(
-        n=n, limit=of_limit, priors={prior: every[prior] for prior in runs},
-        guided={prior: every[row] for prior in runs if (row := guided_row(prior)) in every},
+        n=n, limit=of_limit, priors={row.prior: every[row] for row in every if not row.guided},
+        guided={row.prior: every[row] for row in every if row.guided},
         gan=gan, lost=lost, closed=closed,
     )
     atomic.write_json(path / RESULTS, to_json(results))
@@ -164,22 +193,18 @@ def measure_priors(
     return results
 
 
-def _drawn(config: CompareConfig, runs: Mapping[str, Path], side: int) -> dict[str, Pictures]:
-    """Returns the images under each prior, and after them those with guidance, by their rows."""
-    n, seed, guidance = config.pictures, config.first_seed, config.guidance
-    drawn: dict[str, Pictures] = {
-        prior: of_run(run, n, seed, size=side) for prior, run in runs.items()
-    }
-    return drawn | {
-        guided_row(prior): of_run(run, n, seed, size=side, guidance=guidance)
-        for prior, run in runs.items() if guidance and load_vae(run)[0].prior.has_guide
-    }
-
-
-def _title(row: str) -> str:
-    """Returns the words for a row: a prior's name, and whether it is guided."""
-    prior, *guided = row.split(", ")
-    return ", ".join([PRIORS[prior].title.en, *guided])
+def _drawn(
+    config: CompareConfig, runs: Mapping[str, Path], side: int
+) -> dict[PriorRow, Pictures]:
+    """Returns the images under each prior, and those with guidance, if there is any."""
+    n, seed, found = config.pictures, config.first_seed, {}
+    for prior, run in runs.items():
+        found[PriorRow(prior, False)] = of_run(run, n, seed, size=side)
+        if config.guidance and load_vae(run)[0].prior.has_guide:
+            found[PriorRow(prior, True)] = of_run(
+                run, n, seed, size=side, guidance=config.guidance
+            )
+    return found
 
 
 def _pictures(images: ImageSplits, split: str) -> ArrayPictures:
@@ -208,18 +233,13 @@ def pictures_table(path: Path, results: PriorPictures) -> str:
                "near copies", "p (not memorised)"]),
         "|" + "---|" * (8 + len(labels)),
     ]
-    for prior, one in results.priors.items():
-        closed = results.closed.get(prior)
+    for row, one in results.rows.items():
+        closed = results.closed.get(row.name)
         lines.append(_row(
-            PRIORS[prior].title.en, one, _bits(rows[prior]), results.lost[prior][main].text(),
+            row.title.en, one, "" if row.guided else _bits(rows[row.prior]),
+            results.lost[row.name][main].text(),
             "" if closed is None else f"{closed[main]:.0%}",
         ))
-        if prior in results.guided:
-            row = guided_row(prior)
-            lines.append(_row(
-                _title(row), results.guided[prior], "",
-                results.lost[row][main].text(), f"{results.closed[row][main]:.0%}",
-            ))
     lines.append(_row("*decoded codes*", results.limit, "", "0", "100%"))
     if results.gan is not None:
         lines.append(_row("*GAN*", results.gan, "", "", ""))

@@ -22,7 +22,6 @@ from genlab.figures.draw import draw_comparison
 from genlab.figures.language import pick
 from genlab.figures.style import save, there
 from genlab.gan.sampling import sample
-from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae.compare import compare_config
 from genlab.vae.latents.sampling import decoded_codes, decoded_draws
@@ -86,11 +85,10 @@ def draw_prior_pictures(
     decoded = decoded_codes(base, images, results.n, seed)[:IN_A_ROW]
     codes = row(as_rgb(decoded, images.shape))
     drawn = {
-        prior: row(decoded_draws(path / prior / FIRST, IN_A_ROW, seed)) for prior in results.priors
-    }
-    guided = {
-        prior: row(decoded_draws(path / prior / FIRST, IN_A_ROW, seed, config.guidance))
-        for prior in results.guided
+        of: row(decoded_draws(
+            path / of.prior / FIRST, IN_A_ROW, seed, config.guidance if of.guided else 0
+        ))
+        for of in results.rows
     }
     gan = None
     if config.gan is not None and results.gan is not None:
@@ -106,12 +104,9 @@ def draw_prior_pictures(
             (pick(lang, "训练图像", "Training images"), reals),
             (label("解码的编码", "Decoded codes", results.limit), codes),
         ]
-        for prior, one in results.priors.items():
-            title = PRIORS[prior].title.capitalised()
-            found.append((label(title.zh, title.en, one), drawn[prior]))
-            if prior in guided:
-                words = f"{title.zh}（引导）", f"{title.en}, guided"
-                found.append((label(*words, results.guided[prior]), guided[prior]))
+        for of, one in results.rows.items():
+            title = of.title.capitalised()
+            found.append((label(title.zh, title.en, one), drawn[of]))
         if gan is not None and results.gan is not None:
             found.append((label("GAN", "GAN", results.gan), gan))
         return found

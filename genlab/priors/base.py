@@ -5,6 +5,8 @@ Shapes: N images, B batch, K components, X pixels, D latent dimensions; `*` any 
 
 __all__ = ["Encode", "EncoderPrior", "Prior"]
 
+import math
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -15,7 +17,6 @@ import torch.nn as nn
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genlab.common.checks import require_at_least
 from genlab.common.errors import InputError
 from genlab.common.text import Title
 from genlab.priors.gaussian import GaussianMixture
@@ -112,15 +113,22 @@ class Prior(nn.Module, ABC):
             weight: How far they go from the guide; 0 for p(z) itself.
 
         Raises:
-            InputError: If `weight` is below 0, or the prior has no guide.
+            InputError: If `weight` is below 0 or infinite, or the prior has no guide.
         """
-        require_at_least(0, guidance=weight)
-        if weight:
-            raise InputError(
-                f"`guidance` {weight}: needs a prior that has learned with a guide, a diffusion "
-                f"on a latent map of many dimensions, and this is {self.title.en}"
-            )
-        return self()
+        if not 0 <= weight < math.inf:
+            raise InputError(f"`guidance` must be a number of 0 or above, not {weight}")
+        return self.away_from_guide(weight) if weight else self()
+
+    def away_from_guide(self, weight: float) -> Distribution:
+        """Returns the distribution of `guided` with a weight above 0.
+
+        Raises:
+            InputError: If the prior has no guide.
+        """
+        raise InputError(
+            f"`guidance` {weight}: needs a prior that has learned with a guide, a diffusion on a "
+            f"latent map of many dimensions, and this is {self.title.en}"
+        )
 
     def fit_em(self, z: Tensor, means: Tensor, images: Tensor, random: torch.Generator) -> bool:
         """Fits the prior to codes by expectation-maximisation, if it is `fitted_by_em`.

@@ -29,6 +29,7 @@ from genlab.priors.diffusion_flow import (
     HIGH,
     LOW,
     DiffusionFlow,
+    VelocityFunction,
     VelocityNet,
     bound,
     edm_levels,
@@ -105,8 +106,8 @@ class Diffusion(Prior):
 
     def forward(self) -> Distribution:
         """Returns p(z), with event shape `(D,)`; its `log_prob` is a bound if `bounded`."""
-        if self.guide is not None:
-            return self.guided(0)
+        if self.bounded:
+            return self._drawn_with(self.net)
         flow = DiffusionFlow(self.net, self.steps, self.origin)
         return flow if self.affine is None else FlowDistribution(flow, self.affine)
 
@@ -120,13 +121,16 @@ class Diffusion(Prior):
         """Whether there is a guide: where there is only a bound of the density."""
         return self.guide is not None
 
-    def guided(self, weight: float) -> Distribution:
-        """Returns the distribution of guided draws; its `log_prob` is a bound if `weight` is 0."""
-        if self.guide is None or self.affine is None:
-            return super().guided(weight)
-        require_at_least(0, guidance=weight)
-        velocity = Guided(self.net, self.guide, weight) if weight else self.net
+    def away_from_guide(self, weight: float) -> Distribution:
+        """Returns the distribution of guided draws; its `log_prob` is no bound of theirs."""
+        if self.guide is None:
+            return super().away_from_guide(weight)
+        return self._drawn_with(Guided(self.net, self.guide, weight))
+
+    def _drawn_with(self, velocity: VelocityFunction) -> Distribution:
+        """Returns the distribution of draws by a velocity, where there is only a bound."""
         flow = DiffusionBound(velocity, self.steps, self.origin)
+        assert self.affine is not None  # there is only a bound on maps
         return FlowDistribution(flow, self.affine)
 
     def training_log_prob(self, z: Tensor, rows: Tensor, random: torch.Generator) -> Tensor:

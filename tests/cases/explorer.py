@@ -41,9 +41,19 @@ def measurement(value: float) -> Measurement:
 
 MEASURED = PriorPictures(
     n=100, limit=measurement(60.0), gan=measurement(75.0),
-    priors={"standard": measurement(100.0), "mixture": measurement(90.0)},
-    lost={"standard": {LABEL: Measured(40.0, 2.0)}, "mixture": {LABEL: Measured(30.0, 1.5)}},
-    closed={"mixture": {LABEL: 0.25}},
+    priors={
+        "standard": measurement(100.0), "mixture": measurement(90.0),
+        "diffusion": measurement(80.0),
+    },
+    guided={"diffusion": measurement(70.0)},
+    lost={
+        "standard": {LABEL: Measured(40.0, 2.0)}, "mixture": {LABEL: Measured(30.0, 1.5)},
+        "diffusion": {LABEL: Measured(20.0, 1.4)},
+        "diffusion, guided": {LABEL: Measured(10.0, 1.3)},
+    },
+    closed={
+        "mixture": {LABEL: 0.25}, "diffusion": {LABEL: 0.5}, "diffusion, guided": {LABEL: 0.75},
+    },
 )
 """Distances under the priors of `compare` of `make_pictured`."""
 
@@ -85,9 +95,9 @@ def make_pictured(root: Path) -> Path:
     """
     compare(
         CompareConfig(
-            priors=("mixture",), post_hoc=True, data="toydogs:60", size=16, likelihood="gaussian",
-            net="conv", latent="4x4x2", width=4, epochs=1, refit_epochs=1, batch=30, importance=0,
-            components=2,
+            priors=("mixture", "diffusion"), post_hoc=True, data="toydogs:60", size=16,
+            likelihood="gaussian", net="conv", latent="4x4x2", width=4, epochs=1, refit_epochs=1,
+            batch=30, importance=0, components=2, pictures=10, guidance=0.5,
         ),
         root / "compare",
     )

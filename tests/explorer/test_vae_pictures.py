@@ -25,7 +25,7 @@ from genlab.vae.latents.walk import walk
 from genlab.vae.load import load_vae
 from genlab.vae.splits import observed_test_images
 
-PRIORS = ("standard", "mixture")
+PRIORS = ("standard", "mixture", "diffusion")
 
 
 def images_of(page: Page, name: str, side: int) -> np.ndarray:
@@ -59,6 +59,19 @@ def test_samples_are_the_runs_own(pictured: Path, pictures_page: Page) -> None:
         )
 
 
+def test_guided_samples_stand_below_those_of_the_prior(
+    pictured: Path, pictures_page: Page
+) -> None:
+    *others, diffusion = pictures_page.json("facts")["vae"]["models"]
+    assert [model["guided"] for model in others] == [None, None]
+    drawn = decoded_draws(pictured / "compare" / "diffusion" / "0", SAMPLES, 0, 0.5)
+    found = images_of(pictures_page, diffusion["guided"]["samples"], 16)
+    np.testing.assert_array_equal(found, last_channel(drawn))
+    assert diffusion["measured"]["closed"] == "50 %"
+    assert diffusion["guided"]["measured"]["closed"] == "75 %"
+    assert diffusion["guided"]["measured"]["above"]["texts"] == ["10.0", "1.3"]
+
+
 def test_walks_are_those_through_the_first_samples(pictured: Path, pictures_page: Page) -> None:
     for model in pictures_page.json("facts")["vae"]["models"]:
         path = pictured / "compare" / model["name"] / "0"
@@ -86,7 +99,7 @@ def test_reconstructions_are_of_the_test_images(pictured: Path, pictures_page: P
 
 def test_distances_stand_beside_the_samples(pictures_page: Page) -> None:
     facts = pictures_page.json("facts")["vae"]
-    standard, mixture = (model["measured"] for model in facts["models"])
+    standard, mixture, _ = (model["measured"] for model in facts["models"])
     assert [one["number"]["value"] for one in mixture["distances"]] == [90.0]
     assert mixture["above"]["texts"] == ["30.0", "1.5"]
     assert (standard["closed"], mixture["closed"]) == (None, "25 %")
@@ -105,7 +118,7 @@ def test_no_gap_is_closed_where_there_is_none(pictured: Path, tmp_path: Path) ->
     assert "-1.0" in path.read_text(encoding="utf-8")
     explore(tmp_path / "run", tmp_path / "page.html")
     models = Page(tmp_path / "page.html").json("facts")["vae"]["models"]
-    assert [model["measured"]["closed"] for model in models] == [None, None]
+    assert [model["measured"]["closed"] for model in models] == [None] * 3
     assert models[1]["measured"]["above"]["texts"] == ["30.0", "1.5"]
 
 
@@ -117,7 +130,8 @@ def test_a_comparison_without_distances_has_samples_alone(
     explore(tmp_path / "run", tmp_path / "page.html")
     facts = Page(tmp_path / "page.html").json("facts")["vae"]
     assert facts["pictures"]["limit"] is None
-    assert [model["measured"] for model in facts["models"]] == [None, None]
+    assert [model["measured"] for model in facts["models"]] == [None] * 3
+    assert [model["guided"] for model in facts["models"]] == [None] * 3
 
 
 def test_damaged_distances_are_named(pictured: Path, tmp_path: Path) -> None:
@@ -132,9 +146,11 @@ def test_damaged_distances_are_named(pictured: Path, tmp_path: Path) -> None:
     [
         ("en", ("Test pictures (first row)", "samples of the prior, decoded",
                 "a walk through the latents", "Decoded codes of training pictures",
-                "gap closed", "<td>25 %</td>", "<td>30.0 ± 1.5</td>")),
+                "gap closed", "<td>25 %</td>", "<td>30.0 ± 1.5</td>", "Diffusion, guided",
+                "<td>75 %</td>")),
         ("zh", ("测试图像（第一行）", "先验的样本解码所得", "在隐变量之间漫步",
-                "解码的编码（训练图像）", "缩小的差距", "<td>25 %</td>", "<td>30.0 ± 1.5</td>")),
+                "解码的编码（训练图像）", "缩小的差距", "<td>25 %</td>", "<td>30.0 ± 1.5</td>",
+                "扩散先验（引导）", "<td>75 %</td>")),
     ],
 )
 def test_a_reader_without_scripts_sees_the_same(
@@ -143,7 +159,7 @@ def test_a_reader_without_scripts_sees_the_same(
     explore(pictured / "compare", tmp_path / "page.html", lang)
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     still = html.partition("<noscript>")[2].partition("</noscript>")[0]
-    assert still.count('<img src="data:image/webp;base64,') == 6
+    assert still.count('<img src="data:image/webp;base64,') == 9
     for text in words:
         assert text in still
 

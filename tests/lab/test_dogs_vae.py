@@ -1,6 +1,7 @@
 """`genlab lab --with dogs-vae`: the step, its part of the report, the archive and the verifier."""
 
 import json
+import re
 import shutil
 import zipfile
 
@@ -31,6 +32,7 @@ from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.gan import RECIPES
 from genlab.configs.lab import DOGS_VAE, LabConfig, dogs_vae_config
 from genlab.data.image_set import load_images
+from genlab.fid.prior_pictures import PriorRow
 from genlab.fid.results import Measurement
 from genlab.figures import prior_pictures
 from genlab.figures.language import twin
@@ -274,6 +276,42 @@ def test_the_best_prior_is_told_as_the_numbers_say(copied: Path) -> None:
     )
 
 
+def guided(value: float, p: float = 0.4) -> dict[str, Any]:
+    """Guided draws of one of the priors, with their distance."""
+    found, row = pictures_record(), PriorRow("vamp", guided=True).name
+    gap = DOGS_DISTANCES["standard"] - 121.5
+    return {
+        "guided": {"vamp": of_value(value, p=p)},
+        "lost": found.lost | {row: {FD: Measured(value - 121.5, 2.0)}},
+        "closed": found.closed | {row: {FD: (DOGS_DISTANCES["standard"] - value) / gap}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "zh", "en"),
+    [
+        (131.5, "：更接近训练图像，闭合了差距的89%；比GAN更远",
+         "to the training images, and close 89 % of the gap; they are farther than the GAN"),
+        (162.5, "：二者分不出远近，闭合了差距的55%；比GAN更远",
+         "the two cannot be told apart, and"),
+        (181.5, "：反而更远，闭合了差距的34%；比GAN更远",
+         "they are farther from the training images, and close 34 % of the gap"),
+        (104.5, "闭合了差距的119%；与GAN分不出远近", "they cannot be told apart from the GAN"),
+    ],
+)  # fmt: skip
+def test_guided_draws_are_told_beside_the_priors(
+    copied: Path, value: float, zh: str, en: str
+) -> None:
+    assert "guide" not in report_of(copied, "en")
+    assert zh in told(copied, "zh", **guided(value))
+    text = told(copied, "en", **guided(value, p=0.0021))
+    assert en in text
+    assert "smallest distance to the training images" in text
+    assert "the images under the VampPrior have the smallest" in text  # guided ones do not count
+    assert f"| VampPrior, guided | — | — | {value} ± 2.0 |" in text
+    assert "under the VampPrior with guidance lie nearer" in text
+
+
 def test_a_bound_that_rises_under_no_prior_prefers_none(copied: Path) -> None:
     file = copied / DOGS_VAE / "results.json"
     record = json.loads(file.read_text())
@@ -342,6 +380,14 @@ def test_records_that_lack_something_are_refused(copied: Path) -> None:
         with pytest.raises(InputError) as caught:
             write_markdown(Run(copied), "en")
         assert str(caught.value).startswith(f"{copied / PICTURES}: lacks `{named}`")
+    for changed, problem in (
+        (replace(found, guided={"vamp": found.limit}), f"lacks `lost.vamp, guided.{FD}`"),
+        (replace(found, priors=found.priors | {"lars": found.limit}),
+         "`priors.lars` is no prior of the comparison"),
+    ):
+        write(copied / PICTURES, to_json(changed))
+        with pytest.raises(InputError, match=re.escape(problem)):
+            write_markdown(Run(copied), "en")
     write(copied / PICTURES, to_json(found))
     (copied / DOGS_VAE / "vamp/0/model.safetensors").unlink()
     assert missing(copied) == [f"{DOGS_VAE}/vamp/0/model.safetensors"]

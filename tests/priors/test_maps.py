@@ -284,8 +284,9 @@ def test_guided_draws_go_away_from_the_guide_and_those_of_the_prior_do_not() -> 
         drawn.append(law.sample((4,)))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.allclose(drawn[0], drawn[2])
-    with pytest.raises(InputError, match="at least 0, not -1"):
-        prior.guided(-1)
+    for weight in (-1, math.inf, math.nan):
+        with pytest.raises(InputError, match=f"a number of 0 or above, not {weight}"):
+            prior.guided(weight)
     for other in (placed("diffusion", (2, 2, 2)), placed("realnvp", (3, 4, 4))):
         assert not other.has_guide
         other.guided(0).sample((1,))

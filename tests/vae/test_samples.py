@@ -85,7 +85,8 @@ def test_a_walk_leads_through_the_first_samples_on_straight_lines(run: Path) -> 
     [(["--n", "0"], "--n must be at least 1"), (["--grid", "--walk"], "--grid, --walk: give one"),
      (["--walk", "--n", "1"], "2 to 100 images"), (["--n", "4", "--out", "a.png"], "add --grid"),
      (["--guidance", "1"], "--guidance 1.0: needs a prior that has learned with a guide"),
-     (["--guidance", "-1"], "--guidance must be at least 0, not -1.0")],
+     (["--guidance", "-1"], "--guidance must be a number of 0 or above, not -1.0"),
+     (["--guidance", "inf"], "--guidance must be a number of 0 or above, not inf")],
 )  # fmt: skip
 def test_what_cannot_be_sampled_is_refused(
     run: Path, tmp_path: Path, arguments: list[str], words: str

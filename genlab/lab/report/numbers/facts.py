@@ -218,6 +218,10 @@ def _dogs_vae(run: Path) -> DogsVae:
         pictures=_record(PriorPictures, run, f"{DOGS_VAE}/{RESULTS}"),
         data=_data(run, DOGS_VAE, "images"),
     )
+    if more := sorted(set(found.pictures.priors) - set(found.vae)):
+        raise InputError(
+            f"{folder / RESULTS}: `priors.{more[0]}` is no prior of the comparison"
+        )
     for file, lacking in (
         (RESULTS, _lacking_pictures(found)), ("results.json", _lacking_priors(found))
     ):
@@ -235,6 +239,7 @@ def _lacking_pictures(found: DogsVae) -> list[str]:
     measured: dict[str, Measurement | None] = {
         "limit": pictures.limit, "gan": pictures.gan,
         **{f"priors.{prior}": pictures.priors[prior] for prior in found.vae},
+        **{f"guided.{prior}": one for prior, one in pictures.guided.items()},
     }
     lacking = [] if labels else ["limit.distances"]
     for name, one in measured.items():
@@ -244,11 +249,11 @@ def _lacking_pictures(found: DogsVae) -> list[str]:
             lacking.append(f"{name}.distances.copies")
         elif one.n_real is None:
             lacking.append(f"{name}.n_real")
-    for prior in found.vae:
-        lacking += [f"lost.{prior}.{label}" for label in labels
-                    if label not in pictures.lost.get(prior, {})]
-        lacking += [f"closed.{prior}.{label}" for label in labels if prior != "standard"
-                    and label not in pictures.closed.get(prior, {})]
+    for row in pictures.rows:
+        lacking += [f"lost.{row.name}.{label}" for label in labels
+                    if label not in pictures.lost.get(row.name, {})]
+        lacking += [f"closed.{row.name}.{label}" for label in labels if row.prior != "standard"
+                    and label not in pictures.closed.get(row.name, {})]
     return lacking
 
 

@@ -20,13 +20,14 @@ from genlab.lab.report.text.dogs_words import (
     cannot,
     copies,
     generators,
+    guided,
     main_label,
     of_label,
     other_networks,
     shares_mean_something,
 )
 from genlab.lab.report.text.fid_words import kinds
-from genlab.lab.report.text.prior_words import prior_name, the_prior
+from genlab.lab.report.text.prior_words import the_prior
 from genlab.lab.report.writer import Image, Writer
 from genlab.vae.findings import findings
 from genlab.vae.likelihoods import LIKELIHOODS
@@ -188,7 +189,9 @@ def _n_real(dogs: DogsVae) -> str:
 
 
 def _figure(w: Writer, dogs: DogsVae) -> None:
-    names = w.pick("、", ", ").join(prior_name(w, prior) for prior in dogs.vae)
+    names = w.pick("、", ", ").join(
+        w.pick(*row.title.capitalised()) for row in dogs.pictures.rows
+    )
     w.para(
         f"图像见{w.fig('prior_pictures')}，数值见{w.tab('prior_pictures')}。",
         f"{w.fig('prior_pictures')} shows the images, {w.tab('prior_pictures')} the numbers.",
@@ -211,14 +214,18 @@ def _table(w: Writer, dogs: DogsVae) -> None:
     pictures, p, label = dogs.pictures, w.pick, main_label(dogs)
     shares = shares_mean_something(dogs)
     rows = []
-    for prior, r in dogs.vae.items():
+    for row, measured in pictures.rows.items():
         share = NONE
-        if prior != "standard" and shares:
-            share = f"{number(100 * pictures.closed[prior][label], 0)}%"
-        one = of_label(pictures.priors[prior], label)
+        if row.prior != "standard" and shares:
+            share = f"{number(100 * pictures.closed[row.name][label], 0)}%"
+        one, r = of_label(measured, label), dogs.vae[row.prior]
+        # What is known of the prior is not known of its guided draws.
+        known = [NONE, NONE] if row.guided else [
+            number(-r.omega.value, 1), plus_minus(r.prior_gap)
+        ]
         rows.append([
-            prior_name(w, prior), number(-r.omega.value, 1), plus_minus(r.prior_gap),
-            plus_minus(one.distance), plus_minus(pictures.lost[prior][label]), share, _p(one),
+            w.pick(*row.title.capitalised()), *known, plus_minus(one.distance),
+            plus_minus(pictures.lost[row.name][label]), share, _p(one),
         ])
     limit, gan = (of_label(one, label) for one in _besides(dogs))
     codes = p("解码的编码", "Decoded codes")
@@ -241,7 +248,7 @@ def _table(w: Writer, dogs: DogsVae) -> None:
     distances = pictures.limit.distances
     if len(distances) == 1:
         return
-    named = [(prior_name(w, prior), pictures.priors[prior]) for prior in dogs.vae]
+    named = [(p(*row.title.capitalised()), one) for row, one in pictures.rows.items()]
     named += zip((codes, "GAN"), _besides(dogs))
     w.table(
         "prior_distances", [p("图像", "Images"), *(d.label for d in distances)],
@@ -274,6 +281,10 @@ def _findings(w: Writer, facts: Facts, dogs: DogsVae) -> None:
         f"**哪种先验？**{which}。{like_bound}",
         f"**Which prior?** {which[0].upper()}{which[1:]}. {like_bound}",
     )
+    for row in dogs.pictures.rows:
+        if row.guided:
+            said = guided(w, dogs, row)
+            w.para(f"**引导的抽样。**{said}", f"**Guided draws.** {said}")
     against = generators(w, dogs, label)
     w.para(
         f"**VAE还是GAN？**{against}。{other_networks(w, dogs)}",

@@ -1,13 +1,14 @@
 """The report's sentences on the images under each prior: each follows from the measured numbers."""
 
 __all__ = [
-    "agreement", "best_prior", "cannot", "copies", "generators", "main_label", "of_label",
-    "other_networks", "shares_mean_something",
+    "agreement", "best_prior", "cannot", "copies", "generators", "guided", "main_label",
+    "of_label", "other_networks", "shares_mean_something",
 ]  # fmt: skip
 
 import math
 
 from genlab.common.quantities import Measured
+from genlab.fid.prior_pictures import PriorRow
 from genlab.fid.results import Distance, Measurement
 from genlab.fid.verdict import Copying, copying
 from genlab.lab.report.numbers.bound import like, plain
@@ -113,6 +114,44 @@ def agreement(w: Writer, dogs: DogsVae) -> str:
     )
 
 
+def guided(w: Writer, dogs: DogsVae, row: PriorRow) -> str:
+    """Returns the sentences on the guided draws of a prior, against its own and the GAN's."""
+    label, prior = main_label(dogs), row.prior
+    value = of_label(dogs.pictures.rows[row], label).distance
+    own, lost = _distance(dogs, prior, label), dogs.pictures.lost
+    name, weight = the_prior(w, prior), number(dogs.settings["guidance"], 1)
+    said = w.pick(
+        f"与{name}一同学习的还有一个更窄的网络（引导网络），它有同样的误差，而且更大；抽样时以权重{weight}远离它，"
+        f"{label}为{plus_minus(value)}，而{name}自身的样本为{plus_minus(own)}",
+        f"A narrower network, the guide, learned beside {name}; it errs in the same way and "
+        f"further. Draws that go away from it with the weight {weight} have {label} = "
+        f"{plus_minus(value)}, draws of {name} itself {plus_minus(own)}",
+    )
+    nearer = _apart(lost[row.name][label], lost[prior][label])
+    if nearer.clear and nearer.value < 0:
+        said += w.pick("：更接近训练图像", ": they are nearer to the training images")
+    elif nearer.clear:
+        said += w.pick("：反而更远", ": they are farther from the training images")
+    else:
+        said += w.pick("：二者分不出远近", ": the two cannot be told apart")
+    if shares_mean_something(dogs):
+        share = number(100 * dogs.pictures.closed[row.name][label], 0)
+        said += w.pick(f"，闭合了差距的{share}%", f", and close {share} % of the gap")
+    to_gan = _apart(value, _gan(dogs, label))
+    if to_gan.error is not None:
+        told = (
+            ("与GAN分不出远近", "cannot be told apart from the GAN") if not to_gan.clear
+            else ("比GAN更近", "are nearer than the GAN") if to_gan.value < 0
+            else ("比GAN更远", "are farther than the GAN")
+        )
+        said += w.pick(f"；{told[0]}", f"; they {told[1]}")
+    return said + w.pick(
+        "。引导改变了分布：这些图像不是该先验的样本，先验的ELBO不是它们的下界，所以不算作一种先验。",
+        ". Guidance changes the distribution: these are no draws of the prior, its ELBO is no bound "
+        "of theirs, and so they do not count as a prior.",
+    )
+
+
 def generators(w: Writer, dogs: DogsVae, label: str) -> str:
     """Returns the clause on the GAN against decoded codes and against the nearest prior."""
     best = _nearest(dogs, label)[0]
@@ -177,11 +216,15 @@ def other_networks(w: Writer, dogs: DogsVae) -> str:
 def copies(w: Writer, dogs: DogsVae) -> str:
     """Returns the sentences on copies of training images, by the rank test."""
     label, pictures = main_label(dogs), dogs.pictures
-    found = {prior: of_label(pictures.priors[prior], label).copies for prior in dogs.vae}
-    kinds = {prior: copying(one) for prior, one in found.items() if one is not None}
+    found = {row: of_label(one, label).copies for row, one in pictures.rows.items()}
+    kinds = {row: copying(one) for row, one in found.items() if one is not None}
+
+    def called(row: PriorRow) -> str:
+        name = the_prior(w, row.prior)
+        return w.pick(f"引导的{name}", f"{name} with guidance") if row.guided else name
 
     def names(kind: Copying) -> str:
-        chosen = [the_prior(w, prior) for prior, one in kinds.items() if one is kind]
+        chosen = [called(row) for row, one in kinds.items() if one is kind]
         return w.pick("、", ", ").join(chosen)
 
     held_out = any(one is not None and one.reference == "held-out" for one in found.values())
