@@ -14,7 +14,8 @@ import numpy as np
 
 from PIL import Image, ImageDraw, ImageOps
 
-from genlab.data.crop import Box, central_box, subject_box
+from genlab.data.crops.squares import Box, central_box
+from genlab.data.crops.subject import subject_box
 from genlab.data.decode import decode_usable
 from genlab.data.files.folder import Folder
 from genlab.figures.grids import labelled_rows

@@ -5,6 +5,7 @@ __all__ = ["data", "with_default"]
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
@@ -118,4 +119,42 @@ def data_check(
         f"{results['images']} of {results['files']} images usable, {groups} with copies, "
         f"{results['dogs']['share']:.1%} recognised as dogs; page: {target / PAGE}"
     )
+    end(results, line, json)
+
+
+@data.command(name="prepare")
+def data_prepare(
+    source: Positional[str],
+    out: Positional[Path],
+    size: int = 64,
+    crop: Literal["centre", "subject", "face"] = "centre",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Make a folder of squares from images once, and a page of what was taken and what was left.
+
+    Training reads the folder as it is: genlab gan train OUT. The same command goes on where it was
+    stopped. The page is OUT.html.
+
+    Args:
+        source: A folder, a zip, or a name of images (see: genlab data).
+        out: The folder that is made.
+        size: Side of the squares in pixels.
+        crop: The square taken of each image: its centre; around the subject that an ImageNet
+            network finds; or around a dog's head, photographs without one being left out.
+    """
+    from genlab.common import atomic
+    from genlab.data.prepare.page import prepared_page, require_page
+    from genlab.data.prepare.prepare import prepared, write_prepared
+    from genlab.runs.lock import run_lock
+
+    use_data(data_dir)
+    page = out.with_name(f"{out.name}.html")
+    require_page(page)
+    with run_lock(out):
+        found = prepared(source, size, crop)
+        results = write_prepared(found, out)
+        html = prepared_page(found, results).encode(errors="xmlcharrefreplace")  # not UTF-8
+        atomic.write_bytes(page, html)
+    line = f"{out}: {results['n']:,} of {results['looked_at']:,} images taken; page: {page}"
     end(results, line, json)

@@ -53,7 +53,7 @@ class FidConfig:
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the shorter side of the smallest generated image."""
-    crop: Literal["centre", "subject"] = "centre"
+    crop: Literal["centre", "subject", "face"] = "centre"
     """The square kept of a real picture (REAL, --held-out), of a folder or zip: as it was when
     the generator was trained. FAKES keep the central one."""
     n: int = 300

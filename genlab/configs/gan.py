@@ -50,9 +50,9 @@ class GanConfig:
     """Passes over the images."""
     images: int | None = None
     """The number of images to take, the first ones; all if not given."""
-    crop: Literal["centre", "subject"] = "centre"
-    """The square taken of a picture: its centre, or around the subject that an ImageNet network
-    finds."""
+    crop: Literal["centre", "subject", "face"] = "centre"
+    """The square taken of a picture: its centre; around the subject that an ImageNet network
+    finds; or around a dog's head, photographs without one being left out."""
     classes: Literal["none", "folders", "clusters"] = "none"
     """The classes that images are conditioned on: none; the sub-folder that each lies in; its
     cluster in the features of an ImageNet network (k-means)."""

@@ -135,9 +135,9 @@ class VaeConfig(TrainingConfig):
     size: int | None = None
     """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
     they are; photographs, and pictures of several sizes, 64."""
-    crop: Literal["centre", "subject"] = "centre"
-    """The square taken of a photograph: its centre, or around the subject that an ImageNet network
-    finds."""
+    crop: Literal["centre", "subject", "face"] = "centre"
+    """The square taken of a photograph: its centre; around the subject that an ImageNet network
+    finds; or around a dog's head, photographs without one being left out."""
     latent: int | str = 2
     """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
     and channels: 8x8x16."""

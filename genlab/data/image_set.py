@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.compute.memory import require_memory
-from genlab.data.crop import Crop
+from genlab.data.crops.crop import Crop
 from genlab.data.identity import Identity, digest
 from genlab.data.open import images
 from genlab.data.pictures import Pictures

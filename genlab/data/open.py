@@ -31,7 +31,7 @@ from genlab.common.progress import say_once
 from genlab.data.arrays.layout import Array, as_images, as_numpy, as_stack, layout_words
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import as_named, by_role, read_arrays
-from genlab.data.crop import CROPS, Crop
+from genlab.data.crops.crop import CROPS, Crop
 from genlab.data.files.archive import Archive
 from genlab.data.files.base import ImageFiles
 from genlab.data.files.folder import Folder
@@ -178,8 +178,9 @@ def images(
             `(N, H, W, 3)` or `(N, H, W)`.
         size: The side S of squares that the images are cropped and resized to; without it every
             image keeps its own size (drawn ones have 64 pixels a side).
-        crop: The square to take of a photograph in a folder or zip: "centre", or "subject", the
-            one around what EfficientNet-Lite0 recognises (`data/crop.py`).
+        crop: The square to take of a photograph in a folder or zip: "centre"; "subject", the one
+            around what EfficientNet-Lite0 recognises; or "face", the one around a dog's head, of
+            the images in which one is found (`data/crops`).
         limit: Take only the first images, in the order of their sorted names.
         name: The name of an array in messages and records.
         split: What is taken of digits, and of arrays in splits.

@@ -27,11 +27,12 @@ from torch import Tensor
 
 from genlab.common.cache import Parts
 from genlab.common.errors import InputError
-from genlab.common.progress import Progress
-from genlab.data import crop as crops
+from genlab.common.progress import Progress, say_once
 from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import PIXELS, Levels, levels_of
-from genlab.data.crop import ChooseBox, Crop, box_chooser, square
+from genlab.data.crops.crop import Crop, box_chooser, version_of
+from genlab.data.crops.found_heads import heads_of
+from genlab.data.crops.squares import Box, ChooseBox, square
 from genlab.data.decode import VERSION, decode, decoding, reading, require_side
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Identity, Origin
@@ -185,23 +186,28 @@ class FilePictures:
     """The side S of the squares that they are brought to; None: they stay as they are."""
     crop: Crop
     """The square taken of each."""
+    boxes: tuple[Box, ...] | None = None
+    """These squares, where they are known already: of the crop "face"."""
+    left_out: tuple[str, ...] = ()
+    """The paths of the images that have none."""
 
     @classmethod
     def open(
         cls, files: ImageFiles, origin: Origin, size: int | None = None, crop: Crop = "centre",
         limit: int | None = None,
     ) -> "FilePictures":
-        """Hashes the files, without decoding them.
+        """Hashes the files, without decoding them; for the crop "face", looks for heads in them.
 
         Arguments:
             files: The files.
             origin: Where they come from.
             size: The side S of squares.
-            crop: The square to take of each: "centre", or "subject" (`crop.py`).
-            limit: Take only the first images.
+            crop: The square to take of each (`crops/crop.py`); of "face" images without a head
+                are left out.
+            limit: Take only the first images; heads are looked for in these.
 
         Raises:
-            InputError: If files cannot be read; the first ten are named.
+            InputError: If files cannot be read, the first ten being named; or no image has a head.
         """
         files.tell_left_out()
         paths = files.names[:limit]
@@ -217,13 +223,39 @@ class FilePictures:
         except InputError:  # some cannot be read: others may be damaged, and all are told together
             _refuse_unreadable(files, paths, origin)
             raise
-        return cls(files, origin, names, paths, digests, size, crop)
+        found = cls(files, origin, names, paths, digests, size, crop)
+        return found._with_heads() if crop == "face" else found
 
     @property
     def identity(self) -> Identity:
         """The identity of the set."""
         shape = (3,) if self.size is None else (3, self.size, self.size)
         return _identity(self.origin, self.digests, self.size, shape, self.crop)
+
+    def _with_heads(self) -> "FilePictures":
+        """Returns the images that have a head, with its square."""
+        source = self.origin.source
+        try:
+            heads = heads_of(self.digests, self._decoded, source)
+        except InputError:  # one cannot be read: others may be damaged, and all are told together
+            _refuse_unreadable(self.files, self.paths, self.origin)
+            raise
+        kept = [index for index, head in enumerate(heads) if head.log_odds > 0]
+        if not kept:
+            raise InputError(
+                f"{source}: no dog's head was found in {len(heads):,} images; take another `crop`"
+            )
+        say_once(
+            f"note: {source}: {len(kept):,} of {len(heads):,} images have a dog's head that was "
+            "found; the others are left out"
+        )
+        return replace(
+            self, names=tuple(self.names[index] for index in kept),
+            paths=tuple(self.paths[index] for index in kept),
+            digests=tuple(self.digests[index] for index in kept),
+            boxes=tuple(heads[index].box for index in kept),
+            left_out=tuple(sorted({*self.paths} - {self.paths[index] for index in kept})),
+        )
 
     @cached_property
     def _choose(self) -> ChooseBox:
@@ -238,13 +270,18 @@ class FilePictures:
         Raises:
             InputError: If it is not readable, or has changed since the set was opened.
         """
+        image = self._decoded(index)
+        if self.size is None:
+            return _channels_first(np.asarray(image))
+        box = self._choose(image) if self.boxes is None else self.boxes[index]
+        return _channels_first(square(image, self.size, self.names[index], box))
+
+    def _decoded(self, index: int) -> Image.Image:
+        """Returns an image as its file holds it."""
         data, name = self.files.read(self.paths[index]), self.names[index]
         if hashlib.sha256(data).hexdigest() != self.digests[index]:
             raise InputError(f"{name}: changed while the images were being read; start again")
-        image = decode(data, name)
-        if self.size is None:
-            return _channels_first(np.asarray(image))
-        return _channels_first(square(image, self.size, name, self._choose))
+        return decode(data, name)
 
     def shorter_side(self, index: int) -> int:
         """Returns the shorter side of an image as its file's header says."""
@@ -260,7 +297,7 @@ class FilePictures:
         content = hashlib.sha256(f"v{VERSION}".encode())
         for digest in self.digests:
             content.update(bytes.fromhex(digest))
-        kind = "" if self.crop == "centre" else f"-{crops.VERSION}"
+        kind = "" if self.crop == "centre" else f"-{version_of(self.crop)}"
         kept = Parts.of_cache(f"images/{content.hexdigest()[:32]}-{self.size}{kind}")
         return kept.keep_rows(len(self), lambda: {"images": stacked(self)})["images"]
 
@@ -370,9 +407,9 @@ def _each(
 
 
 def _identity(
-    origin: Origin, digests: Sequence[str], size: int | None, shape: tuple[int, ...], crop: str
+    origin: Origin, digests: Sequence[str], size: int | None, shape: tuple[int, ...], crop: Crop
 ) -> Identity:
-    kind = "" if crop == "centre" else f" {crops.VERSION}"
+    kind = "" if crop == "centre" else f" {version_of(crop)}"
     total = hashlib.sha256(f"pictures v{VERSION} size {size}{kind}".encode())
     for digest in sorted(digests):
         total.update(bytes.fromhex(digest))

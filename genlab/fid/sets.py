@@ -20,7 +20,7 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.compute.memory import require_memory
 from genlab.configs.fid import FEWEST
-from genlab.data.crop import Crop
+from genlab.data.crops.crop import Crop
 from genlab.data.open import folder_of
 from genlab.data.pictures import FilePictures, Pictures, shorter_sides
 from genlab.features.extraction import Images, as_pictures

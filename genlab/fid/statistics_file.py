@@ -49,7 +49,7 @@ from genlab.common.formats.json_text import read_object
 from genlab.common.formats.numpy_arrays import array_names, read_npz
 from genlab.common.typed_json import from_json
 from genlab.common.version import __version__
-from genlab.data.crop import Crop
+from genlab.data.crops.crop import Crop
 from genlab.features.extractor import Provenance
 from genlab.metrics.frechet_distance import Statistics
 

@@ -5,8 +5,6 @@ Still images are PNGs with exactly the pixels that the model returns.
 
 __all__ = ["PICTURES", "Draws", "generate", "of_gan", "of_vae", "sheet", "walk_file"]
 
-import hashlib
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,9 @@ from torch import Tensor
 from genlab.common import atomic
 from genlab.common.checks import require_count
 from genlab.common.errors import InputError
-from genlab.common.formats.files import read_file
-from genlab.common.formats.picture import LARGEST, opened
-from genlab.common.progress import Progress, say
+from genlab.common.progress import say
 from genlab.common.system_errors import read_bytes
-from genlab.data.files.drawn import RECORD
+from genlab.data.files.written import holds, require_images_target, write_images
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
 from genlab.gan.load import END, Choice
@@ -98,51 +94,11 @@ def generate(draws: Draws, n: int, out: Path) -> dict[str, Any]:
         raise InputError(f"`out` {out}: many images go into a folder; for one sheet add `grid`")
     n = require_count("n", n)
     width = max(3, len(str(n - 1)))
-    paths = [out / f"{index:0{width}d}.png" for index in range(n)]
-    _refuse_others(out, paths, draws.images(n))
-    size, files, label = 0, {}, f"writing images into {out.name}"
+    names = [f"{index:0{width}d}.png" for index in range(n)]
+    require_images_target(out, names, lambda: draws.images(n))
     draws.run.stat()  # a run that is gone by now is not made again
-    with run_lock(out), Progress(n, label, "images") as progress:
-        for path, image in zip(paths, draws.images(n)):
-            data = atomic.png_bytes(image)
-            atomic.write_bytes(path, data)
-            size, files[path.name] = len(image), hashlib.sha256(data).hexdigest()
-            progress.advance()
-        results = draws.record | {"n": n, "size": size}
-        atomic.write_json(out / RECORD, results | {"files": files})
-    return results
-
-
-def _refuse_others(out: Path, paths: list[Path], images: Iterator[np.ndarray]) -> None:
-    """Refuses a folder whose files would be lost or mixed with these images.
-
-    The images are drawn only if it holds one of their names.
-    """
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"`out` {out}: a file is in the way; name a folder")
-    names = {path.name for path in paths} | {RECORD}
-    strange = [p.name for p in out.iterdir() if p.name not in names and not atomic.is_leftover(p)]
-    if any(path.exists() for path in paths):
-        strange += [
-            path.name for path, image in zip(paths, images)
-            if path.exists() and not _holds(path, image)
-        ]
-    if strange:
-        raise InputError(
-            f"`out` {out}: the folder holds {len(strange)} other files, as {min(strange)}; "
-            "name a new or empty folder"
-        )
-
-
-def _holds(path: Path, image: np.ndarray) -> bool:
-    """Returns whether a file is this image, pixel for pixel."""
-    try:
-        with opened(read_file(path, LARGEST), str(path), ("PNG",)) as found:
-            return found.mode == "RGB" and np.array_equal(np.asarray(found), image)
-    except (InputError, OSError):  # not an image, or one cut short
-        return False
+    with run_lock(out):
+        return write_images(out, names, lambda: draws.images(n), draws.record)
 
 
 def _in_the_way(out: Path) -> InputError:
@@ -159,7 +115,7 @@ def sheet(draws: Draws, n: int, out: Path, new: bool = False) -> dict[str, Any]:
     if out.suffix.lower() != ".png":
         raise InputError(f"`out` {out}: `grid` writes a PNG; end the name in .png")
     image = image_sheet(np.stack(list(draws.images(n))))
-    if new and out.exists() and not _holds(out, image):
+    if new and out.exists() and not holds(out, image):
         raise _in_the_way(out)
     atomic.write_output(out, atomic.png_bytes(image), draws.run)
     return draws.record | {"n": n, "file": str(out)}

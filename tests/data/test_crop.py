@@ -12,7 +12,8 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import projected
-from genlab.data.crop import CELLS, SHARE, Box, central_box, smallest_square, subject_box
+from genlab.data.crops.squares import Box, central_box
+from genlab.data.crops.subject import CELLS, SHARE, smallest_square, subject_box
 from genlab.data.image_set import load_images
 from genlab.data.toydogs.draw import draw_dog
 from genlab.gan.load import gan_config
@@ -202,7 +203,8 @@ def test_same_crop_alone_and_in_company(wide: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_crops_are_named(wide: Path) -> None:
-    with pytest.raises(InputError, match="`crop` must be one of centre, subject, not 'middle'"):
+    wrong = "`crop` must be one of centre, subject, face, not 'middle'"
+    with pytest.raises(InputError, match=wrong):
         load_images(str(wide), 32, crop="middle")  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="toy dogs are drawn"):
         load_images("toydogs:4", 32, crop="subject")

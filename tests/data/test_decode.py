@@ -11,7 +11,7 @@ from PIL import Image
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.data.crop import square
+from genlab.data.crops.squares import square
 from genlab.data.decode import decode, decoding
 
 

@@ -16,7 +16,7 @@ import genlab.data
 from genlab.cli.doctor import check_machine
 from genlab.common.errors import InputError
 from genlab.configs.gan import scratch
-from genlab.data.crop import Crop
+from genlab.data.crops.crop import Crop
 from genlab.data.files.idx import FILES
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images

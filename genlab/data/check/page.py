@@ -2,40 +2,19 @@
 
 __all__ = ["check_page"]
 
-import base64
 import html
-import io
 
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genlab.common.page import page_style
+from genlab.common.picture_page import facts_of, page_of_pictures, picture_figure
 from genlab.data.decode import decode_usable
 from genlab.data.files.base import ImageFiles
 from genlab.data.open import open_files
 
-SIDE = 120  # pixels of a picture on the page, at most
 PAIRS = 60  # shown at most
-
-STYLE = """
-body { font: 15px/1.5 var(--sans); max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
-h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
-.facts { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0 }
-.facts div { background: var(--button); padding: .6rem 1rem; border-radius: .4rem }
-.facts b { display: block; font-size: 1.4rem }
-.row { display: flex; flex-wrap: wrap; gap: .8rem .6rem } figure { margin: 0; width: 120px }
-.pair { display: flex; gap: 2px; background: var(--button); padding: 4px; border-radius: .4rem }
-/* The border shows where a white picture ends, or a black one in the dark. */
-img { max-width: 120px; max-height: 120px; display: block; border: 1px solid #8b949e }
-figcaption { font-size: 12px; line-height: 1.3; color: var(--soft); overflow-wrap: anywhere }
-table { border-collapse: collapse }
-td, th { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top }
-th { font-weight: 500; color: var(--soft); min-width: 7rem }
-td { overflow-wrap: anywhere; min-width: 9rem }
-"""
 
 CAPTIONS = {
     "least like a dog": ("dog probability {:.3f}", "Least like a dog, for the ImageNet network"),
@@ -61,9 +40,7 @@ def check_page(findings: dict[str, Any], folder: Path) -> str:
 def _page(findings: dict[str, Any], files: ImageFiles) -> str:
     f, title = findings, f"Images in {html.escape(findings['folder'])}"
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>",
-        "<meta name=viewport content='width=device-width, initial-scale=1'>",
-        f"<style>{page_style()}{STYLE}</style><h1>{title}</h1>",
+        page_of_pictures(title),
         _facts(f),
         "<h2>What to do</h2><ul>",
         *(f"<li>{html.escape(line)}</li>" for line in f["advice"]),
@@ -89,8 +66,7 @@ def _facts(f: dict[str, Any]) -> str:
         (f"{f['dogs']['share']:.1%}", "recognised as dogs"),
         (f"{f['left_out_by_central_square']['median']:.0%}", "left out by the central square"),
     ]
-    cells = "".join(f"<div><b>{value}</b>{name}</div>" for value, name in facts)
-    return f"<div class=facts>{cells}</div>"
+    return facts_of(facts)
 
 
 def _copies(f: dict[str, Any], source: ImageFiles) -> Iterable[str]:
@@ -155,13 +131,4 @@ def _numbers(f: dict[str, Any]) -> str:
 
 
 def _figure(files: ImageFiles, name: str, words: str) -> str:
-    image = decode_usable(files.read(name), files.title(name))
-    image.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=80)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    label = html.escape(name)
-    return (
-        f"<figure><img alt='{label}' src='data:image/jpeg;base64,{data}'>"
-        f"<figcaption>{label}<br>{words}</figcaption></figure>"
-    )
+    return picture_figure(decode_usable(files.read(name), files.title(name)), name, words)

@@ -13,7 +13,7 @@ import numpy as np
 
 from PIL import ExifTags, Image
 
-from genlab.data.crop import central_box
+from genlab.data.crops.squares import central_box
 from genlab.data.decode import decode_usable, decoding, reading
 from genlab.data.near_duplicates import SIDE
 

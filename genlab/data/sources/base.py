@@ -10,7 +10,7 @@ from genlab.data.files.folder import Folder
 from genlab.data.identity import Origin
 
 if TYPE_CHECKING:  # these load torch, and whoever lists the sources opens none
-    from genlab.data.crop import Crop
+    from genlab.data.crops.crop import Crop
     from genlab.data.image_splits import ImageSplits
     from genlab.data.pictures import FilePictures, Pictures
 

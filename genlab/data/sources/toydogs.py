@@ -9,7 +9,7 @@ from genlab.data.identity import Origin
 from genlab.data.sources.base import ImageSource
 
 if TYPE_CHECKING:
-    from genlab.data.crop import Crop
+    from genlab.data.crops.crop import Crop
     from genlab.data.toydogs.pictures import DrawnDogs
 
 

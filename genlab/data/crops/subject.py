@@ -1,10 +1,9 @@
-"""Crops: an image becomes a square, the central one or the one that holds its subject.
+"""The square of an image that holds its subject.
 
 The subject is where EfficientNet-Lite0's class activation map
 (`networks/pretrained/activation.py`) is positive. The square is the smallest that holds 85 % of
 that activation, within 55 to 100 % of the shorter side; of squares of one size, the one that
-holds most, and of those that hold the same the most central one. The square is resized once, with
-an antialiasing (Lanczos) filter.
+holds most, and of those that hold the same the most central one.
 
 Measured on 500 photographs of whole dogs, cut to 64 pixels and enlarged again (share recognised
 as dogs and mean probability, central square, then subject's square; +- standard error of the
@@ -16,46 +15,20 @@ paired difference):
 The share recognised grows little; heads that the central square cuts off are kept, and small dogs
 become larger. The squares have 82 % of the shorter side on average.
 
-Shapes: W x H pixels an image, S the side of a resized square, h w rows and columns of a map, R x C
-cells of a lattice.
+Shapes: W x H pixels an image, h w rows and columns of a map, R x C cells of a
+lattice.
 """
 
-__all__ = [
-    "CROPS",
-    "VERSION",
-    "Box",
-    "ChooseBox",
-    "Crop",
-    "box_chooser",
-    "central_box",
-    "central_square",
-    "smallest_square",
-    "square",
-    "subject_box",
-]
+__all__ = ["VERSION", "smallest_square", "subject_box"]
 
-from collections.abc import Callable
-from functools import partial
-from typing import Literal, NamedTuple, get_args
-
-import numpy as np
-import torch
 import torch.nn.functional as F
 
 from PIL import Image
 from torch import Tensor
 
-from genlab.data.decode import require_side
+from genlab.data.crops.squares import Box, central_box, seen_whole
 from genlab.networks.pretrained.activation import activation_map
-from genlab.networks.pretrained.efficientnet_lite0 import (
-    SHA256,
-    SIZE,
-    EfficientNetLite0,
-    load_efficientnet_lite0,
-)
-
-Crop = Literal["centre", "subject"]
-CROPS: tuple[str, ...] = get_args(Crop)
+from genlab.networks.pretrained.efficientnet_lite0 import SHA256, EfficientNetLite0
 
 VERSION = f"subject-1-{SHA256[:12]}"
 """The version of the path from an image to its subject's square: part of cache keys."""
@@ -63,55 +36,6 @@ VERSION = f"subject-1-{SHA256[:12]}"
 SHARE = 0.85
 SMALLEST, LARGEST = 0.55, 1.0  # of the shorter side
 CELLS = 48  # of the lattice along the shorter side: a square is placed to 2 % of it
-LONGEST = 4 * SIZE  # a longer picture is squeezed to this for the network: bounds its memory
-
-
-class Box(NamedTuple):
-    """A square within an image, in pixels."""
-
-    left: int
-    top: int
-    side: int
-
-
-ChooseBox = Callable[[Image.Image], Box]
-"""Returns the square to cut out of an upright RGB image."""
-
-
-def central_box(width: int, height: int) -> Box:
-    """Returns the largest square in the middle of an image."""
-    side = min(width, height)
-    return Box((width - side) // 2, (height - side) // 2, side)
-
-
-def central_square(image: Image.Image) -> Box:
-    """Returns the largest square in the middle of an image."""
-    return central_box(*image.size)
-
-
-def box_chooser(crop: Crop) -> ChooseBox:
-    """Returns the function that chooses an image's square; "subject" loads the network."""
-    if crop == "centre":
-        return central_square
-    return partial(subject_box, load_efficientnet_lite0())
-
-
-def square(
-    image: Image.Image, size: int, name: str, choose: ChooseBox = central_square
-) -> np.ndarray:
-    """Crops an RGB image to a square and resizes it, uint8 with shape `(S, S, 3)`.
-
-    Raises:
-        InputError: If its shorter side is under 16 pixels, naming it `name`.
-    """
-    require_side(*image.size, name)
-    left, top, side = choose(image)
-    box = (left, top, left + side, top + side)
-    if side != size:
-        image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
-    else:
-        image = image.crop(box)
-    return np.asarray(image)
 
 
 def subject_box(network: EfficientNetLite0, image: Image.Image) -> Box:
@@ -120,11 +44,7 @@ def subject_box(network: EfficientNetLite0, image: Image.Image) -> Box:
     It depends on the image alone: the network gets one at a time, its shorter side resized to
     224 pixels.
     """
-    scale = SIZE / min(image.size)
-    width, height = (min(round(side * scale), LONGEST) for side in image.size)
-    small = image.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float()
-    return smallest_square(activation_map(network, (pixels - 127) / 128).map, *image.size)
+    return smallest_square(activation_map(network, seen_whole(image)).map, *image.size)
 
 
 def smallest_square(activation: Tensor, width: int, height: int) -> Box:

@@ -1,0 +1,1 @@
+"""The square that is taken of a photograph."""

@@ -1,0 +1,63 @@
+"""The heads in many photographs, kept in the cache by the photographs' content.
+
+Shapes: N images.
+"""
+
+__all__ = ["heads_of"]
+
+import hashlib
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from PIL import Image
+from torch import Tensor
+
+from genlab.common.cache import Parts
+from genlab.common.progress import Progress
+from genlab.data.crops.heads import VERSION, Head, HeadFinder
+from genlab.data.crops.squares import Box
+
+BLOCK = 256
+"""Images whose heads are kept together: what is lost, at most, by a process that is killed."""
+
+
+def heads_of(
+    digests: Sequence[str], decode: Callable[[int], Image.Image], source: str
+) -> list[Head]:
+    """Returns the head in each image.
+
+    Arguments:
+        digests: The SHA-256 of each image's content.
+        decode: Returns the image with a number, upright RGB.
+        source: What progress calls them.
+
+    Raises:
+        InputError: As `decode` raises it.
+    """
+    parts, finders, found = Parts.of_cache(f"heads/{VERSION}"), list[HeadFinder](), list[Head]()
+    with Progress(len(digests), f"looking for heads in {source}", "images") as progress:
+
+        def looked(block: range) -> dict[str, Tensor]:
+            if not finders:
+                finders.append(HeadFinder())
+            heads = []
+            for index in block:
+                heads.append(finders[0].find(decode(index)))
+                progress.advance()
+            return {
+                "boxes": torch.tensor([head.box for head in heads]),
+                "log_odds": torch.tensor([head.log_odds for head in heads], dtype=torch.float64),
+            }
+
+        for start in range(0, len(digests), BLOCK):
+            block = range(start, min(start + BLOCK, len(digests)))
+            key = hashlib.sha256("".join(digests[index] for index in block).encode()).hexdigest()
+            kept = parts.keep(key[:32], lambda block=block: looked(block))
+            found += [
+                Head(Box(*box), odds)
+                for box, odds in zip(kept["boxes"].tolist(), kept["log_odds"].tolist())
+            ]
+            progress.advance(len(found) - progress.done)
+    return found

@@ -1,0 +1,1 @@
+"""Preparing a set of images once, as a folder of squares."""
