@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genlab.common.picture_page import facts_of, page_of_pictures, picture_figure
 from genlab.data.decode import decode_usable
 from genlab.data.files.base import ImageFiles
 from genlab.data.open import open_files
+from genlab.data.picture_page import facts_of, page_of_pictures, picture_figure
 
 PAIRS = 60  # shown at most
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
-from genlab.common.picture_page import facts_of, page_of_pictures, picture_figure
 from genlab.common.rng import generator
 from genlab.data.decode import decode
 from genlab.data.open import open_files, place_of
+from genlab.data.picture_page import facts_of, page_of_pictures, picture_figure
 from genlab.data.prepare.prepare import Prepared
 
 TITLE = "Prepared images of"
