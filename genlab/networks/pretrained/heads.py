@@ -37,7 +37,7 @@ from genlab.common.formats.tensors import read_tensors
 PIXELS = 96
 """The side of the squares that the probe was trained on."""
 FILE = "heads.safetensors"
-SHA256 = "eed25e8bc6efe0640eabb26ec99383e20559efe31960dc4dd71f9896e9961c2a"
+SHA256 = "740abd19ac0abd21da6079c0f07263e461f03a86bfc2633db9ffcfdf573da095"
 """The SHA-256 of the file with the weights."""
 
 
