@@ -59,7 +59,7 @@ def main() -> None:
         image = decode_usable(files.read(file), files.title(file))
         boxes = {"centre": central_box(*image.size), "subject": subject_box(network, image)}
         head = finder.find(image)
-        if head.log_odds > 0:
+        if head.is_head:
             boxes["face"] = head.box
         rows["photograph"].append(outlined(image, boxes))
         for name in LINES:

@@ -117,17 +117,17 @@ def train_probe(faces: Pictures, photos: Pictures, seed: int = 0) -> HeadProbe:
     seen = probe.log_odds(torch.from_numpy(_faces(blank, faces, held_out))) > 0
     shares = ", ".join(f"{share:.1%}" for share in seen.view(3, -1).float().mean(1).tolist())
     say(f"of {len(held_out)} held-out faces at {SHARPNESS} pixels, taken for heads: {shares}")
-    odds, beside = [], []
+    with_head, beside = [], []
     for index in _told(test):
         image = _image(photos, index)
         head = finder.find(image)
-        odds.append(head.log_odds)
+        with_head.append(head.is_head)
         boxes = _random_boxes(image, random)
         apart = overlap(np.array(head.box), np.array(boxes)) < APART
-        if head.log_odds > 0:
+        if head.is_head:
             judged = finder.judged(image, boxes)
-            beside += [one.log_odds > 0 for one, is_apart in zip(judged, apart) if is_apart]
-    say(f"of {len(test):,} held-out photographs, with a head: {np.mean(np.array(odds) > 0):.1%}")
+            beside += [one.is_head for one, is_apart in zip(judged, apart) if is_apart]
+    say(f"of {len(test):,} held-out photographs, with a head: {np.mean(with_head):.1%}")
     say(f"of {len(beside):,} random squares apart from it, taken for heads: {np.mean(beside):.1%}")
     return probe
 

@@ -145,11 +145,12 @@ def data_prepare(
     """
     from genlab.common import atomic
     from genlab.data.prepare.page import prepared_page, require_page
-    from genlab.data.prepare.prepare import prepared, write_prepared
+    from genlab.data.prepare.prepare import prepared, require_place_for_squares, write_prepared
     from genlab.runs.lock import run_lock
 
     use_data(data_dir)
     page = out.with_name(f"{out.name}.html")
+    require_place_for_squares(out, source)
     require_page(page)
     with run_lock(out):
         found = prepared(source, size, crop)

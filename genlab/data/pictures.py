@@ -240,7 +240,7 @@ class FilePictures:
         except InputError:  # one cannot be read: others may be damaged, and all are told together
             _refuse_unreadable(self.files, self.paths, self.origin)
             raise
-        kept = [index for index, head in enumerate(heads) if head.log_odds > 0]
+        kept = [index for index, head in enumerate(heads) if head.is_head]
         if not kept:
             raise InputError(
                 f"{source}: no dog's head was found in {len(heads):,} images; take another `crop`"
@@ -254,7 +254,7 @@ class FilePictures:
             paths=tuple(self.paths[index] for index in kept),
             digests=tuple(self.digests[index] for index in kept),
             boxes=tuple(heads[index].box for index in kept),
-            left_out=tuple(sorted({*self.paths} - {self.paths[index] for index in kept})),
+            left_out=tuple(p for p, head in zip(self.paths, heads) if not head.is_head),
         )
 
     @cached_property

@@ -292,13 +292,14 @@ def _measured(measured: PriorPictures | None, row: PriorRow) -> dict[str, Any] |
     The share of the gap that it closes is left out where there is no gap to close: where N(0, I)
     is not above the limit.
     """
-    if measured is None or row not in measured.rows:
+    one = None if measured is None else measured.rows.get(row)
+    if measured is None or one is None:
         return None
     by = measured.limit.distances[-1].label
     closed = None
     if measured.lost["standard"][by].value > 0 and row.name in measured.closed:
         closed = f"{100 * measured.closed[row.name][by]:.0f} %".replace("-", MINUS)
     return {
-        "distances": _distances(measured.rows[row]),
+        "distances": _distances(one),
         "above": number_facts(measured.lost[row.name][by]), "closed": closed,
     }

@@ -14,9 +14,11 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.data.crops import found_heads, heads
+from genlab.data.crops.crop import box_chooser
 from genlab.data.crops.heads import CELLS, SIDES, HeadFinder, best_squares, neighbours
 from genlab.data.crops.squares import Box, inside
 from genlab.data.toydogs.draw import draw_dog
+from genlab.networks.pretrained import heads as pretrained
 from genlab.networks.pretrained.heads import HeadProbe, load_head_probe
 
 
@@ -42,6 +44,17 @@ def test_the_map_averages_to_the_log_odds_of_the_square() -> None:
     w, f = probe.weight.double(), maps.mean((2, 3)).double()
     p = 1 / (1 + torch.exp(-(f * w).sum(1) - probe.bias.double()))
     torch.testing.assert_close(found.sigmoid().double(), p, rtol=1e-3, atol=1e-5)
+
+
+def test_a_damaged_probe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "SHA256", "0" * 64)
+    with pytest.raises(InputError, match=r"heads\.safetensors: damaged"):
+        load_head_probe()
+
+
+def test_the_crop_face_of_one_image_is_its_best_square(finder: HeadFinder) -> None:
+    image = Image.fromarray(draw_dog(5, 120))
+    assert box_chooser("face")(image) == finder.find(image).box
 
 
 # squares

@@ -8,6 +8,7 @@ __all__ = ["heads_of"]
 import hashlib
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 
@@ -18,6 +19,7 @@ from genlab.common.cache import Parts
 from genlab.common.progress import Progress
 from genlab.data.crops.heads import VERSION, Head, HeadFinder
 from genlab.data.crops.squares import Box
+from genlab.data.decode import decoding
 
 BLOCK = 256
 """Images whose heads are kept together: what is lost, at most, by a process that is killed."""
@@ -36,15 +38,15 @@ def heads_of(
     Raises:
         InputError: As `decode` raises it.
     """
-    parts, finders, found = Parts.of_cache(f"heads/{VERSION}"), list[HeadFinder](), list[Head]()
-    with Progress(len(digests), f"looking for heads in {source}", "images") as progress:
+    parts, found = Parts.of_cache(f"heads/{VERSION}"), list[Head]()
+    finder = cache(HeadFinder)  # loads the network where there is something to look for
+    label = f"looking for heads in {source}"
+    with decoding(), Progress(len(digests), label, "images") as progress:
 
         def looked(block: range) -> dict[str, Tensor]:
-            if not finders:
-                finders.append(HeadFinder())
             heads = []
             for index in block:
-                heads.append(finders[0].find(decode(index)))
+                heads.append(finder().find(decode(index)))
                 progress.advance()
             return {
                 "boxes": torch.tensor([head.box for head in heads]),

@@ -46,7 +46,12 @@ class Head(NamedTuple):
 
     box: Box
     log_odds: float
-    """Of its being one: above 0 it is taken for one."""
+    """Of its being one."""
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is taken for one."""
+        return self.log_odds > 0
 
 
 class HeadFinder:

@@ -31,7 +31,7 @@ def write_images(
     """Writes images as PNGs into a folder, and the record when all are there.
 
     Arguments:
-        out: The folder, as `require_images_target` wants it.
+        out: The folder, which is there, as `require_images_target` wants it.
         names: The path of each image within it, with slashes.
         images: Returns the images in that order.
         record: What the images follow from.
@@ -44,7 +44,6 @@ def write_images(
     with Progress(len(names), f"writing images into {out.name}", "images") as progress:
         for name, image in zip(names, images()):
             data = atomic.png_bytes(image)
-            out.mkdir(parents=True, exist_ok=True)
             atomic.make_within(out, PurePosixPath(name).parent)
             atomic.write_bytes(out / name, data)
             size, files[name] = len(image), hashlib.sha256(data).hexdigest()

@@ -3,7 +3,7 @@
 Shapes: N images, S the side of a square.
 """
 
-__all__ = ["Prepared", "prepared", "write_prepared"]
+__all__ = ["Prepared", "prepared", "require_place_for_squares", "write_prepared"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ import numpy as np
 
 from genlab.common.paths import require_outside, require_place
 from genlab.data.crops.crop import Crop, version_of
+from genlab.data.decode import decoding
 from genlab.data.files.written import require_images_target, write_images
-from genlab.data.open import images
+from genlab.data.open import folder_of, images
 from genlab.data.pictures import FilePictures, Pictures
 
 
@@ -41,19 +42,29 @@ class Prepared:
         return map(self.square, range(len(self.pictures)))
 
 
-def prepared(source: str, size: int, crop: Crop = "centre", limit: int | None = None) -> Prepared:
+def require_place_for_squares(out: Path, source: str) -> None:
+    """Refuses a folder that squares of a SOURCE cannot go to, before any work is done.
+
+    Raises:
+        InputError: If `out` lies in the folder of the images, or cannot be written.
+    """
+    if (folder := folder_of(source)) is not None:
+        require_outside("out", out, folder)
+    require_place("out", out)
+
+
+def prepared(source: str, size: int, crop: Crop = "centre") -> Prepared:
     """Opens a SOURCE and decides what is taken of it.
 
     Arguments:
         source: As of `genlab.data.images`.
         size: The side S of squares.
         crop: The square to take of each photograph.
-        limit: Look at the first images only.
 
     Raises:
         InputError: As of `genlab.data.images`.
     """
-    pictures = images(source, size, crop, limit)
+    pictures = images(source, size, crop)
     paths = list(pictures.paths)
     left = pictures.left_out if isinstance(pictures, FilePictures) else ()
     names = png_names(paths) if paths else numbered(len(pictures))
@@ -94,12 +105,11 @@ def write_prepared(found: Prepared, out: Path) -> dict[str, Any]:
         The record of the folder, without the names of its files.
 
     Raises:
-        InputError: If `out` holds something else, lies in the folder of the images, or cannot be
-            written; or if images are not readable.
+        InputError: As of `require_place_for_squares`; if `out` holds something else; or if images
+            are not readable.
     """
-    source = Path(found.record["source"])
-    if source.exists():
-        require_outside("out", out, source)
-    require_place("out", out)
-    require_images_target(out, found.names, found.squares)
-    return write_images(out, found.names, found.squares, found.record)
+    require_place_for_squares(out, found.record["source"])
+    with decoding():
+        require_images_target(out, found.names, found.squares)
+        out.mkdir(parents=True, exist_ok=True)
+        return write_images(out, found.names, found.squares, found.record)

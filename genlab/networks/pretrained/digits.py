@@ -25,18 +25,12 @@ Shapes: B images of C = 1 or 3 channels and H x W pixels, F = 96 features.
 
 __all__ = ["DIMS", "SHA256", "DigitsNet", "load_digits_net", "to_input"]
 
-import hashlib
-
-from importlib import resources
-
 import torch
 import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-from genlab.common.errors import InputError
-from genlab.common.formats.tensors import read_tensors
-from genlab.networks.pretrained.weights import Weights
+from genlab.networks.pretrained.weights import Weights, read_shipped
 
 DIMS = 96
 """The number of features."""
@@ -113,11 +107,4 @@ def load_digits_net() -> DigitsNet:
     Raises:
         InputError: If the installed file is not the known one.
     """
-    data = resources.files("genlab.networks.pretrained").joinpath(FILE).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        raise InputError(
-            f"genlab/networks/pretrained/{FILE}: damaged (SHA-256 {found[:12]}…, "
-            f"wanted {SHA256[:12]}…); install genlab again"
-        )
-    return DigitsNet(read_tensors(data, FILE))
+    return DigitsNet(read_shipped(FILE, SHA256))

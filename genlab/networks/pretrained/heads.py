@@ -22,17 +22,13 @@ Shapes: F = 1280 features, h w rows and columns of a map; `*` any leading dimens
 
 __all__ = ["PIXELS", "SHA256", "HeadProbe", "load_head_probe"]
 
-import hashlib
-
 from dataclasses import dataclass
-from importlib import resources
 
 import torch
 
 from torch import Tensor
 
-from genlab.common.errors import InputError
-from genlab.common.formats.tensors import read_tensors
+from genlab.networks.pretrained.weights import read_shipped
 
 PIXELS = 96
 """The side of the squares that the probe was trained on."""
@@ -65,11 +61,4 @@ def load_head_probe() -> HeadProbe:
     Raises:
         InputError: If the installed file is not the known one.
     """
-    data = resources.files("genlab.networks.pretrained").joinpath(FILE).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        raise InputError(
-            f"genlab/networks/pretrained/{FILE}: damaged (SHA-256 {found[:12]}…, "
-            f"wanted {SHA256[:12]}…); install genlab again"
-        )
-    return HeadProbe(**read_tensors(data, FILE))
+    return HeadProbe(**read_shipped(FILE, SHA256))

@@ -13,12 +13,13 @@ A `.pth` file is a pickle. It is read only if its SHA-256 is the published one, 
 `weights_only=True`, which runs no code.
 """
 
-__all__ = ["LARGEST", "Weights", "fold", "read_pinned"]
+__all__ = ["LARGEST", "Weights", "fold", "read_pinned", "read_shipped"]
 
 import hashlib
 import io
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
+from genlab.common.formats.tensors import read_tensors
 
 Weights = dict[str, Tensor]
 
@@ -51,6 +53,22 @@ def read_pinned(path: Path, sha256: str) -> Weights:
             f"{sha256[:12]}…); fetch or install it again"
         )
     return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
+def read_shipped(file: str, sha256: str) -> Weights:
+    """Reads the tensors of a `.safetensors` file beside this one, its SHA-256 verified.
+
+    Raises:
+        InputError: If the installed file is not the known one.
+    """
+    data = resources.files("genlab.networks.pretrained").joinpath(file).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise InputError(
+            f"genlab/networks/pretrained/{file}: damaged (SHA-256 {found[:12]}…, "
+            f"wanted {sha256[:12]}…); install genlab again"
+        )
+    return read_tensors(data, file)
 
 
 def fold(conv: Tensor, norm: Mapping[str, Tensor], eps: float) -> tuple[Tensor, Tensor]:
