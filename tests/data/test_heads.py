@@ -217,3 +217,27 @@ def test_most_photographs_have_a_head_and_faces_are_heads(
     assert np.mean(np.array(seen) > 0) > 0.8
     blank = HeadFinder(finder.network, HeadProbe(torch.zeros(1280), torch.tensor(-1.0)))
     assert blank.find(faces[0]).log_odds == -1
+
+
+def test_several_threads_find_the_same_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same numbers to the last bit; and each image is looked at with one of torch's threads."""
+    images = [Image.fromarray(draw_dog(seed, 100 + 10 * seed)) for seed in range(8)]
+    threads, before = set[int](), torch.get_num_threads()
+    found = []
+
+    def decode(index: int) -> Image.Image:
+        threads.add(torch.get_num_threads())
+        return images[index]
+
+    try:
+        for count in (1, 3):
+            monkeypatch.setenv("GENLAB_CACHE", str(tmp_path / str(count)))
+            torch.set_num_threads(count)
+            found.append(found_heads.heads_of([str(n) for n in range(8)], decode, "drawn dogs"))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+    assert threads == {1}

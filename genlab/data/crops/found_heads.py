@@ -17,6 +17,7 @@ from torch import Tensor
 
 from genlab.common.cache import Parts
 from genlab.common.progress import Progress
+from genlab.compute.workers import workers
 from genlab.data.crops.heads import VERSION, Head, HeadFinder
 from genlab.data.crops.squares import Box
 from genlab.data.decode import decoding
@@ -28,25 +29,25 @@ BLOCK = 256
 def heads_of(
     digests: Sequence[str], decode: Callable[[int], Image.Image], source: str
 ) -> list[Head]:
-    """Returns the head in each image.
+    """Returns the head in each image; every core looks at images of its own.
 
     Arguments:
         digests: The SHA-256 of each image's content.
-        decode: Returns the image with a number, upright RGB.
+        decode: Returns the image with a number, upright RGB; several threads call it.
         source: What progress calls them.
 
     Raises:
         InputError: As `decode` raises it.
     """
     parts, found = Parts.of_cache(f"heads/{VERSION}"), list[Head]()
-    finder = cache(HeadFinder)  # loads the network where there is something to look for
+    found_by = cache(HeadFinder)  # loads the network where there is something to look for
     label = f"looking for heads in {source}"
-    with decoding(), Progress(len(digests), label, "images") as progress:
+    with decoding(), workers() as pool, Progress(len(digests), label, "images") as progress:
 
         def looked(block: range) -> dict[str, Tensor]:
-            heads = []
-            for index in block:
-                heads.append(finder().find(decode(index)))
+            finder, heads = found_by(), list[Head]()
+            for head in pool.map(lambda index: finder.find(decode(index)), block):
+                heads.append(head)
                 progress.advance()
             return {
                 "boxes": torch.tensor([head.box for head in heads]),
