@@ -128,6 +128,7 @@ def data_prepare(
     out: Positional[Path],
     size: int = 64,
     crop: Literal["centre", "subject", "face"] = "centre",
+    keep: float = 1.0,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -142,6 +143,9 @@ def data_prepare(
         size: Side of the squares in pixels.
         crop: The square taken of each image: its centre; around the subject that an ImageNet
             network finds; or around a dog's head, photographs without one being left out.
+        keep: The share of these squares that is taken, 0.05 to 1: the most typical ones, by the
+            density of an ImageNet network's features and, with the crop face, by how sure the
+            heads are. What that costs is printed, and stands on the page.
     """
     from genlab.common import atomic
     from genlab.data.prepare.page import prepared_page, require_page
@@ -153,7 +157,7 @@ def data_prepare(
     require_place_for_squares(out, source)
     require_page(page)
     with run_lock(out):
-        found = prepared(source, size, crop)
+        found = prepared(source, size, crop, keep)
         results = write_prepared(found, out)
         html = prepared_page(found, results).encode(errors="xmlcharrefreplace")  # not UTF-8
         atomic.write_bytes(page, html)

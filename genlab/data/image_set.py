@@ -35,7 +35,7 @@ class ImageSet:
 
 
 def load_images(
-    source: str, size: int, limit: int | None = None, crop: Crop = "centre"
+    source: str, size: int, limit: int | None = None, crop: Crop = "centre", keep: float = 1.0
 ) -> ImageSet:
     """Loads the images that SOURCE names, as squares of `size` pixels.
 
@@ -44,11 +44,12 @@ def load_images(
         size: The side S in pixels.
         limit: Take only the first images, in the order of their sorted names.
         crop: The square to take of a photograph.
+        keep: Take only this share of them, the most typical ones.
 
     Raises:
         InputError: As of `open.images`; if an image is unreadable or too small.
     """
-    return in_memory(images(source, size, crop, limit, split="train"))
+    return in_memory(images(source, size, crop, limit, split="train", keep=keep))
 
 
 def in_memory(pictures: Pictures) -> ImageSet:

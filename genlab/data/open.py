@@ -40,6 +40,7 @@ from genlab.data.image_splits import ImageSplits, splits_of_arrays, splits_of_id
 from genlab.data.kinds import kind_at, what_it_is
 from genlab.data.picture_splits import SIZE, splits_of_pictures
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
+from genlab.data.selection.selected import LEAST, selected
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
 from genlab.data.tables.table import Table, are_rows, is_text_table, rows_of_arrays, rows_of_text
@@ -169,6 +170,7 @@ def _splits_of_arrays(
 def images(
     source: str | Path | Array, size: int | None = None, crop: Crop = "centre",
     limit: int | None = None, name: str = "array", split: Literal["train", "test"] = "test",
+    keep: float = 1.0,
 ) -> Pictures:
     """Opens images; each is decoded when it is read.
 
@@ -184,6 +186,7 @@ def images(
         limit: Take only the first images, in the order of their sorted names.
         name: The name of an array in messages and records.
         split: What is taken of digits, and of arrays in splits.
+        keep: Take only this share of them, the most typical ones (`data/selection`).
 
     Returns:
         A sequence of images: `read(i)` returns one, uint8 RGB with shape `(3, H, W)`.
@@ -201,6 +204,16 @@ def images(
         'toy dogs (drawn, no photographs)'
     """
     _require_crop(crop, size)
+    _require_keep(keep)
+    found = _images(source, size, crop, limit, name, split)
+    return found if keep == 1 else selected(found, keep)
+
+
+def _images(
+    source: str | Path | Array, size: int | None, crop: Crop, limit: int | None, name: str,
+    split: str,
+) -> Pictures:
+    """Opens all images of a source."""
     if not isinstance(source, str | Path):
         _refuse_crop(crop, name)
         return _of_array(as_numpy(source), Origin(name, name), size, limit)
@@ -318,6 +331,11 @@ def _require_crop(crop: str, size: int | None) -> None:
         raise InputError(f"`crop` must be one of {', '.join(CROPS)}, not {crop!r}")
     if crop != "centre" and size is None:
         raise InputError(f"`crop` {crop} cuts a square; give its `size` in pixels")
+
+
+def _require_keep(keep: float) -> None:
+    if not LEAST <= keep <= 1:
+        raise InputError(f"`keep` {keep}: give a share from {LEAST} to 1")
 
 
 def _refuse_crop(crop: str, source: str) -> None:

@@ -32,7 +32,8 @@ from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import PIXELS, Levels, levels_of
 from genlab.data.crops.crop import Crop, box_chooser, version_of
 from genlab.data.crops.found_heads import heads_of
-from genlab.data.crops.squares import Box, ChooseBox, square
+from genlab.data.crops.heads import Head
+from genlab.data.crops.squares import ChooseBox, square
 from genlab.data.decode import VERSION, decode, decoding, reading, require_side
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Identity, Origin
@@ -186,8 +187,8 @@ class FilePictures:
     """The side S of the squares that they are brought to; None: they stay as they are."""
     crop: Crop
     """The square taken of each."""
-    boxes: tuple[Box, ...] | None = None
-    """These squares, where they are known already: of the crop "face"."""
+    heads: tuple[Head, ...] | None = None
+    """The heads that these squares are of, with the crop "face"."""
     left_out: tuple[str, ...] = ()
     """The paths of the images that have none."""
 
@@ -253,7 +254,7 @@ class FilePictures:
             self, names=tuple(self.names[index] for index in kept),
             paths=tuple(self.paths[index] for index in kept),
             digests=tuple(self.digests[index] for index in kept),
-            boxes=tuple(heads[index].box for index in kept),
+            heads=tuple(heads[index] for index in kept),
             left_out=tuple(p for p, head in zip(self.paths, heads) if not head.is_head),
         )
 
@@ -273,7 +274,7 @@ class FilePictures:
         image = self._decoded(index)
         if self.size is None:
             return _channels_first(np.asarray(image))
-        box = self._choose(image) if self.boxes is None else self.boxes[index]
+        box = self._choose(image) if self.heads is None else self.heads[index].box
         return _channels_first(square(image, self.size, self.names[index], box))
 
     def _decoded(self, index: int) -> Image.Image:

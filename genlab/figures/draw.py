@@ -17,7 +17,7 @@ from genlab.common.progress import say
 from genlab.common.quantities import QUANTITIES
 from genlab.common.rng import generator, seeded
 from genlab.common.text import Title
-from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import on_paper, shown
 from genlab.data.tables.table import Table
@@ -27,6 +27,7 @@ from genlab.figures.language import pick
 from genlab.figures.samples import of_gan, walk_file
 from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
+from genlab.gan.images import training_images
 from genlab.gan.load import gan_config
 from genlab.gan.results import read_gan_results
 from genlab.gan.split import split_images
@@ -332,7 +333,7 @@ def _images_of(run: Run) -> ImageSet | None:
     """The images that a GAN run is about, all; None, with a note, where they are not at hand."""
     config = gan_config(run)
     try:
-        real = load_images(config.data, config.size, config.images, config.crop)
+        real = training_images(config)
         run.refuse_other_data({"images": real.identity})
     except InputError as error:
         say(f"note: no pictures with training images (real.png, neighbours.png): {error}")

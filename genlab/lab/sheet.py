@@ -23,7 +23,7 @@ from genlab.configs.lab import (
     vae_configs,
 )
 from genlab.data.identity import Origin
-from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
 from genlab.data.pictures import ArrayPictures, Pictures
 from genlab.data.sources import at_hand
@@ -38,6 +38,7 @@ from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
 from genlab.figures.samples import generate, of_gan
 from genlab.figures.style import drawn_languages
+from genlab.gan.images import training_images
 from genlab.gan.results import read_gan_results
 from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan_on
@@ -93,7 +94,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     mnist, dogs = _sources(config, out)
     digits = genlab.data.splits(mnist)
     gan = plan_gan(config, dogs)
-    real = load_images(dogs, SIZE, gan.images, gan.crop)
+    real = training_images(gan)
     refuse_within(dogs, out)
     with run_lock(out), resumable(out):
         return _run(config, out, mnist, gan, digits, real)

@@ -13,7 +13,7 @@ from PIL import Image
 import genlab.data
 
 from genlab.common.errors import InputError
-from genlab.data.crops import found_heads, heads
+from genlab.data.crops import found_heads, heads, kept
 from genlab.data.crops.crop import box_chooser
 from genlab.data.crops.heads import CELLS, SIDES, HeadFinder, best_squares, neighbours
 from genlab.data.crops.squares import Box, inside
@@ -172,7 +172,7 @@ def test_what_was_found_is_not_looked_for_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks of two: a process that stops in the third has two."""
-    monkeypatch.setattr(found_heads, "BLOCK", 2)
+    monkeypatch.setattr(kept, "BLOCK", 2)
     looked: list[int] = []
     find = HeadFinder.find
 
@@ -222,7 +222,7 @@ def test_most_photographs_have_a_head_and_faces_are_heads(
 def test_several_threads_find_the_same_heads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same numbers to the last bit; and each image is looked at with one of torch's threads."""
+    """The same numbers to the last bit; each image is looked at with one of torch's threads."""
     images = [Image.fromarray(draw_dog(seed, 100 + 10 * seed)) for seed in range(8)]
     threads, before = set[int](), torch.get_num_threads()
     found = []

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_squares_are_those_that_training_would_read(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "squares"
     results = write_prepared(prepared(str(folder), 24), out)
-    assert (results["n"], results["looked_at"], results["left_out"]) == (5, 5, 0)
+    assert (results["n"], results["looked_at"], results["without_square"]) == (5, 5, 0)
     given, found = genlab.data.images(folder, 24), genlab.data.images(out)
     assert list(found.paths) == ["0.png", "1.png", "2.png", "3.png", "cats/9.png"]
     for index in range(5):
@@ -102,7 +102,7 @@ def test_the_page_shows_what_was_taken_and_what_was_left(
     )
     found = prepared(str(folder), 24, "face")
     results = write_prepared(found, tmp_path / "squares")
-    assert (results["n"], results["left_out"]) == (4, 1)
+    assert (results["n"], results["without_square"]) == (4, 1)
     page = prepared_page(found, results)
     taken, left = page.split("<h2>Left out")
     assert re.findall("alt='(.*?)'", taken) == ["0.png", "1.png", "2.png", "3.png"]

@@ -4,6 +4,7 @@ __all__ = ["prepared_page", "require_page"]
 
 import html
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from genlab.common.rng import generator
 from genlab.data.decode import decode
 from genlab.data.open import open_files, place_of
 from genlab.data.picture_page import facts_of, page_of_pictures, picture_figure
+from genlab.data.pictures import Pictures
 from genlab.data.prepare.prepare import Prepared
 
 TITLE = "Prepared images of"
@@ -52,24 +54,50 @@ def prepared_page(found: Prepared, results: dict[str, Any]) -> str:
     title = f"{TITLE} {html.escape(results['source'])}"
     share = results["n"] / results["looked_at"]
     facts = [
-        (f"{results['n']:,}", "images taken"), (f"{results['left_out']:,}", "images left out"),
+        (f"{results['n']:,}", "images taken"),
+        (f"{results['looked_at'] - results['n']:,}", "images left out"),
         (f"{share:.0%}", "taken"), (f"{results['size']} px", "a side"),
     ]
-    taken = [
-        picture_figure(Image.fromarray(found.square(index)), found.names[index], "")
-        for index in some(len(found.names))
+    taken = [_figure(found.pictures, row, found.names[row]) for row in some(len(found.names))]
+    left = [
+        _figure(found.whole, row, found.whole.names[row])
+        for row in (found.untypical[index] for index in some(len(found.untypical)))
     ]
     parts = [
-        page_of_pictures(title), facts_of(facts), f"<p>Taken: {WAYS[results['crop']]}.</p>",
-        f"<h2>Taken{_of(len(taken), results['n'])}</h2><div class=row>", *taken, "</div>",
+        page_of_pictures(title), facts_of(facts), f"<p>Taken: {_way(results)}</p>",
+        *_row("Taken", taken, results["n"]),
+        *_row("Left out: less typical", left, len(found.untypical)),
     ]
-    if found.left_out:
-        left = _left(found, results["source"])
-        parts += [
-            f"<h2>Left out{_of(len(left), results['left_out'])}</h2><div class=row>", *left,
-            "</div>",
-        ]
+    if found.without:
+        shown = _without(found, results["source"])
+        parts += _row("Left out: no head was found", shown, len(found.without))
     return "\n".join([*parts, "</html>\n"])
+
+
+def _way(results: dict[str, Any]) -> str:
+    """Returns what is taken of the images, and what that costs."""
+    way = WAYS[results["crop"]]
+    if (cost := results["cost"]) is None:
+        return f"{way}."
+    surest = " and the sureness of its head" if results["crop"] == "face" else ""
+    return (
+        f"{way}; of these squares the {results['keep']:.4g} that are most typical, by the density "
+        f"of an ImageNet network's features{surest}. They show less than all squares do: recall "
+        f"{cost['recall']:.2f} (as many at random {cost['recall_random']:.2f}), coverage "
+        f"{cost['coverage']:.2f} ({cost['coverage_random']:.2f})."
+    )
+
+
+def _row(heading: str, figures: Sequence[str], count: int) -> list[str]:
+    """Returns pictures under a heading; none if there are none."""
+    if not figures:
+        return []
+    return [f"<h2>{heading}{_of(len(figures), count)}</h2><div class=row>", *figures, "</div>"]
+
+
+def _figure(pictures: Pictures, index: int, name: str) -> str:
+    pixels = pictures.read(index).permute(1, 2, 0).numpy()
+    return picture_figure(Image.fromarray(pixels), name, "")
 
 
 def some(count: int) -> list[int]:
@@ -82,10 +110,10 @@ def _of(shown: int, count: int) -> str:
     return f": {shown} of {count:,}, at random" if shown < count else ""
 
 
-def _left(found: Prepared, source: str) -> list[str]:
-    """Returns figures of images that were left out."""
+def _without(found: Prepared, source: str) -> list[str]:
+    """Returns figures of images without a square."""
     with closing(open_files(place_of(source))) as files:
         return [
             picture_figure(decode(files.read(name), files.title(name)), name, "")
-            for name in (found.left_out[index] for index in some(len(found.left_out)))
+            for name in (found.without[index] for index in some(len(found.without)))
         ]

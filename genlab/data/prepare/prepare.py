@@ -6,7 +6,7 @@ Shapes: N images, S the side of a square.
 __all__ = ["Prepared", "prepared", "require_place_for_squares", "write_prepared"]
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from genlab.data.decode import decoding
 from genlab.data.files.written import require_images_target, write_images
 from genlab.data.open import folder_of, images
 from genlab.data.pictures import FilePictures, Pictures
+from genlab.data.selection.selected import Selected
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,12 @@ class Prepared:
     """The images that are taken."""
     names: tuple[str, ...]
     """The path of each square within the folder, with slashes."""
-    left_out: tuple[str, ...]
-    """The paths of the images that are not."""
+    whole: Pictures
+    """These, and those that a selection leaves out."""
+    untypical: tuple[int, ...]
+    """The places of the latter among the whole."""
+    without: tuple[str, ...]
+    """The paths of the images without the square that was asked for."""
     record: dict[str, Any]
     """What the squares follow from."""
 
@@ -53,28 +58,33 @@ def require_place_for_squares(out: Path, source: str) -> None:
     require_place("out", out)
 
 
-def prepared(source: str, size: int, crop: Crop = "centre") -> Prepared:
+def prepared(source: str, size: int, crop: Crop = "centre", keep: float = 1.0) -> Prepared:
     """Opens a SOURCE and decides what is taken of it.
 
     Arguments:
         source: As of `genlab.data.images`.
         size: The side S of squares.
         crop: The square to take of each photograph.
+        keep: The share of these squares that is taken, the most typical ones.
 
     Raises:
         InputError: As of `genlab.data.images`.
     """
-    pictures = images(source, size, crop)
+    pictures = images(source, size, crop, keep=keep)
+    whole = pictures.pictures if isinstance(pictures, Selected) else pictures
+    without = whole.left_out if isinstance(whole, FilePictures) else ()
+    untypical = pictures.left_out if isinstance(pictures, Selected) else ()
     paths = list(pictures.paths)
-    left = pictures.left_out if isinstance(pictures, FilePictures) else ()
     names = png_names(paths) if paths else numbered(len(pictures))
     who = pictures.identity
     record = {
-        "source": source, "crop": crop, "crop_version": version_of(crop),
-        "looked_at": len(pictures) + len(left), "left_out": len(left), "sha256": who.sha256,
-        "licence": who.licence, "stand_in": who.stand_in,
+        "source": source, "crop": crop, "crop_version": version_of(crop), "keep": keep,
+        "looked_at": len(whole) + len(without), "without_square": len(without),
+        "untypical": len(untypical), "sha256": who.sha256, "licence": who.licence,
+        "stand_in": who.stand_in,
+        "cost": asdict(pictures.cost) if isinstance(pictures, Selected) else None,
     }
-    return Prepared(pictures, tuple(names), left, record)
+    return Prepared(pictures, tuple(names), whole, untypical, without, record)
 
 
 def png_names(paths: list[str]) -> list[str]:

@@ -44,10 +44,11 @@ from genlab.compute.hardware import CPU, Hardware, device_context, rows_on, stor
 from genlab.configs.gan import GanConfig
 from genlab.data.classes import Classes
 from genlab.data.identity import Identity
-from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_set import ImageSet
 from genlab.gan.build import build_design, config_with
 from genlab.gan.classes import find_classes, keep_classes
 from genlab.gan.designs import Design
+from genlab.gan.images import training_images
 from genlab.gan.results import ClassCounts, Event, GanResults, read_gan_results
 from genlab.gan.sampling import draw
 from genlab.gan.split import Split, refuse_within, split_images
@@ -91,7 +92,7 @@ def images_of(config: GanConfig, out: Path) -> ImageSet:
         InputError: If the images cannot be used, or `out` lies among them.
     """
     refuse_within(config.data, out)
-    return load_images(config.data, config.size, config.images, config.crop)
+    return training_images(config)
 
 
 def train_gan_on(

@@ -12,13 +12,14 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
-from genlab.data.image_set import ImageSet, load_images
+from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
 from genlab.data.pictures import pictures_of
 from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.registry import NETWORKS
+from genlab.gan.images import training_images
 from genlab.lab.verify.readers.record import SubmittedRecord
 
 MOST_DRAWN = 20_000
@@ -57,9 +58,9 @@ class Bench:
     def dogs(self, env: SubmittedRecord, config: GanConfig) -> Tensor:
         """Returns the images that a GAN learned from, uint8 `(N, 3, S, S)`, as of `digits`."""
         source = self.dogs_source or _own_name(env.text("data", "images", "source"), "--dogs")
-        key = (source, config.size, config.images, config.crop)
+        key = (source, config.size, config.images, config.crop, config.keep)
         if key not in self._dogs:
-            self._dogs[key] = load_images(source, config.size, config.images, config.crop)
+            self._dogs[key] = training_images(config, source)
         found = self._dogs[key]
         _same(found.identity.sha256, env.text("data", "images", "sha256"), "--dogs", source)
         return found.images

@@ -1,0 +1,1 @@
+"""The part of a set that is learned from."""
