@@ -60,7 +60,7 @@ def prepared_page(found: Prepared, results: dict[str, Any]) -> str:
     ]
     taken = [_figure(found.pictures, row, found.names[row]) for row in some(len(found.names))]
     left = [
-        _figure(found.whole, row, found.whole.names[row])
+        _figure(found.whole, row, (found.whole.paths or found.whole.names)[row])
         for row in (found.untypical[index] for index in some(len(found.untypical)))
     ]
     parts = [
