@@ -3,6 +3,7 @@
 __all__ = ["Identity"]
 
 from dataclasses import dataclass
+from typing import Literal
 
 from genlab.common.errors import InputError
 
@@ -24,9 +25,13 @@ class Identity:
     licence: str
     stand_in: bool = False
     """True for embedded data in place of the real thing."""
-    crop: str = "centre"
-    """The square that was kept of each image: "centre" or "subject"."""
+    crop: Literal["centre", "subject", "face"] = "centre"
+    """The square that was taken of each image."""
+    without_square: int = 0
+    """Images of the source that are left out, for they have no such square."""
 
     def __post_init__(self) -> None:
         if any(side < 1 for side in self.shape):
             raise InputError(f"`shape` {tuple(self.shape)}: each side must be at least 1")
+        if self.without_square < 0:
+            raise InputError(f"`without_square` {self.without_square}: must not be below 0")

@@ -76,6 +76,10 @@ class LabConfig:
     """SOURCE of the digits (see: genlab data); the preset decides if not given."""
     dogs: str | None = None
     """SOURCE of the dogs: a folder or a name; the preset decides if not given."""
+    crop: Literal["centre", "subject", "face"] | None = None
+    """The square taken of a dog's picture: its centre; around the subject that an ImageNet network
+    finds; or around the dog's head, photographs without one being left out. Not given: face,
+    where most pictures are whole photographs of dogs, else centre."""
     name: str | None = None
     """The author's name, for the report (can be set later: genlab submit)."""
     id: str | None = None

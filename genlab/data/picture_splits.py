@@ -60,7 +60,8 @@ def splits_of_pictures(pictures: Pictures) -> ImageSplits:
                 arrays[f"{split}_labels"] = labels[chosen]
     origin = Origin(who.source, who.name, who.licence, who.stand_in)
     found = splits_of_arrays(arrays, origin, classes)
-    return replace(found, identity=replace(found.identity, crop=who.crop))
+    identity = replace(found.identity, crop=who.crop, without_square=who.without_square)
+    return replace(found, identity=identity)
 
 
 def _of_one_size(pictures: Pictures, source: str) -> Tensor:

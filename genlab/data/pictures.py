@@ -33,7 +33,7 @@ from genlab.data.arrays.levels import PIXELS, Levels, levels_of
 from genlab.data.crops.crop import Crop, box_chooser, version_of
 from genlab.data.crops.found_heads import heads_of
 from genlab.data.crops.heads import Head
-from genlab.data.crops.squares import ChooseBox, square
+from genlab.data.crops.squares import Box, ChooseBox, square
 from genlab.data.decode import VERSION, decode, decoding, reading, require_side
 from genlab.data.files.base import ImageFiles
 from genlab.data.identity import Identity, Origin
@@ -231,13 +231,14 @@ class FilePictures:
     def identity(self) -> Identity:
         """The identity of the set."""
         shape = (3,) if self.size is None else (3, self.size, self.size)
-        return _identity(self.origin, self.digests, self.size, shape, self.crop)
+        found = _identity(self.origin, self.digests, self.size, shape, self.crop)
+        return replace(found, without_square=len(self.left_out))
 
     def _with_heads(self) -> "FilePictures":
         """Returns the images that have a head, with its square."""
         source = self.origin.source
         try:
-            heads = heads_of(self.digests, self._decoded, source)
+            heads = heads_of(self.digests, self.decoded, source)
         except InputError:  # one cannot be read: others may be damaged, and all are told together
             _refuse_unreadable(self.files, self.paths, self.origin)
             raise
@@ -271,14 +272,22 @@ class FilePictures:
         Raises:
             InputError: If it is not readable, or has changed since the set was opened.
         """
-        image = self._decoded(index)
+        image = self.decoded(index)
         if self.size is None:
             return _channels_first(np.asarray(image))
-        box = self._choose(image) if self.heads is None else self.heads[index].box
+        box = self.box(index, image)
         return _channels_first(square(image, self.size, self.names[index], box))
 
-    def _decoded(self, index: int) -> Image.Image:
-        """Returns an image as its file holds it."""
+    def box(self, index: int, image: Image.Image) -> Box:
+        """Returns the square that is taken of a decoded image."""
+        return self._choose(image) if self.heads is None else self.heads[index].box
+
+    def decoded(self, index: int) -> Image.Image:
+        """Decodes an image as its file holds it, upright RGB.
+
+        Raises:
+            InputError: As of `read`.
+        """
         data, name = self.files.read(self.paths[index]), self.names[index]
         if hashlib.sha256(data).hexdigest() != self.digests[index]:
             raise InputError(f"{name}: changed while the images were being read; start again")

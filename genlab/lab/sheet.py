@@ -22,10 +22,11 @@ from genlab.configs.lab import (
     dogs_vae_config,
     vae_configs,
 )
+from genlab.data.crops.crop import Crop
 from genlab.data.identity import Origin
 from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
-from genlab.data.pictures import ArrayPictures, Pictures
+from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
 from genlab.data.sources import at_hand
 from genlab.explorer.explore import explore
 from genlab.features.extractors import FeatureExtractors
@@ -36,15 +37,18 @@ from genlab.fid.measurement import measure_sets
 from genlab.fid.results import GanMeasurement, Measurement, Snapshot, SnapshotDistance
 from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
+from genlab.figures.preparation import preparation_sheet
 from genlab.figures.samples import generate, of_gan
 from genlab.figures.style import drawn_languages
 from genlab.gan.images import training_images
 from genlab.gan.results import read_gan_results
 from genlab.gan.split import refuse_within
 from genlab.gan.training.train import train_gan_on
+from genlab.lab.crop import chosen_crop
 from genlab.lab.dogs_vae import require_dogs, run_dogs_vae
 from genlab.lab.handin.submission import check_author, submit, submitted
 from genlab.lab.refresh import EXPLORER, gather, gathered
+from genlab.lab.report.numbers.facts import PREPARATION
 from genlab.runs.lock import resumable, run_lock
 from genlab.runs.run import Run, open_run
 from genlab.vae.train import train_vae
@@ -54,8 +58,8 @@ VAE_FIGURE = "figures/samples.png"
 """The figure of a VAE that is drawn last."""
 
 
-def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
-    """Returns the GAN's configuration within a lab run."""
+def plan_gan(config: LabConfig, dogs: str, crop: Crop) -> GanConfig:
+    """Returns the GAN's configuration within a lab run, of dogs and their crop."""
     preset = PRESETS[config.preset]
     images = preset.gan_images if config.gan_images is None else config.gan_images
     gan = RECIPES[config.recipe or preset.recipe](
@@ -63,14 +67,14 @@ def plan_gan(config: LabConfig, dogs: str) -> GanConfig:
     )
     # The sheet asks for a GAN of all images and its distance to them.
     return replace(
-        gan, held_out=0.0, measure_fakes=max(16, config.fakes), checkpoints=config.checkpoints
+        gan, crop=crop, held_out=0.0, measure_fakes=max(16, config.fakes), checkpoints=config.checkpoints
     )
 
 
 def plan(config: LabConfig, out: Path) -> dict[str, Any]:
     """Returns the resolved configuration of everything that a run would do."""
     mnist, dogs = _sources(config, out)
-    gan = plan_gan(config, dogs)
+    gan = plan_gan(config, dogs, _crop(config, dogs, out))
     further = {}
     if DOGS_VAE in config.extra:
         further[DOGS_VAE] = asdict(dogs_vae_config(config, dogs, gan))
@@ -93,7 +97,7 @@ def run_lab(config: LabConfig, out: Path) -> dict[str, Any]:
     check_author(config.name, config.id)
     mnist, dogs = _sources(config, out)
     digits = genlab.data.splits(mnist)
-    gan = plan_gan(config, dogs)
+    gan = plan_gan(config, dogs, _crop(config, dogs, out))
     real = training_images(gan)
     refuse_within(dogs, out)
     with run_lock(out), resumable(out):
@@ -128,6 +132,8 @@ def _run(
     train_gan_on(real, gan, atomic.make_within(out, "gan"))
     _distances(config, real, out / "gan")
     draw_gan(out / "gan", real, drawn_languages())
+    if gan.crop != "centre" and not (out / "gan" / PREPARATION).exists():
+        _draw_preparation(gan, out / "gan" / PREPARATION)
     if dogs_vae is not None:
         run_dogs_vae(dogs_vae, atomic.make_within(out, DOGS_VAE), config.inception)
     submit(out, config.name, config.id, config.lang)
@@ -136,6 +142,13 @@ def _run(
     run.finish(gathered(out))
     say(f"the lab took {(time.monotonic() - began) / 60:.1f} minutes in this session")
     return run.results
+
+
+def _draw_preparation(gan: GanConfig, path: Path) -> None:
+    """Draws photographs with the squares that the GAN learned from."""
+    photos = genlab.data.images(gan.data, gan.size, gan.crop, gan.images)
+    assert isinstance(photos, FilePictures)  # no others have such a crop
+    atomic.write_png(path, preparation_sheet(photos))
 
 
 def _distances(config: LabConfig, real: ImageSet, gan: Path) -> None:
@@ -181,10 +194,22 @@ def _pictures(images: ImageSet) -> ArrayPictures:
 def _sources(config: LabConfig, out: Path) -> tuple[str, str]:
     """Returns the sources of digits and dogs: those of the existing run, or what is at hand."""
     preset = PRESETS[config.preset]
-    if (out / "config.json").exists() and (out / "env.json").exists():
-        here = Run(out).data("digits").source, Run(out).data("images").source
-    else:
-        here = None, None
+    here = (
+        (Run(out).data("digits").source, Run(out).data("images").source) if _begun(out)
+        else (None, None)
+    )
     mnist = config.mnist or here[0] or at_hand(preset.mnist)
     dogs = config.dogs or here[1] or at_hand(preset.dogs)
     return mnist, dogs
+
+
+def _crop(config: LabConfig, dogs: str, out: Path) -> Crop:
+    """Returns the crop asked for, that of the existing run, or the one that suits the dogs."""
+    if config.crop is not None:
+        return config.crop
+    return Run(out).data("images").crop if _begun(out) else chosen_crop(dogs)
+
+
+def _begun(out: Path) -> bool:
+    """Returns whether there is a run already."""
+    return (out / "config.json").exists() and (out / "env.json").exists()

@@ -25,7 +25,7 @@ from genlab.fid.prior_pictures import PriorPictures
 from genlab.fid.results import Measurement
 from genlab.gan.build import build_design
 from genlab.gan.results import Event, GanResults
-from genlab.lab.report.numbers.facts import GAN_FILES, VAE_FIGURES
+from genlab.lab.report.numbers.facts import GAN_FILES, PREPARATION, VAE_FIGURES
 from genlab.lab.report.text.text import write_markdown
 from genlab.runs.run import Run
 from genlab.runs.seal import DONE, seal
@@ -204,6 +204,8 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
     digits = identity("MNIST, 5,000 digits (embedded)", "mnist-5k", (28, 28), True)
     dogs = identity("toy dogs (drawn)", "toydogs:256", (3, 64, 64), True)
     lab = LabConfig(**options)
+    if lab.crop not in (None, "centre"):
+        dogs |= {"crop": lab.crop, "without_square": 1217}
     write(out / "config.json", {"kind": "lab", "config": asdict(lab)})
     write(out / "env.json", {"data": {"digits": digits, "images": dogs}, "sessions": [session]})
     for prior, results in VAES.items():
@@ -219,7 +221,9 @@ def make_lab_run(out: Path, recipe: str = "projected", **options: Any) -> Path:
             picture(folder / "figures" / f"{name}.png")
     picture(out / "vae" / "priors.png", 3000, 900)
     gan = out / "gan"
-    config = RECIPES[recipe]("toydogs:256")
+    config = replace(RECIPES[recipe]("toydogs:256"), crop=lab.crop or "centre")
+    if config.crop != "centre":
+        picture(gan / PREPARATION)
     design = build_design(config)
     write(gan / "config.json", {"kind": "gan", "config": asdict(config)})
     write(gan / "env.json", {"data": {"images": dogs}, "sessions": [session]})

@@ -25,7 +25,7 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.progress import say_once
 from genlab.common.rng import generator
-from genlab.data.crops.crop import Crop, version_of
+from genlab.data.crops.crop import version_of
 from genlab.data.crops.kept import Look, kept_of_each
 from genlab.data.identity import Identity
 from genlab.data.pictures import FilePictures, Pictures
@@ -176,8 +176,7 @@ def _features(squares: Pictures) -> Tensor:
         return look
 
     who = squares.identity
-    crop: Crop = who.crop  # pyright: ignore[reportAssignmentType]
-    name = f"typical/{VERSION}" + (f"-{version_of(crop)}" if crop != "centre" else "")
+    name = f"typical/{VERSION}" + (f"-{version_of(who.crop)}" if who.crop != "centre" else "")
     label = f"looking at squares of {who.source}"
     return kept_of_each(name, squares.digests, begin, label)["features"]
 

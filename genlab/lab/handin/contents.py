@@ -54,6 +54,7 @@ README_SUPPORT = """\
 - `progress.png`：各轮的对比 / the epochs side by side
 - `generated/`：用于计算FID的全部生成图像 / all generated images, those that FID was taken of
 - `generated.png`，`real.png`：部分生成图像与真实图像 / some generated and real images
+- `preparation.png`：照片与所取的正方形（裁剪过时） / photographs and their squares, if cropped
 - `neighbours.png`：生成图像与最近的训练图像 / generated images beside the nearest training images
 - `training.webp`，`walk.webp`：训练过程与潜空间漫步（动画） / training and a latent walk, moving
 - `curve.png`，`metrics.jsonl`：训练曲线与记录 / training curves and records

@@ -18,6 +18,7 @@ from genlab.configs.lab import DOGS_VAE, LabConfig
 from genlab.configs.vae import VaeConfig
 from genlab.fid.prior_pictures import FIRST, RESULTS, PriorPictures
 from genlab.fid.results import GanMeasurement, Measurement
+from genlab.gan.load import gan_config
 from genlab.gan.results import GanResults, read_gan_results
 from genlab.lab.report.numbers.bound import bind, plain
 from genlab.priors import PRIORS
@@ -38,7 +39,8 @@ GAN_FILES = (
     "progress.png", "curve.png", "real.png", "generated.png",
 )
 
-
+PREPARATION = "preparation.png"
+"""The GAN's figure of photographs and their squares, where these are not the central ones."""
 SNAPSHOT = 10
 """Images that the lab sheet asks for at each epoch."""
 
@@ -103,6 +105,9 @@ def missing(run: Path) -> list[str]:
         files += [f"vae/{prior}/{name}" for name in names]
         files += [f"vae/{prior}/figures/{name}.png" for name in VAE_FIGURES]
     files += [f"gan/{name}" for name in GAN_FILES]
+    if (run / "gan" / "config.json").exists():
+        if gan_config(Run(run / "gan")).crop != "centre":
+            files.append(f"gan/{PREPARATION}")
     gan = run / "gan" / "results.json"
     for epoch in read_gan_results(Run(run / "gan")).snapshots if gan.exists() else ():
         files.append(f"gan/samples/epoch_{epoch:03d}.png")

@@ -8,7 +8,7 @@ from genlab.gan.designs import DESIGNS
 from genlab.gan.designs.base import Equation
 from genlab.gan.findings import findings
 from genlab.lab.report.numbers.bound import plain
-from genlab.lab.report.numbers.facts import Facts
+from genlab.lab.report.numbers.facts import PREPARATION, Facts
 from genlab.lab.report.numbers.numbers import count, duration, number
 from genlab.lab.report.text.data_words import data_name
 from genlab.lab.report.text.excerpts import excerpt
@@ -43,6 +43,39 @@ def _task(w: Writer, facts: Facts) -> None:
     )
     if data.stand_in:
         _stand_in(w, facts)
+    if facts.gan_config.crop != "centre":
+        _preparation(w, facts)
+
+
+def _preparation(w: Writer, facts: Facts) -> None:
+    """Writes which squares of photographs the GAN learned from."""
+    data = facts.dogs
+    if facts.gan_config.crop == "face":
+        w.para(
+            f"这些图像是整张照片。训练前在每张照片中寻找狗的头部（EfficientNet-Lite0特征上的线性分类器），"
+            f"只取头部所在的正方形；另有{count(data.without_square)}张照片未找到头部，不参加训练（{w.fig('preparation')}）。"
+            "本部分的“真实图像”都指这些正方形。",
+            "These are whole photographs. Before training, the dog's head was looked for in each "
+            "(by a linear classifier on features of EfficientNet-Lite0), and the square around it "
+            f"was taken; in {count(data.without_square)} further photographs no head was found, "
+            f"and they are left out ({w.fig('preparation')}). “Real images” are these squares "
+            "throughout this part.",
+        )
+    else:
+        w.para(
+            f"训练所用的不是整张照片，而是每张照片中主体（由EfficientNet-Lite0识别）所在的正方形（{w.fig('preparation')}）。"
+            "本部分的“真实图像”都指这些正方形。",
+            "The training images are not the whole photographs, but the square of each around "
+            f"what EfficientNet-Lite0 recognises ({w.fig('preparation')}). “Real images” are "
+            "these squares throughout this part.",
+        )
+    w.figure(
+        "preparation",
+        [Image(path=f"../gan/{PREPARATION}", zh="照片与所取的正方形",
+               en="Photographs and the squares taken of them")],
+        1, "随机抽取的照片（上，红框为所取的正方形）及所取的正方形（下）",
+        "Photographs drawn at random, the square outlined in red (above), and the squares (below)",
+    )
 
 
 def _stand_in(w: Writer, facts: Facts) -> None:
