@@ -14,6 +14,7 @@ from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
 from genlab.cli.samples import write_samples
+from genlab.common.paths import way_from
 from genlab.configs.design import DesignOptions
 from genlab.configs.gan import LENGTH, GanConfig, RecipeName
 from genlab.configs.hardware import HardwareConfig
@@ -64,6 +65,8 @@ def train_command(named: GanConfig) -> Callable[..., None]:
         use_data(data_dir)
         config = replace(config, design_options={**named.design_options, **design})
         target = out or Path("runs") / f"gan-{recipe}"
+        if config.start is not None:
+            config = replace(config, start=way_from(target, Path(config.start)))
         with processes():
             first, plan, on = rank() == 0, None, resolve_hardware(hardware)
             build_design(config)  # bad options are refused before images are read

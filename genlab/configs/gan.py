@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import tyro
+
 from tyro.conf import Positional, Suppress, create_mutex_group
 
 from genlab.common.errors import InputError
@@ -47,7 +49,11 @@ class GanConfig:
     size: int = SIZE
     """The side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
     epochs: Annotated[int, LENGTH] = 50
-    """Passes over the images."""
+    """Passes over the images; with --from, further ones."""
+    start: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """Go on from a finished GAN run, with the networks that it ended with. Of the same images,
+    with the same options, it is as if that run had had more epochs. (A run's configuration holds
+    the way there from its own folder.)"""
     images: int | None = None
     """The number of images to take, the first ones; all if not given."""
     crop: Literal["centre", "subject", "face"] = "centre"
@@ -131,6 +137,11 @@ class GanConfig:
             raise InputError("`clusters`: belongs to `classes` clusters")
         if self.clusters is not None and self.clusters < 2:
             raise InputError(f"`clusters` {self.clusters}: must be at least 2")
+        if self.checkpoints and self.start is not None:
+            raise InputError(
+                "`checkpoints`: not of a run that goes on `from` another (genlab verify replays "
+                "what begins at the seed)"
+            )
         if self.checkpoints and self.epochs < 2:
             raise InputError(f"`checkpoints`: needs two `epochs` at least, not {self.epochs}")
         if any(epoch < 1 for epoch in self.snapshots or ()):

@@ -1,6 +1,8 @@
 """The results of a GAN run: what was trained, how long it took, what was noticed."""
 
-__all__ = ["ClassCounts", "Event", "GanResults", "Memorisation", "read_gan_results"]
+__all__ = [
+    "ClassCounts", "Event", "GanResults", "Memorisation", "Origin", "read_gan_results",
+]  # fmt: skip
 
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +74,24 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The training that a run goes on from (`gan/training/origin.py`).
+
+    Epochs, steps and seconds are those of the run before and of all before that one.
+    """
+
+    run: str
+    """The way from this run's folder to that one."""
+    epochs: int
+    steps: int
+    seconds: float
+    sha256: str
+    """The SHA-256 of the networks and moments that it ended with."""
+    data: Identity
+    """The images that it learned from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanResults:
     """The `results.json` of a GAN run."""
 
@@ -108,6 +128,8 @@ class GanResults:
     """What went wrong: the lines of `events.jsonl`."""
     data: Identity
     """The images."""
+    origin: Origin | None = None
+    """The training that this one goes on from; None: it began with new networks."""
 
 
 def read_gan_results(run: Run) -> GanResults:

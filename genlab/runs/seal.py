@@ -36,7 +36,8 @@ DONE, RECORD = "DONE", "kept.json"
 """The files' names."""
 RECORDED = (
     "results.json", "classes.json", "table.json", "model.safetensors", "measures.safetensors",
-    "generator.safetensors", "best.safetensors", "checkpoint-*.safetensors",
+    "generator.safetensors", "best.safetensors", "players.safetensors", "origin.json",
+    "checkpoint-*.safetensors",
     "snapshots/*.safetensors", "samples/*/*.png", "progress/*.png",
 )
 """Patterns of the files that `write_kept` writes."""

@@ -248,6 +248,7 @@ def test_a_run_leaves_what_others_rely_on(recipe: str, runs: dict[str, Path]) ->
         "seconds", "images_per_second",
         "parameters_generator", "parameters_discriminator", "snapshots", "pretrained",
         "classes", "data", "held_out", "best_epoch", "measured_with", "memorisation", "events",
+        "origin",
     }  # fmt: skip
     assert run.results["snapshots"] == [1, 2, 3]
     assert run.results["images"] == 20

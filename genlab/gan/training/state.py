@@ -49,6 +49,7 @@ from genlab.common.progress import say
 from genlab.common.typed_json import fits
 from genlab.compute.distributed import barrier, broadcast, largest, rank
 from genlab.configs.gan import GanConfig
+from genlab.gan.results import Origin
 from genlab.gan.training.monitor import COLLAPSED, LEVEL
 from genlab.gan.training.players import Players
 from genlab.numerics.finite import first_not_finite
@@ -97,10 +98,14 @@ class TrainingState:
         run: The run directory.
         players: The players; loaded with the saved state, if there is one.
         sums: How many numbers are summed over an epoch.
+        origin: The training that this one goes on from.
     """
 
-    def __init__(self, config: GanConfig, run: Run, players: Players, sums: int) -> None:
-        self.config, self.run, self.players = config, run, players
+    def __init__(
+        self, config: GanConfig, run: Run, players: Players, sums: int,
+        origin: Origin | None = None,
+    ) -> None:
+        self.config, self.run, self.players, self.origin = config, run, players, origin
         self.step, self.clock = 0, Stopwatch()
         self.sums = torch.zeros(sums, dtype=torch.float64)
         self.best = copy.deepcopy(players.average)
@@ -111,6 +116,16 @@ class TrainingState:
         self.failures = [event for event in read_events(run) if "failed" in event]
         if not self.restore():
             self.save(good=True)  # there is a state to go back to from the first step on
+
+    @property
+    def steps_before(self) -> int:
+        """The steps of all training that this one goes on from."""
+        return 0 if self.origin is None else self.origin.steps
+
+    @property
+    def epochs_before(self) -> int:
+        """The epochs of it."""
+        return 0 if self.origin is None else self.origin.epochs
 
     @property
     def modules(self) -> dict[str, nn.Module]:

@@ -55,6 +55,7 @@ from genlab.gan.split import Split, refuse_within, split_images
 from genlab.gan.training.checkpoints import checkpoint_plan
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.monitor import Monitor, epochs_to_measure, grid
+from genlab.gan.training.origin import PLAYERS, begin, keep_origin, players_bytes
 from genlab.gan.training.players import build_players
 from genlab.gan.training.probe import require_shapes
 from genlab.gan.training.state import TrainingState
@@ -153,11 +154,18 @@ def _train(
     require_shapes(players, config)
     if hardware.compile:
         compile_players(players, config)
-    state = TrainingState(config, run, players, len(SUMS))
+    origin = begin(config, run, players)
+    barrier()  # until all have looked whether the run has begun
+    if origin is not None and rank() == 0:
+        keep_origin(origin, run)
+    state = TrainingState(config, run, players, len(SUMS), origin)
     images = images._replace(images=stored(images.images, hardware.device))
     train_loop(state, images, monitor, epochs)
     if rank() == 0:
-        final = {"generator.safetensors": atomic.tensor_bytes(players.average.state_dict())}
+        final = {
+            "generator.safetensors": atomic.tensor_bytes(players.average.state_dict()),
+            PLAYERS: players_bytes(players),
+        }
         if state.best_epoch:
             final["best.safetensors"] = atomic.tensor_bytes(state.best.state_dict())
         write_kept(out, final)
@@ -225,13 +233,16 @@ def _train_epoch(state: TrainingState, images: Split, progress: Progress) -> Non
     config, count, labels = state.config, len(images.rows), images.labels
     steps = math.ceil(count / config.batch)
     epoch, first = divmod(state.step, steps)
-    order = torch.randperm(count, generator=generator(config.seed, "order", epoch))
+    order = torch.randperm(
+        count, generator=generator(config.seed, "order", state.epochs_before + epoch)
+    )
     plan = checkpoint_plan(config, count) if rank() == 0 else None
     players = state.players
     for rows in order.split(config.batch)[first:]:
         real = rows_on(images.images, images.rows[rows], players.hardware.device)
         parts = train_step(
-            players, config, real, state.step, None if labels is None else labels[rows]
+            players, config, real, state.steps_before + state.step,
+            None if labels is None else labels[rows],
         )
         state.sums += parts
         state.step += 1
@@ -332,7 +343,7 @@ def _results(
         measured_with=monitor.networks if monitor else [],
         memorisation=monitor.memorised(players.average) if monitor else None,
         events=[Event(**event) for event in state.events],
-        data=data,
+        data=data, origin=state.origin,
     )  # fmt: skip
 
 

@@ -147,6 +147,8 @@ def _vae(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
 
 def _gan(folder: Path, bench: Bench, seconds: float) -> tuple[Verdict, Words]:
     kept, config = generator_of(folder)
+    if config.start is not None:
+        raise InputError("a GAN that goes on from another run is not replayed")
     images = split_images(bench.dogs(SubmittedRecord(folder / "env.json"), config), config)
     refuse_gone_back(folder)
     players = build_players(config)
