@@ -127,6 +127,11 @@ def test_advice_names_what_was_found_and_no_more(ward: Path, tmp_path: Path) -> 
     assert all(any(words in line for words in allowed) for line in f["advice"]), f["advice"]
     many = {**f, "images": 400, "dogs": {**f["dogs"], "share": 0.95}}
     assert advice(many) == ["Nothing to mend."]
+    # what a central square cuts off: heads are for dogs alone
+    for share, crop in ((0.95, "face"), (0.2, "subject")):
+        cut = {**many, "dogs": {"share": share}, "twice_as_long": 30}
+        (line,) = [line for line in advice(cut) if "central square" in line]
+        assert re.findall("`crop` (.+?) ", line)[0] == crop
 
 
 def test_probe_of_a_turned_file_is_of_the_upright_picture(tmp_path: Path) -> None:
