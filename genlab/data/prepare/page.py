@@ -21,6 +21,7 @@ from genlab.data.open import open_files, place_of
 from genlab.data.picture_page import facts_of, page_of_pictures, picture_figure
 from genlab.data.pictures import Pictures
 from genlab.data.prepare.prepare import Prepared
+from genlab.data.selection.selected import percent
 
 TITLE = "Prepared images of"
 LARGEST = 50_000_000
@@ -79,10 +80,10 @@ def _way(results: dict[str, Any]) -> str:
     way = WAYS[results["crop"]]
     if (cost := results["cost"]) is None:
         return f"{way}."
-    surest = " and the sureness of its head" if results["crop"] == "face" else ""
+    surest = " and by how sure the heads are" if results["crop"] == "face" else ""
     return (
-        f"{way}; of these squares the {results['keep']:.4g} that are most typical, by the density "
-        f"of an ImageNet network's features{surest}. They show less than all squares do: recall "
+        f"{way}; of these squares the {percent(results['keep'])} that are most typical, by the "
+        f"density of an ImageNet network's features{surest}. They show less than all do: recall "
         f"{cost['recall']:.2f} (as many at random {cost['recall_random']:.2f}), coverage "
         f"{cost['coverage']:.2f} ({cost['coverage_random']:.2f})."
     )

@@ -10,7 +10,7 @@ against all, beside those of as many that are drawn at random.
 Shapes: N images, F features.
 """
 
-__all__ = ["Cost", "Selected", "selected"]
+__all__ = ["Cost", "Selected", "percent", "selected"]
 
 import hashlib
 import math
