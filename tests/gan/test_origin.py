@@ -180,6 +180,15 @@ def test_runs_without_networks_to_go_on_from_are_refused(
     refused(PLAYERS)
 
 
+def test_a_finished_run_says_how_it_is_gone_on_from(base: Path, pictures: Path) -> None:
+    before = (base / "DONE").read_bytes()
+    with pytest.raises(InputError, match="a finished run of 2 epochs, .* for 3 more"):
+        train_gan(small("scratch", pictures, 5), base)
+    with pytest.raises(InputError, match="other options"):
+        train_gan(replace(small("scratch", pictures, 5), seed=9), base)
+    assert (base / "DONE").read_bytes() == before
+
+
 def test_states_for_the_verifier_are_of_whole_runs_only(pictures: Path) -> None:
     with pytest.raises(InputError, match="`checkpoints`: not of a run that goes on `from`"):
         replace(small("scratch", pictures, 2, "../base"), checkpoints=True)

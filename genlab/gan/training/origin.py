@@ -10,8 +10,9 @@ training that begins with networks that have learned something already.
 origin.json is the record of the run before.
 """
 
-__all__ = ["ORIGIN", "PLAYERS", "begin", "keep_origin", "players_bytes"]
+__all__ = ["ORIGIN", "PLAYERS", "begin", "keep_origin", "players_bytes", "refuse_more_epochs"]
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -85,6 +86,23 @@ def keep_origin(origin: Origin, run: Run) -> None:
     """Writes the record of the origin into a run, before its first state."""
     if not has(run.path / ORIGIN):
         write_kept(run.path, {ORIGIN: atomic.json_bytes(to_json(origin))})
+
+
+def refuse_more_epochs(out: Path, config: GanConfig) -> None:
+    """Says how to go on from a finished run, where that run is asked for more epochs.
+
+    Raises:
+        InputError: If it is.
+    """
+    if not has(out / "config.json") or not (run := Run(out)).done or run.kind != "gan":
+        return
+    before = gan_config(run)
+    more = config.epochs - before.epochs
+    if more > 0 and replace(config, epochs=before.epochs, data=before.data) == before:
+        raise InputError(
+            f"`out` {out}: a finished run of {before.epochs} epochs, which stays as it is; for "
+            f"{more} more give `from` {out}, `epochs` {more} and another `out`"
+        )
 
 
 def _require_alike(config: GanConfig, before: GanConfig, base: Path) -> None:

@@ -55,7 +55,13 @@ from genlab.gan.split import Split, refuse_within, split_images
 from genlab.gan.training.checkpoints import checkpoint_plan
 from genlab.gan.training.compile import compile_players
 from genlab.gan.training.monitor import Monitor, epochs_to_measure, grid
-from genlab.gan.training.origin import PLAYERS, begin, keep_origin, players_bytes
+from genlab.gan.training.origin import (
+    PLAYERS,
+    begin,
+    keep_origin,
+    players_bytes,
+    refuse_more_epochs,
+)
 from genlab.gan.training.players import build_players
 from genlab.gan.training.probe import require_shapes
 from genlab.gan.training.state import TrainingState
@@ -181,6 +187,7 @@ def _open(
     if rank() == 0:
         try:
             stack.enter_context(run_lock(out))
+            refuse_more_epochs(out, config)
             run = open_run(out, "gan", config, data, hardware.facts)
         except InputError as error:
             problem = str(error)
