@@ -5,13 +5,13 @@ __all__ = ["data", "with_default"]
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, end, use_data
 from genlab.cli.errors import with_options
+from genlab.common.identity import Crop
 from genlab.common.text import one_line
 
 data = SubcommandApp()
@@ -127,7 +127,7 @@ def data_prepare(
     source: Positional[str],
     out: Positional[Path],
     size: int = 64,
-    crop: Literal["centre", "subject", "face"] = "centre",
+    crop: Crop = "centre",
     keep: float = 1.0,
     data_dir: DataDir = None,
     json: Json = False,
@@ -142,7 +142,9 @@ def data_prepare(
         out: The folder that is made.
         size: Side of the squares in pixels.
         crop: The square taken of each image: its centre; around the subject that an ImageNet
-            network finds; or around a dog's head, photographs without one being left out.
+            network finds; around a dog's head (face); or around the rectangle that a Pascal VOC
+            file or a .csv in the folder gives (boxes). Images without head or rectangle are left
+            out.
         keep: The share of these squares that is taken, 0.05 to 1: the most typical ones, by the
             density of an ImageNet network's features and, with the crop face, by how sure the
             heads are. What that costs is printed, and stands on the page.

@@ -1,11 +1,14 @@
 """The identity of a data set, as a run records it."""
 
-__all__ = ["Identity"]
+__all__ = ["Crop", "Identity"]
 
 from dataclasses import dataclass
 from typing import Literal
 
 from genlab.common.errors import InputError
+
+Crop = Literal["centre", "subject", "face", "boxes"]
+"""The square that is taken of an image (`data/crops/crop.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,7 @@ class Identity:
     licence: str
     stand_in: bool = False
     """True for embedded data in place of the real thing."""
-    crop: Literal["centre", "subject", "face"] = "centre"
+    crop: Crop = "centre"
     """The square that was taken of each image."""
     without_square: int = 0
     """Images of the source that are left out, for they have no such square."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from genlab.common.errors import InputError
+from genlab.common.identity import Crop
 from genlab.configs import vae
 from genlab.configs.fid import FEWEST
 from genlab.configs.likelihood import LikelihoodName, LikelihoodOptions
@@ -40,9 +41,10 @@ class CompareConfig:
     size: int | None = None
     """Side of the squares that images are cropped and resized to, 16 to 128 pixels. Not given: as
     they are; photographs, and pictures of several sizes, 64."""
-    crop: Literal["centre", "subject", "face"] = "centre"
+    crop: Crop = "centre"
     """The square taken of a photograph: its centre; around the subject that an ImageNet network
-    finds; or around a dog's head, photographs without one being left out."""
+    finds; around a dog's head (face); or around the rectangle that a Pascal VOC file or a .csv in
+    the folder gives (boxes). Photographs without head or rectangle are left out."""
     latent: int | str = VaeConfig.latent
     """Latent dimensions D; or, for conv and resnet, the shape of a latent map, its height, width
     and channels: 8x8x16."""

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from tyro.conf import Positional
 
 from genlab.common.errors import InputError
+from genlab.common.identity import Crop
 
 FeatureName = Literal[
     "efficientnet-lite0", "inception", "inception-768", "inception-192", "inception-64", "digits",
@@ -53,7 +54,7 @@ class FidConfig:
     size: Size = None
     """Both sets become squares of this side in pixels; "native" leaves every image as it is. Not
     given: the shorter side of the smallest generated image."""
-    crop: Literal["centre", "subject", "face"] = "centre"
+    crop: Crop = "centre"
     """The square kept of a real picture (REAL, --held-out), of a folder or zip: as it was when
     the generator was trained. FAKES keep the central one."""
     n: int = 300

@@ -14,6 +14,7 @@ import tyro
 from tyro.conf import Positional, Suppress, create_mutex_group
 
 from genlab.common.errors import InputError
+from genlab.common.identity import Crop
 from genlab.configs.checks import require_finite
 from genlab.configs.design import DESIGN_SIGNATURES, DesignName, DesignOptions
 
@@ -56,9 +57,10 @@ class GanConfig:
     the way there from its own folder.)"""
     images: int | None = None
     """The number of images to take, the first ones; all if not given."""
-    crop: Literal["centre", "subject", "face"] = "centre"
+    crop: Crop = "centre"
     """The square taken of a picture: its centre; around the subject that an ImageNet network
-    finds; or around a dog's head, photographs without one being left out."""
+    finds; around a dog's head (face); or around the rectangle that a Pascal VOC file or a .csv in
+    the folder gives (boxes). Photographs without head or rectangle are left out."""
     keep: float = 1.0
     """The share of the images to learn from, 0.05 to 1: the most typical ones, by the density of
     an ImageNet network's features and, with the crop face, by how sure the heads are. A generator

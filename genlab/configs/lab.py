@@ -15,6 +15,7 @@ import tyro
 
 from genlab.common.checks import require_choice
 from genlab.common.errors import InputError
+from genlab.common.identity import Crop
 from genlab.configs import compare
 from genlab.configs.compare import MOST_PICTURES, CompareConfig
 from genlab.configs.fid import FEWEST
@@ -76,10 +77,11 @@ class LabConfig:
     """SOURCE of the digits (see: genlab data); the preset decides if not given."""
     dogs: str | None = None
     """SOURCE of the dogs: a folder or a name; the preset decides if not given."""
-    crop: Literal["centre", "subject", "face"] | None = None
+    crop: Crop | None = None
     """The square taken of a dog's picture: its centre; around the subject that an ImageNet network
-    finds; or around the dog's head, photographs without one being left out. Not given: face,
-    where most pictures are whole photographs of dogs, else centre."""
+    finds; around the dog's head (face); or around the rectangle that a Pascal VOC file or a .csv
+    in the folder gives (boxes). Photographs without head or rectangle are left out. Not given:
+    face, where most pictures are whole photographs of dogs, else centre."""
     name: str | None = None
     """The author's name, for the report (can be set later: genlab submit)."""
     id: str | None = None

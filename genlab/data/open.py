@@ -181,8 +181,9 @@ def images(
         size: The side S of squares that the images are cropped and resized to; without it every
             image keeps its own size (drawn ones have 64 pixels a side).
         crop: The square to take of a photograph in a folder or zip: "centre"; "subject", the one
-            around what EfficientNet-Lite0 recognises; or "face", the one around a dog's head, of
-            the images in which one is found (`data/crops`).
+            around what EfficientNet-Lite0 recognises; "face", the one around a dog's head, of the
+            images in which one is found; or "boxes", the one around the rectangle that a file
+            beside the images gives, of those that have one (`data/crops`).
         limit: Take only the first images, in the order of their sorted names.
         name: The name of an array in messages and records.
         split: What is taken of digits, and of arrays in splits.

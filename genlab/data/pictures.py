@@ -30,6 +30,7 @@ from genlab.common.errors import InputError
 from genlab.common.progress import Progress, say_once
 from genlab.data.arrays.layout import Array, as_images, as_numpy
 from genlab.data.arrays.levels import PIXELS, Levels, levels_of
+from genlab.data.crops.annotations import Rectangle, around, rectangles_of
 from genlab.data.crops.crop import Crop, box_chooser, version_of
 from genlab.data.crops.found_heads import heads_of
 from genlab.data.crops.heads import Head
@@ -147,7 +148,7 @@ class ArrayPictures:
     def identity(self) -> Identity:
         """The identity of the set."""
         shape = (3, *(self.images.shape[1:3] if self.size is None else (self.size, self.size)))
-        return _identity(self.origin, self.digests, self.size, shape, "centre")
+        return _identity(self.origin, self.digests, self.size, shape, "centre", "")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -189,6 +190,8 @@ class FilePictures:
     """The square taken of each."""
     heads: tuple[Head, ...] | None = None
     """The heads that these squares are of, with the crop "face"."""
+    rectangles: tuple[Rectangle, ...] | None = None
+    """The rectangles that they are of, with the crop "boxes"."""
     left_out: tuple[str, ...] = ()
     """The paths of the images that have none."""
 
@@ -197,20 +200,22 @@ class FilePictures:
         cls, files: ImageFiles, origin: Origin, size: int | None = None, crop: Crop = "centre",
         limit: int | None = None,
     ) -> "FilePictures":
-        """Hashes the files, without decoding them; for the crop "face", looks for heads in them.
+        """Hashes the files, without decoding them; for some crops, looks for their squares.
 
         Arguments:
             files: The files.
             origin: Where they come from.
             size: The side S of squares.
-            crop: The square to take of each (`crops/crop.py`); of "face" images without a head
-                are left out.
-            limit: Take only the first images; heads are looked for in these.
+            crop: The square to take of each (`crops/crop.py`); with "face" images without a head
+                are left out, with "boxes" those without a rectangle.
+            limit: Take only the first images, before any are left out.
 
         Raises:
-            InputError: If files cannot be read, the first ten being named; or no image has a head.
+            InputError: If files cannot be read, the first ten being named; or no image has a head,
+                or a rectangle.
         """
-        files.tell_left_out()
+        if crop != "boxes":  # with it, some of these are of use
+            files.tell_left_out()
         paths = files.names[:limit]
         names = tuple(files.title(path) for path in paths)
 
@@ -225,14 +230,26 @@ class FilePictures:
             _refuse_unreadable(files, paths, origin)
             raise
         found = cls(files, origin, names, paths, digests, size, crop)
+        if crop == "boxes":
+            rectangles = rectangles_of(files, paths)
+            files.tell_left_out()
+            return found._with_rectangles(rectangles)
         return found._with_heads() if crop == "face" else found
 
     @property
     def identity(self) -> Identity:
         """The identity of the set."""
         shape = (3,) if self.size is None else (3, self.size, self.size)
-        found = _identity(self.origin, self.digests, self.size, shape, self.crop)
+        found = _identity(self.origin, self.digests, self.size, shape, self.crop, self.way)
         return replace(found, without_square=len(self.left_out))
+
+    @property
+    def way(self) -> str:
+        """How squares follow from the images, part of identities and cache keys; "": central."""
+        if self.rectangles is None:
+            return version_of(self.crop)
+        given = sorted(zip(self.digests, self.rectangles))
+        return f"{version_of(self.crop)}-{hashlib.sha256(repr(given).encode()).hexdigest()[:32]}"
 
     def _with_heads(self) -> "FilePictures":
         """Returns the images that have a head, with its square."""
@@ -251,12 +268,27 @@ class FilePictures:
             f"note: {source}: {len(kept):,} of {len(heads):,} images have a dog's head that was "
             "found; the others are left out"
         )
+        return replace(self._only(kept), heads=tuple(heads[index] for index in kept))
+
+    def _with_rectangles(self, found: Sequence[Rectangle | None]) -> "FilePictures":
+        """Returns the images beside which a rectangle is given, with it."""
+        source = self.origin.source
+        given = {index: one for index, one in enumerate(found) if one is not None}
+        if len(given) < len(found):
+            say_once(
+                f"note: {source}: {len(given):,} of {len(found):,} images have a rectangle beside "
+                "them; the others are left out"
+            )
+        return replace(self._only(list(given)), rectangles=tuple(given.values()))
+
+    def _only(self, kept: Sequence[int]) -> "FilePictures":
+        """Returns some of the images; the others are left out for they have no square."""
+        have = set(kept)
         return replace(
             self, names=tuple(self.names[index] for index in kept),
             paths=tuple(self.paths[index] for index in kept),
             digests=tuple(self.digests[index] for index in kept),
-            heads=tuple(heads[index] for index in kept),
-            left_out=tuple(p for p, head in zip(self.paths, heads) if not head.is_head),
+            left_out=tuple(p for index, p in enumerate(self.paths) if index not in have),
         )
 
     @cached_property
@@ -279,8 +311,16 @@ class FilePictures:
         return _channels_first(square(image, self.size, self.names[index], box))
 
     def box(self, index: int, image: Image.Image) -> Box:
-        """Returns the square that is taken of a decoded image."""
-        return self._choose(image) if self.heads is None else self.heads[index].box
+        """Returns the square that is taken of a decoded image.
+
+        Raises:
+            InputError: If its rectangle lies outside of it.
+        """
+        if self.heads is not None:
+            return self.heads[index].box
+        if self.rectangles is not None:
+            return around(self.rectangles[index], *image.size, self.names[index])
+        return self._choose(image)
 
     def decoded(self, index: int) -> Image.Image:
         """Decodes an image as its file holds it, upright RGB.
@@ -307,7 +347,7 @@ class FilePictures:
         content = hashlib.sha256(f"v{VERSION}".encode())
         for digest in self.digests:
             content.update(bytes.fromhex(digest))
-        kind = "" if self.crop == "centre" else f"-{version_of(self.crop)}"
+        kind = f"-{self.way}" if self.way else ""
         kept = Parts.of_cache(f"images/{content.hexdigest()[:32]}-{self.size}{kind}")
         return kept.keep_rows(len(self), lambda: {"images": stacked(self)})["images"]
 
@@ -417,9 +457,10 @@ def _each(
 
 
 def _identity(
-    origin: Origin, digests: Sequence[str], size: int | None, shape: tuple[int, ...], crop: Crop
+    origin: Origin, digests: Sequence[str], size: int | None, shape: tuple[int, ...], crop: Crop,
+    way: str,
 ) -> Identity:
-    kind = "" if crop == "centre" else f" {version_of(crop)}"
+    kind = f" {way}" if way else ""
     total = hashlib.sha256(f"pictures v{VERSION} size {size}{kind}".encode())
     for digest in sorted(digests):
         total.update(bytes.fromhex(digest))

@@ -80,7 +80,11 @@ def refuse_run(source: str, name: str) -> None:
 
 def cropped(crop: str) -> str:
     """Returns a note on real images that are not cropped as generated ones are."""
-    return f"real images are cropped to the {crop}'s square, generated ones to the central square"
+    square = {
+        "subject": "the subject's square", "face": "the square around the dog's head",
+        "boxes": "the square around the rectangle beside each",
+    }[crop]
+    return f"real images are cropped to {square}, generated ones to the central square"
 
 
 def open_generated(

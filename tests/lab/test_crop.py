@@ -142,13 +142,13 @@ def test_the_sheet_outlines_the_squares(folder: Path, monkeypatch: pytest.Monkey
 # the report
 
 
-@pytest.mark.parametrize("crop", ["face", "subject"])
+@pytest.mark.parametrize("crop", ["face", "boxes", "subject"])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_report_says_what_was_taken(tmp_path: Path, crop: str, lang: str) -> None:
     run = make_lab_run(tmp_path, crop=crop, lang=lang)
     text = plain_spaces(write_markdown(Run(run), lang))
     assert f"gan/{PREPARATION}" in text
-    assert ("1,217" in text) == (crop == "face")
+    assert ("1,217" in text) == (crop != "subject")
     assert {"zh": "所取的正方形", "en": "the square outlined in red"}[lang] in text
     (run / "gan" / PREPARATION).unlink()
     assert missing(run) == [f"gan/{PREPARATION}"]

@@ -54,15 +54,18 @@ class Archive(ImageFiles):
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.stem
-        self.broken, self.left_out = {}, LeftOut()
+        self.broken, self.left_out, self.others = {}, LeftOut(), []
         self._zip = open_zip(path)
         self._members: dict[str, zipfile.ZipInfo] = {}
+        self._further: dict[str, zipfile.ZipInfo] = {}
         for member in self._zip.entries:
             name = member_name(member)
             if is_folder(member) or self.left_out.add_hidden(tuple(name.split("/"))):
                 continue
             if not self._is_picture(name, member):
                 self.left_out.add(name)
+                self.others.append(name)
+                self._further[name] = member
                 continue
             self.left_out.again += name in self._members
             self._members[name] = member
@@ -84,6 +87,14 @@ class Archive(ImageFiles):
         except InputError as error:
             reason = str(error).removeprefix(f"{title}: ")
         raise InputError(f"{title}: cannot be read from the archive ({reason}){MEND}")
+
+    def read_other(self, name: str, most: int) -> bytes:
+        """Returns the bytes of a member that is no picture, at most so many.
+
+        Raises:
+            InputError: If it is damaged, encrypted, a link or larger.
+        """
+        return self._zip.read(self._further[name], most, name=self.title(name))
 
     def close(self) -> None:
         """Closes the file."""

@@ -23,6 +23,8 @@ class ImageFiles(ABC):
     """What has the name of an image or folder and cannot be opened, with the reason."""
     left_out: LeftOut
     """What else is there."""
+    others: list[str]
+    """The paths of the files that are no pictures, but for hidden ones."""
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -30,6 +32,14 @@ class ImageFiles(ABC):
 
         Raises:
             InputError: If it cannot be read.
+        """
+
+    @abstractmethod
+    def read_other(self, name: str, most: int) -> bytes:
+        """Returns the bytes of a file that is no picture, at most so many.
+
+        Raises:
+            InputError: If it cannot be read, or is larger.
         """
 
     def close(self) -> None:  # noqa: B027 - a folder has nothing to close

@@ -38,7 +38,7 @@ class Folder(ImageFiles):
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.resolve().name
-        self.broken, self.left_out = {}, LeftOut()
+        self.broken, self.left_out, self.others = {}, LeftOut(), []
         self.drawn = drawn_digests(path)
         files: dict[tuple[int, int] | str, str] = {}
         for parts in sorted(self._walk()):
@@ -70,6 +70,17 @@ class Folder(ImageFiles):
         if self.drawn is not None and hashlib.sha256(data).hexdigest() != self.drawn[name]:
             raise InputError(f"{self.title(name)}: changed since genlab drew it; {ON_PURPOSE}")
         return data
+
+    def read_other(self, name: str, most: int) -> bytes:
+        """Returns the bytes of a file that is no picture, at most so many.
+
+        Raises:
+            InputError: If it cannot be read, or is larger.
+        """
+        try:
+            return read_file(self.path / name, most)
+        except OSError as error:
+            raise InputError(f"{self.title(name)}: cannot be read ({error.strerror})") from None
 
     def _require_as_drawn(self, drawn: Mapping[str, str]) -> None:
         """Raises `InputError` if there are not just the images that genlab drew."""
@@ -117,6 +128,7 @@ class Folder(ImageFiles):
                 return True
             if name not in self.broken and (self.drawn is None or name != RECORD):
                 self.left_out.add(name)
+                self.others.append(name)
         elif named and path.is_symlink():
             self.broken[name] = DANGLING
         else:

@@ -37,6 +37,10 @@ class LeftOut:
         """Adds a file that is no picture."""
         self.suffixes[PurePosixPath(name).suffix.lower()] += 1
 
+    def take_back(self, name: str) -> None:
+        """Takes back a file that was added, for it is of use."""
+        self.suffixes -= Counter([PurePosixPath(name).suffix.lower()])
+
     def add_hidden(self, parts: tuple[str, ...]) -> bool:
         """Adds a file if it, or a folder on its path, is hidden; returns whether it is."""
         place = hidden_part(parts)

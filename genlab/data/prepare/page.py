@@ -32,6 +32,7 @@ WAYS = {
     "centre": "the central square of each",
     "subject": "the square around what an ImageNet network recognises",
     "face": "the square around a dog's head; images in which none was found are left out",
+    "boxes": "the square around the rectangle that is given; images without one are left out",
 }
 
 
@@ -71,7 +72,8 @@ def prepared_page(found: Prepared, results: dict[str, Any]) -> str:
     ]
     if found.without:
         shown = _without(found, results["source"])
-        parts += _row("Left out: no head was found", shown, len(found.without))
+        lacks = {"face": "no head was found", "boxes": "no rectangle is given"}
+        parts += _row(f"Left out: {lacks[results['crop']]}", shown, len(found.without))
     return "\n".join([*parts, "</html>\n"])
 
 

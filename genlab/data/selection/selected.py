@@ -25,7 +25,6 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.common.progress import say_once
 from genlab.common.rng import generator
-from genlab.data.crops.crop import version_of
 from genlab.data.crops.kept import Look, kept_of_each
 from genlab.data.identity import Identity
 from genlab.data.pictures import FilePictures, Pictures
@@ -175,9 +174,9 @@ def _features(squares: Pictures) -> Tensor:
 
         return look
 
-    who = squares.identity
-    name = f"typical/{VERSION}" + (f"-{version_of(who.crop)}" if who.crop != "centre" else "")
-    label = f"looking at squares of {who.source}"
+    way = squares.way if isinstance(squares, FilePictures) else ""
+    name = f"typical/{'-'.join(filter(None, [VERSION, way]))}"
+    label = f"looking at squares of {squares.identity.source}"
     return kept_of_each(name, squares.digests, begin, label)["features"]
 
 

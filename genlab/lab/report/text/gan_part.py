@@ -61,6 +61,15 @@ def _preparation(w: Writer, facts: Facts) -> None:
             f"and they are left out ({w.fig('preparation')}). “Real images” are these squares "
             "throughout this part.",
         )
+    elif facts.gan_config.crop == "boxes":
+        w.para(
+            f"训练所用的不是整张照片，而是数据集标注的矩形框周围的正方形；另有{count(data.without_square)}张照片没有标注，"
+            f"不参加训练（{w.fig('preparation')}）。本部分的“真实图像”都指这些正方形。",
+            "The training images are not the whole photographs, but the squares around the "
+            f"rectangles that the data set gives; {count(data.without_square)} further photographs "
+            f"have none, and are left out ({w.fig('preparation')}). “Real images” are these "
+            "squares throughout this part.",
+        )
     else:
         w.para(
             f"训练所用的不是整张照片，而是每张照片中主体（由EfficientNet-Lite0识别）所在的正方形（{w.fig('preparation')}）。"
