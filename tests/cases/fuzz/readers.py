@@ -19,6 +19,7 @@ from cases.fuzz.bytes import any_change
 from cases.fuzz.campaign import Reader
 from cases.fuzz.inside import in_gzip, in_npy, in_safetensors, in_zip
 from cases.small_data import FILES, idx_bytes, make_tiny_digits
+from PIL import Image
 from safetensors.torch import save
 
 import genlab.data
@@ -212,6 +213,39 @@ def sources(folder: Path) -> Reader:
     return Reader("source", honest, honest_too)
 
 
+VOC = b"""<annotation><filename>a.png</filename><size><width>20</width><height>16</height></size>
+<object><name>dog</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>12</xmax><ymax>9.5</ymax></bndbox>
+</object><object><bndbox><xmin>3</xmin><ymin>0</ymin><xmax>5</xmax><ymax>4</ymax></bndbox></object>
+</annotation>"""
+BOXES = b"""filename,class,xmin,ymin,xmax,ymax
+a.png,"dog, brown",1,2,12,9.5
+
+sub\\a.png,dog,3,0,5,4
+b.png,dog,0,0,5,4
+"""
+
+
+def rectangles_xml(folder: Path) -> Reader:
+    """The rectangles of a picture, as Pascal VOC's XML."""
+    return _rectangles(folder, "rectangles xml", "a.xml", VOC)
+
+
+def rectangles_csv(folder: Path) -> Reader:
+    """The rectangles of pictures, in a table."""
+    return _rectangles(folder, "rectangles csv", "boxes.csv", BOXES)
+
+
+def _rectangles(folder: Path, name: str, file: str, honest: bytes) -> Reader:
+    Image.fromarray(COLOUR[0]).save(folder / "a.png")
+
+    def read(_: Path) -> object:
+        with decoding():
+            images = genlab.data.images(folder, 16, "boxes")
+            return [images.read(index) for index in range(len(images))]
+
+    return Reader(name, [honest], _quietly(read, folder / file))
+
+
 def text_table(folder: Path) -> Reader:
     """A table of numbers as text."""
     rows = [f"{i},{i * i},{0.5 * i}" for i in range(12)]
@@ -234,7 +268,8 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     make.__name__: make
     for make in (
         npy, npz, idx_plain, idx_gzip, idx_zip, statistics, inception_npz, inception_safetensors,
-        pinned, kept_tensors, sources, text_table, *pictures.READERS, *records.READERS,
+        pinned, kept_tensors, sources, text_table, rectangles_xml, rectangles_csv,
+        *pictures.READERS, *records.READERS,
     )
 }  # fmt: skip
 """What makes each reader in a folder of its own."""
