@@ -78,7 +78,8 @@ def test_every_field_is_an_option_with_the_recipes_value(tmp_path: Path) -> None
     shown = " ".join(gan_train("--recipe", "scratch", "--help", cwd=tmp_path).stdout.split())
     for field in dataclasses.fields(GanConfig):
         if field.name not in ("data", "design", "design_options"):
-            assert re.search(f"--{field.name.replace('_', '-')}[ ,]", shown), field.name
+            name = "from" if field.name == "start" else field.name.replace("_", "-")
+            assert re.search(f"--{name}[ ,]", shown), field.name
     assert "--design.r1-gamma FLOAT" in shown
     assert "grows with the number of pixels (scratch: 0.5)" in shown
 
