@@ -203,7 +203,7 @@ def test_same_crop_alone_and_in_company(wide: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_crops_are_named(wide: Path) -> None:
-    wrong = "`crop` must be one of centre, subject, face, not 'middle'"
+    wrong = "`crop` must be one of centre, subject, face, boxes, not 'middle'"
     with pytest.raises(InputError, match=wrong):
         load_images(str(wide), 32, crop="middle")  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="toy dogs are drawn"):
