@@ -3,7 +3,7 @@
 No generator state is ever saved: what happens at step t of a stream follows from its name.
 """
 
-__all__ = ["derive", "generator", "seeded"]
+__all__ = ["derive", "generator", "seeded", "some"]
 
 import hashlib
 
@@ -26,6 +26,11 @@ def derive(seed: int, stream: str, step: int = 0) -> int:
 def generator(seed: int, stream: str, step: int = 0) -> torch.Generator:
     """Returns a fresh CPU generator for `step` of the named `stream`."""
     return torch.Generator().manual_seed(derive(seed, stream, step))
+
+
+def some(count: int, most: int, stream: str) -> list[int]:
+    """Returns random numbers below `count`, rising, at most so many; a stream has its own."""
+    return sorted(torch.randperm(count, generator=generator(0, stream))[:most].tolist())
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tyro.conf import Positional, Suppress, create_mutex_group
 
 from genlab.common.errors import InputError
 from genlab.common.identity import Crop
-from genlab.configs.checks import require_finite
+from genlab.configs.checks import require_finite, require_keep
 from genlab.configs.design import DESIGN_SIGNATURES, DesignName, DesignOptions
 
 SIZE = 64
@@ -126,8 +126,7 @@ class GanConfig:
         for name in ("learning_rate", "discriminator_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"`{name}` {getattr(self, name)}: must be above 0")
-        if not 0.05 <= self.keep <= 1:
-            raise InputError(f"`keep` {self.keep}: give a share from 0.05 to 1")
+        require_keep(self.keep)
         if self.clip < 0:
             raise InputError(f"`clip` {self.clip}: must be above 0, or 0 to clip none")
         if not 0 < self.average_share <= 0.25:

@@ -1,9 +1,10 @@
 """The identity of a data set: its name, its origin and the SHA-256 of its content."""
 
-__all__ = ["Identity", "ImageCounts", "Origin", "digest"]
+__all__ = ["Identity", "ImageCounts", "Origin", "digest", "digest_of_all"]
 
 import hashlib
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,4 +55,12 @@ def digest(*arrays: np.ndarray) -> str:
     for array in arrays:
         total.update(f"{array.dtype}{array.shape}".encode())
         total.update(np.ascontiguousarray(array).reshape(-1).data)
+    return total.hexdigest()
+
+
+def digest_of_all(words: str, digests: Iterable[str]) -> str:
+    """Returns the SHA-256 over words and the SHA-256 of each image, in this order."""
+    total = hashlib.sha256(words.encode())
+    for one in digests:
+        total.update(bytes.fromhex(one))
     return total.hexdigest()

@@ -28,6 +28,7 @@ import numpy as np
 from genlab.common.errors import InputError
 from genlab.common.paths import exists
 from genlab.common.progress import say_once
+from genlab.configs.checks import require_keep
 from genlab.data.arrays.layout import Array, as_images, as_numpy, as_stack, layout_words
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import as_named, by_role, read_arrays
@@ -40,7 +41,7 @@ from genlab.data.image_splits import ImageSplits, splits_of_arrays, splits_of_id
 from genlab.data.kinds import kind_at, what_it_is
 from genlab.data.picture_splits import SIZE, splits_of_pictures
 from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
-from genlab.data.selection.selected import LEAST, selected
+from genlab.data.selection.selected import selected
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource
 from genlab.data.tables.table import Table, are_rows, is_text_table, rows_of_arrays, rows_of_text
@@ -205,7 +206,7 @@ def images(
         'toy dogs (drawn, no photographs)'
     """
     _require_crop(crop, size)
-    _require_keep(keep)
+    require_keep(keep)
     found = _images(source, size, crop, limit, name, split)
     return found if keep == 1 else selected(found, keep)
 
@@ -332,11 +333,6 @@ def _require_crop(crop: str, size: int | None) -> None:
         raise InputError(f"`crop` must be one of {', '.join(CROPS)}, not {crop!r}")
     if crop != "centre" and size is None:
         raise InputError(f"`crop` {crop} cuts a square; give its `size` in pixels")
-
-
-def _require_keep(keep: float) -> None:
-    if not LEAST <= keep <= 1:
-        raise InputError(f"`keep` {keep}: give a share from {LEAST} to 1")
 
 
 def _refuse_crop(crop: str, source: str) -> None:

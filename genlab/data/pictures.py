@@ -37,7 +37,7 @@ from genlab.data.crops.heads import Head
 from genlab.data.crops.squares import Box, ChooseBox, square
 from genlab.data.decode import VERSION, decode, decoding, reading, require_side
 from genlab.data.files.base import ImageFiles
-from genlab.data.identity import Identity, Origin
+from genlab.data.identity import Identity, Origin, digest_of_all
 from genlab.data.problems import refuse_images
 
 T = TypeVar("T")
@@ -335,8 +335,12 @@ class FilePictures:
 
     def shorter_side(self, index: int) -> int:
         """Returns the shorter side of an image as its file's header says."""
+        return min(self.size_of(index))
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        """Returns the two sides of an image in pixels, as its file's header says."""
         with reading(self.files.read(self.paths[index]), self.names[index]) as image:
-            return min(image.size)
+            return image.size
 
     def squares(self, size: int) -> "FilePictures":
         """Returns the same images as squares of this side."""
@@ -344,11 +348,9 @@ class FilePictures:
 
     def stack(self) -> Tensor:
         """Returns all images as one tensor; it is kept in the cache by their content."""
-        content = hashlib.sha256(f"v{VERSION}".encode())
-        for digest in self.digests:
-            content.update(bytes.fromhex(digest))
+        content = digest_of_all(f"v{VERSION}", self.digests)[:32]
         kind = f"-{self.way}" if self.way else ""
-        kept = Parts.of_cache(f"images/{content.hexdigest()[:32]}-{self.size}{kind}")
+        kept = Parts.of_cache(f"images/{content}-{self.size}{kind}")
         return kept.keep_rows(len(self), lambda: {"images": stacked(self)})["images"]
 
 
@@ -461,10 +463,8 @@ def _identity(
     way: str,
 ) -> Identity:
     kind = f" {way}" if way else ""
-    total = hashlib.sha256(f"pictures v{VERSION} size {size}{kind}".encode())
-    for digest in sorted(digests):
-        total.update(bytes.fromhex(digest))
     return Identity(
         name=origin.name, source=origin.source, count=len(digests), shape=shape,
-        sha256=total.hexdigest(), licence=origin.licence, stand_in=origin.stand_in, crop=crop,
+        sha256=digest_of_all(f"pictures v{VERSION} size {size}{kind}", sorted(digests)),
+        licence=origin.licence, stand_in=origin.stand_in, crop=crop,
     )

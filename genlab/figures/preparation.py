@@ -6,11 +6,10 @@ Shapes: N photographs, T = 128 pixels a side of a tile.
 __all__ = ["preparation_sheet"]
 
 import numpy as np
-import torch
 
 from PIL import Image, ImageDraw
 
-from genlab.common.rng import generator
+from genlab.common.rng import some
 from genlab.data.decode import decoding
 from genlab.data.pictures import FilePictures
 from genlab.figures.sheets import tile
@@ -33,10 +32,9 @@ def preparation_sheet(pictures: FilePictures) -> np.ndarray:
     Raises:
         InputError: If a photograph is unreadable.
     """
-    order = torch.randperm(len(pictures), generator=generator(0, "shown of a preparation"))
     above, below = [], []
     with decoding():
-        for index in sorted(order[:SHOWN].tolist()):
+        for index in some(len(pictures), SHOWN, "shown of a preparation"):
             above.append(_outlined(pictures, index))
             own = Image.fromarray(pictures.read(index).permute(1, 2, 0).numpy())
             below.append(np.asarray(own.resize((TILE, TILE), Image.Resampling.NEAREST)))

@@ -6,12 +6,12 @@ stand, lie and turn away, and learns few; the square around the head makes them 
 
 __all__ = ["chosen_crop"]
 
-import torch
+import math
 
 import genlab.data
 
 from genlab.common.progress import say
-from genlab.common.rng import generator
+from genlab.common.rng import some
 from genlab.data.crops.crop import Crop
 from genlab.data.crops.found_heads import heads_of
 from genlab.data.pictures import FilePictures
@@ -35,19 +35,17 @@ def chosen_crop(source: str) -> Crop:
     pictures = genlab.data.images(source)
     if not isinstance(pictures, FilePictures) or not at_hand():
         return "centre"
-    order = torch.randperm(len(pictures), generator=generator(0, "sample for the crop"))
-    some = sorted(order[:SAMPLE].tolist())
-    digests = [pictures.digests[index] for index in some]
-    heads = heads_of(digests, lambda place: pictures.decoded(some[place]), source)
-    found = [(place, head) for place, head in enumerate(heads) if head.is_head]
-    small = 0
-    for place, head in found:
-        width, height = pictures.decoded(some[place]).size
-        small += head.box.side**2 < SMALL * width * height
-    if 2 * len(found) <= len(some) or 2 * small <= len(found):
+    sample = some(len(pictures), SAMPLE, "sample for the crop")
+    digests = [pictures.digests[index] for index in sample]
+    heads = heads_of(digests, lambda place: pictures.decoded(sample[place]), source)
+    found = [(index, head) for index, head in zip(sample, heads) if head.is_head]
+    small = sum(
+        head.box.side**2 < SMALL * math.prod(pictures.size_of(index)) for index, head in found
+    )
+    if 2 * len(found) <= len(sample) or 2 * small <= len(found):
         return "centre"
     say(
-        f"note: {source}: of {len(some)} images looked at, {len(found)} show a dog's head, and in "
+        f"note: {source}: of {len(sample)} images looked at, {len(found)} show a dog's head, and in "
         f"{small} it fills less than half of the picture. These are whole photographs, so the GAN "
         "learns from the squares around the heads (--crop face); --crop centre takes the middle"
     )

@@ -19,6 +19,7 @@ from genlab.common.errors import InputError
 from genlab.common.paths import from_way, way_from
 from genlab.common.typed_json import to_json
 from genlab.compute.hardware import CPU, Hardware, device_context
+from genlab.configs.checks import require_alike
 from genlab.configs.vae import VaeConfig
 from genlab.priors import PRIORS
 from genlab.runs.lock import resumable, run_lock
@@ -168,12 +169,7 @@ def _beginning(config: VaeConfig, out: Path, digits: Data, splits: Splits) -> VA
 def _take_over(model: VAE, config: VaeConfig, base: Path) -> None:
     """Gives the model the networks, posterior and likelihood of a finished run, as they are."""
     source, other = load_vae(base)
-    for name in BUILT_OF:
-        if getattr(config, name) != getattr(other, name):
-            raise InputError(
-                f"`post_hoc` {base}: its `{name}` is {getattr(other, name)}, not "
-                f"{getattr(config, name)}"
-            )
+    require_alike(BUILT_OF, config, other, f"`post_hoc` {base}")
     pairs: list[tuple[nn.Module, nn.Module]] = [
         (model.encoder, source.encoder), (model.decoder, source.decoder),
         (model.likelihood, source.likelihood),

@@ -27,6 +27,7 @@ from genlab.networks.pretrained.efficientnet_lite0 import (
     SHA256,
     EfficientNetLite0,
     load_efficientnet_lite0,
+    normalised,
 )
 from genlab.networks.pretrained.heads import PIXELS, HeadProbe, load_head_probe
 from genlab.networks.pretrained.heads import SHA256 as PROBE_SHA256
@@ -93,7 +94,7 @@ class HeadFinder:
             for left, top, side in boxes
         ]
         pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
-        return self.network.maps((pixels - 127) / 128).mean((2, 3))
+        return self.network.features(normalised(pixels))
 
     def judged(self, image: Image.Image, boxes: Sequence[Box]) -> list[Head]:
         """Returns squares with their log-odds."""

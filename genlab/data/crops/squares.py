@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from genlab.data.decode import require_side
-from genlab.networks.pretrained.efficientnet_lite0 import SIZE
+from genlab.networks.pretrained.efficientnet_lite0 import SIZE, normalised
 
 LONGEST = 4 * SIZE
 """A longer picture is squeezed to this for the network: bounds its memory."""
@@ -82,4 +82,4 @@ def seen_whole(image: Image.Image) -> Tensor:
     width, height = (min(round(side * scale), LONGEST) for side in image.size)
     small = image.resize((width, height), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float()
-    return (pixels - 127) / 128
+    return normalised(pixels)

@@ -54,7 +54,7 @@ class Archive(ImageFiles):
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.stem
-        self.broken, self.left_out, self.others = {}, LeftOut(), []
+        self.broken, self.left_out = {}, LeftOut()
         self._zip = open_zip(path)
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._further: dict[str, zipfile.ZipInfo] = {}
@@ -64,12 +64,11 @@ class Archive(ImageFiles):
                 continue
             if not self._is_picture(name, member):
                 self.left_out.add(name)
-                self.others.append(name)
                 self._further[name] = member
                 continue
             self.left_out.again += name in self._members
             self._members[name] = member
-        self.names = tuple(sorted(self._members))
+        self.names, self.others = tuple(sorted(self._members)), list(self._further)
         if not self.names:
             raise InputError(no_images(str(path), self.left_out))
 

@@ -9,13 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from PIL import Image
 
 from genlab.common.errors import InputError
 from genlab.common.formats.files import read_file
-from genlab.common.rng import generator
+from genlab.common.rng import some
 from genlab.data.decode import decode
 from genlab.data.open import open_files, place_of
 from genlab.data.picture_page import facts_of, page_of_pictures, picture_figure
@@ -60,10 +58,10 @@ def prepared_page(found: Prepared, results: dict[str, Any]) -> str:
         (f"{results['looked_at'] - results['n']:,}", "images left out"),
         (f"{share:.0%}", "taken"), (f"{results['size']} px", "a side"),
     ]
-    taken = [_figure(found.pictures, row, found.names[row]) for row in some(len(found.names))]
+    taken = [_figure(found.pictures, row, found.names[row]) for row in _shown(len(found.names))]
     left = [
         _figure(found.whole, row, (found.whole.paths or found.whole.names)[row])
-        for row in (found.untypical[index] for index in some(len(found.untypical)))
+        for row in (found.untypical[index] for index in _shown(len(found.untypical)))
     ]
     parts = [
         page_of_pictures(title), facts_of(facts), f"<p>Taken: {_way(results)}</p>",
@@ -103,10 +101,9 @@ def _figure(pictures: Pictures, index: int, name: str) -> str:
     return picture_figure(Image.fromarray(pixels), name, "")
 
 
-def some(count: int) -> list[int]:
-    """Returns random numbers below `count`, in order, at most `SHOWN`: the same every time."""
-    order = torch.randperm(count, generator=generator(0, "shown of a set"))
-    return sorted(order[:SHOWN].tolist())
+def _shown(count: int) -> list[int]:
+    """Returns the places of those of so many images that are shown."""
+    return some(count, SHOWN, "shown of a set")
 
 
 def _of(shown: int, count: int) -> str:
@@ -118,5 +115,5 @@ def _without(found: Prepared, source: str) -> list[str]:
     with closing(open_files(place_of(source))) as files:
         return [
             picture_figure(decode(files.read(name), files.title(name)), name, "")
-            for name in (found.without[index] for index in some(len(found.without)))
+            for name in (found.without[index] for index in _shown(len(found.without)))
         ]

@@ -12,7 +12,6 @@ Shapes: N images, F features.
 
 __all__ = ["Cost", "Selected", "percent", "selected"]
 
-import hashlib
 import math
 
 from collections.abc import Sequence
@@ -26,18 +25,22 @@ from genlab.common.errors import InputError
 from genlab.common.progress import say_once
 from genlab.common.rng import generator
 from genlab.data.crops.kept import Look, kept_of_each
-from genlab.data.identity import Identity
+from genlab.data.identity import Identity, digest_of_all
 from genlab.data.pictures import FilePictures, Pictures
 from genlab.data.selection.density import log_density
 from genlab.metrics.manifold import density_coverage, precision_recall
-from genlab.networks.pretrained.efficientnet_lite0 import SHA256, load_efficientnet_lite0
+from genlab.networks.pretrained.efficientnet_lite0 import (
+    SHA256,
+    load_efficientnet_lite0,
+    normalised,
+)
 
 PIXELS = 96
 """The side of the squares whose features decide."""
 VERSION = f"typical-1-{SHA256[:6]}"
 """The version of the selection: part of a set's identity."""
-FEWEST, LEAST = 16, 0.05
-"""Images that a selection must leave, and their share of all."""
+FEWEST = 16
+"""Images that a selection must leave."""
 COMPARED = 4_000
 """Images, drawn at random, of which the cost is measured, at most."""
 
@@ -85,12 +88,10 @@ class Selected:
     def identity(self) -> Identity:
         """Their identity: that of the whole set, and which of it are kept."""
         whole = self.pictures.identity
-        total = hashlib.sha256(f"{VERSION} of {whole.sha256}".encode())
-        for digest in sorted(self.digests):
-            total.update(bytes.fromhex(digest))
         return replace(
             whole, name=f"{whole.name}, the {percent(self.keep)} that are most typical",
-            count=len(self), sha256=total.hexdigest(),
+            count=len(self),
+            sha256=digest_of_all(f"{VERSION} of {whole.sha256}", sorted(self.digests)),
         )
 
     @property
@@ -169,8 +170,8 @@ def _features(squares: Pictures) -> Tensor:
 
         @torch.no_grad()
         def look(index: int) -> dict[str, Tensor]:
-            pixels = (squares.read(index)[None].float() - 127) / 128
-            return {"features": network.maps(pixels).mean((2, 3))[0]}
+            pixels = squares.read(index)[None].float()
+            return {"features": network.features(normalised(pixels))[0]}
 
         return look
 

@@ -15,13 +15,14 @@ __all__ = ["ORIGIN", "PLAYERS", "begin", "keep_origin", "players_bytes", "refuse
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.common import atomic
 from genlab.common.errors import InputError
 from genlab.common.formats.tensors import read_tensors, require_finite
 from genlab.common.paths import from_way
 from genlab.common.typed_json import from_json, to_json
+from genlab.configs.checks import require_alike
 from genlab.configs.gan import GanConfig
 from genlab.gan.load import gan_config
 from genlab.gan.results import Origin, read_gan_results
@@ -33,12 +34,18 @@ from genlab.runs.state import pack, unpack
 
 PLAYERS, ORIGIN = "players.safetensors", "origin.json"
 """The files' names."""
+BUILT_OF = ("design", "design_options", "size", "latent", "classes")
+"""Options that the networks are built of."""
 
 
 def players_bytes(players: Players) -> bytes:
     """Returns the contents of players.safetensors."""
-    networks = {"generator": players.generator, "discriminator": players.discriminator}
-    return atomic.tensor_bytes(pack(networks, players.optimisers))
+    return atomic.tensor_bytes(pack(_networks(players), players.optimisers))
+
+
+def _networks(players: Players) -> dict[str, nn.Module]:
+    """Returns the networks that players.safetensors holds."""
+    return {"generator": players.generator, "discriminator": players.discriminator}
 
 
 def begin(config: GanConfig, run: Run, players: Players) -> Origin | None:
@@ -66,7 +73,7 @@ def begin(config: GanConfig, run: Run, players: Players) -> Origin | None:
     before = gan_config(base)  # refuses runs of another kind
     if not base.done:
         raise InputError(f"`from` {base.path}: not finished; first: genlab resume {base.path}")
-    _require_alike(config, before, base.path)
+    require_alike(BUILT_OF, config, before, f"`from` {base.path}")
     data = read_kept(base.path / PLAYERS)
     tensors = read_tensors(data, str(base.path / PLAYERS))
     require_finite(tensors, str(base.path / PLAYERS))
@@ -105,19 +112,10 @@ def refuse_more_epochs(out: Path, config: GanConfig) -> None:
         )
 
 
-def _require_alike(config: GanConfig, before: GanConfig, base: Path) -> None:
-    """Refuses a run whose networks are built otherwise."""
-    for name in ("design", "design_options", "size", "latent", "classes"):
-        there, now = getattr(before, name), getattr(config, name)
-        if there != now:
-            raise InputError(f"`from` {base}: its `{name}` is {there}, not {now}")
-
-
 def _take_over(players: Players, tensors: dict[str, Tensor], base: Run) -> None:
     """Loads what another run ended with."""
-    networks = {"generator": players.generator, "discriminator": players.discriminator}
     try:
-        unpack(tensors, networks, players.optimisers)
+        unpack(tensors, _networks(players), players.optimisers)
         players.average.load_state_dict(base.weights("generator.safetensors"))
     except (RuntimeError, TypeError, ValueError, LookupError):
         raise InputError(

@@ -210,6 +210,11 @@ class EfficientNetLite0(nn.Module):
         return self.classify(self.features(x))
 
 
+def normalised(values: Tensor) -> Tensor:
+    """Returns (v - 127) / 128, what the network takes, of values from 0 to 255."""
+    return (values - 127) / 128
+
+
 def to_input(images: Tensor, size: int = SIZE) -> Tensor:
     """Brings images to what the network takes; differentiable.
 
@@ -227,7 +232,7 @@ def to_input(images: Tensor, size: int = SIZE) -> Tensor:
         images = F.interpolate(
             images, size=(size, size), mode="bilinear", align_corners=False, antialias=shrinks
         )
-    return (images * 255 - 127) / 128
+    return normalised(images * 255)
 
 
 def dog_probability(logits: Tensor) -> Tensor:
