@@ -23,10 +23,10 @@ from genlab.common.errors import InputError
 from genlab.data.arrays.layout import as_stack
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import to_train_on
+from genlab.data.arrays.pictures import pictures_of
 from genlab.data.files.idx import idx_arrays
 from genlab.data.held_out import SHARE, duplicate_groups, equal_groups, hold_out
 from genlab.data.identity import Identity, ImageCounts, Origin, digest
-from genlab.data.pictures import pictures_of
 
 NEARLY_BLACK = 16
 """Levels of images that cannot be meant."""

@@ -32,15 +32,17 @@ from genlab.configs.checks import require_keep
 from genlab.data.arrays.layout import Array, as_images, as_numpy, as_stack, layout_words
 from genlab.data.arrays.levels import levels_of
 from genlab.data.arrays.numpy_files import as_named, by_role, read_arrays
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.crops.crop import CROPS, Crop
 from genlab.data.files.archive import Archive
 from genlab.data.files.base import ImageFiles
 from genlab.data.files.folder import Folder
+from genlab.data.files.pictures import FilePictures
 from genlab.data.identity import Identity, Origin
 from genlab.data.image_splits import ImageSplits, splits_of_arrays, splits_of_idx
 from genlab.data.kinds import kind_at, what_it_is
 from genlab.data.picture_splits import SIZE, splits_of_pictures
-from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
+from genlab.data.pictures import Pictures
 from genlab.data.selection.selected import selected
 from genlab.data.sources import SOURCES, named
 from genlab.data.sources.base import DigitSource, ImageSource

@@ -4,8 +4,8 @@ __all__ = ["of_run"]
 
 from pathlib import Path
 
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.identity import Origin
-from genlab.data.pictures import ArrayPictures
 from genlab.gan.load import Choice
 from genlab.gan.sampling import sample
 from genlab.runs.run import Run

@@ -37,10 +37,11 @@ from genlab.common.text import Title, one_line
 from genlab.common.typed_json import from_json, to_json
 from genlab.configs.compare import CompareConfig
 from genlab.configs.fid import FEWEST
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.identity import Origin
 from genlab.data.image_splits import ImageSplits
 from genlab.data.paper import as_rgb
-from genlab.data.pictures import ArrayPictures, Pictures
+from genlab.data.pictures import Pictures
 from genlab.features.extractors import FeatureExtractors
 from genlab.features.sample import Sample
 from genlab.fid.defaults import default_extractors

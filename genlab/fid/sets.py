@@ -21,8 +21,9 @@ from genlab.common.errors import InputError
 from genlab.compute.memory import require_memory
 from genlab.configs.fid import FEWEST
 from genlab.data.crops.crop import Crop
+from genlab.data.files.pictures import FilePictures
 from genlab.data.open import folder_of
-from genlab.data.pictures import FilePictures, Pictures, shorter_sides
+from genlab.data.pictures import Pictures, shorter_sides
 from genlab.features.extraction import Images, as_pictures
 from genlab.features.extractor import Extractor
 from genlab.fid.generated import of_run

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genlab.common.errors import InputError
-from genlab.data.pictures import pictures_of
+from genlab.data.arrays.pictures import pictures_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.figures.animation import captioned

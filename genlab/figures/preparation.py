@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from genlab.common.rng import some
 from genlab.data.decode import decoding
-from genlab.data.pictures import FilePictures
+from genlab.data.files.pictures import FilePictures
 from genlab.figures.sheets import tile
 
 SHOWN = 10

@@ -20,9 +20,9 @@ from genlab.common.errors import InputError
 from genlab.common.rng import generator
 from genlab.common.typed_json import from_json, to_json
 from genlab.configs.gan import GanConfig
+from genlab.data.arrays.pictures import pictures_of
 from genlab.data.classes import Classes, by_folder
 from genlab.data.image_set import ImageSet
-from genlab.data.pictures import pictures_of
 from genlab.features.extraction import extract
 from genlab.features.registry import load_extractor
 from genlab.metrics.clusters import k_means

@@ -14,7 +14,7 @@ from genlab.common.progress import say
 from genlab.common.rng import some
 from genlab.data.crops.crop import Crop
 from genlab.data.crops.found_heads import heads_of
-from genlab.data.pictures import FilePictures
+from genlab.data.files.pictures import FilePictures
 from genlab.networks.pretrained.efficientnet_lite0 import at_hand
 
 SAMPLE = 64

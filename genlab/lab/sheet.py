@@ -22,11 +22,13 @@ from genlab.configs.lab import (
     dogs_vae_config,
     vae_configs,
 )
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.crops.crop import Crop
+from genlab.data.files.pictures import FilePictures
 from genlab.data.identity import Origin
 from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
-from genlab.data.pictures import ArrayPictures, FilePictures, Pictures
+from genlab.data.pictures import Pictures
 from genlab.data.sources import at_hand
 from genlab.explorer.explore import explore
 from genlab.features.extractors import FeatureExtractors

@@ -16,8 +16,8 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.data.crops.annotations import Rectangle, around
 from genlab.data.crops.squares import Box
+from genlab.data.files.pictures import FilePictures
 from genlab.data.image_set import load_images
-from genlab.data.pictures import FilePictures
 
 VOC = """<annotation>
   <folder>dogs</folder><filename>{stem}</filename>

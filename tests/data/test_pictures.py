@@ -19,11 +19,12 @@ import genlab.data
 from genlab.common.errors import InputError
 from genlab.data import pictures as pictures_module
 from genlab.data.arrays.numpy_files import read_arrays
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.decode import decoding
 from genlab.data.files import archive
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images
-from genlab.data.pictures import ArrayPictures, Pictures, content_order, shorter_sides
+from genlab.data.pictures import Pictures, content_order, shorter_sides
 from genlab.data.problems import MEND, refuse_images
 
 

@@ -16,13 +16,13 @@ import genlab.data
 from genlab.cli.doctor import check_machine
 from genlab.common.errors import InputError
 from genlab.configs.gan import scratch
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.crops.crop import Crop
 from genlab.data.files.idx import FILES
 from genlab.data.identity import Origin
 from genlab.data.image_set import load_images
 from genlab.data.inventory import inventory
 from genlab.data.open import identity_of
-from genlab.data.pictures import ArrayPictures
 from genlab.data.sources import SOURCES, at_hand, imagewoof, named
 from genlab.data.sources.base import DigitSource, ImageSource
 from genlab.data.sources.imagewoof import Imagewoof

@@ -20,8 +20,8 @@ import genlab.data
 
 from genlab.common.cache import Parts
 from genlab.common.errors import InputError
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.identity import Origin
-from genlab.data.pictures import ArrayPictures
 from genlab.features.extraction import extract
 from genlab.features.prefetch import in_background
 

@@ -15,9 +15,10 @@ import numpy as np
 from genlab.common.paths import require_outside, require_place
 from genlab.data.crops.crop import Crop, version_of
 from genlab.data.decode import decoding
+from genlab.data.files.pictures import FilePictures
 from genlab.data.files.written import require_images_target, write_images
 from genlab.data.open import folder_of, images
-from genlab.data.pictures import FilePictures, Pictures
+from genlab.data.pictures import Pictures
 from genlab.data.selection.selected import Selected
 
 

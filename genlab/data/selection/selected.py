@@ -25,8 +25,9 @@ from genlab.common.errors import InputError
 from genlab.common.progress import say_once
 from genlab.common.rng import generator
 from genlab.data.crops.kept import Look, kept_of_each
+from genlab.data.files.pictures import FilePictures
 from genlab.data.identity import Identity, digest_of_all
-from genlab.data.pictures import FilePictures, Pictures
+from genlab.data.pictures import Pictures
 from genlab.data.selection.density import log_density
 from genlab.metrics.manifold import density_coverage, precision_recall
 from genlab.networks.pretrained.efficientnet_lite0 import (

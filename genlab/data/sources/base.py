@@ -11,8 +11,9 @@ from genlab.data.identity import Origin
 
 if TYPE_CHECKING:  # these load torch, and whoever lists the sources opens none
     from genlab.data.crops.crop import Crop
+    from genlab.data.files.pictures import FilePictures
     from genlab.data.image_splits import ImageSplits
-    from genlab.data.pictures import FilePictures, Pictures
+    from genlab.data.pictures import Pictures
 
 
 class Source(ABC):
@@ -110,7 +111,7 @@ class FolderSource(ImageSource):
         self, source: str, size: int | None, crop: "Crop", limit: int | None
     ) -> "FilePictures":
         """Opens the images of the folder."""
-        from genlab.data.pictures import FilePictures
+        from genlab.data.files.pictures import FilePictures
 
         folder = self.fetch()
         origin = Origin(source, self.title(folder), self.licence)

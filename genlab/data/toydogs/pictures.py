@@ -12,8 +12,8 @@ from torch import Tensor
 
 from genlab.common.cache import Parts
 from genlab.common.progress import Progress
+from genlab.data.arrays.pictures import ArrayPictures
 from genlab.data.identity import Origin
-from genlab.data.pictures import ArrayPictures
 from genlab.data.toydogs.draw import VERSION, draw_dog
 
 DRAWN_SIZE = 64

@@ -50,7 +50,7 @@ from genlab.common.rng import generator
 from genlab.compute.hardware import CPU
 from genlab.configs.fid import FEWEST
 from genlab.configs.gan import GanConfig
-from genlab.data.pictures import pictures_of
+from genlab.data.arrays.pictures import pictures_of
 from genlab.features.extraction import Extracted, extract, extract_with_pixels
 from genlab.features.extractor import Extractor
 from genlab.features.pixels import kinds, pixel_digests

@@ -12,9 +12,9 @@ import genlab.data
 
 from genlab.common.errors import InputError
 from genlab.configs.gan import GanConfig
+from genlab.data.arrays.pictures import pictures_of
 from genlab.data.image_set import ImageSet
 from genlab.data.image_splits import ImageSplits
-from genlab.data.pictures import pictures_of
 from genlab.data.sources import named
 from genlab.features.extraction import extract
 from genlab.features.extractors import FeatureExtractors
