@@ -21,7 +21,7 @@ from genlab.configs.design import DESIGN_SIGNATURES, DesignName, DesignOptions
 SIZE = 64
 """The side of image, in pixels, unless another is asked for."""
 
-SIZES = (64, 128, 256)
+SIZES = (32, 64, 128, 256, 512)
 """The sides that the generators make."""
 
 SNAPSHOTS = (10, 30, 50)
@@ -48,7 +48,7 @@ class GanConfig:
     design_options: Suppress[DesignOptions] = field(default_factory=dict)
     """The design's options; each design has its own defaults. (A configuration holds all.)"""
     size: int = SIZE
-    """The side of the images in pixels: 64, 128 or 256. Smaller pictures are enlarged."""
+    """The side of the images in pixels: 32, 64, 128, 256 or 512. Smaller pictures are enlarged."""
     epochs: Annotated[int, LENGTH] = 50
     """Passes over the images; with --from, further ones."""
     start: Annotated[str | None, tyro.conf.arg(name="from")] = None

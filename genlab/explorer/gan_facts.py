@@ -29,8 +29,7 @@ from genlab.fid.results import GanMeasurement
 from genlab.figures.sheets import read_sheet
 from genlab.gan.load import classes_of, gan_config, load_generator
 from genlab.gan.results import read_gan_results
-from genlab.gan.sampling import pixels_of
-from genlab.gan.training.players import call_with_labels
+from genlab.gan.sampling import generate_images
 from genlab.runs.records import read_json
 from genlab.runs.run import Run
 from genlab.runs.seal import digest_of, has, read_kept
@@ -98,7 +97,6 @@ def _snapshot(path: Path, epoch: int, blobs: Blobs) -> dict[str, Any]:
     return {"epoch": epoch, "count": len(images), "sheet": blobs.add(webp(row, None))}
 
 
-@torch.no_grad()
 def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     """Returns a closed walk through the generator's latents as one sheet, one row per latent.
 
@@ -113,8 +111,7 @@ def _walk(path: Path, blobs: Blobs) -> dict[str, Any]:
     labels = None
     if classes is not None:
         labels = torch.full((len(points),), int(classes.frequencies.argmax()))
-    images = call_with_labels(network, points, labels)
-    pixels = pixels_of(images)
+    pixels = generate_images(network, points, labels=labels)
     grid = pixels.view(ANCHORS, STEPS, *pixels.shape[1:]).permute(0, 3, 1, 4, 2)
     sheet = grid.reshape(ANCHORS * config.size, STEPS * config.size, 3).contiguous().numpy()
     return {"anchors": ANCHORS, "steps": STEPS, "sheet": blobs.add(webp(sheet, QUALITY))}

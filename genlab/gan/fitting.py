@@ -45,8 +45,8 @@ def fit(
         What was trained, how long it took, and what was noticed.
 
     Raises:
-        InputError: If the images are of many sizes or not of 64, 128 or 256 pixels, `out` holds
-            something else or was begun with other settings, or another process trains there.
+        InputError: If the images are of many sizes or not of 32, 64, 128, 256 or 512 pixels, `out`
+            holds something else or was begun with other settings, or another process trains there.
         TrainingError: If numbers are not finite, or the generator collapses, again after three
             attempts with halved learning rates; the last good state stays. Its `quantity` and
             `step` say what, and where.

@@ -57,9 +57,9 @@ def test_adam_has_the_designs_betas(tmp_path: Path) -> None:
             assert adam.param_groups[0]["betas"] == betas
 
 
-@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("size", [32, 128, 256, 512])
 @pytest.mark.parametrize("recipe", ["projected", "scratch", "dcgan"])
-def test_a_step_at_larger_sizes_moves_every_network(
+def test_a_step_at_every_size_moves_every_network(
     recipe: str, size: int, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(tiny(recipe, tmp_path), size=size, batch=2)

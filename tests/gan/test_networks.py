@@ -12,7 +12,7 @@ from cases.gan import DISCRIMINATORS, GENERATORS, feature_maps, noise, shaken
 from torch import nn
 
 from genlab.common.rng import seeded
-from genlab.configs.gan import RECIPES, projected, scratch
+from genlab.configs.gan import RECIPES, SIZES, projected, scratch
 from genlab.gan.build import build_design, build_discriminator, build_generator
 from genlab.gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from genlab.gan.networks.fastgan import (
@@ -51,7 +51,7 @@ def test_to_sphere_has_length_root_z() -> None:
     assert torch.allclose(to_sphere(noise(6, 128)).norm(dim=1), torch.tensor(128.0).sqrt())
 
 
-@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", GENERATORS)
 def test_images_have_their_shape_and_range_and_depend_on_direction_alone(
     name: str, size: int
@@ -67,7 +67,7 @@ def test_images_have_their_shape_and_range_and_depend_on_direction_alone(
     assert torch.allclose(images, network(5 * z), atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("size", [32, 64, 256, 512])
 @pytest.mark.parametrize("name", GENERATORS)
 def test_every_parameter_of_the_generator_gets_a_gradient(name: str, size: int) -> None:
     network = shaken(GENERATORS[name](16, 2, size))
@@ -107,7 +107,7 @@ def test_a_residual_block_begins_as_its_skip() -> None:
     assert torch.equal(other(x), other.skip(x))
 
 
-@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("size", [32, 64, 256, 512])
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_every_parameter_of_the_discriminator_gets_a_gradient(name: str, size: int) -> None:
     network = shaken(DISCRIMINATORS[name](2, size))

@@ -63,7 +63,7 @@ def test_recipes_pass_their_arguments_on(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("make", "change", "says"),
     [
-        (projected, {"size": 96}, "`size` 96: the generators make 64, 128, 256"),
+        (projected, {"size": 96}, "`size` 96: the generators make 32, 64, 128, 256, 512"),
         (projected, {"epochs": 0}, "`epochs` 0"),
         (projected, {"batch": 0}, "`batch` 0"),
         (projected, {"batch": 10**20}, "`batch` 100000000000000000000: at most"),

@@ -22,8 +22,8 @@ from genlab.gan.networks.projected import Heads, Projection
 from genlab.networks.pretrained.efficientnet_lite0 import load_efficientnet_lite0
 
 FEATURE_SIZES = {
-    "large": {64: 96, 128: 160, 256: 224},
-    "small": {64: 64, 128: 128, 256: 160},
+    "large": {32: 64, 64: 96, 128: 160, 256: 224, 512: 224},
+    "small": {32: 32, 64: 64, 128: 128, 256: 160, 512: 224},
 }
 """Sides to which images of each size are brought: at most what the network was trained on (which
 Sauer et al. take for all), and multiples of its stride 32."""
@@ -38,7 +38,8 @@ class Projected(Design):
         width: Channels of the generator, in multiples of this.
         discriminator_width: Channels of the mixed features and of the heads.
         feature_size: The side, in pixels, to which images are brought for the ImageNet network;
-            large: 96, 160, 224 for images of 64, 128, 256 pixels; small: 64, 128, 160.
+            large: 64, 96, 160, 224, 224 for images of 32, 64, 128, 256, 512 pixels; small: 32,
+            64, 128, 160, 224.
 
     Raises:
         InputError: If a width or the side is too small.

@@ -24,10 +24,10 @@ import torch.nn.functional as F
 
 from torch import Tensor, nn
 
-MULTIPLES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1, 128: 1, 256: 1}
+MULTIPLES = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1, 128: 1, 256: 1, 512: 1}
 """Channels at each side, as multiples of the width (Liu et al., figure 3, up to 64)."""
 
-LINKS = {32: 4, 64: 8, 128: 8, 256: 16}
+LINKS = {32: 4, 64: 8, 128: 8, 256: 16, 512: 32}
 """The side of the map that weights the channels at each side, 32 and 64 as in the paper
 (figure 3)."""
 
@@ -131,7 +131,7 @@ class FastGanGenerator(nn.Module):
     Arguments:
         latent: Latent dimensions Z.
         width: Channels are multiples of it; 16 gives 2.0 million parameters at 64 pixels.
-        size: The side S in pixels: 64, 128 or 256.
+        size: The side S in pixels: a power of two, 8 to 512.
     """
 
     def __init__(self, latent: int, width: int, size: int = 64) -> None:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from genlab.gan.networks.fastgan import to_sphere
 
-MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2, 64: 2, 128: 2}
+MULTIPLES = {4: 8, 8: 8, 16: 4, 32: 2, 64: 2, 128: 2, 256: 2}
 """Channels at each side, as multiples of the width."""
 
 
@@ -70,7 +70,7 @@ class ResidualGenerator(nn.Module):
     Arguments:
         latent: Latent dimensions Z.
         width: Channels are multiples of it.
-        size: The side S in pixels: 64, 128 or 256.
+        size: The side S in pixels: a power of two, 8 to 512.
     """
 
     def __init__(self, latent: int, width: int, size: int = 64) -> None:
@@ -113,7 +113,7 @@ class ResidualDiscriminator(nn.Module):
 
     Arguments:
         width: Channels are multiples of it.
-        size: The side S in pixels: 64, 128 or 256.
+        size: The side S in pixels: a power of two, 8 to 512.
     """
 
     def __init__(self, width: int, size: int = 64) -> None:

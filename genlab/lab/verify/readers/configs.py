@@ -25,7 +25,7 @@ from genlab.configs.vae import VaeConfig
 from genlab.lab.verify.results.findings import Refused
 
 LIMITS = {
-    "latent": 4096, "hidden": 8192, "size": 256, "batch": 100_000, "draws": 100_000,
+    "latent": 4096, "hidden": 8192, "size": 512, "batch": 100_000, "draws": 100_000,
     "samples": 10_000, "epochs": 1_000_000, "seed": (1 << 63) - 1,
 }
 """The largest value of a number, or of each in a list. (The options of priors, likelihoods and
