@@ -125,7 +125,8 @@ def gan_sample(
             not measure such images.
         of_class: Images of this class only, of a run with classes.
         grid: One PNG with all of them side by side, pixel for pixel.
-        walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
+        walk: A closed walk from image to image, as .webp (exact pixels), .gif or, where ffmpeg is
+            at hand, .mp4.
         out: The folder or file; RUN/generated, RUN/grid.png or RUN/walk.webp if not given. A
             place named here that holds anything else is left alone.
     """

@@ -233,7 +233,8 @@ def vae_sample(
             rows.
         seed: Decides the latents, and the noise of rows.
         grid: One PNG with all of them side by side, pixel for pixel.
-        walk: A closed walk from image to image, as .webp (exact pixels) or .gif.
+        walk: A closed walk from image to image, as .webp (exact pixels), .gif or, where ffmpeg is
+            at hand, .mp4.
         guidance: Sharper draws, away from the guide of a diffusion prior on a latent map, by so
             much: 1, say. They are no draws of the prior itself any more; 0 is.
         out: The folder or file; RUN/generated, RUN/grid.png, RUN/walk.webp or RUN/generated.csv

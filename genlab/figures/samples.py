@@ -22,6 +22,8 @@ from genlab.common.system_errors import read_bytes
 from genlab.data.files.written import holds, require_images_target, write_images
 from genlab.figures.animation import FORMATS, animation
 from genlab.figures.sheets import enlarged, image_sheet
+from genlab.figures.video import SUFFIX as VIDEO
+from genlab.figures.video import video
 from genlab.gan.load import END, Choice
 from genlab.gan.sampling import sample_in_parts
 from genlab.gan.walk import walk as gan_walk
@@ -35,7 +37,10 @@ FRAME_MS = 50
 SCALE = 3
 """The enlargement of the frames of a walk."""
 
-PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg")
+VIDEO_SCALE = 4
+"""That of a video's: a multiple of the 2 x 2 pixels that have one colour."""
+
+PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg", VIDEO)
 """Names that end so are those of one file."""
 
 
@@ -91,7 +96,10 @@ def generate(draws: Draws, n: int, out: Path) -> dict[str, Any]:
         InputError: If they cannot be drawn, or `out` holds other images.
     """
     if out.suffix.lower() in PICTURES:
-        raise InputError(f"`out` {out}: many images go into a folder; for one sheet add `grid`")
+        raise InputError(
+            f"`out` {out}: many images go into a folder; for one sheet add `grid`, for a walk "
+            "`walk`"
+        )
     n = require_count("n", n)
     width = max(3, len(str(n - 1)))
     names = [f"{index:0{width}d}.png" for index in range(n)]
@@ -122,17 +130,25 @@ def sheet(draws: Draws, n: int, out: Path, new: bool = False) -> dict[str, Any]:
 
 
 def walk_file(draws: Draws, stops: int, out: Path, new: bool = False) -> dict[str, Any]:
-    """Writes a closed walk through the first `stops` images as WebP or GIF.
+    """Writes a closed walk through the first `stops` images as WebP, GIF or MP4.
 
     Raises:
-        InputError: If they cannot be drawn, `out` is neither, or, where it is to be `new`,
-            another file.
+        InputError: If they cannot be drawn, `out` is none of these, or, where it is to be `new`,
+            another file; or as of `video`.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise InputError(f"`out` {out}: `walk` writes a WebP or a GIF; end in .webp or .gif")
-    frames = enlarged(draws.walk(stops).permute(0, 2, 3, 1).numpy(), SCALE)
+    suffix = out.suffix.lower()
+    if suffix not in (*FORMATS, VIDEO):
+        raise InputError(
+            f"`out` {out}: `walk` writes a WebP, a GIF or an MP4; end the name in .webp, .gif or "
+            f"{VIDEO}"
+        )
+    scale = VIDEO_SCALE if suffix == VIDEO else SCALE
+    frames = enlarged(draws.walk(stops).permute(0, 2, 3, 1).numpy(), scale)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
-    data = animation(frames, out.suffix.lower(), FRAME_MS)
+    data = (
+        video(frames, FRAME_MS, str(out)) if suffix == VIDEO
+        else animation(frames, suffix, FRAME_MS)
+    )  # fmt: skip
     if new and out.exists() and read_bytes(out) != data:
         raise _in_the_way(out)
     atomic.write_output(out, data, draws.run)

@@ -3,7 +3,10 @@
 import dataclasses
 import io
 import json
+import os
+import shlex
 import shutil
+import subprocess
 
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
 from genlab.figures.samples import generate, of_gan, sheet, walk_file
+from genlab.figures.sheets import enlarged
 from genlab.gan import split as gan_images
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.networks.fastgan import FastGanGenerator
@@ -209,6 +213,46 @@ def test_a_walk_as_webp_has_every_pixel_and_the_same_bytes(run: Path, tmp_path: 
         assert np.abs(near - frames[17].permute(1, 2, 0).numpy()).mean() < 4
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not at hand")
+def test_a_walk_as_mp4_shows_every_frame_closely_and_has_the_same_bytes(
+    run: Path, tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        results = walk_file(of_gan(run, 5), 2, tmp_path / name)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert results["frames"] == 48
+    assert_shows(tmp_path / "a.mp4", enlarged(walk(run, 2, 5).permute(0, 2, 3, 1).numpy(), 4))
+
+
+def assert_shows(file: Path, frames: np.ndarray) -> None:
+    """Asserts that a video has these frames, within a few levels on average."""
+    command = f"ffmpeg -v error -i {shlex.quote(str(file))} -f rawvideo -pix_fmt rgb24 -"
+    shown = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
+    found = np.frombuffer(shown, np.uint8).reshape(frames.shape).astype(int)
+    assert np.abs(found - frames).mean(axis=(1, 2, 3)).max() < 5  # of noise, the worst there is
+
+
+def test_a_video_without_ffmpeg_says_what_to_do(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"a\.mp4: an MP4 needs the program ffmpeg.*\.webp"):
+        walk_file(of_gan(run, 0), 2, tmp_path / "a.mp4")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_what_ffmpeg_refuses_is_said(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho Unknown encoder libx264 >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(InputError, match="no such video: Unknown encoder libx264"):
+        walk_file(of_gan(run, 0), 2, tmp_path / "a.mp4")
+    assert not (tmp_path / "a.mp4").exists()
+
+
 def test_a_folder_is_completed_but_never_mixed(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "images"
     results = generate(of_gan(run, 1, Choice(truncation=0.7)), 5, out)
@@ -256,7 +300,7 @@ def test_a_file_that_is_named_is_not_replaced_by_another(run: Path, tmp_path: Pa
         (lambda r, o: walk(r, 1, 0), "`n` 1: a walk"),
         (lambda r, o: walk(r, 2, 0, Choice(epoch=7)), "epochs 1, 2"),
         (lambda r, o: sheet(of_gan(r, 0), 4, o / "a.jpg"), "`grid` writes a PNG"),
-        (lambda r, o: walk_file(of_gan(r, 0), 2, o / "a.png"), r"end in \.webp or \.gif"),
+        (lambda r, o: walk_file(of_gan(r, 0), 2, o / "a.png"), r"\.webp, \.gif or \.mp4"),
         (lambda r, o: generate(of_gan(r, 0), 2, o / "a.png"), "add `grid`"),
         (lambda r, o: draw_gan(o), "config.json"),
     ],
