@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.common.errors import InputError
 
 if TYPE_CHECKING:
-    from genlab.figures.samples import Draws
+    from genlab.figures.outputs.samples import Draws
 
 
 def write_samples(
@@ -24,9 +24,9 @@ def write_samples(
         walk: Whether it is to be a walk.
 
     Raises:
-        InputError: If both are asked for, or as of `genlab.figures.samples`.
+        InputError: If both are asked for, or as of `genlab.figures.outputs.samples`.
     """
-    from genlab.figures import samples
+    from genlab.figures.outputs import samples
 
     if grid and walk:
         raise InputError("`grid`, `walk`: give one of them")

@@ -240,7 +240,7 @@ def vae_sample(
         out: The folder or file; RUN/generated, RUN/grid.png, RUN/walk.webp or RUN/generated.csv
             if not given. A place named here that holds anything else is left alone.
     """
-    from genlab.figures.samples import of_vae
+    from genlab.figures.outputs.samples import of_vae
     from genlab.runs.run import Run
     from genlab.vae.latents.rows import write_rows
     from genlab.vae.load import of_table, require_images
@@ -309,7 +309,7 @@ def vae_interpolate(
         steps: Pictures on the way, the two ends among them.
         out: The file; RUN/interpolation.png if not given.
     """
-    from genlab.figures.interpolation import interpolation
+    from genlab.figures.outputs.interpolation import interpolation
 
     use_data(data_dir)
     target = out or run / "interpolation.png"

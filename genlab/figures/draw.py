@@ -24,7 +24,7 @@ from genlab.data.tables.table import Table
 from genlab.figures import comparison, curves, gan_pictures, grids, latent, scatter
 from genlab.figures.animation import animation
 from genlab.figures.language import pick
-from genlab.figures.samples import of_gan, walk_file
+from genlab.figures.outputs.samples import of_gan, walk_file
 from genlab.figures.sheets import read_sheet
 from genlab.figures.style import literal, save, there
 from genlab.gan.images import training_images

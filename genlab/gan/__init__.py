@@ -3,6 +3,7 @@
     images = genlab.data.images("photographs/", 64)
     results = genlab.gan.fit(genlab.gan.Projected(), images, "runs/dogs")
     fakes = genlab.gan.sample("runs/dogs", 300, seed=1)      # uint8, (300, 3, 64, 64)
+    found = genlab.gan.invert("runs/dogs", images.stack())   # the latents of the nearest images
 
 `train_gan` does the same from a configuration. Each name is imported when it is first used: the
 package itself loads no torch.
@@ -10,7 +11,7 @@ package itself loads no torch.
 
 __all__ = [
     "DESIGNS", "Choice", "Dcgan", "Design", "GanResults", "Projected", "Scratch", "fit",
-    "load_generator", "sample", "train_gan",
+    "invert", "load_generator", "sample", "train_gan",
 ]  # fmt: skip
 
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from genlab.common.lazy import lazy_names
 if TYPE_CHECKING:
     from genlab.gan.designs import DESIGNS, Dcgan, Design, Projected, Scratch
     from genlab.gan.fitting import fit
+    from genlab.gan.inversion import invert
     from genlab.gan.load import Choice, load_generator
     from genlab.gan.results import GanResults
     from genlab.gan.sampling import sample
@@ -34,6 +36,7 @@ __getattr__, __dir__ = lazy_names(__name__, {
     "Projected": "designs",
     "Scratch": "designs",
     "fit": "fitting",
+    "invert": "inversion",
     "load_generator": "load",
     "sample": "sampling",
     "train_gan": "training.train",

@@ -39,8 +39,8 @@ from genlab.fid.measurement import measure_sets
 from genlab.fid.results import GanMeasurement, Measurement, Snapshot, SnapshotDistance
 from genlab.fid.sets import ImageSets
 from genlab.figures.draw import draw_gan, draw_priors, draw_vae
+from genlab.figures.outputs.samples import generate, of_gan
 from genlab.figures.preparation import preparation_sheet
-from genlab.figures.samples import generate, of_gan
 from genlab.figures.style import drawn_languages
 from genlab.gan.images import training_images
 from genlab.gan.results import read_gan_results

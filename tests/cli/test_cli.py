@@ -18,7 +18,7 @@ COMMANDS = (
     "lab", "resume", "fid", "verify", "submit", "report", "explore", "doctor",
     "data list", "data check", "data prepare", "vae train", "vae evaluate", "vae refit",
     "vae compare", "vae sample", "vae encode", "vae interpolate",
-    "gan train", "gan sample", "gan draw",
+    "gan train", "gan sample", "gan project", "gan draw",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
-from genlab.figures.samples import generate, of_gan, sheet, walk_file
+from genlab.figures.outputs.samples import generate, of_gan, sheet, walk_file
 from genlab.figures.sheets import enlarged
 from genlab.gan import split as gan_images
 from genlab.gan.load import Choice, gan_config, load_generator

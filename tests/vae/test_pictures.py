@@ -17,7 +17,7 @@ from genlab.common.errors import InputError
 from genlab.configs.compare import CompareConfig, cells
 from genlab.configs.vae import RECIPES, VaeConfig
 from genlab.figures.draw import draw_vae
-from genlab.figures.interpolation import interpolation
+from genlab.figures.outputs.interpolation import interpolation
 from genlab.runs.run import Run
 from genlab.vae.latents.sampling import decoded_draws
 from genlab.vae.likelihoods import Gaussian

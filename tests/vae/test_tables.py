@@ -26,7 +26,7 @@ from genlab.data.identity import ImageCounts
 from genlab.explorer.explore import explore
 from genlab.fid.generated import of_run
 from genlab.figures.draw import draw_vae
-from genlab.figures.interpolation import interpolation
+from genlab.figures.outputs.interpolation import interpolation
 from genlab.runs.examine import examine
 from genlab.runs.run import Run
 from genlab.vae import loop

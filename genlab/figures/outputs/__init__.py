@@ -1,0 +1,1 @@
+"""What commands write: samples, interpolations and found latents, as pictures and records."""

@@ -1,0 +1,160 @@
+"""The latents of pictures under a GAN: what was found, as one picture, an array and a record."""
+
+__all__ = ["inversion_figure", "project"]
+
+import io
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from matplotlib.figure import Figure
+
+import genlab.data
+
+from genlab.common import atomic
+from genlab.common.checks import require_count
+from genlab.common.errors import InputError
+from genlab.common.identity import Crop
+from genlab.common.typed_json import to_json
+from genlab.data.files.kinds import is_named_as_picture
+from genlab.data.files.one import OnePicture
+from genlab.data.files.pictures import FilePictures
+from genlab.data.identity import Origin
+from genlab.data.pictures import Pictures, stacked
+from genlab.figures.animation import animation
+from genlab.figures.outputs.samples import FRAME_MS, SCALE
+from genlab.figures.sheets import enlarged
+from genlab.figures.style import CM, TEXT, literal, save, styled, wrapped
+from genlab.gan.inversion import DRAWS, Inversion, invert
+from genlab.gan.load import Choice, gan_config, load_chosen
+from genlab.gan.sampling import generate_images
+from genlab.gan.walk import STEPS, walk_latents
+from genlab.runs.run import Run
+
+COLUMNS = 2
+"""Pictures of a row, each with what was found."""
+
+
+def project(
+    run: Path, source: str, n: int, out: Path, seed: int, choice: Choice,
+    crop: Crop | None = None, walk: bool = False, new: bool = False,
+) -> dict[str, Any]:
+    """Searches the latents of pictures and writes what was found.
+
+    `OUT/projected.png` shows each picture, what was found, and the best random image;
+    `OUT/latents.npy` has the latents, float32 `(N, Z)`, `OUT/results.json` the numbers and
+    `OUT/walk.webp`, where it is asked for, a closed walk through the found latents.
+
+    Arguments:
+        run: The run directory of a GAN.
+        source: One picture's file, or a SOURCE.
+        n: Take at most so many pictures, the first ones.
+        out: The folder.
+        seed: Determines where the search begins.
+        choice: Which generator, and which class.
+        crop: The square taken of each picture; the run's own if not given.
+        walk: Whether to write a walk.
+        new: Whether the folder must not hold anything yet.
+
+    Returns:
+        The contents of `results.json`.
+
+    Raises:
+        InputError: If there are no such pictures, a walk is asked for of one picture, the folder
+            holds something, or as of `invert`.
+    """
+    n, config = require_count("n", n), gan_config(Run(run))
+    if new and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"`out` {out}: something is there; name a new folder, or take it away")
+    pictures = _pictures(source, config.size, config.crop if crop is None else crop, n)
+    if walk and len(pictures) < 2:
+        raise InputError("`walk`: a walk leads through at least 2 pictures")
+    found = invert(run, stacked(pictures), seed, choice)
+    record = _record(found, pictures, run, seed, choice)
+    atomic.make_folder(out, run)
+    save(inversion_figure(found, pictures.identity.name), out / "projected.png")
+    atomic.write_output(out / "latents.npy", _array(found.latents.numpy()), run)
+    if walk:
+        atomic.write_output(out / "walk.webp", _walk(run, found, choice), run)
+    atomic.write_output(out / "results.json", atomic.json_bytes(record), run)
+    return record
+
+
+def _pictures(source: str, size: int, crop: Crop, n: int) -> Pictures:
+    """Opens one picture's file, or the first pictures of a SOURCE, as squares of a side."""
+    path = Path(source)
+    if is_named_as_picture(path.name) and path.is_file():
+        return FilePictures.open(OnePicture(path), Origin(source, path.name), size, crop)
+    return genlab.data.images(source, size, crop, n, split="test")
+
+
+def _record(
+    found: Inversion, pictures: Pictures, run: Path, seed: int, choice: Choice
+) -> dict[str, Any]:
+    record: dict[str, Any] = {"gan": run.name, "seed": seed, "epoch": choice.epoch}
+    record |= {"best": True} if choice.best else {}
+    record |= {} if choice.of_class is None else {"class": choice.of_class}
+    columns = {
+        "loss": found.losses, "levels": found.levels, "random_loss": found.drawn_losses,
+        "random_levels": found.drawn_levels,
+    }  # fmt: skip
+    if found.labels is not None:
+        columns["label"] = found.labels
+    rows = zip(*(column.tolist() for column in columns.values()))
+    named = [
+        {"name": name} | dict(zip(columns, row)) for name, row in zip(pictures.names, rows)
+    ]
+    return record | {
+        "pictures": named, "own_losses": found.own_losses.tolist(),
+        "data": to_json(pictures.identity),
+    }  # fmt: skip
+
+
+def _array(latents: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, latents)
+    return buffer.getvalue()
+
+
+def _walk(run: Path, found: Inversion, choice: Choice) -> bytes:
+    """Returns a closed walk through the latents; all of it is of the first one's class."""
+    chosen = load_chosen(run, choice)
+    z = walk_latents(found.latents, STEPS)
+    labels = None if found.labels is None else found.labels[:1].expand(len(z))
+    images = generate_images(chosen.generator, z, labels=labels)
+    return animation(enlarged(images.permute(0, 2, 3, 1).numpy(), SCALE), ".webp", FRAME_MS)
+
+
+@styled
+def inversion_figure(found: Inversion, data: str) -> Figure:
+    """Draws each picture, the image found for it, and the best random one."""
+    own = sorted(found.own_losses.tolist())
+    title = wrapped(
+        f"Left: a picture. Middle: the nearest image that the generator was found to make. Right: "
+        f"the nearest of {DRAWS:,} random ones. Above: the loss of both, and how far their pixels "
+        f"are from the picture's. The same search for {len(own)} of the generator's own images "
+        f"ended at losses of {own[0]:.2g} to {own[-1]:.2g}. Data: {literal(data)}", 16 * CM,
+    )
+    rows = -(-len(found.pictures) // COLUMNS)
+    top = (0.42 * title.count("\n") + 1.2) * CM
+    height = 3.1 * CM * rows + top
+    figure = Figure(figsize=(16 * CM, height))
+    figure.suptitle(title, fontsize=TEXT, y=0.99, va="top")
+    grid = figure.subplots(rows, COLUMNS, squeeze=False)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, 0.16)
+    for index, axis in enumerate(grid.flat):
+        axis.set_axis_off()
+        if index >= len(found.pictures):
+            continue
+        three = (found.pictures[index], found.images[index], found.drawn_images[index])
+        gap = np.full((3, found.pictures.shape[2], 2), 255, np.uint8)
+        parts = [part for image in three for part in (image.numpy(), gap)][:-1]
+        axis.imshow(np.concatenate(parts, axis=2).transpose(1, 2, 0), interpolation="nearest")
+        axis.set_title(
+            f"found {found.losses[index]:.2f}, {found.levels[index]:.0f} levels; random "
+            f"{found.drawn_losses[index]:.2f}, {found.drawn_levels[index]:.0f} levels",
+            fontsize=TEXT, pad=2,
+        )  # fmt: skip
+    return figure
