@@ -10,11 +10,11 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 from tyro.extras import SubcommandApp
 
 from genlab.cli.base import DataDir, Json, alone_in, end, print_json, use_data
@@ -39,7 +39,7 @@ app = SubcommandApp()
 
 @app.command
 def lab(
-    config: OmitArgPrefixes[LabConfig],
+    config: Annotated[LabConfig, tyro.conf.arg(name="")],
     out: Path | None = None,
     data_dir: DataDir = None,
     dry_run: bool = False,

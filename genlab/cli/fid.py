@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
-from tyro.conf import OmitArgPrefixes
+import tyro
 
 from genlab.cli.base import DataDir, Json, end, use_data
 from genlab.cli.errors import with_options
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def fid(
-    config: OmitArgPrefixes[FidConfig],
+    config: Annotated[FidConfig, tyro.conf.arg(name="")],
     out: Path = Path("runs/fid"),
     data_dir: DataDir = None,
     json: Json = False,

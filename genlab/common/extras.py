@@ -8,6 +8,7 @@ EXTRAS = {
     "lxml": "report",
     "matplotlib": "figures",
     "onnx": "export",
+    "onnxruntime": "judges",
     "onnxscript": "export",
     "pooch": "downloads",
     "pypandoc": "report",

@@ -35,10 +35,10 @@ class FidConfig:
     """SOURCE of the generated images, or a run (GAN, VAE), which draws --n; several are ranked."""
     compare: bool = False
     """Rank several generators; several FAKES do so by themselves."""
-    features: tuple[FeatureName, ...] = ()
-    """Feature networks. Not given: two, EfficientNet-Lite0 and, where its weights are at hand,
-    FID Inception (else random convolutions): a result that one network alone supports is
-    doubtful."""
+    features: tuple[FeatureName | str, ...] = ()
+    """Feature networks, or .onnx files with others (docs/fid.md). Not given: two,
+    EfficientNet-Lite0 and, where its weights are at hand, FID Inception (else random
+    convolutions): a result that one network alone supports is doubtful."""
     preprocessing: PreprocessingName = "pytorch-fid"
     """The tool whose way of resizing FID Inception's input is taken."""
     compare_preprocessing: bool = False
@@ -80,9 +80,11 @@ class FidConfig:
         if self.compare and len(self.fakes) < 2:
             raise InputError("`compare`: give at least two sources of generated images")
         for name in self.features:
-            if name not in FEATURE_NAMES:
+            if name not in FEATURE_NAMES and not name.endswith(".onnx"):
                 names = ", ".join(FEATURE_NAMES)
-                raise InputError(f"`features` {name}: no such network; there are {names}")
+                raise InputError(
+                    f"`features` {name}: no such network; there are {names}, or give a .onnx file"
+                )
         if len(set(self.features)) < len(self.features):
             raise InputError(f"`features` {' '.join(self.features)}: name each network once")
         if isinstance(self.size, int) and not 16 <= self.size <= LARGEST:

@@ -16,6 +16,7 @@ __all__ = [
     "Provenance",
     "extract",
     "load_extractor",
+    "onnx_extractor",
 ]
 
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from genlab.features.extraction import extract
     from genlab.features.extractor import Extractor, Provenance
     from genlab.features.extractors import FeatureExtractors
+    from genlab.features.onnx_file import onnx_extractor
     from genlab.features.preprocessing import PREPROCESSINGS, Preprocessing
     from genlab.features.registry import NETWORKS, load_extractor
 
@@ -38,4 +40,5 @@ __getattr__, __dir__ = lazy_names(__name__, {
     "Provenance": "extractor",
     "extract": "extraction",
     "load_extractor": "registry",
+    "onnx_extractor": "onnx_file",
 })  # fmt: skip

@@ -14,6 +14,7 @@ from genlab.data.pictures import Pictures
 from genlab.features.extraction import Extracted, extract_with_pixels
 from genlab.features.extractor import Extractor
 from genlab.features.loaders import DOWNLOAD
+from genlab.features.onnx_file import SUFFIX, onnx_extractor
 from genlab.features.registry import NETWORKS, load_extractor
 
 
@@ -44,10 +45,11 @@ class FeatureExtractors:
         self._extracted: dict[tuple[object, ...], Extracted] = {}
 
     def __getitem__(self, key: str) -> Extractor:
-        """Returns the extractor of one of `NETWORKS`.
+        """Returns the extractor of one of `NETWORKS`, or of an ONNX file.
 
         Raises:
-            InputError: If its weights are not at hand, saying how to get them.
+            InputError: If its weights are not at hand, saying how to get them; as of
+                `onnx_extractor`.
         """
         if key not in self._loaded:
             if key.startswith("inception") and self.inception == DOWNLOAD:
@@ -81,6 +83,8 @@ class FeatureExtractors:
         return self._extracted[key]
 
     def _load(self, key: str, precision: str, device: torch.device) -> Extractor:
+        if key.endswith(SUFFIX):
+            return onnx_extractor(key)
         several = key in NETWORKS and len(NETWORKS[key].preprocessings) > 1
         return load_extractor(
             key, inception=self.inception, precision=precision, device=device,

@@ -14,6 +14,8 @@ from genlab.runs.records import kind_of
 
 FIGURES = frozenset({"closest.png", "influence.png"})
 OWN = FIGURES | {"results.json", *(f"statistics-{name}.npz" for name in FEATURE_NAMES)}
+FOREIGN = "statistics-onnx-*.npz"
+"""Statistics of networks in ONNX files."""
 
 
 def check_target(out: Path, config: FidConfig) -> None:
@@ -40,7 +42,7 @@ def check_target(out: Path, config: FidConfig) -> None:
 def _own(path: Path) -> bool:
     if path.name.isdecimal() and path.is_dir():  # one of several generators
         return {p.name for p in path.iterdir() if not is_leftover(p)} <= FIGURES
-    return path.name in OWN or is_leftover(path)
+    return path.name in OWN or path.match(FOREIGN) or is_leftover(path)
 
 
 def drop_figures(out: Path, drawn: Collection[Path] = ()) -> None:

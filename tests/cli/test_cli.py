@@ -188,11 +188,26 @@ def test_bad_places_and_names_are_one_line(tiny_digits: Path, tmp_path: Path) ->
     refused(run_command("submit", "nothing", cwd=tmp_path), "nothing")
     refused(run_command("gan", "sample", "nothing", cwd=tmp_path), "nothing")
     refused(run_command("lab", "--data-dir", "nothing", cwd=tmp_path), "--data-dir nothing")
-    zero = run_command(*train, "--epochs", "0", cwd=tmp_path)
-    assert zero.returncode == 2
-    assert "--epochs 0: must be at least 1" in " ".join(zero.stderr.replace("│", "").split())
+    refused(run_command(*train, "--epochs", "0", cwd=tmp_path), "--epochs 0: must be at least 1")
     vamp = (*train, "--prior", "vamp", "--prior.components", "500")
     refused(run_command(*vamp, cwd=tmp_path), "--prior.components must be at most", "not 500")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("vae train --epochs 0", "--epochs 0: must be at least 1"),
+        ("vae compare --epochs 0", "--epochs 0: must be at least 1"),
+        ("gan train toydogs --epochs 0", "--epochs 0: must be at least 1"),
+        ("fid a b --permutations 3", "--permutations 3: at least 19"),
+        ("lab --fakes 1", "--fakes 1: at least 2"),
+        ("data prepare toydogs:20 out --keep 7", "--keep 7.0: give a share"),
+    ],
+)
+def test_a_value_that_a_configuration_refuses_is_one_line(
+    command: str, says: str, tmp_path: Path
+) -> None:
+    refused(run_command(*command.split(), cwd=tmp_path), says)
 
 
 def test_data_lists_places_and_identifies(tmp_path: Path, tiny_digits: Path) -> None:
