@@ -296,12 +296,15 @@ def _bound(
     # entropy of q(z|x) is known.
     random, each = generator(seed, "marginal KL"), max(1, gap_draws // len(x))
     log_q, log_p = torch.zeros_like(values["re"]), torch.zeros_like(values["re"])
+    together = max(1, CHUNK // len(x))
     with Progress(each, "marginal KL", "draws") as progress:
-        for _ in range(each):
-            z = q.sample(torch.randn(q.mean.shape, generator=random))
-            log_q += q.log_aggregated(z) / each
-            log_p += prior.log_prob(z).double() / each
-            progress.advance()
+        for start in range(0, each, together):
+            count = min(together, each - start)
+            drawn = [q.sample(torch.randn(q.mean.shape, generator=random)) for _ in range(count)]
+            z = torch.cat(drawn)
+            log_q += q.log_aggregated(z).view(count, -1).sum(0) / each
+            log_p += prior.log_prob(z).double().view(count, -1).sum(0) / each
+            progress.advance(count)
     values["marginal_kl"] = log_q - log_p
     values["mutual_information"] = -log_q - values["conditional_entropy"]
     return values

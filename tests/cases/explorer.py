@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cases.fid import DOGS, distance, gan_measurement
 from cases.small_data import make_pictures, make_tiny_digits
+from cases.vae import few_draws
 
 import genlab.data
 
@@ -93,14 +94,13 @@ def make_pictured(root: Path) -> Path:
 
     `compare` is post hoc, of images in colour, with distances; `plane` of grey ones, D = 2.
     """
-    compare(
-        CompareConfig(
-            priors=("mixture", "diffusion"), post_hoc=True, data="toydogs:60", size=16,
-            likelihood="gaussian", net="conv", latent="4x4x2", width=4, epochs=1, refit_epochs=1,
-            batch=30, importance=0, components=2, pictures=10, guidance=0.5,
-        ),
-        root / "compare",
+    config = CompareConfig(
+        priors=("mixture", "diffusion"), post_hoc=True, data="toydogs:60", size=16,
+        likelihood="gaussian", net="conv", latent="4x4x2", width=4, epochs=1, refit_epochs=1,
+        batch=30, importance=0, components=2, pictures=10, guidance=0.5,
     )
+    with few_draws():
+        compare(config, root / "compare")
     atomic.write_json(root / "compare" / PICTURES, to_json(MEASURED))
     digits = str(make_tiny_digits(root / "tiny.npz"))
     train_vae(

@@ -1,6 +1,7 @@
 """VAEs built from their parts, for tests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,18 @@ from genlab.networks.mlp import Decoder, Encoder
 from genlab.priors import PRIORS
 from genlab.runs.run import Run
 from genlab.vae import loop
+from genlab.vae.evidence import spread
 from genlab.vae.likelihoods import Bernoulli
 from genlab.vae.model import VAE
 from genlab.vae.train import train_vae
+
+
+@contextmanager
+def few_draws() -> Iterator[None]:
+    """Measures with few draws of the prior inside the block, where their number is no matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spread, "DRAWS", 20)
+        yield
 
 
 def train_with_cuts(
@@ -55,13 +65,13 @@ def vae_of(
     return model
 
 
-def small_vae(latent: int, pixels: int, prior: str = "standard", spread: float = 1.0) -> VAE:
-    """A VAE with random weights; those of the decoder are multiplied by `spread`."""
+def small_vae(latent: int, pixels: int, prior: str = "standard", scale: float = 1.0) -> VAE:
+    """A VAE with random weights; those of the decoder are multiplied by `scale`."""
     torch.manual_seed(latent)
     model = vae_of(prior, {}, latent=latent, pixels=pixels, hidden=16)
     with torch.no_grad():
         for parameter in model.decoder.parameters():
-            parameter.mul_(spread)
+            parameter.mul_(scale)
     return model.eval()
 
 

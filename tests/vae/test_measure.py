@@ -37,7 +37,7 @@ def codes(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("latent", [1, 2])
 @pytest.mark.parametrize("prior", ["standard", "mixture", "vamp"])
 def test_exact_likelihoods_of_all_512_images_add_up_to_one(latent: int, prior: str) -> None:
-    model, x = small_vae(latent, 9, prior, spread=4.0), all_images(3)
+    model, x = small_vae(latent, 9, prior, scale=4.0), all_images(3)
     evidence = exact_evidence(model, model.prior(), x, *codes(model, x), 0)
     assert evidence.log_p.exp().sum().item() == pytest.approx(1, abs=1e-4)
     assert evidence.error.max() < 1e-3
@@ -122,7 +122,7 @@ def test_narrow_posteriors_are_refined(latent: int, width: float) -> None:
 
 def test_the_three_estimates_are_in_order_and_agree() -> None:
     """ELBO <= importance sampling <= exact on average; with many draws the last two agree."""
-    model = small_vae(2, 9, "mixture", spread=3.0)
+    model = small_vae(2, 9, "mixture", scale=3.0)
     x = all_images(3)[torch.randperm(512, generator=torch.Generator().manual_seed(0))[:60]]
     prior, (mean, log_std) = model.prior(), codes(model, x)
     exact = exact_evidence(model, prior, x, mean, log_std, 0).log_p
@@ -145,7 +145,7 @@ def test_the_three_estimates_are_in_order_and_agree() -> None:
 
 def test_measures_hold_their_identities() -> None:
     """CE = H[q(z)] + KL, -Omega = I + KL, gap = ln p - ELBO, on one model."""
-    model = small_vae(2, 9, "vamp", spread=3.0)
+    model = small_vae(2, 9, "vamp", scale=3.0)
     x = all_images(3)
     found = measure(model, x, x, draws=64, importance=4000, seed=0)
     r = {key: one.value for key, one in found.measured().items()}
@@ -339,7 +339,7 @@ def test_a_dear_prior_is_tabulated_and_says_by_how_much_it_is_off() -> None:
 def test_the_bracket_holds_the_exact_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """In two dimensions, where quadrature knows the truth, annealing from both sides meets it."""
     monkeypatch.setattr(bidirectional, "TEMPERATURES", 40)
-    model = small_vae(2, 9, "mixture", spread=3.0)
+    model = small_vae(2, 9, "mixture", scale=3.0)
     x = all_images(3)[torch.randperm(512, generator=torch.Generator().manual_seed(0))[:60]]
     prior = model.prior()
     exact = exact_evidence(model, prior, x, *codes(model, x), 0).log_p

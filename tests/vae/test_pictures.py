@@ -87,10 +87,10 @@ def test_two_dimensions_are_integrated_whatever_the_network(net: str, tmp_path: 
 def test_a_stopped_run_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut at every eighth save, inside and at the ends of epochs."""
+    """Cut at every 16th save, inside and at the ends of epochs."""
     config = small(mirror=True, prior="realnvp", prior_options={"blocks": 2, "width": 8})
     assert train_vae(config, tmp_path / "whole").train_images == 72
-    train_with_cuts(config, tmp_path / "broken", 8, monkeypatch)
+    train_with_cuts(config, tmp_path / "broken", 16, monkeypatch)
     whole, broken = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "broken")
     )
