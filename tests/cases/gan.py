@@ -77,10 +77,10 @@ def sides_of(train: Tensor, held_out: Tensor | None) -> Split:
     return Split.of(every, torch.arange(len(every)) < len(train))
 
 
-def random_images(count: int) -> Tensor:
-    """Random pixels, uint8 `(N, 3, 64, 64)`."""
+def random_images(count: int, side: int = 64) -> Tensor:
+    """Random pixels, uint8 `(N, 3, S, S)`."""
     random = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, 3, 64, 64), generator=random, dtype=torch.uint8)
+    return torch.randint(0, 256, (count, 3, side, side), generator=random, dtype=torch.uint8)
 
 
 def soft_images(count: int, seed: int = 0) -> Tensor:

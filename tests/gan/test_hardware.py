@@ -323,7 +323,7 @@ def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) ->
     """Fused kernels round sums in another order. Adam makes whole steps of its gradients' signs,
     so weights are compared by these gradients. (`scratch` is refused: torch 2.13 has gradients of
     zero for part of its generator.)"""
-    config, found = config_of("dcgan"), []
+    config, found = config_of("dcgan", size=32), []
     on = resolve_hardware(HardwareConfig(device="cpu", compile=True))
     assert on == Hardware(compile=True)
     for hardware_of in (CPU, on):
@@ -333,7 +333,7 @@ def test_compiled_rounds_are_the_eager_ones_but_for_rounding(compiling: None) ->
             compile_players(pair, config)
             assert all(map(same, untouched, map(tensors, pair.modules.values())))
             assert all(p.grad is None for p in pair.generator.parameters())
-        told = [train_step(pair, config, random_images(8), step) for step in (0, 1)]
+        told = [train_step(pair, config, random_images(8, 32), step) for step in (0, 1)]
         moments = [s["exp_avg"] for o in pair.optimisers.values() for s in o.state.values()]
         found.append((torch.stack(told), torch.cat([m.flatten() for m in moments]),
                       list(pair.generator.state_dict())))  # fmt: skip
