@@ -60,6 +60,9 @@ class CompareConfig:
     """conv, resnet: channels of the largest map; smaller ones have up to four times as many."""
     depth: int = VaeConfig.depth
     """conv, resnet: blocks at each size of map."""
+    halve: bool = VaeConfig.halve
+    """conv, resnet: the first map has half of the image's side, as it has above 32 pixels: twice
+    as fast."""
     posterior: Literal["gaussian", "flow"] = VaeConfig.posterior
     """q(z|x): a diagonal Gaussian, or one that a conditional flow bends (priors without the
     encoder)."""

@@ -153,6 +153,9 @@ class VaeConfig(TrainingConfig):
     """conv, resnet: channels of the largest map; smaller ones have up to four times as many."""
     depth: int = 1
     """conv, resnet: blocks at each size of map."""
+    halve: bool = False
+    """conv, resnet: the first map has half of the image's side, as it has above 32 pixels: twice
+    as fast."""
     fourier: float | None = None
     """mlp: scale of the decoder's random Fourier features of z (Tancik et al., 2020); 0 for none.
     Not given: 2 for one or two latent dimensions, where the decoder must fold finely, else 0."""
@@ -258,8 +261,8 @@ class VaeConfig(TrainingConfig):
         if self.net not in MAP_NETS:
             if self.latent_map is not None:
                 raise InputError(f"`latent` {self.latent}: a map needs `net` conv or resnet")
-            if (self.width, self.depth) != (VaeConfig.width, VaeConfig.depth):
-                raise InputError("`width`, `depth`: belong to `net` conv and resnet")
+            if (self.width, self.depth) != (VaeConfig.width, VaeConfig.depth) or self.halve:
+                raise InputError("`width`, `depth`, `halve`: belong to `net` conv and resnet")
         elif self.hidden != VaeConfig.hidden or self.gated or self.fourier:
             raise InputError("`hidden`, `gated`, `fourier`: belong to `net` mlp")
 

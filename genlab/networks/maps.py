@@ -2,9 +2,10 @@ r"""Convolutional networks for images: the encoder q(z|x) and the decoder p(x|z)
 
 An image passes through maps of halving sides, from 28 pixels to 28, 14, 7, from 64 to 32, 16, 8:
 no convolution works at more than 32 pixels a side, where the fewest channels would cost the most
-time, unless the image is larger still. The decoder goes the same way back. The latent is a vector,
-by a linear layer from and to the smallest map, or a map itself: then z keeps its place in the
-picture, and each of its values describes what lies there.
+time, unless the image is larger still. With `halve` small images are halved too, from 28 to 14, 7:
+twice as many channels then cost half of the time. The decoder goes the same way back. The latent
+is a vector, by a linear layer from and to the smallest map, or a map itself: then z keeps its
+place in the picture, and each of its values describes what lies there.
 
 The blocks at one side are plain convolutions, or residual ones (He et al., 2016),
 
@@ -52,18 +53,19 @@ def halved(side: tuple[int, int]) -> tuple[int, int]:
 
 
 def map_sides(
-    image: tuple[int, int], last: tuple[int, int] | None = None
+    image: tuple[int, int], last: tuple[int, int] | None = None, *, halve: bool = False
 ) -> list[tuple[int, int]]:
     """Returns heights and widths of the maps of an image, from large to small.
 
     Arguments:
         image: Height and width of the image.
         last: Those of the smallest map; None: the largest that a vector is made of.
+        halve: Whether the first map of a small image, too, has half of its side.
 
     Raises:
         InputError: If halving does not lead there.
     """
-    sides = [image if max(image) <= LARGEST_FIRST else halved(image)]
+    sides = [halved(image) if halve or max(image) > LARGEST_FIRST else image]
     while max(sides[-1]) > (LARGEST_LAST if last is None else max(last)):
         sides.append(halved(sides[-1]))
     if last is not None and sides[-1] != last:
@@ -131,16 +133,19 @@ class MapEncoder(ImageEncoder):
         width: Channels of the first map; smaller ones have up to four times as many.
         depth: Blocks at each side.
         residual: Residual blocks, or plain convolutions.
+        halve: Whether the first map of a small image, too, has half of its side.
 
     Raises:
         InputError: If images have no map of the latent's height and width.
     """
 
     def __init__(
-        self, image: Shape, latent: int | Shape, width: int, *, depth: int = 1, residual: bool
+        self, image: Shape, latent: int | Shape, width: int, *, depth: int = 1, residual: bool,
+        halve: bool = False,
     ) -> None:
         super().__init__()
-        sides = map_sides(image[1:], None if isinstance(latent, int) else latent[1:])
+        last = None if isinstance(latent, int) else latent[1:]
+        sides = map_sides(image[1:], last, halve=halve)
         each = widths(width, len(sides))
         self.image, self.pixels = image, math.prod(image)
         self.latent = latent if isinstance(latent, int) else math.prod(latent)
@@ -168,8 +173,8 @@ class MapEncoder(ImageEncoder):
     def describe(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns what `forward` returns, and the last hidden map, with shape `(B, hidden)`."""
         images = 2 * x.view(-1, *self.image) - 1
-        if images.shape[-1] % 2 and self.enter.stride == (2, 2):
-            images = F.pad(images, (0, 1, 0, 1))
+        if self.enter.stride == (2, 2):
+            images = F.pad(images, (0, images.shape[-1] % 2, 0, images.shape[-2] % 2))
         h = self.enter(images.contiguous(memory_format=torch.channels_last))
         for level, inner in enumerate(self.blocks):
             h = inner(h)
@@ -193,6 +198,7 @@ class MapDecoder(ImageDecoder):
         width: Channels of the last map; smaller ones have up to four times as many.
         depth: Blocks at each side.
         residual: Residual blocks, or plain convolutions.
+        halve: Whether the first map of a small image, too, has half of its side.
 
     Raises:
         InputError: If images have no map of the latent's height and width.
@@ -200,10 +206,11 @@ class MapDecoder(ImageDecoder):
 
     def __init__(
         self, latent: int | Shape, image: Shape, outputs: int, width: int, *, depth: int = 1,
-        residual: bool,
+        residual: bool, halve: bool = False,
     ) -> None:
         super().__init__()
-        self.sides = map_sides(image[1:], None if isinstance(latent, int) else latent[1:])[::-1]
+        last = None if isinstance(latent, int) else latent[1:]
+        self.sides = map_sides(image[1:], last, halve=halve)[::-1]
         each = widths(width, len(self.sides))[::-1]
         self.image, self.start = image, (each[0], *self.sides[0])
         self.latent_map = None if isinstance(latent, int) else latent

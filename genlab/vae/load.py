@@ -99,10 +99,12 @@ def build_networks(
     image = (math.prod(shape[:-2]), height, width)
     latent = config.latent_map or config.dimensions
     residual = config.net == "resnet"
-    encoder = MapEncoder(image, latent, config.width, depth=config.depth, residual=residual)
+    encoder = MapEncoder(
+        image, latent, config.width, depth=config.depth, residual=residual, halve=config.halve
+    )
     return encoder, MapDecoder(
         latent, image, outputs // (height * width), config.width, depth=config.depth,
-        residual=residual,
+        residual=residual, halve=config.halve,
     )
 
 

@@ -53,8 +53,8 @@ from genlab.vae.splits import (
 )
 
 BUILT_OF = (
-    "latent", "net", "hidden", "gated", "fourier", "width", "depth", "likelihood",
-    "likelihood_options", "posterior",
+    "latent", "net", "hidden", "gated", "fourier", "width", "depth", "halve",
+    "likelihood", "likelihood_options", "posterior",
 )  # fmt: skip
 """What the networks, the posterior and the likelihood of a run are built of."""
 MEASURING = "measuring"

@@ -8,25 +8,30 @@ from torch import Tensor
 from genlab.common.errors import InputError
 from genlab.networks.maps import MapDecoder, MapEncoder, map_sides
 
-IMAGES = [(1, 28, 28), (3, 64, 64), (3, 33, 47), (1, 16, 20), (3, 128, 128), (1, 17, 65)]
+IMAGES = [
+    (1, 28, 28), (3, 64, 64), (3, 33, 47), (1, 16, 20), (3, 128, 128), (1, 17, 65), (3, 33, 48),
+    (1, 48, 33),
+]  # fmt: skip
 
 
 def pair(
     image: tuple[int, int, int], latent: int | tuple[int, int, int], *, residual: bool,
-    outputs: int | None = None, depth: int = 1,
+    outputs: int | None = None, depth: int = 1, halve: bool = False,
 ) -> tuple[MapEncoder, MapDecoder]:
     torch.manual_seed(0)
-    encoder = MapEncoder(image, latent, 8, depth=depth, residual=residual)
-    decoder = MapDecoder(latent, image, outputs or image[0], 8, depth=depth, residual=residual)
+    options = {"depth": depth, "residual": residual, "halve": halve}
+    encoder = MapEncoder(image, latent, 8, **options)
+    decoder = MapDecoder(latent, image, outputs or image[0], 8, **options)
     return encoder.eval(), decoder.eval()
 
 
+@pytest.mark.parametrize("halve", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("image", IMAGES)
 def test_rows_of_every_image_are_encoded_and_decoded(
-    image: tuple[int, int, int], residual: bool
+    image: tuple[int, int, int], residual: bool, halve: bool
 ) -> None:
-    encoder, decoder = pair(image, 5, residual=residual, outputs=2 * image[0])
+    encoder, decoder = pair(image, 5, residual=residual, outputs=2 * image[0], halve=halve)
     x = torch.rand(3, encoder.pixels)
     mean, log_std = encoder(x)
     assert mean.shape == log_std.shape == (3, 5)
@@ -77,6 +82,8 @@ def test_maps_halve_until_a_vector_or_the_latent_is_made_of_them() -> None:
     assert map_sides((64, 64)) == [(32, 32), (16, 16), (8, 8)]
     assert map_sides((64, 64), (16, 16)) == [(32, 32), (16, 16)]
     assert map_sides((33, 47)) == [(17, 24), (9, 12), (5, 6)]
+    assert map_sides((28, 28), halve=True) == [(14, 14), (7, 7)]
+    assert map_sides((64, 64), halve=True) == map_sides((64, 64))
     for last in ((5, 5), (8, 4), (64, 64)):
         with pytest.raises(InputError, match=r"`latent`: .* images of 64x64 pixels have maps of"):
             map_sides((64, 64), last)
