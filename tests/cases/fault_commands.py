@@ -32,8 +32,9 @@ from torch.distributions import Distribution
 
 from genlab.common import atomic
 from genlab.common.atomic import TEMPORARY
-from genlab.figures import draw, fid_figures, gan_pictures, samples
+from genlab.figures import draw, fid_figures, gan_pictures
 from genlab.figures.language import twin
+from genlab.figures.outputs import samples
 from genlab.lab.handin import submission
 from genlab.runs.examine import examine
 from genlab.vae import measure
