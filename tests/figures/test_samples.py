@@ -27,7 +27,7 @@ from genlab.figures import gan_pictures
 from genlab.figures.animation import animation, captioned
 from genlab.figures.draw import draw_gan
 from genlab.figures.gan_pictures import Neighbours, find_neighbours, training_frames
-from genlab.figures.outputs.samples import generate, of_gan, sheet, walk_file
+from genlab.figures.outputs.samples import frames_of, generate, of_gan, sheet, walk_file
 from genlab.figures.sheets import enlarged
 from genlab.gan import split as gan_images
 from genlab.gan.load import Choice, gan_config, load_generator
@@ -192,6 +192,14 @@ def test_a_sheet_has_the_very_pixels(run: Path, tmp_path: Path) -> None:
         assert np.array_equal(part, image.permute(1, 2, 0).numpy())
         drawn[top : top + 64, left : left + 64] = 255
     assert (drawn == 255).all()  # nothing else is on it
+
+
+@pytest.mark.parametrize(("side", "scale"), [(28, 3), (128, 3), (256, 2), (512, 1), (600, 1)])
+def test_frames_are_enlarged_up_to_512_pixels(side: int, scale: int) -> None:
+    images = torch.arange(side, dtype=torch.uint8).expand(2, 3, side, side)
+    frames = frames_of(images)
+    assert frames.shape == (2, scale * side, scale * side, 3)
+    assert np.array_equal(frames[:, ::scale, ::scale], images.permute(0, 2, 3, 1).numpy())
 
 
 def test_a_walk_as_webp_has_every_pixel_and_the_same_bytes(run: Path, tmp_path: Path) -> None:

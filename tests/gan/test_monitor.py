@@ -18,9 +18,11 @@ from torch import Tensor, nn
 
 import genlab
 
+from genlab.common import atomic
 from genlab.common.errors import InputError, TrainingError
-from genlab.configs.gan import GanConfig, scratch
+from genlab.configs.gan import SIZES, GanConfig, scratch
 from genlab.features.weight_free import pixels
+from genlab.figures.sheets import read_image
 from genlab.gan.load import Choice, gan_config, load_generator
 from genlab.gan.results import Event
 from genlab.gan.sampling import draw, sample
@@ -186,6 +188,15 @@ def test_the_grid_shows_the_fixed_latents_pixel_by_pixel(run: Run) -> None:
 
 def test_a_grid_has_64_images_at_most() -> None:
     assert grid(soft_images(300)).shape == (8 * 64, 8 * 64, 3)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_grid_of_any_size_is_a_picture_that_is_read_again(size: int, tmp_path: Path) -> None:
+    """Black images pack so well that larger ones would be refused."""
+    black = torch.zeros(1, 3, size, size, dtype=torch.uint8).expand(64, 3, size, size)
+    file = tmp_path / "grid.png"
+    file.write_bytes(atomic.png_bytes(grid(black).numpy()))
+    assert read_image(file).shape == (min(8 * size, 2048),) * 2 + (3,)
 
 
 def test_watching_changes_nothing(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -24,8 +24,7 @@ from genlab.data.files.pictures import FilePictures
 from genlab.data.identity import Origin
 from genlab.data.pictures import Pictures, stacked
 from genlab.figures.animation import animation
-from genlab.figures.outputs.samples import FRAME_MS, SCALE
-from genlab.figures.sheets import enlarged
+from genlab.figures.outputs.samples import FRAME_MS, frames_of
 from genlab.figures.style import CM, TEXT, literal, save, styled, wrapped
 from genlab.gan.inversion import DRAWS, Inversion, invert
 from genlab.gan.load import Choice, gan_config, load_chosen
@@ -124,7 +123,7 @@ def _walk(run: Path, found: Inversion, choice: Choice) -> bytes:
     z = walk_latents(found.latents, STEPS)
     labels = None if found.labels is None else found.labels[:1].expand(len(z))
     images = generate_images(chosen.generator, z, labels=labels)
-    return animation(enlarged(images.permute(0, 2, 3, 1).numpy(), SCALE), ".webp", FRAME_MS)
+    return animation(frames_of(images), ".webp", FRAME_MS)
 
 
 @styled

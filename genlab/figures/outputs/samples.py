@@ -3,7 +3,7 @@
 Still images are PNGs with exactly the pixels that the model returns.
 """
 
-__all__ = ["PICTURES", "Draws", "generate", "of_gan", "of_vae", "sheet", "walk_file"]
+__all__ = ["PICTURES", "Draws", "frames_of", "generate", "of_gan", "of_vae", "sheet", "walk_file"]
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,6 +39,9 @@ SCALE = 3
 
 VIDEO_SCALE = 4
 """That of a video's: a multiple of the 2 x 2 pixels that have one colour."""
+
+WIDEST = 512
+"""Images are enlarged by less where frames would be wider, in pixels."""
 
 PICTURES = (".png", ".webp", ".gif", ".jpg", ".jpeg", VIDEO)
 """Names that end so are those of one file."""
@@ -129,6 +132,12 @@ def sheet(draws: Draws, n: int, out: Path, new: bool = False) -> dict[str, Any]:
     return draws.record | {"n": n, "file": str(out)}
 
 
+def frames_of(images: Tensor, scale: int = SCALE) -> np.ndarray:
+    """Returns images, uint8 `(N, 3, H, W)`, as frames `(N, H', W', 3)`, each pixel as a square."""
+    most = max(1, WIDEST // max(images.shape[2:]))
+    return enlarged(images.permute(0, 2, 3, 1).numpy(), min(scale, most))
+
+
 def walk_file(draws: Draws, stops: int, out: Path, new: bool = False) -> dict[str, Any]:
     """Writes a closed walk through the first `stops` images as WebP, GIF or MP4.
 
@@ -142,8 +151,7 @@ def walk_file(draws: Draws, stops: int, out: Path, new: bool = False) -> dict[st
             f"`out` {out}: `walk` writes a WebP, a GIF or an MP4; end the name in .webp, .gif or "
             f"{VIDEO}"
         )
-    scale = VIDEO_SCALE if suffix == VIDEO else SCALE
-    frames = enlarged(draws.walk(stops).permute(0, 2, 3, 1).numpy(), scale)
+    frames = frames_of(draws.walk(stops), VIDEO_SCALE if suffix == VIDEO else SCALE)
     say(f"writing {out.name}: {len(frames)} frames, some seconds")
     data = (
         video(frames, FRAME_MS, str(out)) if suffix == VIDEO

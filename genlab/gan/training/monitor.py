@@ -69,6 +69,8 @@ from genlab.networks.pretrained import efficientnet_lite0
 
 GRID = 64
 """Images of the grid, at most: the first of the fakes."""
+WIDEST = 2048
+"""The grid's side in pixels, at most: of 512 x 512 pixels it has 16 images."""
 COLLAPSED, LEVEL = 0.3, 0.01
 MEASUREMENTS, AT_LEAST = 10, 3
 SHARE = 0.04
@@ -100,7 +102,7 @@ def epochs_to_measure(config: GanConfig, images: int) -> frozenset[int]:
 
 def grid(images: Tensor) -> Tensor:
     """Lays images, uint8 `(M, 3, S, S)`, out as one, `(n S, n S, 3)`: pixels as they are."""
-    n = math.isqrt(min(GRID, len(images)))
+    n = min(math.isqrt(min(GRID, len(images))), WIDEST // images.shape[3])
     rows = images[: n * n].unflatten(0, (n, n)).permute(0, 3, 1, 4, 2)
     return rows.reshape(n * images.shape[2], n * images.shape[3], 3)
 
