@@ -50,7 +50,7 @@ def main() -> None:
     print(f"learned found more nearly: p = {test.pvalue:.3f} (Mann and Whitney)")
     print(f"the generator's own images: {[round(x, 3) for x in found.own_losses.tolist()]}")
     if options.out:
-        save(inversion_figure(found.first(4), data.identity.name), options.out)
+        save(inversion_figure(found, data.identity.name, 4), options.out)
 
 
 if __name__ == "__main__":

@@ -98,15 +98,6 @@ class Inversion:
     own_losses: Tensor
     """L at the end of the search for images that the generator itself drew, `(OWN,)`."""
 
-    def first(self, n: int) -> "Inversion":
-        """Returns what was found for the first pictures."""
-        return Inversion(
-            pictures=self.pictures[:n], latents=self.latents[:n],
-            labels=None if self.labels is None else self.labels[:n], images=self.images[:n],
-            losses=self.losses[:n], drawn_images=self.drawn_images[:n],
-            drawn_losses=self.drawn_losses[:n], own_losses=self.own_losses,
-        )
-
     @property
     def levels(self) -> Tensor:
         """The root mean square difference of G(z) and x, in levels of 255, with shape `(N,)`."""
@@ -153,9 +144,7 @@ def invert(
     network, config, classes, label = load_chosen(Path(path), choice, design)
     _require_pictures(pictures, config.size)
     own = draw(network, config, OWN, seed, "inversion own", classes, label)
-    z, labels = draw_latents(config, DRAWS, seed, "inversion", classes)
-    if labels is not None and label is not None:
-        labels = torch.full_like(labels, label)
+    z, labels = draw_latents(config, DRAWS, seed, "inversion", classes, label=label)
     z, loss = to_sphere(z), Loss(config.size)
     targets = [loss.target(x) for x in torch.cat([pictures, own])]
     of_draws = losses_of_draws(network, loss, z, labels, targets)

@@ -7,7 +7,7 @@ __all__ = ["END", "Choice", "classes_of", "gan_config", "load_chosen", "load_gen
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -38,6 +38,12 @@ class Choice:
     them the mean image."""
     of_class: str | None = None
     """The class of all images, of a run with classes; None: drawn with their frequencies."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a record says of it beside epoch and truncation."""
+        found: dict[str, Any] = {"best": True} if self.best else {}
+        return found | ({} if self.of_class is None else {"class": self.of_class})
 
     def __post_init__(self) -> None:
         if self.best and self.epoch is not None:

@@ -36,17 +36,19 @@ PART = 50 * CHUNK
 
 def draw_latents(
     config: GanConfig, n: int, seed: int, stream: str, classes: Classes | None = None,
-    first: int = 0,
+    first: int = 0, label: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Draws the latents `(N, Z)` of images and, where there are classes, their labels `(N,)`.
 
     The images are number `first` and those after it. A class is drawn with the training images'
-    frequencies, by inversion of their sums.
+    frequencies, by inversion of their sums, unless it is given as `label`.
     """
     randoms = [generator(seed, stream, index) for index in range(first, first + n)]
     z = torch.stack([torch.randn(config.latent, generator=random) for random in randoms])
     if classes is None:
         return z, None
+    if label is not None:
+        return z, torch.full((n,), label)
     sums = torch.tensor(classes.counts).cumsum(0)
     count = int(sums[-1])
     places = [torch.randint(count, (), generator=random) for random in randoms]
@@ -119,9 +121,7 @@ def draw(
         psi: Truncation; 1 for none.
         first: The number i of the first image.
     """
-    z, labels = draw_latents(config, n, seed, stream, classes, first)
-    if labels is not None and label is not None:
-        labels = torch.full_like(labels, label)
+    z, labels = draw_latents(config, n, seed, stream, classes, first, label)
     return generate_images(network, z, psi, labels)
 
 

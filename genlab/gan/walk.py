@@ -16,14 +16,14 @@ References:
 Shapes: Z latent dimensions, S pixels a side, K latents of a walk, F steps between two.
 """
 
-__all__ = ["walk", "walk_latents"]
+__all__ = ["walk", "walk_latents", "walk_through"]
 
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.common.errors import InputError
 from genlab.gan.designs import Design
@@ -80,9 +80,24 @@ def walk(
     if stops < 2:
         raise InputError(f"`n` {stops}: a walk leads through at least 2 images")
     chosen = load_chosen(path, choice, design)
-    z, labels = draw_latents(chosen.config, stops, seed, "sample", chosen.classes)
-    z = walk_latents(z, steps)
-    if labels is not None:
-        label = labels[0] if chosen.label is None else torch.tensor(chosen.label)
-        labels = label.expand(len(z))
-    return generate_images(chosen.generator, z, choice.truncation, labels)
+    z, labels = draw_latents(
+        chosen.config, stops, seed, "sample", chosen.classes, label=chosen.label
+    )
+    return walk_through(chosen.generator, z, labels, steps, choice.truncation)
+
+
+def walk_through(
+    network: nn.Module, stops: Tensor, labels: Tensor | None, steps: int = STEPS, psi: float = 1.0
+) -> Tensor:
+    """Returns the images of a closed walk through latents; all are of the first one's class.
+
+    Arguments:
+        network: The generator, in evaluation mode.
+        stops: Latents, with shape `(K, Z)`.
+        labels: Their classes `(K,)`, where there are any.
+        steps: Steps F from one to the next.
+        psi: Truncation; 1 for none.
+    """
+    z = walk_latents(stops, steps)
+    label = None if labels is None else labels[:1].expand(len(z))
+    return generate_images(network, z, psi, label)

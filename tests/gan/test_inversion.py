@@ -44,11 +44,21 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in configs} | {"pictures": pictures}
 
 
+def shorten(patch: pytest.MonkeyPatch, draws: int, starts: int, steps: int) -> None:
+    for name, value in {"DRAWS": draws, "STARTS": starts, "STEPS": steps, "OWN": 1}.items():
+        patch.setattr(inversion, name, value)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search of seconds."""
-    for name, value in {"DRAWS": 60, "STARTS": 2, "STEPS": 40, "OWN": 1}.items():
-        monkeypatch.setattr(inversion, name, value)
+    shorten(monkeypatch, 60, 2, 40)
+
+
+@pytest.fixture
+def shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that finds little."""
+    shorten(monkeypatch, 20, 1, 4)
 
 
 @pytest.mark.usefixtures("short")
@@ -107,13 +117,6 @@ def test_the_loss_of_a_picture_and_itself_is_zero_and_has_a_gradient_elsewhere()
     loss.between(moved, loss.maps(moved), target).sum().backward()
     assert moved.grad is not None
     assert (moved.grad * (target.pixels - moved)).sum() < 0  # towards the picture it falls
-
-
-@pytest.fixture
-def shortest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search that finds little."""
-    for name, value in {"DRAWS": 20, "STARTS": 1, "STEPS": 4, "OWN": 1}.items():
-        monkeypatch.setattr(inversion, name, value)
 
 
 @pytest.mark.usefixtures("shortest")

@@ -28,8 +28,7 @@ from genlab.figures.outputs.samples import FRAME_MS, frames_of
 from genlab.figures.style import CM, TEXT, literal, save, styled, wrapped
 from genlab.gan.inversion import DRAWS, Inversion, invert
 from genlab.gan.load import Choice, gan_config, load_chosen
-from genlab.gan.sampling import generate_images
-from genlab.gan.walk import STEPS, walk_latents
+from genlab.gan.walk import walk_through
 from genlab.runs.run import Run
 
 COLUMNS = 2
@@ -92,9 +91,7 @@ def _pictures(source: str, size: int, crop: Crop, n: int) -> Pictures:
 def _record(
     found: Inversion, pictures: Pictures, run: Path, seed: int, choice: Choice
 ) -> dict[str, Any]:
-    record: dict[str, Any] = {"gan": run.name, "seed": seed, "epoch": choice.epoch}
-    record |= {"best": True} if choice.best else {}
-    record |= {} if choice.of_class is None else {"class": choice.of_class}
+    record = {"gan": run.name, "seed": seed, "epoch": choice.epoch} | choice.record
     columns = {
         "loss": found.losses, "levels": found.levels, "random_loss": found.drawn_losses,
         "random_levels": found.drawn_levels,
@@ -119,16 +116,14 @@ def _array(latents: np.ndarray) -> bytes:
 
 def _walk(run: Path, found: Inversion, choice: Choice) -> bytes:
     """Returns a closed walk through the latents; all of it is of the first one's class."""
-    chosen = load_chosen(run, choice)
-    z = walk_latents(found.latents, STEPS)
-    labels = None if found.labels is None else found.labels[:1].expand(len(z))
-    images = generate_images(chosen.generator, z, labels=labels)
+    images = walk_through(load_chosen(run, choice).generator, found.latents, found.labels)
     return animation(frames_of(images), ".webp", FRAME_MS)
 
 
 @styled
-def inversion_figure(found: Inversion, data: str) -> Figure:
-    """Draws each picture, the image found for it, and the best random one."""
+def inversion_figure(found: Inversion, data: str, most: int | None = None) -> Figure:
+    """Draws each picture, at most so many, the image found for it, and the best random one."""
+    count = len(found.pictures[:most])
     own = sorted(found.own_losses.tolist())
     title = wrapped(
         f"Left: a picture. Middle: the nearest image that the generator was found to make. Right: "
@@ -136,7 +131,7 @@ def inversion_figure(found: Inversion, data: str) -> Figure:
         f"are from the picture's. The same search for {len(own)} of the generator's own images "
         f"ended at losses of {own[0]:.2g} to {own[-1]:.2g}. Data: {literal(data)}", 16 * CM,
     )
-    rows = -(-len(found.pictures) // COLUMNS)
+    rows = -(-count // COLUMNS)
     top = (0.42 * title.count("\n") + 1.2) * CM
     height = 3.1 * CM * rows + top
     figure = Figure(figsize=(16 * CM, height))
@@ -145,7 +140,7 @@ def inversion_figure(found: Inversion, data: str) -> Figure:
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, 0.16)
     for index, axis in enumerate(grid.flat):
         axis.set_axis_off()
-        if index >= len(found.pictures):
+        if index >= count:
             continue
         three = (found.pictures[index], found.images[index], found.drawn_images[index])
         gap = np.full((3, found.pictures.shape[2], 2), 255, np.uint8)

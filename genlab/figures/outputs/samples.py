@@ -69,10 +69,8 @@ class Draws:
 def of_gan(run: Path, seed: int, choice: Choice = END) -> Draws:
     """Returns the images of a GAN run, of the generator that is chosen."""
     record: dict[str, Any] = {"epoch": choice.epoch, "truncation": choice.truncation}
-    record |= {"best": True} if choice.best else {}
-    record |= {} if choice.of_class is None else {"class": choice.of_class}
     return Draws(
-        run, {"gan": run.name, "seed": seed} | record,
+        run, {"gan": run.name, "seed": seed} | record | choice.record,
         lambda n: sample_in_parts(run, n, seed, choice),
         lambda stops: gan_walk(run, stops, seed, choice),
     )
