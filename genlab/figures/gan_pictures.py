@@ -3,10 +3,14 @@
 Shapes: N images, H x W pixels.
 """
 
-__all__ = ["SHOWN", "Neighbours", "find_neighbours", "neighbour_pairs", "training_frames"]
+__all__ = [
+    "SHOWN", "Neighbours", "find_neighbours", "neighbour_pairs", "picture_groups",
+    "training_frames",
+]  # fmt: skip
 
 import re
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,26 +110,44 @@ def find_neighbours(path: Path, images: Tensor, rows: Tensor, seed: int) -> Neig
 @styled
 def neighbour_pairs(found: Neighbours, data: str) -> Figure:
     """Draws each generated image beside its nearest training image, with their distance."""
-    columns = 4
-    rows = -(-len(found.fakes) // columns)
     title = wrapped(
         f"The first {len(found.fakes)} generated images (not selected); to the right of each, the "
         f"nearest training image by features of {found.network}. Above each pair: their distance. "
         "The median distance between a training image and its nearest other one is "
         f"{found.typical:.3g}. Data: {literal(data)}", 16 * CM,
     )
-    top = (0.42 * title.count("\n") + 1.0) * CM
-    height = 2.3 * CM * rows + top
+    pairs = list(zip(found.fakes, found.reals))
+    words = [f"{distance:#.3g}" for distance in found.distances]
+    return picture_groups(pairs, words, title, columns=4, row=2.3)
+
+
+def picture_groups(
+    groups: Sequence[Sequence[np.ndarray]], words: Sequence[str], title: str, columns: int,
+    row: float, above: float = 1.0, between: float = 0.2,
+) -> Figure:
+    """Draws groups of pictures side by side in rows, each under its words.
+
+    Arguments:
+        groups: The pictures of each group, uint8 with shape `(H, W, 3)`.
+        words: What stands above each group.
+        title: What stands above all, in lines.
+        columns: Groups of a row.
+        row: The height of a row, in centimetres.
+        above: That of the title's last line with what is free below it, in centimetres.
+        between: The room between two rows, as a share of a group's height.
+    """
+    rows = -(-len(groups) // columns)
+    top = (0.42 * title.count("\n") + above) * CM
+    height = row * CM * rows + top
     figure = Figure(figsize=(16 * CM, height))
     figure.suptitle(title, fontsize=TEXT, y=0.99, va="top")
     grid = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, 0.2)
-    for axis, fake, real, distance in zip(
-        grid.flat, found.fakes, found.reals, found.distances
-    ):
-        gap = np.full((len(fake), 2, 3), 255, np.uint8)
-        axis.imshow(np.concatenate([fake, gap, real], axis=1), interpolation="nearest")
-        axis.set_title(f"{distance:#.3g}", fontsize=TEXT, pad=2)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, between)
+    for axis, group, line in zip(grid.flat, groups, words):
+        gap = np.full((len(group[0]), 2, 3), 255, np.uint8)
+        parts = [part for picture in group for part in (picture, gap)][:-1]
+        axis.imshow(np.concatenate(parts, axis=1), interpolation="nearest")
+        axis.set_title(line, fontsize=TEXT, pad=2)
     for axis in grid.flat:
         axis.set_axis_off()
     return figure

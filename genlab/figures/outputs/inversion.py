@@ -24,8 +24,9 @@ from genlab.data.files.pictures import FilePictures
 from genlab.data.identity import Origin
 from genlab.data.pictures import Pictures, stacked
 from genlab.figures.animation import animation
+from genlab.figures.gan_pictures import picture_groups
 from genlab.figures.outputs.samples import FRAME_MS, frames_of
-from genlab.figures.style import CM, TEXT, literal, save, styled, wrapped
+from genlab.figures.style import CM, literal, save, styled, wrapped
 from genlab.gan.inversion import DRAWS, Inversion, invert
 from genlab.gan.load import Choice, gan_config, load_chosen
 from genlab.gan.walk import walk_through
@@ -131,24 +132,10 @@ def inversion_figure(found: Inversion, data: str, most: int | None = None) -> Fi
         f"are from the picture's. The same search for {len(own)} of the generator's own images "
         f"ended at losses of {own[0]:.2g} to {own[-1]:.2g}. Data: {literal(data)}", 16 * CM,
     )
-    rows = -(-count // COLUMNS)
-    top = (0.42 * title.count("\n") + 1.2) * CM
-    height = 3.1 * CM * rows + top
-    figure = Figure(figsize=(16 * CM, height))
-    figure.suptitle(title, fontsize=TEXT, y=0.99, va="top")
-    grid = figure.subplots(rows, COLUMNS, squeeze=False)
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - top / height, 0.06, 0.16)
-    for index, axis in enumerate(grid.flat):
-        axis.set_axis_off()
-        if index >= count:
-            continue
-        three = (found.pictures[index], found.images[index], found.drawn_images[index])
-        gap = np.full((3, found.pictures.shape[2], 2), 255, np.uint8)
-        parts = [part for image in three for part in (image.numpy(), gap)][:-1]
-        axis.imshow(np.concatenate(parts, axis=2).transpose(1, 2, 0), interpolation="nearest")
-        axis.set_title(
-            f"found {found.losses[index]:.2f}, {found.levels[index]:.0f} levels; random "
-            f"{found.drawn_losses[index]:.2f}, {found.drawn_levels[index]:.0f} levels",
-            fontsize=TEXT, pad=2,
-        )  # fmt: skip
-    return figure
+    shown = (found.pictures, found.images, found.drawn_images)
+    groups = list(zip(*(images[:count].permute(0, 2, 3, 1).numpy() for images in shown)))
+    words = [
+        f"found {found.losses[i]:.2f}, {found.levels[i]:.0f} levels; random "
+        f"{found.drawn_losses[i]:.2f}, {found.drawn_levels[i]:.0f} levels" for i in range(count)
+    ]
+    return picture_groups(groups, words, title, COLUMNS, row=3.1, above=1.2, between=0.16)
